@@ -1,0 +1,346 @@
+"""
+Every command: the only ways in which the state of a board can change.
+
+A command is plain data, complete in itself: no clock, no dice, no callables.
+`Command[R]` names its reply type, so that `execute(command)` is typed without
+a table. Queries ask the same state and change nothing; they are never logged.
+
+Commands are not frozen: they live from a verb to its answer and freezing one
+costs as much as applying it. Nobody keeps or changes a command after handing it in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+from .errors import CoordinationError, LimitError
+from .events import Event
+from .payloads import json_value
+from .values import (
+    Explanation,
+    Lease,
+    Outcome,
+    Settings,
+    Standing,
+    Statistics,
+    Task,
+    TaskRecord,
+    TaskState,
+    Ticket,
+)
+
+__all__ = [
+    "MAX_BATCH",
+    "Adopt",
+    "Cancel",
+    "Claim",
+    "ClaimMany",
+    "Command",
+    "Complete",
+    "Configure",
+    "Events",
+    "Explain",
+    "ExplainAgent",
+    "Fail",
+    "Find",
+    "Holder",
+    "Leases",
+    "LockNames",
+    "Lost",
+    "Note",
+    "Outcomes",
+    "Pause",
+    "Query",
+    "Refused",
+    "Release",
+    "ReleaseAll",
+    "Renew",
+    "Renewed",
+    "Requeue",
+    "Resume",
+    "SetLimit",
+    "StandingOf",
+    "StatisticsOf",
+    "Submit",
+    "Tasks",
+    "Unfinished",
+    "Wakeup",
+    "submission",
+]
+
+R = TypeVar("R")
+
+MAX_BATCH = 10_000
+"""Tasks, leases or ids in one command at most."""
+
+Lookup = Literal["same", "keep", "replace", "rerun"]
+
+
+class Command(Generic[R]):
+    """Be the base of everything that changes state; R is the type of the reply."""
+
+    __slots__ = ()
+
+
+class Query(Generic[R]):
+    """Be the base of everything that only reads; R is the type of the reply."""
+
+    __slots__ = ()
+
+
+@attrs.frozen
+class Refused:
+    """The reply that says no, and why; the state is as before. Fronts raise `error`."""
+
+    error: CoordinationError
+
+
+@attrs.frozen
+class Renewed:
+    """This lease lasts until `expires_ns` now."""
+
+    token: int
+    expires_ns: int
+
+
+@attrs.frozen
+class Lost:
+    """This lease is gone; `reason` as in LeaseLostError."""
+
+    token: int
+    reason: str
+
+
+@attrs.define
+class Configure(Command[Settings]):
+    """Set all settings; the first entry of every log."""
+
+    settings: Settings
+
+
+@attrs.define
+class Submit(Command[tuple[Ticket, ...]]):
+    """Add a batch, all or nothing. `payloads` are the private, checked copies, in step with `tasks`."""
+
+    tasks: tuple[Task, ...]
+    payloads: tuple[Any, ...]
+    if_exists: Lookup = "same"
+
+
+def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
+    """Return a Submit whose payloads have been checked and copied."""
+    if if_exists not in ("same", "keep", "replace", "rerun"):
+        raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
+    if len(tasks) > MAX_BATCH:
+        raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
+    for task in tasks:
+        if task.__class__ is not Task:
+            raise TypeError(f"submit takes a Task, not {task!r}; write Task({task!r}) for a plain id")
+    return Submit(tasks, tuple([json_value(task.payload, "payload") for task in tasks]), if_exists)
+
+
+@attrs.define
+class Claim(Command[Lease | None]):
+    """Lease one READY task to `agent`: the first in order, or a particular one."""
+
+    agent: str
+    kinds: tuple[str, ...] | None = None
+    task: str | None = None
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class ClaimMany(Command[tuple[Lease, ...]]):
+    """Lease up to `count` READY tasks to `agent` in one step."""
+
+    agent: str
+    count: int
+    kinds: tuple[str, ...] | None = None
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Renew(Command[tuple[Renewed | Lost, ...]]):
+    """Move the deadlines of (task, token) pairs; each is answered for itself."""
+
+    leases: tuple[tuple[str, int], ...]
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Complete(Command[Outcome]):
+    """End a leased task with its result."""
+
+    task: str
+    token: int
+    result: Any = None
+    late: Literal["refuse", "accept"] = "refuse"
+
+
+@attrs.define
+class Fail(Command[TaskState]):
+    """End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up."""
+
+    task: str
+    token: int
+    reason: str
+    retry: bool = True
+    retry_ns: int | None = None
+
+
+@attrs.define
+class Release(Command[TaskState]):
+    """Give a lease back politely: the attempt does not count."""
+
+    task: str
+    token: int
+
+
+@attrs.define
+class ReleaseAll(Command[int]):
+    """Give back every lease of an agent; answers how many."""
+
+    agent: str
+
+
+@attrs.define
+class Adopt(Command[tuple[Lease, ...]]):
+    """Re-issue an agent's live leases under fresh tokens; the old ones are superseded."""
+
+    agent: str
+
+
+@attrs.define
+class Note(Command[None]):
+    """Keep a progress note with a leased task."""
+
+    task: str
+    token: int
+    note: Any
+
+
+@attrs.define
+class Cancel(Command[TaskState]):
+    """Drop a task and, by cascade, what needs it."""
+
+    task: str
+    reason: str = "cancelled"
+
+
+@attrs.define
+class Requeue(Command[Ticket]):
+    """Bring a FAILED task back as a new generation with fresh attempts."""
+
+    task: str
+
+
+@attrs.define
+class SetLimit(Command[None]):
+    """Let at most `n` tasks with this limit name be leased at once."""
+
+    name: str
+    n: int
+
+
+@attrs.define
+class Pause(Command[None]):
+    """Stop claims; renewals and completions go on."""
+
+
+@attrs.define
+class Resume(Command[None]):
+    """Allow claims again."""
+
+
+@attrs.define
+class LockNames(Command[Lease]):
+    """Lock all names for `agent`, or none; refused with HeldError."""
+
+    names: tuple[str, ...]
+    agent: str
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Wakeup(Command[None]):
+    """Let time pass: expire, unblock and forget what is due."""
+
+
+@attrs.define
+class Find(Query[TaskRecord | None]):
+    """Look one task up."""
+
+    task: str
+
+
+@attrs.define
+class Tasks(Query[tuple[TaskRecord, ...]]):
+    """List tasks in submission order, a page at a time, after the task `after`."""
+
+    states: tuple[TaskState, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    tag: str | None = None
+    after: str | None = None
+    count: int = 100
+
+
+@attrs.define
+class Outcomes(Query[tuple[Outcome | None, ...]]):
+    """Ask for the outcomes of tasks; None for each that is unfinished. Unknown ids are refused."""
+
+    tasks: tuple[str, ...]
+
+
+@attrs.define
+class Unfinished(Query[int]):
+    """Count the tasks that have not ended."""
+
+
+@attrs.define
+class Leases(Query[tuple[Lease, ...]]):
+    """List the live leases of an agent (of all with None), oldest first."""
+
+    agent: str | None = None
+
+
+@attrs.define
+class Holder(Query[Lease | None]):
+    """Ask who holds a named lock."""
+
+    name: str
+
+
+@attrs.define
+class Explain(Query[Explanation]):
+    """Say why a task is where it is."""
+
+    task: str
+
+
+@attrs.define
+class ExplainAgent(Query[Explanation]):
+    """Say why an agent gets work, or does not."""
+
+    agent: str
+
+
+@attrs.define
+class StandingOf(Query[Standing]):
+    """Ask what has been seen of an agent."""
+
+    agent: str
+
+
+@attrs.define
+class StatisticsOf(Query[Statistics]):
+    """Count everything."""
+
+
+@attrs.define
+class Events(Query[tuple[Event, ...]]):
+    """Read events from a cursor on; 0 is the oldest that is kept."""
+
+    since: int = 0
+    count: int = 1000

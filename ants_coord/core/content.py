@@ -1,0 +1,39 @@
+"""
+Equal content: when two submissions of one id mean the same task.
+
+Compared after normalising, so a payload that was a tuple equals the list it
+became. A forgotten task leaves a digest of its content behind, except where
+the id was made by us: nobody submits such an id twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import attrs
+
+from ..names import is_fresh_id
+from ..values import Task
+
+__all__ = ["content_digest", "same_content"]
+
+_FIELDS = tuple(field.name for field in attrs.fields(Task) if field.name != "payload")
+
+
+def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
+    """Tell whether two submissions are equal in every field."""
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in _FIELDS)
+        and payload == other_payload
+    )
+
+
+def content_digest(task: Task, payload: Any) -> str:
+    """Return a hash of the content, or "" for an id that we made."""
+    if is_fresh_id(task.id):
+        return ""
+    content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

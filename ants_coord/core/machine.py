@@ -1,0 +1,159 @@
+"""
+The machine: commands in, replies out, time as an argument.
+
+`Machine` puts a ledger and its two parts together and is all that an embedder
+needs: no clock, no thread, no file. Applying the same commands with the same
+stamps gives the same state in every process, on every platform, under any
+hash seed; that is what lets a journal be a dumb ordered log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..commands import (
+    Adopt,
+    Cancel,
+    Claim,
+    ClaimMany,
+    Command,
+    Complete,
+    Configure,
+    Fail,
+    LockNames,
+    Note,
+    Pause,
+    Query,
+    Refused,
+    Release,
+    ReleaseAll,
+    Renew,
+    Requeue,
+    Resume,
+    SetLimit,
+    Submit,
+    Wakeup,
+)
+from . import claiming, locking, submitting
+from .ledger import Ledger, News
+from .lifecycle import pass_time
+from .parts import Anyone
+from .reading import QUERIES
+from .ready import ByPriority
+from .sessions import answer_again, remember_reply
+
+__all__ = ["COMMANDS", "Machine"]
+
+R = TypeVar("R")
+
+
+def _wakeup(ledger: Ledger, command: Wakeup) -> None:
+    """Nothing is left to do: time has passed before every command."""
+
+
+COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
+    Adopt: claiming.adopt,
+    Cancel: locking.cancel,
+    Claim: claiming.claim,
+    ClaimMany: claiming.claim_many,
+    Complete: claiming.complete,
+    Configure: locking.configure,
+    Fail: claiming.fail,
+    LockNames: locking.lock,
+    Note: claiming.note,
+    Pause: locking.pause,
+    Release: claiming.release,
+    ReleaseAll: claiming.release_all,
+    Renew: claiming.renew,
+    Requeue: submitting.requeue,
+    Resume: locking.resume,
+    SetLimit: locking.set_limit,
+    Submit: submitting.submit,
+    Wakeup: _wakeup,
+}
+"""command type -> the function that carries it out"""
+
+
+class Machine:
+    """
+    A deterministic coordinator without any I/O. Not thread-safe.
+
+    Example:
+        >>> from ants_coord.core import Machine
+        >>> from ants_coord.commands import Claim, submission
+        >>> from ants_coord.values import Task
+        >>> machine = Machine()
+        >>> machine.apply(submission((Task("a"),)), now_ns=1)[0].created
+        True
+        >>> machine.apply(Claim("w"), now_ns=2).task
+        'a'
+        >>> machine.next_wakeup_in_ns  # the lease of 30 s
+        30000000000
+
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(Anyone(), ByPriority)
+
+    def apply(
+        self, command: Command[R], *, now_ns: int, request: tuple[str, int] | None = None
+    ) -> R | Refused:
+        """
+        Let time come to `now_ns`, then carry out a command.
+
+        Args:
+            command: what to do; it must not be changed afterwards.
+            now_ns: the raw stamp, ns; it may go back, see core/timeline.py.
+            request: (session, number) of the caller; a repeat is answered with the first reply.
+
+        Returns:
+            The command's reply, or Refused; a refused command changes nothing
+            but the time.
+
+        """
+        ledger = self.ledger
+        ledger.begin()
+        pass_time(ledger, now_ns)
+        if request is not None:
+            known = answer_again(ledger, request)
+            if known is not None:
+                ledger.commit()
+                return known[0]  # type: ignore[no-any-return]
+        reply = COMMANDS[command.__class__](ledger, command)
+        if request is not None:
+            remember_reply(ledger, request, reply)
+        ledger.commit()
+        return reply  # type: ignore[no-any-return]
+
+    def ask(self, query: Query[R]) -> R | Refused:
+        """Answer a query from the state as it is; time does not pass."""
+        if self.ledger.undo.entries:
+            self.ledger.mend()
+        return QUERIES[query.__class__](self.ledger, query)  # type: ignore[no-any-return]
+
+    @property
+    def next_wakeup_in_ns(self) -> int | None:
+        """Nanoseconds from the last stamp until time alone changes something; None for never."""
+        if self.ledger.undo.entries:
+            self.ledger.mend()
+        alarms = self.ledger.alarms
+        _, lease_now, calendar_now = self.ledger.timeline.reading
+        lease, due = alarms.next_lease(), alarms.next_task()
+        waits = []
+        if lease is not None:
+            waits.append(lease[0] - lease_now)
+        if due is not None:
+            waits.append(due[0] - calendar_now)
+        return max(0, min(waits)) if waits else None
+
+    @property
+    def news(self) -> News:
+        """Hints for whoever wakes waiters; the reader clears the lists."""
+        return self.ledger.news
+
+    def check(self) -> None:
+        """Assert every invariant; for tests and for the embedder's doubts. O(everything)."""
+        if self.ledger.undo.entries:
+            self.ledger.mend()
+        self.ledger.check()

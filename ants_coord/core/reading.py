@@ -1,0 +1,275 @@
+"""
+Queries: pure looks at the state, as values that nobody can use to change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from ..commands import (
+    Events,
+    Explain,
+    ExplainAgent,
+    Find,
+    Holder,
+    Leases,
+    Outcomes,
+    Refused,
+    StandingOf,
+    StatisticsOf,
+    Tasks,
+    Unfinished,
+)
+from ..errors import CursorTooOld, TaskNotFoundError
+from ..events import Event
+from ..payloads import copy_json
+from ..values import (
+    Explanation,
+    Lease,
+    Outcome,
+    Standing,
+    Statistics,
+    TaskRecord,
+)
+from .claiming import lease_of
+from .ledger import Ledger
+from .locking import lock_lease
+from .states import DELAYED, LEASED, READY, WAITING, AgentRow, Row
+
+__all__ = ["QUERIES", "private"]
+
+
+def private(outcome: Outcome) -> Outcome:
+    """Return an outcome whose result is the reader's own copy."""
+    if outcome.result.__class__ in (dict, list):
+        return attrs.evolve(outcome, result=copy_json(outcome.result))
+    return outcome
+
+
+def record_of(ledger: Ledger, row: Row) -> TaskRecord:
+    """Build the value of a task as it stands."""
+    spec = row.spec
+    if spec.payload.__class__ in (dict, list, tuple):
+        spec = attrs.evolve(spec, payload=copy_json(row.payload))
+    return TaskRecord(
+        spec,
+        row.state,
+        row.attempts,
+        row.releases,
+        row.submitted_ns,
+        lease_of(ledger, row) if row.state is LEASED else None,
+        None if row.outcome is None else private(row.outcome),
+        tuple(need for need in row.spec.needs if ledger.is_pending(need))
+        if row.state is WAITING
+        else (),
+        None if row.ready_ns < 0 else row.ready_ns,
+        copy_json(row.note),
+        row.history,
+    )
+
+
+def find(ledger: Ledger, query: Find) -> TaskRecord | None:
+    """Look one task up. O(1)."""
+    row = ledger.tasks.get(query.task)
+    return None if row is None else record_of(ledger, row)
+
+
+def tasks(ledger: Ledger, query: Tasks) -> tuple[TaskRecord, ...] | Refused:
+    """List a page. O(tasks before the end of the page)."""
+    first = 0
+    if query.after is not None:
+        after = ledger.tasks.get(query.after)
+        if after is None:
+            return Refused(TaskNotFoundError(query.after, query.after in ledger.tombstones))
+        first = after.seq
+    found = (
+        record_of(ledger, row)
+        for row in ledger.tasks.values()
+        if row.seq > first
+        and (query.states is None or row.state in query.states)
+        and (query.kinds is None or row.spec.kind in query.kinds)
+        and (query.tag is None or query.tag in row.spec.tags)
+    )
+    return tuple(islice(found, query.count))
+
+
+def outcomes(ledger: Ledger, query: Outcomes) -> tuple[Outcome | None, ...] | Refused:
+    """Ask for outcomes. O(ids)."""
+    found: list[Outcome | None] = []
+    for task_id in query.tasks:
+        row = ledger.tasks.get(task_id)
+        if row is None:
+            return Refused(TaskNotFoundError(task_id, task_id in ledger.tombstones))
+        found.append(None if row.outcome is None else private(row.outcome))
+    return tuple(found)
+
+
+def unfinished(ledger: Ledger, query: Unfinished) -> int:
+    """Count what has not ended. O(1)."""
+    return ledger.unfinished
+
+
+def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
+    """List live leases by token, tasks and locks alike."""
+    if query.agent is None:
+        rows = [row for agent in ledger.agents.values() for row in agent.leases.values()]
+    else:
+        holder = ledger.agents.get(query.agent)
+        rows = list(holder.leases.values()) if holder is not None else []
+    found = [lease_of(ledger, row) for row in rows]
+    found += [
+        lock_lease(ledger, lock)
+        for lock in ledger.locks.values()
+        if query.agent in (None, lock.agent)
+    ]
+    return tuple(sorted(found, key=lambda lease: lease.token))
+
+
+def holder(ledger: Ledger, query: Holder) -> Lease | None:
+    """Ask who holds a named lock. O(1)."""
+    row = ledger.lock_of.get(query.name)
+    return None if row is None else lock_lease(ledger, row)
+
+
+def standing(ledger: Ledger, query: StandingOf) -> Standing:
+    """Ask what has been seen of an agent. O(1)."""
+    row = ledger.agents.get(query.agent, _NOBODY)
+    return Standing(
+        query.agent,
+        row.claimed,
+        row.completed,
+        row.failed,
+        row.expired,
+        row.released,
+        len(row.leases),
+    )
+
+
+_NOBODY = AgentRow()
+
+
+def statistics(ledger: Ledger, query: StatisticsOf) -> Statistics:
+    """Count everything. O(agents)."""
+    everybody = [*ledger.agents.values(), ledger.departed]
+    return Statistics(
+        {str(state): n for state, n in ledger.counts.items()},
+        ledger.unfinished,
+        len(ledger.locks),
+        sum(bool(agent.leases) for agent in everybody),
+        sum(agent.claimed for agent in everybody),
+        sum(agent.completed for agent in everybody),
+        sum(agent.failed for agent in everybody),
+        sum(agent.expired for agent in everybody),
+        sum(agent.released for agent in everybody),
+        len(ledger.tombstones),
+        ledger.paused,
+        ledger.position,
+        ledger.ring[0] + len(ledger.ring[1]),
+    )
+
+
+def events(ledger: Ledger, query: Events) -> tuple[Event, ...] | Refused:
+    """Read the events after a cursor. O(page)."""
+    dropped, kept = ledger.ring
+    if query.since and query.since < dropped:
+        return Refused(CursorTooOld(query.since, dropped + 1))
+    if query.since > dropped + len(kept):
+        raise ValueError(
+            f"since={query.since} is beyond the last event, {dropped + len(kept)}: "
+            "the cursor belongs to another board"
+        )
+    start = max(query.since - dropped, 0)
+    return tuple(
+        [
+            Event(dropped + start + number, at, kind, task, agent, token, copy_json(detail))
+            for number, (at, kind, task, agent, token, detail) in enumerate(
+                kept[start : start + query.count], 1
+            )
+        ]
+    )
+
+
+# -- why ------------------------------------------------------------------------------------
+
+
+def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
+    """Say why a task is where it is."""
+    row = ledger.tasks.get(query.task)
+    if row is None:
+        return Refused(TaskNotFoundError(query.task, query.task in ledger.tombstones))
+    _, lease_now, now = ledger.timeline.reading
+    why: list[str] = []
+    if row.state is WAITING:
+        for need in row.spec.needs:
+            if ledger.is_pending(need):
+                why.append(f"needs {need!r}, which is {ledger.tasks[need].state}")
+    elif row.state is DELAYED:
+        why.append(f"may run in {(row.due_ns - now) / 1e9:.3f} s")
+    elif row.state is LEASED:
+        left = (row.deadline_ns - lease_now) / 1e9
+        why.append(
+            f"held by {row.agent!r} (attempt {row.attempts}, token {row.token}) for {left:.3f} s more"
+        )
+    elif row.state is READY:
+        why += _why_ready(ledger, row)
+    elif row.outcome is not None:
+        why.append(row.outcome.reason or f"completed by {row.outcome.by!r}")
+    why += row.history
+    return Explanation(f"task {query.task!r}", str(row.state), tuple(why))
+
+
+def _why_ready(ledger: Ledger, row: Row) -> list[str]:
+    why = []
+    limit = row.spec.limit
+    if ledger.paused:
+        why.append("the board is paused; resume() lets claims go on")
+    if limit is not None and not ledger.is_open(limit):
+        holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
+        why.append(
+            f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}"
+        )
+    if not why:
+        ahead = ledger.counts[READY] - 1
+        why.append(
+            f"claimable by any agent that takes kind {row.spec.kind!r}; "
+            f"{ahead} other ready task(s), in order of priority"
+        )
+    return why
+
+
+def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
+    """Say what an agent holds and what it could get."""
+    row = ledger.agents.get(query.agent, _NOBODY)
+    why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
+    best = ledger.order.first(ledger.eligibility.open_to(query.agent), None)
+    if ledger.paused:
+        why.append("the board is paused: nobody may claim")
+    elif best is not None:
+        why.append(f"would get {best.spec.id!r} next")
+    elif ledger.counts[READY]:
+        why.append(f"{ledger.counts[READY]} task(s) are ready, all behind limits that are full")
+    else:
+        why.append("no task is ready")
+    known = "known" if row is not _NOBODY else "new here"
+    return Explanation(f"agent {query.agent!r}", known, tuple(why))
+
+
+QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
+    Find: find,
+    Tasks: tasks,
+    Outcomes: outcomes,
+    Unfinished: unfinished,
+    Leases: leases,
+    Holder: holder,
+    StandingOf: standing,
+    StatisticsOf: statistics,
+    Events: events,
+    Explain: explain,
+    ExplainAgent: explain_agent,
+}
+"""query type -> the function that answers it"""
+

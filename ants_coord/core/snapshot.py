@@ -1,0 +1,326 @@
+"""
+The state as records: snapshots that never make a caller wait, and a digest.
+
+A snapshot is cut at one position and written later, piece by piece, while
+commands go on: at the cut the small tables are copied, and each task row is
+packed when its turn comes or just before it is first changed (`Undo.touch`
+asks us), whichever is earlier. So the pieces together are the state at the cut.
+
+Records are lists of JSON values: [table, ...]. The digest is taken over the
+records of the *logical* state in a fixed order, never over heap layout.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from .. import errors, values
+from ..commands import Lost, Refused, Renewed
+from ..values import Outcome, Settings, Task, TaskState
+from .ledger import Ledger
+from .machine import Machine
+from .states import AgentRow, LockRow, Row, SessionRow
+
+__all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
+
+Record = list[Any]
+
+# -- values as JSON ---------------------------------------------------------------------------
+
+_KNOWN: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        values.Backoff,
+        values.Lease,
+        values.Outcome,
+        values.Settings,
+        values.Ticket,
+        Refused,
+        Renewed,
+        Lost,
+        *(getattr(errors, name) for name in errors.__all__),
+    )
+}
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
+    for kind in _KNOWN.values()
+}
+_TASK_FIELDS = tuple(field.name for field in attrs.fields(Task))
+_TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task)}
+
+
+def pack(value: Any) -> Any:
+    """Turn a reply or a part of one into JSON: plain values as they are, the rest tagged."""
+    kind = type(value)
+    if value is None or kind in (str, int, float, bool):
+        return value
+    if kind is dict:
+        return {"d": [[key, pack(item)] for key, item in value.items()]}
+    if kind in (list, tuple):
+        return {"t" if kind is tuple else "l": [pack(item) for item in value]}
+    if kind is TaskState:
+        return {"s": value.value}
+    if kind is dt.datetime:
+        return {"m": value.isoformat()}
+    if kind is Task:
+        return {"k": pack_task(value)}
+    return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in _FIELDS[kind])]}
+
+
+def unpack(packed: Any) -> Any:
+    """Invert `pack`."""
+    if not isinstance(packed, dict):
+        return packed
+    ((tag, body),) = packed.items()
+    match tag:
+        case "d":
+            return {key: unpack(item) for key, item in body}
+        case "t":
+            return tuple([unpack(item) for item in body])
+        case "l":
+            return [unpack(item) for item in body]
+        case "s":
+            return TaskState(body)
+        case "m":
+            return dt.datetime.fromisoformat(body)
+        case "k":
+            return unpack_task(body)
+        case "v":
+            name, *fields = body
+            return _KNOWN[name](*[unpack(field) for field in fields])
+    raise ValueError(f"unknown tag {tag!r}")
+
+
+def pack_task(task: Task) -> dict[str, Any]:
+    """Turn a task into JSON without its payload (rows keep their own copy) and its defaults."""
+    packed = {}
+    for name in _TASK_FIELDS:
+        value = getattr(task, name)
+        if value != _TASK_DEFAULTS[name] and name != "payload":
+            packed[name] = pack(value)
+    return packed
+
+
+def unpack_task(packed: dict[str, Any]) -> Task:
+    """Invert `pack_task`."""
+    if len(packed) == 1:
+        return Task(packed["id"])
+    return Task(**{name: unpack(value) for name, value in packed.items()})
+
+
+def _pack_row(row: Row) -> Record:
+    outcome = row.outcome
+    return [
+        "task",
+        pack_task(row.spec),
+        row.payload,
+        row.seq,
+        row.submitted_ns,
+        row.state.value,
+        row.attempts,
+        row.releases,
+        row.generation,
+        row.token,
+        row.agent,
+        row.deadline_ns,
+        row.ttl_ns,
+        row.due_ns,
+        row.ready_ns,
+        row.lost,
+        None
+        if outcome is None
+        else [outcome.result, outcome.reason, outcome.by, outcome.attempts, outcome.late],
+        row.cause,
+        row.note,
+        list(row.history),
+        row.idle_no,
+        row.idle_ns,
+        row.finish_by_ns,
+    ]
+
+
+def _unpack_row(record: Record) -> Row:
+    _, spec, payload, seq, submitted, state, *rest = record
+    task = unpack_task(spec)
+    rest[10] = _unpack_outcome(task.id, TaskState(state), rest[10])
+    rest[13] = tuple(rest[13])
+    if payload is not None:
+        # readers of a record see the payload in the task too; the copy is theirs to make
+        object.__setattr__(task, "payload", payload)
+    return Row(task, payload, seq, submitted, TaskState(state), *rest)
+
+
+def _unpack_outcome(task_id: str, state: TaskState, packed: list[Any] | None) -> Outcome | None:
+    if packed is None:
+        return None
+    result, reason, by, attempts, late = packed
+    return Outcome(task_id, state, result, reason, by, attempts, late)
+
+
+# -- the cut ----------------------------------------------------------------------------------
+
+
+class Cut:
+    """
+    The state at one position, handed out in pieces.
+
+    Args:
+        machine: it may go on applying commands; call `step` until it returns
+            no records, or `drop` to give the snapshot up.
+
+    """
+
+    _numbers = 0
+
+    def __init__(self, machine: Machine) -> None:
+        ledger = self._ledger = machine.ledger
+        if ledger.undo.entries:
+            ledger.mend()
+        Cut._numbers += 1
+        self._number = Cut._numbers
+        self.position = ledger.position
+        self._ready: list[Record] = list(_small_tables(ledger))
+        self._rows = iter(list(ledger.tasks.values()))
+        self._open = True
+        ledger.undo.before_change = self._save_first
+
+    def _save_first(self, row: Row) -> None:
+        if row.mark != self._number:
+            row.mark = self._number
+            if row.seq:
+                self._ready.append(_pack_row(row))
+
+    def step(self, count: int = 300) -> list[Record]:
+        """Return the next records, about `count` of them; an empty list ends the snapshot."""
+        ready = self._ready
+        while len(ready) < count and self._open:
+            row = next(self._rows, None)
+            if row is None:
+                self.drop()
+            else:
+                self._save_first(row)
+        piece, self._ready = ready[:count], ready[count:]
+        return piece
+
+    def drop(self) -> None:
+        """Stop following changes."""
+        self._open = False
+        if self._ledger.undo.before_change == self._save_first:
+            self._ledger.undo.before_change = None
+
+
+def _small_tables(ledger: Ledger) -> Iterator[Record]:
+    yield [
+        "head",
+        pack(ledger.settings),
+        ledger.position,
+        list(ledger.timeline.reading),
+        ledger.last_token,
+        ledger.last_seq,
+        ledger.paused,
+    ]
+    for token, lock in ledger.locks.items():
+        yield ["lock", list(lock.names), token, lock.agent, lock.deadline_ns, lock.ttl_ns, lock.depth]
+    for name, n in sorted(ledger.limits.items()):
+        yield ["limit", name, n]
+    yield _pack_agent(None, ledger.departed)
+    for agent, row in ledger.agents.items():
+        yield _pack_agent(agent, row)
+    for task_id, stone in ledger.tombstones.items():
+        yield ["stone", task_id, *stone]
+    for name, session in ledger.sessions.items():
+        replies = [[number, pack(reply)] for number, reply in session.replies.items()]
+        yield ["session", name, session.number, session.seen_ns, session.low, replies]
+    dropped, kept = ledger.ring
+    yield ["ring", dropped]
+    for start in range(0, len(kept), 200):
+        yield ["events", [list(event) for event in kept[start : start + 200]]]
+
+
+def _pack_agent(name: str | None, row: AgentRow) -> Record:
+    return [
+        "agent",
+        name,
+        row.number,
+        row.claimed,
+        row.completed,
+        row.failed,
+        row.expired,
+        row.released,
+    ]
+
+
+def records(machine: Machine) -> Iterator[Record]:
+    """Return the whole state at once, tasks in submission order."""
+    if machine.ledger.undo.entries:
+        machine.ledger.mend()
+    yield from _small_tables(machine.ledger)
+    for row in machine.ledger.tasks.values():
+        yield _pack_row(row)
+
+
+def digest(machine: Machine) -> str:
+    """Return SHA-256 over the canonical state: equal exactly for equal boards."""
+    sha = hashlib.sha256()
+    for record in records(machine):
+        sha.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
+        sha.update(b"\n")
+    return sha.hexdigest()
+
+
+def restore(machine: Machine, pieces: Iterable[Record]) -> None:
+    """
+    Fill a fresh machine from the records of a snapshot, in any order after the head.
+
+    Raises:
+        ValueError, KeyError, TypeError: a record is malformed; the machine is void.
+
+    """
+    ledger = machine.ledger
+    for record in pieces:
+        match record[0]:
+            case "task":
+                row = _unpack_row(record)
+                ledger.tasks[row.spec.id] = row
+            case "head":
+                _, settings, ledger.position, reading, *scalars = record
+                ledger.settings = _settings(unpack(settings))
+                ledger.timeline.reading = tuple(reading)
+                ledger.last_token, ledger.last_seq, ledger.paused = scalars
+            case "lock":
+                _, names, token, agent, deadline, ttl, depth = record
+                ledger.locks[token] = LockRow(tuple(names), token, agent, deadline, ttl, depth)
+            case "limit":
+                ledger.limits[record[1]] = record[2]
+            case "agent":
+                _, name, *tallies = record
+                if name is None:
+                    ledger.departed = AgentRow(*tallies)
+                else:
+                    ledger.agents[name] = AgentRow(*tallies)
+            case "stone":
+                _, task_id, *stone = record
+                ledger.tombstones[task_id] = tuple(stone)  # type: ignore[assignment]
+            case "session":
+                _, name, number, seen, low, replies = record
+                kept = {n: unpack(reply) for n, reply in replies}
+                ledger.sessions[name] = SessionRow(number, seen, low, kept)
+            case "ring":
+                ledger.ring = (record[1], [])
+            case "events":
+                ledger.ring[1].extend(tuple(event) for event in record[1])
+            case other:
+                raise ValueError(f"unknown record {other!r}")
+    ledger.rebuild()
+
+
+def _settings(value: Any) -> Settings:
+    if not isinstance(value, Settings):
+        raise TypeError(f"the head must hold settings, not {value!r}")
+    return value

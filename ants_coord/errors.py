@@ -1,0 +1,306 @@
+"""
+Every error that ants_coord raises on purpose.
+
+::
+
+    CoordinationError                 base of all; has fields, and says what to do next
+      LeaseLostError                  the lease is gone: stop writing, claim again
+      HeldError                       a named lock (or a particular task) is held by somebody else
+      TaskNotFoundError               no task has this id (or it has been forgotten)
+      TaskExistsError                 the id or key is taken by a different task
+      TaskFailedError                 the result was asked for and there is none
+        TaskDroppedError              ... because the task was cancelled
+      DependencyError                 a need is unknown, or the needs form a cycle
+      FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
+      IllegalTransitionError          the task is in a state that this verb does not leave
+      CursorTooOld                    events before this cursor are no longer kept
+      RequestTooOld                   a repeat of a request that is no longer remembered
+      LimitError                      a size or count is over its limit
+      SettingsError                   the board was opened with other settings than it has
+      ClosedError                     the coordinator is closed, or was inherited by a fork
+      JournalError                    the log could not be read or written
+        JournalConflictError          the file belongs to something else
+        JournalCorruptError           an entry is damaged; names its position
+        JournalVersionError           the file was written by a newer format
+      InternalError                   a bug in ants_coord: please report it
+
+Bad arguments are the built-in ValueError and TypeError, raised at the call and
+before anything is journaled; waiting in vain is the built-in TimeoutError.
+In the core a refusal is a *reply* (`Refused`), because replicas must agree on
+it; only the fronts raise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from .values import Outcome
+
+__all__ = [
+    "ClosedError",
+    "CoordinationError",
+    "CursorTooOld",
+    "DependencyError",
+    "FieldNotHonouredError",
+    "HeldError",
+    "IllegalTransitionError",
+    "InternalError",
+    "JournalConflictError",
+    "JournalCorruptError",
+    "JournalError",
+    "JournalVersionError",
+    "LeaseLostError",
+    "LimitError",
+    "RequestTooOld",
+    "SettingsError",
+    "TaskDroppedError",
+    "TaskExistsError",
+    "TaskFailedError",
+    "TaskNotFoundError",
+]
+
+_LOST = {
+    "expired": "its lease ran out before this call",
+    "superseded": "a newer lease replaced it",
+    "cancelled": "the task was cancelled",
+    "finished": "the task has ended",
+    "revoked": "the lease was given back or taken away",
+    "unknown": "no such lease was ever granted here",
+}
+
+
+class CoordinationError(Exception):
+    """Be the common base, so that one `except` catches all of ours."""
+
+    def __str__(self) -> str:
+        return self.__class__.__name__
+
+
+@attrs.define(eq=False, str=False)
+class LeaseLostError(CoordinationError):
+    """
+    Say that a lease is no longer held.
+
+    `reason` is one of expired, superseded, cancelled, finished, revoked,
+    unknown. The work may have been given to somebody else: stop writing.
+    """
+
+    task_id: str
+    token: int
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"lease {self.task_id}#{self.token} is lost: {_LOST.get(self.reason, self.reason)}; "
+            "stop writing and claim again"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class HeldError(CoordinationError):
+    """Say who holds what was asked for and for how long at most (seconds)."""
+
+    name: str
+    holder: str
+    expires_in: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} is held by {self.holder!r} for up to {self.expires_in:.3g} s more; "
+            "wait with timeout=, or try again then"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class TaskNotFoundError(CoordinationError):
+    """Say that no task has this id; `forgotten` if one had, before its retention ended."""
+
+    task_id: str
+    forgotten: bool = False
+
+    def __str__(self) -> str:
+        if self.forgotten:
+            return (
+                f"task {self.task_id!r} ended and has been forgotten; "
+                "raise retention= to keep finished tasks longer"
+            )
+        return f"there is no task {self.task_id!r}; list them with tasks()"
+
+
+@attrs.define(eq=False, str=False)
+class TaskExistsError(CoordinationError):
+    """Say that the id (or the key, then `key` is set) belongs to another task."""
+
+    task_id: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        if self.key is not None:
+            return f"key {self.key!r} is taken by the unfinished task {self.task_id!r}"
+        return (
+            f"task {self.task_id!r} exists with different content; "
+            "use another id, or if_exists='keep', 'replace' or 'rerun'"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class TaskFailedError(CoordinationError):
+    """Say that a task ended without a result; `outcome` holds reason and attempts."""
+
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        ended = self.outcome
+        return f"task {ended.task!r} ended as {ended.state}: {ended.reason}"
+
+
+@attrs.define(eq=False, str=False)
+class TaskDroppedError(TaskFailedError):
+    """Say that a task was cancelled, by itself or with a task that it needs."""
+
+
+@attrs.define(eq=False, str=False)
+class DependencyError(CoordinationError):
+    """Say which need is unknown, or print the cycle."""
+
+    task_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"task {self.task_id!r}: {self.problem}"
+
+
+@attrs.define(eq=False, str=False)
+class FieldNotHonouredError(CoordinationError, ValueError):
+    """Say that a task field has no meaning with this strategy, and which one honours it."""
+
+    task_id: str
+    field: str
+    value: object
+    strategy: str
+    honoured_by: str
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task_id!r}: {self.field}={self.value!r} has no meaning with strategy "
+            f"{self.strategy!r}; {self.honoured_by} honours it"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class IllegalTransitionError(CoordinationError):
+    """Say that the task's state does not allow this verb."""
+
+    task_id: str
+    state: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"task {self.task_id!r} is {self.state}: it cannot be {self.verb} now"
+
+
+@attrs.define(eq=False, str=False)
+class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event streams know
+    """Say that events between `cursor` and `oldest` are gone; resynchronise."""
+
+    cursor: int
+    oldest: int
+
+    def __str__(self) -> str:
+        return (
+            f"events {self.cursor} to {self.oldest - 1} are no longer kept; read the state with "
+            f"tasks(), then continue with events(since=<statistics().cursor>)"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class RequestTooOld(CoordinationError):  # noqa: N818
+    """Say that this repeat is older than the replies that are remembered."""
+
+    request: str
+
+    def __str__(self) -> str:
+        return f"request {self.request!r} is too old to be answered again; look the task up instead"
+
+
+@attrs.define(eq=False, str=False)
+class LimitError(CoordinationError):
+    """Say which limit (a name) was passed and by what value."""
+
+    limit: str
+    value: object
+    allowed: object
+
+    def __str__(self) -> str:
+        return f"{self.limit} is {self.value}, but at most {self.allowed} is allowed"
+
+
+@attrs.define(eq=False, str=False)
+class SettingsError(CoordinationError):
+    """Say which settings of an existing board differ from the ones asked for."""
+
+    differences: dict[str, tuple[object, object]]
+
+    def __str__(self) -> str:
+        told = "; ".join(
+            f"{name} is {has!r}, asked for {asked!r}"
+            for name, (has, asked) in sorted(self.differences.items())
+        )
+        return (
+            f"the board has other settings: {told}. "
+            "Leave them out to take the board's, or change them for everybody with configure()"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class ClosedError(CoordinationError):
+    """Say that the coordinator no longer answers."""
+
+    why: str = "the coordinator is closed"
+
+    def __str__(self) -> str:
+        return f"{self.why}; open a new one"
+
+
+@attrs.define(eq=False, str=False)
+class JournalError(CoordinationError):
+    """Say that the log could not be read or written; the cause is chained."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+@attrs.define(eq=False, str=False)
+class JournalConflictError(JournalError):
+    """Say that the file is not ours to write, or changed under us."""
+
+
+@attrs.define(eq=False, str=False)
+class JournalCorruptError(JournalError):
+    """Say at which position the log is damaged; nothing was changed."""
+
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: damaged at position {self.position}: {self.problem}; nothing was changed"
+
+
+@attrs.define(eq=False, str=False)
+class JournalVersionError(JournalError):
+    """Say that another format version wrote this; upgrade, nothing was changed."""
+
+
+@attrs.define(eq=False, str=False)
+class InternalError(CoordinationError):
+    """Say that an invariant does not hold."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return f"a bug in ants_coord, please report it: {self.problem}"

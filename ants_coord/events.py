@@ -1,0 +1,55 @@
+"""
+What happened: the values that `events()` yields.
+
+Inside the core an event is a plain tuple in the order of the fields below;
+it becomes a value only when somebody reads it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+__all__ = ["EVENT_TYPES", "Event"]
+
+EVENT_TYPES: dict[str, str] = {
+    "configured": "the settings were set or changed",
+    "submitted": "a task was accepted",
+    "ready": "a task became claimable after waiting, a delay or a backoff",
+    "claimed": "a lease was granted",
+    "completed": "a task is DONE",
+    "retried": "an attempt failed and the task will run again",
+    "failed": "a task is FAILED for good",
+    "released": "a lease was given back",
+    "expired": "a holder fell silent and its lease ended",
+    "adopted": "an agent took over its own leases under new tokens",
+    "cancelled": "a task was dropped",
+    "requeued": "a failed task was brought back",
+    "noted": "a holder reported progress",
+    "limit": "a concurrency limit was set",
+    "paused": "claims were stopped",
+    "resumed": "claims were allowed again",
+    "locked": "named locks were taken",
+    "unlocked": "named locks were freed",
+}
+"""Every event type and its meaning."""
+
+
+@attrs.frozen
+class Event:
+    """
+    One thing that happened.
+
+    `cursor` counts events from 1 without a gap: continue with
+    `events(since=event.cursor)`. `at_ns` is the board's calendar time,
+    nanoseconds since the epoch. `detail` depends on the type.
+    """
+
+    cursor: int
+    at_ns: int
+    type: str
+    task: str | None
+    agent: str | None
+    token: int
+    detail: Any = None

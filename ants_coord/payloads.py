@@ -1,0 +1,116 @@
+"""
+JSON values: checked, normalised and copied in ONE walk.
+
+Every payload and result passes here on every journal, in memory too, so that
+a task behaves the same wherever it is kept: nothing is aliased, tuples become
+lists, and what a file could not hold is refused before anything changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import LimitError
+
+__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_SIZE", "copy_json", "json_value"]
+
+MAX_SIZE = 1 << 20
+"""Largest payload or result: bytes of UTF-8 in strings and keys, plus 8 per value."""
+MAX_DEPTH = 32
+"""Deepest nesting of lists and objects."""
+MAX_INT = 1 << 53
+"""Integers outside +-2**53 do not survive other JSON readers."""
+
+_ATOMS = frozenset({type(None), bool})
+
+
+def json_value(value: object, field: str) -> Any:
+    """
+    Return a normalised private copy of a JSON value.
+
+    Args:
+        value: None, bool, int within 2**53, finite float, str, or lists,
+            tuples and dicts (with str keys) of these.
+        field: what to call the value in errors, such as "payload".
+
+    Raises:
+        TypeError: something that JSON does not have; names the value.
+        ValueError: NaN, infinity, a NUL or lone surrogate, an integer that is too large.
+        LimitError: larger than MAX_SIZE or deeper than MAX_DEPTH.
+
+    """
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    size, copied = _walk(value, field, 0)
+    if size > MAX_SIZE:
+        raise LimitError(f"size of {field}", size, MAX_SIZE)
+    return copied
+
+
+def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
+    kind = type(value)
+    if kind is str:
+        return _text(value, field), value  # type: ignore[arg-type]
+    if kind is int:
+        if -MAX_INT <= value <= MAX_INT:  # type: ignore[operator]
+            return 8, value
+        raise ValueError(f"{field} must be within +-2**53, not {value}; send it as a string")
+    if kind in _ATOMS:
+        return 8, value
+    if kind is float:
+        if value - value == 0.0:  # type: ignore[operator]  # false for NaN and both infinities
+            return 8, value
+        raise ValueError(f"{field} must be a finite number, not {value}")
+    if depth >= MAX_DEPTH:
+        raise LimitError(f"depth of {field}", depth + 1, MAX_DEPTH)
+    if isinstance(value, dict):
+        size, mapping = 8, {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{field} must have string keys, not {key!r}")
+            used, mapping[str(key)] = _walk(item, field, depth + 1)
+            size += used + _text(key, field)
+        return size, mapping
+    if isinstance(value, (list, tuple)):
+        size, items = 8, []
+        for item in value:
+            used, copied = _walk(item, field, depth + 1)
+            size += used
+            items.append(copied)
+        return size, items
+    return _subclass(value, field, depth)
+
+
+def _text(text: str, field: str) -> int:
+    if text.isascii():
+        if "\0" in text:
+            raise ValueError(f"{field} must not contain NUL characters")
+        return len(text)
+    if "\0" in text:
+        raise ValueError(f"{field} must not contain NUL characters")
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as problem:
+        raise ValueError(f"{field} must be valid Unicode: {problem}") from None
+
+
+def _subclass(value: object, field: str, depth: int) -> tuple[int, Any]:
+    """Reduce subclasses of JSON's own types (an IntEnum, a str Enum) to the plain value."""
+    for base in (str, int, float):
+        if isinstance(value, base):
+            return _walk(base.__str__(value) if base is str else base(value), field, depth)
+    raise TypeError(
+        f"{field} must be a JSON value (None, bool, int, float, str, list, dict), "
+        f"not {type(value).__name__}: {value!r:.80}"
+    )
+
+
+def copy_json(value: Any) -> Any:
+    """Copy a value that `json_value` has made: nobody outside gets a reference to our state."""
+    kind = type(value)
+    if kind is dict:
+        return {key: copy_json(item) for key, item in value.items()}
+    if kind is list:
+        return [copy_json(item) for item in value]
+    return value

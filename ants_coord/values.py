@@ -1,0 +1,394 @@
+"""
+The values that cross our border: frozen, comparable, without behaviour.
+
+What a user hands in (Task, Backoff, Settings) is checked when it is made, so
+that a bad argument is refused at the line that wrote it; what we hand out
+(Ticket, Lease, Outcome, TaskRecord ...) is made by the core.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import attrs
+
+from .names import check_id, check_name, fresh_id
+
+__all__ = [
+    "Backoff",
+    "Explanation",
+    "Lease",
+    "Outcome",
+    "Settings",
+    "Standing",
+    "Statistics",
+    "Task",
+    "TaskRecord",
+    "TaskState",
+    "Ticket",
+]
+
+_set = object.__setattr__
+
+
+class TaskState(enum.StrEnum):
+    """Where a task is in its life; docs/explanation/lifecycle.md draws the arrows."""
+
+    WAITING = "waiting"
+    """a task it needs has not ended"""
+    DELAYED = "delayed"
+    """not before some time: a delay, or backing off after a failure"""
+    READY = "ready"
+    """claimable"""
+    LEASED = "leased"
+    """held by one agent until its lease's deadline"""
+    DONE = "done"
+    """completed; final"""
+    FAILED = "failed"
+    """out of attempts, given up, or past its deadline; only requeue leaves it"""
+    CANCELLED = "cancelled"
+    """dropped, by itself or with a task that it needs; final"""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has ended."""
+        return self in FINAL
+
+
+FINAL = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
+
+
+def seconds(value: object, field: str, *, zero: bool = False, most: float = 1e9) -> float:
+    """
+    Return a duration as float seconds, or raise an error that names the field.
+
+    Args:
+        value: int, float or timedelta.
+        field: its name, for the error.
+        zero: whether 0 is allowed.
+        most: the largest allowed (the default is about 31 years).
+
+    """
+    if isinstance(value, dt.timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{field} must be seconds (int, float or timedelta), not {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero) or value > most:
+        least = ">= 0" if zero else "> 0"
+        raise ValueError(f"{field} must be finite, {least} and <= {most:g} seconds, not {value!r}")
+    return float(value)
+
+
+def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> int:
+    """Return an int between `least` and `most`, or raise an error that names the field."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{field} must be an int, not {value!r}")
+    if not least <= value <= most:
+        raise ValueError(f"{field} must be {least} to {most}, not {value}")
+    return value
+
+
+def _moment(value: object, field: str) -> float | dt.datetime:
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{field} must be an aware datetime (or seconds from now), not {value!r}")
+        return value.astimezone(dt.UTC)
+    return seconds(value, field, zero=True)
+
+
+def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{field} must be a list of strings, not {values!r}")
+    found = tuple(check(value, f"each of {field}") for value in values)
+    if len(set(found)) != len(found):
+        twice = next(value for value in found if found.count(value) > 1)
+        raise ValueError(f"{field} names {twice!r} twice")
+    return found
+
+
+@attrs.frozen
+class Backoff:
+    """
+    How long a failed attempt keeps its task DELAYED: first * factor**(attempts - 1), at most `limit`.
+
+    Args:
+        first: seconds after the first failure.
+        limit: seconds at most.
+        factor: what each further failure multiplies by (an int: powers stay exact).
+        on_expiry: back off after an expired lease too; off, since silence is mostly a crash.
+
+    """
+
+    first: float = 1.0
+    limit: float = 300.0
+    factor: int = 2
+    on_expiry: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _set(self, "first", seconds(self.first, "backoff.first", zero=True))
+        _set(self, "limit", seconds(self.limit, "backoff.limit", zero=True))
+        _set(self, "factor", count(self.factor, "backoff.factor", most=1000))
+        if not isinstance(self.on_expiry, bool):
+            raise TypeError(f"backoff.on_expiry must be a bool, not {self.on_expiry!r}")
+
+
+@attrs.frozen
+class Task:
+    """
+    Describe what to do.
+
+    Args:
+        id: 1 to 512 bytes of text; made when not given.
+        kind: picks the handler; a name.
+        payload: any JSON value; every claim gets a fresh copy.
+        priority: higher runs first; an int.
+        requires: what an agent must be able to do (Matchmaker).
+        uses: amounts of consumables taken while leased (Matchmaker).
+        place: where the work is (Blackboard).
+        needs: ids of tasks that must be DONE first; their results arrive as `inputs`.
+        if_need_fails: "cancel" (with the chain as the reason) or "run" anyway.
+        delay: seconds (or an aware datetime) before it may run.
+        finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
+        lease_ttl: seconds a claim lasts without renewal; None takes the board's.
+        max_attempts: claims before it is FAILED for good; None takes the board's.
+        backoff: pause after a failure; None takes the board's.
+        key: unique among unfinished tasks.
+        limit: name of a concurrency limit that it counts against.
+        tags: labels to filter by.
+
+    Raises:
+        TypeError, ValueError: naming the field, the value and the rule.
+
+    """
+
+    id: str = ""
+    kind: str = attrs.field(default="default", kw_only=True)
+    payload: Any = attrs.field(default=None, kw_only=True)
+    priority: int = attrs.field(default=0, kw_only=True)
+    requires: str | None = attrs.field(default=None, kw_only=True)
+    uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
+    place: str | None = attrs.field(default=None, kw_only=True)
+    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
+    delay: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
+    finish_by: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
+    lease_ttl: float | None = attrs.field(default=None, kw_only=True)
+    max_attempts: int | None = attrs.field(default=None, kw_only=True)
+    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
+    key: str | None = attrs.field(default=None, kw_only=True)
+    limit: str | None = attrs.field(default=None, kw_only=True)
+    tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.id == "":
+            _set(self, "id", fresh_id())
+        else:
+            check_id(self.id, "task id")
+        if self.kind != "default":
+            check_name(self.kind, "kind")
+        if self.priority != 0 or type(self.priority) is not int:
+            count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
+        if self.needs != ():
+            _set(self, "needs", _names(self.needs, "needs", check_id))
+        if self.tags != ():
+            _set(self, "tags", _names(self.tags, "tags", check_name))
+        if (self.limit, self.key, self.place, self.requires, self.uses) != _NONE_5:
+            self._check_optional_names()
+        if (self.delay, self.finish_by, self.lease_ttl, self.max_attempts, self.backoff) != _NONE_5:
+            self._check_optional_times()
+        if self.if_need_fails not in ("cancel", "run"):
+            raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
+
+    def _check_optional_names(self) -> None:
+        if self.limit is not None:
+            check_name(self.limit, "limit")
+        if self.key is not None:
+            check_id(self.key, "key")
+        if self.place is not None:
+            check_id(self.place, "place")
+        if self.requires is not None and not isinstance(self.requires, str):
+            raise TypeError(f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}")
+        if self.uses is not None:
+            if not isinstance(self.uses, Mapping):
+                raise TypeError(f"uses must be a mapping such as {{'gpu_mem': 16}}, not {self.uses!r}")
+            amounts = {
+                check_name(name, "each name in uses"): count(amount, f"uses[{name!r}]")
+                for name, amount in sorted(self.uses.items())
+            }
+            _set(self, "uses", amounts)
+
+    def _check_optional_times(self) -> None:
+        if self.delay is not None:
+            _set(self, "delay", _moment(self.delay, "delay"))
+        if self.finish_by is not None:
+            _set(self, "finish_by", _moment(self.finish_by, "finish_by"))
+        if self.lease_ttl is not None:
+            _set(self, "lease_ttl", seconds(self.lease_ttl, "lease_ttl"))
+        if self.max_attempts is not None:
+            count(self.max_attempts, "max_attempts", most=1_000_000)
+        if self.backoff is not None and not isinstance(self.backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+
+
+_NONE_5 = (None,) * 5
+
+
+@attrs.frozen
+class Ticket:
+    """What submit answers: the id, whether this call created the task, and its state."""
+
+    id: str
+    created: bool
+    state: TaskState
+
+
+@attrs.frozen
+class Lease:
+    """
+    The right of one agent to one task (or to named locks) until a deadline.
+
+    `token` is the fencing token: strictly growing over the whole board, so an
+    outside resource that remembers the highest one it has seen can refuse a
+    paused holder (Chubby's sequencer; Kleppmann 2016). `expires_ns` is on the
+    board's clock, nanoseconds since the epoch, and only a hint: the board
+    decides. `inputs` holds the results of the task's needs by id.
+    """
+
+    task: str
+    token: int
+    agent: str
+    kind: str = "default"
+    payload: Any = None
+    inputs: dict[str, Any] = attrs.field(factory=dict)
+    attempt: int = 1
+    expires_ns: int = 0
+    ttl_ns: int = 0
+    names: tuple[str, ...] = ()
+
+    @property
+    def handle(self) -> str:
+        """The printable form "id#token", accepted wherever a lease is."""
+        return f"{self.task}#{self.token}"
+
+
+@attrs.frozen
+class Outcome:
+    """How a task ended: `result` when DONE, `reason` otherwise; `by` is the last holder."""
+
+    task: str
+    state: TaskState
+    result: Any = None
+    reason: str = ""
+    by: str | None = None
+    attempts: int = 0
+    late: bool = False
+
+
+@attrs.frozen
+class TaskRecord:
+    """A task as it stands: a copy, not a live view. Times are ns since the epoch."""
+
+    task: Task
+    state: TaskState
+    attempts: int
+    releases: int
+    submitted_ns: int
+    lease: Lease | None = None
+    outcome: Outcome | None = None
+    waits_for: tuple[str, ...] = ()
+    ready_ns: int | None = None
+    note: Any = None
+    history: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Standing:
+    """What the coordinator itself has seen of an agent; no opinions of others."""
+
+    agent: str
+    claimed: int = 0
+    completed: int = 0
+    failed: int = 0
+    expired: int = 0
+    released: int = 0
+    held: int = 0
+
+
+@attrs.frozen
+class Statistics:
+    """Counts at one instant; `cursor` is where events(since=...) continues from here."""
+
+    tasks: dict[str, int]
+    unfinished: int
+    locks: int
+    agents: int
+    claimed: int
+    completed: int
+    failed: int
+    expired: int
+    released: int
+    remembered: int
+    paused: bool
+    position: int
+    cursor: int
+
+
+@attrs.frozen
+class Explanation:
+    """Why a task or an agent is where it is: the state, then one sentence per cause."""
+
+    subject: str
+    state: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.subject} is {self.state}: " + "; ".join(self.reasons)
+
+
+@attrs.frozen
+class Settings:
+    """
+    Everything that changes what a board decides; kept in its log.
+
+    Args:
+        strategy: which parts decide who gets what; "claim" here.
+        lease_ttl: seconds a claim lasts without renewal.
+        max_attempts: claims before a task is FAILED for good.
+        backoff: pause after a failed attempt.
+        aging: seconds of waiting that weigh as much as one step of priority; 0 is off.
+        retention: seconds that a finished task stays readable.
+        retention_count: finished tasks kept at most.
+        id_retention: seconds that a forgotten task's id and state are remembered.
+        id_retention_count: forgotten ids remembered at most.
+        event_count: events kept for readers that come back.
+        session_retention: seconds that the replies of an idle client are kept.
+
+    """
+
+    strategy: str = "claim"
+    lease_ttl: float = 30.0
+    max_attempts: int = 3
+    backoff: Backoff = attrs.field(factory=Backoff)
+    aging: float = 0.0
+    retention: float = 86_400.0
+    retention_count: int = 10_000
+    id_retention: float = 7 * 86_400.0
+    id_retention_count: int = 100_000
+    event_count: int = 10_000
+    session_retention: float = 3_600.0
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.strategy, "strategy")
+        _set(self, "lease_ttl", seconds(self.lease_ttl, "lease_ttl"))
+        count(self.max_attempts, "max_attempts", most=1_000_000)
+        if not isinstance(self.backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+        for field in ("aging", "retention", "id_retention", "session_retention"):
+            _set(self, field, seconds(getattr(self, field), field, zero=True))
+        for field in ("retention_count", "id_retention_count"):
+            count(getattr(self, field), field, least=0)
+        count(self.event_count, "event_count", least=16, most=10_000_000)
