@@ -61,6 +61,7 @@ __all__ = [
     "Requeue",
     "Resume",
     "SetLimit",
+    "SettingsOf",
     "StandingOf",
     "StatisticsOf",
     "Submit",
@@ -115,9 +116,10 @@ class Lost:
 
 @attrs.define
 class Configure(Command[Settings]):
-    """Set all settings; the first entry of every log."""
+    """Set all settings; the first entry of every log. `first` changes nothing on a board that has some."""
 
     settings: Settings
+    first: bool = False
 
 
 @attrs.define
@@ -331,6 +333,11 @@ class StandingOf(Query[Standing]):
     """Ask what has been seen of an agent."""
 
     agent: str
+
+
+@attrs.define
+class SettingsOf(Query[Settings]):
+    """Ask for the board's settings."""
 
 
 @attrs.define

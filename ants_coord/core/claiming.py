@@ -51,6 +51,7 @@ __all__ = [
     "lost_reason",
     "next_token",
     "note",
+    "pick",
     "release",
     "release_all",
     "renew",
@@ -103,17 +104,22 @@ def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:
 # -- claim ----------------------------------------------------------------------------------
 
 
-def claim(ledger: Ledger, command: Claim) -> Lease | None | Refused:
+def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
     """Grant the first claimable task, or the named one if it is claimable. O(log n)."""
-    if command.task is not None:
-        return _claim_named(ledger, command)
+    row = pick(ledger, command)
+    return _grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row
+
+
+def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
+    """Choose what a claim would get, without granting it."""
+    if command.__class__ is Claim and command.task is not None:
+        return _named(ledger, command)
     if ledger.paused:
         return None
-    row = ledger.order.first(ledger.eligibility.open_to(command.agent), command.kinds)
-    return None if row is None else _grant(ledger, row, command.agent, command.ttl_ns)
+    return ledger.order.first(ledger.eligibility.open_to(command.agent), command.kinds)
 
 
-def _claim_named(ledger: Ledger, command: Claim) -> Lease | None | Refused:
+def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
     assert command.task is not None
     row = ledger.tasks.get(command.task)
     if row is None:
@@ -129,7 +135,7 @@ def _claim_named(ledger: Ledger, command: Claim) -> Lease | None | Refused:
         or ledger.eligibility.signature(spec) not in ledger.eligibility.open_to(command.agent)
     ):
         return None
-    return _grant(ledger, row, command.agent, command.ttl_ns)
+    return row
 
 
 def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
@@ -213,7 +219,7 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
     return tuple(answers)
 
 
-def note(ledger: Ledger, command: Note) -> None | Refused:
+def note(ledger: Ledger, command: Note) -> Refused | None:
     """Keep a progress note with the live lease."""
     row = _live(ledger, command.task, command.token)
     if row is None or row.__class__ is LockRow:
@@ -242,9 +248,7 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         if row.state is DONE:
             assert row.outcome is not None
             return row.outcome
-        late = (
-            command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
-        )
+        late = command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
         if not late:
             return _refuse(ledger, command.task, command.token)
     assert row.agent is not None

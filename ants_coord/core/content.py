@@ -24,10 +24,7 @@ _FIELDS = tuple(field.name for field in attrs.fields(Task) if field.name != "pay
 
 def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
     """Tell whether two submissions are equal in every field."""
-    return (
-        all(getattr(one, name) == getattr(other, name) for name in _FIELDS)
-        and payload == other_payload
-    )
+    return all(getattr(one, name) == getattr(other, name) for name in _FIELDS) and payload == other_payload
 
 
 def content_digest(task: Task, payload: Any) -> str:

@@ -52,7 +52,7 @@ class News:
 
     def __init__(self) -> None:
         self.ready: list[str] = []
-        """kind of each task that became claimable"""
+        """kind of each task that became claimable; "" where it may be any kind"""
         self.ended: list[str] = []
         """ids of tasks that ended"""
         self.freed: list[str] = []
@@ -78,6 +78,7 @@ class Ledger:
         self.news = News()
         self.timeline = Timeline()
         self.settings = Settings()
+        self.configured = False
         self.paused = False
         self.last_token = 0
         self.last_seq = 0
@@ -98,6 +99,12 @@ class Ledger:
 
     # -- one command ------------------------------------------------------------------------
 
+    @property
+    def news_is_due(self) -> bool:
+        """Whether the last commands left hints for somebody."""
+        news = self.news
+        return bool(news.ready or news.ended or news.freed)
+
     def begin(self) -> None:
         """Open a command; an undo list that is not empty means that the last one was torn."""
         if self.undo.entries:
@@ -112,6 +119,7 @@ class Ledger:
                 self.position,
                 self.paused,
                 self.settings,
+                self.configured,
             )
         )
 
@@ -138,11 +146,12 @@ class Ledger:
         position: int,
         paused: bool,
         settings: Settings,
+        configured: bool,
     ) -> None:
         del self.ring[1][events:]
         self.timeline.reading = reading
         self.last_token, self.last_seq, self.position = token, seq, position
-        self.paused, self.settings = paused, settings
+        self.paused, self.settings, self.configured = paused, settings, configured
 
     def emit(
         self, kind: str, task: str | None, agent: str | None, token: int = 0, detail: Any = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ..values import FINAL, Backoff, Outcome, TaskState
+from ..values import FINAL, Backoff, Outcome
 from .content import content_digest
 from .ledger import FAR_NS, Ledger, ns
 from .states import DONE, LEASED, READY, WAITING, LockRow, Row, move
@@ -96,7 +96,7 @@ def _unlease(ledger: Ledger, row: Row, lost: str) -> None:
             del ledger.live[limit]
         if was_full:
             ledger.order.reopen(limit)
-            ledger.news.ready.append(row.spec.kind)
+            ledger.news.ready.append("")  # lanes of any kind may wait at this limit
 
 
 def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
@@ -128,9 +128,7 @@ def end(
     return outcome
 
 
-def _end_one(
-    ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason: str, late: bool
-) -> Outcome:
+def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason: str, late: bool) -> Outcome:
     state, spec = row.state, row.spec
     if state is LEASED:
         _unlease(ledger, row, lost)
@@ -236,7 +234,8 @@ def _reclaim(ledger: Ledger, now_ns: int) -> None:
 
 
 def _fade(ledger: Ledger, now_ns: int) -> None:
-    """Drop up to two overdue tombstones: one is added per call, so the backlog shrinks.
+    """
+    Drop up to two overdue tombstones: one is added per call, so the backlog shrinks.
 
     Only forgetting calls this, so that it happens at the same commands in a
     replica that was restored, whose `forget_from_ns` may be more exact than ours.
@@ -330,5 +329,3 @@ def drop_lock(ledger: Ledger, lock: LockRow, why: str) -> None:
         del ledger.lock_of[name]
         ledger.news.freed.append(name)
     ledger.emit("unlocked", None, lock.agent, lock.token, {"names": list(lock.names), "why": why})
-
-

@@ -114,8 +114,11 @@ def resume(ledger: Ledger, command: Resume) -> None:
 
 def configure(ledger: Ledger, command: Configure) -> Settings:
     """Replace the settings; what depends on them is rebuilt."""
+    if command.first and ledger.configured:
+        return ledger.settings
     aging = ledger.settings.aging
     ledger.settings = command.settings
+    ledger.configured = True
     ledger.emit("configured", None, None, 0, command.settings.strategy)
     if command.settings.aging != aging:
         ledger.sort_again()

@@ -97,7 +97,12 @@ class Machine:
         self.ledger = Ledger(Anyone(), ByPriority)
 
     def apply(
-        self, command: Command[R], *, now_ns: int, request: tuple[str, int] | None = None
+        self,
+        command: Command[R],
+        *,
+        now_ns: int,
+        request: tuple[str, int] | None = None,
+        position: int | None = None,
     ) -> R | Refused:
         """
         Let time come to `now_ns`, then carry out a command.
@@ -106,6 +111,7 @@ class Machine:
             command: what to do; it must not be changed afterwards.
             now_ns: the raw stamp, ns; it may go back, see core/timeline.py.
             request: (session, number) of the caller; a repeat is answered with the first reply.
+            position: where the command stands in its log; one further if not given.
 
         Returns:
             The command's reply, or Refused; a refused command changes nothing
@@ -114,6 +120,7 @@ class Machine:
         """
         ledger = self.ledger
         ledger.begin()
+        ledger.position = ledger.position + 1 if position is None else position
         pass_time(ledger, now_ns)
         if request is not None:
             known = answer_again(ledger, request)
@@ -125,6 +132,22 @@ class Machine:
             remember_reply(ledger, request, reply)
         ledger.commit()
         return reply  # type: ignore[no-any-return]
+
+    def is_idle(self, command: Command[R], now_ns: int) -> bool:
+        """Tell whether applying this command at `now_ns` would grant nothing and change nothing."""
+        if not isinstance(command, (Claim, ClaimMany, Wakeup)):
+            return False
+        wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[0]
+        if wait_ns is not None and now_ns - stamp >= wait_ns:
+            return False
+        return isinstance(command, Wakeup) or claiming.pick(self.ledger, command) is None
+
+    def answer(self, request: tuple[str, int]) -> Any:
+        """Return the remembered reply to a request, or None."""
+        if self.ledger.undo.entries:
+            self.ledger.mend()
+        known = answer_again(self.ledger, request)
+        return None if known is None else known[0]
 
     def ask(self, query: Query[R]) -> R | Refused:
         """Answer a query from the state as it is; time does not pass."""

@@ -19,6 +19,7 @@ from ..commands import (
     Leases,
     Outcomes,
     Refused,
+    SettingsOf,
     StandingOf,
     StatisticsOf,
     Tasks,
@@ -63,9 +64,7 @@ def record_of(ledger: Ledger, row: Row) -> TaskRecord:
         row.submitted_ns,
         lease_of(ledger, row) if row.state is LEASED else None,
         None if row.outcome is None else private(row.outcome),
-        tuple(need for need in row.spec.needs if ledger.is_pending(need))
-        if row.state is WAITING
-        else (),
+        tuple(need for need in row.spec.needs if ledger.is_pending(need)) if row.state is WAITING else (),
         None if row.ready_ns < 0 else row.ready_ns,
         copy_json(row.note),
         row.history,
@@ -121,11 +120,7 @@ def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
         holder = ledger.agents.get(query.agent)
         rows = list(holder.leases.values()) if holder is not None else []
     found = [lease_of(ledger, row) for row in rows]
-    found += [
-        lock_lease(ledger, lock)
-        for lock in ledger.locks.values()
-        if query.agent in (None, lock.agent)
-    ]
+    found += [lock_lease(ledger, lock) for lock in ledger.locks.values() if query.agent in (None, lock.agent)]
     return tuple(sorted(found, key=lambda lease: lease.token))
 
 
@@ -211,9 +206,7 @@ def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
         why.append(f"may run in {(row.due_ns - now) / 1e9:.3f} s")
     elif row.state is LEASED:
         left = (row.deadline_ns - lease_now) / 1e9
-        why.append(
-            f"held by {row.agent!r} (attempt {row.attempts}, token {row.token}) for {left:.3f} s more"
-        )
+        why.append(f"held by {row.agent!r} (attempt {row.attempts}, token {row.token}) for {left:.3f} s more")
     elif row.state is READY:
         why += _why_ready(ledger, row)
     elif row.outcome is not None:
@@ -229,9 +222,7 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
         why.append("the board is paused; resume() lets claims go on")
     if limit is not None and not ledger.is_open(limit):
         holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
-        why.append(
-            f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}"
-        )
+        why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
     if not why:
         ahead = ledger.counts[READY] - 1
         why.append(
@@ -265,6 +256,7 @@ QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
     Unfinished: unfinished,
     Leases: leases,
     Holder: holder,
+    SettingsOf: lambda ledger, _: ledger.settings,
     StandingOf: standing,
     StatisticsOf: statistics,
     Events: events,
@@ -272,4 +264,3 @@ QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
     ExplainAgent: explain_agent,
 }
 """query type -> the function that answers it"""
-

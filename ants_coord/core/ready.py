@@ -28,8 +28,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Hashable, Iterable
 
-from .states import Row
 from ..values import TaskState
+from .states import Row
 
 __all__ = ["ByPriority", "Lane"]
 
@@ -186,9 +186,7 @@ class ByPriority:
 
     def check(self, rows: Iterable[Row]) -> None:
         """Assert the invariants. O(n)."""
-        entries = {
-            id(entry[2]): lane for lane in self._lanes.values() for entry in lane.heap
-        }
+        entries = {id(entry[2]): lane for lane in self._lanes.values() for entry in lane.heap}
         assert sum(len(lane.heap) for lane in self._lanes.values()) == len(entries)
         for row in rows:
             assert entries.get(id(row)) is row.lane, row
@@ -206,9 +204,7 @@ class ByPriority:
         key = (signature, kind, limit)
         lane = self._lanes.get(key)
         if lane is None:
-            heads = tuple(
-                self._heads.setdefault((signature, group), _Heads()) for group in (None, kind)
-            )
+            heads = tuple(self._heads.setdefault((signature, group), _Heads()) for group in (None, kind))
             if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
                 self._prune()
             self._made += 1

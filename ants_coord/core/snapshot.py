@@ -224,6 +224,7 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
         ledger.last_token,
         ledger.last_seq,
         ledger.paused,
+        ledger.configured,
     ]
     for token, lock in ledger.locks.items():
         yield ["lock", list(lock.names), token, lock.agent, lock.deadline_ns, lock.ttl_ns, lock.depth]
@@ -292,7 +293,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 _, settings, ledger.position, reading, *scalars = record
                 ledger.settings = _settings(unpack(settings))
                 ledger.timeline.reading = tuple(reading)
-                ledger.last_token, ledger.last_seq, ledger.paused = scalars
+                ledger.last_token, ledger.last_seq, ledger.paused, ledger.configured = scalars
             case "lock":
                 _, names, token, agent, deadline, ttl, depth = record
                 ledger.locks[token] = LockRow(tuple(names), token, agent, deadline, ttl, depth)

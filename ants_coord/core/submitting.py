@@ -61,9 +61,7 @@ def submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     return _carry_out(ledger, plan)
 
 
-def _decide(
-    ledger: Ledger, task: Task, payload: Any, if_exists: str
-) -> _Step | CoordinationError:
+def _decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | CoordinationError:
     if (task.requires, task.uses, task.place) != (None, None, None):
         problem = _unhonoured(ledger, task)
         if problem is not None:
@@ -101,9 +99,7 @@ def _unhonoured(ledger: Ledger, task: Task) -> CoordinationError | None:
 # -- needs ----------------------------------------------------------------------------------
 
 
-def _needs_problem(
-    ledger: Ledger, plan: list[_Step], batch: dict[str, Task]
-) -> CoordinationError | None:
+def _needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> CoordinationError | None:
     changing = {task.id: task for action, task, _, _ in plan if action != "keep" and task.needs}
     if not changing:
         return None

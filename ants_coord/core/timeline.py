@@ -17,8 +17,8 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from .states import LockRow, Row
 from ..values import TaskState
+from .states import LockRow, Row
 
 __all__ = ["Alarms", "Timeline"]
 
@@ -42,7 +42,7 @@ class Timeline:
             lease = calendar = raw_ns
         elif raw_ns > previous:
             lease += raw_ns - previous
-        self.reading = reading = (raw_ns, lease, raw_ns if raw_ns > calendar else calendar)
+        self.reading = reading = (raw_ns, lease, max(calendar, raw_ns))
         return reading
 
 
@@ -109,6 +109,4 @@ def _is_due(entry: tuple[int, int, str, int, Row]) -> bool:
     when, _seq, verb, generation, row = entry
     if verb == "ripen":
         return row.state is DELAYED and row.due_ns == when
-    return (
-        row.generation == generation and row.finish_by_ns == when and not row.state.is_final
-    )
+    return row.generation == generation and row.finish_by_ns == when and not row.state.is_final

@@ -1,0 +1,1 @@
+"""The command line: `ants-coord`, also `python -m ants_coord`."""

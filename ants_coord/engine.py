@@ -1,0 +1,456 @@
+"""
+The engine room: one machine, one lock, one lobby, one alarm. Both colours stand on it.
+
+`Engine` does what is the same everywhere: who waits, whose leases are kept
+alive, what the alarm has to do. How a command reaches the machine is the one
+thing that differs: `DirectEngine` applies it under the lock (no log, the fast
+path), `LogEngine` (in replica.py) appends it to a journal first.
+
+Lock discipline: everything below runs under `_lock`; wake callbacks must not
+block; nothing that a user wrote is called with the lock held.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import attrs
+
+from .abc import Alarm, Clock
+from .commands import Command, Configure, Lost, Query, Refused, Renew, Wakeup
+from .core.machine import Machine
+from .core.snapshot import digest
+from .errors import ClosedError, CoordinationError, HeldError, SettingsError
+from .values import Lease, Settings
+from .waiting import NEVER_NS, Lobby, Waiter
+
+__all__ = ["DirectEngine", "Drained", "Engine", "Kept"]
+
+R = TypeVar("R")
+
+_SPINS = 4
+_IO_THREADS = 16
+"""enough for a good batch per fsync; threads only wait here"""
+
+
+class Drained(Exception):  # noqa: N818 - an answer, not an error
+    """No task is unfinished, which is what the waiter also waited for."""
+
+
+@attrs.define(eq=False)
+class Kept:
+    """A lease that the engine renews until it is told to stop, or until it is lost."""
+
+    lease: Lease
+    on_lost: Callable[[str], None]
+    ttl_ns: int
+    until_ns: int
+    renew_ns: int
+    stop_ns: int = NEVER_NS
+    on_stop: Callable[[], None] | None = None
+
+
+class Engine(ABC):
+    """
+    What a coordinator is made of, without a colour. Thread-safe.
+
+    Args:
+        machine: makes an empty machine of the strategy.
+        clock: stamps and alarms.
+        asked: the settings that the user named; the others are the board's own.
+
+    """
+
+    blocking = False
+    """whether a command may wait for a disk or a network (then never on an event loop)"""
+
+    def __init__(self, machine: Callable[[], Machine], clock: Clock, asked: dict[str, Any]) -> None:
+        self._make_machine = machine
+        self._machine = machine()
+        self._clock = clock
+        self._asked = asked
+        Settings(**asked)  # refuse bad settings at the constructor
+        self._lock = threading.Lock()
+        self._lobby = Lobby()
+        self._kept: dict[int, Kept] = {}
+        self._kept_of: dict[str, Kept] = {}
+        self._alarm: Alarm | None = None
+        self._is_open = False
+        self._why_closed = ""
+        self._pool: ThreadPoolExecutor | None = None
+        _engines.add(self)
+
+    # -- what a front calls ---------------------------------------------------------------------
+
+    @abstractmethod
+    def execute(self, command: Command[R], request_id: str | None = None) -> R:
+        """Carry a command out and return its reply; a refusal is raised."""
+
+    @abstractmethod
+    def ask(self, query: Query[R]) -> R:
+        """Answer a query from the state of this instant."""
+
+    @abstractmethod
+    def _try(self, command: Command[R]) -> R | Refused:
+        """Carry a command out with the lock already held."""
+
+    def now_ns(self) -> int:
+        """Return the board's time."""
+        return self._clock.now_ns()
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Return the threads in which an event loop's file I/O is done, made at the first call."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_IO_THREADS, "ants_coord journal")
+            return self._pool
+
+    def open(self) -> None:
+        """Open the board now instead of at the first verb."""
+        with self._lock:
+            self._ready_or_raise()
+
+    def close(self) -> None:
+        """Wake every waiter with ClosedError and let go of everything. May be called again."""
+        with self._lock:
+            if self._why_closed:
+                return
+            try:
+                self._close_board()
+            finally:
+                self._shut("the coordinator is closed")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether close() has been called (or a fork has cut this copy off)."""
+        return bool(self._why_closed)
+
+    def check(self) -> None:
+        """Assert every invariant of the state."""
+        with self._lock:
+            self._machine.check()
+
+    def digest(self) -> str:
+        """Return a hash that is equal exactly for equal boards."""
+        with self._lock:
+            self._ready_or_raise()
+            return digest(self._machine)
+
+    # -- waiting --------------------------------------------------------------------------------
+
+    def try_or_enter(self, command: Command[R], waiter: Waiter) -> R | None:
+        """
+        Try; if the reply is None (or a refusal that may pass), enter the lobby in the same step.
+
+        Trying and entering under one hold of the lock is what makes a lost
+        wake-up impossible. Raises what is final: ClosedError, a TimeoutError
+        of a waiter whose time is over, any other refusal.
+        """
+        with self._lock:
+            self._ready_or_raise()
+            reply = self._try(command)
+            if reply.__class__ is Refused:
+                error = reply.error  # type: ignore[union-attr]
+                if not isinstance(error, HeldError):
+                    self._lobby.leave(waiter, claimed=False)
+                    raise error
+                reply = None
+            if reply is not None:
+                self._lobby.leave(waiter, claimed=True)
+                return reply  # type: ignore[return-value]
+            if waiter.drained and not self._machine.ledger.unfinished:
+                self._lobby.leave(waiter, claimed=False)
+                raise Drained
+            self._stay(waiter)
+            return None
+
+    def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
+        """Ask; return the answer if it is `done`, otherwise enter the lobby in the same step."""
+        with self._lock:
+            self._ready_or_raise()
+            answer = self._look(query)
+            if answer.__class__ is Refused:
+                self._lobby.leave(waiter, claimed=False)
+                raise answer.error  # type: ignore[union-attr]
+            if done(answer):  # type: ignore[arg-type]
+                self._lobby.leave(waiter, claimed=True)
+                return answer  # type: ignore[return-value]
+            self._stay(waiter)
+            return None
+
+    def leave(self, waiter: Waiter) -> None:
+        """Stop waiting for whatever reason; an unused hint is passed on."""
+        with self._lock:
+            self._lobby.leave(waiter, claimed=False)
+
+    def _stay(self, waiter: Waiter) -> None:
+        if waiter.timed_out or waiter.until_ns <= self._clock.now_ns():
+            self._lobby.leave(waiter, claimed=False)
+            raise TimeoutError("nothing came in time")
+        self._lobby.enter(waiter)
+        self._set_alarm_at(waiter.until_ns)
+        self._set_alarm_for_time()
+
+    # -- keeping leases alive -------------------------------------------------------------------
+
+    def keep(self, kept: Kept) -> None:
+        """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
+        with self._lock:
+            self._ready_or_raise()
+            self._kept[kept.lease.token] = kept
+            self._kept_of[kept.lease.task] = kept
+            self._set_alarm_at(min(kept.renew_ns, kept.stop_ns))
+
+    def unkeep(self, kept: Kept) -> None:
+        """Stop renewing."""
+        with self._lock:
+            self._kept.pop(kept.lease.token, None)
+            if self._kept_of.get(kept.lease.task) is kept:
+                del self._kept_of[kept.lease.task]
+
+    def kept_from(
+        self,
+        lease: Lease,
+        on_lost: Callable[[str], None],
+        *,
+        stop_after_ns: int | None = None,
+        on_stop: Callable[[], None] | None = None,
+    ) -> Kept:
+        """Prepare to keep a lease whose remaining time is read off its own deadline."""
+        now = self._clock.now_ns()
+        left = max(0, lease.expires_ns - now)
+        stop = NEVER_NS if stop_after_ns is None else now + stop_after_ns
+        return Kept(
+            lease,
+            on_lost,
+            lease.ttl_ns,
+            now + left,
+            now + max(0, left - 2 * lease.ttl_ns // 3),
+            stop,
+            on_stop,
+        )
+
+    def _ring(self) -> None:
+        """Do what is due: time-outs, renewals, and time itself while somebody waits for it."""
+        calls: list[Callable[[], None]] = []
+        with self._lock:
+            if self._why_closed or not self._is_open:
+                return
+            now = self._clock.now_ns()
+            try:
+                self._renew(now, calls)
+                if len(self._lobby):
+                    self._catch_up()
+                    wait_ns = self._wakeup_in_ns()
+                    if wait_ns is not None and wait_ns <= 0:
+                        self._try(Wakeup())
+            except CoordinationError:
+                # the next verb will meet the same trouble and raise it where
+                # somebody can act; renewals are tried again until the deadline
+                self._set_alarm_at(now + 100_000_000)
+            self._lobby.time_out(now)
+            self._set_alarm()
+        for call in calls:
+            call()
+
+    def _renew(self, now: int, calls: list[Callable[[], None]]) -> None:
+        for kept in list(self._kept.values()):
+            if kept.stop_ns <= now and kept.on_stop is not None:
+                kept.stop_ns = NEVER_NS
+                calls.append(kept.on_stop)
+        if not any(kept.renew_ns <= now for kept in self._kept.values()):
+            return
+        # everything due within the next sixth of its ttl goes along: one
+        # batch instead of a command for each lease
+        due = [kept for kept in self._kept.values() if kept.renew_ns <= now + kept.ttl_ns // 6]
+        try:
+            answers = self._try(Renew(tuple([(kept.lease.task, kept.lease.token) for kept in due])))
+            assert not isinstance(answers, Refused)
+        except CoordinationError:
+            for kept in due:
+                if kept.until_ns <= now:
+                    self._lose(kept, "expired", calls)
+                else:
+                    kept.renew_ns = now + max(kept.ttl_ns // 10, 1_000_000)
+            return
+        for kept, answer in zip(due, answers, strict=True):
+            if isinstance(answer, Lost):
+                self._lose(kept, answer.reason, calls)
+            else:
+                kept.until_ns = now + kept.ttl_ns
+                kept.renew_ns = now + kept.ttl_ns // 3
+
+    def _lose(self, kept: Kept, reason: str, calls: list[Callable[[], None]]) -> None:
+        self._kept.pop(kept.lease.token, None)
+        if self._kept_of.get(kept.lease.task) is kept:
+            del self._kept_of[kept.lease.task]
+        calls.append(lambda: kept.on_lost(reason))
+
+    # -- under the lock -------------------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """Tell waiters and holders what the last commands changed."""
+        news = self._machine.news
+        if self._kept_of and news.ended:
+            for task_id in news.ended:
+                kept = self._kept_of.get(task_id)
+                if kept is not None:
+                    self._kept.pop(kept.lease.token, None)
+                    del self._kept_of[task_id]
+                    record = self._machine.ledger.tasks.get(task_id)
+                    kept.on_lost(record.lost or "finished" if record is not None else "finished")
+        self._lobby.spread(news, self._machine.ledger.unfinished)
+        if len(self._lobby):
+            self._set_alarm_for_time()
+
+    def _wakeup_in_ns(self) -> int | None:
+        """Nanoseconds from now until time alone changes something."""
+        wait_ns = self._machine.next_wakeup_in_ns
+        if wait_ns is None:
+            return None
+        return wait_ns - (self._clock.now_ns() - self._machine.ledger.timeline.reading[0])
+
+    def _set_alarm(self) -> None:
+        """Set the alarm for everything; O(kept + waiters), so only the alarm itself does it."""
+        at = min((min(kept.renew_ns, kept.stop_ns) for kept in self._kept.values()), default=NEVER_NS)
+        self._set_alarm_at(min(at, self._lobby.next_timeout_ns))
+        self._set_alarm_for_time()
+
+    def _set_alarm_for_time(self) -> None:
+        """While somebody waits, be there when time alone changes something."""
+        if len(self._lobby):
+            wait_ns = self._wakeup_in_ns()
+            if wait_ns is not None:
+                self._set_alarm_at(self._clock.now_ns() + max(0, wait_ns))
+
+    def _set_alarm_at(self, at_ns: int) -> None:
+        if at_ns >= NEVER_NS:
+            return
+        if self._alarm is None:
+            self._alarm = self._clock.alarm(self._ring)
+        self._alarm.set(at_ns)
+
+    def _ready_or_raise(self) -> None:
+        if self._why_closed:
+            raise ClosedError(self._why_closed)
+        if not self._is_open:
+            self._open_board()
+            self._is_open = True
+
+    def _compare_settings(self) -> None:
+        """Refuse a board whose settings differ from the ones that were asked for by name."""
+        has = self._machine.ledger.settings
+        different = {
+            name: (getattr(has, name), asked)
+            for name, asked in attrs.asdict(Settings(**self._asked), recurse=False).items()
+            if name in self._asked and getattr(has, name) != asked
+        }
+        if different:
+            raise SettingsError(different)
+
+    def _shut(self, why: str) -> None:
+        self._why_closed = why
+        if self._alarm is not None:
+            self._alarm.close()
+        kept, self._kept, self._kept_of = self._kept, {}, {}
+        for one in kept.values():
+            one.on_lost("revoked")
+        self._lobby.wake_all()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+
+    def _catch_up(self) -> None:
+        """Read what others have written; nobody else writes to a direct engine."""
+
+    @abstractmethod
+    def _look(self, query: Query[R]) -> R | Refused:
+        """Answer a query with the lock already held."""
+
+    @abstractmethod
+    def _open_board(self) -> None:
+        """Make the machine ready for its first command."""
+
+    @abstractmethod
+    def _close_board(self) -> None:
+        """Give back what this instance holds."""
+
+    def _forked(self) -> None:
+        """Cut a copy off that a fork has made: its locks and threads are not there any more."""
+        self._lock = threading.Lock()
+        self._alarm = None
+        self._kept, self._kept_of = {}, {}
+        self._lobby = Lobby()
+        self._pool = None
+        if self._is_open and not self._why_closed:
+            self._why_closed = "this coordinator was opened before a fork and belongs to the parent"
+
+
+class DirectEngine(Engine):
+    """A board in memory: commands go straight to the machine, under the lock."""
+
+    def execute(self, command: Command[R], request_id: str | None = None) -> R:
+        """Carry a command out and return its reply; a refusal is raised."""
+        lock = self._lock
+        spins = 0
+        while spins < _SPINS and lock.locked():
+            # giving way before blocking keeps 8 threads at the throughput of
+            # one; blocking at once makes each hand-over a trip to the kernel
+            time.sleep(0)
+            spins += 1
+        with lock:
+            if not self._is_open or self._why_closed:
+                self._ready_or_raise()
+            request = None if request_id is None else (request_id, 0)
+            machine = self._machine
+            reply = machine.apply(command, now_ns=self._clock.now_ns(), request=request)
+            if machine.ledger.news_is_due or self._lobby.wants_changes:
+                self._spread()
+        if reply.__class__ is Refused:
+            raise reply.error  # type: ignore[union-attr]
+        return reply  # type: ignore[return-value]
+
+    def ask(self, query: Query[R]) -> R:
+        """Answer a query from the state of this instant."""
+        with self._lock:
+            self._ready_or_raise()
+            reply = self._look(query)
+        if reply.__class__ is Refused:
+            raise reply.error  # type: ignore[union-attr]
+        return reply  # type: ignore[return-value]
+
+    def _try(self, command: Command[R]) -> R | Refused:
+        reply = self._machine.apply(command, now_ns=self._clock.now_ns())
+        self._spread()
+        return reply
+
+    def _look(self, query: Query[R]) -> R | Refused:
+        wait_ns = self._wakeup_in_ns()
+        if wait_ns is not None and wait_ns <= 0:
+            self._try(Wakeup())
+        return self._machine.ask(query)
+
+    def _open_board(self) -> None:
+        settings = Settings(**self._asked)
+        self._machine.apply(Configure(settings), now_ns=self._clock.now_ns())
+
+    def _close_board(self) -> None:
+        """Nothing outlives the process, so there is nothing to give back."""
+
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for engine in list(_engines):
+        engine._forked()  # noqa: SLF001 - same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

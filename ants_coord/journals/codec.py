@@ -1,0 +1,185 @@
+"""
+Commands as bytes: JSON, strict in both directions, with a format version.
+
+An entry is `[session, number, command name, {field: value}]`. cattrs turns
+commands into plain data and back, under hooks that refuse what its defaults
+would mend (None to "None", "abc" to a tuple of letters): a log that does not
+say exactly what was written must stop its readers, not be guessed at.
+
+FORMAT grows by one when an old reader could misread a new log. Then: teach
+`decode` the old form, add a log in the old form to the tests' corpus, and say
+so in the changelog. A reader that meets a newer format refuses the file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from ..commands import Command
+from ..core.machine import COMMANDS
+from ..values import Backoff, Settings, Task, TaskState
+
+__all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
+
+FORMAT = 1
+"""Version of entries and snapshots."""
+
+_MAX_ENTRY = 1 << 28
+
+
+def _exactly(kind: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if value.__class__ is not kind:
+            raise TypeError(f"expected {kind.__name__}, found {value!r:.80}")
+        return value
+
+    return structure
+
+
+def _number(value: Any, _: Any) -> float:
+    if value.__class__ not in (int, float):
+        raise TypeError(f"expected a number, found {value!r:.80}")
+    return float(value)
+
+
+def _moment(value: Any, _: Any) -> float | dt.datetime | None:
+    if value is None:
+        return None
+    return dt.datetime.fromisoformat(value) if value.__class__ is str else _number(value, float)
+
+
+def _uses(value: Any, _: Any) -> dict[str, int] | None:
+    if value is not None and not isinstance(value, dict):
+        raise TypeError(f"expected an object, found {value!r:.80}")
+    return value
+
+
+def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:
+    arguments = get_args(kind)
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        inner = _converter.get_structure_hook(arguments[0])
+
+        def many(value: Any, _: Any) -> Any:
+            if value.__class__ is not list:
+                raise TypeError(f"expected a list, found {value!r:.80}")
+            return tuple([inner(item, arguments[0]) for item in value])
+
+        return many
+    hooks = [(_converter.get_structure_hook(argument), argument) for argument in arguments]
+
+    def fixed(value: Any, _: Any) -> Any:
+        if value.__class__ is not list or len(value) != len(hooks):
+            raise TypeError(f"expected a list of {len(hooks)}, found {value!r:.80}")
+        return tuple([hook(item, kind) for item, (hook, kind) in zip(value, hooks, strict=True)])
+
+    return fixed
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False, omit_if_default=True)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is tuple, _tuple_hook)
+    converter.register_structure_hook_func(lambda kind: kind == float | dt.datetime | None, _moment)
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, int] | None, _uses)
+    converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
+    converter.register_unstructure_hook(dt.datetime, dt.datetime.isoformat)
+    converter.register_unstructure_hook_func(
+        lambda kind: kind == float | dt.datetime | None,
+        lambda value: value.isoformat() if isinstance(value, dt.datetime) else value,
+    )
+    return converter
+
+
+_converter = _make_converter()
+
+
+def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]:
+    """Compile one function per command and direction, once."""
+    for value in (Backoff, Settings, Task):
+        attrs.resolve_types(value)
+        _converter.register_structure_hook(
+            value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
+        )
+    _converter.register_unstructure_hook(
+        Task,
+        make_dict_unstructure_fn(Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True)),
+    )
+    known = {}
+    for kind in COMMANDS:
+        attrs.resolve_types(kind)
+        known[kind.__name__] = (
+            kind,
+            make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True),
+            make_dict_unstructure_fn(kind, _converter, _cattrs_omit_if_default=True),
+        )
+    return known
+
+
+_KNOWN = _register()
+_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
+
+
+def encode(request: tuple[str, int], command: Command[Any]) -> bytes:
+    """Return the bytes of one entry."""
+    name = command.__class__.__name__
+    return _dumps([*request, name, _KNOWN[name][2](command)]).encode()
+
+
+def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
+    """
+    Return (request, command).
+
+    Raises:
+        ValueError, TypeError, KeyError: the bytes are not an entry of this format.
+
+    """
+    if len(body) > _MAX_ENTRY:
+        raise ValueError(f"an entry of {len(body)} bytes")
+    session, number, name, fields = _loads(body)
+    if session.__class__ is not str or number.__class__ is not int:
+        raise TypeError("malformed request id")
+    kind, structure, _ = _KNOWN[name]
+    command = structure(fields, kind)
+    if name == "Submit" and len(command.tasks) != len(command.payloads):
+        raise ValueError("tasks and payloads differ in number")
+    return (session, number), command
+
+
+def encode_piece(records: list[list[Any]]) -> bytes:
+    """Return the bytes of one piece of a snapshot."""
+    return _dumps(records).encode()
+
+
+def decode_piece(piece: bytes) -> list[list[Any]]:
+    """Return the records of one piece; raises ValueError if it is not one."""
+    found = _loads(piece)
+    if found.__class__ is not list:
+        raise ValueError("a piece of a snapshot must be a list")
+    return found  # type: ignore[no-any-return]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(f"a key stands twice among {[key for key, _ in pairs]!r:.120}")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _loads(body: bytes) -> Any:
+    return _decoder.decode(body.decode())

@@ -1,0 +1,78 @@
+"""
+A journal in memory: a list.
+
+A board without a journal keeps no log at all, which is faster; this one is for
+tests and simulations that want the log, or several replicas in one process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from ..abc import Clock, Entry
+from ..clocks import SystemClock
+
+__all__ = ["MemoryJournal"]
+
+
+class MemoryJournal:
+    """
+    An ordered log in a list, shared by every coordinator that is given it. Thread-safe.
+
+    Args:
+        clock: whose stamps the entries get.
+
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.entries: list[Entry] = []
+        """what has been appended and not trimmed"""
+        self._trimmed = 0
+        self._lock = threading.Lock()
+        self._watchers: dict[int, Callable[[], None]] = {}
+        self._pieces: dict[int, list[bytes]] = {}
+        self._whole: int | None = None
+
+    def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        """Append all bodies and return every entry after `after`."""
+        with self._lock:
+            for body in bodies:
+                position = self._trimmed + len(self.entries) + 1
+                self.entries.append(Entry(position, self.clock.now_ns(), body))
+            fresh = self.entries[max(0, after - self._trimmed) :]
+            watchers = list(self._watchers.values())
+        for changed in watchers:
+            changed()
+        return fresh
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries after a position."""
+        with self._lock:
+            return self.entries[max(0, after - self._trimmed) :]
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` after every append of anybody."""
+        with self._lock:
+            self._watchers[id(changed)] = changed
+        return lambda: self._watchers.pop(id(changed), None) and None
+
+    def load(self) -> tuple[int, Iterable[bytes]] | None:
+        """Return the newest whole snapshot."""
+        with self._lock:
+            return None if self._whole is None else (self._whole, list(self._pieces[self._whole]))
+
+    def save(self, position: int, part: int, piece: bytes | None) -> None:
+        """Keep a piece; None trims the log up to `position`."""
+        with self._lock:
+            if piece is not None:
+                self._pieces.setdefault(position, [])[part:] = [piece]
+                return
+            self._whole = position
+            self._pieces = {p: pieces for p, pieces in self._pieces.items() if p >= position}
+            del self.entries[: max(0, position - self._trimmed)]
+            self._trimmed = max(self._trimmed, position)
+
+    def close(self) -> None:
+        """Let the log live on: somebody else may be using it."""

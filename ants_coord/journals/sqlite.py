@@ -1,0 +1,342 @@
+"""
+The log as a table in a SQLite file, shared by threads and processes of one machine.
+
+What SQLite is asked for: WAL, one short write transaction per append, and
+`synchronous=FULL`, so that what was acknowledged survives a power failure
+(`durability="process"` takes NORMAL: it survives kill -9 only). What it is not
+trusted with: fairness between writers and the race of a write with a second
+checkpoint (SQLite 3.7.0 to 3.51.2). So every write, checkpoint and close
+happens under our own lock file; with busy_timeout alone one process was seen
+to make 1 commit while another made 15,006.
+
+Stamps are the machine's time since boot, one clock for all processes, anchored
+to wall time once per boot; the anchor is in the file. Each entry carries a
+checksum over its position, stamp and body: a damaged file is refused by position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..abc import Clock, Entry
+from ..clocks import BootClock
+from ..errors import (
+    JournalConflictError,
+    JournalCorruptError,
+    JournalError,
+    JournalVersionError,
+)
+from .codec import FORMAT
+from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
+
+__all__ = ["SQLiteJournal"]
+
+_APPLICATION = 0x616E7473  # "ants"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE entry (position INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE piece (position INTEGER, writer TEXT, part INTEGER, body BLOB NOT NULL, crc INTEGER NOT NULL,
+                    PRIMARY KEY (position, writer, part));
+CREATE TABLE snapshot (position INTEGER PRIMARY KEY, writer TEXT NOT NULL, parts INTEGER NOT NULL);
+CREATE TABLE neighbour (port INTEGER PRIMARY KEY, pid INTEGER NOT NULL);
+"""
+
+
+class SQLiteJournal:
+    """
+    A journal in a file.
+
+    Args:
+        path: the file; made (mode 0600) if it is not there.
+        durability: "power" (FULL: an acknowledged command survives power failure)
+            or "process" (NORMAL: it survives the death of the process).
+        clock: replaces the machine's clock, for tests.
+
+    Raises:
+        JournalConflictError: the path is a directory, another program's file, or on a network.
+        JournalVersionError: written by a newer version.
+        JournalCorruptError: damaged; with the position.
+        JournalError: cannot be opened or written (permissions, disk full).
+
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Literal["power", "process"] = "power",
+        clock: Clock | None = None,
+    ) -> None:
+        if durability not in ("power", "process"):
+            raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
+        self.path = os.fspath(path)
+        self._synchronous = "FULL" if durability == "power" else "NORMAL"
+        self._given_clock = clock
+        self._db: sqlite3.Connection | None = None
+        self._lock: FileLock | None = None
+        self._neighbours: Neighbours | None = None
+        self._writer = os.urandom(6).hex()
+        self._seen: tuple[int, int] = (-1, 0)
+        self._parts: dict[int, int] = {}
+        with self._naming():
+            self._open()
+
+    # -- opening --------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if Path(self.path).is_dir():
+            raise JournalConflictError(self.path, "is a directory; name a file in it")
+        refuse_network(self.path)
+        create_private(self.path)
+        self._lock = FileLock(self.path + "-lock")
+        db = self._db = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=64
+        )
+        with self._lock:
+            self._prepare(db)
+            anchor = self._agree_on_anchor(db)
+        self.clock: Clock = BootClock(anchor) if self._given_clock is None else self._given_clock
+        self._neighbours = Neighbours(self.path)
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != _APPLICATION and (tables or application):
+            raise JournalConflictError(self.path, "is another program's database; choose another path")
+        if application == _APPLICATION and version != FORMAT:
+            raise JournalVersionError(
+                self.path,
+                f"has format {version}, this ants_coord reads {FORMAT}; "
+                "upgrade ants_coord, nothing was changed",
+            )
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={self._synchronous}")
+        if not tables:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.strip().split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id={_APPLICATION}")
+            db.execute(f"PRAGMA user_version={FORMAT}")
+            db.execute("COMMIT")
+
+    def _agree_on_anchor(self, db: sqlite3.Connection) -> int:
+        """Return what turns time since boot into wall time: one value per boot, never behind the log."""
+        boot = boot_id()
+        known = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        if known.get("boot") == boot:
+            return int(known["anchor"])
+        since_boot = BootClock.since_boot_ns()
+        last = db.execute("SELECT max(stamp) FROM entry").fetchone()[0] or 0
+        anchor = max(BootClock.wall_ns(), last + 1) - since_boot
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("boot", boot), ("anchor", anchor)])
+        db.execute("COMMIT")
+        return anchor
+
+    # -- the port -------------------------------------------------------------------------------
+
+    def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        """Append in one transaction; the stamp is read after the lock is held."""
+        with self._naming(), self._locked() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                fresh = self._fetch(db, after)
+                tail = fresh[-1].position if fresh else self._tail(db, after)
+                stamp = self.clock.now_ns()
+                mine = [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
+                db.executemany(
+                    "INSERT INTO entry VALUES (?, ?, ?, ?)",
+                    [(e.position, e.stamp_ns, e.body, _crc(e.position, stamp, e.body)) for e in mine],
+                )
+                ports = db.execute("SELECT port FROM neighbour").fetchall()
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            version = db.execute("PRAGMA data_version").fetchone()[0]
+            self._seen = (version, mine[-1].position if mine else tail)
+        if ports and self._neighbours is not None:
+            self._neighbours.wake([port for (port,) in ports])
+        return fresh + mine
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries after a position; 4 us if nobody else has written."""
+        with self._naming():
+            db = self._connection()
+            version = db.execute("PRAGMA data_version").fetchone()[0]
+            if self._seen == (version, after):
+                return []
+            fresh = self._fetch(db, after)
+            if not fresh:
+                self._tail(db, after)
+            self._seen = (version, fresh[-1].position if fresh else after)
+            return fresh
+
+    def _fetch(self, db: sqlite3.Connection, after: int) -> list[Entry]:
+        found = []
+        expected = None
+        for position, stamp, body, crc in db.execute(
+            "SELECT position, stamp, body, crc FROM entry WHERE position > ? ORDER BY position", (after,)
+        ):
+            if crc != _crc(position, stamp, body):
+                raise JournalCorruptError(self.path, "the checksum does not match", position)
+            if expected is not None and position != expected:
+                raise JournalCorruptError(self.path, "entries are missing before it", position)
+            expected = position + 1
+            found.append(Entry(position, stamp, body))
+        return found
+
+    def _tail(self, db: sqlite3.Connection, after: int) -> int:
+        """Return the last position; a log that ends before what was already read has been rewound."""
+        tail = db.execute("SELECT max(position) FROM entry").fetchone()[0]
+        if tail is None:
+            tail = db.execute("SELECT max(position) FROM snapshot").fetchone()[0] or 0
+        if tail < after:
+            raise JournalConflictError(
+                self.path,
+                f"ends at position {tail}, but {after} was read before: the file was replaced by an "
+                "older copy; open it anew if that is what you want",
+            )
+        return int(tail)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Listen for appends of other processes."""
+        with self._naming(), self._locked() as db:
+            assert self._neighbours is not None
+            return self._neighbours.listen(db, changed)
+
+    def load(self) -> tuple[int, Iterable[bytes]] | None:
+        """Return the newest whole snapshot; its pieces are read and checked when iterated."""
+        with self._naming():
+            row = (
+                self._connection()
+                .execute("SELECT position, writer, parts FROM snapshot ORDER BY position DESC LIMIT 1")
+                .fetchone()
+            )
+        return None if row is None else (row[0], self._pieces(*row))
+
+    def _pieces(self, position: int, writer: str, parts: int) -> Iterator[bytes]:
+        with self._naming():
+            rows = (
+                self._connection()
+                .execute(
+                    "SELECT part, body, crc FROM piece WHERE position = ? AND writer = ? ORDER BY part",
+                    (position, writer),
+                )
+                .fetchall()
+            )
+        if [part for part, _, _ in rows] != list(range(parts)):
+            raise JournalCorruptError(self.path, "the snapshot has missing pieces", position)
+        for part, body, crc in rows:
+            if crc != _crc(position, part, body):
+                raise JournalCorruptError(self.path, f"piece {part} of the snapshot is damaged", position)
+            yield body
+
+    def save(self, position: int, part: int, piece: bytes | None) -> None:
+        """Keep a piece of a snapshot; None makes it the board's and trims the log."""
+        with self._naming(), self._locked() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                if piece is not None:
+                    crc = _crc(position, part, piece)
+                    row = (position, self._writer, part, piece, crc)
+                    db.execute("INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?, ?)", row)
+                else:
+                    self._seal(db, position, part)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _seal(self, db: sqlite3.Connection, position: int, parts: int) -> None:
+        newest = db.execute("SELECT max(position) FROM snapshot").fetchone()[0]
+        if newest is not None and newest >= position:
+            db.execute("DELETE FROM piece WHERE position = ? AND writer = ?", (position, self._writer))
+            return  # somebody else's is newer
+        db.execute("INSERT INTO snapshot VALUES (?, ?, ?)", (position, self._writer, parts))
+        db.execute("DELETE FROM snapshot WHERE position < ?", (position,))
+        db.execute("DELETE FROM piece WHERE position < ?", (position,))
+        db.execute("DELETE FROM entry WHERE position <= ?", (position,))
+
+    def close(self) -> None:
+        """Close the file; may be called again."""
+        db, self._db = self._db, None
+        if self._neighbours is not None:
+            self._neighbours.close()
+        if self._lock is not None:
+            if db is not None:
+                # the last connection to close checkpoints: under our lock, like every write
+                with contextlib.suppress(sqlite3.Error, JournalError), self._lock:
+                    if self._neighbours is not None:
+                        self._neighbours.forget(db)
+                    db.close()
+            self._lock.close()
+
+    def abandon(self) -> None:
+        """Let go in a forked child: the connection must be neither used nor closed there."""
+        if self._lock is not None:
+            self._lock.close()
+        _inherited.append(self._db)
+        self._db = None
+
+    # -- trouble --------------------------------------------------------------------------------
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise JournalError(self.path, "is closed")
+        return self._db
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
+        assert self._lock is not None
+        with self._lock:
+            yield db
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Turn SQLite's and the system's errors into ours, with the path and a way out."""
+        try:
+            yield
+        except sqlite3.DatabaseError as problem:
+            text = str(problem)
+            if "not a database" in text or "file is encrypted" in text:
+                raise JournalConflictError(self.path, "is not a board; choose another path") from problem
+            if "malformed" in text:
+                raise JournalCorruptError(self.path, text, 0) from problem
+            raise JournalError(self.path, _advice(text)) from problem
+        except OSError as problem:
+            raise JournalError(self.path, _advice(problem.strerror or str(problem))) from problem
+
+
+_inherited: list[object] = []
+"""connections that a fork has copied: kept so that they are never closed (closing drops file locks)"""
+
+
+def _advice(text: str) -> str:
+    ways = {
+        "disk is full": "make room and try again; nothing was changed",
+        "No space left": "make room and try again; nothing was changed",
+        "readonly": "give this user write permission to the file and its directory",
+        "unable to open": "check that the directory exists and is writable",
+        "Permission denied": "give this user write permission to the file and its directory",
+        "Read-only file system": "put the board on a writable file system",
+        "No such file": "create the directory first",
+    }
+    way = next((way for key, way in ways.items() if key in text), None)
+    return text if way is None else f"{text}; {way}"
+
+
+def _crc(number: int, stamp: int, body: bytes) -> int:
+    return zlib.crc32(b"%d,%d," % (number, stamp)) ^ zlib.crc32(body)

@@ -1,0 +1,67 @@
+"""
+How a coordinator is put together from what a user typed: machine, journal, clock, settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+
+from .abc import Clock, Journal
+from .clocks import SystemClock
+from .core.machine import Machine
+from .engine import DirectEngine, Engine
+from .values import Settings
+
+__all__ = ["Where", "build", "changed"]
+
+Where = str | os.PathLike[str] | Journal | None
+"""None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
+
+_FUTURE = ("postgresql://", "postgres://", "nats://", "redis://", "rediss://")
+
+
+def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Return settings with some of them changed; unknown names are refused by name."""
+    now = attrs.asdict(settings, recurse=False)
+    unknown = sorted(set(changes) - set(now) | {"strategy"} & set(changes))
+    if unknown:
+        raise TypeError(f"no such setting: {', '.join(unknown)}; there are {', '.join(sorted(now))}")
+    return Settings(**{**now, **changes})
+
+
+def build(
+    machine: Callable[[], Machine],
+    where: Where,
+    *,
+    clock: Clock | None,
+    durability: Literal["power", "process"],
+    asked: dict[str, Any],
+) -> Engine:
+    """Make the engine. Nothing is opened yet: that happens at the first verb."""
+    settings = {name: value for name, value in asked.items() if value is not None}
+    if where is None:
+        return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
+    # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither
+    from .replica import LogEngine  # noqa: PLC0415
+
+    if isinstance(where, (str, os.PathLike)):
+        path = os.fspath(where)
+        if path.startswith(_FUTURE):
+            raise ValueError(f"no journal for {path.split(':', 1)[0]!r} yet; use a file path")
+        if not path:
+            raise ValueError("the board's path is empty; leave it out for a board in memory")
+
+        def open_file() -> Journal:
+            from .journals.sqlite import SQLiteJournal  # noqa: PLC0415
+
+            return SQLiteJournal(path, durability=durability, clock=clock)
+
+        return LogEngine(machine, open_file, settings)
+    if clock is not None:
+        raise ValueError("a journal has its own clock; give clock= to the journal")
+    journal = where
+    return LogEngine(machine, lambda: journal, settings)

@@ -1,0 +1,697 @@
+"""
+The coordinators for threads: verbs that block, or say `_nowait`.
+
+Each verb is a line over `execute` (changes, logged), `ask` (reads) or a wait.
+The same names, with await, are in ants_coord.aio; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from . import verbs
+from .abc import Clock
+from .agent import Agent
+from .commands import (
+    Adopt,
+    Command,
+    Configure,
+    Events,
+    Explain,
+    ExplainAgent,
+    Holder,
+    Leases,
+    Pause,
+    Query,
+    ReleaseAll,
+    Renewed,
+    Resume,
+    SettingsOf,
+    StandingOf,
+    StatisticsOf,
+    Unfinished,
+    submission,
+)
+from .core.machine import Machine
+from .core.reading import private
+from .engine import Drained, Engine
+from .errors import ClosedError, LeaseLostError
+from .events import Event
+from .hold import Hold, LockHold
+from .names import check_id, fresh_agent
+from .presets import Where, build, changed
+from .values import (
+    Backoff,
+    Explanation,
+    Lease,
+    Outcome,
+    Settings,
+    Standing,
+    Statistics,
+    Task,
+    TaskRecord,
+    TaskState,
+    Ticket,
+    count,
+)
+from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
+from .waiting import Countdown, Waiter, mute
+from .worker import Handlers, Served, Stop, result_of, serve_in_threads
+
+if TYPE_CHECKING:
+    from .aio import Board as AsyncBoard
+
+__all__ = ["Board", "ClaimQueue"]
+
+R = TypeVar("R")
+
+
+class Board:
+    """
+    What all strategies share, for threads. Thread-safe; whoever opens it closes it (or `with`).
+
+    Args:
+        where: None for memory, a path for a SQLite file, or a journal.
+        clock: replaces the time source, for tests.
+        durability: of a file: "power" or "process"; see SQLiteJournal.
+        lease_ttl, max_attempts, backoff, aging, retention, retention_count, id_retention,
+        id_retention_count, event_count, session_retention: see Settings. What is not given
+            is the board's own, or the default on a new board.
+
+    Nothing is opened before the first verb or `with`.
+
+    """
+
+    _machine: Callable[[], Machine] = Machine
+    _strategy = "claim"
+
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        lease_ttl: Seconds | None = None,
+        max_attempts: int | None = None,
+        backoff: Backoff | None = None,
+        aging: Seconds | None = None,
+        retention: Seconds | None = None,
+        retention_count: int | None = None,
+        id_retention: Seconds | None = None,
+        id_retention_count: int | None = None,
+        event_count: int | None = None,
+        session_retention: Seconds | None = None,
+    ) -> None:
+        asked: dict[str, Any] = {
+            "strategy": self._strategy,
+            "lease_ttl": lease_ttl,
+            "max_attempts": max_attempts,
+            "backoff": backoff,
+            "aging": aging,
+            "retention": retention,
+            "retention_count": retention_count,
+            "id_retention": id_retention,
+            "id_retention_count": id_retention_count,
+            "event_count": event_count,
+            "session_retention": session_retention,
+        }
+        self._engine = build(type(self)._machine, where, clock=clock, durability=durability, asked=asked)
+
+    @classmethod
+    def _over_engine(cls, engine: Engine) -> Self:
+        board = cls.__new__(cls)
+        board._engine = engine
+        return board
+
+    @classmethod
+    def over(cls, machine: Callable[[], Machine], where: Where = None, **settings: Any) -> Self:
+        """Return a coordinator over a machine of your own: `machine` makes an empty one."""
+        clock, durability = settings.pop("clock", None), settings.pop("durability", "power")
+        engine = build(machine, where, clock=clock, durability=durability, asked=settings)
+        return cls._over_engine(engine)
+
+    @property
+    def aio(self) -> AsyncBoard:
+        """The same board for event loops; closing either closes both."""
+        from . import aio  # noqa: PLC0415 - each colour knows the other only here
+
+        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # type: ignore[no-any-return]
+
+    # -- the three primitives -----------------------------------------------------------------
+
+    def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
+        """Carry any command out; raises what the core refuses."""
+        return self._engine.execute(command, checked_request(request_id))
+
+    def query(self, query: Query[R]) -> R:
+        """Answer any query; never logged."""
+        return self._engine.ask(query)
+
+    def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
+        """Try `step` until it answers; sleep in between until somebody says that it may."""
+        wait_ns = verbs.timeout_ns(timeout)
+        # SimpleQueue, since its put may be called from a signal handler
+        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        waiter.wake = lambda: bell.put(None)
+        if wait_ns is not None:
+            self._engine.open()
+            waiter.until_ns = self._engine.now_ns() + wait_ns
+        try:
+            while (reply := step(waiter)) is None:
+                bell.get()
+        except BaseException:
+            self._engine.leave(waiter)
+            raise
+        return reply
+
+    def _countdown(self, timeout: Seconds | None) -> Countdown:
+        wait_ns = verbs.timeout_ns(timeout)
+        if wait_ns is not None:
+            self._engine.open()
+        return Countdown(self._engine.now_ns, wait_ns)
+
+    # -- submitting ---------------------------------------------------------------------------
+
+    def submit(
+        self,
+        task: Task,
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> Ticket:
+        """
+        Add a task.
+
+        Args:
+            task: what to do.
+            if_exists: "same" answers an equal task with its ticket and refuses a different one;
+                "keep" keeps whatever is there; "replace" replaces what nobody has started;
+                "rerun" starts a FAILED one again with this content.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
+            FieldNotHonouredError, ClosedError.
+
+        """
+        command = submission((task,), if_exists)
+        return self._engine.execute(command, checked_request(request_id))[0]
+
+    def submit_many(
+        self,
+        tasks: Iterable[Task],
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        command = submission(tuple(tasks), if_exists)
+        return list(self._engine.execute(command, checked_request(request_id))) if command.tasks else []
+
+    # -- claiming -----------------------------------------------------------------------------
+
+    def claim(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> Lease:
+        """
+        Wait for a task and lease it.
+
+        Args:
+            agent: who asks; a name.
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
+            IllegalTransitionError (it has ended).
+
+        """
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        waiter = Waiter(mute, ready=True, kinds=command.kinds, changes=task is not None)
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)  # type: ignore[return-value]
+
+    def claim_nowait(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease | None:
+        """Lease a task if one may run now, else return None."""
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        return self._engine.execute(command, checked_request(request_id))
+
+    def claim_many(
+        self,
+        agent: str,
+        count: int,
+        *,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> list[Lease]:
+        """Lease up to `count` tasks that may run now, in one step."""
+        command = verbs.claim_many(agent, count, kinds, lease_ttl)
+        return list(self._engine.execute(command, checked_request(request_id)))
+
+    def claims(
+        self,
+        agent: str,
+        *,
+        until: Until = "closed",
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> Iterator[Lease]:
+        """
+        Iterate over leases, waiting for each.
+
+        Args:
+            agent: who asks.
+            until: "closed" goes on until the coordinator closes; "drained" ends when no task
+                is unfinished; "idle" ends when nothing may run now.
+            kinds: only these kinds.
+            lease_ttl: as in `claim`.
+
+        """
+        return self._claims(agent, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=None)
+
+    def _claims(
+        self,
+        agent: str,
+        *,
+        until: Until,
+        kinds: Iterable[str] | None,
+        lease_ttl: Seconds | None,
+        stop: Stop | None,
+    ) -> Iterator[Lease]:
+        verbs.until(until)
+        command = verbs.claim(agent, None, kinds, lease_ttl)
+
+        def step(waiter: Waiter) -> Lease | None:
+            if stop is not None:
+                stop.watch(waiter)
+            return self._engine.try_or_enter(command, waiter)
+
+        while True:
+            waiter = Waiter(mute, ready=True, kinds=command.kinds, drained=until == "drained")
+            try:
+                lease = self._wait(step, waiter, 0 if until == "idle" else None)
+            except (Drained, TimeoutError, ClosedError):
+                return
+            finally:
+                if stop is not None:
+                    stop.unwatch(waiter)
+            yield lease
+
+    # -- holding ------------------------------------------------------------------------------
+
+    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+        """
+        Return the scope that holds a lease: it renews, then completes, fails or releases.
+
+        Args:
+            lease: what a claim returned.
+            timeout: seconds after which the attempt is failed.
+
+        """
+        return Hold(self._engine, lease, timeout)
+
+    def keep_alive(self, lease: Lease) -> KeepAlive:
+        """Return a scope that renews a lease and does nothing else."""
+        return KeepAlive(self._engine, lease)
+
+    def renew(
+        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
+    ) -> int:
+        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
+        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), checked_request(request_id))[0]
+        if isinstance(answer, Renewed):
+            return answer.expires_ns
+        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
+
+    def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        command = verbs.complete(lease, result, late)
+        return private(self._engine.execute(command, checked_request(request_id)))
+
+    def fail(
+        self,
+        lease: LeaseLike,
+        reason: str,
+        *,
+        retry: bool | Seconds = True,
+        request_id: str | None = None,
+    ) -> TaskState:
+        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
+        return self._engine.execute(verbs.fail(lease, reason, retry), checked_request(request_id))
+
+    def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
+        """Give a lease back; the attempt does not count."""
+        self._engine.execute(verbs.release(lease), checked_request(request_id))
+
+    def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
+        """Keep a progress note with a leased task."""
+        self._engine.execute(verbs.note(lease, note), checked_request(request_id))
+
+    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
+        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
+        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
+
+    def release_all(self, agent: str, *, request_id: str | None = None) -> int:
+        """Give back everything an agent holds; returns how many leases."""
+        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
+
+    def serve(
+        self,
+        handlers: Handlers,
+        *,
+        agent: str | None = None,
+        concurrency: int = 1,
+        until: Until = "closed",
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+        signals: bool = False,
+    ) -> Served:
+        """
+        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+
+        Args:
+            handlers: one function for every task, or {kind: function}; plain or async.
+                Each gets the Hold and returns the result.
+            agent: this worker's name; made from host, process and a nonce if not given.
+            concurrency: tasks at a time, each in a thread.
+            until: as in `claims`.
+            timeout: seconds after which an attempt is failed.
+            lease_ttl: as in `claim`.
+            signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
+
+        Returns:
+            What was done, counted.
+
+        """
+        name = fresh_agent() if agent is None else verbs.agent_name(agent)
+        count(concurrency, "concurrency", most=10_000)
+        return serve_in_threads(
+            self._engine,
+            lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
+            handlers,
+            agent=name,
+            concurrency=concurrency,
+            timeout=timeout,
+            signals=signals,
+        )
+
+    # -- results ------------------------------------------------------------------------------
+
+    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        query = verbs.outcomes([task])
+        waiter = Waiter(mute, ended=query.tasks)
+        found = self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
+            waiter,
+            timeout,
+        )
+        assert found[0] is not None
+        return found[0]
+
+    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return result_of(self.outcome(task, timeout=timeout))
+
+    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        return [self.result(task, timeout=left()) for task in tasks]
+
+    def as_finished(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> Iterator[Outcome]:
+        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        pending = verbs.outcomes(tasks).tasks
+        while pending:
+            query = verbs.outcomes(pending)
+            found = self._wait(
+                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
+                Waiter(mute, ended=pending),
+                left(),
+            )
+            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
+            yield from [ended for ended in found if ended is not None]
+
+    def drain(self, *, timeout: Seconds | None = None) -> None:
+        """Wait until no task is unfinished."""
+        waiter = Waiter(mute, drained=True)
+        query = Unfinished()
+        self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda n: n == 0, w) is not None or None,
+            waiter,
+            timeout,
+        )
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> LockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as file paths; 1 to 512 bytes each.
+            agent: who locks; entering again as the same agent does not block.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+
+        """
+        command = verbs.lock(names, agent, lease_ttl)
+        waiter_for = command.names
+
+        def acquire() -> Lease:
+            waiter = Waiter(mute, names=waiter_for)
+            return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+        return LockHold(acquire, self._engine)
+
+    def lock_nowait(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease:
+        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        return self._engine.execute(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
+
+    def holder(self, name: str) -> Lease | None:
+        """Return the lock that holds a name, or None."""
+        return self._engine.ask(Holder(check_id(name, "name")))
+
+    # -- steering -----------------------------------------------------------------------------
+
+    def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
+        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
+        self._engine.execute(verbs.cancel(task, reason), checked_request(request_id))
+
+    def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
+        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
+        return self._engine.execute(verbs.requeue(task), checked_request(request_id))
+
+    def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
+        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
+        self._engine.execute(verbs.limit(name, n), checked_request(request_id))
+
+    def pause(self, *, request_id: str | None = None) -> None:
+        """Stop claims; what is held goes on."""
+        self._engine.execute(Pause(), checked_request(request_id))
+
+    def resume(self, *, request_id: str | None = None) -> None:
+        """Allow claims again."""
+        self._engine.execute(Resume(), checked_request(request_id))
+
+    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+        """Change settings for everybody who uses this board; see Settings for the names."""
+        command = Configure(changed(self.settings(), changes))
+        return self._engine.execute(command, checked_request(request_id))
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Return the board's settings."""
+        return self._engine.ask(SettingsOf())
+
+    def find(self, task: TaskLike) -> TaskRecord | None:
+        """Look a task up; None if there is none (any more)."""
+        return self._engine.ask(verbs.find(task))
+
+    def tasks(
+        self,
+        *,
+        state: TaskState | str | Iterable[TaskState | str] | None = None,
+        kinds: Iterable[str] | None = None,
+        tag: str | None = None,
+        after: TaskLike | None = None,
+        count: int = 100,
+    ) -> list[TaskRecord]:
+        """List tasks in submission order, a page of `count` after the task `after`."""
+        return list(self._engine.ask(verbs.tasks(state, kinds, tag, after, count)))
+
+    def leases(self, agent: str | None = None) -> list[Lease]:
+        """List live leases, of one agent or of all, oldest first."""
+        return list(self._engine.ask(Leases(None if agent is None else verbs.agent_name(agent))))
+
+    def explain(self, task: TaskLike) -> Explanation:
+        """Say why a task is where it is."""
+        return self._engine.ask(Explain(verbs.task_id(task)))
+
+    def explain_agent(self, agent: str) -> Explanation:
+        """Say what an agent holds and why it gets work, or does not."""
+        return self._engine.ask(ExplainAgent(verbs.agent_name(agent)))
+
+    def standing(self, agent: str) -> Standing:
+        """Return what has been seen of an agent."""
+        return self._engine.ask(StandingOf(verbs.agent_name(agent)))
+
+    def statistics(self) -> Statistics:
+        """Count everything."""
+        return self._engine.ask(StatisticsOf())
+
+    def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
+        """
+        Iterate over events, each once and in order.
+
+        Args:
+            since: continue after this cursor; 0 begins with the oldest event that is kept.
+            follow: wait for more at the end, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: events after `since` are gone; nothing is skipped silently.
+
+        """
+        cursor = count(since, "since", least=0)
+        while True:
+            query = Events(cursor)
+            if follow:
+                waiter = Waiter(mute, changes=True)
+                try:
+                    page = self._wait(
+                        lambda w, query=query: self._engine.look_or_enter(query, bool, w),  # type: ignore[misc]
+                        waiter,
+                        None,
+                    )
+                except ClosedError:
+                    return
+            else:
+                page = self._engine.ask(query)
+                if not page:
+                    return
+            yield from page
+            cursor = page[-1].cursor
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def as_agent(self, name: str) -> Agent:
+        """Return a handle with the agent's name bound."""
+        return Agent(self, verbs.agent_name(name))
+
+    def check(self) -> None:
+        """Assert every invariant of the state; for tests."""
+        self._engine.check()
+
+    def close(self) -> None:
+        """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        """Open the board."""
+        self._engine.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the board."""
+        self.close()
+
+
+class ClaimQueue(Board):
+    """
+    Claim-and-lock: a shared task queue, atomic claims, leases that expire.
+
+    Who may take a task: everybody. In which order: priority, then submission.
+    See Board for the arguments and verbs.
+
+    Example:
+        >>> with ClaimQueue() as board:
+        ...     ticket = board.submit(Task("hello", payload={"to": "ants"}))
+        ...     with board.work(board.claim("worker-1")) as job:
+        ...         job.result = f"hello, {job.payload['to']}"
+        ...     board.result(ticket)
+        'hello, ants'
+
+    """
+
+
+class KeepAlive:
+    """A scope that renews one lease; `lost` says whether it is known to be gone."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self._hold = Hold(engine, lease)
+        self.lease = lease
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is known to be lost."""
+        return self._hold.lost_reason is not None
+
+    def __enter__(self) -> Self:
+        """Begin renewing."""
+        self._hold._keep()  # noqa: SLF001 - a scope without an ending
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop renewing."""
+        self._hold._stop_keeping()  # noqa: SLF001

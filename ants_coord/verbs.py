@@ -1,0 +1,256 @@
+"""
+The verbs' arguments: checked once and turned into commands, for both colours.
+
+Every check that can fail happens here, before a command exists, so a bad
+argument raises at the call and nothing is journaled.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Iterable
+from typing import Literal
+
+from . import names
+from .commands import (
+    MAX_BATCH,
+    Cancel,
+    Claim,
+    ClaimMany,
+    Complete,
+    Fail,
+    Find,
+    LockNames,
+    Note,
+    Outcomes,
+    Release,
+    Renew,
+    Requeue,
+    SetLimit,
+    Tasks,
+)
+from .errors import LimitError
+from .payloads import json_value
+from .values import Lease, Task, TaskState, Ticket, count, seconds
+
+__all__ = [
+    "LeaseLike",
+    "TaskLike",
+    "Until",
+    "agent_name",
+    "cancel",
+    "checked_request",
+    "claim",
+    "claim_many",
+    "complete",
+    "fail",
+    "find",
+    "limit",
+    "lock",
+    "note",
+    "outcomes",
+    "pair",
+    "release",
+    "renew",
+    "requeue",
+    "task_id",
+    "tasks",
+    "timeout_ns",
+    "until",
+]
+
+Seconds = float | dt.timedelta
+TaskLike = Task | Ticket | Lease | str
+"""A task, wherever one is asked for: itself, its ticket, its lease or its id."""
+Until = Literal["closed", "drained", "idle"]
+
+
+class HasLease:
+    """Something that holds a lease and stands for it, such as a Hold."""
+
+    lease: Lease
+
+
+LeaseLike = Lease | HasLease | str
+"""A lease, wherever one is asked for: itself, its scope, or its handle "id#token"."""
+
+
+@functools.lru_cache(maxsize=1024)
+def agent_name(agent: str) -> str:
+    """Return a checked agent name; the last thousand are remembered as good."""
+    return names.check_name(agent, "agent")
+
+
+def checked_request(request_id: str | None) -> str | None:
+    """Return a checked request id."""
+    return None if request_id is None else names.check_name(request_id, "request_id")
+
+
+def task_id(task: TaskLike) -> str:
+    """Return the id of whatever stands for a task."""
+    if isinstance(task, str):
+        return names.check_id(task, "task id")
+    if isinstance(task, (Task, Ticket)):
+        return task.id
+    if isinstance(task, Lease):
+        return task.task
+    raise TypeError(f"task must be a Task, a Ticket, a Lease or an id, not {task!r}")
+
+
+def pair(lease: LeaseLike) -> tuple[str, int]:
+    """Return (task id, token) of whatever stands for a lease."""
+    if lease.__class__ is Lease:
+        return lease.task, lease.token
+    if isinstance(lease, HasLease):
+        return lease.lease.task, lease.lease.token
+    if isinstance(lease, str):
+        task, mark, token = lease.rpartition("#")
+        if mark and token.isascii() and token.isdigit():
+            return task, int(token)
+        raise ValueError(f'lease must be a handle such as "frame-1#1700000000000000", not {lease!r}')
+    raise TypeError(f"lease must be a Lease, a Hold or a handle, not {lease!r}")
+
+
+def timeout_ns(timeout: Seconds | None, field: str = "timeout") -> int | None:
+    """Return a timeout in ns; None waits for ever."""
+    if timeout is None:
+        return None
+    return round(seconds(timeout, field, zero=True) * 1e9)
+
+
+def _ttl_ns(lease_ttl: Seconds | None) -> int | None:
+    return None if lease_ttl is None else max(1, round(seconds(lease_ttl, "lease_ttl") * 1e9))
+
+
+def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
+    if kinds is None:
+        return None
+    if isinstance(kinds, str):
+        raise TypeError(f"kinds must be a list of names such as [{kinds!r}], not a string")
+    found = tuple(dict.fromkeys(names.check_name(kind, "each of kinds") for kind in kinds))
+    if not found:
+        raise ValueError("kinds is empty; leave it out to take any kind")
+    return found
+
+
+def until(value: str) -> Until:
+    """Return a checked `until`."""
+    if value not in ("closed", "drained", "idle"):
+        raise ValueError(f"until must be 'closed', 'drained' or 'idle', not {value!r}")
+    return value  # type: ignore[return-value]
+
+
+def claim(
+    agent: str,
+    task: TaskLike | None = None,
+    kinds: Iterable[str] | None = None,
+    lease_ttl: Seconds | None = None,
+) -> Claim:
+    """Build a Claim."""
+    if task is None and kinds is None and lease_ttl is None:
+        return Claim(agent_name(agent))
+    wanted = None if task is None else task_id(task)
+    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl))
+
+
+def claim_many(agent: str, n: int, kinds: Iterable[str] | None, lease_ttl: Seconds | None) -> ClaimMany:
+    """Build a ClaimMany."""
+    if n > MAX_BATCH:
+        raise LimitError("tasks in one batch", n, MAX_BATCH)
+    return ClaimMany(agent_name(agent), count(n, "count"), _kinds(kinds), _ttl_ns(lease_ttl))
+
+
+def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
+    """Build a Renew."""
+    return Renew(tuple([pair(lease) for lease in leases]), _ttl_ns(lease_ttl))
+
+
+def complete(lease: LeaseLike, result: object, late: str) -> Complete:
+    """Build a Complete."""
+    if late not in ("refuse", "accept"):
+        raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
+    task, token = pair(lease)
+    return Complete(task, token, json_value(result, "result"), late)  # type: ignore[arg-type]
+
+
+def fail(lease: LeaseLike, reason: str, retry: bool | Seconds) -> Fail:
+    """Build a Fail."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason must be a string, not {reason!r}")
+    task, token = pair(lease)
+    text = json_value(reason[:2_000], "reason")
+    if isinstance(retry, bool):
+        return Fail(task, token, text, retry)
+    return Fail(task, token, text, retry=True, retry_ns=timeout_ns(retry, "retry"))
+
+
+def release(lease: LeaseLike) -> Release:
+    """Build a Release."""
+    return Release(*pair(lease))
+
+
+def note(lease: LeaseLike, value: object) -> Note:
+    """Build a Note."""
+    return Note(*pair(lease), json_value(value, "note"))
+
+
+def cancel(task: TaskLike, reason: str) -> Cancel:
+    """Build a Cancel."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason must be a string, not {reason!r}")
+    return Cancel(task_id(task), json_value(reason[:500], "reason"))
+
+
+def requeue(task: TaskLike) -> Requeue:
+    """Build a Requeue."""
+    return Requeue(task_id(task))
+
+
+def limit(name: str, n: int) -> SetLimit:
+    """Build a SetLimit."""
+    return SetLimit(names.check_name(name, "limit"), count(n, "n", least=0))
+
+
+def lock(resources: tuple[str, ...], agent: str, lease_ttl: Seconds | None) -> LockNames:
+    """Build a LockNames; the order in which names are given does not matter."""
+    if not resources:
+        raise ValueError("lock needs at least one name")
+    wanted = sorted({names.check_id(name, "each lock name") for name in resources})
+    if len(wanted) > 256:
+        raise LimitError("names in one lock", len(wanted), 256)
+    return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl))
+
+
+def find(task: TaskLike) -> Find:
+    """Build a Find."""
+    return Find(task_id(task))
+
+
+def tasks(
+    state: TaskState | str | Iterable[TaskState | str] | None,
+    kinds: Iterable[str] | None,
+    tag: str | None,
+    after: TaskLike | None,
+    n: int,
+) -> Tasks:
+    """Build a Tasks."""
+    states = None
+    if state is not None:
+        wanted = [state] if isinstance(state, str) else list(state)
+        try:
+            states = tuple(TaskState(one) for one in wanted)
+        except ValueError:
+            known = ", ".join(TaskState)
+            raise ValueError(f"state must be among {known}, not {state!r}") from None
+    if tag is not None:
+        names.check_name(tag, "tag")
+    wanted_after = None if after is None else task_id(after)
+    return Tasks(states, _kinds(kinds), tag, wanted_after, count(n, "count", most=MAX_BATCH))
+
+
+def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
+    """Build an Outcomes."""
+    if isinstance(wanted, (str, Task, Ticket, Lease)):
+        raise TypeError(f"give a list of tasks, not the single {wanted!r}")
+    return Outcomes(tuple([task_id(task) for task in wanted]))

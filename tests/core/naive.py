@@ -1,0 +1,516 @@
+"""
+The claim queue, told as simply as possible: lists that are scanned, nothing derived.
+
+The oracle of the model tests. It is slow on purpose; whatever the real core
+does with indexes, lazy heaps, counters and alarms, it must answer like this.
+"""
+
+from collections import Counter
+from types import SimpleNamespace as Item
+
+from ants_coord.commands import ClaimMany, Lost, Refused, Renewed
+from ants_coord.values import Lease, Outcome, Settings, TaskState, Ticket
+
+W, D, R, L = "waiting", "delayed", "ready", "leased"
+DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
+FINAL = (DONE, FAILED, CANCELLED)
+
+
+def plain(reply):
+    """Reduce a reply of either side to what both must agree on."""
+    match reply:
+        case Refused(error):
+            return ("refused", type(error).__name__, getattr(error, "reason", None))
+        case Lease():
+            kept = (reply.task, reply.token, reply.agent, reply.attempt, reply.expires_ns, reply.names)
+            return ("lease", *kept, reply.payload, reply.inputs)
+        case Ticket(id=task, created=created, state=state):
+            return ("ticket", task, created, str(state))
+        case Outcome():
+            return ("outcome", reply.task, str(reply.state), reply.result, reply.by, reply.attempts, reply.late)
+        case Renewed(token, expires):
+            return ("renewed", token, expires)
+        case Lost(token, reason):
+            return ("lost", token, reason)
+        case TaskState():
+            return str(reply)
+        case tuple():
+            return [plain(one) for one in reply]
+    return None if isinstance(reply, Settings) else reply
+
+
+def ns(seconds):
+    return round(seconds * 1e9)
+
+
+def refused(name, reason=None):
+    return ("refused", name, reason)
+
+
+class Naive:
+    def __init__(self):
+        self.tasks, self.locks, self.stones, self.idle = [], [], [], []
+        self.limits, self.settings = {}, Settings()
+        self.seen, self.gone = Counter(), Counter()
+        self.raw = self.lease_now = self.now = None
+        self.last_token, self.paused = 0, False
+
+    def apply(self, command, now):
+        self.pass_time(now)
+        return getattr(self, type(command).__name__.lower())(command)
+
+    # -- questions ---------------------------------------------------------------------------
+
+    def get(self, task):
+        return next((t for t in self.tasks if t.id == task), None)
+
+    def stone(self, task):
+        return next((s for s in self.stones if s.id == task), None)
+
+    def pending(self, t):
+        return [n for n in t.needs if (o := self.get(n)) and o.state not in FINAL]
+
+    def needed(self, task):
+        return any(task in t.needs and t.state not in FINAL for t in self.tasks)
+
+    def key_owner(self, key):
+        return next((t.id for t in self.tasks if t.spec.key == key and t.state not in FINAL), None)
+
+    def live(self, limit):
+        return [t for t in self.tasks if t.state == L and t.spec.limit == limit]
+
+    def is_open(self, t):
+        limit = t.spec.limit
+        return limit is None or len(self.live(limit)) < self.limits.get(limit, 1)
+
+    def broken(self, t):
+        if t.spec.if_need_fails == "run":
+            return None
+        for need in t.needs:
+            found = self.get(need) or self.stone(need)
+            if (found is None and t.ready_ns is None) or (found and found.state in (FAILED, CANCELLED)):
+                return need
+        return None
+
+    def wakeup_in(self):
+        leases = [x.deadline - self.lease_now for x in [*self.tasks, *self.locks] if x.state == L]
+        dues = [t.due - self.now for t in self.tasks if t.state == D]
+        ends = [t.finish_by - self.now for t in self.tasks if t.finish_by and t.state not in FINAL]
+        return max(0, min(leases + dues + ends)) if leases + dues + ends else None
+
+    def lost(self, task, token):
+        t = self.get(task)
+        if t is None:
+            if self.stone(task):
+                return "finished"
+            return "expired" if task.startswith("lock:") and token <= self.last_token else "unknown"
+        if token == t.token:
+            return t.lost or "finished"
+        return "superseded" if 0 < token < t.token else "unknown"
+
+    def holding(self, task, token):
+        if task.startswith("lock:"):
+            return next((x for x in self.locks if x.token == token), None)
+        t = self.get(task)
+        return t if t and t.state == L and t.token == token else None
+
+    # -- time --------------------------------------------------------------------------------
+
+    def pass_time(self, raw):
+        if self.raw is None:
+            self.raw = self.lease_now = self.now = raw
+        self.lease_now += max(0, raw - self.raw)
+        self.raw, self.now = raw, max(self.now, raw)
+        over = [x for x in [*self.tasks, *self.locks] if x.state == L and x.deadline <= self.lease_now]
+        for x in sorted(over, key=lambda x: (x.deadline, x.token)):
+            self.locks.remove(x) if x in self.locks else self.expire(x)
+        while due := self.earliest_due():
+            _, _, verb, t = due
+            self.to_ready(t) if verb == "ripen" else self.end(t, FAILED, "finished")
+        count, age = self.settings.retention_count, ns(self.settings.retention)
+        while self.idle and (len(self.idle) > count or self.idle[0].idle_since + age <= self.now):
+            self.forget(self.idle.pop(0))
+
+    def earliest_due(self):
+        due = [(t.due, t.seq, "ripen", t) for t in self.tasks if t.state == D]
+        due += [(t.finish_by, t.seq, "miss", t) for t in self.tasks if t.finish_by and t.state not in FINAL]
+        due = [entry for entry in due if entry[0] <= self.now]
+        return min(due, key=lambda entry: entry[:3], default=None)
+
+    def expire(self, t):
+        self.seen[t.agent, "expired"] += 1
+        if t.attempts >= self.most(t):
+            self.end(t, FAILED, "expired")
+        else:
+            policy = t.spec.backoff or self.settings.backoff
+            self.give_back(t, "expired", self.backoff(t) if policy.on_expiry else 0)
+
+    def forget(self, t):
+        self.tasks.remove(t)
+        self.gone[t.state] += 1
+        self.stones.append(Item(id=t.id, state=t.state, spec=t.spec, at=self.now))
+        oldest = self.now - ns(self.settings.id_retention)
+        for _ in range(2):
+            if self.stones and (
+                len(self.stones) > self.settings.id_retention_count or self.stones[0].at <= oldest
+            ):
+                self.stones.pop(0)
+
+    # -- moves -------------------------------------------------------------------------------
+
+    def most(self, t):
+        return t.spec.max_attempts or self.settings.max_attempts
+
+    def backoff(self, t):
+        policy = t.spec.backoff or self.settings.backoff
+        return min(ns(policy.first) * policy.factor ** (t.attempts - 1), ns(policy.limit))
+
+    def to_ready(self, t):
+        t.state = R
+        t.ready_ns = self.now if t.ready_ns is None else t.ready_ns
+
+    def awaken(self, t):
+        if t.due > self.now:
+            t.state = D
+        else:
+            self.to_ready(t)
+
+    def give_back(self, t, lost, pause=0):
+        t.lost = lost
+        if pause > 0:
+            t.state, t.due = D, self.now + pause
+        else:
+            self.to_ready(t)
+
+    def end(self, t, state, lost, result=None, late=False):
+        self.finish(t, state, lost, result, late)
+        ended = [t]
+        for cause in ended:
+            for other in self.tasks:
+                if other.state != W or cause.id not in other.needs:
+                    continue
+                if cause.state != DONE and other.spec.if_need_fails == "cancel":
+                    other.cause = cause.id
+                    self.finish(other, CANCELLED, "cancelled")
+                    ended.append(other)
+                elif not self.pending(other):
+                    self.awaken(other)
+        return plain(t.outcome)
+
+    def finish(self, t, state, lost, result=None, late=False):
+        t.lost = lost if t.state == L else t.lost
+        t.state = state
+        t.outcome = Outcome(t.id, TaskState(state), result, "", t.agent, t.attempts, late)
+        for need in t.needs:
+            self.unneed(need)
+        if not self.needed(t.id):
+            self.make_idle(t)
+
+    def unneed(self, need):
+        t = self.get(need)
+        if t and t.state in FINAL and t not in self.idle and not self.needed(need):
+            self.make_idle(t)
+
+    def make_idle(self, t):
+        t.idle_since = self.now
+        self.idle.append(t)
+
+    # -- submit ------------------------------------------------------------------------------
+
+    def submit(self, command):
+        plan, ids, keys = [], [task.id for task in command.tasks], {}
+        for number, task in enumerate(command.tasks):
+            action = refused("TaskExistsError")
+            if task.id not in ids[:number]:
+                action = self.decide(task, command.if_exists)
+            if isinstance(action, tuple):
+                return action
+            if task.key is not None and action != "keep":
+                if (keys.get(task.key) or self.key_owner(task.key)) not in (None, task.id):
+                    return refused("TaskExistsError")
+                keys[task.key] = task.id
+            plan.append((action, task))
+        changing = {task.id: task.needs for action, task in plan if action != "keep"}
+        for need in sum(changing.values(), ()):
+            if need not in ids and not self.get(need) and not self.stone(need):
+                return refused("DependencyError")
+        edges = {t.id: t.spec.needs for t in self.tasks if t.state != DONE} | changing
+        if any(self.reaches(edges, task, task) for task in changing):
+            return refused("DependencyError")
+        return self.carry_out(plan)
+
+    def decide(self, task, if_exists):
+        t, stone = self.get(task.id), self.stone(task.id)
+        found = t or stone
+        if found is None or (t is None and if_exists == "rerun" and stone.state == FAILED):
+            return "create"
+        if t and if_exists == "rerun" and t.state == FAILED:
+            return "rerun"
+        if if_exists == "keep" or found.spec == task:
+            return "keep"
+        if t and if_exists == "replace":
+            movable = t.state in (W, D, R)
+            return "replace" if movable else refused("IllegalTransitionError")
+        return refused("TaskExistsError")
+
+    def reaches(self, edges, start, goal):
+        seen, todo = set(), list(edges.get(start, ()))
+        for step in todo:
+            if step == goal:
+                return True
+            if step not in seen:
+                seen.add(step)
+                todo += edges.get(step, ())
+        return False
+
+    def carry_out(self, plan):
+        fresh, tickets = [], []
+        for action, task in plan:
+            t = self.get(task.id)
+            if action == "create":
+                self.stones = [s for s in self.stones if s.id != task.id]
+                t = self.create(task)
+            elif action == "replace":
+                old, t.needs, t.state = t.needs, (), W
+                t.lost = t.lost and "revoked"
+                for need in old:
+                    self.unneed(need)
+                self.set_times(t, task, task.delay)
+            elif action == "rerun":
+                self.reopen(t, task, task.delay)
+            if action != "keep":
+                fresh.append((action, t))
+            tickets.append((task.id, action == "create", t or self.stone(task.id)))
+        for _, t in fresh:
+            self.link(t)
+        for action, t in fresh:
+            if action == "rerun":
+                self.recall(t)
+        for _, t in fresh:
+            self.enter(t)
+        return [("ticket", task, created, t.state) for task, created, t in tickets]
+
+    def create(self, task):
+        t = Item(id=task.id, state=W, needs=(), attempts=0, releases=0, token=0, agent=None, lost="")
+        t.ready_ns = t.cause = t.outcome = t.note = None
+        t.seq = self.tasks[-1].seq + 1 if self.tasks else 1
+        self.tasks.append(t)
+        self.set_times(t, task, task.delay)
+        return t
+
+    def set_times(self, t, task, delay):
+        t.spec = task
+        t.due = 0 if delay is None else self.now + ns(delay)
+        t.finish_by = 0 if task.finish_by is None else self.now + ns(task.finish_by)
+
+    def link(self, t):
+        t.needs = t.spec.needs
+        self.idle = [o for o in self.idle if o.id not in t.needs]
+
+    def enter(self, t):
+        if t.state != W:
+            return
+        cause = self.broken(t)
+        if cause is not None:
+            t.cause = cause
+            self.end(t, CANCELLED, "cancelled")
+        elif not self.pending(t):
+            self.awaken(t)
+
+    def requeue(self, command):
+        t = self.get(command.task)
+        if t is None:
+            return refused("TaskNotFoundError")
+        if t.state != FAILED:
+            return refused("IllegalTransitionError")
+        if t.spec.key is not None and self.key_owner(t.spec.key):
+            return refused("TaskExistsError")
+        self.reopen(t, t.spec, None)
+        self.link(t)
+        self.recall(t)
+        self.enter(t)
+        return ("ticket", t.id, False, t.state)
+
+    def reopen(self, t, task, delay):
+        self.idle = [o for o in self.idle if o is not t]
+        t.state, t.needs, t.cause, t.outcome, t.lost = W, (), None, None, "finished"
+        t.attempts = 0
+        self.set_times(t, task, delay)
+
+    def recall(self, first):
+        revived = [first]
+        for cause in revived:
+            for t in self.tasks:
+                if t.state != CANCELLED or cause.id not in t.needs or t.cause != cause.id:
+                    continue
+                if t.spec.key is not None and self.key_owner(t.spec.key):
+                    continue
+                t.cause = self.broken(t)
+                if t.cause is None:
+                    due = t.due
+                    self.reopen(t, t.spec, None)
+                    t.due = due
+                    self.link(t)
+                    revived.append(t)
+
+    # -- claims ------------------------------------------------------------------------------
+
+    def rank(self, t):
+        aging = ns(self.settings.aging)
+        return (t.ready_ns - t.spec.priority * aging if aging else -t.spec.priority, t.seq)
+
+    def claim(self, command):
+        if command.task is not None:
+            t = self.get(command.task)
+            if t is None:
+                return refused("TaskNotFoundError")
+            if t.state in FINAL:
+                return refused("IllegalTransitionError")
+        free = [t for t in self.tasks if t.state == R and self.is_open(t) and not self.paused]
+        free = [t for t in free if command.kinds is None or t.spec.kind in command.kinds]
+        if not isinstance(command, ClaimMany) and command.task is not None:
+            free = [t for t in free if t.id == command.task]
+        best = min(free, key=self.rank, default=None)
+        return best and self.grant(best, command.agent, command.ttl_ns)
+
+    def claimmany(self, command):
+        command = Item(agent=command.agent, kinds=command.kinds, ttl_ns=command.ttl_ns, task=None, n=command.count)
+        return [lease for _ in range(command.n) if (lease := self.claim(command)) is not None]
+
+    def token(self):
+        self.last_token = max(self.last_token + 1, self.raw // 1000)
+        return self.last_token
+
+    def grant(self, t, agent, ttl):
+        self.seen[agent, "claimed"] += 1
+        default = self.settings.lease_ttl if t.spec.lease_ttl is None else t.spec.lease_ttl
+        t.state, t.token, t.agent, t.lost, t.note = L, self.token(), agent, "", None
+        t.ttl = ns(default) if ttl is None else ttl
+        t.deadline, t.attempts = self.lease_now + t.ttl, t.attempts + 1
+        return self.lease(t)
+
+    def lease(self, t):
+        found = [o for n in t.needs if (o := self.get(n)) and o.state == DONE]
+        expires = self.raw + t.deadline - self.lease_now
+        return ("lease", t.id, t.token, t.agent, t.attempts, expires, (), t.spec.payload,
+                {o.id: o.outcome.result for o in found})  # fmt: skip
+
+    def renew(self, command):
+        answers = []
+        for task, token in command.leases:
+            x = self.holding(task, token)
+            if x is None:
+                answers.append(("lost", token, self.lost(task, token)))
+                continue
+            x.ttl = x.ttl if command.ttl_ns is None else command.ttl_ns
+            x.deadline = self.lease_now + x.ttl
+            answers.append(("renewed", token, self.raw + x.ttl))
+        return answers
+
+    def note(self, command):
+        x = self.holding(command.task, command.token)
+        if x is None or x in self.locks:
+            return refused("LeaseLostError", self.lost(command.task, command.token))
+        x.note = command.note
+        return None
+
+    def complete(self, command):
+        t, late = self.get(command.task), False
+        if t and t.token == command.token and t.state == DONE:
+            return plain(t.outcome)
+        if self.holding(command.task, command.token) in (None, *self.locks):
+            late = command.late == "accept" and t and t.token == command.token
+            late = late and t.lost == "expired" and t.state in (R, D)
+            if not late:
+                return refused("LeaseLostError", self.lost(command.task, command.token))
+        self.seen[t.agent, "completed"] += 1
+        return self.end(t, DONE, "finished", command.result, bool(late))
+
+    def fail(self, command):
+        t = self.holding(command.task, command.token)
+        if t is None or t in self.locks:
+            return refused("LeaseLostError", self.lost(command.task, command.token))
+        self.seen[t.agent, "failed"] += 1
+        if not command.retry or t.attempts >= self.most(t):
+            self.end(t, FAILED, "finished")
+        else:
+            pause = self.backoff(t) if command.retry_ns is None else command.retry_ns
+            self.give_back(t, "finished", pause)
+        return t.state
+
+    def release(self, command):
+        x = self.holding(command.task, command.token)
+        if x is None:
+            return refused("LeaseLostError", self.lost(command.task, command.token))
+        if x not in self.locks:
+            self.give_in(x)
+            return x.state
+        x.depth -= 1
+        if not x.depth:
+            self.locks.remove(x)
+        return R
+
+    def give_in(self, t):
+        self.seen[t.agent, "released"] += 1
+        t.attempts, t.releases = t.attempts - 1, t.releases + 1
+        self.give_back(t, "revoked")
+
+    def releaseall(self, command):
+        rows = [t for t in self.tasks if t.state == L and t.agent == command.agent]
+        for t in rows:
+            self.give_in(t)
+        before = len(self.locks)
+        self.locks = [x for x in self.locks if x.agent != command.agent]
+        return len(rows) + before - len(self.locks)
+
+    def adopt(self, command):
+        rows = [t for t in self.tasks if t.state == L and t.agent == command.agent]
+        answers = []
+        for t in sorted(rows, key=lambda t: t.token):
+            t.token, t.deadline = self.token(), self.lease_now + t.ttl
+            answers.append(self.lease(t))
+        return answers
+
+    # -- locks and switches ------------------------------------------------------------------
+
+    def locknames(self, command):
+        held = {name: x for x in self.locks for name in x.names if name in command.names}
+        if any(x.agent != command.agent for x in held.values()):
+            return refused("HeldError")
+        fresh = tuple(name for name in command.names if name not in held)
+        ttl = ns(self.settings.lease_ttl) if command.ttl_ns is None else command.ttl_ns
+        first = next(iter(held.values()), None)
+        if not fresh and all(x is first for x in held.values()):
+            first.depth, first.deadline = first.depth + 1, max(first.deadline, self.lease_now + ttl)
+            x = first
+        else:
+            x = Item(names=fresh, token=self.token(), agent=command.agent, ttl=ttl, depth=1, state=L)
+            x.deadline = self.lease_now + ttl
+            self.locks.append(x)
+        expires = self.raw + x.deadline - self.lease_now
+        return ("lease", "lock:" + ",".join(x.names), x.token, x.agent, x.depth, expires, x.names, None, {})
+
+    def cancel(self, command):
+        t = self.get(command.task)
+        if t is None:
+            return refused("TaskNotFoundError")
+        if t.state in (DONE, FAILED):
+            return refused("IllegalTransitionError")
+        if t.state != CANCELLED:
+            self.end(t, CANCELLED, "cancelled")
+        return CANCELLED
+
+    def setlimit(self, command):
+        self.limits[command.name] = command.n
+
+    def pause(self, command):
+        self.paused = True
+
+    def resume(self, command):
+        self.paused = False
+
+    def configure(self, command):
+        self.settings = command.settings
+
+    def wakeup(self, command):
+        pass
