@@ -195,6 +195,7 @@ class Engine(ABC):
             self._lobby.leave(waiter, claimed=False)
             raise TimeoutError("nothing came in time")
         self._lobby.enter(waiter)
+        self._machine.news.is_wanted = True
         self._set_alarm_at(waiter.until_ns)
         self._set_alarm_for_time()
 
@@ -206,6 +207,7 @@ class Engine(ABC):
             self._ready_or_raise()
             self._kept[kept.lease.token] = kept
             self._kept_of[kept.lease.task] = kept
+            self._machine.news.is_wanted = True
             self._set_alarm_at(min(kept.renew_ns, kept.stop_ns))
 
     def unkeep(self, kept: Kept) -> None:
@@ -309,6 +311,8 @@ class Engine(ABC):
         self._lobby.spread(news, self._machine.ledger.unfinished)
         if len(self._lobby):
             self._set_alarm_for_time()
+        elif not self._kept:
+            news.is_wanted = False
 
     def _wakeup_in_ns(self) -> int | None:
         """Nanoseconds from now until time alone changes something."""
@@ -392,25 +396,37 @@ class Engine(ABC):
             self._why_closed = "this coordinator was opened before a fork and belongs to the parent"
 
 
+def _give_way(lock: threading.Lock) -> None:
+    """
+    Let others run before blocking.
+
+    It keeps 8 threads at the throughput of one; blocking at once makes every
+    hand-over of the lock a trip to the kernel.
+    """
+    for _ in range(_SPINS):
+        time.sleep(0)
+        if not lock.locked():
+            return
+
+
 class DirectEngine(Engine):
     """A board in memory: commands go straight to the machine, under the lock."""
 
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
         lock = self._lock
-        spins = 0
-        while spins < _SPINS and lock.locked():
-            # giving way before blocking keeps 8 threads at the throughput of
-            # one; blocking at once makes each hand-over a trip to the kernel
-            time.sleep(0)
-            spins += 1
+        if lock.locked():
+            _give_way(lock)
         with lock:
-            if not self._is_open or self._why_closed:
+            if self._why_closed or not self._is_open:
                 self._ready_or_raise()
-            request = None if request_id is None else (request_id, 0)
             machine = self._machine
-            reply = machine.apply(command, now_ns=self._clock.now_ns(), request=request)
-            if machine.ledger.news_is_due or self._lobby.wants_changes:
+            reply = machine.apply(
+                command,
+                now_ns=self._clock.now_ns(),
+                request=None if request_id is None else (request_id, 0),
+            )
+            if machine.news.is_wanted:
                 self._spread()
         if reply.__class__ is Refused:
             raise reply.error  # type: ignore[union-attr]

@@ -40,7 +40,7 @@ def json_value(value: object, field: str) -> Any:
 
     """
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in _ATOMS or (kind is int and -MAX_INT <= value <= MAX_INT):  # type: ignore[operator]
         return value
     size, copied = _walk(value, field, 0)
     if size > MAX_SIZE:
@@ -69,7 +69,10 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{field} must have string keys, not {key!r}")
-            used, mapping[str(key)] = _walk(item, field, depth + 1)
+            if item.__class__ in _ATOMS:
+                mapping[str(key)], used = item, 8
+            else:
+                used, mapping[str(key)] = _walk(item, field, depth + 1)
             size += used + _text(key, field)
         return size, mapping
     if isinstance(value, (list, tuple)):

@@ -216,6 +216,7 @@ class LogEngine(Engine):
         if machine.ledger.position != position:
             raise JournalCorruptError(self._name, "the snapshot is of another position", position)
         self._drop_cut()
+        machine.news.is_wanted = self._machine.news.is_wanted
         self._machine = machine
         self._snapshot_at = position
         self._lobby.wake_all()

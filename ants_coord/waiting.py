@@ -71,11 +71,6 @@ class Lobby:
         return len(self._all)
 
     @property
-    def wants_changes(self) -> bool:
-        """Whether somebody wants to hear of everything."""
-        return bool(self._changes)
-
-    @property
     def next_timeout_ns(self) -> int:
         """When the first waiter gives up. O(waiters)."""
         return min((waiter.until_ns for waiter in self._all.values()), default=NEVER_NS)

@@ -2,8 +2,7 @@
 Equal content: when two submissions of one id mean the same task.
 
 Compared after normalising, so a payload that was a tuple equals the list it
-became. A forgotten task leaves a digest of its content behind, except where
-the id was made by us: nobody submits such an id twice.
+became. A forgotten task leaves a digest of its content behind.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import Any
 
 import attrs
 
-from ..names import is_fresh_id
 from ..values import Task
 
 __all__ = ["content_digest", "same_content"]
 
-_FIELDS = tuple(field.name for field in attrs.fields(Task) if field.name != "payload")
+_FIELDS = tuple(field.name for field in attrs.fields(Task) if field.init and field.name != "payload")
 
 
 def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
@@ -28,9 +26,7 @@ def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bo
 
 
 def content_digest(task: Task, payload: Any) -> str:
-    """Return a hash of the content, or "" for an id that we made."""
-    if is_fresh_id(task.id):
-        return ""
+    """Return a hash of the content."""
     content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

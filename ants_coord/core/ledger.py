@@ -48,9 +48,11 @@ def ns(seconds: float) -> int:
 class News:
     """What the last commands made possible: hints for whoever wakes waiters. Cleared by the reader."""
 
-    __slots__ = ("ended", "freed", "ready")
+    __slots__ = ("ended", "freed", "is_wanted", "ready")
 
     def __init__(self) -> None:
+        self.is_wanted = False
+        """whether anybody listens; set by the reader, so that nobody pays for news that nobody reads"""
         self.ready: list[str] = []
         """kind of each task that became claimable; "" where it may be any kind"""
         self.ended: list[str] = []
@@ -99,59 +101,47 @@ class Ledger:
 
     # -- one command ------------------------------------------------------------------------
 
-    @property
-    def news_is_due(self) -> bool:
-        """Whether the last commands left hints for somebody."""
-        news = self.news
-        return bool(news.ready or news.ended or news.freed)
-
-    def begin(self) -> None:
-        """Open a command; an undo list that is not empty means that the last one was torn."""
-        if self.undo.entries:
-            self.mend()
-        self.undo.entries.append(
-            (
-                self._rewind,
-                len(self.ring[1]),
-                self.timeline.reading,
-                self.last_token,
-                self.last_seq,
-                self.position,
-                self.paused,
-                self.settings,
-                self.configured,
-            )
-        )
-
-    def commit(self) -> None:
-        """Close a command: from here on it has happened."""
-        self.undo.entries.clear()
-        events = self.ring[1]
-        if len(events) > 2 * self.settings.event_count:
-            surplus = len(events) - self.settings.event_count
-            self.ring = (self.ring[0] + surplus, events[surplus:])
-
     def mend(self) -> None:
         """Take a torn command back and rebuild every index."""
         self.undo.roll_back()
         self.rebuild()
         self.undo.entries.clear()
 
-    def _rewind(
+    def rewind(
         self,
+        ring: tuple[int, list[tuple[Any, ...]]],
         events: int,
         reading: tuple[int, int, int],
         token: int,
         seq: int,
         position: int,
-        paused: bool,
-        settings: Settings,
-        configured: bool,
     ) -> None:
-        del self.ring[1][events:]
+        """Take back what every command changes: the first undo entry of each."""
+        self.ring = ring
+        del ring[1][events:]
         self.timeline.reading = reading
         self.last_token, self.last_seq, self.position = token, seq, position
+
+    def switch(self, *, paused: bool, settings: Settings, configured: bool) -> None:
+        """Change what only a few commands change."""
+        self.undo.entries.append((self._switch_back, self.paused, self.settings, self.configured))
+        self._switch_back(paused, settings, configured)
+
+    def _switch_back(self, paused: bool, settings: Settings, configured: bool) -> None:
         self.paused, self.settings, self.configured = paused, settings, configured
+        self._set_forget_beyond()
+
+    def _set_forget_beyond(self) -> None:
+        # a few beyond the count gather and are forgotten together: cheaper than one by one
+        kept = self.settings.retention_count
+        self.forget_beyond = kept + kept // 64
+
+    def trim_ring(self) -> None:
+        """Drop the oldest events once there are twice as many as are kept. Amortised O(1)."""
+        dropped, events = self.ring
+        surplus = len(events) - self.settings.event_count
+        if surplus > self.settings.event_count:
+            self.ring = (dropped + surplus, events[surplus:])
 
     def emit(
         self, kind: str, task: str | None, agent: str | None, token: int = 0, detail: Any = None
@@ -174,8 +164,7 @@ class Ledger:
 
     def is_open(self, limit: str) -> bool:
         """Tell whether a named limit has a free slot."""
-        live = self.live.get(limit)
-        return live is None or len(live) < self.limits.get(limit, 1)
+        return len(self.live.get(limit, ())) < self.limits.get(limit, 1)
 
     def agent(self, name: str) -> AgentRow:
         """Return an agent's record, made at its first claim."""
@@ -220,6 +209,7 @@ class Ledger:
         """id -> unfinished tasks that name it as a need"""
         self.dependents: dict[str, dict[str, Row]] = {}
         self.lock_of: dict[str, LockRow] = {}
+        self._set_forget_beyond()
         self.forget_from_ns = FAR_NS
         """no idle task is due to be forgotten by age before this"""
         idle = []

@@ -9,13 +9,14 @@ dependents, the key, the limit or the waiting readers.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
+from ..names import is_fresh_id
 from ..values import FINAL, Backoff, Outcome
 from .content import content_digest
 from .ledger import FAR_NS, Ledger, ns
-from .states import DONE, LEASED, READY, WAITING, LockRow, Row, move
-from .timeline import Timeline
+from .states import DONE, LEASED, READY, WAITING, TRANSITIONS, LockRow, Row
 
 __all__ = [
     "awaken",
@@ -40,10 +41,10 @@ _REASON = 500
 
 def shift(ledger: Ledger, row: Row, verb: str) -> None:
     """Take one arrow of the table and keep the counts."""
-    counts = ledger.counts
-    counts[row.state] -= 1
-    move(row, verb)
-    counts[row.state] += 1
+    counts, state = ledger.counts, row.state
+    counts[state] -= 1
+    row.state = state = TRANSITIONS[state][verb]
+    counts[state] += 1
 
 
 def remember(row: Row, line: str) -> None:
@@ -56,7 +57,8 @@ def to_ready(ledger: Ledger, row: Row) -> None:
     if row.ready_ns < 0:
         row.ready_ns = ledger.timeline.reading[2]
     ledger.order.add(row, ledger.eligibility.signature(row.spec))
-    ledger.news.ready.append(row.spec.kind)
+    if ledger.news.is_wanted:
+        ledger.news.ready.append(row.spec.kind)
 
 
 def max_attempts(ledger: Ledger, row: Row) -> int:
@@ -96,7 +98,8 @@ def _unlease(ledger: Ledger, row: Row, lost: str) -> None:
             del ledger.live[limit]
         if was_full:
             ledger.order.reopen(limit)
-            ledger.news.ready.append("")  # lanes of any kind may wait at this limit
+            if ledger.news.is_wanted:
+                ledger.news.ready.append("")  # lanes of any kind may wait at this limit
 
 
 def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
@@ -144,7 +147,8 @@ def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason
         unneed(ledger, need)
     if not ledger.needed.get(spec.id):
         _make_idle(ledger, row)
-    ledger.news.ended.append(spec.id)
+    if ledger.news.is_wanted:
+        ledger.news.ended.append(spec.id)
     return outcome
 
 
@@ -219,18 +223,33 @@ def unneed(ledger: Ledger, need: str) -> None:
 
 
 def _reclaim(ledger: Ledger, now_ns: int) -> None:
+    """Forget what is beyond the count or too old; tasks in the order in which they became idle."""
     settings, idle = ledger.settings, ledger.idle
     age = ns(settings.retention)
-    ledger.forget_from_ns = FAR_NS
-    for _ in range(RECLAIM_AT_ONCE):
-        if not idle:
-            return
-        row = next(iter(idle.values()))
-        if len(idle) <= settings.retention_count and row.idle_ns + age > now_ns:
+    surplus = len(idle) - settings.retention_count
+    for row in list(islice(idle.values(), RECLAIM_AT_ONCE)):
+        if surplus <= 0 and row.idle_ns + age > now_ns:
             break
+        surplus -= 1
         _forget(ledger, row, now_ns)
-    if idle:
-        ledger.forget_from_ns = next(iter(idle.values())).idle_ns + age
+    ledger.forget_from_ns = next(iter(idle.values())).idle_ns + age if idle else FAR_NS
+
+
+def _forget(ledger: Ledger, row: Row, now_ns: int) -> None:
+    spec, undo = row.spec, ledger.undo
+    if undo.before_change is not None:
+        undo.before_change(row)
+    del ledger.idle[row.idle_no]
+    trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
+    undo.put(ledger.tombstones, spec.id, (ledger.ordinal(), row.state.value, trace, now_ns))
+    for need in spec.needs:
+        siblings = ledger.dependents[need]
+        del siblings[spec.id]
+        if not siblings:
+            del ledger.dependents[need]
+    undo.drop(ledger.tasks, spec.id)
+    ledger.counts[row.state] -= 1
+    _fade(ledger, now_ns)
 
 
 def _fade(ledger: Ledger, now_ns: int) -> None:
@@ -240,30 +259,15 @@ def _fade(ledger: Ledger, now_ns: int) -> None:
     Only forgetting calls this, so that it happens at the same commands in a
     replica that was restored, whose `forget_from_ns` may be more exact than ours.
     """
-    oldest = now_ns - ns(ledger.settings.id_retention)
+    stones, settings = ledger.tombstones, ledger.settings
+    oldest = now_ns - ns(settings.id_retention)
     for _ in range(2):
-        if not ledger.tombstones:
+        task_id = next(iter(stones))
+        if len(stones) <= settings.id_retention_count and stones[task_id][3] > oldest:
             return
-        task_id, stone = next(iter(ledger.tombstones.items()))
-        if len(ledger.tombstones) <= ledger.settings.id_retention_count and stone[3] > oldest:
+        ledger.undo.drop(stones, task_id)
+        if not stones:
             return
-        ledger.undo.drop(ledger.tombstones, task_id)
-
-
-def _forget(ledger: Ledger, row: Row, now_ns: int) -> None:
-    spec = row.spec
-    ledger.undo.touch(row)
-    del ledger.idle[row.idle_no]
-    stone = (ledger.ordinal(), str(row.state), content_digest(spec, row.payload), now_ns)
-    ledger.undo.put(ledger.tombstones, spec.id, stone)
-    for need in spec.needs:
-        siblings = ledger.dependents[need]
-        del siblings[spec.id]
-        if not siblings:
-            del ledger.dependents[need]
-    ledger.undo.drop(ledger.tasks, spec.id)
-    ledger.counts[row.state] -= 1
-    _fade(ledger, now_ns)
 
 
 # -- time -----------------------------------------------------------------------------------
@@ -276,8 +280,7 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
     A deadline that equals now has passed. Leases, delays and deadlines are
     processed in full, in order of their time; forgetting is bounded.
     """
-    timeline: Timeline = ledger.timeline
-    _, lease_now, now = timeline.advance(raw_ns)
+    _, lease_now, now = ledger.timeline.advance(raw_ns)
     alarms = ledger.alarms
     if alarms.leases and alarms.leases[0][0] <= lease_now:
         while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now:
@@ -297,7 +300,7 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
                 token = row.token if row.state is LEASED else 0
                 end(ledger, row, "miss", reason="deadline: finish_by passed")
                 ledger.emit("failed", row.spec.id, row.agent, token, "deadline")
-    if now >= ledger.forget_from_ns or len(ledger.idle) > ledger.settings.retention_count:
+    if now >= ledger.forget_from_ns or len(ledger.idle) > ledger.forget_beyond:
         _reclaim(ledger, now)
 
 
@@ -327,5 +330,6 @@ def drop_lock(ledger: Ledger, lock: LockRow, why: str) -> None:
     ledger.alarms.live -= 1
     for name in lock.names:
         del ledger.lock_of[name]
-        ledger.news.freed.append(name)
+        if ledger.news.is_wanted:
+            ledger.news.freed.append(name)
     ledger.emit("unlocked", None, lock.agent, lock.token, {"names": list(lock.names), "why": why})

@@ -93,22 +93,24 @@ def set_limit(ledger: Ledger, command: SetLimit) -> None:
     ledger.order.reopen(command.name)
     live = len(ledger.live.get(command.name, ()))
     # one hint a free slot; the order part knows which kinds wait there
-    ledger.news.ready.extend([""] * min(max(0, command.n - live), 1_000))
+    if ledger.news.is_wanted:
+        ledger.news.ready.extend([""] * min(max(0, command.n - live), 1_000))
     ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
 
 
 def pause(ledger: Ledger, command: Pause) -> None:
     """Stop claims."""
     if not ledger.paused:
-        ledger.paused = True
+        ledger.switch(paused=True, settings=ledger.settings, configured=ledger.configured)
         ledger.emit("paused", None, None)
 
 
 def resume(ledger: Ledger, command: Resume) -> None:
     """Allow claims again."""
     if ledger.paused:
-        ledger.paused = False
-        ledger.news.ready.extend([""] * min(ledger.counts[TaskState.READY], 1_000))
+        ledger.switch(paused=False, settings=ledger.settings, configured=ledger.configured)
+        if ledger.news.is_wanted:
+            ledger.news.ready.extend([""] * min(ledger.counts[TaskState.READY], 1_000))
         ledger.emit("resumed", None, None)
 
 
@@ -117,12 +119,11 @@ def configure(ledger: Ledger, command: Configure) -> Settings:
     if command.first and ledger.configured:
         return ledger.settings
     aging = ledger.settings.aging
-    ledger.settings = command.settings
-    ledger.configured = True
+    ledger.switch(paused=ledger.paused, settings=command.settings, configured=True)
     ledger.emit("configured", None, None, 0, command.settings.strategy)
     if command.settings.aging != aging:
         ledger.sort_again()
-    elif ledger.idle:
+    if ledger.idle:
         first = next(iter(ledger.idle.values()))
         ledger.forget_from_ns = first.idle_ns + ns(command.settings.retention)
     return ledger.settings

@@ -95,6 +95,8 @@ class Machine:
 
     def __init__(self) -> None:
         self.ledger = Ledger(Anyone(), ByPriority)
+        self.news: News = self.ledger.news
+        """hints for whoever wakes waiters: set `is_wanted`, and clear the lists after reading"""
 
     def apply(
         self,
@@ -119,18 +121,34 @@ class Machine:
 
         """
         ledger = self.ledger
-        ledger.begin()
-        ledger.position = ledger.position + 1 if position is None else position
+        undo, timeline = ledger.undo.entries, ledger.timeline
+        if undo:
+            ledger.mend()
+        # the first undo entry makes the list non-empty: from here to `clear`
+        # an exception leaves a torn command, which the next call takes back
+        undo.append(
+            (
+                ledger.rewind,
+                ledger.ring,
+                len(ledger.ring[1]),
+                timeline.reading,
+                ledger.last_token,
+                ledger.last_seq,
+                ledger.position,
+            )
+        )
+        ledger.position = here = ledger.position + 1 if position is None else position
         pass_time(ledger, now_ns)
-        if request is not None:
-            known = answer_again(ledger, request)
-            if known is not None:
-                ledger.commit()
-                return known[0]  # type: ignore[no-any-return]
-        reply = COMMANDS[command.__class__](ledger, command)
-        if request is not None:
-            remember_reply(ledger, request, reply)
-        ledger.commit()
+        known = None if request is None else answer_again(ledger, request)
+        if known is not None:
+            reply = known[0]
+        else:
+            reply = COMMANDS[command.__class__](ledger, command)
+            if request is not None:
+                remember_reply(ledger, request, reply)
+        if not here & 127:  # a function of the position: every replica trims at the same commands
+            ledger.trim_ring()
+        undo.clear()
         return reply  # type: ignore[no-any-return]
 
     def is_idle(self, command: Command[R], now_ns: int) -> bool:
@@ -140,7 +158,13 @@ class Machine:
         wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[0]
         if wait_ns is not None and now_ns - stamp >= wait_ns:
             return False
-        return isinstance(command, Wakeup) or claiming.pick(self.ledger, command) is None
+        if isinstance(command, Wakeup):
+            return True
+        undo = self.ledger.undo
+        undo.look()
+        choice = claiming.pick(self.ledger, command)
+        undo.entries.clear()
+        return choice is None
 
     def answer(self, request: tuple[str, int]) -> Any:
         """Return the remembered reply to a request, or None."""
@@ -169,11 +193,6 @@ class Machine:
         if due is not None:
             waits.append(due[0] - calendar_now)
         return max(0, min(waits)) if waits else None
-
-    @property
-    def news(self) -> News:
-        """Hints for whoever wakes waiters; the reader clears the lists."""
-        return self.ledger.news
 
     def check(self) -> None:
         """Assert every invariant; for tests and for the embedder's doubts. O(everything)."""

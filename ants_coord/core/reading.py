@@ -236,7 +236,9 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     """Say what an agent holds and what it could get."""
     row = ledger.agents.get(query.agent, _NOBODY)
     why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
+    ledger.undo.look()
     best = ledger.order.first(ledger.eligibility.open_to(query.agent), None)
+    ledger.undo.entries.clear()
     if ledger.paused:
         why.append("the board is paused: nobody may claim")
     elif best is not None:

@@ -20,7 +20,7 @@ Invariants, as checked by `check`:
 1. `row.lane` is set exactly if one entry of the row is in that lane's heap;
 2. every READY row has a lane; `stale` counts the entries of all others;
 3. a lane with a READY row whose limit is open is listed, with a key that is
-   not greater than its best row's, in both of its head heaps.
+   not greater than its best row's, in each group of heads that covers it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from .states import Row
 __all__ = ["ByPriority", "Lane"]
 
 READY = TaskState.READY
+_ANY = (None,)
 _Key = tuple[int, int]
 
 
@@ -62,11 +63,11 @@ class Lane:
                 self.stale -= 1
         return None
 
-    def sweep(self) -> None:
-        """Drop the entries of rows that left by another door, once they are the majority."""
+    def sweep(self, leaving: Row) -> None:
+        """Drop the entries of rows that left by another door (one just does), once they are the majority."""
         kept = []
         for entry in self.heap:
-            if entry[2].state is READY:
+            if entry[2].state is READY and entry[2] is not leaving:
                 kept.append(entry)
             else:
                 entry[2].lane = None
@@ -138,9 +139,10 @@ class ByPriority:
         else:
             row.lane = lane = self._lane(signature, spec.kind, spec.limit)
             heapq.heappush(lane.heap, (rank, row.seq, row))
-        key = (rank, row.seq)
         for heads in lane.heads:
-            heads.offer(key, lane)
+            listed = heads.listed.get(lane.number)
+            if listed is None or (rank, row.seq) < listed:
+                heads.offer((rank, row.seq), lane)
 
     def leave(self, row: Row) -> None:
         """Note that a READY row has left (claimed or ended). Amortised O(1)."""
@@ -152,7 +154,7 @@ class ByPriority:
             return
         lane.stale += 1
         if lane.stale > 32 and 2 * lane.stale > len(heap):
-            lane.sweep()
+            lane.sweep(row)
 
     def reorder(self, row: Row) -> None:
         """Forget a row's entry, since its key or lane is about to change."""
@@ -168,12 +170,11 @@ class ByPriority:
         """Return the best claimable row of these signatures and kinds (None: any kind)."""
         best: tuple[int, int, Row] | None = None
         for signature in signatures:
-            for kind in kinds if kinds is not None else (None,):
-                heads = self._heads.get((signature, kind))
-                if heads is not None:
-                    entry = heads.first(self._is_open)
-                    if entry is not None and (best is None or entry[:2] < best[:2]):
-                        best = entry
+            for kind in _ANY if kinds is None else kinds:
+                heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+                entry = heads.first(self._is_open)
+                if entry is not None and (best is None or entry[:2] < best[:2]):
+                    best = entry
         return None if best is None else best[2]
 
     def reopen(self, limit: str) -> None:
@@ -200,11 +201,25 @@ class ByPriority:
                     assert listed <= best[:2]
                     assert any(e[:2] == listed and e[3] is lane for e in heads.heap)
 
+    def _group(self, signature: Hashable, kind: str | None) -> _Heads:
+        """Return the heads of one kind (None: of all), made when somebody first claims by it. O(lanes)."""
+        heads = self._heads.get((signature, kind))
+        if heads is None:
+            heads = self._heads[signature, kind] = _Heads()
+            for (lane_signature, lane_kind, _), lane in self._lanes.items():
+                if lane_signature == signature and kind in (None, lane_kind):
+                    lane.heads = (*lane.heads, heads)
+                    best = lane.best()
+                    if best is not None:
+                        heads.offer(best[:2], lane)
+        return heads
+
     def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
         key = (signature, kind, limit)
         lane = self._lanes.get(key)
         if lane is None:
-            heads = tuple(self._heads.setdefault((signature, group), _Heads()) for group in (None, kind))
+            groups = [self._heads.get((signature, group)) for group in (None, kind)]
+            heads = tuple([group for group in groups if group is not None])
             if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
                 self._prune()
             self._made += 1

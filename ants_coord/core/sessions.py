@@ -52,11 +52,16 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], reply: Any) -> None
         _drop_idle(ledger, now)
     undo.touch_session(session)
     session.seen_ns = now
-    undo.put(session.replies, number, _condense(reply))
-    while len(session.replies) > _KEPT:
-        oldest = min(session.replies) if number < session.low else next(iter(session.replies))
-        undo.drop(session.replies, oldest)
+    if len(session.replies) < _KEPT:
+        undo.put(session.replies, number, _condense(reply))
+        return
+    # a fresh dict: putting a dropped reply back would change the order of the old one
+    replies = {**session.replies, number: _condense(reply)}
+    while len(replies) > _KEPT:
+        oldest = min(replies) if number < session.low else next(iter(replies))
+        del replies[oldest]
         session.low = max(session.low, oldest)
+    session.replies = replies
 
 
 def _drop_idle(ledger: Ledger, now_ns: int) -> None:

@@ -51,8 +51,8 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
     for kind in _KNOWN.values()
 }
-_TASK_FIELDS = tuple(field.name for field in attrs.fields(Task))
-_TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task)}
+_TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task) if field.init}
+_TASK_FIELDS = tuple(_TASK_DEFAULTS)
 
 
 def pack(value: Any) -> Any:
@@ -185,6 +185,7 @@ class Cut:
         Cut._numbers += 1
         self._number = Cut._numbers
         self.position = ledger.position
+        self._last_seq = ledger.last_seq
         self._ready: list[Record] = list(_small_tables(ledger))
         self._rows = iter(list(ledger.tasks.values()))
         self._open = True
@@ -192,9 +193,9 @@ class Cut:
 
     def _save_first(self, row: Row) -> None:
         if row.mark != self._number:
-            row.mark = self._number
-            if row.seq:
+            if row.seq <= self._last_seq:  # else it is younger than the cut
                 self._ready.append(_pack_row(row))
+            row.mark = self._number  # last: an exception in between must not lose the row
 
     def step(self, count: int = 300) -> list[Record]:
         """Return the next records, about `count` of them; an empty list ends the snapshot."""

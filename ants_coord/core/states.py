@@ -15,7 +15,7 @@ import attrs
 
 from ..values import Outcome, Task, TaskState
 
-__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow", "move"]
+__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow"]
 
 WAITING = TaskState.WAITING
 DELAYED = TaskState.DELAYED
@@ -140,8 +140,3 @@ class SessionRow:
     seen_ns: int
     low: int = -1
     replies: dict[int, Any] = attrs.field(factory=dict)
-
-
-def move(row: Row, verb: str) -> None:
-    """Take one arrow of the table. The caller has decided that it exists (KeyError is our bug)."""
-    row.state = TRANSITIONS[row.state][verb]

@@ -38,7 +38,7 @@ class Timeline:
     def advance(self, raw_ns: int) -> tuple[int, int, int]:
         """Take the next stamp; returns the new reading."""
         previous, lease, calendar = self.reading
-        if previous == 0:
+        if previous == calendar == 0:  # the first stamp; a clock may also be set back to 0
             lease = calendar = raw_ns
         elif raw_ns > previous:
             lease += raw_ns - previous

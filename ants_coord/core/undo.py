@@ -34,6 +34,10 @@ def _put_back(table: dict[Any, Any], key: Any, old: Any) -> None:
         table[key] = old
 
 
+def _nothing() -> None:
+    """Take nothing back: the entry is there for the rebuilding alone."""
+
+
 def _row_back(row: Row, old: tuple[Any, ...]) -> None:
     (
         row.spec,
@@ -67,8 +71,8 @@ def _lock_back(lock: LockRow, old: tuple[int, int, int]) -> None:
     lock.deadline_ns, lock.ttl_ns, lock.depth = old
 
 
-def _session_back(session: SessionRow, old: tuple[int, int, int]) -> None:
-    session.number, session.seen_ns, session.low = old
+def _session_back(session: SessionRow, old: tuple[int, int, int, dict[int, Any]]) -> None:
+    session.number, session.seen_ns, session.low, session.replies = old
 
 
 class Undo:
@@ -130,7 +134,17 @@ class Undo:
 
     def touch_session(self, session: SessionRow) -> None:
         """Keep when a session was last seen and what it has forgotten."""
-        self.entries.append((_session_back, session, (session.number, session.seen_ns, session.low)))
+        old = (session.number, session.seen_ns, session.low, session.replies)
+        self.entries.append((_session_back, session, old))
+
+    def look(self) -> None:
+        """
+        Mark a look that corrects lazy heaps as torn, until `entries.clear()` ends it.
+
+        A heap entry and the note that it is listed change in two steps; an
+        exception between them would hide a lane, and its tasks, for ever.
+        """
+        self.entries.append((_nothing,))
 
     def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set one key of a primary dict."""
