@@ -225,6 +225,12 @@ class Coordinator(Protocol):
         """End a task with its result."""
         ...
 
+    def complete_many(
+        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        ...
+
     def fail(
         self, lease: LeaseLike, reason: str, *, retry: bool | Seconds = True, request_id: str | None = None
     ) -> TaskState:
@@ -487,6 +493,12 @@ class AsyncCoordinator(Protocol):
         request_id: str | None = None,
     ) -> Outcome:
         """End a task with its result."""
+        ...
+
+    async def complete_many(
+        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
         ...
 
     async def fail(

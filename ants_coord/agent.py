@@ -35,6 +35,7 @@ _BOUND_BY_NAME = frozenset({"lock", "lock_nowait", "serve"})
 _FREE = frozenset(
     {
         "complete",
+        "complete_many",
         "explain",
         "fail",
         "find",

@@ -141,9 +141,7 @@ class Board:
         """The same board for threads; closing either closes both."""
         from . import sync  # noqa: PLC0415 - each colour knows the other only here
 
-        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)  # type: ignore[no-any-return]
-
-        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # type: ignore[no-any-return]
+        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)
 
     # -- the three primitives -----------------------------------------------------------------
 
@@ -301,7 +299,7 @@ class Board:
         """
         command = verbs.claim(agent, task, kinds, lease_ttl)
         waiter = Waiter(mute, ready=True, kinds=command.kinds, changes=task is not None)
-        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)  # type: ignore[return-value]
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
     async def claim_nowait(
         self,
@@ -427,6 +425,13 @@ class Board:
         """
         command = verbs.complete(lease, result, late)
         return private(await self._do(command, checked_request(request_id)))
+
+    async def complete_many(
+        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        command = verbs.complete_many(endings)
+        return [private(one) for one in await self._do(command, checked_request(request_id))]
 
     async def fail(
         self,

@@ -39,6 +39,7 @@ __all__ = [
     "ClaimMany",
     "Command",
     "Complete",
+    "CompleteMany",
     "Configure",
     "Events",
     "Explain",
@@ -71,7 +72,7 @@ __all__ = [
     "submission",
 ]
 
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 MAX_BATCH = 10_000
 """Tasks, leases or ids in one command at most."""
@@ -179,6 +180,13 @@ class Complete(Command[Outcome]):
     token: int
     result: Any = None
     late: Literal["refuse", "accept"] = "refuse"
+
+
+@attrs.define
+class CompleteMany(Command[tuple[Outcome, ...]]):
+    """End several leased tasks, all or none: (task, token, result) each."""
+
+    endings: tuple[tuple[str, int, Any], ...]
 
 
 @attrs.define

@@ -155,16 +155,16 @@ class Engine(ABC):
         """
         with self._lock:
             self._ready_or_raise()
-            reply = self._try(command)
+            reply: Any = self._try(command)
             if reply.__class__ is Refused:
-                error = reply.error  # type: ignore[union-attr]
+                error = reply.error
                 if not isinstance(error, HeldError):
                     self._lobby.leave(waiter, claimed=False)
                     raise error
                 reply = None
             if reply is not None:
                 self._lobby.leave(waiter, claimed=True)
-                return reply  # type: ignore[return-value]
+                return reply
             if waiter.drained and not self._machine.ledger.unfinished:
                 self._lobby.leave(waiter, claimed=False)
                 raise Drained
@@ -178,7 +178,7 @@ class Engine(ABC):
             answer = self._look(query)
             if answer.__class__ is Refused:
                 self._lobby.leave(waiter, claimed=False)
-                raise answer.error  # type: ignore[union-attr]
+                raise answer.error
             if done(answer):  # type: ignore[arg-type]
                 self._lobby.leave(waiter, claimed=True)
                 return answer  # type: ignore[return-value]
@@ -429,7 +429,7 @@ class DirectEngine(Engine):
             if machine.news.is_wanted:
                 self._spread()
         if reply.__class__ is Refused:
-            raise reply.error  # type: ignore[union-attr]
+            raise reply.error
         return reply  # type: ignore[return-value]
 
     def ask(self, query: Query[R]) -> R:
@@ -438,7 +438,7 @@ class DirectEngine(Engine):
             self._ready_or_raise()
             reply = self._look(query)
         if reply.__class__ is Refused:
-            raise reply.error  # type: ignore[union-attr]
+            raise reply.error
         return reply  # type: ignore[return-value]
 
     def _try(self, command: Command[R]) -> R | Refused:

@@ -250,7 +250,7 @@ class LogEngine(Engine):
             self._ready_or_raise()
             reply = self._look(query)
         if reply.__class__ is Refused:
-            raise reply.error  # type: ignore[union-attr]
+            raise reply.error
         return reply  # type: ignore[return-value]
 
     def _look(self, query: Query[R]) -> R | Refused:

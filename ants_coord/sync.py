@@ -138,7 +138,7 @@ class Board:
         """The same board for event loops; closing either closes both."""
         from . import aio  # noqa: PLC0415 - each colour knows the other only here
 
-        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # type: ignore[no-any-return]
+        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)
 
     # -- the three primitives -----------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class Board:
         """
         command = verbs.claim(agent, task, kinds, lease_ttl)
         waiter = Waiter(mute, ready=True, kinds=command.kinds, changes=task is not None)
-        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)  # type: ignore[return-value]
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
     def claim_nowait(
         self,
@@ -365,6 +365,13 @@ class Board:
         """
         command = verbs.complete(lease, result, late)
         return private(self._engine.execute(command, checked_request(request_id)))
+
+    def complete_many(
+        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        command = verbs.complete_many(endings)
+        return [private(one) for one in self._engine.execute(command, checked_request(request_id))]
 
     def fail(
         self,

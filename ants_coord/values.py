@@ -12,7 +12,7 @@ import datetime as dt
 import enum
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -36,8 +36,7 @@ _set = object.__setattr__
 _V = TypeVar("_V")
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
-def _quick(cls: type[_V]) -> type[_V]:
+def _make_quick(cls: type[_V]) -> type[_V]:
     """
     Make a frozen, slotted attrs class whose construction costs half of attrs.frozen's.
 
@@ -70,6 +69,12 @@ def _quick(cls: type[_V]) -> type[_V]:
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     writable = type(cls.__name__, (frozen,), plain)
     return frozen
+
+
+if TYPE_CHECKING:
+    from attrs import frozen as _quick
+else:
+    _quick = _make_quick
 
 
 class TaskState(enum.StrEnum):
@@ -222,7 +227,7 @@ class Task:
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
 
-    def _check(self) -> None:
+    def _check(self: Any) -> None:
         if self.id == "":
             self.id = fresh_id()
         else:
@@ -245,7 +250,7 @@ class Task:
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
 
-    def _check_optional_names(self) -> None:
+    def _check_optional_names(self: Any) -> None:
         if self.limit is not None:
             check_name(self.limit, "limit")
         if self.key is not None:
@@ -263,7 +268,7 @@ class Task:
             }
             self.uses = amounts
 
-    def _check_optional_times(self) -> None:
+    def _check_optional_times(self: Any) -> None:
         if self.delay is not None:
             self.delay = _moment(self.delay, "delay")
         if self.finish_by is not None:

@@ -19,6 +19,7 @@ from .commands import (
     Claim,
     ClaimMany,
     Complete,
+    CompleteMany,
     Fail,
     Find,
     LockNames,
@@ -44,6 +45,7 @@ __all__ = [
     "claim",
     "claim_many",
     "complete",
+    "complete_many",
     "fail",
     "find",
     "limit",
@@ -172,6 +174,14 @@ def complete(lease: LeaseLike, result: object, late: str) -> Complete:
         raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
     task, token = pair(lease)
     return Complete(task, token, json_value(result, "result"), late)  # type: ignore[arg-type]
+
+
+def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
+    """Build a CompleteMany."""
+    found = tuple([(*pair(lease), json_value(result, "result")) for lease, result in endings])
+    if len(found) > MAX_BATCH:
+        raise LimitError("tasks in one batch", len(found), MAX_BATCH)
+    return CompleteMany(found)
 
 
 def fail(lease: LeaseLike, reason: str, retry: bool | Seconds) -> Fail:

@@ -16,6 +16,7 @@ from ..commands import (
     Claim,
     ClaimMany,
     Complete,
+    CompleteMany,
     Fail,
     Lost,
     Note,
@@ -46,6 +47,7 @@ __all__ = [
     "claim",
     "claim_many",
     "complete",
+    "complete_many",
     "fail",
     "lease_of",
     "lost_reason",
@@ -107,7 +109,7 @@ def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:
 def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
     """Grant the first claimable task, or the named one if it is claimable. O(log n)."""
     row = pick(ledger, command)
-    return _grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row
+    return _grant(ledger, row, command.agent, command.ttl_ns) if isinstance(row, Row) else row
 
 
 def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
@@ -259,6 +261,20 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)
     ledger.emit("completed", command.task, row.agent, command.token, "late" if late else None)
     return outcome
+
+
+def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] | Refused:
+    """End several tasks, or none if one of the leases is lost."""
+    for task_id, token, _ in command.endings:
+        row = ledger.tasks.get(task_id)
+        if row is None or row.token != token or row.state not in (LEASED, DONE):
+            return _refuse(ledger, task_id, token)
+    done = []
+    for ending in command.endings:
+        outcome = complete(ledger, Complete(*ending))
+        assert isinstance(outcome, Outcome)
+        done.append(outcome)
+    return tuple(done)
 
 
 def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:

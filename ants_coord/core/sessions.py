@@ -90,7 +90,7 @@ def _condense(reply: Any) -> Any:
         return attrs.evolve(reply, payload=None, inputs={})
     if isinstance(reply, Outcome):
         return attrs.evolve(reply, result=None)
-    if isinstance(reply, tuple) and reply and isinstance(reply[0], Lease):
+    if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_condense(lease) for lease in reply])
     return reply
 
@@ -105,6 +105,6 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
     if isinstance(reply, Outcome):
         row = ledger.tasks.get(reply.task)
         return reply if row is None or row.outcome is None else private(row.outcome)
-    if isinstance(reply, tuple) and reply and isinstance(reply[0], Lease):
+    if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_refill(ledger, lease) for lease in reply])
     return reply

@@ -308,7 +308,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                     ledger.agents[name] = AgentRow(*tallies)
             case "stone":
                 _, task_id, *stone = record
-                ledger.tombstones[task_id] = tuple(stone)  # type: ignore[assignment]
+                ledger.tombstones[task_id] = tuple(stone)
             case "session":
                 _, name, number, seen, low, replies = record
                 kept = {n: unpack(reply) for n, reply in replies}

@@ -82,12 +82,17 @@ def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:
     return fixed
 
 
+def _is_tuple(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is tuple
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False, omit_if_default=True)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, _number)
-    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is tuple, _tuple_hook)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_func(lambda kind: kind == float | dt.datetime | None, _moment)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, int] | None, _uses)
     converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
@@ -104,7 +109,8 @@ _converter = _make_converter()
 
 def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]:
     """Compile one function per command and direction, once."""
-    for value in (Backoff, Settings, Task):
+    values: tuple[Any, ...] = (Backoff, Settings, Task)
+    for value in values:
         attrs.resolve_types(value)
         _converter.register_structure_hook(
             value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
@@ -113,8 +119,9 @@ def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[An
         Task,
         make_dict_unstructure_fn(Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True)),
     )
-    known = {}
-    for kind in COMMANDS:
+    known: dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]] = {}
+    kinds: dict[Any, Any] = COMMANDS
+    for kind in kinds:
         attrs.resolve_types(kind)
         known[kind.__name__] = (
             kind,
@@ -164,7 +171,7 @@ def decode_piece(piece: bytes) -> list[list[Any]]:
     found = _loads(piece)
     if found.__class__ is not list:
         raise ValueError("a piece of a snapshot must be a list")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
