@@ -22,6 +22,7 @@ MAX_INT = 1 << 53
 """Integers outside +-2**53 do not survive other JSON readers."""
 
 _ATOMS = frozenset({type(None), bool})
+_NESTS = frozenset({dict, list})
 
 
 def json_value(value: object, field: str) -> Any:
@@ -113,7 +114,9 @@ def copy_json(value: Any) -> Any:
     """Copy a value that `json_value` has made: nobody outside gets a reference to our state."""
     kind = type(value)
     if kind is dict:
-        return {key: copy_json(item) for key, item in value.items()}
+        return {
+            key: copy_json(item) if item.__class__ in _NESTS else item for key, item in value.items()
+        }
     if kind is list:
-        return [copy_json(item) for item in value]
+        return [copy_json(item) if item.__class__ in _NESTS else item for item in value]
     return value

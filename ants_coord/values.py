@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
@@ -75,6 +75,26 @@ if TYPE_CHECKING:
     from attrs import frozen as _quick
 else:
     _quick = _make_quick
+
+
+def _maker(value: type[_V]) -> Callable[..., _V]:
+    """
+    Return a function that makes a `_quick` value without checks, all fields given, in order.
+
+    For the three values that the core makes in every cycle; half the time of the class itself.
+    """
+    fields = [field.name for field in attrs.fields(value)]  # type: ignore[arg-type]
+    plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    source = [
+        f"def make({', '.join(fields)}):",
+        "    made = new(writable)",
+        *[f"    made.{name} = {name}" for name in fields],
+        "    made.__class__ = frozen",
+        "    return made",
+    ]
+    known = {"new": object.__new__, "writable": type(value.__name__, (value,), plain), "frozen": value}
+    exec("\n".join(source), known)  # noqa: S102 - as attrs does it; the text is made from field names
+    return known["make"]  # type: ignore[return-value]
 
 
 class TaskState(enum.StrEnum):
@@ -293,6 +313,9 @@ class Ticket:
     state: TaskState
 
 
+make_ticket = _maker(Ticket)
+
+
 @_quick
 class Lease:
     """
@@ -322,6 +345,9 @@ class Lease:
         return f"{self.task}#{self.token}"
 
 
+make_lease = _maker(Lease)
+
+
 @_quick
 class Outcome:
     """How a task ended: `result` when DONE, `reason` otherwise; `by` is the last holder."""
@@ -333,6 +359,9 @@ class Outcome:
     by: str | None = None
     attempts: int = 0
     late: bool = False
+
+
+make_outcome = _maker(Outcome)
 
 
 @attrs.frozen

@@ -28,7 +28,7 @@ from ..commands import (
 )
 from ..errors import IllegalTransitionError, LeaseLostError, TaskNotFoundError
 from ..payloads import copy_json
-from ..values import FINAL, Lease, Outcome, TaskState
+from ..values import FINAL, Lease, Outcome, TaskState, make_lease
 from .ledger import Ledger, ns
 from .lifecycle import (
     backoff_ns,
@@ -77,20 +77,18 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
     spec, payload = row.spec, row.payload
     raw, lease_now, _ = ledger.timeline.reading
     assert row.agent is not None
-    return Lease(
+    return make_lease(
         spec.id,
         row.token,
         row.agent,
         spec.kind,
-        copy_json(payload) if payload.__class__ in _CONTAINERS else payload,
+        payload if payload is None else copy_json(payload),
         _inputs(ledger, row) if spec.needs else {},
         row.attempts,
         raw + row.deadline_ns - lease_now,
         row.ttl_ns,
+        (),
     )
-
-
-_CONTAINERS = (dict, list)
 
 
 def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:

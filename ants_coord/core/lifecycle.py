@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ..names import is_fresh_id
-from ..values import FINAL, Backoff, Outcome
+from ..values import FINAL, Backoff, Outcome, make_outcome
 from .content import content_digest
 from .ledger import FAR_NS, Ledger, ns
 from .states import DONE, LEASED, READY, WAITING, TRANSITIONS, LockRow, Row
@@ -138,7 +138,7 @@ def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason
     elif state is READY:
         ledger.order.leave(row)
     shift(ledger, row, verb)
-    outcome = row.outcome = Outcome(
+    outcome = row.outcome = make_outcome(
         spec.id, row.state, result, reason[:_REASON], row.agent, row.attempts, late
     )
     if spec.key is not None:

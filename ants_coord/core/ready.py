@@ -98,7 +98,9 @@ class _Heads:
             if listed.get(number) != (rank, seq):
                 heapq.heappop(heap)  # a better head was offered since
                 continue
-            best = lane.best()
+            entries = lane.heap
+            # the usual case without a call: nothing stale at the top
+            best = entries[0] if entries and entries[0][2].state is READY else lane.best()
             if best is None or (lane.limit is not None and not is_open(lane.limit)):
                 heapq.heappop(heap)
                 del listed[number]
@@ -137,7 +139,10 @@ class ByPriority:
         if lane is not None:
             lane.stale -= 1  # its old entry has the same key and serves again
         else:
-            row.lane = lane = self._lane(signature, spec.kind, spec.limit)
+            lane = self._lanes.get((signature, spec.kind, spec.limit))
+            if lane is None:
+                lane = self._lane(signature, spec.kind, spec.limit)
+            row.lane = lane
             heapq.heappush(lane.heap, (rank, row.seq, row))
         for heads in lane.heads:
             listed = heads.listed.get(lane.number)
@@ -215,17 +220,14 @@ class ByPriority:
         return heads
 
     def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
-        key = (signature, kind, limit)
-        lane = self._lanes.get(key)
-        if lane is None:
-            groups = [self._heads.get((signature, group)) for group in (None, kind)]
-            heads = tuple([group for group in groups if group is not None])
-            if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
-                self._prune()
-            self._made += 1
-            lane = self._lanes[key] = Lane(self._made, limit, heads)
-            if limit is not None:
-                self._by_limit.setdefault(limit, []).append(lane)
+        groups = [self._heads.get((signature, group)) for group in (None, kind)]
+        heads = tuple([group for group in groups if group is not None])
+        if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
+            self._prune()
+        self._made += 1
+        lane = self._lanes[signature, kind, limit] = Lane(self._made, limit, heads)
+        if limit is not None:
+            self._by_limit.setdefault(limit, []).append(lane)
         return lane
 
     def _prune(self) -> None:

@@ -21,7 +21,7 @@ from ..errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
-from ..values import FINAL, Task, TaskState, Ticket
+from ..values import FINAL, Task, TaskState, Ticket, make_ticket
 from .content import content_digest, same_content
 from .ledger import Ledger, ns
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
@@ -77,7 +77,7 @@ def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
         _count_again(ledger, row)
     shift(ledger, row, "unblock")
     to_ready(ledger, row)
-    return Ticket(task.id, created=True, state=READY)
+    return make_ticket(task.id, True, READY)
 
 
 def _decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | CoordinationError:

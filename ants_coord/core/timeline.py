@@ -42,7 +42,9 @@ class Timeline:
             lease = calendar = raw_ns
         elif raw_ns > previous:
             lease += raw_ns - previous
-        self.reading = reading = (raw_ns, lease, max(calendar, raw_ns))
+        if raw_ns > calendar:
+            calendar = raw_ns
+        self.reading = reading = (raw_ns, lease, calendar)
         return reading
 
 

@@ -347,9 +347,9 @@ class Naive:
                     continue
                 t.cause = self.broken(t)
                 if t.cause is None:
-                    due = t.due
+                    due, attempts = t.due, t.attempts
                     self.reopen(t, t.spec, None)
-                    t.due = due
+                    t.due, t.attempts = due, attempts
                     self.link(t)
                     revived.append(t)
 

@@ -1,38 +1,31 @@
 """
 The real machine against the naive one: same commands, same answers, for ever.
 
-The first two tests state the two promises that everything else stands on;
-the state machine below them drives both implementations through everything.
+The first two tests state the two promises that everything else stands on.
+Below them both implementations are driven through everything, twice: by
+Hypothesis, which finds short stories and shrinks them, and by long seeded
+walks, which get to the corners that need a past.
 """
 
-import json
+import os
+import random
 
-import attrs
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ants_coord import commands as c
-from ants_coord.core import Machine, digest, restore
-from ants_coord.core.snapshot import records
+from ants_coord.core import Machine
 from ants_coord.values import Backoff, Settings, Task
 
-from .naive import FINAL, Naive, plain
+from .pair import AGENTS, SECOND, START, Pair
 
-SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND
-AGENTS = ("ann", "bob", "cy")
-IDS = tuple("abcdef")
+IDS = tuple("abcdefgh")
+STEPS_NS = [0, 1, SECOND, 5 * SECOND, 10 * SECOND, 40 * SECOND, 200 * SECOND]
 
 agents = st.sampled_from(AGENTS)
-steps_ns = st.sampled_from([0, 1, SECOND, 5 * SECOND, 10 * SECOND, 40 * SECOND, 200 * SECOND])
-
-
-def copy_of(machine):
-    """Return a second machine, made from the first one's records by way of JSON."""
-    twin = Machine()
-    restore(twin, json.loads(json.dumps(list(records(machine)))))
-    return twin
+steps_ns = st.sampled_from(STEPS_NS)
 
 
 @given(
@@ -112,234 +105,160 @@ def test_a_lease_ends_exactly_at_its_deadline(ttl_ns, pieces, renewals):
         assert machine.ask(c.Find("a")).state == "ready"
 
 
-tasks = st.builds(
-    Task,
-    st.sampled_from(IDS),
-    kind=st.sampled_from(["default", "default", "k2"]),
-    payload=st.sampled_from([None, 1]),
-    priority=st.integers(-1, 1),
-    needs=st.lists(st.sampled_from(IDS), max_size=2, unique=True).map(tuple),
-    if_need_fails=st.sampled_from(["cancel", "cancel", "run"]),
-    delay=st.sampled_from([None, None, None, 7.0]),
-    finish_by=st.sampled_from([None, None, None, 45.0]),
-    lease_ttl=st.sampled_from([None, None, 5.0, 60.0]),
-    max_attempts=st.sampled_from([None, 1, 2]),
-    backoff=st.sampled_from([None, Backoff(first=0), Backoff(first=3, on_expiry=True)]),
-    key=st.sampled_from([None, None, None, "k"]),
-    limit=st.sampled_from([None, None, "db"]),
-)
-if_exists = st.sampled_from(["same", "same", "keep", "replace", "rerun"])
-kinds = st.sampled_from([None, None, ("default",), ("k2", "default")])
-boards = st.builds(
-    Settings,
-    lease_ttl=st.sampled_from([10.0, 30.0]),
-    max_attempts=st.sampled_from([1, 2, 3]),
-    backoff=st.sampled_from([Backoff(), Backoff(first=0), Backoff(first=2, on_expiry=True)]),
-    aging=st.sampled_from([0.0, 0.0, 4.0]),
-    retention=st.sampled_from([20.0, 300.0, 86_400.0]),
-    retention_count=st.sampled_from([0, 1, 3, 10_000]),
-    id_retention=st.sampled_from([30.0, 604_800.0]),
-    id_retention_count=st.sampled_from([0, 2, 100_000]),
-    event_count=st.sampled_from([16, 10_000]),
-)
+
+# -- everything ----------------------------------------------------------------------------------
+
+
+def a_task(dice, task=None):
+    """Draw a task from a small world, where ids, keys and limits meet often."""
+    pick = dice.choice
+    return Task(
+        task or pick(IDS),
+        kind=pick(["default", "default", "k2"]),
+        payload=pick([None, 1]),
+        priority=pick([-1, 0, 0, 1]),
+        needs=tuple(dice.sample(IDS, pick([0, 0, 1, 2]))),
+        if_need_fails=pick(["cancel", "cancel", "run"]),
+        delay=pick([None, None, None, 7.0]),
+        finish_by=pick([None, None, None, 45.0]),
+        lease_ttl=pick([None, None, 5.0, 60.0]),
+        max_attempts=pick([None, 1, 2]),
+        backoff=pick([None, Backoff(first=0), Backoff(first=3, on_expiry=True)]),
+        key=pick([None, None, None, "k"]),
+        limit=pick([None, None, "db"]),
+    )
+
+
+def a_board(dice):
+    """Draw settings; retention and events are short enough to run out."""
+    pick = dice.choice
+    return Settings(
+        lease_ttl=pick([10.0, 30.0]),
+        max_attempts=pick([1, 2, 3]),
+        backoff=pick([Backoff(), Backoff(first=0), Backoff(first=2, on_expiry=True)]),
+        aging=pick([0.0, 0.0, 4.0]),
+        retention=pick([20.0, 20.0, 20.0, 86_400.0]),
+        retention_count=pick([0, 1, 3, 3, 10_000]),
+        id_retention=pick([30.0, 30.0, 604_800.0]),
+        id_retention_count=pick([0, 2, 100_000]),
+        event_count=pick([16, 10_000]),
+    )
+
+
+def a_batch(pair, dice):
+    """Draw a Submit. Mostly its needs can be met: earlier letters that are known or in the batch."""
+    ids = dice.sample(IDS, dice.choice([1, 1, 2, 3]))
+    batch = [a_task(dice, task) for task in ids]
+    if dice.random() < 0.8:
+        known = {*pair.machine.ledger.tasks, *ids}
+        for task in batch:
+            needs = tuple(need for need in task.needs if need in known and need < task.id)
+            object.__setattr__(task, "needs", needs)
+    again = dice.choice(["same", "keep", "replace", "replace", "rerun", "rerun"])
+    return c.submission(tuple(batch), again)
+
+
+def a_command(pair, dice):
+    """Draw a command; the tokens in it are old or new, right or wrong."""
+    pick = dice.choice
+    some = lambda: pair.some(pick([0, 0, 1, 2, 3, 4, 5, 9]))  # noqa: E731
+    kinds = pick([None, None, None, ("default",), ("k2", "default")])
+    drawn = [
+        (8, lambda: a_batch(pair, dice)),
+        (6, lambda: c.Claim(pick(AGENTS), kinds, pick([None, None, None, *IDS[:2]]))),
+        (2, lambda: c.ClaimMany(pick(AGENTS), pick([1, 2, 4]), kinds, 8 * SECOND)),
+        (2, lambda: c.Renew(tuple({some(), some()}), pick([None, SECOND, 50 * SECOND]))),
+        (5, lambda: c.Complete(*some(), pick([None, {"n": 1}]), pick(["refuse", "accept"]))),
+        (5, lambda: c.Fail(*some(), "no", pick([True, False]), pick([None, None, 0]))),
+        (2, lambda: c.Release(*some())),
+        (1, lambda: c.Note(*some(), {"half": "way"})),
+        (1, lambda: c.Adopt(pick(AGENTS))),
+        (1, lambda: c.ReleaseAll(pick(AGENTS))),
+        (2, lambda: c.Cancel(pick(IDS), "not wanted")),
+        (4, lambda: c.Requeue(pick(IDS))),
+        (2, lambda: c.LockNames(tuple(dice.sample("xyz", pick([1, 2]))), pick(AGENTS), 12 * SECOND)),
+        (1, lambda: c.SetLimit("db", pick([0, 1, 1, 2]))),
+        (1, lambda: pick([c.Pause, c.Resume, c.Resume, c.Resume])()),
+        (1, lambda: c.Configure(a_board(dice))),
+        (2, c.Wakeup),
+    ]
+    return dice.choices([make for _, make in drawn], [weight for weight, _ in drawn])[0]()
 
 
 class Model(RuleBasedStateMachine):
-    """Every command to both; every reply and every state compared."""
+    """Short stories, which shrink."""
 
     def __init__(self):
         super().__init__()
-        self.machine, self.naive, self.now = Machine(), Naive(), START
-        self.tokens = [("a", 0)]
-        self.requests = []
-        self.numbers = 0
-        self.accepted = 0
-        self.last_token = 0
+        self.pair = Pair()
 
-    def both(self, command):
-        self.numbers += 1
-        request = ("session", self.numbers) if self.numbers % 2 else None
-        before = copy_of(self.machine) if request is None else None
-        reply = self.machine.apply(command, now_ns=self.now, request=request)
-        assert plain(reply) == self.naive.apply(command, self.now), command
-        if request is not None:
-            self.requests.append((request, command, plain(reply)))
-        if before is not None and isinstance(reply, c.Refused):  # S5
-            before.apply(c.Wakeup(), now_ns=self.now)
-            assert digest(before) == digest(self.machine)
-        for lease in reply if isinstance(reply, tuple) else (reply,):
-            if isinstance(lease, c.Lease):
-                self.tokens.append((lease.task, lease.token))
-                assert lease.token > self.last_token or lease.task.startswith("lock:")  # S2
-                self.last_token = max(self.last_token, lease.token)
-            if isinstance(lease, c.Ticket):
-                self.accepted += lease.created
-        return reply
+    @initialize(dice=st.randoms(use_true_random=False))
+    def open(self, dice):
+        self.pair.both(c.Configure(a_board(dice)))
 
-    @initialize(board=boards)
-    def open(self, board):
-        self.both(c.Configure(board))
+    @rule(dice=st.randoms(use_true_random=False))
+    def command(self, dice):
+        self.pair.both(a_command(self.pair, dice))
 
-    @rule(batch=st.lists(tasks, min_size=1, max_size=3), if_exists=if_exists, tame=st.integers(0, 3))
-    def submit(self, batch, if_exists, tame):
-        if tame:  # mostly such needs as can be met: earlier letters that are known, or in the batch
-            known = {*self.machine.ledger.tasks, *(task.id for task in batch)}
-            batch = [
-                attrs.evolve(task, needs=[need for need in task.needs if need in known and need < task.id])
-                for task in batch
-            ]
-        self.both(c.submission(tuple(batch), if_exists))
-
-    @rule(task=st.sampled_from(IDS), data=tasks)
-    def submit_plain(self, task, data):
-        self.both(c.submission((Task(task, priority=data.priority, limit=data.limit),), "keep"))
-
-    @rule(agent=agents, kinds=kinds, task=st.sampled_from([None, None, *IDS[:3]]))
-    def claim(self, agent, kinds, task):
-        self.both(c.Claim(agent, kinds, task))
-
-    @rule(agent=agents, count=st.integers(1, 4), kinds=kinds)
-    def claim_many(self, agent, count, kinds):
-        self.both(c.ClaimMany(agent, count, kinds, ttl_ns=8 * SECOND))
-
-    @rule(which=st.integers(0, 4), ttl=st.sampled_from([None, SECOND, 50 * SECOND]))
-    def renew(self, which, ttl):
-        pairs = self.tokens[-1 - which :: -2] or self.tokens
-        self.both(c.Renew(tuple(dict.fromkeys(pairs[:3])), ttl))
-
-    def some(self, which):
-        return self.tokens[-1 - which % len(self.tokens)]
-
-    @rule(which=st.integers(0, 6), late=st.sampled_from(["refuse", "refuse", "accept"]), again=st.booleans())
-    def complete(self, which, late, again):
-        for _ in range(1 + again):
-            self.both(c.Complete(*self.some(which), {"n": which}, late))
-
-    @rule(which=st.integers(0, 6), retry=st.sampled_from([True, True, False]), wait=st.sampled_from([None, 0]))
-    def fail(self, which, retry, wait):
-        self.both(c.Fail(*self.some(which), "no", retry, wait))
-
-    @rule(which=st.integers(0, 6))
-    def release(self, which):
-        self.both(c.Release(*self.some(which)))
-
-    @rule(which=st.integers(0, 4))
-    def note(self, which):
-        self.both(c.Note(*self.some(which), {"half": "way"}))
-
-    @rule(agent=agents, all_back=st.booleans())
-    def adopt(self, agent, all_back):
-        self.both(c.ReleaseAll(agent) if all_back else c.Adopt(agent))
-
-    @rule(task=st.sampled_from(IDS))
-    def cancel(self, task):
-        self.both(c.Cancel(task, "not wanted"))
-
-    @rule(task=st.sampled_from(IDS))
-    def requeue(self, task):
-        self.both(c.Requeue(task))
-
-    @rule(agent=agents, names=st.lists(st.sampled_from("xyz"), min_size=1, max_size=2, unique=True))
-    def lock(self, agent, names):
-        self.both(c.LockNames(tuple(names), agent, 12 * SECOND))
-
-    @rule(n=st.integers(0, 3))
-    def limit(self, n):
-        self.both(c.SetLimit("db", n))
-
-    @rule(on=st.booleans())
-    def pause(self, on):
-        self.both(c.Pause() if on else c.Resume())
-
-    @rule(board=boards)
-    def configure(self, board):
-        self.both(c.Configure(board))
-
-    @rule(step=steps_ns, wake=st.booleans())
-    def tick(self, step, wake):
-        self.now += step
-        if wake:
-            self.both(c.Wakeup())
+    @rule(step=steps_ns)
+    def tick(self, step):
+        self.pair.now += step
 
     @rule(step=st.sampled_from([1, 3 * SECOND, 60 * SECOND]))
     def clock_steps_back(self, step):
-        self.now -= step
+        self.pair.now -= step
 
-    @precondition(lambda self: self.machine.next_wakeup_in_ns is not None)
+    @precondition(lambda self: self.pair.machine.next_wakeup_in_ns is not None)
     @rule()
     def sleep_until_the_wakeup(self):
-        wait = self.machine.next_wakeup_in_ns
-        self.now = self.naive.raw + wait
-        self.both(c.Wakeup())
+        self.pair.now = self.pair.naive.raw + self.pair.machine.next_wakeup_in_ns
+        self.pair.both(c.Wakeup())
 
-    @precondition(lambda self: self.requests)
+    @precondition(lambda self: self.pair.requests)
     @rule(which=st.integers(0, 20))
     def say_again(self, which):
-        """A repeat is answered like the first time, and does nothing but let time pass."""
-        request, command, first = self.requests[-1 - which % len(self.requests)]
-        reply = plain(self.machine.apply(command, now_ns=self.now, request=request))
-        self.naive.pass_time(self.now)
-        if isinstance(first, tuple) and first[0] == "lease":
-            assert reply[:7] == first[:7]  # the payload is not repeated once the lease is lost
-        elif isinstance(first, tuple) and first[0] == "outcome":
-            assert reply[:3] == first[:3]  # nor is the result once the task is forgotten
-        elif not isinstance(first, list):
-            assert reply == first
+        self.pair.say_again(which)
 
     @rule()
     def move_house(self):
-        """A board that was written down and read back is the same board."""
-        twin = copy_of(self.machine)
-        assert digest(twin) == digest(self.machine)
-        self.machine = twin
+        self.pair.move_house()
 
     @invariant()
-    def every_structure_is_sound(self):
-        self.machine.check()
-
-    @invariant()
-    def both_tell_the_same(self):
-        if self.naive.now is None:
-            return
-        rows = self.machine.ledger.tasks
-        told = [(t.id, t.state, t.attempts, t.releases, t.lost, t.cause) for t in self.naive.tasks]
-        assert told == [(i, r.state, r.attempts, r.releases, r.lost, r.cause) for i, r in rows.items()]
-        assert [s.id for s in self.naive.stones] == list(self.machine.ledger.tombstones)
-        assert [t.id for t in self.naive.idle] == [r.spec.id for r in self.machine.ledger.idle.values()]
-        assert self.machine.next_wakeup_in_ns == self.naive.wakeup_in()
-        for agent in AGENTS:
-            standing = self.machine.ask(c.StandingOf(agent))
-            for what in ("claimed", "completed", "failed", "expired", "released"):
-                assert getattr(standing, what) == self.naive.seen[agent, what]
-
-    @invariant()
-    def a_task_has_at_most_one_live_lease(self):
-        """S1, asked from outside."""
-        leases = self.machine.ask(c.Leases())
-        held = [lease.task for lease in leases if lease.kind != "lock"]
-        assert len(held) == len(set(held))
-        names = [name for lease in leases for name in lease.names]
-        assert len(names) == len(set(names))
-        assert len({lease.token for lease in leases}) == len(leases)
-
-    @invariant()
-    def what_is_done_stays_done(self):
-        """S3: final states are left only by a new generation or by being forgotten."""
-        now = {task: (row.state, row.seq) for task, row in self.machine.ledger.tasks.items()}
-        for task, (state, seq) in getattr(self, "seen", {}).items():
-            if state == "done" and task in now and now[task][1] == seq:
-                assert now[task][0] == "done"
-        self.seen = now
-
-    @invariant()
-    def nothing_is_lost(self):
-        """S4: whatever was accepted is unfinished, final, or was forgotten after it ended."""
-        counted = self.machine.ask(c.StatisticsOf()).tasks
-        forgotten = self.accepted - sum(counted.values())
-        assert forgotten >= 0
-        assert forgotten == sum(self.naive.gone.values())
-        assert set(self.naive.gone) <= set(FINAL)
+    def compare(self):
+        self.pair.compare()
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=4 * settings().max_examples)
+TestModel.settings = settings(stateful_step_count=25)
+
+
+def walk(seed, steps):
+    """Take a long way through one board's life; the seed is all there is to know about it."""
+    dice, pair = random.Random(seed), Pair()
+    pair.both(c.Configure(a_board(dice)))
+    for _ in range(steps):
+        match dice.choices(["command", "tick", "back", "sleep", "again", "move"], [40, 8, 1, 3, 3, 2])[0]:
+            case "command":
+                pair.both(a_command(pair, dice))
+            case "tick":
+                pair.now += dice.choice(STEPS_NS)
+            case "back":
+                pair.now -= dice.choice([1, 3 * SECOND, 60 * SECOND])
+            case "sleep" if pair.machine.next_wakeup_in_ns is not None:
+                pair.now = pair.naive.raw + pair.machine.next_wakeup_in_ns
+                pair.both(c.Wakeup())
+            case "again":
+                pair.say_again(dice.randrange(20))
+            case "move":
+                pair.move_house()
+        pair.compare()
+
+
+DEEP = os.environ.get("ANTS_COORD_PROFILE") == "deep"
+
+
+@pytest.mark.parametrize("first", range(0, 3000 if DEEP else 80, 10))
+def test_long_walks_agree_with_the_naive_machine(first):
+    """Hundreds of commands on one board, ten boards a case, every answer compared."""
+    for seed in range(first, first + 10):
+        walk(seed, 250)
