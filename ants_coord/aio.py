@@ -9,59 +9,37 @@ never on the loop. Waiting takes no thread in either case.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from . import verbs
-from .abc import Clock
 from .agent import AsyncAgent
+from .aio_verbs import Verbs
 from .commands import (
-    Adopt,
-    Command,
-    Configure,
     Events,
-    Explain,
-    ExplainAgent,
-    Holder,
-    Leases,
-    Pause,
-    Query,
-    Release,
-    ReleaseAll,
-    Renewed,
-    Resume,
-    SettingsOf,
-    StandingOf,
-    StatisticsOf,
     Unfinished,
     submission,
 )
 from .core.machine import Machine
 from .core.reading import private
 from .engine import Drained, Engine
-from .errors import ClosedError, LeaseLostError
+from .errors import ClosedError
 from .events import Event
-from .hold import AsyncHold, AsyncLockHold
-from .names import check_id, fresh_agent
-from .presets import Where, build, changed
+from .hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
+from .names import fresh_agent
+from .ports import Clock
+from .presets import Where, build
 from .values import (
     Backoff,
-    Explanation,
     Lease,
     Outcome,
-    Settings,
-    Standing,
-    Statistics,
     Task,
-    TaskRecord,
-    TaskState,
     Ticket,
     count,
 )
 from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
-from .waiting import Countdown, Waiter, mute
+from .waiting import Waiter, mute
 from .worker import Handlers, Served, Stop, result_of, serve_on_loop
 
 if TYPE_CHECKING:
@@ -72,7 +50,7 @@ __all__ = ["Board", "ClaimQueue"]
 R = TypeVar("R")
 
 
-class Board:
+class Board(Verbs):
     """
     What all strategies share, for event loops. Whoever opens it closes it (or `async with`).
 
@@ -142,96 +120,6 @@ class Board:
         from . import sync  # noqa: PLC0415 - each colour knows the other only here
 
         return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)
-
-    # -- the three primitives -----------------------------------------------------------------
-
-    async def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
-        """Carry any command out; raises what the core refuses."""
-        return await self._do(command, checked_request(request_id))
-
-    async def _do(self, command: Command[R], request_id: str | None = None) -> R:
-        if not self._engine.blocking:
-            return self._engine.execute(command, request_id)
-        return await self._off_loop(self._engine.execute, command, request_id)
-
-    async def _ask(self, query: Query[R]) -> R:
-        if not self._engine.blocking:
-            return self._engine.ask(query)
-        return await self._off_loop(self._engine.ask, query)
-
-    async def _off_loop(self, call: Callable[..., R], *arguments: Any) -> R:
-        """
-        Run file I/O in one of the engine's threads.
-
-        The caller may be cancelled while the thread is busy; a lease that is
-        granted to nobody then is given back as soon as it arrives.
-        """
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._engine.threads(), call, *arguments)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            work.add_done_callback(self._return_unused)
-            raise
-
-    def _return_unused(self, work: asyncio.Future[Any]) -> None:
-        if work.cancelled() or work.exception() is not None:
-            return
-        reply = work.result()
-        leases = reply if isinstance(reply, tuple) else (reply,)
-        for lease in leases:
-            if isinstance(lease, Lease):
-                self._engine.threads().submit(self._give_back, lease)
-
-    def _give_back(self, lease: Lease) -> None:
-        try:
-            self._engine.execute(Release(lease.task, lease.token))
-        except (LeaseLostError, ClosedError):
-            return
-
-    async def query(self, query: Query[R]) -> R:
-        """Answer any query; never logged."""
-        return await self._ask(query)
-
-    async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = verbs.timeout_ns(timeout)
-        engine, loop, bell = self._engine, asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            # a waiter that outlives its loop has nobody to wake
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(bell.set)
-
-        waiter.wake = wake
-        if wait_ns is not None:
-            if engine.blocking:
-                await self._off_loop(engine.open)
-            else:
-                engine.open()
-            waiter.until_ns = engine.now_ns() + wait_ns
-        try:
-            while True:
-                reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
-                if reply is not None:
-                    return reply
-                await bell.wait()
-                bell.clear()
-        except BaseException:
-            if engine.blocking:
-                engine.threads().submit(engine.leave, waiter)
-            else:
-                engine.leave(waiter)
-            raise
-
-    async def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = verbs.timeout_ns(timeout)
-        if wait_ns is not None:
-            if self._engine.blocking:
-                await self._off_loop(self._engine.open)
-            else:
-                self._engine.open()
-        return Countdown(self._engine.now_ns, wait_ns)
 
     # -- submitting ---------------------------------------------------------------------------
 
@@ -389,18 +277,9 @@ class Board:
         """
         return AsyncHold(self._engine, lease, self._do, timeout)
 
-    def keep_alive(self, lease: Lease) -> KeepAlive:
+    def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
         """Return a scope that renews a lease and does nothing else."""
-        return KeepAlive(AsyncHold(self._engine, lease, self._do))
-
-    async def renew(
-        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> int:
-        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = (await self._do(verbs.renew((lease,), lease_ttl), checked_request(request_id)))[0]
-        if isinstance(answer, Renewed):
-            return answer.expires_ns
-        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
+        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do))
 
     async def complete(
         self,
@@ -425,40 +304,6 @@ class Board:
         """
         command = verbs.complete(lease, result, late)
         return private(await self._do(command, checked_request(request_id)))
-
-    async def complete_many(
-        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
-    ) -> list[Outcome]:
-        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
-        command = verbs.complete_many(endings)
-        return [private(one) for one in await self._do(command, checked_request(request_id))]
-
-    async def fail(
-        self,
-        lease: LeaseLike,
-        reason: str,
-        *,
-        retry: bool | Seconds = True,
-        request_id: str | None = None,
-    ) -> TaskState:
-        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return await self._do(verbs.fail(lease, reason, retry), checked_request(request_id))
-
-    async def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
-        """Give a lease back; the attempt does not count."""
-        await self._do(verbs.release(lease), checked_request(request_id))
-
-    async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
-        """Keep a progress note with a leased task."""
-        await self._do(verbs.note(lease, note), checked_request(request_id))
-
-    async def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
-        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(await self._do(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
-
-    async def release_all(self, agent: str, *, request_id: str | None = None) -> int:
-        """Give back everything an agent holds; returns how many leases."""
-        return await self._do(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
 
     async def serve(
         self,
@@ -590,81 +435,6 @@ class Board:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
         return await self._do(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
 
-    async def holder(self, name: str) -> Lease | None:
-        """Return the lock that holds a name, or None."""
-        return await self._ask(Holder(check_id(name, "name")))
-
-    # -- steering -----------------------------------------------------------------------------
-
-    async def cancel(
-        self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
-    ) -> None:
-        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        await self._do(verbs.cancel(task, reason), checked_request(request_id))
-
-    async def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
-        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return await self._do(verbs.requeue(task), checked_request(request_id))
-
-    async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
-        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        await self._do(verbs.limit(name, n), checked_request(request_id))
-
-    async def pause(self, *, request_id: str | None = None) -> None:
-        """Stop claims; what is held goes on."""
-        await self._do(Pause(), checked_request(request_id))
-
-    async def resume(self, *, request_id: str | None = None) -> None:
-        """Allow claims again."""
-        await self._do(Resume(), checked_request(request_id))
-
-    async def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
-        """Change settings for everybody who uses this board; see Settings for the names."""
-        command = Configure(changed(await self.settings(), changes))
-        return await self._do(command, checked_request(request_id))
-
-    # -- reading ------------------------------------------------------------------------------
-
-    async def settings(self) -> Settings:
-        """Return the board's settings."""
-        return await self._ask(SettingsOf())
-
-    async def find(self, task: TaskLike) -> TaskRecord | None:
-        """Look a task up; None if there is none (any more)."""
-        return await self._ask(verbs.find(task))
-
-    async def tasks(
-        self,
-        *,
-        state: TaskState | str | Iterable[TaskState | str] | None = None,
-        kinds: Iterable[str] | None = None,
-        tag: str | None = None,
-        after: TaskLike | None = None,
-        count: int = 100,
-    ) -> list[TaskRecord]:
-        """List tasks in submission order, a page of `count` after the task `after`."""
-        return list(await self._ask(verbs.tasks(state, kinds, tag, after, count)))
-
-    async def leases(self, agent: str | None = None) -> list[Lease]:
-        """List live leases, of one agent or of all, oldest first."""
-        return list(await self._ask(Leases(None if agent is None else verbs.agent_name(agent))))
-
-    async def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is."""
-        return await self._ask(Explain(verbs.task_id(task)))
-
-    async def explain_agent(self, agent: str) -> Explanation:
-        """Say what an agent holds and why it gets work, or does not."""
-        return await self._ask(ExplainAgent(verbs.agent_name(agent)))
-
-    async def standing(self, agent: str) -> Standing:
-        """Return what has been seen of an agent."""
-        return await self._ask(StandingOf(verbs.agent_name(agent)))
-
-    async def statistics(self) -> Statistics:
-        """Count everything."""
-        return await self._ask(StatisticsOf())
-
     async def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]:
         """
         Iterate over events, each once and in order.
@@ -752,33 +522,3 @@ class ClaimQueue(Board):
         'hello, ants'
 
     """
-
-
-class KeepAlive:
-    """A scope that renews one lease and cancels its body when it is lost."""
-
-    def __init__(self, hold: AsyncHold) -> None:
-        self._hold = hold
-        self.lease = hold.lease
-
-    @property
-    def lost(self) -> bool:
-        """Whether the lease is known to be lost."""
-        return self._hold.lost_reason is not None
-
-    async def __aenter__(self) -> Self:
-        """Begin renewing."""
-        await self._hold.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop renewing."""
-        ours = self._hold._is_our_cancellation(error)  # noqa: SLF001 - a scope without an ending
-        self._hold._stop_keeping()  # noqa: SLF001
-        if ours:
-            self._hold.check()

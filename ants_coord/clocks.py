@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .abc import Alarm, Clock
+from .ports import Alarm, Clock
 
 __all__ = ["BootClock", "SystemClock"]
 

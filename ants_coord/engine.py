@@ -23,11 +23,11 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .abc import Alarm, Clock
 from .commands import Command, Configure, Lost, Query, Refused, Renew, Wakeup
 from .core.machine import Machine
 from .core.snapshot import digest
 from .errors import ClosedError, CoordinationError, HeldError, SettingsError
+from .ports import Alarm, Clock
 from .values import Lease, Settings
 from .waiting import NEVER_NS, Lobby, Waiter
 
@@ -155,14 +155,12 @@ class Engine(ABC):
         """
         with self._lock:
             self._ready_or_raise()
-            reply: Any = self._try(command)
-            if reply.__class__ is Refused:
-                error = reply.error
-                if not isinstance(error, HeldError):
+            reply: R | Refused | None = self._try(command)
+            if isinstance(reply, Refused):
+                if not isinstance(reply.error, HeldError):
                     self._lobby.leave(waiter, claimed=False)
-                    raise error
-                reply = None
-            if reply is not None:
+                    raise reply.error
+            elif reply is not None:
                 self._lobby.leave(waiter, claimed=True)
                 return reply
             if waiter.drained and not self._machine.ledger.unfinished:
@@ -428,18 +426,18 @@ class DirectEngine(Engine):
             )
             if machine.news.is_wanted:
                 self._spread()
-        if reply.__class__ is Refused:
+        if isinstance(reply, Refused):
             raise reply.error
-        return reply  # type: ignore[return-value]
+        return reply
 
     def ask(self, query: Query[R]) -> R:
         """Answer a query from the state of this instant."""
         with self._lock:
             self._ready_or_raise()
             reply = self._look(query)
-        if reply.__class__ is Refused:
+        if isinstance(reply, Refused):
             raise reply.error
-        return reply  # type: ignore[return-value]
+        return reply
 
     def _try(self, command: Command[R]) -> R | Refused:
         reply = self._machine.apply(command, now_ns=self._clock.now_ns())

@@ -18,7 +18,7 @@ import asyncio
 import threading
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .commands import Note, Release
 from .engine import Engine, Kept
@@ -30,7 +30,17 @@ from .verbs import HasLease, Seconds, complete, fail, timeout_ns
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["AsyncHold", "AsyncLockHold", "GiveUp", "Hold", "LockHold", "RetryAfter", "summary"]
+__all__ = [
+    "AsyncKeepAlive",
+    "KeepAlive",
+    "AsyncHold",
+    "AsyncLockHold",
+    "GiveUp",
+    "Hold",
+    "LockHold",
+    "RetryAfter",
+    "summary",
+]
 
 
 class GiveUp(Exception):  # noqa: N818 - a message to the scope, not an error
@@ -355,3 +365,60 @@ class AsyncLockHold:
         except ClosedError:
             if error is None:
                 raise
+
+
+class KeepAlive:
+    """A scope that renews one lease; `lost` says whether it is known to be gone."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self._hold = Hold(engine, lease)
+        self.lease = lease
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is known to be lost."""
+        return self._hold.lost_reason is not None
+
+    def __enter__(self) -> Self:
+        """Begin renewing."""
+        self._hold._keep()  # noqa: SLF001 - a scope without an ending
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop renewing."""
+        self._hold._stop_keeping()  # noqa: SLF001
+
+
+class AsyncKeepAlive:
+    """A scope that renews one lease and cancels its body when it is lost."""
+
+    def __init__(self, hold: AsyncHold) -> None:
+        self._hold = hold
+        self.lease = hold.lease
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is known to be lost."""
+        return self._hold.lost_reason is not None
+
+    async def __aenter__(self) -> Self:
+        """Begin renewing."""
+        await self._hold.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop renewing."""
+        ours = self._hold._is_our_cancellation(error)  # noqa: SLF001 - a scope without an ending
+        self._hold._stop_keeping()  # noqa: SLF001
+        if ours:
+            self._hold.check()

@@ -114,9 +114,7 @@ def copy_json(value: Any) -> Any:
     """Copy a value that `json_value` has made: nobody outside gets a reference to our state."""
     kind = type(value)
     if kind is dict:
-        return {
-            key: copy_json(item) if item.__class__ in _NESTS else item for key, item in value.items()
-        }
+        return {key: copy_json(item) if item.__class__ in _NESTS else item for key, item in value.items()}
     if kind is list:
         return [copy_json(item) if item.__class__ in _NESTS else item for item in value]
     return value

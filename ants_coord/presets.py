@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import attrs
 
-from .abc import Clock, Journal
 from .clocks import SystemClock
 from .core.machine import Machine
 from .engine import DirectEngine, Engine
+from .ports import Clock, Journal
 from .values import Settings
 
 __all__ = ["Where", "build", "changed"]

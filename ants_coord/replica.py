@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .abc import Clock, Entry, Journal
 from .commands import ClaimMany, Command, Configure, Query, Refused, Release, Wakeup
 from .core.machine import Machine
 from .core.snapshot import Cut, restore
@@ -29,6 +28,7 @@ from .engine import Engine
 from .errors import JournalCorruptError, JournalError
 from .journals.codec import decode, decode_piece, encode, encode_piece
 from .names import fresh_session
+from .ports import Clock, Entry, Journal
 from .values import Lease, Settings
 
 __all__ = ["LogEngine"]

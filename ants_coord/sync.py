@@ -7,58 +7,37 @@ The same names, with await, are in ants_coord.aio; a test compares the two.
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from . import verbs
-from .abc import Clock
 from .agent import Agent
 from .commands import (
-    Adopt,
-    Command,
-    Configure,
     Events,
-    Explain,
-    ExplainAgent,
-    Holder,
-    Leases,
-    Pause,
-    Query,
-    ReleaseAll,
-    Renewed,
-    Resume,
-    SettingsOf,
-    StandingOf,
-    StatisticsOf,
     Unfinished,
     submission,
 )
 from .core.machine import Machine
 from .core.reading import private
 from .engine import Drained, Engine
-from .errors import ClosedError, LeaseLostError
+from .errors import ClosedError
 from .events import Event
-from .hold import Hold, LockHold
-from .names import check_id, fresh_agent
-from .presets import Where, build, changed
+from .hold import Hold, KeepAlive, LockHold
+from .names import fresh_agent
+from .ports import Clock
+from .presets import Where, build
+from .sync_verbs import Verbs
 from .values import (
     Backoff,
-    Explanation,
     Lease,
     Outcome,
-    Settings,
-    Standing,
-    Statistics,
     Task,
-    TaskRecord,
-    TaskState,
     Ticket,
     count,
 )
 from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
-from .waiting import Countdown, Waiter, mute
+from .waiting import Waiter, mute
 from .worker import Handlers, Served, Stop, result_of, serve_in_threads
 
 if TYPE_CHECKING:
@@ -69,7 +48,7 @@ __all__ = ["Board", "ClaimQueue"]
 R = TypeVar("R")
 
 
-class Board:
+class Board(Verbs):
     """
     What all strategies share, for threads. Thread-safe; whoever opens it closes it (or `with`).
 
@@ -139,39 +118,6 @@ class Board:
         from . import aio  # noqa: PLC0415 - each colour knows the other only here
 
         return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)
-
-    # -- the three primitives -----------------------------------------------------------------
-
-    def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
-        """Carry any command out; raises what the core refuses."""
-        return self._engine.execute(command, checked_request(request_id))
-
-    def query(self, query: Query[R]) -> R:
-        """Answer any query; never logged."""
-        return self._engine.ask(query)
-
-    def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = verbs.timeout_ns(timeout)
-        # SimpleQueue, since its put may be called from a signal handler
-        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        waiter.wake = lambda: bell.put(None)
-        if wait_ns is not None:
-            self._engine.open()
-            waiter.until_ns = self._engine.now_ns() + wait_ns
-        try:
-            while (reply := step(waiter)) is None:
-                bell.get()
-        except BaseException:
-            self._engine.leave(waiter)
-            raise
-        return reply
-
-    def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = verbs.timeout_ns(timeout)
-        if wait_ns is not None:
-            self._engine.open()
-        return Countdown(self._engine.now_ns, wait_ns)
 
     # -- submitting ---------------------------------------------------------------------------
 
@@ -333,15 +279,6 @@ class Board:
         """Return a scope that renews a lease and does nothing else."""
         return KeepAlive(self._engine, lease)
 
-    def renew(
-        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> int:
-        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), checked_request(request_id))[0]
-        if isinstance(answer, Renewed):
-            return answer.expires_ns
-        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
-
     def complete(
         self,
         lease: LeaseLike,
@@ -365,40 +302,6 @@ class Board:
         """
         command = verbs.complete(lease, result, late)
         return private(self._engine.execute(command, checked_request(request_id)))
-
-    def complete_many(
-        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
-    ) -> list[Outcome]:
-        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
-        command = verbs.complete_many(endings)
-        return [private(one) for one in self._engine.execute(command, checked_request(request_id))]
-
-    def fail(
-        self,
-        lease: LeaseLike,
-        reason: str,
-        *,
-        retry: bool | Seconds = True,
-        request_id: str | None = None,
-    ) -> TaskState:
-        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return self._engine.execute(verbs.fail(lease, reason, retry), checked_request(request_id))
-
-    def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
-        """Give a lease back; the attempt does not count."""
-        self._engine.execute(verbs.release(lease), checked_request(request_id))
-
-    def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
-        """Keep a progress note with a leased task."""
-        self._engine.execute(verbs.note(lease, note), checked_request(request_id))
-
-    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
-        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
-
-    def release_all(self, agent: str, *, request_id: str | None = None) -> int:
-        """Give back everything an agent holds; returns how many leases."""
-        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
 
     def serve(
         self,
@@ -525,79 +428,6 @@ class Board:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
         return self._engine.execute(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
 
-    def holder(self, name: str) -> Lease | None:
-        """Return the lock that holds a name, or None."""
-        return self._engine.ask(Holder(check_id(name, "name")))
-
-    # -- steering -----------------------------------------------------------------------------
-
-    def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
-        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        self._engine.execute(verbs.cancel(task, reason), checked_request(request_id))
-
-    def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
-        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return self._engine.execute(verbs.requeue(task), checked_request(request_id))
-
-    def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
-        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        self._engine.execute(verbs.limit(name, n), checked_request(request_id))
-
-    def pause(self, *, request_id: str | None = None) -> None:
-        """Stop claims; what is held goes on."""
-        self._engine.execute(Pause(), checked_request(request_id))
-
-    def resume(self, *, request_id: str | None = None) -> None:
-        """Allow claims again."""
-        self._engine.execute(Resume(), checked_request(request_id))
-
-    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
-        """Change settings for everybody who uses this board; see Settings for the names."""
-        command = Configure(changed(self.settings(), changes))
-        return self._engine.execute(command, checked_request(request_id))
-
-    # -- reading ------------------------------------------------------------------------------
-
-    def settings(self) -> Settings:
-        """Return the board's settings."""
-        return self._engine.ask(SettingsOf())
-
-    def find(self, task: TaskLike) -> TaskRecord | None:
-        """Look a task up; None if there is none (any more)."""
-        return self._engine.ask(verbs.find(task))
-
-    def tasks(
-        self,
-        *,
-        state: TaskState | str | Iterable[TaskState | str] | None = None,
-        kinds: Iterable[str] | None = None,
-        tag: str | None = None,
-        after: TaskLike | None = None,
-        count: int = 100,
-    ) -> list[TaskRecord]:
-        """List tasks in submission order, a page of `count` after the task `after`."""
-        return list(self._engine.ask(verbs.tasks(state, kinds, tag, after, count)))
-
-    def leases(self, agent: str | None = None) -> list[Lease]:
-        """List live leases, of one agent or of all, oldest first."""
-        return list(self._engine.ask(Leases(None if agent is None else verbs.agent_name(agent))))
-
-    def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is."""
-        return self._engine.ask(Explain(verbs.task_id(task)))
-
-    def explain_agent(self, agent: str) -> Explanation:
-        """Say what an agent holds and why it gets work, or does not."""
-        return self._engine.ask(ExplainAgent(verbs.agent_name(agent)))
-
-    def standing(self, agent: str) -> Standing:
-        """Return what has been seen of an agent."""
-        return self._engine.ask(StandingOf(verbs.agent_name(agent)))
-
-    def statistics(self) -> Statistics:
-        """Count everything."""
-        return self._engine.ask(StatisticsOf())
-
     def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
         """
         Iterate over events, each once and in order.
@@ -675,30 +505,3 @@ class ClaimQueue(Board):
         'hello, ants'
 
     """
-
-
-class KeepAlive:
-    """A scope that renews one lease; `lost` says whether it is known to be gone."""
-
-    def __init__(self, engine: Engine, lease: Lease) -> None:
-        self._hold = Hold(engine, lease)
-        self.lease = lease
-
-    @property
-    def lost(self) -> bool:
-        """Whether the lease is known to be lost."""
-        return self._hold.lost_reason is not None
-
-    def __enter__(self) -> Self:
-        """Begin renewing."""
-        self._hold._keep()  # noqa: SLF001 - a scope without an ending
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop renewing."""
-        self._hold._stop_keeping()  # noqa: SLF001

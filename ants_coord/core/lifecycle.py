@@ -16,7 +16,7 @@ from ..names import is_fresh_id
 from ..values import FINAL, Backoff, Outcome, make_outcome
 from .content import content_digest
 from .ledger import FAR_NS, Ledger, ns
-from .states import DONE, LEASED, READY, WAITING, TRANSITIONS, LockRow, Row
+from .states import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
 
 __all__ = [
     "awaken",

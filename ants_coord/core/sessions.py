@@ -104,7 +104,9 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
         return attrs.evolve(full, expires_ns=reply.expires_ns)
     if isinstance(reply, Outcome):
         row = ledger.tasks.get(reply.task)
-        return reply if row is None or row.outcome is None else private(row.outcome)
+        if row is None or row.outcome is None or _condense(row.outcome) != reply:
+            return reply  # forgotten; another task has the id by now
+        return private(row.outcome)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_refill(ledger, lease) for lease in reply])
     return reply

@@ -204,7 +204,7 @@ def _carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
             _enter(ledger, row)
     return tuple(
         [
-            Ticket(task.id, created, state.state if state.__class__ is Row else state)
+            Ticket(task.id, created, state.state if isinstance(state, Row) else state)
             for task, created, state in tickets
         ]
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from ..abc import Clock, Entry
 from ..clocks import SystemClock
+from ..ports import Clock, Entry
 
 __all__ = ["MemoryJournal"]
 

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..abc import Clock, Entry
 from ..clocks import BootClock
 from ..errors import (
     JournalConflictError,
@@ -32,6 +31,7 @@ from ..errors import (
     JournalError,
     JournalVersionError,
 )
+from ..ports import Clock, Entry
 from .codec import FORMAT
 from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
 

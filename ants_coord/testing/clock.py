@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from ..abc import Alarm, Clock
+from ..ports import Alarm, Clock
 from ..values import seconds
 
 __all__ = ["ManualClock"]

@@ -1,0 +1,88 @@
+"""
+The ports: what a clock, an alarm and a journal must do. Protocols only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Alarm", "Clock", "Entry", "Journal"]
+
+
+class Alarm(Protocol):
+    """Something that rings once at about a time, and can be set again."""
+
+    def set(self, at_ns: int) -> None:
+        """Ring at `at_ns`, or earlier if it was already set to."""
+        ...
+
+    def close(self) -> None:
+        """Never ring again."""
+        ...
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now_ns(self) -> int:
+        """Return the stamp of this instant, integer nanoseconds since the epoch."""
+        ...
+
+    def alarm(self, ring: Callable[[], None]) -> Alarm:
+        """Return an alarm that calls `ring` when it is due."""
+        ...
+
+
+@attrs.frozen
+class Entry:
+    """One line of the log: its position (from 1, no gaps), the journal's raw stamp, the command."""
+
+    position: int
+    stamp_ns: int
+    body: bytes
+
+
+class Journal(Protocol):
+    """
+    A dumb ordered log: total order, dense positions, durable when append returns.
+
+    Everything that means something is in the machine. Methods block and are
+    called by one thread at a time.
+    """
+
+    @property
+    def clock(self) -> Clock:
+        """The clock whose stamps the journal gives its entries."""
+        ...
+
+    def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        """
+        Append all bodies, or none, and return every entry after position `after`, ours included.
+
+        Entries up to some position may have been trimmed; then the first one
+        returned is not `after + 1`, and the caller starts over from `load`.
+        """
+        ...
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries after a position; cheap if nothing was written since the last call."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` from another thread whenever somebody else may have appended; returns a stop."""
+        ...
+
+    def load(self) -> tuple[int, Iterable[bytes]] | None:
+        """Return the newest whole snapshot as (position, pieces), or None."""
+        ...
+
+    def save(self, position: int, part: int, piece: bytes | None) -> None:
+        """Keep one piece of a snapshot; None says that it is whole: older ones and entries may go."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything. May be called again."""
+        ...

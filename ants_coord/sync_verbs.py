@@ -1,0 +1,203 @@
+"""
+The verbs of one line, for threads: ending, steering and looking.
+
+The verbs that wait or hold are in sync.py; `Board` there has them all.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from . import verbs
+from .commands import (
+    Adopt,
+    Command,
+    Configure,
+    Explain,
+    ExplainAgent,
+    Holder,
+    Leases,
+    Pause,
+    Query,
+    ReleaseAll,
+    Renewed,
+    Resume,
+    SettingsOf,
+    StandingOf,
+    StatisticsOf,
+)
+from .core.reading import private
+from .engine import Engine
+from .errors import LeaseLostError
+from .names import check_id
+from .presets import changed
+from .values import (
+    Explanation,
+    Lease,
+    Outcome,
+    Settings,
+    Standing,
+    Statistics,
+    TaskRecord,
+    TaskState,
+    Ticket,
+)
+from .verbs import LeaseLike, Seconds, TaskLike, checked_request
+from .waiting import Countdown, Waiter
+
+__all__ = ["Verbs"]
+
+R = TypeVar("R")
+
+
+class Verbs:
+    """The three primitives, and what neither waits nor holds."""
+
+    _engine: Engine
+
+    def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
+        """Carry any command out; raises what the core refuses."""
+        return self._engine.execute(command, checked_request(request_id))
+
+    def query(self, query: Query[R]) -> R:
+        """Answer any query; never logged."""
+        return self._engine.ask(query)
+
+    def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
+        """Try `step` until it answers; sleep in between until somebody says that it may."""
+        wait_ns = verbs.timeout_ns(timeout)
+        # SimpleQueue, since its put may be called from a signal handler
+        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        waiter.wake = lambda: bell.put(None)
+        if wait_ns is not None:
+            self._engine.open()
+            waiter.until_ns = self._engine.now_ns() + wait_ns
+        try:
+            while (reply := step(waiter)) is None:
+                bell.get()
+        except BaseException:
+            self._engine.leave(waiter)
+            raise
+        return reply
+
+    def _countdown(self, timeout: Seconds | None) -> Countdown:
+        wait_ns = verbs.timeout_ns(timeout)
+        if wait_ns is not None:
+            self._engine.open()
+        return Countdown(self._engine.now_ns, wait_ns)
+
+    # -- one line each ------------------------------------------------------------------------
+
+    def renew(
+        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
+    ) -> int:
+        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
+        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), checked_request(request_id))[0]
+        if isinstance(answer, Renewed):
+            return answer.expires_ns
+        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
+
+    def complete_many(
+        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        command = verbs.complete_many(endings)
+        return [private(one) for one in self._engine.execute(command, checked_request(request_id))]
+
+    def fail(
+        self,
+        lease: LeaseLike,
+        reason: str,
+        *,
+        retry: bool | Seconds = True,
+        request_id: str | None = None,
+    ) -> TaskState:
+        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
+        return self._engine.execute(verbs.fail(lease, reason, retry), checked_request(request_id))
+
+    def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
+        """Give a lease back; the attempt does not count."""
+        self._engine.execute(verbs.release(lease), checked_request(request_id))
+
+    def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
+        """Keep a progress note with a leased task."""
+        self._engine.execute(verbs.note(lease, note), checked_request(request_id))
+
+    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
+        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
+        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
+
+    def release_all(self, agent: str, *, request_id: str | None = None) -> int:
+        """Give back everything an agent holds; returns how many leases."""
+        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
+
+    def holder(self, name: str) -> Lease | None:
+        """Return the lock that holds a name, or None."""
+        return self._engine.ask(Holder(check_id(name, "name")))
+
+    def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
+        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
+        self._engine.execute(verbs.cancel(task, reason), checked_request(request_id))
+
+    def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
+        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
+        return self._engine.execute(verbs.requeue(task), checked_request(request_id))
+
+    def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
+        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
+        self._engine.execute(verbs.limit(name, n), checked_request(request_id))
+
+    def pause(self, *, request_id: str | None = None) -> None:
+        """Stop claims; what is held goes on."""
+        self._engine.execute(Pause(), checked_request(request_id))
+
+    def resume(self, *, request_id: str | None = None) -> None:
+        """Allow claims again."""
+        self._engine.execute(Resume(), checked_request(request_id))
+
+    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+        """Change settings for everybody who uses this board; see Settings for the names."""
+        command = Configure(changed(self.settings(), changes))
+        return self._engine.execute(command, checked_request(request_id))
+
+    def settings(self) -> Settings:
+        """Return the board's settings."""
+        return self._engine.ask(SettingsOf())
+
+    def find(self, task: TaskLike) -> TaskRecord | None:
+        """Look a task up; None if there is none (any more)."""
+        return self._engine.ask(verbs.find(task))
+
+    def tasks(
+        self,
+        *,
+        state: TaskState | str | Iterable[TaskState | str] | None = None,
+        kinds: Iterable[str] | None = None,
+        tag: str | None = None,
+        after: TaskLike | None = None,
+        count: int = 100,
+    ) -> list[TaskRecord]:
+        """List tasks in submission order, a page of `count` after the task `after`."""
+        return list(self._engine.ask(verbs.tasks(state, kinds, tag, after, count)))
+
+    def leases(self, agent: str | None = None) -> list[Lease]:
+        """List live leases, of one agent or of all, oldest first."""
+        return list(self._engine.ask(Leases(None if agent is None else verbs.agent_name(agent))))
+
+    def explain(self, task: TaskLike) -> Explanation:
+        """Say why a task is where it is."""
+        return self._engine.ask(Explain(verbs.task_id(task)))
+
+    def explain_agent(self, agent: str) -> Explanation:
+        """Say what an agent holds and why it gets work, or does not."""
+        return self._engine.ask(ExplainAgent(verbs.agent_name(agent)))
+
+    def standing(self, agent: str) -> Standing:
+        """Return what has been seen of an agent."""
+        return self._engine.ask(StandingOf(verbs.agent_name(agent)))
+
+    def statistics(self) -> Statistics:
+        """Count everything."""
+        return self._engine.ask(StatisticsOf())
