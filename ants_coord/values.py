@@ -254,19 +254,33 @@ class Task:
             check_id(self.id, "task id")
         if self.kind != "default":
             check_name(self.kind, "kind")
-        if self.priority != 0 or type(self.priority) is not int:
+        if self.priority != 0 or self.priority.__class__ is not int:
             count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
-        if self.needs != ():
-            self.is_plain = False
-            self.needs = _names(self.needs, "needs", check_id)
-        if self.tags != ():
-            self.tags = _names(self.tags, "tags", check_name)
-        if (self.limit, self.key, self.place, self.requires, self.uses) != _NONE_5:
-            self.is_plain = False
-            self._check_optional_names()
-        if (self.delay, self.finish_by, self.lease_ttl, self.max_attempts, self.backoff) != _NONE_5:
-            self.is_plain = self.is_plain and self.delay is None and self.finish_by is None
-            self._check_optional_times()
+        optional = (
+            self.needs,
+            self.tags,
+            self.if_need_fails,
+            self.limit,
+            self.key,
+            self.place,
+            self.requires,
+            self.uses,
+            self.delay,
+            self.finish_by,
+            self.lease_ttl,
+            self.max_attempts,
+            self.backoff,
+        )
+        if optional != _DEFAULTS:
+            self._check_optional()
+
+    def _check_optional(self: Any) -> None:
+        self.needs = _names(self.needs, "needs", check_id)
+        self.tags = _names(self.tags, "tags", check_name)
+        self._check_optional_names()
+        self._check_optional_times()
+        waits = (self.limit, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
+        self.is_plain = not self.needs and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
 
@@ -301,7 +315,7 @@ class Task:
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
 
 
-_NONE_5 = (None,) * 5
+_DEFAULTS = ((), (), "cancel") + (None,) * 10
 
 
 @_quick

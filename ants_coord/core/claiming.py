@@ -106,7 +106,12 @@ def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:
 
 def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
     """Grant the first claimable task, or the named one if it is claimable. O(log n)."""
-    row = pick(ledger, command)
+    if command.task is not None:
+        row = _named(ledger, command)
+    elif ledger.paused:
+        return None
+    else:
+        row = ledger.order.first(ledger.eligibility.open_to(command.agent), command.kinds)
     return _grant(ledger, row, command.agent, command.ttl_ns) if isinstance(row, Row) else row
 
 
@@ -154,7 +159,7 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     spec, undo = row.spec, ledger.undo
     undo.touch(row)
-    holder = ledger.agent(agent)
+    holder = ledger.agents.get(agent) or ledger.agent(agent)
     undo.touch_agent(holder)
     holder.claimed += 1
     ledger.order.leave(row)
@@ -253,7 +258,7 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
             return _refuse(ledger, command.task, command.token)
     assert row.agent is not None
     ledger.undo.touch(row)
-    holder = ledger.agent(row.agent)
+    holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
     ledger.undo.touch_agent(holder)
     holder.completed += 1
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)

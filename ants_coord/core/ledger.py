@@ -71,6 +71,40 @@ class Ledger:
 
     """
 
+    # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
+    __slots__ = (
+        "_make_order",
+        "agents",
+        "alarms",
+        "configured",
+        "counts",
+        "departed",
+        "dependents",
+        "eligibility",
+        "forget_beyond",
+        "forget_from_ns",
+        "idle",
+        "keys",
+        "last_seq",
+        "last_token",
+        "limits",
+        "live",
+        "lock_of",
+        "locks",
+        "needed",
+        "news",
+        "order",
+        "paused",
+        "position",
+        "ring",
+        "sessions",
+        "settings",
+        "tasks",
+        "timeline",
+        "tombstones",
+        "undo",
+    )
+
     def __init__(
         self, eligibility: Eligibility, order: Callable[[int, Callable[[str], bool]], Order]
     ) -> None:

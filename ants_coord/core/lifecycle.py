@@ -195,7 +195,7 @@ def awaken(ledger: Ledger, row: Row) -> None:
 
 def _make_idle(ledger: Ledger, row: Row) -> None:
     """Start the retention of an ended row (touched) that nothing unfinished needs."""
-    row.idle_no = ledger.ordinal()
+    ledger.last_seq = row.idle_no = ledger.last_seq + 1
     row.idle_ns = ledger.timeline.reading[2]
     if not ledger.idle:
         ledger.forget_from_ns = row.idle_ns + ns(ledger.settings.retention)

@@ -95,6 +95,8 @@ class Machine:
 
     """
 
+    __slots__ = ("ledger", "news")
+
     def __init__(self) -> None:
         self.ledger = Ledger(Anyone(), ByPriority)
         self.news: News = self.ledger.news

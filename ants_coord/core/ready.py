@@ -122,6 +122,7 @@ class ByPriority:
 
     """
 
+    __slots__ = ("_aging_ns", "_by_limit", "_heads", "_is_open", "_lanes", "_made")
     honours: frozenset[str] = frozenset()
 
     def __init__(self, aging_ns: int, is_open: Callable[[str], bool]) -> None:

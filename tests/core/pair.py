@@ -40,7 +40,8 @@ class Pair:
         request = ("session", self.numbers) if self.numbers % 2 else None
         before = copy_of(self.machine) if request is None else None
         reply = self.machine.apply(command, now_ns=self.now, request=request)
-        assert plain(reply) == self.naive.apply(command, self.now), command
+        expected = self.naive.apply(command, self.now)
+        assert plain(reply) == expected, command
         if request is not None:
             self.requests.append((request, command, plain(reply)))
         if before is not None and isinstance(reply, c.Refused):
