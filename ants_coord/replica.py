@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .commands import ClaimMany, Command, Configure, Query, Refused, Release, Wakeup
-from .core.machine import Machine
+from .core.machine import MAY_BE_IDLE, Machine
 from .core.snapshot import Cut, restore
 from .engine import Engine
 from .errors import JournalCorruptError, JournalError
@@ -130,11 +130,12 @@ class LogEngine(Engine):
         self._spread()
 
     def _write(self, batch: list[_Slot]) -> None:
-        self._catch_up()
+        if any(isinstance(slot.command, MAY_BE_IDLE) for slot in batch):
+            self._catch_up()  # the others are answered by what append returns
         now = self._clock.now_ns()
         active = []
         for slot in batch:
-            if self._machine.is_idle(slot.command, now):
+            if isinstance(slot.command, MAY_BE_IDLE) and self._machine.is_idle(slot.command, now):
                 slot.reply = () if isinstance(slot.command, ClaimMany) else None
                 slot.done = True
             else:

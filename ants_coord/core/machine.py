@@ -44,7 +44,7 @@ from .reading import QUERIES
 from .ready import ByPriority
 from .sessions import answer_again, remember_reply
 
-__all__ = ["COMMANDS", "Machine"]
+__all__ = ["COMMANDS", "MAY_BE_IDLE", "Machine"]
 
 R = TypeVar("R")
 
@@ -75,6 +75,10 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out"""
+
+
+MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
+"""commands that often have nothing to do; see `Machine.is_idle`"""
 
 
 class Machine:
@@ -157,7 +161,7 @@ class Machine:
 
     def is_idle(self, command: Command[R], now_ns: int) -> bool:
         """Tell whether applying this command at `now_ns` would grant nothing and change nothing."""
-        if not isinstance(command, (Claim, ClaimMany, Wakeup)):
+        if not isinstance(command, MAY_BE_IDLE):
             return False
         wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[0]
         if wait_ns is not None and now_ns - stamp >= wait_ns:

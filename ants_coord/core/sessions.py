@@ -18,7 +18,7 @@ import attrs
 
 from ..commands import Refused
 from ..errors import RequestTooOld
-from ..values import Lease, Outcome
+from ..values import Lease, Outcome, make_lease, make_outcome
 from .claiming import lease_of
 from .ledger import Ledger, ns
 from .reading import private
@@ -87,11 +87,24 @@ def _first_two(ledger: Ledger) -> list[str]:
 
 def _condense(reply: Any) -> Any:
     if isinstance(reply, Lease):
-        return attrs.evolve(reply, payload=None, inputs={})
+        return make_lease(
+            reply.task,
+            reply.token,
+            reply.agent,
+            reply.kind,
+            None,
+            {},
+            reply.attempt,
+            reply.expires_ns,
+            reply.ttl_ns,
+            reply.names,
+        )
     if isinstance(reply, Outcome):
-        return attrs.evolve(reply, result=None)
+        return make_outcome(
+            reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late
+        )
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
-        return tuple([_condense(lease) for lease in reply])
+        return tuple([_condense(part) for part in reply])
     return reply
 
 
@@ -108,5 +121,5 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
             return reply  # forgotten; another task has the id by now
         return private(row.outcome)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
-        return tuple([_refill(ledger, lease) for lease in reply])
+        return tuple([_refill(ledger, part) for part in reply])
     return reply

@@ -22,6 +22,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from ..clocks import BootClock
@@ -77,15 +78,17 @@ class SQLiteJournal:
         if durability not in ("power", "process"):
             raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
         self.path = os.fspath(path)
+        self._naming = _Naming(self.path)
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self._given_clock = clock
         self._db: sqlite3.Connection | None = None
-        self._lock: FileLock | None = None
+        self._lock: FileLock
         self._neighbours: Neighbours | None = None
         self._writer = os.urandom(6).hex()
         self._seen: tuple[int, int] = (-1, 0)
-        self._parts: dict[int, int] = {}
-        with self._naming():
+        """(data_version, position) as of which nothing is unread"""
+        self._ports: list[int] = []
+        with self._naming:
             self._open()
 
     # -- opening --------------------------------------------------------------------------------
@@ -96,6 +99,18 @@ class SQLiteJournal:
         refuse_network(self.path)
         create_private(self.path)
         self._lock = FileLock(self.path + "-lock")
+        try:
+            self._connect()
+        except BaseException as problem:
+            if self._db is not None:
+                self._db.close()
+            self._lock.close()
+            if isinstance(problem, JournalConflictError) or "not a database" in str(problem):
+                # not a board, so nobody needs the lock file that we have just made
+                Path(self.path + "-lock").unlink(missing_ok=True)
+            raise
+
+    def _connect(self) -> None:
         db = self._db = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=64
         )
@@ -146,41 +161,50 @@ class SQLiteJournal:
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append in one transaction; the stamp is read after the lock is held."""
-        with self._naming(), self._locked() as db:
+        with self._naming, self._lock:
+            db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
-                fresh = self._fetch(db, after)
-                tail = fresh[-1].position if fresh else self._tail(db, after)
+                # commits of this connection do not change data_version, so as
+                # long as it stands still nobody else has written anything
+                version = db.execute("PRAGMA data_version").fetchone()[0]
+                is_current = self._seen == (version, after)
+                # unknown until this is through: an interrupt after COMMIT must
+                # not leave us believing that our own entries are not there
+                self._seen = (-1, 0)
+                fresh, tail = ([], after) if is_current else self._look(db, after)
                 stamp = self.clock.now_ns()
                 mine = [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
                 db.executemany(
                     "INSERT INTO entry VALUES (?, ?, ?, ?)",
-                    [(e.position, e.stamp_ns, e.body, _crc(e.position, stamp, e.body)) for e in mine],
+                    [(e.position, stamp, e.body, _crc(e.position, stamp, e.body)) for e in mine],
                 )
-                ports = db.execute("SELECT port FROM neighbour").fetchall()
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-            version = db.execute("PRAGMA data_version").fetchone()[0]
-            self._seen = (version, mine[-1].position if mine else tail)
-        if ports and self._neighbours is not None:
-            self._neighbours.wake([port for (port,) in ports])
+            self._seen = (version, tail + len(mine))
+        if self._ports and self._neighbours is not None:
+            self._neighbours.wake(self._ports)
         return fresh + mine
 
     def read(self, after: int) -> list[Entry]:
         """Return the entries after a position; 4 us if nobody else has written."""
-        with self._naming():
+        with self._naming:
             db = self._connection()
             version = db.execute("PRAGMA data_version").fetchone()[0]
             if self._seen == (version, after):
                 return []
-            fresh = self._fetch(db, after)
-            if not fresh:
-                self._tail(db, after)
-            self._seen = (version, fresh[-1].position if fresh else after)
+            fresh, tail = self._look(db, after)
+            self._seen = (version, tail)
             return fresh
+
+    def _look(self, db: sqlite3.Connection, after: int) -> tuple[list[Entry], int]:
+        """Return what others have appended and the last position, and see who listens."""
+        self._ports = [port for (port,) in db.execute("SELECT port FROM neighbour")]
+        fresh = self._fetch(db, after)
+        return fresh, fresh[-1].position if fresh else self._tail(db, after)
 
     def _fetch(self, db: sqlite3.Connection, after: int) -> list[Entry]:
         found = []
@@ -211,13 +235,14 @@ class SQLiteJournal:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Listen for appends of other processes."""
-        with self._naming(), self._locked() as db:
+        with self._naming, self._lock:
+            db = self._connection()
             assert self._neighbours is not None
             return self._neighbours.listen(db, changed)
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest whole snapshot; its pieces are read and checked when iterated."""
-        with self._naming():
+        with self._naming:
             row = (
                 self._connection()
                 .execute("SELECT position, writer, parts FROM snapshot ORDER BY position DESC LIMIT 1")
@@ -226,7 +251,7 @@ class SQLiteJournal:
         return None if row is None else (row[0], self._pieces(*row))
 
     def _pieces(self, position: int, writer: str, parts: int) -> Iterator[bytes]:
-        with self._naming():
+        with self._naming:
             rows = (
                 self._connection()
                 .execute(
@@ -244,7 +269,8 @@ class SQLiteJournal:
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
         """Keep a piece of a snapshot; None makes it the board's and trims the log."""
-        with self._naming(), self._locked() as db:
+        with self._naming, self._lock:
+            db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
                 if piece is not None:
@@ -274,19 +300,17 @@ class SQLiteJournal:
         db, self._db = self._db, None
         if self._neighbours is not None:
             self._neighbours.close()
-        if self._lock is not None:
-            if db is not None:
-                # the last connection to close checkpoints: under our lock, like every write
-                with contextlib.suppress(sqlite3.Error, JournalError), self._lock:
-                    if self._neighbours is not None:
-                        self._neighbours.forget(db)
-                    db.close()
-            self._lock.close()
+        if db is not None:
+            # the last connection to close checkpoints: under our lock, like every write
+            with contextlib.suppress(sqlite3.Error, JournalError), self._lock:
+                if self._neighbours is not None:
+                    self._neighbours.forget(db)
+                db.close()
+        self._lock.close()
 
     def abandon(self) -> None:
         """Let go in a forked child: the connection must be neither used nor closed there."""
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
         _inherited.append(self._db)
         self._db = None
 
@@ -297,27 +321,34 @@ class SQLiteJournal:
             raise JournalError(self.path, "is closed")
         return self._db
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        assert self._lock is not None
-        with self._lock:
-            yield db
 
-    @contextlib.contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Turn SQLite's and the system's errors into ours, with the path and a way out."""
-        try:
-            yield
-        except sqlite3.DatabaseError as problem:
+class _Naming:
+    """Turns SQLite's and the system's errors into ours, with the path and a way out."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Translate."""
+        if problem is None:
+            return
+        if isinstance(problem, sqlite3.DatabaseError):
             text = str(problem)
             if "not a database" in text or "file is encrypted" in text:
-                raise JournalConflictError(self.path, "is not a board; choose another path") from problem
+                raise JournalConflictError(self._path, "is not a board; choose another path") from problem
             if "malformed" in text:
-                raise JournalCorruptError(self.path, text, 0) from problem
-            raise JournalError(self.path, _advice(text)) from problem
-        except OSError as problem:
-            raise JournalError(self.path, _advice(problem.strerror or str(problem))) from problem
+                raise JournalCorruptError(self._path, text, 0) from problem
+            raise JournalError(self._path, _advice(text)) from problem
+        if isinstance(problem, OSError):
+            raise JournalError(self._path, _advice(problem.strerror or str(problem))) from problem
 
 
 _inherited: list[object] = []

@@ -8,7 +8,7 @@ does with indexes, lazy heaps, counters and alarms, it must answer like this.
 from collections import Counter
 from types import SimpleNamespace as Item
 
-from ants_coord.commands import ClaimMany, Lost, Refused, Renewed
+from ants_coord.commands import ClaimMany, Complete, Lost, Refused, Renewed
 from ants_coord.values import Lease, Outcome, Settings, TaskState, Ticket
 
 W, D, R, L = "waiting", "delayed", "ready", "leased"
@@ -425,6 +425,13 @@ class Naive:
                 return refused("LeaseLostError", self.lost(command.task, command.token))
         self.seen[t.agent, "completed"] += 1
         return self.end(t, DONE, "finished", command.result, bool(late))
+
+    def completemany(self, command):
+        for task, token, _ in command.endings:
+            t = self.get(task)
+            if t is None or t.token != token or t.state not in (L, DONE):
+                return refused("LeaseLostError", self.lost(task, token))
+        return [self.complete(Complete(*ending)) for ending in command.endings]
 
     def fail(self, command):
         t = self.holding(command.task, command.token)

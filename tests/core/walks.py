@@ -76,6 +76,7 @@ def a_command(pair, dice):
         (2, lambda: c.ClaimMany(pick(AGENTS), pick([1, 2, 4]), kinds, 8 * SECOND)),
         (2, lambda: c.Renew(tuple(dict.fromkeys((some(), some()))), pick([None, SECOND, 50 * SECOND]))),
         (5, lambda: c.Complete(*some(), pick([None, {"n": 1}]), pick(["refuse", "accept"]))),
+        (1, lambda: c.CompleteMany(((*some(), None), (*some(), 2)))),
         (5, lambda: c.Fail(*some(), "no", pick([True, False]), pick([None, None, 0]))),
         (2, lambda: c.Release(*some())),
         (1, lambda: c.Note(*some(), {"half": "way"})),

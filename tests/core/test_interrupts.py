@@ -1,0 +1,202 @@
+"""
+An exception that lands anywhere inside the core leaves the state old or new, never between.
+
+A trace function stands in for Ctrl-C: it raises at the k-th line that runs in
+ants_coord/core, for every k, in every step of a script that takes every arrow
+of the life cycle. ANTS_COORD_PROFILE=deep goes from byte code to byte code.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+
+import pytest
+
+import ants_coord.core
+from ants_coord import commands as c
+from ants_coord.core import TRANSITIONS, Cut, Machine, digest
+from ants_coord.core.snapshot import records
+
+from .stage import Stage
+from .walks import Scribe
+
+CORE = str(pathlib.Path(ants_coord.core.__file__).parent)
+SCRIPT = pathlib.Path(__file__).with_name("scenarios").joinpath("everything.txt")
+WHERE = "opcode" if os.environ.get("ANTS_COORD_PROFILE") == "deep" else "line"
+
+
+class Landed(BaseException):
+    """Like KeyboardInterrupt: no `except Exception` may catch it."""
+
+
+@contextlib.contextmanager
+def landing_at(step):
+    """Raise Landed at the step-th line inside the core; swallow it; yield whether it came, as a list."""
+    left, came = step, []
+
+    def local(frame, event, _):
+        nonlocal left
+        if event == WHERE:
+            left -= 1
+            if left < 0 and not came:
+                came.append(frame.f_lineno)
+                raise Landed
+        return local
+
+    def enter(frame, event, _):
+        if came or not frame.f_code.co_filename.startswith(CORE):
+            return None
+        frame.f_trace_opcodes = WHERE == "opcode"
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield came
+    except Landed:
+        pass
+    finally:
+        sys.settrace(before)
+
+
+def log_of_everything():
+    stage = Stage().play(SCRIPT.read_text())
+    # a session that is full loses its oldest reply at each further request
+    log = [(now, command, ("full", number)) for number, (now, command) in enumerate(stage.log)]
+    again = [(log[-1][0], log[-1][1], log[-1][2])]
+    return log + again
+
+
+LOG = log_of_everything()
+
+
+def play(log):
+    machine = Machine()
+    for now, command, request in log:
+        machine.apply(command, now_ns=now, request=request)
+    return machine
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_command_cut_short_has_happened_or_has_not(part):
+    """
+    At every line: sound afterwards, the digest of before or after, and said again it converges.
+
+    The machine is not rebuilt in between: what survives is what a user keeps.
+    """
+    for number in range(part, len(LOG), 4):
+        now, command, request = LOG[number]
+        machine = play(LOG[:number])
+        old = digest(machine)
+        new = digest(play(LOG[: number + 1]))
+        step, came = 0, [0]
+        while came:
+            with landing_at(step) as came:
+                machine.apply(command, now_ns=now, request=request)
+            machine.check()
+            found = digest(machine)
+            assert found in (old, new), (command, step, came)
+            if came and found == new and old != new:  # it landed behind the commit
+                machine = play(LOG[:number])
+            step += 1
+        assert found == new
+        assert step > 10, "nothing was traced"
+
+
+def test_an_interrupt_inside_the_repair_is_repaired_too():
+    """The repair of a torn command may be cut short at any line, and again, and works in the end."""
+    number = next(n for n, entry in enumerate(LOG) if isinstance(entry[1], c.Complete))
+    now, command, request = LOG[number]
+    machine = play(LOG[:number])
+    old = digest(machine)
+    for torn_at in (40, 60, 80):
+        for step in range(0, 2_000, 7):
+            with landing_at(torn_at) as came:
+                machine.apply(command, now_ns=now, request=request)
+            assert came
+            with landing_at(step) as came:
+                machine.check()
+            with landing_at(step + 3):
+                machine.ask(c.StatisticsOf())
+            machine.check()
+            assert digest(machine) == old
+            if not came:
+                break
+
+
+LOOKS = [
+    lambda machine, now: machine.is_idle(c.Claim("zoe"), now),
+    lambda machine, now: machine.is_idle(c.ClaimMany("zoe", 3, ("k2", "default")), now),
+    lambda machine, now: machine.ask(c.ExplainAgent("zoe")),
+    lambda machine, now: machine.next_wakeup_in_ns,
+]
+
+
+@pytest.mark.parametrize("look", range(len(LOOKS)))
+def test_a_look_cut_short_hides_no_task(look):
+    """Looking corrects lazy heaps; cut short at any line, it leaves every ready task claimable."""
+    for number in range(5, len(LOG), 3):
+        control = play(LOG[:number])
+        now = control.ledger.timeline.reading[0]
+        expected = control.apply(c.ClaimMany("zoe", 99), now_ns=now)
+        step, came = 0, [0]
+        while came:
+            machine = play(LOG[:number])
+            with landing_at(step) as came:
+                LOOKS[look](machine, now)
+            assert machine.apply(c.ClaimMany("zoe", 99), now_ns=now) == expected
+            machine.check()
+            step += 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_snapshot_in_progress_loses_no_row_to_an_interrupt(seed):
+    """A command that is cut short while a snapshot is written leaves the snapshot complete."""
+    for step in range(0, 400, 3):
+        scribe = Scribe(seed).walk(40)
+        before = list(records(scribe.machine))
+        cut = Cut(scribe.machine)
+        for _ in range(3):
+            entry = (scribe.pair.now, c.ReleaseAll("ann"), None)
+            with landing_at(step):
+                scribe.machine.apply(entry[1], now_ns=entry[0])
+            scribe.walk(1)
+        pieces = []
+        while piece := cut.step(50):
+            pieces += piece
+        told = {json.dumps(piece, sort_keys=True) for piece in pieces}
+        assert told == {json.dumps(piece, sort_keys=True) for piece in before}
+
+
+@pytest.fixture
+def arrows(monkeypatch):
+    """Watch the table of transitions: every (state, verb) that is looked up is noted."""
+    seen = set()
+
+    class Watched(dict):
+        def __init__(self, state):
+            super().__init__(TRANSITIONS[state])
+            self.state = state
+
+        def __getitem__(self, verb):
+            seen.add((self.state, verb))
+            return super().__getitem__(verb)
+
+    for state in list(TRANSITIONS):
+        monkeypatch.setitem(TRANSITIONS, state, Watched(state))
+    return seen
+
+
+def test_the_script_takes_every_arrow_of_the_life_cycle(arrows):
+    """So every arrow has been cut short at every line above; a new arrow must be added to the script."""
+    Stage().play(SCRIPT.read_text())
+    every = {(state, verb) for state, verbs in TRANSITIONS.items() for verb in verbs}
+    assert every == arrows, sorted(every - arrows)
+
+
+def test_the_script_uses_every_command():
+    """A new command must be added to the script too."""
+    used = {type(command) for _, command, _ in LOG}
+    assert used == set(ants_coord.core.COMMANDS)

@@ -1,0 +1,25 @@
+"""The benchmarks run small here, so that they never rot. No times are asserted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
+    """`python -m benchmarks --small` ends well and writes one line per row of the speed table."""
+    out = tmp_path / "table.txt"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--small", "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    table = out.read_text()
+    for row in ("cycle: submit", "pending", "leases held", "8 threads", "await", "batches", "SQLite FULL: cycle"):
+        assert row in table
+    assert "double grants 0" in table
