@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from .agent import Agent, AsyncAgent
+    from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from .commands import Command, Query
     from .events import Event
-    from .hold import AsyncHold, AsyncKeepAlive, AsyncLockHold, Hold, KeepAlive, LockHold
+    from .hold import Hold, KeepAlive, LockHold
     from .values import (
         Explanation,
         Lease,

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from . import verbs
 from .agent import AsyncAgent
+from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from .aio_verbs import Verbs
+from .aio_worker import serve_on_loop
 from .commands import (
     Events,
     Unfinished,
@@ -26,7 +28,6 @@ from .core.reading import private
 from .engine import Drained, Engine
 from .errors import ClosedError
 from .events import Event
-from .hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from .names import fresh_agent
 from .ports import Clock
 from .presets import Where, build
@@ -40,7 +41,7 @@ from .values import (
 )
 from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
 from .waiting import Waiter, mute
-from .worker import Handlers, Served, Stop, result_of, serve_on_loop
+from .worker import Handlers, Served, Stop, result_of
 
 if TYPE_CHECKING:
     from .sync import Board as SyncBoard

@@ -18,10 +18,12 @@ import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 from .commands import Command, Configure, Lost, Query, Refused, Renew, Wakeup
 from .core.machine import Machine
@@ -109,6 +111,8 @@ class Engine(ABC):
         """Return the threads in which an event loop's file I/O is done, made at the first call."""
         with self._lock:
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms, event loops only
+
                 self._pool = ThreadPoolExecutor(_IO_THREADS, "ants_coord journal")
             return self._pool
 

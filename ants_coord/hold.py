@@ -14,7 +14,6 @@ GiveUp and RetryAfter, which are messages to the scope, end with it.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import traceback
 from types import TracebackType
@@ -28,15 +27,12 @@ from .values import Lease, seconds
 from .verbs import HasLease, Seconds, complete, fail, timeout_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 __all__ = [
-    "AsyncKeepAlive",
-    "KeepAlive",
-    "AsyncHold",
-    "AsyncLockHold",
     "GiveUp",
     "Hold",
+    "KeepAlive",
     "LockHold",
     "RetryAfter",
     "summary",
@@ -70,7 +66,7 @@ def summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]}{where}"
 
 
-def _ending(lease: Lease, error: BaseException, *, timed_out: bool) -> Any:
+def ending_of(lease: Lease, error: BaseException, *, timed_out: bool) -> Any:
     """Return the command that ends a scope which an exception leaves."""
     if isinstance(error, GiveUp):
         return fail(lease, str(error) or "given up", retry=False)
@@ -83,7 +79,7 @@ def _ending(lease: Lease, error: BaseException, *, timed_out: bool) -> Any:
     return Release(lease.task, lease.token)
 
 
-class _Scope(HasLease):
+class Scope(HasLease):
     """What both colours share: the lease, how it is kept, and how it was lost."""
 
     def __init__(self, engine: Engine, lease: Lease, timeout: Seconds | None = None) -> None:
@@ -147,7 +143,7 @@ class _Scope(HasLease):
         raise NotImplementedError
 
 
-class Hold(_Scope):
+class Hold(Scope):
     """
     A scope around one lease, for threads: `with board.work(lease) as job`.
 
@@ -184,7 +180,7 @@ class Hold(_Scope):
 
     def _end_failed(self, error: BaseException) -> None:
         try:
-            self._engine.execute(_ending(self.lease, error, timed_out=self._timed_out))
+            self._engine.execute(ending_of(self.lease, error, timed_out=self._timed_out))
         except (LeaseLostError, ClosedError):
             return  # the task is somebody else's by now; the body's own error matters more
 
@@ -242,131 +238,6 @@ class LockHold:
                 raise
 
 
-class AsyncHold(_Scope):
-    """
-    A scope around one lease, for event loops: `async with board.work(lease) as job`.
-
-    When the lease is lost the body is cancelled, and leaving the scope raises
-    LeaseLostError; `lost` is an asyncio.Event for bodies that shield themselves.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        lease: Lease,
-        run: Callable[[Any], Awaitable[Any]],
-        timeout: Seconds | None = None,
-    ) -> None:
-        super().__init__(engine, lease, timeout)
-        self._run = run
-        self.lost = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelled = False
-
-    async def __aenter__(self) -> AsyncHold:
-        """Begin renewing."""
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._keep()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """Complete, fail or release; raises LeaseLostError if the lease was lost."""
-        self._ending = True
-        ours = self._is_our_cancellation(error)
-        try:
-            if error is None:
-                self.check()
-                await asyncio.shield(self._run(complete(self.lease, self.result, "refuse")))
-            elif self.lost_reason is None and not isinstance(error, ClosedError):
-                ending = _ending(self.lease, error, timed_out=ours and self._timed_out)
-                try:
-                    await asyncio.shield(self._run(ending))
-                except (LeaseLostError, ClosedError):
-                    pass  # the body's own error matters more
-        finally:
-            self._stop_keeping()
-        if ours and self._timed_out:
-            raise TimeoutError("the handler took too long") from error
-        if ours and self.lost_reason is not None:
-            raise LeaseLostError(self.lease.task, self.lease.token, self.lost_reason) from error
-        return isinstance(error, (GiveUp, RetryAfter))
-
-    def _is_our_cancellation(self, error: BaseException | None) -> bool:
-        if not self._cancelled:
-            return False
-        self._cancelled = False
-        assert self._task is not None
-        left = self._task.uncancel()
-        return isinstance(error, asyncio.CancelledError) and left == 0
-
-    async def progress(self, note: object) -> None:
-        """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""
-        self.check()
-        await self._run(Note(self.lease.task, self.lease.token, json_value(note, "note")))
-
-    def _tell(self) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._cancel_body)
-        except RuntimeError:
-            return  # the loop is closed: there is no body any more
-
-    def _cancel_body(self) -> None:
-        if self.lost_reason is not None:
-            self.lost.set()
-        if not self._ending and not self._cancelled and self._task is not None:
-            self._cancelled = True
-            self._task.cancel()
-
-
-class AsyncLockHold:
-    """A scope around named locks, for event loops: `async with board.lock("a", agent="w1")`."""
-
-    def __init__(
-        self,
-        acquire: Callable[[], Awaitable[Lease]],
-        engine: Engine,
-        run: Callable[[Any], Awaitable[Any]],
-    ) -> None:
-        self._acquire = acquire
-        self._engine = engine
-        self._run = run
-        self._hold: AsyncHold | None = None
-
-    async def __aenter__(self) -> AsyncHold:
-        """Wait for the locks and begin renewing them."""
-        hold = AsyncHold(self._engine, await self._acquire(), self._run)
-        self._hold = hold
-        return await hold.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Free the locks, whatever happened; raises LeaseLostError if they had been lost."""
-        assert self._hold is not None
-        hold, self._hold = self._hold, None
-        ours = hold._is_our_cancellation(error)  # noqa: SLF001 - same module
-        hold._stop_keeping()  # noqa: SLF001
-        try:
-            await asyncio.shield(self._run(Release(hold.lease.task, hold.lease.token)))
-        except LeaseLostError:
-            if error is None or ours:
-                raise
-        except ClosedError:
-            if error is None:
-                raise
-
-
 class KeepAlive:
     """A scope that renews one lease; `lost` says whether it is known to be gone."""
 
@@ -392,33 +263,3 @@ class KeepAlive:
     ) -> None:
         """Stop renewing."""
         self._hold._stop_keeping()  # noqa: SLF001
-
-
-class AsyncKeepAlive:
-    """A scope that renews one lease and cancels its body when it is lost."""
-
-    def __init__(self, hold: AsyncHold) -> None:
-        self._hold = hold
-        self.lease = hold.lease
-
-    @property
-    def lost(self) -> bool:
-        """Whether the lease is known to be lost."""
-        return self._hold.lost_reason is not None
-
-    async def __aenter__(self) -> Self:
-        """Begin renewing."""
-        await self._hold.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop renewing."""
-        ours = self._hold._is_our_cancellation(error)  # noqa: SLF001 - a scope without an ending
-        self._hold._stop_keeping()  # noqa: SLF001
-        if ours:
-            self._hold.check()

@@ -12,31 +12,42 @@ threaded Hold. Logging goes to the logger "ants_coord" (silent by default).
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import functools
 import inspect
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
-from .commands import Release, ReleaseAll
+from .commands import ReleaseAll
 from .engine import Engine
 from .errors import ClosedError, LeaseLostError, TaskDroppedError, TaskFailedError
-from .hold import AsyncHold, Hold, summary
+from .hold import Hold, summary
 from .names import check_name
 from .payloads import copy_json
 from .values import Lease, Outcome, TaskState
 from .verbs import Seconds, timeout_ns
 from .waiting import Waiter
 
-__all__ = ["Handler", "Handlers", "Served", "Stop", "result_of", "serve_in_threads", "serve_on_loop"]
+__all__ = [
+    "Book",
+    "Failed",
+    "Handler",
+    "Handlers",
+    "Served",
+    "Stop",
+    "is_async",
+    "nothing",
+    "result_of",
+    "run_plain",
+    "serve_in_threads",
+    "table_of",
+]
 
 Handler = Callable[[Any], Any]
 """Takes the Hold (AsyncHold for async functions), returns the result or an awaitable of it."""
@@ -96,7 +107,7 @@ class Stop:
         self._waiters.pop(id(waiter), None)
 
 
-def _table(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, ...] | None]:
+def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, ...] | None]:
     """Return (kind -> handler, kinds to claim)."""
     if callable(handlers):
         single = handlers
@@ -110,14 +121,14 @@ def _table(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, ...
     return table.__getitem__, tuple(table)
 
 
-def _is_async(handler: Handler) -> bool:
+def is_async(handler: Handler) -> bool:
     inner = handler.func if isinstance(handler, functools.partial) else handler
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
         getattr(inner, "__call__", None)  # noqa: B004 - an object with an async __call__
     )
 
 
-class _Book:
+class Book:
     """How the attempts of one worker ended."""
 
     def __init__(self, engine: Engine) -> None:
@@ -158,25 +169,27 @@ def serve_in_threads(
     signals: bool,
 ) -> Served:
     """Serve with `concurrency` threads; with one, in the caller's own."""
-    handler_of, kinds = _table(handlers)
+    handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
-    book, stop = _Book(engine), Stop()
+    book, stop = Book(engine), Stop()
 
     def loop() -> None:
-        with _Runner() as runner:
+        with _LazyLoop() as runner:
             for lease in claims(stop, kinds):
                 _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
                 if stop.is_set:
                     return
 
-    with _signals(stop) if signals else _nothing():
+    with _signals(stop) if signals else nothing():
         if concurrency == 1:
             loop()
             return book.served
-        with concurrent.futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}") as pool:
+        from concurrent import futures  # noqa: PLC0415 - one thread needs no pool
+
+        with futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}") as pool:
             running = [pool.submit(loop) for _ in range(concurrency)]
             try:
-                concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_EXCEPTION)
+                futures.wait(running, return_when=futures.FIRST_EXCEPTION)
             except BaseException:
                 # interrupted for good: what runs is given back, and its result refused
                 stop.set()
@@ -188,31 +201,52 @@ def serve_in_threads(
     return book.served
 
 
+class _LazyLoop:
+    """The event loop for the async handlers of one thread; asyncio is imported when the first one comes."""
+
+    def __init__(self) -> None:
+        self._loop: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is not None:
+            self._loop.close()
+
+    def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
+        if self._loop is None:
+            from .aio_worker import LoopOfThread  # noqa: PLC0415
+
+            self._loop = LoopOfThread()
+        self._loop.attempt(engine, lease, handler, timeout)
+
+
 def _attempt(
     engine: Engine,
     lease: Lease,
     handler: Handler,
     timeout: Seconds | None,
-    runner: _Runner,
-    book: _Book,
+    runner: _LazyLoop,
+    book: Book,
 ) -> None:
     """Run one task to its ending. Handler errors are recorded, not raised."""
     started = book.started()
     error: BaseException | None = None
     try:
-        if _is_async(handler):
-            runner.run(_attempt_async(engine, lease, handler, timeout))
+        if is_async(handler):
+            runner.attempt(engine, lease, handler, timeout)
         else:
             run_plain(engine, lease, handler, timeout)
-    except (LeaseLostError, _Failed) as problem:
-        error = problem.__cause__ if isinstance(problem, _Failed) else problem
+    except (LeaseLostError, Failed) as problem:
+        error = problem.__cause__ if isinstance(problem, Failed) else problem
     except BaseException as problem:
         book.ended(lease, started, problem)
         raise
     book.ended(lease, started, error)
 
 
-class _Failed(Exception):  # noqa: N818
+class Failed(Exception):  # noqa: N818
     """Carries a handler's error out of its scope, so that ours are not mistaken for it."""
 
 
@@ -229,12 +263,12 @@ def run_plain(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds |
             _refuse_awaitable(handler, job.result)
     except (ClosedError, LeaseLostError) as error:
         if error is failed and isinstance(error, ClosedError):
-            raise _Failed from error
+            raise Failed from error
         raise
     except Exception as error:
-        raise _Failed from error
+        raise Failed from error
     if failed is not None:  # GiveUp or RetryAfter: the scope has ended the attempt
-        raise _Failed from failed
+        raise Failed from failed
 
 
 def _refuse_awaitable(handler: Handler, result: object) -> None:
@@ -244,138 +278,11 @@ def _refuse_awaitable(handler: Handler, result: object) -> None:
         raise TypeError(f"{handler!r} returned an awaitable; make the handler an async function")
 
 
-async def _attempt_async(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
-    await run_async(engine, lease, handler, timeout, _in_line(engine))
-
-
-def _in_line(engine: Engine) -> Callable[[Any], Awaitable[Any]]:
-    async def run(command: Any) -> Any:
-        return engine.execute(command)
-
-    return run
-
-
-class _Runner:
-    """An event loop for the async handlers of one thread, made when the first one comes."""
-
-    def __init__(self) -> None:
-        self._runner: asyncio.Runner | None = None
-
-    def __enter__(self) -> _Runner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._runner is not None:
-            self._runner.close()
-
-    def run(self, coroutine: Any) -> None:
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-        self._runner.run(coroutine)
-
-
-# -- event loops ----------------------------------------------------------------------------
-
-
-async def run_async(
-    engine: Engine,
-    lease: Lease,
-    handler: Handler,
-    timeout: Seconds | None,
-    run: Callable[[Any], Awaitable[Any]],
-) -> None:
-    """Run an async handler in its scope."""
-    failed: Exception | None = None
-    try:
-        async with AsyncHold(engine, lease, run, timeout) as job:
-            try:
-                job.result = await handler(job)
-            except Exception as error:
-                failed = error
-                raise
-    except (ClosedError, LeaseLostError):
-        raise
-    except Exception as error:
-        raise _Failed from error
-    if failed is not None:
-        raise _Failed from failed
-
-
-async def serve_on_loop(
-    engine: Engine,
-    claims: Callable[[Stop, tuple[str, ...] | None], AsyncIterator[Lease]],
-    handlers: Handlers,
-    *,
-    agent: str,
-    concurrency: int,
-    timeout: Seconds | None,
-    signals: bool,
-    run: Callable[[Any], Awaitable[Any]],
-) -> Served:
-    """Serve with `concurrency` tasks on the running loop."""
-    handler_of, kinds = _table(handlers)
-    timeout_ns(timeout)
-    book, stop = _Book(engine), Stop()
-    pool: concurrent.futures.ThreadPoolExecutor | None = None
-
-    async def attempt(lease: Lease) -> None:
-        nonlocal pool
-        handler = handler_of(lease.kind)
-        if _is_async(handler):
-            await run_async(engine, lease, handler, timeout, run)
-            return
-        if pool is None:
-            pool = concurrent.futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}")
-        work = asyncio.get_running_loop().run_in_executor(pool, run_plain, engine, lease, handler, timeout)
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # the thread cannot be stopped: give its lease back, so that what
-            # it still reports is refused
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await _quietly(run(Release(lease.task, lease.token)))
-            raise
-
-    async def loop() -> None:
-        async for lease in claims(stop, kinds):
-            started = book.started()
-            error: BaseException | None = None
-            try:
-                await attempt(lease)
-            except (LeaseLostError, _Failed) as problem:
-                error = problem.__cause__ if isinstance(problem, _Failed) else problem
-            except BaseException as problem:
-                book.ended(lease, started, problem)
-                raise
-            book.ended(lease, started, error)
-            if stop.is_set:
-                return
-
-    with _loop_signals(stop) if signals else _nothing():
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(loop())
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from None
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=False)
-    return book.served
-
-
-async def _quietly(ending: Awaitable[Any]) -> None:
-    try:
-        await asyncio.shield(asyncio.ensure_future(ending))
-    except (LeaseLostError, ClosedError):
-        return
-
-
 # -- signals --------------------------------------------------------------------------------
 
 
 @contextmanager
-def _nothing() -> Iterator[None]:
+def nothing() -> Iterator[None]:
     yield
 
 
@@ -394,21 +301,3 @@ def _signals(stop: Stop) -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-
-
-@contextmanager
-def _loop_signals(stop: Stop) -> Iterator[None]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def drain() -> None:
-        if stop.is_set and task is not None:
-            task.cancel()
-        stop.set()
-
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, drain)
-    try:
-        yield
-    finally:
-        for one in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(one)

@@ -100,9 +100,7 @@ def _condense(reply: Any) -> Any:
             reply.names,
         )
     if isinstance(reply, Outcome):
-        return make_outcome(
-            reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late
-        )
+        return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_condense(part) for part in reply])
     return reply

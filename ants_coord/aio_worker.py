@@ -1,0 +1,153 @@
+"""
+The worker for event loops, and the event loop for async handlers under threads; see worker.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .aio_hold import AsyncHold
+from .commands import Release
+from .engine import Engine
+from .errors import ClosedError, LeaseLostError
+from .values import Lease
+from .verbs import Seconds, timeout_ns
+from .worker import Book, Failed, Handler, Handlers, Served, Stop, is_async, nothing, run_plain, table_of
+
+__all__ = ["LoopOfThread", "run_async", "serve_on_loop"]
+
+
+class LoopOfThread:
+    """An event loop for the async handlers of one worker thread."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def close(self) -> None:
+        """Close the loop."""
+        self._runner.close()
+
+    def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
+        """Run one async handler in its scope, to the end."""
+
+        async def run(command: Any) -> Any:
+            return engine.execute(command)  # blocking is fine: the loop has nothing else to do
+
+        self._runner.run(run_async(engine, lease, handler, timeout, run))
+
+
+async def run_async(
+    engine: Engine,
+    lease: Lease,
+    handler: Handler,
+    timeout: Seconds | None,
+    run: Callable[[Any], Awaitable[Any]],
+) -> None:
+    """Run an async handler in its scope."""
+    failed: Exception | None = None
+    try:
+        async with AsyncHold(engine, lease, run, timeout) as job:
+            try:
+                job.result = await handler(job)
+            except Exception as error:
+                failed = error
+                raise
+    except (ClosedError, LeaseLostError):
+        raise
+    except Exception as error:
+        raise Failed from error
+    if failed is not None:
+        raise Failed from failed
+
+
+async def serve_on_loop(
+    engine: Engine,
+    claims: Callable[[Stop, tuple[str, ...] | None], AsyncIterator[Lease]],
+    handlers: Handlers,
+    *,
+    agent: str,
+    concurrency: int,
+    timeout: Seconds | None,
+    signals: bool,
+    run: Callable[[Any], Awaitable[Any]],
+) -> Served:
+    """Serve with `concurrency` tasks on the running loop."""
+    handler_of, kinds = table_of(handlers)
+    timeout_ns(timeout)
+    book, stop = Book(engine), Stop()
+    pool: concurrent.futures.ThreadPoolExecutor | None = None
+
+    async def attempt(lease: Lease) -> None:
+        nonlocal pool
+        handler = handler_of(lease.kind)
+        if is_async(handler):
+            await run_async(engine, lease, handler, timeout, run)
+            return
+        if pool is None:
+            pool = concurrent.futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}")
+        work = asyncio.get_running_loop().run_in_executor(pool, run_plain, engine, lease, handler, timeout)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # the thread cannot be stopped: give its lease back, so that what
+            # it still reports is refused
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await _quietly(run(Release(lease.task, lease.token)))
+            raise
+
+    async def loop() -> None:
+        async for lease in claims(stop, kinds):
+            started = book.started()
+            error: BaseException | None = None
+            try:
+                await attempt(lease)
+            except (LeaseLostError, Failed) as problem:
+                error = problem.__cause__ if isinstance(problem, Failed) else problem
+            except BaseException as problem:
+                book.ended(lease, started, problem)
+                raise
+            book.ended(lease, started, error)
+            if stop.is_set:
+                return
+
+    with _loop_signals(stop) if signals else nothing():
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(concurrency):
+                    group.create_task(loop())
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=False)
+    return book.served
+
+
+async def _quietly(ending: Awaitable[Any]) -> None:
+    try:
+        await asyncio.shield(asyncio.ensure_future(ending))
+    except (LeaseLostError, ClosedError):
+        return
+
+
+@contextmanager
+def _loop_signals(stop: Stop) -> Iterator[None]:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def drain() -> None:
+        if stop.is_set and task is not None:
+            task.cancel()
+        stop.set()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, drain)
+    try:
+        yield
+    finally:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(one)
