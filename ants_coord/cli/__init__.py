@@ -1,1 +1,21 @@
-"""The command line: `ants-coord`, also `python -m ants_coord`."""
+"""The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli"."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; without its libraries, say how to get them."""
+    try:
+        from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):
+            raise
+        sys.stderr.write(
+            f"error: the command line needs {missing.name}; pip install 'ants-coord[cli]'\n"
+        )
+        raise SystemExit(2) from None
+    app()

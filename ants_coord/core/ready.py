@@ -90,6 +90,15 @@ class _Heads:
         if listed is None or key < listed:
             self.listed[lane.number] = key
             heapq.heappush(self.heap, (*key, lane.number, lane))
+            if len(self.heap) > 2 * len(self.listed) + 64:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop doubles: whoever claims and returns the same two tasks in turn leaves one each time."""
+        listed = self.listed
+        once = {entry[2]: entry for entry in self.heap if listed.get(entry[2]) == entry[:2]}
+        self.heap = list(once.values())
+        heapq.heapify(self.heap)
 
     def first(self, is_open: Callable[[str], bool]) -> tuple[int, int, Row] | None:
         heap, listed = self.heap, self.listed

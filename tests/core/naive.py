@@ -8,43 +8,14 @@ does with indexes, lazy heaps, counters and alarms, it must answer like this.
 from collections import Counter
 from types import SimpleNamespace as Item
 
-from ants_coord.commands import ClaimMany, Complete, Lost, Refused, Renewed
-from ants_coord.values import Lease, Outcome, Settings, TaskState, Ticket
+from ants_coord.commands import Claim, Complete
+from ants_coord.values import Outcome, Settings, TaskState
+
+from .replies import ns, plain, refused
 
 W, D, R, L = "waiting", "delayed", "ready", "leased"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 FINAL = (DONE, FAILED, CANCELLED)
-
-
-def plain(reply):
-    """Reduce a reply of either side to what both must agree on."""
-    match reply:
-        case Refused(error):
-            return ("refused", type(error).__name__, getattr(error, "reason", None))
-        case Lease():
-            kept = (reply.task, reply.token, reply.agent, reply.attempt, reply.expires_ns, reply.names)
-            return ("lease", *kept, reply.payload, reply.inputs)
-        case Ticket(id=task, created=created, state=state):
-            return ("ticket", task, created, str(state))
-        case Outcome():
-            return ("outcome", reply.task, str(reply.state), reply.result, reply.by, reply.attempts, reply.late)
-        case Renewed(token, expires):
-            return ("renewed", token, expires)
-        case Lost(token, reason):
-            return ("lost", token, reason)
-        case TaskState():
-            return str(reply)
-        case tuple():
-            return [plain(one) for one in reply]
-    return None if isinstance(reply, Settings) else reply
-
-
-def ns(seconds):
-    return round(seconds * 1e9)
-
-
-def refused(name, reason=None):
-    return ("refused", name, reason)
 
 
 class Naive:
@@ -368,14 +339,14 @@ class Naive:
                 return refused("IllegalTransitionError")
         free = [t for t in self.tasks if t.state == R and self.is_open(t) and not self.paused]
         free = [t for t in free if command.kinds is None or t.spec.kind in command.kinds]
-        if not isinstance(command, ClaimMany) and command.task is not None:
+        if command.task is not None:
             free = [t for t in free if t.id == command.task]
         best = min(free, key=self.rank, default=None)
         return best and self.grant(best, command.agent, command.ttl_ns)
 
     def claimmany(self, command):
-        command = Item(agent=command.agent, kinds=command.kinds, ttl_ns=command.ttl_ns, task=None, n=command.count)
-        return [lease for _ in range(command.n) if (lease := self.claim(command)) is not None]
+        one = Claim(command.agent, command.kinds, None, command.ttl_ns)
+        return [lease for _ in range(command.count) if (lease := self.claim(one)) is not None]
 
     def token(self):
         self.last_token = max(self.last_token + 1, self.raw // 1000)

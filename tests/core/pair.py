@@ -12,7 +12,8 @@ from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.values import Lease, Ticket
 
-from .naive import FINAL, Naive, plain
+from .naive import FINAL, Naive
+from .replies import plain
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

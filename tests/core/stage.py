@@ -5,8 +5,8 @@ A tiny stage for text scripts: one verb a line, what it must answer after `->`.
     flood 20000 t lease_ttl=5             t1 to t20000 in one batch after another
     claim ann [task=a] [kinds=k1,k2] [count=5] [ttl=9]   -> a | nothing | refused Error
     renew | complete | fail | release  a       the latest lease of a; a@1 is its first one ever
-    complete_many a b / cancel a / requeue a / adopt ann / release_all ann / lock ann x,y / unlock ann / limit db 2
-    pause / resume / configure aging=5
+    complete_many a b / cancel a / requeue a / adopt ann / release_all ann
+    lock ann x,y / unlock ann / limit db 2 / pause / resume / configure aging=5
     tick 30                               30 s pass, and the board is woken
     pass 30                               30 s pass unseen (negative: the clock is set back)
     expect a ready [attempts=1] [why=text_with_underscores]

@@ -55,7 +55,7 @@ def test_a_lock_never_has_two_holders(steps):
                 for name in reply.names:
                     mine[name] = (agent, reply.token, reply.expires_ns)
         else:
-            held = [(name, token) for name, (who, token, until) in mine.items() if who == agent and until > now]
+            held = [(name, token) for name, (who, token, end) in mine.items() if who == agent and end > now]
             for name, token in held[:1]:
                 if act == "leave":
                     machine.apply(c.Release(f"lock:{name}", token), now_ns=now)
@@ -100,7 +100,6 @@ def test_a_lease_ends_exactly_at_its_deadline(ttl_ns, pieces, renewals):
         assert machine.ask(c.Find("a")).state == "leased"
         machine.apply(c.Wakeup(), now_ns=deadline)
         assert machine.ask(c.Find("a")).state == "ready"
-
 
 
 # -- everything ----------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ import pathlib
 
 import pytest
 
+from ants_coord import commands as c
+from ants_coord.values import Task
+
 from .stage import Stage
 
 SCRIPTS = sorted(pathlib.Path(__file__).with_name("scenarios").glob("*.txt"))
@@ -26,3 +29,14 @@ def test_every_scenario_says_what_it_is_about():
         text = script.read_text()
         assert text.startswith("# "), script
         assert "->" in text or "expect" in text, script
+
+
+def test_a_chain_longer_than_the_stack_falls_and_rises():
+    """A cascade and its recall walk 9,000 tasks without recursion, and each says why it fell."""
+    stage = Stage()
+    links = [Task(f"t{n}", needs=(f"t{n - 1}",), max_attempts=1) for n in range(1, 9_000)]
+    stage.do(c.submission((Task("t0", max_attempts=1), *links)))
+    stage.play("claim ann -> t0\nfail t0 -> failed\nexpect count cancelled 8999\nexpect t8999 cancelled")
+    assert "t8998" in stage.machine.ask(c.Find("t8999")).outcome.reason
+    stage.play("requeue t0 -> kept ready\nexpect count waiting 8999\nclaim ann -> t0\ncomplete t0 -> done")
+    stage.play("claim ann -> t1\nclaim ann -> nothing")

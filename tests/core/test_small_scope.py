@@ -8,6 +8,7 @@ way is remembered and tried again, so each stale holder gets its say.
 """
 
 import collections
+from typing import NamedTuple
 
 from ants_coord import commands as c
 from ants_coord.core import TRANSITIONS, Machine, restore
@@ -16,7 +17,7 @@ from ants_coord.values import FINAL, Backoff, Lease, Settings, Task
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
-SETTINGS = Settings(lease_ttl=2, max_attempts=2, backoff=Backoff(first=1, factor=1))
+SETTINGS = Settings(lease_ttl=2, max_attempts=2, backoff=Backoff(first=1, factor=1, on_expiry=True))
 AGENTS = ("ann", "bob")
 WORLDS = {
     "apart, one slot": (Task("a", limit="one"), Task("b", limit="one", priority=1, backoff=Backoff(0))),
@@ -24,7 +25,11 @@ WORLDS = {
     "needs it dead or alive": (Task("a"), Task("b", needs=("a",), if_need_fails="run", max_attempts=1)),
 }
 
-State = collections.namedtuple("State", "pieces now tokens")
+
+class State(NamedTuple):
+    pieces: list
+    now: int
+    tokens: tuple
 
 
 def revived(state):

@@ -1,0 +1,5 @@
+"""`python -m ants_coord` is the command line."""
+
+from .cli import main
+
+main()

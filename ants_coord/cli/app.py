@@ -1,0 +1,351 @@
+"""
+The commands. Each parses, opens a board, calls the library and shows the answer.
+
+Exit codes: 0 all is well; 1 some tasks failed (or a race was lost); 2 bad
+input; 3 the board cannot be read or written; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import _version
+from ..commands import Outcomes
+from ..errors import (
+    CoordinationError,
+    IllegalTransitionError,
+    JournalError,
+    TaskExistsError,
+    TaskNotFoundError,
+)
+from ..names import fresh_agent
+from ..sync import ClaimQueue
+from ..values import TaskState
+from ..worker import Served
+from . import batch
+from .child import run_child
+from .show import (
+    BAD_INPUT,
+    BOARD_TROUBLE,
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    as_json,
+    clean,
+    console,
+    fail,
+    table,
+    warnings,
+)
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="ants-coord",
+    help="Agents without a manager: a shared board, atomic claims, leases that expire.",
+    epilog=__doc__.partition("\n\n")[2].strip() if __doc__ else None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Board = Annotated[Path, typer.Argument(help="The board's file.", show_default=False)]
+TaskId = Annotated[str, typer.Argument(help="The task's id.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
+_CPUS = os.cpu_count() or 2
+
+
+@contextmanager
+def _board(path: Path, *, new: bool = False, **settings: Any) -> Iterator[ClaimQueue]:
+    """Open a board, and turn its troubles into exit codes."""
+    if not new and not path.exists():
+        raise fail(f"{path}: there is no such board", BOARD_TROUBLE)
+    try:
+        with ClaimQueue(path, **settings) as board:
+            yield board
+    except JournalError as problem:
+        raise fail(str(problem), BOARD_TROUBLE) from None
+    except (TaskNotFoundError, IllegalTransitionError, TaskExistsError, ValueError) as problem:
+        raise fail(str(problem), BAD_INPUT) from None
+    except CoordinationError as problem:
+        raise fail(str(problem), BOARD_TROUBLE) from None
+
+
+def _version_and_exit(wanted: bool) -> None:
+    if wanted:
+        typer.echo(_version.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version_and_exit, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Agents without a manager: a shared board, atomic claims, leases that expire."""
+
+
+# -- the main jobs --------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    path: Annotated[Path | None, typer.Option(help="A source tree; this Python's own library if not given.")] = None,
+    agents: Agents = 4,
+    strategy: Annotated[str, typer.Option(help='Only "claim" so far.')] = "claim",
+    board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
+    seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
+    json_: AsJson = False,
+) -> None:
+    """Let several agents index a source tree; one falls silent, one task fails once, the report is complete."""
+    from . import demo as colony, watch  # noqa: PLC0415 - only this command needs them
+
+    if strategy != "claim":
+        raise fail(f"--strategy: there is no {strategy!r} yet; use claim", BAD_INPUT)
+    root = colony.default_tree() if path is None else path
+    if not root.is_dir():
+        raise fail(f"--path: {root} is not a directory", BAD_INPUT)
+    settings = colony.settings()
+    if board is None:
+        with ClaimQueue(**settings) as memory:
+            watch.run_demo(memory, root, agents, seed, as_json_text=json_)
+    else:
+        with _board(board, new=True, **settings) as kept:
+            watch.run_demo(kept, root, agents, seed, as_json_text=json_)
+
+
+def _read(file: str) -> list[Any]:
+    """Read and check a JSON Lines file; every problem is printed before anything is submitted."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise fail(f"{file}: {problem}", BAD_INPUT) from None
+    tasks, problems = batch.read_tasks(text.split("\n"))
+    if problems:
+        for problem in problems:
+            warnings.print(f"[red]error:[/red] {clean(problem, 2000)}")
+        raise fail(f"{file}: {len(problems)} problem(s), nothing was submitted", BAD_INPUT)
+    return tasks
+
+
+def _work(board: ClaimQueue, agents: int, until: str, lease_ttl: float, kinds: list[str] | None = None) -> Served:
+    handlers = dict.fromkeys(kinds or [batch.KIND], run_child)
+    return board.serve(
+        handlers,
+        agent=fresh_agent(),
+        concurrency=agents,
+        until=until,  # type: ignore[arg-type]
+        lease_ttl=lease_ttl,
+        signals=True,
+    )
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)],
+    agents: Agents = _CPUS,
+    board: Annotated[Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")] = None,
+    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")] = 10.0,
+    json_: AsJson = False,
+) -> None:
+    """
+    Run commands from a file, each exactly once to success, with needs, priorities and retries.
+
+    A line: {"id": "b", "cmd": "make b", "needs": ["a"], "timeout": 60, "max_attempts": 3}
+    """
+    tasks = _read(file)
+    if board is None:
+        with ClaimQueue(**batch.board_settings()) as memory:
+            code = _run(memory, tasks, agents, lease_ttl, json_)
+    else:
+        with _board(board, new=True, **batch.board_settings()) as kept:
+            code = _run(kept, tasks, agents, lease_ttl, json_)
+    raise SystemExit(code)
+
+
+def _run(board: ClaimQueue, tasks: list[Any], agents: int, lease_ttl: float, json_: bool) -> int:
+    step = 5_000
+    try:
+        for start in range(0, len(tasks), step):
+            board.submit_many(_in_order(tasks)[start : start + step])
+    except CoordinationError as problem:
+        raise fail(str(problem), BAD_INPUT) from None
+    try:
+        _work(board, agents, "drained", lease_ttl)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    ids = tuple([task.id for task in tasks])
+    ended = [one for start in range(0, len(ids), step) for one in board.query(Outcomes(ids[start : start + step]))]
+    failed = [one for one in ended if one is not None and one.state is not TaskState.DONE]
+    open_ = sum(one is None for one in ended)
+    if json_:
+        typer.echo(as_json([one for one in ended if one is not None]))
+    else:
+        for one in failed:
+            console.print(f"[red]{one.state}[/red] {clean(one.task)}: {clean(one.reason, 500)}")
+        done = len(ended) - len(failed) - open_
+        console.print(f"{done} done, {len(failed)} failed or cancelled, {open_} left")
+    if open_:
+        return INTERRUPTED
+    return SOME_FAILED if failed else OK
+
+
+def _in_order(tasks: list[Any]) -> list[Any]:
+    """Return tasks with every need before what needs it, so that a file may be submitted in pieces."""
+    if len(tasks) <= 5_000:
+        return tasks  # one batch: any order will do
+    by_id = {task.id: task for task in tasks}
+    placed: dict[str, Any] = {}
+    for task in tasks:
+        path = [task]
+        while path:
+            missing = [need for need in path[-1].needs if need in by_id and need not in placed]
+            if missing and len(path) <= len(tasks):
+                path.append(by_id[missing[0]])
+            else:
+                last = path.pop()
+                placed[last.id] = last
+    return list(placed.values())
+
+
+@app.command()
+def work(
+    board: Board,
+    agents: Agents = _CPUS,
+    until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
+    kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
+    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
+    json_: AsJson = False,
+) -> None:
+    """Join a board from another terminal and run its commands."""
+    with _board(board) as joined:
+        try:
+            served = _work(joined, agents, until, lease_ttl, kinds)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+    if json_:
+        typer.echo(as_json(served))
+    else:
+        console.print(
+            f"{served.completed} completed, {served.failed} failed, {served.lost} lost, "
+            f"{served.released} given back"
+        )
+
+
+# -- looking --------------------------------------------------------------------------------
+
+
+@app.command()
+def status(board: Board, json_: AsJson = False) -> None:
+    """Show counts, who holds what and until when, what failed and why, what waits for what."""
+    from .watch import show_status, status_of  # noqa: PLC0415
+
+    with _board(board) as opened:
+        found = status_of(opened)
+    if json_:
+        typer.echo(as_json(found))
+    else:
+        show_status(found)
+
+
+@app.command()
+def explain(board: Board, task: TaskId, json_: AsJson = False) -> None:
+    """Say why a task is where it is."""
+    with _board(board) as opened:
+        why = opened.explain(task)
+    if json_:
+        typer.echo(as_json(why))
+        return
+    console.print(f"{clean(why.subject)} is [bold]{why.state}[/bold]")
+    for reason in why.reasons:
+        console.print(f"  {clean(reason, 600)}")
+
+
+@app.command()
+def events(
+    board: Board,
+    since: Annotated[int, typer.Option(min=0, help="Continue after this cursor.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Print what happened, one event a line."""
+    with _board(board) as opened:
+        try:
+            for event in opened.events(since=since, follow=follow):
+                if json_:
+                    typer.echo(json.dumps({name: getattr(event, name) for name in event.__slots__ if name[0] != "_"}))
+                else:
+                    who = f" by {clean(event.agent)}" if event.agent else ""
+                    what = f" {clean(event.task)}" if event.task else ""
+                    detail = f" {clean(event.detail)}" if event.detail is not None else ""
+                    console.print(f"{event.cursor:>8} {event.type:<10}{what}{who}{detail}", soft_wrap=True)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+
+
+# -- steering -------------------------------------------------------------------------------
+
+
+@app.command()
+def submit(
+    board: Board,
+    file: Annotated[str, typer.Argument(help="JSON Lines as for run; - for standard input.", show_default=False)],
+    json_: AsJson = False,
+) -> None:
+    """Put tasks on a board (made if there is none) without running them."""
+    tasks = _read(file)
+    with _board(board, new=True, **batch.board_settings()) as opened:
+        tickets = opened.submit_many(tasks)
+    if json_:
+        typer.echo(as_json(tickets))
+    else:
+        made = sum(ticket.created for ticket in tickets)
+        console.print(f"{made} submitted, {len(tickets) - made} there already")
+
+
+@app.command()
+def cancel(board: Board, task: TaskId) -> None:
+    """Drop a task, and what needs it."""
+    with _board(board) as opened:
+        opened.cancel(task)
+    console.print(f"cancelled {clean(task)}")
+
+
+@app.command()
+def requeue(board: Board, task: TaskId) -> None:
+    """Bring a failed task back with fresh attempts, and what was cancelled along with it."""
+    with _board(board) as opened:
+        ticket = opened.requeue(task)
+    console.print(f"{clean(task)} is {ticket.state} again")
+
+
+@app.command()
+def race(
+    processes: Annotated[int, typer.Option(min=2, max=64, help="How many claim at once.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="How many tasks are raced for.")] = 200,
+    json_: AsJson = False,
+) -> None:
+    """Let several processes claim the same task, many times; prints double grants (0)."""
+    from .race import run_race  # noqa: PLC0415
+
+    found = run_race(processes, rounds)
+    if json_:
+        typer.echo(as_json(found))
+    else:
+        console.print(
+            table("the claim race", ["process", "claims won"], sorted(found["wins"].items()))
+        )
+        console.print(
+            f"rounds {found['rounds']}, granted {found['granted']}, double grants: {found['double_grants']}"
+        )
+    raise SystemExit(OK if found["double_grants"] == 0 and found["granted"] == rounds else SOME_FAILED)

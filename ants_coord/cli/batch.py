@@ -1,0 +1,153 @@
+"""
+`run` and `work`: commands from a JSON Lines file, carried out by agents.
+
+A file is read strictly and as a whole: every malformed line is reported, with
+its number and the field, before anything is submitted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import CoordinationError
+from ..values import Task
+
+__all__ = ["KIND", "board_settings", "read_tasks"]
+
+KIND = "command"
+
+_TASK_FIELDS = (
+    "id",
+    "priority",
+    "requires",
+    "needs",
+    "if_need_fails",
+    "delay",
+    "finish_by",
+    "lease_ttl",
+    "max_attempts",
+    "key",
+    "limit",
+    "tags",
+)
+_COMMAND_FIELDS = ("cmd", "argv", "env", "cwd", "timeout")
+
+
+def board_settings() -> dict[str, Any]:
+    """Return the settings of a board that `run` makes: it never forgets what it has done."""
+    return {
+        "retention": 1e9,
+        "retention_count": 1 << 40,
+        "id_retention": 1e9,
+        "id_retention_count": 1 << 40,
+    }
+
+
+def read_tasks(lines: Iterable[str]) -> tuple[list[Task], list[str]]:
+    """
+    Return the tasks of a file and what is wrong with it, one sentence per problem.
+
+    The first is only of use if the second is empty.
+    """
+    tasks: list[Task] = []
+    problems: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            task = _task(_parse(line), number)
+        except (ValueError, TypeError, CoordinationError) as problem:
+            problems.append(f"line {number}: {problem}")
+            continue
+        if task.id in seen:
+            problems.append(f"line {number}: id: {task.id!r} is taken by line {seen[task.id]}")
+        seen.setdefault(task.id, number)
+        tasks.append(task)
+    return tasks, problems + _unknown_needs(tasks, seen)
+
+
+def _unknown_needs(tasks: list[Task], seen: dict[str, int]) -> list[str]:
+    return [
+        f"line {seen[task.id]}: needs: {need!r} is not in the file"
+        for task in tasks
+        for need in task.needs
+        if need not in seen
+    ]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key}: stands twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as problem:
+        raise ValueError(f"not JSON: {problem.msg} at column {problem.colno}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(found, dict):
+        raise TypeError(f'a task must be an object such as {{"cmd": "make"}}, not {line.strip()[:60]}')
+    return found
+
+
+def _task(found: dict[str, Any], number: int) -> Task:
+    unknown = [name for name in found if name not in (*_TASK_FIELDS, *_COMMAND_FIELDS)]
+    if unknown:
+        known = ", ".join((*_COMMAND_FIELDS, *_TASK_FIELDS))
+        raise ValueError(f"{unknown[0]}: no such field; there are {known}")
+    payload = _command(found)
+    options = {name: found[name] for name in _TASK_FIELDS if name in found}
+    if "requires" in options:
+        raise ValueError(
+            f"requires: {options['requires']!r} has no meaning for the claim strategy; leave it out"
+        )
+    if not isinstance(options.get("needs", []), list):
+        raise TypeError(f"needs: must be a list of ids, not {options['needs']!r}")
+    options.setdefault("id", f"line-{number}")
+    options.setdefault("max_attempts", 1)
+    for moment in ("delay", "finish_by"):
+        if isinstance(options.get(moment), str):
+            raise TypeError(f"{moment}: must be seconds, not {options[moment]!r}")
+    return Task(kind=KIND, payload=payload, **options)
+
+
+def _command(found: dict[str, Any]) -> dict[str, Any]:
+    if ("cmd" in found) == ("argv" in found):
+        raise ValueError('cmd, argv: exactly one of "cmd" (a shell line) and "argv" (a list) is needed')
+    checks: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "cmd": (lambda v: isinstance(v, str) and bool(v.strip()), "a shell line"),
+        "argv": (lambda v: isinstance(v, list) and bool(v) and _all_strings(v), "a list of strings"),
+        "env": (lambda v: isinstance(v, dict) and _all_strings(v.values()), "an object of strings"),
+        "cwd": (lambda v: isinstance(v, str) and bool(v), "a directory"),
+        "timeout": (_is_positive, "seconds, more than 0"),
+    }
+    payload = {}
+    for name, (is_good, wanted) in checks.items():
+        if name in found:
+            if not is_good(found[name]):
+                raise TypeError(f"{name}: must be {wanted}, not {found[name]!r}")
+            payload[name] = found[name]
+    return payload
+
+
+def _all_strings(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
+
+

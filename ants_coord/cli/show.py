@@ -1,0 +1,63 @@
+"""
+What people see: tables on a terminal, JSON for programs, errors in one line.
+
+Everything that agents have written is escaped before it reaches a terminal:
+control characters, escape sequences and markup are shown, not obeyed.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+__all__ = ["as_json", "clean", "console", "fail", "table", "warnings"]
+
+console = Console(highlight=False)
+warnings = Console(stderr=True, highlight=False)
+
+OK, SOME_FAILED, BAD_INPUT, BOARD_TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def clean(text: object, most: int = 200) -> str:
+    """Return text that a terminal shows as it is: one line, nothing hidden, no markup."""
+    shown = "".join(
+        c if unicodedata.category(c)[0] != "C" else c.encode("unicode_escape").decode()
+        for c in str(text)[:most]
+    )
+    return escape(shown)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table of escaped cells; numbers stand to the right."""
+    listed = [list(row) for row in rows]
+    made = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        is_number = bool(listed) and all(isinstance(row[number], (int, float)) for row in listed)
+        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in listed:
+        made.add_row(*[f"{cell:,}" if isinstance(cell, int) else clean(cell) for cell in row])
+    return made
+
+
+def as_json(value: Any) -> str:
+    """Return values, records and plain data as one JSON text."""
+
+    def plain(thing: Any) -> Any:
+        if attrs.has(type(thing)):
+            return attrs.asdict(thing)
+        return str(thing)
+
+    return json.dumps(value, default=plain, ensure_ascii=True, indent=2)
+
+
+def fail(message: str, code: int) -> SystemExit:
+    """Say what went wrong, and return what to raise."""
+    warnings.print(f"[red]error:[/red] {clean(message, 2000)}")
+    return SystemExit(code)

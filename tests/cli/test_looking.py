@@ -1,0 +1,110 @@
+"""`status`, `explain`, `events`, `cancel`, `requeue`, `race`: what people and programs see."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from ants_coord import ClaimQueue, Task
+
+from .command import ants
+
+
+@pytest.fixture
+def board(tmp_path):
+    """A board with one task of each sort, and a name that tries to paint the terminal."""
+    path = tmp_path / "board.db"
+    opened = ClaimQueue(path)
+    opened.submit_many([Task("held"), Task("bad"), Task("after", needs=("held",)), Task("ready [bold]x")])
+    opened.claim("ant-1", task="held", lease_ttl=3600)
+    opened.fail(opened.claim("ant-2", task="bad"), "boom \x1b[31mred", retry=False)
+    yield path, opened
+    opened.close()
+
+
+def test_status_tells_counts_holders_failures_and_waiting(board):
+    """Both as tables and as JSON; nothing that an agent wrote reaches the terminal unescaped."""
+    path, _ = board
+    shown = ants("status", path)
+    assert shown.returncode == 0, shown.stderr
+    for word in ("1 leased", "ant-1", "boom", "after", "held"):
+        assert word in shown.stdout
+    assert "\x1b" not in shown.stdout
+    found = json.loads(ants("status", path, "--json").stdout)
+    assert found["tasks"]["leased"] == 1
+    assert found["held"][0]["agent"] == "ant-1"
+    assert found["failed"][0]["task"] == "bad"
+    assert found["waiting"] == [{"task": "after", "waits_for": ["held"]}]
+
+
+def test_explain_says_why(board):
+    """The state and the cause, as text and as JSON; an unknown task is bad input."""
+    path, _ = board
+    assert "needs 'held', which is leased" in ants("explain", path, "after").stdout
+    assert "ant-1" in json.loads(ants("explain", path, "held", "--json").stdout)["reasons"][0]
+    assert ants("explain", path, "nobody").returncode == 2
+
+
+def test_events_are_listed_and_continued(board):
+    """One event a line; a cursor continues without a gap."""
+    path, _ = board
+    all_ = [json.loads(line) for line in ants("events", path, "--json").stdout.splitlines()]
+    rest = [json.loads(line) for line in ants("events", path, "--json", "--since", 4).stdout.splitlines()]
+    assert [event["cursor"] for event in all_] == list(range(1, len(all_) + 1))
+    assert rest == all_[4:]
+    assert "claimed" in ants("events", path).stdout
+
+
+def test_cancel_and_requeue(board):
+    """Both act on the board, and say what is not possible."""
+    path, opened = board
+    assert ants("requeue", path, "bad").returncode == 0
+    assert opened.find("bad").state == "ready"
+    assert ants("cancel", path, "held").returncode == 0
+    assert opened.find("after").state == "cancelled"
+    assert ants("requeue", path, "held").returncode == 2
+
+
+@pytest.mark.parametrize("verb", [["status"], ["events"], ["explain"], ["cancel"], ["requeue"], ["work"]])
+def test_a_board_that_does_not_exist_is_not_made(tmp_path, verb):
+    """Looking never creates a file; exit 3."""
+    path = tmp_path / "nowhere.db"
+    extra = ["t"] if verb[0] in ("explain", "cancel", "requeue") else []
+    done = ants(*verb, path, *extra)
+    assert done.returncode == 3
+    assert "no such board" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path):
+    """A directory, a text file and another program's database: exit 3, a reason, not a byte changed."""
+    text, database = tmp_path / "notes.txt", tmp_path / "other.db"
+    text.write_text("not a database at all, but long enough to look at " * 20)
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    before = text.read_bytes(), database.read_bytes()
+    for path, word in ((tmp_path, "directory"), (text, "not a board"), (database, "another program")):
+        done = ants("status", path)
+        assert done.returncode == 3
+        assert word in done.stderr
+    assert (text.read_bytes(), database.read_bytes()) == before
+
+
+def test_the_race_has_one_winner_a_round():
+    """Several processes, one task a round: granted once each, double grants 0."""
+    done = ants("race", "--processes", 3, "--rounds", 40)
+    assert done.returncode == 0, done.stderr
+    assert "granted 40, double grants: 0" in done.stdout
+
+
+def test_help_documents_the_exit_codes():
+    """Every command has help, and the exit codes stand in the main one."""
+    text = ants("--help").stdout
+    assert "130 interrupted" in " ".join(text.split())
+    for command in ("demo", "run", "work", "status", "explain", "submit", "cancel", "requeue", "events", "race"):
+        assert command in text
+        assert ants(command, "--help").returncode == 0
+    assert ants("--version").stdout.strip()
