@@ -105,7 +105,7 @@ class Board(Verbs):
     @classmethod
     def _over_engine(cls, engine: Engine) -> Self:
         board = cls.__new__(cls)
-        board._engine = engine
+        board._engine = engine  # noqa: SLF001 - our own class
         return board
 
     @classmethod
@@ -120,7 +120,7 @@ class Board(Verbs):
         """The same board for threads; closing either closes both."""
         from . import sync  # noqa: PLC0415 - each colour knows the other only here
 
-        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)
+        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)  # noqa: SLF001
 
     # -- submitting ---------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Scopes for event loops: as in hold.py, and the body is cancelled when the lease 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -66,10 +67,9 @@ class AsyncHold(Scope):
                 await asyncio.shield(self._run(complete(self.lease, self.result, "refuse")))
             elif self.lost_reason is None and not isinstance(error, ClosedError):
                 ending = ending_of(self.lease, error, timed_out=ours and self._timed_out)
-                try:
+                # the body's own error matters more than a lease that is lost
+                with contextlib.suppress(LeaseLostError, ClosedError):
                     await asyncio.shield(self._run(ending))
-                except (LeaseLostError, ClosedError):
-                    pass  # the body's own error matters more
         finally:
             self._stop_keeping()
         if ours and self._timed_out:

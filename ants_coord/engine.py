@@ -372,8 +372,8 @@ class Engine(ABC):
         if self._pool is not None:
             self._pool.shutdown(wait=False)
 
-    def _catch_up(self) -> None:
-        """Read what others have written; nobody else writes to a direct engine."""
+    def _catch_up(self) -> None:  # noqa: B027 - nobody else writes to a direct engine
+        """Read what others have written."""
 
     @abstractmethod
     def _look(self, query: Query[R]) -> R | Refused:

@@ -129,7 +129,7 @@ class Scope(HasLease):
             self._engine.unkeep(self._kept)
 
     def _on_lost(self, reason: str) -> None:
-        """Called by the engine, from any thread, possibly under its lock."""
+        """Take note of a loss; the engine calls this from any thread, possibly under its lock."""
         if not self._ending and self.lost_reason is None:
             self.lost_reason = reason
             self._tell()

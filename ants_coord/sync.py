@@ -102,7 +102,7 @@ class Board(Verbs):
     @classmethod
     def _over_engine(cls, engine: Engine) -> Self:
         board = cls.__new__(cls)
-        board._engine = engine
+        board._engine = engine  # noqa: SLF001 - our own class
         return board
 
     @classmethod
@@ -117,7 +117,7 @@ class Board(Verbs):
         """The same board for event loops; closing either closes both."""
         from . import aio  # noqa: PLC0415 - each colour knows the other only here
 
-        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)
+        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # noqa: SLF001
 
     # -- submitting ---------------------------------------------------------------------------
 

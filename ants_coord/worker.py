@@ -122,6 +122,7 @@ def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, .
 
 
 def is_async(handler: Handler) -> bool:
+    """Tell whether a handler needs an event loop."""
     inner = handler.func if isinstance(handler, functools.partial) else handler
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
         getattr(inner, "__call__", None)  # noqa: B004 - an object with an async __call__
@@ -137,6 +138,7 @@ class Book:
         self._lock = threading.Lock()
 
     def started(self) -> int:
+        """Return the time at which an attempt begins."""
         return self._engine.now_ns()
 
     def ended(self, lease: Lease, started_ns: int, error: BaseException | None) -> None:
@@ -283,12 +285,13 @@ def _refuse_awaitable(handler: Handler, result: object) -> None:
 
 @contextmanager
 def nothing() -> Iterator[None]:
+    """Stand in for a scope that was not asked for."""
     yield
 
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
-    """The first signal drains, the second interrupts. Only in the main thread, as Python demands."""
+    """Drain at the first signal, interrupt at the second. Only in the main thread, as Python demands."""
 
     def drain(number: int, frame: FrameType | None) -> None:
         if stop.is_set:

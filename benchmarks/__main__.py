@@ -16,7 +16,9 @@ from .measure import HEADER
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="seconds instead of minutes; proves only that it runs")
+    parser.add_argument(
+        "--small", action="store_true", help="seconds instead of minutes; proves only that it runs"
+    )
     parser.add_argument("--out", type=Path, help="also write the table to a file")
     options = parser.parse_args()
     lines = [

@@ -190,9 +190,7 @@ def _contention(tasks: int) -> str:
         board.submit_many([Task() for _ in range(tasks)])
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
-    workers = [
-        context.Process(target=_contend, args=(path, f"w{n}", tasks, out)) for n in range(4)
-    ]
+    workers = [context.Process(target=_contend, args=(path, f"w{n}", tasks, out)) for n in range(4)]
     started = time.perf_counter()
     for worker in workers:
         worker.start()

@@ -20,6 +20,14 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     table = out.read_text()
-    for row in ("cycle: submit", "pending", "leases held", "8 threads", "await", "batches", "SQLite FULL: cycle"):
+    for row in (
+        "cycle: submit",
+        "pending",
+        "leases held",
+        "8 threads",
+        "await",
+        "batches",
+        "SQLite FULL: cycle",
+    ):
         assert row in table
     assert "double grants 0" in table

@@ -100,7 +100,9 @@ def _main(
 
 @app.command()
 def demo(
-    path: Annotated[Path | None, typer.Option(help="A source tree; this Python's own library if not given.")] = None,
+    path: Annotated[
+        Path | None, typer.Option(help="A source tree; this Python's own library if not given.")
+    ] = None,
     agents: Agents = 4,
     strategy: Annotated[str, typer.Option(help='Only "claim" so far.')] = "claim",
     board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
@@ -108,7 +110,8 @@ def demo(
     json_: AsJson = False,
 ) -> None:
     """Let several agents index a source tree; one falls silent, one task fails once, the report is complete."""
-    from . import demo as colony, watch  # noqa: PLC0415 - only this command needs them
+    from . import demo as colony  # noqa: PLC0415 - only this command needs them
+    from . import watch
 
     if strategy != "claim":
         raise fail(f"--strategy: there is no {strategy!r} yet; use claim", BAD_INPUT)
@@ -138,7 +141,9 @@ def _read(file: str) -> list[Any]:
     return tasks
 
 
-def _work(board: ClaimQueue, agents: int, until: str, lease_ttl: float, kinds: list[str] | None = None) -> Served:
+def _work(
+    board: ClaimQueue, agents: int, until: str, lease_ttl: float, kinds: list[str] | None = None
+) -> Served:
     handlers = dict.fromkeys(kinds or [batch.KIND], run_child)
     return board.serve(
         handlers,
@@ -152,10 +157,16 @@ def _work(board: ClaimQueue, agents: int, until: str, lease_ttl: float, kinds: l
 
 @app.command()
 def run(
-    file: Annotated[str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)
+    ],
     agents: Agents = _CPUS,
-    board: Annotated[Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")] = None,
-    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")] = 10.0,
+    board: Annotated[
+        Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")
+    ] = None,
+    lease_ttl: Annotated[
+        float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")
+    ] = 10.0,
     json_: AsJson = False,
 ) -> None:
     """
@@ -185,7 +196,9 @@ def _run(board: ClaimQueue, tasks: list[Any], agents: int, lease_ttl: float, jso
     except KeyboardInterrupt:
         return INTERRUPTED
     ids = tuple([task.id for task in tasks])
-    ended = [one for start in range(0, len(ids), step) for one in board.query(Outcomes(ids[start : start + step]))]
+    ended = [
+        one for start in range(0, len(ids), step) for one in board.query(Outcomes(ids[start : start + step]))
+    ]
     failed = [one for one in ended if one is not None and one.state is not TaskState.DONE]
     open_ = sum(one is None for one in ended)
     if json_:
@@ -283,7 +296,9 @@ def events(
         try:
             for event in opened.events(since=since, follow=follow):
                 if json_:
-                    typer.echo(json.dumps({name: getattr(event, name) for name in event.__slots__ if name[0] != "_"}))
+                    typer.echo(
+                        json.dumps({name: getattr(event, name) for name in event.__slots__ if name[0] != "_"})
+                    )
                 else:
                     who = f" by {clean(event.agent)}" if event.agent else ""
                     what = f" {clean(event.task)}" if event.task else ""
@@ -299,7 +314,9 @@ def events(
 @app.command()
 def submit(
     board: Board,
-    file: Annotated[str, typer.Argument(help="JSON Lines as for run; - for standard input.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="JSON Lines as for run; - for standard input.", show_default=False)
+    ],
     json_: AsJson = False,
 ) -> None:
     """Put tasks on a board (made if there is none) without running them."""
@@ -342,9 +359,7 @@ def race(
     if json_:
         typer.echo(as_json(found))
     else:
-        console.print(
-            table("the claim race", ["process", "claims won"], sorted(found["wins"].items()))
-        )
+        console.print(table("the claim race", ["process", "claims won"], sorted(found["wins"].items())))
         console.print(
             f"rounds {found['rounds']}, granted {found['granted']}, double grants: {found['double_grants']}"
         )

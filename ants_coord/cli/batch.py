@@ -149,5 +149,3 @@ def _all_strings(values: Iterable[Any]) -> bool:
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
-
-

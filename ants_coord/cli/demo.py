@@ -68,9 +68,7 @@ def handle(lease: Lease) -> Any:
         return index_job.index_file(Path(lease.payload["root"], lease.payload["path"]).read_bytes())
     if lease.kind == "package":
         return index_job.join_package(lease.inputs.values())
-    return index_job.report(
-        {task.removeprefix("package/"): part for task, part in lease.inputs.items()}
-    )
+    return index_job.report({task.removeprefix("package/"): part for task, part in lease.inputs.items()})
 
 
 class Colony:

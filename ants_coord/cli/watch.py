@@ -98,7 +98,14 @@ def _show_report(found: dict[str, Any]) -> None:
             "largest packages",
             ["package", "files", "lines", "functions", "classes", "docstrings"],
             [
-                (p["name"], p["files"], p["lines"], p["functions"], p["classes"], f"{p['docstring_coverage']:.0%}")
+                (
+                    p["name"],
+                    p["files"],
+                    p["lines"],
+                    p["functions"],
+                    p["classes"],
+                    f"{p['docstring_coverage']:.0%}",
+                )
                 for p in found["packages"][:10]
             ],
         )

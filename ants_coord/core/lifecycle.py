@@ -211,6 +211,7 @@ def unidle(ledger: Ledger, row: Row) -> None:
 
 
 def unneed(ledger: Ledger, need: str) -> None:
+    """Note that one unfinished task fewer needs this one; when none does, its retention begins."""
     left = ledger.needed[need] - 1
     if left:
         ledger.needed[need] = left

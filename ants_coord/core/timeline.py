@@ -42,8 +42,7 @@ class Timeline:
             lease = calendar = raw_ns
         elif raw_ns > previous:
             lease += raw_ns - previous
-        if raw_ns > calendar:
-            calendar = raw_ns
+        calendar = max(calendar, raw_ns)
         self.reading = reading = (raw_ns, lease, calendar)
         return reading
 

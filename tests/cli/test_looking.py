@@ -104,7 +104,18 @@ def test_help_documents_the_exit_codes():
     """Every command has help, and the exit codes stand in the main one."""
     text = ants("--help").stdout
     assert "130 interrupted" in " ".join(text.split())
-    for command in ("demo", "run", "work", "status", "explain", "submit", "cancel", "requeue", "events", "race"):
+    for command in (
+        "demo",
+        "run",
+        "work",
+        "status",
+        "explain",
+        "submit",
+        "cancel",
+        "requeue",
+        "events",
+        "race",
+    ):
         assert command in text
         assert ants(command, "--help").returncode == 0
     assert ants("--version").stdout.strip()

@@ -25,7 +25,11 @@ def jobs(tmp_path) -> Path:
     path.write_text(
         lines(
             {"id": "a", "cmd": "echo out; echo err >&2"},
-            {"id": "b", "argv": ["/bin/sh", "-c", 'echo "$ANTS_COORD_TASK $ANTS_COORD_TOKEN $X"'], "env": {"X": "y"}},
+            {
+                "id": "b",
+                "argv": ["/bin/sh", "-c", 'echo "$ANTS_COORD_TASK $ANTS_COORD_TOKEN $X"'],
+                "env": {"X": "y"},
+            },
             {"id": "c", "cmd": "true", "needs": ["a", "b"], "priority": 5},
         )
     )
@@ -93,7 +97,10 @@ def test_every_malformed_line_is_reported_before_anything_is_submitted(tmp_path)
         (8, "timeout"), (9, "max_attempts"), (10, "NaN"), (11, "object"), (13, "line 12"), (14, "nobody"),
         (15, "finish_by"), (17, "nested"),
     ):  # fmt: skip
-        assert any(f"line {number}:" in line and word in line for line in done.stderr.split("error:")), (number, word)
+        assert any(f"line {number}:" in line and word in line for line in done.stderr.split("error:")), (
+            number,
+            word,
+        )
     assert "line 12: " not in done.stderr.replace("by line 12", "")
     assert not board.exists()
 
@@ -118,18 +125,20 @@ def test_killed_at_any_moment_and_started_again_everything_completes_exactly_onc
     count, dice = 30, random.Random(20)
     path, board, log = tmp_path / "jobs.jsonl", tmp_path / "board.db", tmp_path / "log"
     path.write_text(
-        lines(*[
-            {"id": f"t{n}", "cmd": f"sleep 0.02; echo t{n} >> {log}", "max_attempts": 50}
-            | ({"needs": [f"t{n - 7}"]} if n >= 7 else {})
-            for n in range(count)
-        ])
+        lines(
+            *[
+                {"id": f"t{n}", "cmd": f"sleep 0.02; echo t{n} >> {log}", "max_attempts": 50}
+                | ({"needs": [f"t{n - 7}"]} if n >= 7 else {})
+                for n in range(count)
+            ]
+        )
     )
     command = ("run", path, "--board", board, "--agents", 3, "--lease-ttl", 0.5)
     for _ in range(5):
         runner = start(*command)
         try:
             runner.wait(timeout=dice.uniform(0.2, 0.9))
-        except Exception:  # noqa: BLE001 - still running, as planned
+        except Exception:
             os.killpg(runner.pid, signal.SIGKILL)
         runner.communicate()
     done = ants(*command)
@@ -171,7 +180,10 @@ def test_a_signal_drains(tmp_path):
     fifo, path, board = tmp_path / "ready", tmp_path / "jobs.jsonl", tmp_path / "board.db"
     os.mkfifo(fifo)
     path.write_text(
-        lines({"id": "first", "cmd": f"echo go > {fifo}; sleep 0.3", "priority": 1}, {"id": "second", "cmd": "true"})
+        lines(
+            {"id": "first", "cmd": f"echo go > {fifo}; sleep 0.3", "priority": 1},
+            {"id": "second", "cmd": "true"},
+        )
     )
     runner = start("run", path, "--board", board, "--agents", 1)
     assert fifo.read_text() == "go\n"
