@@ -100,7 +100,7 @@ class Board(Verbs):
             "event_count": event_count,
             "session_retention": session_retention,
         }
-        self._engine = build(type(self)._machine, where, clock=clock, durability=durability, asked=asked)
+        self._engine = build(self._machine, where, clock=clock, durability=durability, asked=asked)
 
     @classmethod
     def _over_engine(cls, engine: Engine) -> Self:

@@ -21,9 +21,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="also write the table to a file")
     options = parser.parse_args()
+    machine = f"{platform.system()} {platform.machine()}{', small' if options.small else ''}"
     lines = [
-        f"ants_coord {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{platform.system()} {platform.machine()}{', small' if options.small else ''}",
+        f"ants_coord {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {machine}",
         "Ratios are medians of interleaved pairs in one run; single times on a shared machine mean little.",
         "",
         HEADER,

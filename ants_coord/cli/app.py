@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import attrs
 import typer
 
 from .. import _version
@@ -109,9 +110,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Let several agents index a source tree; one falls silent, one task fails once, the report is complete."""
+    """Let several agents index a source tree; one falls silent, one task fails once, all gets done."""
     from . import demo as colony  # noqa: PLC0415 - only this command needs them
-    from . import watch
+    from . import watch  # noqa: PLC0415
 
     if strategy != "claim":
         raise fail(f"--strategy: there is no {strategy!r} yet; use claim", BAD_INPUT)
@@ -135,8 +136,8 @@ def _read(file: str) -> list[Any]:
         raise fail(f"{file}: {problem}", BAD_INPUT) from None
     tasks, problems = batch.read_tasks(text.split("\n"))
     if problems:
-        for problem in problems:
-            warnings.print(f"[red]error:[/red] {clean(problem, 2000)}")
+        for sentence in problems:
+            warnings.print(f"[red]error:[/red] {clean(sentence, 2000)}")
         raise fail(f"{file}: {len(problems)} problem(s), nothing was submitted", BAD_INPUT)
     return tasks
 
@@ -296,9 +297,7 @@ def events(
         try:
             for event in opened.events(since=since, follow=follow):
                 if json_:
-                    typer.echo(
-                        json.dumps({name: getattr(event, name) for name in event.__slots__ if name[0] != "_"})
-                    )
+                    typer.echo(json.dumps(attrs.asdict(event)))
                 else:
                     who = f" by {clean(event.agent)}" if event.agent else ""
                     what = f" {clean(event.task)}" if event.task else ""

@@ -80,13 +80,13 @@ def run_child(job: Hold) -> dict[str, Any]:
         except OSError as problem:
             raise RuntimeError(f"cannot start {argv[0]!r}: {problem.strerror}") from None
         why = _wait(child, job, payload.get("timeout"))
-        outcome = {"exit_code": child.returncode, "stdout": _tail(out), "stderr": _tail(err)}
+        stdout, stderr = _tail(out), _tail(err)
     if why is None and child.returncode != 0:
         why = f"exit code {child.returncode}"
     if why is not None:
-        last = outcome["stderr"].strip().rpartition("\n")[2][-200:]
+        last = stderr.strip().rpartition("\n")[2][-200:]
         raise RuntimeError(f"{why}: {last}" if last else why)
-    return outcome
+    return {"exit_code": child.returncode, "stdout": stdout, "stderr": stderr}
 
 
 def _wait(child: subprocess.Popen[bytes], job: Hold, timeout: float | None) -> str | None:

@@ -67,7 +67,8 @@ def run_demo(board: ClaimQueue, root: Path, agents: int, seed: int, *, as_json_t
     made = colony.submit()
     say = warnings if as_json_text else console
     say.print(
-        f"{agents} agents index {clean(root)}: {len(colony.tasks):,} tasks, {made:,} of them new; nobody manages them"
+        f"{agents} agents index {clean(root)}: {len(colony.tasks):,} tasks, {made:,} of them new; "
+        "nobody manages them"
     )
     started = time.monotonic()
     with _Progress(board, len(colony.tasks), quiet=as_json_text) as progress:
@@ -189,6 +190,7 @@ def show_status(found: dict[str, Any]) -> None:
         f"{found['claimed']:,} claims, {found['completed']:,} completions, "
         f"{found['failed_attempts']:,} failed attempts, {found['expired']:,} expiries"
     )
+    rows: list[tuple[Any, ...]]
     if found["held"]:
         rows = [(h["agent"], h["task"], f"{h['seconds_left']:.1f} s") for h in found["held"]]
         console.print(table("held", ["agent", "task", "for"], rows))

@@ -187,7 +187,7 @@ def _carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
             tickets.append((task, False, payload))
             continue
         if action == "create":
-            row = _create(ledger, task, payload)
+            row = _create(ledger, task, payload)  # noqa: PLW2901
         elif action == "replace":
             assert row is not None
             _withdraw(ledger, row)
