@@ -9,6 +9,7 @@ test_scenarios     bugs of other systems as text scripts, in scenarios/
 test_bad_input     what is refused, how the error reads, and that nothing changed
 test_ready_order   who is next
 test_timeline      clocks that are set back or forward
+test_requests      requests that come twice
 
 naive              the oracle: lists that are scanned
 pair               both machines side by side, and the guarantees S1 to S5

@@ -1,0 +1,127 @@
+"""
+The reference pages, written from the code: `python -m tests.docs.reference` rewrites them.
+
+A test compares what is committed with what the code says today, so that the
+reference cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import attrs
+
+from ants_coord import errors, events, guard, values
+from ants_coord.core import TRANSITIONS
+from ants_coord.sync import Board
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def _verbs() -> list[tuple[str, object]]:
+    found = {name: member for base in reversed(Board.__mro__) for name, member in vars(base).items()}
+    return sorted((n, m) for n, m in found.items() if not n.startswith("_") and inspect.isfunction(m))
+
+
+def coordinator() -> str:
+    parts = [
+        "# The coordinator",
+        "Every verb of `ants_coord.ClaimQueue`. `ants_coord.aio.ClaimQueue` has the same names and arguments, with\n"
+        "`await`; iterators are asynchronous there, and scopes are entered with `async with`. Where a task is asked\n"
+        "for, a `Task`, a `Ticket`, a `Lease` or an id will do; where a lease is, the `Lease`, its scope, or its\n"
+        'handle `"id#token"`. Durations are seconds (int, float or timedelta). Bad arguments are `ValueError` or\n'
+        "`TypeError`, raised at the call. This page is written from the code.",
+    ]
+    for name, member in _verbs():
+        signature = inspect.signature(member, eval_str=False)
+        shown = str(signature).replace("(self, ", "(").replace("(self)", "()")
+        text = inspect.cleandoc(member.__doc__ or "")
+        parts.append(f"## {name}\n\n```text\n{name}{shown}\n```\n\n{text}")
+    return "\n\n".join(parts) + "\n"
+
+
+def error_page() -> str:
+    parts = ["# Errors", "```text\n" + inspect.cleandoc(errors.__doc__ or "") + "\n```", "## Fields"]
+    rows = ["| error | fields | means |", "|---|---|---|"]
+    for name in [*errors.__all__, "StaleTokenError"]:
+        kind = getattr(errors, name, None) or getattr(guard, name)
+        fields = ", ".join(f"`{field.name}`" for field in attrs.fields(kind)) if attrs.has(kind) else ""
+        meaning = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
+        rows.append(f"| `{name}` | {fields} | {meaning} |")
+    return "\n\n".join([*parts, "\n".join(rows)]) + "\n"
+
+
+def event_page() -> str:
+    rows = ["| type | meaning |", "|---|---|"]
+    rows += [f"| `{name}` | {meaning} |" for name, meaning in events.EVENT_TYPES.items()]
+    return (
+        "# Events\n\n"
+        + inspect.cleandoc(events.Event.__doc__ or "")
+        + "\n\nThe last 10,000 are kept (`event_count`). A cursor that is older than what is kept gets\n"
+        "`CursorTooOld`: read the state with `tasks()`, then continue from `statistics().cursor`.\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def settings_page() -> str:
+    parts = ["# Settings and tasks"]
+    for kind in (values.Settings, values.Task, values.Backoff):
+        defaults = ", ".join(
+            f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init
+        )
+        text = inspect.cleandoc(kind.__doc__ or "")
+        parts.append(f"## {kind.__name__}\n\n```text\n{text}\n```\n\nDefaults: {defaults}.")
+    parts.append(
+        "## Why these defaults\n\n"
+        "- `lease_ttl=30`: a crash costs half a minute; renewal every third of it costs one command in ten seconds.\n"
+        "- `max_attempts=3`: a task that has killed three holders is poison, and is put aside with its history.\n"
+        "- `backoff` after a failure (1 s, doubling, at most 5 min) but not after an expiry: silence is mostly a\n"
+        "  crash of the agent, not a fault of the task.\n"
+        "- `aging=0`: priority means priority. With `aging=60`, a minute of waiting weighs one step.\n"
+        "- `retention=86400`, `retention_count=10000`: results stay for a day, and memory stays bounded."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _default(field: attrs.Attribute) -> str:
+    if isinstance(field.default, attrs.Factory):
+        return f"{field.default.factory.__name__}()"
+    return repr(field.default)
+
+
+def lifecycle_page() -> str:
+    arrows = ["    [*] --> waiting: submit"]
+    for state, verbs in TRANSITIONS.items():
+        for verb, target in verbs.items():
+            arrows.append(f"    {state.value} --> {target.value}: {verb}")
+    states = "\n".join(f"- **{state.value}**: {_state_text(state.name)}" for state in TRANSITIONS)
+    return (
+        "# The life of a task\n\n"
+        "The diagram is drawn from the one table that the code moves tasks by.\n\n"
+        "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows) + "\n```\n\n" + states + "\n\n"
+        "Every task starts as waiting and moves on in the same step if nothing holds it there. Done is final. Failed\n"
+        "is left only by `requeue` (or by `submit` with `if_exists=\"rerun\"`), which starts a new generation with\n"
+        "fresh attempts and brings back what its failure had cancelled. Attempts are counted when a task is claimed,\n"
+        "so a crash counts; a polite return (`release`) gives the attempt back, and is counted by itself.\n"
+    )  # fmt: skip
+
+
+def _state_text(name: str) -> str:
+    source = inspect.getsource(values.TaskState)
+    after = source.partition(f"    {name} = ")[2]
+    return after.partition('"""')[2].partition('"""')[0]
+
+
+PAGES = {
+    "reference/coordinator.md": coordinator,
+    "reference/errors.md": error_page,
+    "reference/events.md": event_page,
+    "reference/settings.md": settings_page,
+    "explanation/lifecycle.md": lifecycle_page,
+}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (DOCS / page).write_text(write(), encoding="utf-8")

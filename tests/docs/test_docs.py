@@ -1,0 +1,87 @@
+"""The documents are true: examples run, pages written from code are current, links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import ants_coord
+
+from .reference import DOCS, PAGES
+
+ROOT = DOCS.parent
+DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+WITH_EXAMPLES = [path for path in DOCUMENTS if "```python" in path.read_text(encoding="utf-8")]
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(ants_coord.__path__, "ants_coord.")
+    if not name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_example_runs(path, tmp_path, monkeypatch):
+    """Python blocks of a document run in order, in one namespace, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(path)
+    examples = list(document.examples())
+    assert examples
+    for example in examples:
+        example.evaluate()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_doctest_passes(name):
+    """Examples in docstrings give what they show."""
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_written_from_code_are_current(page):
+    """Run `python -m tests.docs.reference` after changing a verb, an error, an event or the table."""
+    assert (DOCS / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path):
+    """Every relative link names a file that is there."""
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_page_can_be_reached_from_the_index():
+    """No page is lost."""
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    for page in DOCS.rglob("*.md"):
+        assert page.name == "index.md" or page.relative_to(DOCS).as_posix() in index, page
+
+
+def test_the_glossary_has_the_words_that_the_verbs_use():
+    """One meaning each, written down."""
+    glossary = (DOCS / "glossary.md").read_text(encoding="utf-8").lower()
+    for word in ("agent", "attempt", "board", "claim", "cursor", "deadline", "fencing token", "journal", "lease",
+                 "limit", "need", "outcome", "release", "renew", "snapshot", "stamp", "tombstone"):  # fmt: skip
+        assert f"**{word}**" in glossary, word
+
+
+def test_the_supported_python_is_stated():
+    """The README's promise and the interpreter agree."""
+    assert sys.version_info >= (3, 11)
+    assert "Python 3.11" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_nothing_committed_names_this_machine():
+    """No machine paths in documents."""
+    for path in DOCUMENTS:
+        assert not re.search(r"/(?:root|home|work)/", path.read_text(encoding="utf-8")), Path(path).name
