@@ -12,6 +12,7 @@ block; nothing that a user wrote is called with the lock held.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -57,6 +58,8 @@ class Kept:
     renew_ns: int
     stop_ns: int = NEVER_NS
     on_stop: Callable[[], None] | None = None
+    number: int = attrs.field(factory=itertools.count(1).__next__)
+    """scopes may be nested around one lease (a lock that is entered again), so tokens do not tell them apart"""
 
 
 class Engine(ABC):
@@ -207,7 +210,7 @@ class Engine(ABC):
         """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
         with self._lock:
             self._ready_or_raise()
-            self._kept[kept.lease.token] = kept
+            self._kept[kept.number] = kept
             self._kept_of[kept.lease.task] = kept
             self._machine.news.is_wanted = True
             self._set_alarm_at(min(kept.renew_ns, kept.stop_ns))
@@ -215,7 +218,7 @@ class Engine(ABC):
     def unkeep(self, kept: Kept) -> None:
         """Stop renewing."""
         with self._lock:
-            self._kept.pop(kept.lease.token, None)
+            self._kept.pop(kept.number, None)
             if self._kept_of.get(kept.lease.task) is kept:
                 del self._kept_of[kept.lease.task]
 
@@ -292,7 +295,7 @@ class Engine(ABC):
                 kept.renew_ns = now + kept.ttl_ns // 3
 
     def _lose(self, kept: Kept, reason: str, calls: list[Callable[[], None]]) -> None:
-        self._kept.pop(kept.lease.token, None)
+        self._kept.pop(kept.number, None)
         if self._kept_of.get(kept.lease.task) is kept:
             del self._kept_of[kept.lease.task]
         calls.append(lambda: kept.on_lost(reason))
@@ -306,7 +309,7 @@ class Engine(ABC):
             for task_id in news.ended:
                 kept = self._kept_of.get(task_id)
                 if kept is not None:
-                    self._kept.pop(kept.lease.token, None)
+                    self._kept.pop(kept.number, None)
                     del self._kept_of[task_id]
                     record = self._machine.ledger.tasks.get(task_id)
                     kept.on_lost(record.lost or "finished" if record is not None else "finished")

@@ -70,7 +70,7 @@ def log_of_everything():
     return [*filling, *log, log[-1]]
 
 
-FILLING = 64
+FILLING = 100  # and position 128, where old events are dropped, falls into the script
 LOG = log_of_everything()
 
 

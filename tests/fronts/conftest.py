@@ -1,0 +1,82 @@
+"""Boards in every place that a board can be, with a clock that only moves when it is told to."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ants_coord import ClaimQueue
+from ants_coord.journals import MemoryJournal, SQLiteJournal
+from ants_coord.testing import ManualClock
+
+LIMIT_S = 30
+"""a safety net for threads; no test waits for it"""
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture(params=["memory", "log", "file"])
+def make_board(request, clock, tmp_path):
+    """Return a function that makes a board: without a log, with one in memory, in a file."""
+    made = []
+
+    def make(**settings):
+        if request.param == "memory":
+            board = ClaimQueue(clock=clock, **settings)
+        elif request.param == "log":
+            board = ClaimQueue(MemoryJournal(clock), **settings)
+        else:
+            board = ClaimQueue(SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), **settings)
+        made.append(board)
+        return board
+
+    yield make
+    for board in made:
+        if not board._engine.is_closed:
+            board.check()
+        board.close()
+
+
+@pytest.fixture
+def board(make_board):
+    return make_board(lease_ttl=30)
+
+
+class Background:
+    """A call in a thread of its own, and its answer."""
+
+    def __init__(self, call, *arguments, **options):
+        self.answer = self.error = None
+        self.done = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(call, arguments, options), daemon=True)
+        self._thread.start()
+
+    def _run(self, call, arguments, options):
+        try:
+            self.answer = call(*arguments, **options)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def get(self):
+        """Return the answer, or raise what the call raised."""
+        assert self.done.wait(LIMIT_S), "it is still waiting"
+        self._thread.join(LIMIT_S)
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+def waits(board, count: int = 1) -> None:
+    """Return when `count` callers have entered the lobby."""
+    turn = threading.Event()
+    for _ in range(LIMIT_S * 1000):
+        if len(board._engine._lobby) >= count:
+            return
+        turn.wait(0.001)
+    raise AssertionError("nobody waits")

@@ -1,0 +1,74 @@
+"""The shop window: what is exported exists, and importing costs and does nothing."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ants_coord
+from ants_coord import abc, aio, sync
+
+ROOT = Path(__file__).parent.parent
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(ants_coord.__path__, "ants_coord.")
+    if not name.endswith(("__main__", "_version"))
+]
+
+
+@pytest.mark.parametrize("name", ["ants_coord", *MODULES])
+def test_all_is_true(name):
+    """Every name in __all__ exists, once, and is not private."""
+    module = importlib.import_module(name)
+    exported = getattr(module, "__all__", [])
+    assert len(set(exported)) == len(exported)
+    for each in exported:
+        assert hasattr(module, each), each
+        assert not each.startswith("_")
+
+
+def test_importing_does_nothing():
+    """No thread, no codec, no database, no event loop, before somebody needs one."""
+    code = (
+        "import sys, threading, ants_coord\n"
+        "assert threading.active_count() == 1\n"
+        "heavy = {'cattrs', 'sqlite3', 'asyncio', 'concurrent.futures', 'typer', 'rich', 'hypothesis'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert ants_coord.__version__\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def verbs(cls: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(member)
+        for name, member in inspect.getmembers(cls, inspect.isfunction)
+        if not name.startswith("_") and name not in ("over", "check")
+    }
+
+
+def shape(signature: inspect.Signature) -> list[tuple]:
+    return [(p.name, p.kind, p.default) for p in signature.parameters.values()]
+
+
+@pytest.mark.parametrize("other", [aio.Board, abc.Coordinator, abc.AsyncCoordinator])
+def test_both_colours_and_both_protocols_have_the_same_verbs(other):
+    """Names, parameters, order, kinds and defaults agree."""
+    ours, theirs = verbs(sync.Board), verbs(other)
+    assert sorted(ours) == sorted(theirs)
+    for name, signature in ours.items():
+        assert shape(signature) == shape(theirs[name]), name
+
+
+def test_every_changing_verb_takes_a_request_id():
+    """A caller who repeats over an unreliable channel can be answered with the first reply."""
+    for name in ("submit", "submit_many", "claim_nowait", "claim_many", "renew", "complete", "complete_many", "fail",
+                 "release", "progress", "adopt", "release_all", "lock_nowait", "cancel", "requeue", "limit", "pause",
+                 "resume", "configure"):  # fmt: skip
+        assert "request_id" in verbs(sync.Board)[name].parameters, name

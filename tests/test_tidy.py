@@ -1,0 +1,30 @@
+"""A newcomer knows in ten seconds what lives in a file; this keeps it so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(path for name in ("ants_coord", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py"))
+LONGEST_FILE = 530
+"""about 500: the two fronts are one docstring per verb over it"""
+LONGEST_FUNCTION = 70
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_functions_are_short_and_finished(path):
+    """No long file, no long function, nothing left for later, no empty names, no sleep in a test."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+    if path != Path(__file__):
+        assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
+        if "tests" in path.parts:
+            assert not re.search(r"\b(time|asyncio)\.sleep\((?!0\))", text)
+    assert not re.search(r"util|manager|helper", path.stem)
