@@ -15,7 +15,7 @@ from .errors import ClosedError, LeaseLostError
 from .hold import GiveUp, RetryAfter, Scope, ending_of
 from .payloads import json_value
 from .values import Lease
-from .verbs import Seconds, complete
+from .verbs import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -64,7 +64,10 @@ class AsyncHold(Scope):
         try:
             if error is None:
                 self.check()
-                await asyncio.shield(self._run(complete(self.lease, self.result, "refuse")))
+                command, problem = self._completion()
+                await asyncio.shield(self._run(command))
+                if problem is not None:
+                    raise problem
             elif self.lost_reason is None and not isinstance(error, ClosedError):
                 ending = ending_of(self.lease, error, timed_out=ours and self._timed_out)
                 # the body's own error matters more than a lease that is lost

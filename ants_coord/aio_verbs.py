@@ -81,7 +81,10 @@ class Verbs:
         granted to nobody then is given back as soon as it arrives.
         """
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._engine.threads(), call, *arguments)
+        try:
+            work = loop.run_in_executor(self._engine.threads(), call, *arguments)
+        except RuntimeError:  # the threads are gone
+            raise ClosedError from None
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -95,7 +98,9 @@ class Verbs:
         leases = reply if isinstance(reply, tuple) else (reply,)
         for lease in leases:
             if isinstance(lease, Lease):
-                self._engine.threads().submit(self._give_back, lease)
+                # after close() there is nothing to do: it has given back what was claimed
+                with contextlib.suppress(RuntimeError, ClosedError):
+                    self._engine.threads().submit(self._give_back, lease)
 
     def _give_back(self, lease: Lease) -> None:
         try:
@@ -133,7 +138,10 @@ class Verbs:
                 bell.clear()
         except BaseException:
             if engine.blocking:
-                engine.threads().submit(engine.leave, waiter)
+                # the lock may be busy with the disk, so not on the loop; after
+                # close() there are no threads, and nobody left to pass a hint to
+                with contextlib.suppress(RuntimeError, ClosedError):
+                    engine.threads().submit(engine.leave, waiter)
             else:
                 engine.leave(waiter)
             raise

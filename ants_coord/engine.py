@@ -59,7 +59,7 @@ class Kept:
     stop_ns: int = NEVER_NS
     on_stop: Callable[[], None] | None = None
     number: int = attrs.field(factory=itertools.count(1).__next__)
-    """scopes may be nested around one lease (a lock that is entered again), so tokens do not tell them apart"""
+    """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
 
 
 class Engine(ABC):
@@ -113,6 +113,8 @@ class Engine(ABC):
     def threads(self) -> ThreadPoolExecutor:
         """Return the threads in which an event loop's file I/O is done, made at the first call."""
         with self._lock:
+            if self._why_closed:
+                raise ClosedError(self._why_closed)
             if self._pool is None:
                 from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms, event loops only
 
@@ -148,6 +150,7 @@ class Engine(ABC):
         """Return a hash that is equal exactly for equal boards."""
         with self._lock:
             self._ready_or_raise()
+            self._catch_up()
             return digest(self._machine)
 
     # -- waiting --------------------------------------------------------------------------------

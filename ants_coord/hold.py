@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .commands import Note, Release
 from .engine import Engine, Kept
-from .errors import ClosedError, LeaseLostError
+from .errors import ClosedError, LeaseLostError, LimitError
 from .payloads import json_value
 from .values import Lease, seconds
 from .verbs import HasLease, Seconds, complete, fail, timeout_ns
@@ -114,6 +114,13 @@ class Scope(HasLease):
         if self.lost_reason is not None:
             raise LeaseLostError(self.lease.task, self.lease.token, self.lost_reason)
 
+    def _completion(self) -> tuple[Any, Exception | None]:
+        """Return the command that ends the scope well; for a result that is no JSON, one that fails it."""
+        try:
+            return complete(self.lease, self.result, "refuse"), None
+        except (TypeError, ValueError, LimitError) as problem:
+            return fail(self.lease, summary(problem), retry=True), problem
+
     def _keep(self) -> None:
         self._kept = self._engine.kept_from(
             self.lease,
@@ -171,7 +178,10 @@ class Hold(Scope):
         try:
             if error is None:
                 self.check()
-                self._engine.execute(complete(self.lease, self.result, "refuse"))
+                command, problem = self._completion()
+                self._engine.execute(command)
+                if problem is not None:
+                    raise problem
             elif self.lost_reason is None and not isinstance(error, ClosedError):
                 self._end_failed(error)
         finally:

@@ -14,6 +14,7 @@ An idle claim appends nothing: the caught-up machine is asked first.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -320,9 +321,12 @@ class LogEngine(Engine):
         if not self._is_open:
             return
         try:
-            self._release_granted()
-            while self._cut is not None:
-                self._step_cut(5_000)
+            # a log that cannot be written any more need not be: leases run out by
+            # themselves, and a snapshot that was begun is begun again
+            with contextlib.suppress(JournalError):
+                self._release_granted()
+                while self._cut is not None:
+                    self._step_cut(5_000)
         finally:
             self._drop_cut()
             if self._stop_watching is not None:
@@ -342,6 +346,8 @@ class LogEngine(Engine):
     def _stay(self, waiter: Any) -> None:
         if self._stop_watching is None:
             self._stop_watching = self._journal.watch(self._changed)
+            # wanted from here on: the look below may read what this waiter waits for
+            self._machine.news.is_wanted = True
             # what was written before the watch began is seen by this look
             self._catch_up()
             super()._stay(waiter)

@@ -185,22 +185,45 @@ def serve_in_threads(
     with _signals(stop) if signals else nothing():
         if concurrency == 1:
             loop()
-            return book.served
-        from concurrent import futures  # noqa: PLC0415 - one thread needs no pool
-
-        with futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}") as pool:
-            running = [pool.submit(loop) for _ in range(concurrency)]
-            try:
-                futures.wait(running, return_when=futures.FIRST_EXCEPTION)
-            except BaseException:
-                # interrupted for good: what runs is given back, and its result refused
-                stop.set()
-                engine.execute(ReleaseAll(agent))
-                raise
-            stop.set() if any(one.done() and one.exception() for one in running) else None
-        for one in running:
-            one.result()
+        else:
+            _crowd(loop, concurrency, agent, stop, lambda: engine.execute(ReleaseAll(agent)))
     return book.served
+
+
+def _crowd(
+    loop: Callable[[], None], concurrency: int, agent: str, stop: Stop, give_back: Callable[[], object]
+) -> None:
+    """
+    Run a loop in several threads; raise the first error once all have ended.
+
+    Daemon threads and not a pool: a handler that never returns must not keep
+    an interrupted program from ending.
+    """
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            errors.append(error)
+            stop.set()
+
+    crowd = [
+        threading.Thread(target=run, name=f"ants_coord {agent} {number}", daemon=True)
+        for number in range(1, concurrency + 1)
+    ]
+    for thread in crowd:
+        thread.start()
+    try:
+        for thread in crowd:
+            thread.join()
+    except BaseException:
+        # interrupted for good: what runs is given back, and its result refused
+        stop.set()
+        give_back()
+        raise
+    if errors:
+        raise errors[0]
 
 
 class _LazyLoop:

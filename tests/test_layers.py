@@ -35,7 +35,18 @@ BELOW = {
 }
 FRONT = {*BELOW, "abc", "agent", "sync", "aio", "sync_verbs", "aio_verbs"} - {"testing"}
 ABOVE = {"cli": {*FRONT, "_version"}, "__init__": {*FRONT, "_version"}, "__main__": {"cli"}}
-FORBIDDEN_IN_CORE = {"time", "random", "threading", "asyncio", "os", "uuid", "logging", "secrets", "socket", "sqlite3"}
+FORBIDDEN_IN_CORE = {
+    "time",
+    "random",
+    "threading",
+    "asyncio",
+    "os",
+    "uuid",
+    "logging",
+    "secrets",
+    "socket",
+    "sqlite3",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

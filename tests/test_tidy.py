@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted(path for name in ("ants_coord", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py"))
+SOURCES = sorted(
+    path for name in ("ants_coord", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
+)
 LONGEST_FILE = 530
 """about 500: the two fronts are one docstring per verb over it"""
 LONGEST_FUNCTION = 70

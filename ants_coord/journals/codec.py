@@ -155,7 +155,10 @@ def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
     if session.__class__ is not str or number.__class__ is not int:
         raise TypeError("malformed request id")
     kind, structure, _ = _KNOWN[name]
-    command = structure(fields, kind)
+    try:
+        command = structure(fields, kind)
+    except cattrs.errors.ForbiddenExtraKeysError as problem:
+        raise ValueError(str(problem)) from None
     if name == "Submit" and len(command.tasks) != len(command.payloads):
         raise ValueError("tasks and payloads differ in number")
     return (session, number), command

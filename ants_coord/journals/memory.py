@@ -7,6 +7,8 @@ tests and simulations that want the log, or several replicas in one process.
 
 from __future__ import annotations
 
+import itertools
+import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
@@ -32,6 +34,8 @@ class MemoryJournal:
         self._trimmed = 0
         self._lock = threading.Lock()
         self._watchers: dict[int, Callable[[], None]] = {}
+        self._numbers = itertools.count()
+        self._bell: queue.SimpleQueue[bool] | None = None
         self._pieces: dict[int, list[bytes]] = {}
         self._whole: int | None = None
 
@@ -42,9 +46,8 @@ class MemoryJournal:
                 position = self._trimmed + len(self.entries) + 1
                 self.entries.append(Entry(position, self.clock.now_ns(), body))
             fresh = self.entries[max(0, after - self._trimmed) :]
-            watchers = list(self._watchers.values())
-        for changed in watchers:
-            changed()
+            if self._bell is not None:
+                self._bell.put(True)
         return fresh
 
     def read(self, after: int) -> list[Entry]:
@@ -54,9 +57,31 @@ class MemoryJournal:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` after every append of anybody."""
+        number = next(self._numbers)
         with self._lock:
-            self._watchers[id(changed)] = changed
-        return lambda: self._watchers.pop(id(changed), None) and None
+            self._watchers[number] = changed
+            if self._bell is None:
+                self._bell = queue.SimpleQueue()
+                threading.Thread(
+                    target=self._tell, args=(self._bell,), name="ants_coord journal", daemon=True
+                ).start()
+
+        def stop() -> None:
+            with self._lock:
+                self._watchers.pop(number, None)
+                if not self._watchers and self._bell is not None:
+                    self._bell.put(False)
+                    self._bell = None
+
+        return stop
+
+    def _tell(self, bell: queue.SimpleQueue[bool]) -> None:
+        """Call the watchers from a thread of our own: whoever appends may hold a lock that they want."""
+        while bell.get():
+            with self._lock:
+                watchers = list(self._watchers.values())
+            for changed in watchers:
+                changed()
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest whole snapshot."""

@@ -213,7 +213,7 @@ class SQLiteJournal:
         for position, stamp, body, crc in db.execute(
             "SELECT position, stamp, body, crc FROM entry WHERE position > ? ORDER BY position", (after,)
         ):
-            if crc != _crc(position, stamp, body):
+            if body.__class__ is not bytes or crc != _crc(position, stamp, body):
                 raise JournalCorruptError(self.path, "the checksum does not match", position)
             if expected is not None and position != expected:
                 raise JournalCorruptError(self.path, "entries are missing before it", position)
@@ -264,7 +264,7 @@ class SQLiteJournal:
         if [part for part, _, _ in rows] != list(range(parts)):
             raise JournalCorruptError(self.path, "the snapshot has missing pieces", position)
         for part, body, crc in rows:
-            if crc != _crc(position, part, body):
+            if body.__class__ is not bytes or crc != _crc(position, part, body):
                 raise JournalCorruptError(self.path, f"piece {part} of the snapshot is damaged", position)
             yield body
 
