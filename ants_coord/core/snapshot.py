@@ -187,6 +187,7 @@ class Cut:
         self.position = ledger.position
         self._last_seq = ledger.last_seq
         self._ready: list[Record] = list(_small_tables(ledger))
+        self._long = _long_tables(ledger)
         self._rows = iter(list(ledger.tasks.values()))
         self._open = True
         ledger.undo.before_change = self._save_first
@@ -201,6 +202,10 @@ class Cut:
         """Return the next records, about `count` of them; an empty list ends the snapshot."""
         ready = self._ready
         while len(ready) < count and self._open:
+            record = next(self._long, None)
+            if record is not None:
+                ready.append(record)
+                continue
             row = next(self._rows, None)
             if row is None:
                 self.drop()
@@ -234,15 +239,27 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
     yield _pack_agent(None, ledger.departed)
     for agent, row in ledger.agents.items():
         yield _pack_agent(agent, row)
-    for task_id, stone in ledger.tombstones.items():
-        yield ["stone", task_id, *stone]
-    for name, session in ledger.sessions.items():
-        replies = [[number, pack(reply)] for number, reply in session.replies.items()]
-        yield ["session", name, session.number, session.seen_ns, session.low, replies]
-    dropped, kept = ledger.ring
-    yield ["ring", dropped]
-    for start in range(0, len(kept), 200):
-        yield ["events", [list(event) for event in kept[start : start + 200]]]
+    yield ["ring", ledger.ring[0]]
+
+
+def _long_tables(ledger: Ledger) -> Iterator[Record]:
+    """Copy references to what may be long; the things themselves never change, and are packed later."""
+    stones = list(ledger.tombstones.items())
+    sessions = [
+        (name, session.number, session.seen_ns, session.low, list(session.replies.items()))
+        for name, session in ledger.sessions.items()
+    ]
+    events = ledger.ring[1][:]
+
+    def packed() -> Iterator[Record]:
+        for task_id, stone in stones:
+            yield ["stone", task_id, *stone]
+        for *session, replies in sessions:
+            yield ["session", *session, [[number, pack(reply)] for number, reply in replies]]
+        for start in range(0, len(events), 200):
+            yield ["events", [list(event) for event in events[start : start + 200]]]
+
+    return packed()
 
 
 def _pack_agent(name: str | None, row: AgentRow) -> Record:
@@ -263,6 +280,7 @@ def records(machine: Machine) -> Iterator[Record]:
     if machine.ledger.undo.entries:
         machine.ledger.mend()
     yield from _small_tables(machine.ledger)
+    yield from _long_tables(machine.ledger)
     for row in machine.ledger.tasks.values():
         yield _pack_row(row)
 
