@@ -38,7 +38,8 @@ __all__ = ["DirectEngine", "Drained", "Engine", "Kept"]
 
 R = TypeVar("R")
 
-_SPINS = 4
+_SPINS = 1_000
+"""in memory the lock is held for microseconds, so whoever gives way this often will have had a turn"""
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
 

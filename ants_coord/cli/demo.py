@@ -106,9 +106,15 @@ class Colony:
 
     def run(self, watch: Callable[[], None]) -> Any:
         """Let the agents work until the report is done; `watch` is called several times a second."""
-        crowd = [threading.Thread(target=self._live, args=(name,), name=name) for name in self.names]
-        for ant in crowd:
-            ant.start()
+        crowd = {name: threading.Thread(target=self._live, args=(name,), name=name) for name in self.names}
+        if self.silent is not None:
+            # it goes first, and alone until it falls silent: on a small tree
+            # the others would be through before it has a task to die over
+            crowd[self.silent].start()
+            crowd[self.silent].join()
+        for name, ant in crowd.items():
+            if name != self.silent:
+                ant.start()
         try:
             while True:
                 try:
@@ -116,7 +122,7 @@ class Colony:
                 except TimeoutError:
                     watch()
         finally:
-            for ant in crowd:
+            for ant in crowd.values():
                 ant.join()
 
     def _live(self, name: str) -> None:
@@ -151,7 +157,8 @@ class Colony:
             with self.board.work(lease) as job:
                 begun = time.thread_time()
                 try:
-                    if lease.task == self.fails_once and lease.attempt == 1:
+                    if lease.task == self.fails_once:
+                        self.fails_once = None
                         raise RuntimeError("planned: this task fails at its first attempt")
                     job.result = handle(lease)
                 finally:
