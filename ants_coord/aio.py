@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from . import verbs
 from .agent import AsyncAgent
@@ -30,9 +30,8 @@ from .errors import ClosedError
 from .events import Event
 from .names import fresh_agent
 from .ports import Clock
-from .presets import Where, build
+from .presets import SharedSettings, Where, build
 from .values import (
-    Backoff,
     Lease,
     Outcome,
     Task,
@@ -59,16 +58,17 @@ class Board(Verbs):
         where: None for memory, a path for a SQLite file, or a journal.
         clock: replaces the time source, for tests.
         durability: of a file: "power" or "process"; see SQLiteJournal.
-        lease_ttl, max_attempts, backoff, aging, retention, retention_count, id_retention,
-        id_retention_count, event_count, session_retention: see Settings. What is not given
-            is the board's own, or the default on a new board.
+        settings: lease_ttl, max_attempts, backoff, aging, retention, retention_count,
+            id_retention, id_retention_count, event_count, session_retention: see Settings.
+            What is not given is the board's own, or the default on a new board.
 
     Nothing is opened before the first verb or `async with`.
 
     """
 
     _machine: Callable[[], Machine] = Machine
-    _strategy = "claim"
+    _strategy: str | None = None
+    """the strategy that a board must have, or be extended to; None takes it as it is"""
 
     def __init__(
         self,
@@ -76,31 +76,15 @@ class Board(Verbs):
         *,
         clock: Clock | None = None,
         durability: Literal["power", "process"] = "power",
-        lease_ttl: Seconds | None = None,
-        max_attempts: int | None = None,
-        backoff: Backoff | None = None,
-        aging: Seconds | None = None,
-        retention: Seconds | None = None,
-        retention_count: int | None = None,
-        id_retention: Seconds | None = None,
-        id_retention_count: int | None = None,
-        event_count: int | None = None,
-        session_retention: Seconds | None = None,
+        **settings: Unpack[SharedSettings],
     ) -> None:
-        asked: dict[str, Any] = {
-            "strategy": self._strategy,
-            "lease_ttl": lease_ttl,
-            "max_attempts": max_attempts,
-            "backoff": backoff,
-            "aging": aging,
-            "retention": retention,
-            "retention_count": retention_count,
-            "id_retention": id_retention,
-            "id_retention_count": id_retention_count,
-            "event_count": event_count,
-            "session_retention": session_retention,
-        }
-        self._engine = build(self._machine, where, clock=clock, durability=durability, asked=asked)
+        self._engine = build(
+            self._machine,
+            where,
+            clock=clock,
+            durability=durability,
+            asked={"strategy": self._strategy, **settings},
+        )
 
     @classmethod
     def _over_engine(cls, engine: Engine) -> Self:
@@ -187,7 +171,7 @@ class Board(Verbs):
 
         """
         command = verbs.claim(agent, task, kinds, lease_ttl)
-        waiter = Waiter(mute, ready=True, kinds=command.kinds, changes=task is not None)
+        waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
         return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
     async def claim_nowait(
@@ -255,7 +239,9 @@ class Board(Verbs):
             return self._engine.try_or_enter(command, waiter)
 
         while True:
-            waiter = Waiter(mute, ready=True, kinds=command.kinds, drained=until == "drained")
+            waiter = Waiter(
+                mute, ready=True, agent=command.agent, kinds=command.kinds, drained=until == "drained"
+            )
             try:
                 lease = await self._wait(step, waiter, 0 if until == "idle" else None)
             except (Drained, TimeoutError, ClosedError):
@@ -523,3 +509,5 @@ class ClaimQueue(Board):
         'hello, ants'
 
     """
+
+    _strategy = "claim"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 from .commands import Command, Configure, Lost, Query, Refused, Renew, Wakeup
+from .core.ledger import Hint
 from .core.machine import Machine
 from .core.snapshot import digest
 from .errors import ClosedError, CoordinationError, HeldError, SettingsError
@@ -84,7 +85,7 @@ class Engine(ABC):
         self._asked = asked
         Settings(**asked)  # refuse bad settings at the constructor
         self._lock = threading.Lock()
-        self._lobby = Lobby()
+        self._lobby = Lobby(self._surplus)
         self._kept: dict[int, Kept] = {}
         self._kept_of: dict[str, Kept] = {}
         self._alarm: Alarm | None = None
@@ -169,13 +170,13 @@ class Engine(ABC):
             reply: R | Refused | None = self._try(command)
             if isinstance(reply, Refused):
                 if not isinstance(reply.error, HeldError):
-                    self._lobby.leave(waiter, claimed=False)
+                    self._lobby.leave(waiter, claimed=None)
                     raise reply.error
             elif reply is not None:
-                self._lobby.leave(waiter, claimed=True)
+                self._lobby.leave(waiter, claimed=reply.task if isinstance(reply, Lease) else "")
                 return reply
             if waiter.drained and not self._machine.ledger.unfinished:
-                self._lobby.leave(waiter, claimed=False)
+                self._lobby.leave(waiter, claimed=None)
                 raise Drained
             self._stay(waiter)
             return None
@@ -186,10 +187,10 @@ class Engine(ABC):
             self._ready_or_raise()
             answer = self._look(query)
             if answer.__class__ is Refused:
-                self._lobby.leave(waiter, claimed=False)
+                self._lobby.leave(waiter, claimed=None)
                 raise answer.error
             if done(answer):  # type: ignore[arg-type]
-                self._lobby.leave(waiter, claimed=True)
+                self._lobby.leave(waiter, claimed="")
                 return answer  # type: ignore[return-value]
             self._stay(waiter)
             return None
@@ -197,11 +198,11 @@ class Engine(ABC):
     def leave(self, waiter: Waiter) -> None:
         """Stop waiting for whatever reason; an unused hint is passed on."""
         with self._lock:
-            self._lobby.leave(waiter, claimed=False)
+            self._lobby.leave(waiter, claimed=None)
 
     def _stay(self, waiter: Waiter) -> None:
         if waiter.timed_out or waiter.until_ns <= self._clock.now_ns():
-            self._lobby.leave(waiter, claimed=False)
+            self._lobby.leave(waiter, claimed=None)
             raise TimeoutError("nothing came in time")
         self._lobby.enter(waiter)
         self._machine.news.is_wanted = True
@@ -306,6 +307,10 @@ class Engine(ABC):
 
     # -- under the lock -------------------------------------------------------------------------
 
+    def _surplus(self, agent: str, hint: Hint) -> int | None:
+        """Tell the lobby how well a task would fit a waiting agent; None if it may not take it."""
+        return self._machine.ledger.eligibility.surplus(agent, hint)
+
     def _spread(self) -> None:
         """Tell waiters and holders what the last commands changed."""
         news = self._machine.news
@@ -365,7 +370,11 @@ class Engine(ABC):
             for name, asked in attrs.asdict(Settings(**self._asked), recurse=False).items()
             if name in self._asked and getattr(has, name) != asked
         }
-        if different:
+        wanted = self._asked.get("strategy", has.strategy)
+        strategies = self._machine.ledger.strategies
+        if set(different) == {"strategy"} and has.strategy in strategies[wanted]().takes_over:
+            self._try(Configure(attrs.evolve(has, strategy=wanted)))  # a logged upgrade
+        elif different:
             raise SettingsError(different)
 
     def _shut(self, why: str) -> None:
@@ -399,7 +408,7 @@ class Engine(ABC):
         self._lock = threading.Lock()
         self._alarm = None
         self._kept, self._kept_of = {}, {}
-        self._lobby = Lobby()
+        self._lobby = Lobby(self._surplus)
         self._pool = None
         if self._is_open and not self._why_closed:
             self._why_closed = "this coordinator was opened before a fork and belongs to the parent"
@@ -463,7 +472,9 @@ class DirectEngine(Engine):
 
     def _open_board(self) -> None:
         settings = Settings(**self._asked)
-        self._machine.apply(Configure(settings), now_ns=self._clock.now_ns())
+        reply = self._machine.apply(Configure(settings), now_ns=self._clock.now_ns())
+        if isinstance(reply, Refused):
+            raise reply.error
 
     def _close_board(self) -> None:
         """Nothing outlives the process, so there is nothing to give back."""

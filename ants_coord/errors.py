@@ -12,6 +12,7 @@ Every error that ants_coord raises on purpose.
         TaskDroppedError              ... because the task was cancelled
       DependencyError                 a need is unknown, or the needs form a cycle
       FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
+      NotSupportedError               a verb means nothing to the strategy of this board
       IllegalTransitionError          the task is in a state that this verb does not leave
       CursorTooOld                    events before this cursor are no longer kept
       RequestTooOld                   a repeat of a request that is no longer remembered
@@ -54,6 +55,7 @@ __all__ = [
     "JournalVersionError",
     "LeaseLostError",
     "LimitError",
+    "NotSupportedError",
     "RequestTooOld",
     "SettingsError",
     "TaskDroppedError",
@@ -187,6 +189,20 @@ class FieldNotHonouredError(CoordinationError, ValueError):
         return (
             f"task {self.task_id!r}: {self.field}={self.value!r} has no meaning with strategy "
             f"{self.strategy!r}; {self.honoured_by} honours it"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class NotSupportedError(CoordinationError):
+    """Say that a verb belongs to another strategy than the board follows."""
+
+    verb: str
+    strategy: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verb} means nothing on a board with strategy {self.strategy!r}; "
+            "open it as a Matchmaker or a Blackboard to extend it"
         )
 
 

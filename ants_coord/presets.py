@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import attrs
 
@@ -14,9 +14,10 @@ from .clocks import SystemClock
 from .core.machine import Machine
 from .engine import DirectEngine, Engine
 from .ports import Clock, Journal
-from .values import Settings
+from .values import Backoff, Settings
+from .verbs import Seconds
 
-__all__ = ["Where", "build", "changed"]
+__all__ = ["SharedSettings", "Where", "build", "changed"]
 
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
@@ -33,6 +34,21 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     return Settings(**{**now, **changes})
 
 
+class SharedSettings(TypedDict, total=False):
+    """The settings that every strategy has, as constructors take them; see values.Settings."""
+
+    lease_ttl: Seconds | None
+    max_attempts: int | None
+    backoff: Backoff | None
+    aging: Seconds | None
+    retention: Seconds | None
+    retention_count: int | None
+    id_retention: Seconds | None
+    id_retention_count: int | None
+    event_count: int | None
+    session_retention: Seconds | None
+
+
 def build(
     machine: Callable[[], Machine],
     where: Where,
@@ -43,6 +59,7 @@ def build(
 ) -> Engine:
     """Make the engine. Nothing is opened yet: that happens at the first verb."""
     settings = {name: value for name, value in asked.items() if value is not None}
+    changed(Settings(), {name: value for name, value in settings.items() if name != "strategy"})
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither

@@ -5,10 +5,11 @@ A wake-up is a hint: the woken one tries again and may find that somebody was
 faster. What must hold is that no hint is lost:
 
 - a waiter enters under the same lock under which its last try failed;
-- a newly claimable task wakes at most one waiter that takes its kind, the
-  longest waiting first;
+- a newly claimable task wakes at most one waiter that may take it: the one
+  with the least to spare for it, the longest waiting among equals;
 - a woken waiter that leaves without a claim passes its hint on, and so does
-  one that tried in vain on a hint that may have been meant for others.
+  one that got another task than it was woken for, and one that tried in vain
+  on a hint that may have been meant for others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable
 import attrs
 from sortedcontainers import SortedDict
 
-from .core.ledger import News
+from .core.ledger import ANY, Hint, News
 
 __all__ = ["NEVER_NS", "Countdown", "Lobby", "Waiter", "mute"]
 
@@ -33,9 +34,10 @@ class Waiter:
 
     Args:
         wake: called (under the board's lock) when it should try again; must not block.
-        ready: it wants to claim; `kinds` narrows which.
+        ready: `agent` wants to claim; `kinds` narrows which.
         ended: ids it wants to see end.
         names: locks it wants to see freed.
+        paths: beginnings of the paths of shared entries and trails it wants to see change.
         changes: it wants to hear of everything.
         drained: it also wants to hear that no task is unfinished.
         until_ns: when it gives up.
@@ -44,27 +46,37 @@ class Waiter:
 
     wake: Callable[[], None]
     ready: bool = False
+    agent: str = ""
     kinds: tuple[str, ...] | None = None
     ended: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     changes: bool = False
     drained: bool = False
     until_ns: int = NEVER_NS
     number: int = 0
     woken: bool = False
-    passes_on: bool = False
+    hint: Hint | None = None
     timed_out: bool = False
 
 
 class Lobby:
-    """All waiters of one coordinator; every method is called under its lock."""
+    """
+    All waiters of one coordinator; every method is called under its lock.
 
-    def __init__(self) -> None:
+    Args:
+        surplus: how much more an agent can do than a task would use it for; None if it may not take it.
+
+    """
+
+    def __init__(self, surplus: Callable[[str, Hint], int | None]) -> None:
+        self._surplus = surplus
         self._numbers = itertools.count(1)
         self._all: dict[int, Waiter] = {}
         self._ready: SortedDict = SortedDict()
         self._ended: dict[str, dict[int, Waiter]] = {}
         self._names: dict[str, dict[int, Waiter]] = {}
+        self._paths: dict[int, Waiter] = {}
         self._changes: dict[int, Waiter] = {}
 
     def __len__(self) -> int:
@@ -81,8 +93,8 @@ class Lobby:
         if not again:
             waiter.number = next(self._numbers)
         number = waiter.number
-        passes_on = waiter.passes_on and waiter.woken
-        waiter.woken = waiter.passes_on = False
+        passes_on = waiter.hint is ANY and waiter.woken
+        waiter.woken, waiter.hint = False, None
         self._all[number] = waiter
         if waiter.ready:
             self._ready[number] = waiter
@@ -90,32 +102,49 @@ class Lobby:
             self._ended.setdefault(task_id, {})[number] = waiter
         for name in waiter.names:
             self._names.setdefault(name, {})[number] = waiter
+        if waiter.paths:
+            self._paths[number] = waiter
         if waiter.changes or waiter.drained:
             self._changes[number] = waiter
         if passes_on:
-            self._wake_ready("", after=number)
+            self._wake_ready(ANY, after=number)
 
-    def leave(self, waiter: Waiter, *, claimed: bool) -> None:
-        """Stop waiting; a hint that was not used goes to the next in line."""
+    def leave(self, waiter: Waiter, *, claimed: str | None) -> None:
+        """
+        Stop waiting; a hint that was not used goes to the next in line.
+
+        Args:
+            waiter: who leaves.
+            claimed: the task it got ("" for something else that it waited for), or None.
+
+        """
         number = waiter.number
-        unused = waiter.woken and waiter.ready and not claimed
-        waiter.woken = False
+        hint = waiter.hint if waiter.woken and waiter.ready else None
+        waiter.woken, waiter.hint = False, None
         if self._all.pop(number, None) is not None:
             self._ready.pop(number, None)
             for task_id in waiter.ended:
                 _remove(self._ended, task_id, number)
             for name in waiter.names:
                 _remove(self._names, name, number)
+            self._paths.pop(number, None)
             self._changes.pop(number, None)
-        if unused:
-            self._wake_ready("", after=0)
+        if hint is not None:
+            if claimed is None:
+                self._wake_ready(ANY, after=0)
+            elif hint is not ANY and claimed != hint[2]:
+                self._wake_ready(hint, after=0)
 
     def spread(self, news: News, unfinished: int) -> None:
         """Wake whoever the news concerns, and clear the news."""
         if self._all:
-            for kind in news.ready:
-                if not self._wake_ready(kind, after=0) and not self._ready:
+            for hint in news.ready:
+                if not self._wake_ready(hint, after=0) and not self._ready:
                     break
+            for agent in news.agents:
+                self._wake_agent(agent)
+            for path in news.changed:
+                self._wake_watchers(path)
             for task_id in news.ended:
                 for waiter in list(self._ended.get(task_id, {}).values()):
                     self._wake(waiter)
@@ -126,6 +155,8 @@ class Lobby:
                 if waiter.changes or unfinished == 0:
                     self._wake(waiter)
         news.ready.clear()
+        news.agents.clear()
+        news.changed.clear()
         news.ended.clear()
         news.freed.clear()
 
@@ -141,20 +172,41 @@ class Lobby:
         for waiter in list(self._all.values()):
             self._wake(waiter)
 
-    def _wake_ready(self, kind: str, after: int) -> bool:
+    def _wake_ready(self, hint: Hint, after: int) -> bool:
+        chosen, least = None, -1
         for number in self._ready.irange(after, inclusive=(False, False)):
             waiter = self._ready[number]
-            if not kind or waiter.kinds is None or kind in waiter.kinds:
-                waiter.passes_on = not kind
-                self._wake(waiter)
-                return True
-        return False
+            if hint is not ANY:
+                if waiter.kinds is not None and hint[0] not in waiter.kinds:
+                    continue
+                surplus = self._surplus(waiter.agent, hint)
+                if surplus is None:
+                    continue
+                if surplus:  # 0 cannot be bettered, and who came first is found first
+                    if least < 0 or surplus < least:
+                        chosen, least = waiter, surplus
+                    continue
+            chosen = waiter
+            break
+        if chosen is None:
+            return False
+        self._wake(chosen, hint)
+        return True
 
-    def _wake(self, waiter: Waiter) -> None:
+    def _wake_agent(self, agent: str) -> None:
+        for waiter in list(self._ready.values()):
+            if waiter.agent == agent:
+                self._wake(waiter, ANY)
+
+    def _wake_watchers(self, path: str) -> None:
+        for waiter in list(self._paths.values()):
+            if path.startswith(waiter.paths):
+                self._wake(waiter)
+
+    def _wake(self, waiter: Waiter, hint: Hint | None = None) -> None:
         """Wake one; it is out of all lines until it enters again."""
-        passes_on = waiter.passes_on
-        self.leave(waiter, claimed=True)
-        waiter.woken, waiter.passes_on = True, passes_on
+        self.leave(waiter, claimed="")
+        waiter.woken, waiter.hint = True, hint
         waiter.wake()
 
 

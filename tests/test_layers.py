@@ -30,7 +30,7 @@ BELOW = {
     "aio_hold": VALUES | {"engine", "verbs", "hold"},
     "worker": VALUES | {"engine", "verbs", "hold", "waiting", "aio_worker"},
     "aio_worker": VALUES | {"engine", "verbs", "hold", "aio_hold", "worker"},
-    "presets": VALUES | {"ports", "clocks", "core", "engine", "replica", "journals"},
+    "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "replica", "journals"},
     "testing": VALUES | {"ports"},
 }
 FRONT = {*BELOW, "abc", "agent", "sync", "aio", "sync_verbs", "aio_verbs"} - {"testing"}

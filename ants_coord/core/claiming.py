@@ -108,10 +108,11 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
     """Grant the first claimable task, or the named one if it is claimable. O(log n)."""
     if command.task is not None:
         row = _named(ledger, command)
-    elif ledger.paused:
+    elif ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
     else:
-        row = ledger.order.first(ledger.eligibility.open_to(command.agent), command.kinds)
+        agent = command.agent
+        row = ledger.order.first(agent, ledger.eligibility.open_to(agent), command.kinds)
     return _grant(ledger, row, command.agent, command.ttl_ns) if isinstance(row, Row) else row
 
 
@@ -119,9 +120,9 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
     """Choose what a claim would get, without granting it."""
     if command.__class__ is Claim and command.task is not None:
         return _named(ledger, command)
-    if ledger.paused:
+    if ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
-    return ledger.order.first(ledger.eligibility.open_to(command.agent), command.kinds)
+    return ledger.order.first(command.agent, ledger.eligibility.open_to(command.agent), command.kinds)
 
 
 def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
@@ -137,7 +138,8 @@ def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
         or row.state is not READY
         or (spec.limit is not None and not ledger.is_open(spec.limit))
         or (command.kinds is not None and spec.kind not in command.kinds)
-        or ledger.eligibility.signature(spec) not in ledger.eligibility.open_to(command.agent)
+        or not ledger.eligibility.may(command.agent, row)
+        or (ledger.gates and ledger.held_back(command.agent) is not None)
     ):
         return None
     return row
@@ -146,13 +148,15 @@ def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
 def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
     """Grant up to `count` tasks. O(count log n)."""
     leases: list[Lease] = []
-    if not ledger.paused:
-        signatures = tuple(ledger.eligibility.open_to(command.agent))
-        while len(leases) < command.count:
-            row = ledger.order.first(signatures, command.kinds)
-            if row is None:
-                break
-            leases.append(_grant(ledger, row, command.agent, command.ttl_ns))
+    agent = command.agent
+    while len(leases) < command.count and not ledger.paused:
+        if ledger.gates and ledger.held_back(agent) is not None:
+            break
+        # asked anew each time: a lease may use up what the next one needs
+        row = ledger.order.first(agent, ledger.eligibility.open_to(agent), command.kinds)
+        if row is None:
+            break
+        leases.append(_grant(ledger, row, agent, command.ttl_ns))
     return tuple(leases)
 
 
@@ -175,6 +179,8 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.live.setdefault(spec.limit, {})[token] = row
     ledger.alarms.lease(deadline, token, row)
     ledger.emit("claimed", spec.id, agent, token, row.attempts)
+    for hook in ledger.on_grant:
+        hook(ledger, row)
     return lease_of(ledger, row)
 
 

@@ -25,16 +25,16 @@ Invariants (numbers as in `check`):
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from ..values import FINAL, Settings, TaskState
-from .parts import Eligibility, Order
+from .parts import Eligibility, Function, Order, Part, Strategy
 from .states import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .timeline import Alarms, Timeline
 from .undo import Undo
 
-__all__ = ["FAR_NS", "Ledger", "News", "ns"]
+__all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "ns"]
 
 FAR_NS = 1 << 62
 """later than any time"""
@@ -45,16 +45,26 @@ def ns(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
 
 
+Hint = tuple[str, Hashable, str]
+"""kind, signature and id of a task that became claimable"""
+ANY: Hint = ("", None, "")
+"""some task, of whatever kind and signature, may have become claimable"""
+
+
 class News:
     """What the last commands made possible: hints for whoever wakes waiters. Cleared by the reader."""
 
-    __slots__ = ("ended", "freed", "is_wanted", "ready")
+    __slots__ = ("agents", "changed", "ended", "freed", "is_wanted", "ready")
 
     def __init__(self) -> None:
         self.is_wanted = False
         """whether anybody listens; set by the reader, so that nobody pays for news that nobody reads"""
-        self.ready: list[str] = []
-        """kind of each task that became claimable; "" where it may be any kind"""
+        self.agents: list[str] = []
+        """agents whose own circumstances changed: an advert, a slot, a decline"""
+        self.changed: list[str] = []
+        """paths of shared entries and trails that changed"""
+        self.ready: list[Hint] = []
+        """each task that became claimable; ANY where it may be any"""
         self.ended: list[str] = []
         """ids of tasks that ended"""
         self.freed: list[str] = []
@@ -66,16 +76,19 @@ class Ledger:
     The shared state of all strategies. Not thread-safe; time is an argument.
 
     Args:
-        eligibility: the part that decides who may.
-        order: makes the part that decides in which order, from (aging in ns, is_open).
+        strategies: name -> function that makes a strategy's parts; the settings name one.
+        commands: what every strategy can carry out; parts add theirs.
+        queries: what every strategy can answer.
 
     """
 
     # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
     __slots__ = (
+        "_common",
         "_make_order",
         "agents",
         "alarms",
+        "commands",
         "configured",
         "counts",
         "departed",
@@ -83,6 +96,7 @@ class Ledger:
         "eligibility",
         "forget_beyond",
         "forget_from_ns",
+        "gates",
         "idle",
         "keys",
         "last_seq",
@@ -93,23 +107,38 @@ class Ledger:
         "locks",
         "needed",
         "news",
+        "on_end",
+        "on_grant",
+        "on_left",
         "order",
+        "parts",
         "paused",
         "position",
+        "queries",
         "ring",
         "sessions",
         "settings",
+        "strategies",
+        "strategy",
+        "tables",
         "tasks",
+        "timed",
         "timeline",
         "tombstones",
         "undo",
     )
 
     def __init__(
-        self, eligibility: Eligibility, order: Callable[[int, Callable[[str], bool]], Order]
+        self,
+        strategies: Mapping[str, Callable[[], Strategy]],
+        commands: Mapping[type, Function],
+        queries: Mapping[type, Function],
     ) -> None:
-        self.eligibility = eligibility
-        self._make_order = order
+        self.strategies = strategies
+        self._common = (commands, queries)
+        self.strategy = ""
+        self.tables: dict[str, dict[Any, Any]] = {}
+        """what the parts remember; see parts.py"""
         self.undo = Undo()
         self.news = News()
         self.timeline = Timeline()
@@ -224,6 +253,44 @@ class Ledger:
                 self.undo.drop(self.agents, name)
                 return
 
+    # -- parts -------------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        """Take the parts of the strategy that the settings name, unless they are in place."""
+        name = self.settings.strategy
+        if name == self.strategy:
+            return
+        strategy = self.strategies[name]()
+        self.eligibility: Eligibility = strategy.eligibility
+        self._make_order = strategy.order
+        self.parts: tuple[Part, ...] = strategy.parts
+        commands, queries = map(dict, self._common)
+        for part in self.parts:
+            commands.update(part.commands)
+            queries.update(part.queries)
+            for table in part.tables:
+                self.tables.setdefault(table, {})
+        self.commands: dict[type, Function] = commands
+        self.queries: dict[type, Function] = queries
+        # only hooks that a part really has are called: a strategy without parts pays nothing
+        self.on_grant = tuple([part.granted for part in self._with("granted")])
+        self.on_left = tuple([part.left for part in self._with("left")])
+        self.on_end = tuple([part.ended for part in self._with("ended")])
+        self.gates = tuple([part.holds_back for part in self._with("holds_back")])
+        self.timed = tuple(self._with("pass_time"))
+        self.strategy = name
+
+    def _with(self, hook: str) -> list[Part]:
+        return [part for part in self.parts if getattr(type(part), hook) is not getattr(Part, hook)]
+
+    def held_back(self, agent: str) -> str | None:
+        """Return why a part lets an agent claim nothing now, or None."""
+        for gate in self.gates:
+            why = gate(self, agent)
+            if why is not None:
+                return why
+        return None
+
     # -- derived state -----------------------------------------------------------------------
 
     def rebuild(self) -> None:
@@ -233,7 +300,8 @@ class Ledger:
         self.agents = OrderedDict(sorted(self.agents.items(), key=lambda item: item[1].number))
         self.sessions = OrderedDict(sorted(self.sessions.items(), key=lambda item: item[1].number))
         self.locks = dict(sorted(self.locks.items()))
-        self.order = self._make_order(ns(self.settings.aging), self.is_open)
+        self._install()
+        self.order: Order = self._make_order(self)
         self.alarms = Alarms()
         self.counts = dict.fromkeys(TaskState, 0)
         self.keys: dict[str, str] = {}
@@ -249,6 +317,8 @@ class Ledger:
         idle = []
         for agent in self.agents.values():
             agent.leases = {}
+        for part in self.parts:
+            part.rebuild(self)
         for row in self.tasks.values():
             self._index(row)
             if row.idle_no:
@@ -263,6 +333,8 @@ class Ledger:
             for name in lock.names:
                 self.lock_of[name] = lock
             self.alarms.lease(lock.deadline_ns, token, lock)
+        for part in self.parts:
+            part.settle(self)
 
     def _index(self, row: Row) -> None:
         spec, state = row.spec, row.state
@@ -290,12 +362,17 @@ class Ledger:
             self.alarms.task(row.finish_by_ns, "miss", row)
 
     def sort_again(self) -> None:
-        """Make the ready order anew, since every key of it has changed. O(n log n)."""
-        self.order = self._make_order(ns(self.settings.aging), self.is_open)
+        """Make parts and ready order anew, since the settings that they follow have changed. O(n log n)."""
+        self._install()
+        self.order = self._make_order(self)
+        for part in self.parts:
+            part.rebuild(self)
         for row in self.tasks.values():
             row.lane = None
             if row.state is READY:
                 self.order.add(row, self.eligibility.signature(row.spec))
+        for part in self.parts:
+            part.settle(self)
 
     def is_pending(self, need: str) -> bool:
         """Tell whether a need is known and has not ended."""
@@ -339,6 +416,8 @@ class Ledger:
         assert sum(len(agent.leases) for agent in self.agents.values()) == counts[LEASED]
         self._check_locks_and_retention(needed)
         self.order.check(self.tasks.values())  # 10
+        for part in self.parts:
+            part.check(self)
 
     def _check_locks_and_retention(self, needed: dict[str, int]) -> None:
         names = [name for lock in self.locks.values() for name in lock.names]

@@ -15,7 +15,7 @@ from typing import Any
 from ..names import is_fresh_id
 from ..values import FINAL, Backoff, Outcome, make_outcome
 from .content import content_digest
-from .ledger import FAR_NS, Ledger, ns
+from .ledger import ANY, FAR_NS, Ledger, ns
 from .states import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
 
 __all__ = [
@@ -56,9 +56,11 @@ def to_ready(ledger: Ledger, row: Row) -> None:
     """Put a row whose state has become READY into the order."""
     if row.ready_ns < 0:
         row.ready_ns = ledger.timeline.reading[2]
-    ledger.order.add(row, ledger.eligibility.signature(row.spec))
+    spec = row.spec
+    signature = ledger.eligibility.signature(spec)
+    ledger.order.add(row, signature)
     if ledger.news.is_wanted:
-        ledger.news.ready.append(row.spec.kind)
+        ledger.news.ready.append((spec.kind, signature, spec.id))
 
 
 def max_attempts(ledger: Ledger, row: Row) -> int:
@@ -83,7 +85,7 @@ def backoff_ns(policy: Backoff, attempts: int) -> int:
     return min(pause, most)
 
 
-def _unlease(ledger: Ledger, row: Row, lost: str) -> None:
+def _unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     """Take a live lease out of the indexes. The row has been touched."""
     assert row.agent is not None
     row.lost = lost
@@ -99,12 +101,14 @@ def _unlease(ledger: Ledger, row: Row, lost: str) -> None:
         if was_full:
             ledger.order.reopen(limit)
             if ledger.news.is_wanted:
-                ledger.news.ready.append("")  # lanes of any kind may wait at this limit
+                ledger.news.ready.append(ANY)  # lanes of any kind may wait at this limit
+    for hook in ledger.on_left:
+        hook(ledger, row, verb)
 
 
 def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
     """Return a leased task to READY (or DELAYED for `pause_ns`); it keeps its place."""
-    _unlease(ledger, row, lost)
+    _unlease(ledger, row, lost, "back_off" if pause_ns > 0 else verb)
     if pause_ns > 0:
         shift(ledger, row, "back_off")
         row.due_ns = ledger.timeline.reading[2] + pause_ns
@@ -134,7 +138,7 @@ def end(
 def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason: str, late: bool) -> Outcome:
     state, spec = row.state, row.spec
     if state is LEASED:
-        _unlease(ledger, row, lost)
+        _unlease(ledger, row, lost, verb)
     elif state is READY:
         ledger.order.leave(row)
     shift(ledger, row, verb)
@@ -149,6 +153,8 @@ def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason
         _make_idle(ledger, row)
     if ledger.news.is_wanted:
         ledger.news.ended.append(spec.id)
+    for hook in ledger.on_end:
+        hook(ledger, row, verb)
     return outcome
 
 
@@ -301,6 +307,8 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
                 token = row.token if row.state is LEASED else 0
                 end(ledger, row, "miss", reason="deadline: finish_by passed")
                 ledger.emit("failed", row.spec.id, row.agent, token, "deadline")
+    for part in ledger.timed:
+        part.pass_time(ledger)
     if now >= ledger.forget_from_ns or len(ledger.idle) > ledger.forget_beyond:
         _reclaim(ledger, now)
 

@@ -9,10 +9,10 @@ different orders cannot deadlock.
 from __future__ import annotations
 
 from ..commands import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit
-from ..errors import HeldError, IllegalTransitionError, TaskNotFoundError
+from ..errors import HeldError, IllegalTransitionError, SettingsError, TaskNotFoundError
 from ..values import FINAL, Lease, Settings, TaskState
 from .claiming import next_token
-from .ledger import Ledger, ns
+from .ledger import ANY, Ledger, ns
 from .lifecycle import end
 from .states import CANCELLED, LEASED, LockRow
 
@@ -94,7 +94,7 @@ def set_limit(ledger: Ledger, command: SetLimit) -> None:
     live = len(ledger.live.get(command.name, ()))
     # one hint a free slot; the order part knows which kinds wait there
     if ledger.news.is_wanted:
-        ledger.news.ready.extend([""] * min(max(0, command.n - live), 1_000))
+        ledger.news.ready.extend([ANY] * min(max(0, command.n - live), 1_000))
     ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
 
 
@@ -110,19 +110,27 @@ def resume(ledger: Ledger, command: Resume) -> None:
     if ledger.paused:
         ledger.switch(paused=False, settings=ledger.settings, configured=ledger.configured)
         if ledger.news.is_wanted:
-            ledger.news.ready.extend([""] * min(ledger.counts[TaskState.READY], 1_000))
+            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
         ledger.emit("resumed", None, None)
 
 
-def configure(ledger: Ledger, command: Configure) -> Settings:
-    """Replace the settings; what depends on them is rebuilt."""
+def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
+    """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
     if command.first and ledger.configured:
         return ledger.settings
-    aging = ledger.settings.aging
-    ledger.switch(paused=ledger.paused, settings=command.settings, configured=True)
-    ledger.emit("configured", None, None, 0, command.settings.strategy)
-    if command.settings.aging != aging:
+    old, new = ledger.settings, command.settings
+    if new.strategy not in ledger.strategies or (
+        new.strategy != old.strategy
+        and ledger.configured
+        and old.strategy not in ledger.strategies[new.strategy]().takes_over
+    ):
+        return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
+    ledger.switch(paused=ledger.paused, settings=new, configured=True)
+    ledger.emit("configured", None, None, 0, new.strategy)
+    if ledger.parts or new.aging != old.aging or new.strategy != old.strategy:
         ledger.sort_again()
+        if ledger.news.is_wanted:
+            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
     if ledger.idle:
         first = next(iter(ledger.idle.values()))
         ledger.forget_from_ns = first.idle_ns + ns(command.settings.retention)

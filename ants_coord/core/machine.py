@@ -9,7 +9,7 @@ hash seed; that is what lets a journal be a dumb ordered log.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..commands import (
@@ -36,13 +36,14 @@ from ..commands import (
     Submit,
     Wakeup,
 )
+from ..errors import NotSupportedError
 from . import claiming, locking, submitting
 from .ledger import Ledger, News
 from .lifecycle import pass_time
-from .parts import Anyone
+from .parts import Strategy
 from .reading import QUERIES
-from .ready import ByPriority
 from .sessions import answer_again, remember_reply
+from .strategies import STRATEGIES
 
 __all__ = ["COMMANDS", "MAY_BE_IDLE", "Machine"]
 
@@ -74,7 +75,11 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Submit: submitting.submit,
     Wakeup: _wakeup,
 }
-"""command type -> the function that carries it out"""
+"""command type -> the function that carries it out, under every strategy"""
+
+
+def _refuse(ledger: Ledger, message: object) -> Refused:
+    return Refused(NotSupportedError(type(message).__name__, ledger.settings.strategy))
 
 
 MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
@@ -84,6 +89,12 @@ MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
 class Machine:
     """
     A deterministic coordinator without any I/O. Not thread-safe.
+
+    Which strategy it follows is one of the board's settings, so any machine
+    can replay any board; an empty one is a claim queue until it is configured.
+
+    Args:
+        strategies: name -> function that makes the parts, to add one of your own.
 
     Example:
         >>> from ants_coord.core import Machine
@@ -101,8 +112,8 @@ class Machine:
 
     __slots__ = ("ledger", "news")
 
-    def __init__(self) -> None:
-        self.ledger = Ledger(Anyone(), ByPriority)
+    def __init__(self, strategies: Mapping[str, Callable[[], Strategy]] = STRATEGIES) -> None:
+        self.ledger = Ledger(strategies, COMMANDS, QUERIES)
         self.news: News = self.ledger.news
         """hints for whoever wakes waiters: set `is_wanted`, and clear the lists after reading"""
 
@@ -151,7 +162,8 @@ class Machine:
         if known is not None:
             reply = known[0]
         else:
-            reply = COMMANDS[command.__class__](ledger, command)
+            function = ledger.commands.get(command.__class__)
+            reply = function(ledger, command) if function is not None else _refuse(ledger, command)
             if request is not None:
                 remember_reply(ledger, request, reply)
         if not here & 127:  # a function of the position: every replica trims at the same commands
@@ -185,7 +197,10 @@ class Machine:
         """Answer a query from the state as it is; time does not pass."""
         if self.ledger.undo.entries:
             self.ledger.mend()
-        return QUERIES[query.__class__](self.ledger, query)  # type: ignore[no-any-return]
+        function = self.ledger.queries.get(query.__class__)
+        if function is None:
+            return _refuse(self.ledger, query)
+        return function(self.ledger, query)  # type: ignore[no-any-return]
 
     @property
     def next_wakeup_in_ns(self) -> int | None:
@@ -200,6 +215,10 @@ class Machine:
             waits.append(lease[0] - lease_now)
         if due is not None:
             waits.append(due[0] - calendar_now)
+        for part in self.ledger.timed:
+            wait_ns = part.wakeup_in_ns(self.ledger.timeline.reading)
+            if wait_ns is not None:
+                waits.append(wait_ns)
         return max(0, min(waits)) if waits else None
 
     def check(self) -> None:

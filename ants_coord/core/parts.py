@@ -1,25 +1,91 @@
 """
-The two orthogonal parts that make a strategy: who may, and in which order.
+The parts that make a strategy: who may, in which order, and what else is remembered.
 
 A machine is the shared ledger (tasks, leases, needs, limits, retention ...)
-plus one part of each sort. The ledger asks the eligibility part for a task's
-signature (tasks of one signature are open to the same agents) and for the
-signatures open to an agent; the order part keeps READY tasks by signature and
-finds the first. ClaimQueue is `Anyone` ordered by `ByPriority`.
+plus the parts that the board's strategy names. The ledger asks the eligibility
+part for a task's signature (tasks of one signature are open to the same
+agents) and for the signatures open to an agent; the order part keeps READY
+tasks by signature and finds the first. ClaimQueue is `Anyone` ordered by
+`ByPriority`.
 
-A part may hold state of its own: it is told of every row through the same
-calls in every replica, and it is rebuilt from the rows after a restore.
+State of a part's own lives in the ledger's *tables*: plain dicts whose keys are
+strings, integers or tuples of them and whose values are IMMUTABLE and made of
+JSON values and tuples. They change only through `ledger.undo.put` and
+`ledger.undo.drop`, so taking back, snapshots, restoring and the digest are the
+same code for every part. The order of a table means nothing (a value that
+needs a place among others holds an ordinal). All else is an index, derived
+by `rebuild` from the tables and the task rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import attrs
+
+from ..errors import CoordinationError
 from ..values import Task
 from .states import Row
 
-__all__ = ["Anyone", "Eligibility", "Order"]
+if TYPE_CHECKING:
+    from .ledger import Ledger
+
+__all__ = ["Anyone", "Eligibility", "Order", "Part", "Strategy"]
+
+Function = Callable[[Any, Any], Any]
+"""carries a command out, or answers a query: (ledger, message) -> reply"""
+
+
+class Part:
+    """
+    A piece of state beside the ledger's own, and what may be done with it.
+
+    Hooks that a part does not override cost nothing: the ledger only calls
+    those that are its own. Hooks run inside a command, after the row has been
+    touched; they must not fail.
+    """
+
+    tables: ClassVar[tuple[str, ...]] = ()
+    """names of the ledger's tables that this part owns"""
+    commands: ClassVar[Mapping[type, Function]] = {}
+    queries: ClassVar[Mapping[type, Function]] = {}
+    values: ClassVar[tuple[type, ...]] = ()
+    """attrs classes that may stand in replies, settings or tables"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make every index from the tables; called before rows are indexed, and when settings change."""
+
+    def settle(self, ledger: Ledger) -> None:
+        """Make what also depends on rows and leases, once these are indexed."""
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Do what is due at `ledger.timeline.reading`."""
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return the nanoseconds from `reading` until time alone changes something; None for never."""
+
+    def holds_back(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent may not claim anything now; None if it may."""
+
+    def admit(self, ledger: Ledger, task: Task) -> CoordinationError | None:
+        """Return why a task that asks for something special cannot be accepted."""
+
+    def granted(self, ledger: Ledger, row: Row) -> None:
+        """Note that a lease was granted; the row holds it."""
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Note that a lease ended by this arrow of the table; the row still names agent and token."""
+
+    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Note that a task has ended; the row holds its outcome."""
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return what `statistics()` shows of this part."""
+        return {}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert the part's invariants. O(everything)."""
 
 
 class Eligibility(Protocol):
@@ -33,7 +99,19 @@ class Eligibility(Protocol):
         ...
 
     def open_to(self, agent: str) -> Iterable[Hashable]:
-        """Return the signatures that this agent may take from."""
+        """Return the signatures with READY tasks, or more, that this agent may take from now."""
+        ...
+
+    def may(self, agent: str, row: Row) -> bool:
+        """Tell whether this agent may take this very task now."""
+        ...
+
+    def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
+        """Return how much more this agent can do than a task would use; None if it may not take it."""
+        ...
+
+    def why(self, ledger: Ledger, row: Row) -> list[str]:
+        """Say what keeps agents from a READY task; an empty list if any may take it."""
         ...
 
 
@@ -54,8 +132,8 @@ class Order(Protocol):
         """Forget a row whose spec is about to be replaced."""
         ...
 
-    def first(self, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the best row of these signatures and kinds whose limit is open."""
+    def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
+        """Return the best row for this agent among these signatures and kinds whose limit is open."""
         ...
 
     def reopen(self, limit: str) -> None:
@@ -65,6 +143,25 @@ class Order(Protocol):
     def check(self, rows: Iterable[Row]) -> None:
         """Assert the part's own invariants."""
         ...
+
+
+@attrs.frozen
+class Strategy:
+    """
+    One strategy's parts, made anew for each ledger.
+
+    Args:
+        eligibility: who may.
+        order: makes the order part from the ledger.
+        parts: everything with state or verbs of its own (the eligibility part too, if it has some).
+        takes_over: strategies whose boards this one can carry on, by a logged upgrade.
+
+    """
+
+    eligibility: Eligibility
+    order: Callable[[Ledger], Order]
+    parts: tuple[Part, ...] = ()
+    takes_over: frozenset[str] = frozenset()
 
 
 class Anyone:
@@ -80,3 +177,15 @@ class Anyone:
     def open_to(self, agent: str) -> Iterable[Hashable]:
         """Return the one signature there is."""
         return self._ONE
+
+    def may(self, agent: str, row: Row) -> bool:
+        """Agree."""
+        return True
+
+    def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
+        """Return 0: nobody is too good for anything."""
+        return 0
+
+    def why(self, ledger: Ledger, row: Row) -> list[str]:
+        """Return nothing."""
+        return []

@@ -223,6 +223,7 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
     if limit is not None and not ledger.is_open(limit):
         holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
+    why += ledger.eligibility.why(ledger, row)
     if not why:
         ahead = ledger.counts[READY] - 1
         why.append(
@@ -237,14 +238,17 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     row = ledger.agents.get(query.agent, _NOBODY)
     why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
     ledger.undo.look()
-    best = ledger.order.first(ledger.eligibility.open_to(query.agent), None)
+    best = ledger.order.first(query.agent, ledger.eligibility.open_to(query.agent), None)
     ledger.undo.entries.clear()
+    held_back = ledger.held_back(query.agent)
     if ledger.paused:
         why.append("the board is paused: nobody may claim")
+    elif held_back is not None:
+        why.append(held_back)
     elif best is not None:
         why.append(f"would get {best.spec.id!r} next")
     elif ledger.counts[READY]:
-        why.append(f"{ledger.counts[READY]} task(s) are ready, all behind limits that are full")
+        why.append(f"{ledger.counts[READY]} task(s) are ready, none of them for this agent now")
     else:
         why.append("no task is ready")
     known = "known" if row is not _NOBODY else "new here"

@@ -181,8 +181,8 @@ class ByPriority:
             heapq.heapify(lane.heap)
             row.lane = None
 
-    def first(self, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the best claimable row of these signatures and kinds (None: any kind)."""
+    def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
+        """Return the best claimable row of these signatures and kinds (None: any kind); agents are equal."""
         best: tuple[int, int, Row] | None = None
         for signature in signatures:
             for kind in _ANY if kinds is None else kinds:

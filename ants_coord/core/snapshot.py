@@ -26,6 +26,7 @@ from ..values import Outcome, Settings, Task, TaskState
 from .ledger import Ledger
 from .machine import Machine
 from .states import AgentRow, LockRow, Row, SessionRow
+from .strategies import every_part
 
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
 
@@ -45,6 +46,7 @@ _KNOWN: dict[str, type] = {
         Renewed,
         Lost,
         *(getattr(errors, name) for name in errors.__all__),
+        *(value for part in every_part() for value in part.values),
     )
 }
 _FIELDS: dict[type, tuple[str, ...]] = {
@@ -250,12 +252,16 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
         for name, session in ledger.sessions.items()
     ]
     events = ledger.ring[1][:]
+    tables = [(name, list(ledger.tables[name].items())) for name in sorted(ledger.tables)]
 
     def packed() -> Iterator[Record]:
         for task_id, stone in stones:
             yield ["stone", task_id, *stone]
         for *session, replies in sessions:
             yield ["session", *session, [[number, pack(reply)] for number, reply in replies]]
+        for name, rows in tables:
+            for key, value in rows:
+                yield ["row", name, pack(key), pack(value)]
         for start in range(0, len(events), 200):
             yield ["events", [list(event) for event in events[start : start + 200]]]
 
@@ -285,10 +291,21 @@ def records(machine: Machine) -> Iterator[Record]:
         yield _pack_row(row)
 
 
+def _in_order(found: Iterable[Record]) -> Iterator[Record]:
+    """Sort the rows of tables, whose order in memory means nothing; everything else has an order."""
+    rows = []
+    for record in found:
+        if record[0] == "row":
+            rows.append(record)
+        else:
+            yield record
+    yield from sorted(rows, key=json.dumps)
+
+
 def digest(machine: Machine) -> str:
     """Return SHA-256 over the canonical state: equal exactly for equal boards."""
     sha = hashlib.sha256()
-    for record in records(machine):
+    for record in _in_order(records(machine)):
         sha.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
         sha.update(b"\n")
     return sha.hexdigest()
@@ -324,6 +341,9 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                     ledger.departed = AgentRow(*tallies)
                 else:
                     ledger.agents[name] = AgentRow(*tallies)
+            case "row":
+                _, name, key, value = record
+                ledger.tables.setdefault(name, {})[unpack(key)] = unpack(value)
             case "stone":
                 _, task_id, *stone = record
                 ledger.tombstones[task_id] = tuple(stone)

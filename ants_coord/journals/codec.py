@@ -24,6 +24,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from ..commands import Command
 from ..core.machine import COMMANDS
+from ..core.strategies import every_part
 from ..values import Backoff, Settings, Task, TaskState
 
 __all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
@@ -109,8 +110,9 @@ _converter = _make_converter()
 
 def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]:
     """Compile one function per command and direction, once."""
-    values: tuple[Any, ...] = (Backoff, Settings, Task)
-    for value in values:
+    parts = every_part()
+    values: tuple[Any, ...] = (Backoff, *[value for part in parts for value in part.values], Settings, Task)
+    for value in dict.fromkeys(values):
         attrs.resolve_types(value)
         _converter.register_structure_hook(
             value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
@@ -120,7 +122,9 @@ def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[An
         make_dict_unstructure_fn(Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True)),
     )
     known: dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]] = {}
-    kinds: dict[Any, Any] = COMMANDS
+    kinds: dict[Any, Any] = dict(COMMANDS)
+    for part in parts:
+        kinds.update(part.commands)
     for kind in kinds:
         attrs.resolve_types(kind)
         known[kind.__name__] = (

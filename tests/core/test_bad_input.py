@@ -315,13 +315,20 @@ def test_a_lost_renewal_changes_nothing_and_says_why(board):
     ]
 
 
-def test_a_command_that_the_core_does_not_know_leaves_no_trace(board):
-    """The error is a programming error; the half-applied step is taken back at the next call."""
-    before = digest(board)
-    with pytest.raises(KeyError):
-        board.apply(object(), now_ns=START + 50)
+def test_a_command_that_the_strategy_does_not_know_is_refused_by_name(board):
+    """What only another strategy can carry out changes nothing but the time."""
+    before = copy_of(board)
+    reply = board.apply(Unknown(), now_ns=START + 50)
+    assert isinstance(reply.error, errors.NotSupportedError)
+    assert "Unknown means nothing on a board with strategy 'claim'" in str(reply.error)
+    assert isinstance(board.ask(Unknown()).error, errors.NotSupportedError)
+    before.apply(c.Wakeup(), now_ns=START + 50)
     board.check()
-    assert digest(board) == before
+    assert digest(board) == digest(before)
+
+
+class Unknown:
+    """Nobody's command."""
 
 
 def test_a_cursor_from_another_board_is_refused(board):

@@ -74,6 +74,17 @@ def test_a_timeout_is_driven_by_the_clock(board, clock):
         board.claim("waiter", timeout=0)
 
 
+def test_a_waiter_that_takes_another_task_passes_its_hint_on(board):
+    """Woken for one kind and served with a better task of another, it must not strand the first."""
+    both = Background(board.claim, "ann", kinds=["a", "b"])
+    waits(board)
+    only_a = Background(board.claim, "bob", kinds=["a"])
+    waits(board, 2)
+    board.submit_many([Task("for-a", kind="a"), Task("for-b", kind="b", priority=5)])
+    assert both.get().task == "for-b"
+    assert only_a.get().task == "for-a"
+
+
 def test_the_longest_waiting_is_served_first(board):
     """First come, first served, one waiter for one task."""
     waiting = []

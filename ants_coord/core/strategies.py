@@ -1,0 +1,34 @@
+"""
+The strategies by name: which parts each is made of.
+
+A function makes the parts when a board's settings first name the strategy, so
+a claim queue never imports what only the others need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .ledger import Ledger, ns
+from .parts import Anyone, Part, Strategy
+from .ready import ByPriority
+
+__all__ = ["STRATEGIES", "by_priority", "every_part"]
+
+
+def by_priority(ledger: Ledger) -> ByPriority:
+    """Make the order part of the claim queue and the matchmaker."""
+    return ByPriority(ns(ledger.settings.aging), ledger.is_open)
+
+
+def _claim() -> Strategy:
+    return Strategy(Anyone(), by_priority)
+
+
+def every_part() -> list[Part]:
+    """Return one of each part of every strategy: for codecs, which must know all messages."""
+    return [part for make in STRATEGIES.values() for part in make().parts]
+
+
+STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim}
+"""settings.strategy -> function that makes the parts"""
