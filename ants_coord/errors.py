@@ -12,7 +12,10 @@ Every error that ants_coord raises on purpose.
         TaskDroppedError              ... because the task was cancelled
       DependencyError                 a need is unknown, or the needs form a cycle
       FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
+      AdvertRefusedError              a newer start of the agent has advertised under this name
+      NotOfferedError                 a task was declined that was not on offer
       NotSupportedError               a verb means nothing to the strategy of this board
+      RequirementError                a requirement cannot be read; names the column (also a ValueError)
       IllegalTransitionError          the task is in a state that this verb does not leave
       CursorTooOld                    events before this cursor are no longer kept
       RequestTooOld                   a repeat of a request that is no longer remembered
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from .values import Outcome
 
 __all__ = [
+    "AdvertRefusedError",
     "ClosedError",
     "CoordinationError",
     "CursorTooOld",
@@ -55,8 +59,10 @@ __all__ = [
     "JournalVersionError",
     "LeaseLostError",
     "LimitError",
+    "NotOfferedError",
     "NotSupportedError",
     "RequestTooOld",
+    "RequirementError",
     "SettingsError",
     "TaskDroppedError",
     "TaskExistsError",
@@ -189,6 +195,48 @@ class FieldNotHonouredError(CoordinationError, ValueError):
         return (
             f"task {self.task_id!r}: {self.field}={self.value!r} has no meaning with strategy "
             f"{self.strategy!r}; {self.honoured_by} honours it"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class RequirementError(CoordinationError, ValueError):
+    """Say where a requirement cannot be read (`column` counts from 1), and what would be right."""
+
+    text: str
+    column: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"requirement {self.text!r}, column {self.column}: {self.problem}"
+
+
+@attrs.define(eq=False, str=False)
+class AdvertRefusedError(CoordinationError):
+    """Say that the agent has been started anew since: this incarnation is of the past."""
+
+    agent: str
+    incarnation: int
+    newest: int
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.agent!r}: incarnation {self.incarnation} is older than {self.newest}, which "
+            "advertises under this name; stop, or join under another name"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class NotOfferedError(CoordinationError):
+    """Say that an agent declined what it could not have taken."""
+
+    agent: str
+    task_id: str
+    state: str
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task_id!r} ({self.state}) is not on offer to {self.agent!r}, so it cannot be "
+            "declined; offers() lists what is"
         )
 
 

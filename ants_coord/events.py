@@ -32,6 +32,12 @@ EVENT_TYPES: dict[str, str] = {
     "resumed": "claims were allowed again",
     "locked": "named locks were taken",
     "unlocked": "named locks were freed",
+    "joined": "an agent advertised what it can do (again)",
+    "changed": "an agent's advert changed",
+    "fading": "an agent let its advert run out and is offered nothing",
+    "departed": "an agent withdrew, or stayed silent for another ttl",
+    "declined": "an agent does not want a task that it could take",
+    "benched": "an agent failed several times in a row and gets nothing for a while",
 }
 """Every event type and its meaning."""
 

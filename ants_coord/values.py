@@ -291,8 +291,10 @@ class Task:
             check_id(self.key, "key")
         if self.place is not None:
             check_id(self.place, "place")
-        if self.requires is not None and not isinstance(self.requires, str):
-            raise TypeError(f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}")
+        if self.requires is not None:
+            from .requirements import parse  # noqa: PLC0415 - most tasks require nothing
+
+            parse(self.requires)
         if self.uses is not None:
             if not isinstance(self.uses, Mapping):
                 raise TypeError(f"uses must be a mapping such as {{'gpu_mem': 16}}, not {self.uses!r}")
@@ -425,6 +427,8 @@ class Statistics:
     paused: bool
     position: int
     cursor: int
+    parts: dict[str, Any] = attrs.field(factory=dict)
+    """what the strategy's own parts count"""
 
 
 @attrs.frozen
@@ -456,6 +460,8 @@ class Settings:
         id_retention_count: forgotten ids remembered at most.
         event_count: events kept for readers that come back.
         session_retention: seconds that the replies of an idle client are kept.
+        bench_after: failures in a row after which an agent gets nothing for a second, then two,
+            four ... a minute at most; 0 is off (Matchmaker, Blackboard).
 
     """
 
@@ -470,6 +476,7 @@ class Settings:
     id_retention_count: int = 100_000
     event_count: int = 10_000
     session_retention: float = 3_600.0
+    bench_after: int = attrs.field(default=5, metadata={"strategies": ("match", "board")})
 
     def __attrs_post_init__(self) -> None:
         check_name(self.strategy, "strategy")
@@ -482,3 +489,12 @@ class Settings:
         for field in ("retention_count", "id_retention_count"):
             count(getattr(self, field), field, least=0)
         count(self.event_count, "event_count", least=16, most=10_000_000)
+        count(self.bench_after, "bench_after", least=0, most=1_000_000)
+        for setting in attrs.fields(type(self)):
+            strategies = setting.metadata.get("strategies")
+            value = getattr(self, setting.name)
+            if strategies and self.strategy == "claim" and value != setting.default:
+                raise ValueError(
+                    f"{setting.name}={value!r} means nothing to a ClaimQueue; "
+                    f"Matchmaker or Blackboard honours it"
+                )

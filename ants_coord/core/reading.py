@@ -164,6 +164,7 @@ def statistics(ledger: Ledger, query: StatisticsOf) -> Statistics:
         ledger.paused,
         ledger.position,
         ledger.ring[0] + len(ledger.ring[1]),
+        {name: value for part in ledger.parts for name, value in part.describe(ledger).items()},
     )
 
 

@@ -41,10 +41,13 @@ _Key = tuple[int, int]
 class Lane:
     """READY tasks that only differ in their order."""
 
-    __slots__ = ("heads", "heap", "limit", "number", "stale")
+    __slots__ = ("heads", "heap", "limit", "number", "signature", "stale")
 
-    def __init__(self, number: int, limit: str | None, heads: tuple[_Heads, ...]) -> None:
+    def __init__(
+        self, number: int, signature: Hashable, limit: str | None, heads: tuple[_Heads, ...]
+    ) -> None:
         self.number = number
+        self.signature = signature
         self.limit = limit
         self.heads = heads
         self.heap: list[tuple[int, int, Row]] = []
@@ -235,7 +238,7 @@ class ByPriority:
         if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
             self._prune()
         self._made += 1
-        lane = self._lanes[signature, kind, limit] = Lane(self._made, limit, heads)
+        lane = self._lanes[signature, kind, limit] = Lane(self._made, signature, limit, heads)
         if limit is not None:
             self._by_limit.setdefault(limit, []).append(lane)
         return lane

@@ -25,10 +25,18 @@ def _claim() -> Strategy:
     return Strategy(Anyone(), by_priority)
 
 
+def _match() -> Strategy:
+    from .matching import Capable  # noqa: PLC0415
+    from .queues import BySignature  # noqa: PLC0415
+
+    part = Capable()
+    return Strategy(part, lambda ledger: BySignature(ledger, part), (part,), frozenset({"claim"}))
+
+
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
     return [part for make in STRATEGIES.values() for part in make().parts]
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim}
+STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match}
 """settings.strategy -> function that makes the parts"""

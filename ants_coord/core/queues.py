@@ -1,0 +1,136 @@
+"""
+The ready order of the matchmaker: a queue for each signature, the best head wins.
+
+What `ByPriority` keeps by lanes is asked here signature by signature: those
+open to the agent that have tasks at all, so a queue that nobody can serve
+blocks nobody. A task that the agent has declined is stepped over, and so is,
+in the one queue that is shared by the signatures beyond the indexed ones, a
+task that the agent may not take: by a walk through the heap in its order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from .index import MAX_SIGNATURES, Signature
+from .ledger import Ledger, ns
+from .ready import ByPriority, Lane
+from .states import READY, Row
+
+if TYPE_CHECKING:
+    from .matching import Capable
+
+__all__ = ["BySignature"]
+
+_ANY = (None,)
+_Entry = tuple[int, int, Row]
+
+
+class BySignature(ByPriority):
+    """
+    The order part of the matchmaker.
+
+    Args:
+        ledger: asked for aging and limits.
+        part: whose index says which signatures may have tasks.
+
+    """
+
+    __slots__ = ("_part",)
+
+    def __init__(self, ledger: Ledger, part: Capable) -> None:
+        super().__init__(ns(ledger.settings.aging), ledger.is_open)
+        self._part = part
+
+    def add(self, row: Row, signature: Hashable) -> None:
+        """Take in a row that has become READY. O(log n)."""
+        super().add(row, signature)
+        # the lane's signature: that of a row which returns may have been made anew since
+        self._mark(row.lane)
+
+    def reopen(self, limit: str) -> None:
+        """List the lanes of a limit again: it has a free slot."""
+        super().reopen(limit)
+        for lane in self._by_limit.get(limit, ()):
+            self._mark(lane)
+
+    def _mark(self, lane: Lane) -> None:
+        assert isinstance(lane.signature, Signature)
+        self._part.index.ready |= 1 << lane.signature.number
+
+    def signatures_in_use(self) -> Iterable[Hashable]:
+        """Return the signatures whose queues are not empty."""
+        return {lane.signature for lane in self._lanes.values() if lane.heap}
+
+    def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
+        """Return the best row that the agent may take and has not declined. O(signatures open to it)."""
+        index = self._part.index
+        declined = self._part.declined.get(agent, {})
+        best: _Entry | None = None
+        for signature in signatures:
+            assert isinstance(signature, Signature)
+            for kind in _ANY if kinds is None else kinds:
+                heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+                entry = heads.first(self._is_open)
+                if entry is None:
+                    if kind is None:
+                        index.ready &= ~(1 << signature.number)
+                    continue
+                if best is not None and best[:2] < entry[:2]:
+                    continue
+                if entry[2].spec.id in declined or signature.number == MAX_SIGNATURES:
+                    entry = next(self._walk(agent, signature, kind), None)
+                    if entry is None or (best is not None and best[:2] < entry[:2]):
+                        continue
+                best = entry
+        return None if best is None else best[2]
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows that the agent could take, in order."""
+        walks = [self._walk(agent, signature, None) for signature in signatures]
+        return [row for _, _, row in islice(heapq.merge(*walks, key=lambda entry: entry[:2]), count)]
+
+    def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:
+        """Iterate over the rows of one group that the agent may take, in order."""
+        declined = self._part.declined.get(agent, {})
+        is_mixed = isinstance(signature, Signature) and signature.number == MAX_SIGNATURES
+        part = self._part
+
+        def fits(row: Row) -> bool:
+            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
+
+        heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+        lanes = {entry[2]: entry[3] for entry in heads.heap if entry[2] in heads.listed}
+        walks = [
+            _in_order(lane, fits)
+            for lane in lanes.values()
+            if lane.limit is None or self._is_open(lane.limit)
+        ]
+        return heapq.merge(*walks, key=lambda entry: entry[:2])
+
+    def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
+        # made with the first lane: looking for its lanes later would be a look at all of them
+        self._group(signature, None)
+        return super()._lane(signature, kind, limit)
+
+    def _prune(self) -> None:
+        super()._prune()
+        used = {lane.signature for lane in self._lanes.values()}
+        self._heads = {key: heads for key, heads in self._heads.items() if key[0] in used}
+
+
+def _in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[_Entry]:
+    """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
+    heap = lane.heap
+    frontier = [(heap[0][:2], 0)] if heap else []
+    while frontier:
+        _, at = heapq.heappop(frontier)
+        entry = heap[at]
+        for child in (2 * at + 1, 2 * at + 2):
+            if child < len(heap):
+                heapq.heappush(frontier, (heap[child][:2], child))
+        if entry[2].state is READY and fits(entry[2]):
+            yield entry
