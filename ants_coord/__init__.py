@@ -3,12 +3,14 @@ Agents without a manager: coordination for AI agents, embeddable and in pure Pyt
 
 One `Coordinator` protocol, several strategies. `ClaimQueue` is claim-and-lock:
 a shared task queue, atomic claims, leases with fencing tokens that expire when
-their holder falls silent. `ants_coord.aio` has the same names for asyncio.
+their holder falls silent. `Matchmaker` is capability matching: agents broadcast
+what they can do, tasks say what they require. `ants_coord.aio` has the same
+names for asyncio.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .abc import AsyncCoordinator, Clock, Coordinator, Journal
 from .errors import (
@@ -24,10 +26,16 @@ from .errors import (
 )
 from .guard import Guard, SQLGuard, StaleTokenError
 from .hold import GiveUp, Hold, RetryAfter
-from .sync import ClaimQueue
+from .sync_base import ClaimQueue
 from .values import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
+if TYPE_CHECKING:
+    from .adverts import Advert
+    from .errors import RequirementError
+    from .sync_match import Matchmaker
+
 __all__ = [
+    "Advert",
     "AsyncCoordinator",
     "Backoff",
     "ClaimQueue",
@@ -43,7 +51,9 @@ __all__ = [
     "JournalError",
     "Lease",
     "LeaseLostError",
+    "Matchmaker",
     "Outcome",
+    "RequirementError",
     "RetryAfter",
     "SQLGuard",
     "StaleTokenError",
@@ -58,7 +68,16 @@ __all__ = [
 ]
 
 
+# what only one strategy needs is imported when it is first asked for
+_LATER = {"Advert": "adverts", "Matchmaker": "sync_match", "RequirementError": "errors"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module  # noqa: PLC0415
+
+        value = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return value
     if name == "__version__":
         from ._version import __version__  # noqa: PLC0415 - lazy, as most never ask
 

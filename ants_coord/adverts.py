@@ -24,6 +24,7 @@ __all__ = [
     "Advert",
     "Advertise",
     "Advertised",
+    "AgentChange",
     "AgentRecord",
     "Agents",
     "Decline",
@@ -193,6 +194,21 @@ class Roster:
 
 
 @attrs.frozen
+class AgentChange:
+    """
+    An agent that came, changed or went.
+
+    `what` is "present" (it was here when the watch began), "joined", "changed", "fading" or
+    "departed"; `record` is the agent as it stands now, None once it is gone. Resume from `cursor`.
+    """
+
+    what: str
+    agent: str
+    record: AgentRecord | None
+    cursor: int
+
+
+@attrs.frozen
 class Offer:
     """A task that an agent could claim now."""
 
@@ -243,6 +259,7 @@ class Agents(Query[Roster]):
 
     requires: str | None = None
     prefer: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
     count: int = 100
 
 

@@ -18,6 +18,9 @@ __all__ = ["Agent", "AsyncAgent"]
 
 _BOUND_FIRST = frozenset(
     {
+        "decline",
+        "offers",
+        "withdraw",
         "adopt",
         "claim",
         "claim_many",
@@ -30,7 +33,7 @@ _BOUND_FIRST = frozenset(
     }
 )
 """verbs whose first argument is the agent's name"""
-_BOUND_BY_NAME = frozenset({"lock", "lock_nowait", "serve"})
+_BOUND_BY_NAME = frozenset({"lock", "lock_nowait", "serve", "why_not"})
 """verbs that take agent=... by keyword"""
 _FREE = frozenset(
     {

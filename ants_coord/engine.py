@@ -12,6 +12,7 @@ block; nothing that a user wrote is called with the lock held.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
@@ -31,7 +32,7 @@ from .core.ledger import Hint
 from .core.machine import Machine
 from .core.snapshot import digest
 from .errors import ClosedError, CoordinationError, HeldError, SettingsError
-from .ports import Alarm, Clock
+from .ports import Alarm, Chore, Clock
 from .values import Lease, Settings
 from .waiting import NEVER_NS, Lobby, Waiter
 
@@ -64,6 +65,9 @@ class Kept:
     """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
 
 
+C = TypeVar("C", bound=Chore)
+
+
 class Engine(ABC):
     """
     What a coordinator is made of, without a colour. Thread-safe.
@@ -88,6 +92,7 @@ class Engine(ABC):
         self._lobby = Lobby(self._surplus)
         self._kept: dict[int, Kept] = {}
         self._kept_of: dict[str, Kept] = {}
+        self._chores: dict[type, Chore] = {}
         self._alarm: Alarm | None = None
         self._is_open = False
         self._why_closed = ""
@@ -134,6 +139,10 @@ class Engine(ABC):
             if self._why_closed:
                 return
             try:
+                if self._is_open:
+                    for chore in self._chores.values():
+                        with contextlib.suppress(CoordinationError):
+                            chore.close(self._try)
                 self._close_board()
             finally:
                 self._shut("the coordinator is closed")
@@ -249,6 +258,17 @@ class Engine(ABC):
             on_stop,
         )
 
+    def with_chore(self, kind: type[C], do: Callable[[C], R]) -> R:
+        """Do something with the board's one chore of a kind, under the lock, and be there when it is due."""
+        with self._lock:
+            self._ready_or_raise()
+            chore = self._chores.get(kind)
+            if chore is None:
+                chore = self._chores[kind] = kind()
+            answer = do(chore)  # type: ignore[arg-type]
+            self._set_alarm_at(chore.at_ns)
+            return answer
+
     def _ring(self) -> None:
         """Do what is due: time-outs, renewals, and time itself while somebody waits for it."""
         calls: list[Callable[[], None]] = []
@@ -258,6 +278,9 @@ class Engine(ABC):
             now = self._clock.now_ns()
             try:
                 self._renew(now, calls)
+                for chore in self._chores.values():
+                    if chore.at_ns <= now:
+                        chore.run(now, self._try)
                 if len(self._lobby):
                     self._catch_up()
                     wait_ns = self._wakeup_in_ns()
@@ -338,6 +361,7 @@ class Engine(ABC):
     def _set_alarm(self) -> None:
         """Set the alarm for everything; O(kept + waiters), so only the alarm itself does it."""
         at = min((min(kept.renew_ns, kept.stop_ns) for kept in self._kept.values()), default=NEVER_NS)
+        at = min([at, *[chore.at_ns for chore in self._chores.values()]])
         self._set_alarm_at(min(at, self._lobby.next_timeout_ns))
         self._set_alarm_for_time()
 
@@ -407,7 +431,7 @@ class Engine(ABC):
         """Cut a copy off that a fork has made: its locks and threads are not there any more."""
         self._lock = threading.Lock()
         self._alarm = None
-        self._kept, self._kept_of = {}, {}
+        self._kept, self._kept_of, self._chores = {}, {}, {}
         self._lobby = Lobby(self._surplus)
         self._pool = None
         if self._is_open and not self._why_closed:

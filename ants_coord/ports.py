@@ -5,11 +5,11 @@ The ports: what a clock, an alarm and a journal must do. Protocols only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
-__all__ = ["Alarm", "Clock", "Entry", "Journal"]
+__all__ = ["Alarm", "Chore", "Clock", "Entry", "Journal"]
 
 
 class Alarm(Protocol):
@@ -85,4 +85,21 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Let go of everything. May be called again."""
+        ...
+
+
+class Chore(Protocol):
+    """Something that the alarm has to do from time to time, besides renewing leases."""
+
+    @property
+    def at_ns(self) -> int:
+        """When it is due."""
+        ...
+
+    def run(self, now_ns: int, try_: Callable[[Any], Any]) -> None:
+        """Do what is due, under the board's lock."""
+        ...
+
+    def close(self, try_: Callable[[Any], Any]) -> None:
+        """Do what has to be done before the board closes."""
         ...

@@ -17,7 +17,7 @@ from .ports import Clock, Journal
 from .values import Backoff, Settings
 from .verbs import Seconds
 
-__all__ = ["SharedSettings", "Where", "build", "changed"]
+__all__ = ["MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
@@ -47,6 +47,12 @@ class SharedSettings(TypedDict, total=False):
     id_retention_count: int | None
     event_count: int | None
     session_retention: Seconds | None
+
+
+class MatchSettings(SharedSettings, total=False):
+    """The settings of a Matchmaker."""
+
+    bench_after: int | None
 
 
 def build(

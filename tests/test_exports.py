@@ -57,10 +57,19 @@ def shape(signature: inspect.Signature) -> list[tuple]:
     return [(p.name, p.kind, p.default) for p in signature.parameters.values()]
 
 
-@pytest.mark.parametrize("other", [aio.Board, abc.Coordinator, abc.AsyncCoordinator])
-def test_both_colours_and_both_protocols_have_the_same_verbs(other):
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (sync.Board, aio.Board),
+        (sync.Board, abc.Coordinator),
+        (sync.Board, abc.AsyncCoordinator),
+        (sync.Matchmaker, aio.Matchmaker),
+        (sync.Membership, aio.Membership),
+    ],
+)
+def test_both_colours_and_both_protocols_have_the_same_verbs(ours, theirs):
     """Names, parameters, order, kinds and defaults agree."""
-    ours, theirs = verbs(sync.Board), verbs(other)
+    ours, theirs = verbs(ours), verbs(theirs)
     assert sorted(ours) == sorted(theirs)
     for name, signature in ours.items():
         assert shape(signature) == shape(theirs[name]), name

@@ -9,14 +9,18 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ants_coord"
 
-VALUES = {"names", "payloads", "errors", "values", "events", "commands"}
+VALUES = {"names", "payloads", "errors", "values", "events", "commands", "requirements", "adverts"}
 BELOW = {
     "names": set(),
     "payloads": {"errors"},
     "errors": {"values"},  # for type checkers only
-    "values": {"names"},
+    "requirements": {"errors"},
+    "values": {"names", "requirements"},
     "events": set(),
-    "commands": VALUES,
+    "commands": VALUES - {"adverts"},
+    "adverts": VALUES,
+    "match_args": VALUES | {"verbs"},
+    "presence": VALUES | {"waiting"},
     "core": VALUES,
     "ports": set(),
     "verbs": VALUES,
@@ -33,7 +37,8 @@ BELOW = {
     "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "replica", "journals"},
     "testing": VALUES | {"ports"},
 }
-FRONT = {*BELOW, "abc", "agent", "sync", "aio", "sync_verbs", "aio_verbs"} - {"testing"}
+COLOURS = {f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match")}
+FRONT = {*BELOW, *COLOURS, "abc", "agent"} - {"testing"}
 ABOVE = {"cli": {*FRONT, "_version"}, "__init__": {*FRONT, "_version"}, "__main__": {"cli"}}
 FORBIDDEN_IN_CORE = {
     "time",

@@ -15,44 +15,27 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ..adverts import (
-    Advert,
-    Advertise,
-    Advertised,
-    AgentRecord,
-    Agents,
-    Decline,
-    Offer,
-    Offers,
-    Refresh,
-    Roster,
-    WhyNot,
-    Withdraw,
-)
-from ..commands import Refused
-from ..errors import AdvertRefusedError, NotOfferedError, TaskNotFoundError
+from ..adverts import Advert, Advertised
 from ..requirements import parse
 from ..values import Task
 from . import why
 from .index import MAX_SIGNATURES, Index, Signature, bits, task_facts
-from .ledger import Ledger, ns
-from .parts import Part
+from .ledger import Ledger
+from .parts import Function, Part
 from .queues import BySignature
 from .states import READY, Row
 
-__all__ = ["Capable"]
+__all__ = ["DECLINE", "Capable"]
 
-_PRESENCE, _BENCH, _DECLINE = 0, 1, 2
+_PRESENCE, _BENCH, DECLINE = 0, 1, 2
 _AT_ONCE = 1_000
 """adverts that fade, and declines that end, per command at most"""
 _FAILURES = frozenset({"retry", "back_off", "give_up"})
 _BENCH_NS = 1_000_000_000
 _BENCH_MOST = 60
-_DECLINES = 1_000
-"""tasks that one agent may have declined at a time; the oldest is forgotten first"""
 
 
 class Capable(Part):
@@ -70,7 +53,8 @@ class Capable(Part):
     tables = ("adverts", "presence", "declines", "streaks")
     values = (Advert, Advertised)
 
-    def __init__(self) -> None:
+    def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
+        self.commands, self.queries = commands, queries
         self.index = Index()
         self.alarms: list[tuple[int, int, str, str]] = []
         """heap of (lease time, what, agent, declined task), lazily corrected"""
@@ -94,17 +78,17 @@ class Capable(Part):
         for agent, (deadline, _, fading) in ledger.tables["presence"].items():
             advert = adverts[agent]
             index.put(agent, advert[2], dict(advert[3]), advert[5])
-            self._ring_at(agent, deadline + advert[6] if fading else deadline)
+            self.ring_at(agent, deadline + advert[6] if fading else deadline)
         declines = sorted(ledger.tables["declines"].items(), key=lambda item: item[1][0])
         for (agent, task), (ordinal, _, until) in declines:
-            self._note_decline(agent, task, ordinal)
+            self.note_decline(agent, task, ordinal)
             if until:
-                heapq.heappush(self.alarms, (until, _DECLINE, agent, task))
+                heapq.heappush(self.alarms, (until, DECLINE, agent, task))
         for agent, (_, until) in ledger.tables["streaks"].items():
             if until:
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
 
-    def _ring_at(self, agent: str, when: int) -> None:
+    def ring_at(self, agent: str, when: int) -> None:
         """Be there when an agent's presence is due; one entry an agent counts."""
         listed = self.listed.get(agent)
         if listed is None or when < listed:
@@ -130,13 +114,13 @@ class Capable(Part):
             _, what, agent, task = alarms[0]
             if what == _PRESENCE:
                 self._look_after(ledger, agent, now)
-            elif what == _DECLINE:
-                self._forget_decline(ledger, agent, task)
-                self._tell(ledger, agent)
+            elif what == DECLINE:
+                self.forget_decline(ledger, agent, task)
+                self.tell(ledger, agent)
             else:
                 failures, _ = ledger.tables["streaks"][agent]
                 ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
-                self._tell(ledger, agent)
+                self.tell(ledger, agent)
 
     def _look_after(self, ledger: Ledger, agent: str, now: int) -> None:
         """Let an agent fade that was not refreshed in time, or let it go."""
@@ -144,13 +128,13 @@ class Capable(Part):
         ttl = ledger.tables["adverts"][agent][6]
         del self.listed[agent]
         if fading and deadline + ttl <= now:
-            self._drop(ledger, agent, "silent")
+            self.drop(ledger, agent, "silent")
         elif fading or deadline > now:
-            self._ring_at(agent, deadline + ttl if fading else deadline)
+            self.ring_at(agent, deadline + ttl if fading else deadline)
         else:
             ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
             ledger.emit("fading", None, agent)
-            self._ring_at(agent, deadline + ttl)
+            self.ring_at(agent, deadline + ttl)
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next advert fades or the next decline ends."""
@@ -162,14 +146,14 @@ class Capable(Part):
             elif what == _PRESENCE and not presences[agent][2] and presences[agent][0] > when:
                 heapq.heappop(alarms)  # it was refreshed since
                 del self.listed[agent]
-                self._ring_at(agent, presences[agent][0])
+                self.ring_at(agent, presences[agent][0])
             else:
                 return max(0, when - reading[1])
         return None
 
     def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
         tables = self.ledger.tables
-        if what == _DECLINE:
+        if what == DECLINE:
             decline = tables["declines"].get((agent, task))
             return decline is not None and decline[2] == when
         if what == _BENCH:
@@ -200,7 +184,7 @@ class Capable(Part):
         """Forget that an agent declined what it now takes."""
         assert row.agent is not None
         if row.agent in self.decliners.get(row.spec.id, ()):
-            self._forget_decline(ledger, row.agent, row.spec.id)
+            self.forget_decline(ledger, row.agent, row.spec.id)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Tell an agent of its free slot; put one that fails in a row on the bench."""
@@ -219,12 +203,12 @@ class Capable(Part):
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
                 ledger.emit("benched", None, agent, 0, {"failures": failures, "ns": pause})
             ledger.undo.put(streaks, agent, (failures, until))
-        self._tell(ledger, agent)
+        self.tell(ledger, agent)
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Nobody needs to decline a task that has ended."""
         for agent in list(self.decliners.get(row.spec.id, ())):
-            self._forget_decline(ledger, agent, row.spec.id)
+            self.forget_decline(ledger, agent, row.spec.id)
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return counts of adverts, signatures and declines."""
@@ -331,15 +315,18 @@ class Capable(Part):
                 total[name] = total.get(name, 0) + amount
         return total
 
-    def _tell(self, ledger: Ledger, agent: str) -> None:
+    def tell(self, ledger: Ledger, agent: str) -> None:
+        """Let an agent that waits look again."""
         if ledger.news.is_wanted:
             ledger.news.agents.append(agent)
 
-    def _note_decline(self, agent: str, task: str, ordinal: int) -> None:
+    def note_decline(self, agent: str, task: str, ordinal: int) -> None:
+        """Enter a decline into the indexes."""
         self.declined.setdefault(agent, {})[task] = ordinal
         self.decliners.setdefault(task, {})[agent] = None
 
-    def _forget_decline(self, ledger: Ledger, agent: str, task: str) -> None:
+    def forget_decline(self, ledger: Ledger, agent: str, task: str) -> None:
+        """Let a declined task be on offer again."""
         ledger.undo.drop(ledger.tables["declines"], (agent, task))
         for table, key, member in ((self.declined, agent, task), (self.decliners, task, agent)):
             line: dict[str, Any] = table[key]
@@ -347,187 +334,12 @@ class Capable(Part):
             if not line:
                 del table[key]
 
-    def _drop(self, ledger: Ledger, agent: str, why_gone: str) -> None:
+    def drop(self, ledger: Ledger, agent: str, why_gone: str) -> None:
+        """Take an advert away."""
         ledger.undo.drop(ledger.tables["adverts"], agent)
         ledger.undo.drop(ledger.tables["presence"], agent)
         for task in list(self.declined.get(agent, ())):
-            self._forget_decline(ledger, agent, task)
+            self.forget_decline(ledger, agent, task)
         self.listed.pop(agent, None)
         self.index.drop(agent)
         ledger.emit("departed", None, agent, 0, why_gone)
-
-
-def _part(ledger: Ledger) -> Capable:
-    part = ledger.eligibility
-    assert isinstance(part, Capable)
-    return part
-
-
-# -- commands -------------------------------------------------------------------------------
-
-
-def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
-    """Take in an advert; what did not change costs nothing."""
-    part, advert = _part(ledger), command.advert
-    agent, tables, undo = advert.agent, ledger.tables, ledger.undo
-    raw, now, _ = ledger.timeline.reading
-    old, (_, load, fading) = tables["adverts"].get(agent), tables["presence"].get(agent, (0, 0.0, False))
-    if old is not None and advert.incarnation < old[1]:
-        return Refused(AdvertRefusedError(agent, advert.incarnation, old[1]))
-    ttl_ns = max(1, ns(advert.ttl))
-    said = (advert.capabilities, tuple(advert.attributes.items()), advert.slots, advert.accepts, ttl_ns)
-    is_same = old is not None and repr(old[2:]) == repr(said)
-    changed = not is_same or load != advert.load
-    rejoins = old is not None and (fading or old[1] != advert.incarnation)
-    undo.put(tables["presence"], agent, (now + ttl_ns, advert.load, False))
-    if old is None or not is_same or old[1] != advert.incarnation:
-        number = ledger.ordinal() if old is None else old[0]
-        undo.put(tables["adverts"], agent, (number, advert.incarnation, *said))
-    status = "joined" if old is None else "rejoined" if rejoins else "changed" if changed else "renewed"
-    if not is_same:
-        reads = {atom.name for atom in parse(advert.accepts).atoms} if advert.accepts else set()
-        if reads <= set(part.index.reads):
-            part.index.put(agent, advert.capabilities, advert.attributes, advert.accepts)
-        else:
-            ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
-    if old is None or not is_same or fading:
-        part._ring_at(agent, now + ttl_ns)  # noqa: SLF001 - same module
-    if changed:
-        for task in list(part.declined.get(agent, ())):
-            part._forget_decline(ledger, agent, task)  # noqa: SLF001 - same module
-    if status != "renewed":
-        part._tell(ledger, agent)  # noqa: SLF001
-        ledger.emit("changed" if status == "changed" else "joined", None, agent)
-    return Advertised(agent, status, raw + ttl_ns)  # type: ignore[arg-type]
-
-
-def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
-    """Renew adverts. O(1) each: the alarm follows lazily."""
-    raw, now, _ = ledger.timeline.reading
-    tables = ledger.tables
-    adverts, presences = tables["adverts"], tables["presence"]
-    answers = []
-    for agent, incarnation in command.agents:
-        row = adverts.get(agent)
-        if row is None:
-            answers.append(Advertised(agent, "unknown"))
-            continue
-        if incarnation < row[1]:
-            answers.append(Advertised(agent, "refused"))
-            continue
-        _, load, fading = presences[agent]
-        reported = load if command.load is None else command.load
-        ledger.undo.put(presences, agent, (now + row[6], reported, False))
-        if fading or reported != load:
-            part = _part(ledger)
-            part._ring_at(agent, now + row[6])  # noqa: SLF001
-            for task in list(part.declined.get(agent, ())):
-                part._forget_decline(ledger, agent, task)  # noqa: SLF001
-            part._tell(ledger, agent)  # noqa: SLF001
-            ledger.emit("joined" if fading else "changed", None, agent)
-        status = "rejoined" if fading else "renewed" if reported == load else "changed"
-        answers.append(Advertised(agent, status, raw + row[6]))  # type: ignore[arg-type]
-    return tuple(answers)
-
-
-def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
-    """Take an advert back."""
-    row = ledger.tables["adverts"].get(command.agent)
-    if row is None:
-        return False
-    if command.incarnation is not None and command.incarnation < row[1]:
-        return Refused(AdvertRefusedError(command.agent, command.incarnation, row[1]))
-    _part(ledger)._drop(ledger, command.agent, "withdrawn")  # noqa: SLF001
-    return True
-
-
-def decline(ledger: Ledger, command: Decline) -> Refused | None:
-    """Remember that an agent does not want a task that it could take."""
-    part, agent = _part(ledger), command.agent
-    row = ledger.tasks.get(command.task)
-    if row is None:
-        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
-    if row.state is not READY or not part.may(agent, row):
-        return Refused(NotOfferedError(agent, command.task, str(row.state)))
-    until = 0 if command.retry_ns is None else ledger.timeline.reading[1] + command.retry_ns
-    mine = part.declined.get(agent, {})
-    if command.task in mine:
-        part._forget_decline(ledger, agent, command.task)  # noqa: SLF001
-    elif len(mine) >= _DECLINES:
-        part._forget_decline(ledger, agent, next(iter(mine)))  # noqa: SLF001
-    ordinal = ledger.ordinal()
-    ledger.undo.put(ledger.tables["declines"], (agent, command.task), (ordinal, command.reason, until))
-    part._note_decline(agent, command.task, ordinal)  # noqa: SLF001
-    if until:
-        heapq.heappush(part.alarms, (until, _DECLINE, agent, command.task))
-    if ledger.news.is_wanted:  # somebody else may want it, now that this one does not
-        ledger.news.ready.append((row.spec.kind, part.signature(row.spec), command.task))
-    ledger.emit("declined", command.task, agent, 0, command.reason)
-    return None
-
-
-# -- queries --------------------------------------------------------------------------------
-
-
-def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
-    """Build the value of an agent that has an advert."""
-    _, incarnation, capabilities, attributes, slots, accepts, ttl_ns = ledger.tables["adverts"][agent]
-    deadline, load, fading = ledger.tables["presence"][agent]
-    raw, now, _ = ledger.timeline.reading
-    held = part.held(ledger, agent)
-    advert = Advert(agent, capabilities, dict(attributes), slots, load, accepts, ttl_ns / 1e9, incarnation)
-    benched = max(0, ledger.tables["streaks"].get(agent, (0, 0))[1] - now)
-    return AgentRecord(
-        agent,
-        "fading" if fading or deadline <= now else "live",
-        advert,
-        held,
-        max(load, min(1.0, held / slots) if slots else 1.0),
-        benched / 1e9,
-        raw + deadline - now,
-    )
-
-
-def agents(ledger: Ledger, query: Agents) -> Roster:
-    """Find agents: live before fading, most preferences met, least loaded, least capable, by name."""
-    part = _part(ledger)
-    index = part.index
-    found = index.masks(parse(query.requires or "").root)[0]
-    preferred = [index.masks(parse(text).root)[0] for text in query.prefer]
-    ranked = []
-    for name in index.names_in(found):
-        record, member = record_of(ledger, part, name), index.members[name]
-        met = sum(bool(mask & member.bit) for mask in preferred)
-        ranked.append(((record.state != "live", -met, record.load, member.weight, name), record))
-    ranked.sort(key=lambda pair: pair[0])
-    cursor = ledger.ring[0] + len(ledger.ring[1])
-    return Roster(tuple([record for _, record in ranked[: query.count]]), cursor)
-
-
-def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
-    """List what an agent could claim now, in the order in which it would get it."""
-    part, order = _part(ledger), ledger.order
-    if ledger.paused or ledger.held_back(query.agent) is not None:
-        return ()
-    assert isinstance(order, BySignature)
-    now = ledger.timeline.reading[2]
-    ledger.undo.look()  # looking corrects lazy heaps
-    rows = order.best(query.agent, part.open_to(query.agent), query.count)
-    ledger.undo.entries.clear()
-    return tuple(
-        [
-            Offer(
-                row.spec.id,
-                row.spec.kind,
-                row.spec.priority,
-                row.spec.requires,
-                None if row.spec.uses is None else dict(row.spec.uses),
-                max(0, now - row.ready_ns),
-            )
-            for row in rows
-        ]
-    )
-
-
-Capable.commands = {Advertise: advertise, Refresh: refresh, Withdraw: withdraw, Decline: decline}
-Capable.queries = {Agents: agents, Offers: offers, WhyNot: why.why_not}

@@ -31,7 +31,7 @@ from .states import Row
 if TYPE_CHECKING:
     from .ledger import Ledger
 
-__all__ = ["Anyone", "Eligibility", "Order", "Part", "Strategy"]
+__all__ = ["Anyone", "Eligibility", "Function", "Order", "Part", "Strategy"]
 
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
@@ -48,8 +48,8 @@ class Part:
 
     tables: ClassVar[tuple[str, ...]] = ()
     """names of the ledger's tables that this part owns"""
-    commands: ClassVar[Mapping[type, Function]] = {}
-    queries: ClassVar[Mapping[type, Function]] = {}
+    commands: Mapping[type, Function] = {}
+    queries: Mapping[type, Function] = {}
     values: ClassVar[tuple[type, ...]] = ()
     """attrs classes that may stand in replies, settings or tables"""
 

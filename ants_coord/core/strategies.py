@@ -26,10 +26,11 @@ def _claim() -> Strategy:
 
 
 def _match() -> Strategy:
+    from . import advertising  # noqa: PLC0415
     from .matching import Capable  # noqa: PLC0415
     from .queues import BySignature  # noqa: PLC0415
 
-    part = Capable()
+    part = Capable(advertising.COMMANDS, advertising.QUERIES)
     return Strategy(part, lambda ledger: BySignature(ledger, part), (part,), frozenset({"claim"}))
 
 

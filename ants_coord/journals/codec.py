@@ -62,6 +62,17 @@ def _uses(value: Any, _: Any) -> dict[str, int] | None:
     return value
 
 
+_Attributes = Mapping[str, int | float | str | bool]
+
+
+def _attributes(value: Any, _: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(
+        type(item) in (int, float, str, bool) for item in value.values()
+    ):
+        raise TypeError(f"expected an object of plain values, found {value!r:.80}")
+    return value
+
+
 def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:
     arguments = get_args(kind)
     if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -96,6 +107,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_func(lambda kind: kind == float | dt.datetime | None, _moment)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, int] | None, _uses)
+    converter.register_structure_hook_func(lambda kind: kind == _Attributes, _attributes)
     converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
     converter.register_unstructure_hook(dt.datetime, dt.datetime.isoformat)
     converter.register_unstructure_hook_func(

@@ -1,0 +1,513 @@
+"""
+The coordinators for event loops: the names and arguments of ants_coord, with await.
+
+A board in memory answers at once, on the loop, since its lock is never held
+for long; a board with a journal does its file I/O in a few threads of its own,
+never on the loop. Waiting takes no thread in either case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
+
+from . import verbs
+from .agent import AsyncAgent
+from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
+from .aio_verbs import Verbs
+from .aio_worker import serve_on_loop
+from .commands import (
+    Events,
+    Unfinished,
+    submission,
+)
+from .core.machine import Machine
+from .core.reading import private
+from .engine import Drained, Engine
+from .errors import ClosedError
+from .events import Event
+from .names import fresh_agent
+from .ports import Clock
+from .presets import SharedSettings, Where, build
+from .values import (
+    Lease,
+    Outcome,
+    Task,
+    Ticket,
+    count,
+)
+from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
+from .waiting import Waiter, mute
+from .worker import Handlers, Served, Stop, result_of
+
+if TYPE_CHECKING:
+    from .sync import Board as SyncBoard
+
+__all__ = ["Board", "ClaimQueue"]
+
+R = TypeVar("R")
+
+
+class Board(Verbs):
+    """
+    What all strategies share, for event loops. Whoever opens it closes it (or `async with`).
+
+    Args:
+        where: None for memory, a path for a SQLite file, or a journal.
+        clock: replaces the time source, for tests.
+        durability: of a file: "power" or "process"; see SQLiteJournal.
+        settings: lease_ttl, max_attempts, backoff, aging, retention, retention_count,
+            id_retention, id_retention_count, event_count, session_retention: see Settings.
+            What is not given is the board's own, or the default on a new board.
+
+    Nothing is opened before the first verb or `async with`.
+
+    """
+
+    _machine: Callable[[], Machine] = Machine
+    _strategy: str | None = None
+    """the strategy that a board must have, or be extended to; None takes it as it is"""
+
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        **settings: Unpack[SharedSettings],
+    ) -> None:
+        self._engine = build(
+            self._machine,
+            where,
+            clock=clock,
+            durability=durability,
+            asked={"strategy": self._strategy, **settings},
+        )
+
+    @classmethod
+    def _over_engine(cls, engine: Engine) -> Self:
+        board = cls.__new__(cls)
+        board._engine = engine  # noqa: SLF001 - our own class
+        return board
+
+    @classmethod
+    def over(cls, machine: Callable[[], Machine], where: Where = None, **settings: Any) -> Self:
+        """Return a coordinator over a machine of your own: `machine` makes an empty one."""
+        clock, durability = settings.pop("clock", None), settings.pop("durability", "power")
+        engine = build(machine, where, clock=clock, durability=durability, asked=settings)
+        return cls._over_engine(engine)
+
+    @property
+    def sync(self) -> SyncBoard:
+        """The same board for threads; closing either closes both."""
+        from . import sync  # noqa: PLC0415 - each colour knows the other only here
+
+        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)  # noqa: SLF001
+
+    # -- submitting ---------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        task: Task,
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> Ticket:
+        """
+        Add a task.
+
+        Args:
+            task: what to do.
+            if_exists: "same" answers an equal task with its ticket and refuses a different one;
+                "keep" keeps whatever is there; "replace" replaces what nobody has started;
+                "rerun" starts a FAILED one again with this content.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
+            FieldNotHonouredError, ClosedError.
+
+        """
+        command = submission((task,), if_exists)
+        return (await self._do(command, checked_request(request_id)))[0]
+
+    async def submit_many(
+        self,
+        tasks: Iterable[Task],
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        command = submission(tuple(tasks), if_exists)
+        return list(await self._do(command, checked_request(request_id))) if command.tasks else []
+
+    # -- claiming -----------------------------------------------------------------------------
+
+    async def claim(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> Lease:
+        """
+        Wait for a task and lease it.
+
+        Args:
+            agent: who asks; a name.
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
+            IllegalTransitionError (it has ended).
+
+        """
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+    async def claim_nowait(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease | None:
+        """Lease a task if one may run now, else return None."""
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        return await self._do(command, checked_request(request_id))
+
+    async def claim_many(
+        self,
+        agent: str,
+        count: int,
+        *,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> list[Lease]:
+        """Lease up to `count` tasks that may run now, in one step."""
+        command = verbs.claim_many(agent, count, kinds, lease_ttl)
+        return list(await self._do(command, checked_request(request_id)))
+
+    def claims(
+        self,
+        agent: str,
+        *,
+        until: Until = "closed",
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> AsyncIterator[Lease]:
+        """
+        Iterate over leases, waiting for each.
+
+        Args:
+            agent: who asks.
+            until: "closed" goes on until the coordinator closes; "drained" ends when no task
+                is unfinished; "idle" ends when nothing may run now.
+            kinds: only these kinds.
+            lease_ttl: as in `claim`.
+
+        """
+        return self._claims(agent, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=None)
+
+    async def _claims(
+        self,
+        agent: str,
+        *,
+        until: Until,
+        kinds: Iterable[str] | None,
+        lease_ttl: Seconds | None,
+        stop: Stop | None,
+    ) -> AsyncIterator[Lease]:
+        verbs.until(until)
+        command = verbs.claim(agent, None, kinds, lease_ttl)
+
+        def step(waiter: Waiter) -> Lease | None:
+            if stop is not None:
+                stop.watch(waiter)
+            return self._engine.try_or_enter(command, waiter)
+
+        while True:
+            waiter = Waiter(
+                mute, ready=True, agent=command.agent, kinds=command.kinds, drained=until == "drained"
+            )
+            try:
+                lease = await self._wait(step, waiter, 0 if until == "idle" else None)
+            except (Drained, TimeoutError, ClosedError):
+                return
+            finally:
+                if stop is not None:
+                    stop.unwatch(waiter)
+            yield lease
+
+    # -- holding ------------------------------------------------------------------------------
+
+    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> AsyncHold:
+        """
+        Return the scope that holds a lease: it renews, then completes, fails or releases.
+
+        Args:
+            lease: what a claim returned.
+            timeout: seconds after which the attempt is failed.
+
+        """
+        return AsyncHold(self._engine, lease, self._do, timeout)
+
+    def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
+        """Return a scope that renews a lease and does nothing else."""
+        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do))
+
+    async def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        command = verbs.complete(lease, result, late)
+        return private(await self._do(command, checked_request(request_id)))
+
+    async def serve(
+        self,
+        handlers: Handlers,
+        *,
+        agent: str | None = None,
+        concurrency: int = 1,
+        until: Until = "closed",
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+        signals: bool = False,
+    ) -> Served:
+        """
+        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+
+        Args:
+            handlers: one function for every task, or {kind: function}; plain or async.
+                Each gets the Hold and returns the result.
+            agent: this worker's name; made from host, process and a nonce if not given.
+            concurrency: tasks at a time, each in a thread.
+            until: as in `claims`.
+            timeout: seconds after which an attempt is failed.
+            lease_ttl: as in `claim`.
+            signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
+
+        Returns:
+            What was done, counted.
+
+        """
+        name = fresh_agent() if agent is None else verbs.agent_name(agent)
+        count(concurrency, "concurrency", most=10_000)
+        return await serve_on_loop(
+            self._engine,
+            lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
+            handlers,
+            agent=name,
+            concurrency=concurrency,
+            timeout=timeout,
+            signals=signals,
+            run=self._do,
+        )
+
+    # -- results ------------------------------------------------------------------------------
+
+    async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        query = verbs.outcomes([task])
+        waiter = Waiter(mute, ended=query.tasks)
+        found = await self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
+            waiter,
+            timeout,
+        )
+        assert found[0] is not None
+        return found[0]
+
+    async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return result_of(await self.outcome(task, timeout=timeout))
+
+    async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        left = await self._countdown(timeout)
+        return [await self.result(task, timeout=left()) for task in tasks]
+
+    async def as_finished(
+        self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
+    ) -> AsyncIterator[Outcome]:
+        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        left = await self._countdown(timeout)
+        pending = verbs.outcomes(tasks).tasks
+        while pending:
+            query = verbs.outcomes(pending)
+            found = await self._wait(
+                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
+                Waiter(mute, ended=pending),
+                left(),
+            )
+            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
+            for ended in found:
+                if ended is not None:
+                    yield ended
+
+    async def drain(self, *, timeout: Seconds | None = None) -> None:
+        """Wait until no task is unfinished."""
+        waiter = Waiter(mute, drained=True)
+        query = Unfinished()
+        await self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda n: n == 0, w) is not None or None,
+            waiter,
+            timeout,
+        )
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> AsyncLockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as file paths; 1 to 512 bytes each.
+            agent: who locks; entering again as the same agent does not block.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+
+        """
+        command = verbs.lock(names, agent, lease_ttl)
+        waiter_for = command.names
+
+        async def acquire() -> Lease:
+            waiter = Waiter(mute, names=waiter_for)
+            return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+        return AsyncLockHold(acquire, self._engine, self._do)
+
+    async def lock_nowait(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease:
+        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        return await self._do(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
+
+    async def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]:
+        """
+        Iterate over events, each once and in order.
+
+        Args:
+            since: continue after this cursor; 0 begins with the oldest event that is kept.
+            follow: wait for more at the end, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: events after `since` are gone; nothing is skipped silently.
+
+        """
+        cursor = count(since, "since", least=0)
+        while True:
+            query = Events(cursor)
+            if follow:
+                waiter = Waiter(mute, changes=True)
+                try:
+                    page = await self._wait(
+                        lambda w, query=query: self._engine.look_or_enter(query, bool, w),  # type: ignore[misc]
+                        waiter,
+                        None,
+                    )
+                except ClosedError:
+                    return
+            else:
+                page = await self._ask(query)
+                if not page:
+                    return
+            for event in page:
+                yield event
+            cursor = page[-1].cursor
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def as_agent(self, name: str) -> AsyncAgent:
+        """Return a handle with the agent's name bound."""
+        return AsyncAgent(self, verbs.agent_name(name))
+
+    def check(self) -> None:
+        """Assert every invariant of the state; for tests."""
+        self._engine.check()
+
+    async def close(self) -> None:
+        """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
+        if self._engine.blocking:
+            # not in the engine's threads, which end with it
+            await asyncio.to_thread(self._engine.close)
+        else:
+            self._engine.close()
+
+    async def __aenter__(self) -> Self:
+        """Open the board."""
+        if self._engine.blocking:
+            await self._off_loop(self._engine.open)
+        else:
+            self._engine.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the board."""
+        await self.close()
+
+
+class ClaimQueue(Board):
+    """
+    Claim-and-lock: a shared task queue, atomic claims, leases that expire.
+
+    Who may take a task: everybody. In which order: priority, then submission.
+    See Board for the arguments and verbs.
+
+    Example:
+        >>> async def hello() -> str:
+        ...     async with ClaimQueue() as board:
+        ...         ticket = await board.submit(Task("hello", payload={"to": "ants"}))
+        ...         async with board.work(await board.claim("worker-1")) as job:
+        ...             job.result = f"hello, {job.payload['to']}"
+        ...         return await board.result(ticket)
+        >>> asyncio.run(hello())
+        'hello, ants'
+
+    """
+
+    _strategy = "claim"

@@ -1,0 +1,266 @@
+"""
+Capability matching for event loops: agents broadcast what they can do, and claim what fits.
+
+The verbs about adverts, and `Matchmaker`, which adds them to all others. The
+same names, without await, are in sync_match.py; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, Unpack
+
+import attrs
+
+from . import match_args, verbs
+from .adverts import (
+    Advert,
+    Advertise,
+    Advertised,
+    AgentChange,
+    AgentRecord,
+    Agents,
+    Offer,
+    Offers,
+    WhyNot,
+    Withdraw,
+    checked_requirement,
+)
+from .agent import AsyncAgent
+from .aio_base import Board
+from .engine import Engine
+from .ports import Clock
+from .presence import KeptAdvert, Presence
+from .presets import MatchSettings, Where
+from .values import Explanation
+from .verbs import Seconds, TaskLike, checked_request
+
+__all__ = ["MatchVerbs", "Matchmaker", "Membership"]
+
+R = TypeVar("R")
+
+
+class Membership(AsyncAgent):
+    """
+    An agent that has joined: its own handle, and the scope that keeps its advert fresh.
+
+    On entry it advertises, on exit it withdraws; in between the advert is refreshed a third of its
+    ttl before it is due, with those of all other agents of this coordinator. Work that is held at
+    the exit goes on.
+    """
+
+    def __init__(self, board: MatchVerbs, advert: Advert) -> None:
+        super().__init__(board, advert.agent)
+        self.advert = advert
+        self._engine: Engine = board._engine  # noqa: SLF001 - our own class
+        self._kept: KeptAdvert | None = None
+
+    async def _tend(self, do: Callable[[Presence], R]) -> R:
+        """Do something with the kept adverts; off the loop if the lock may be held during file I/O."""
+        if self._engine.blocking:
+            return await self._board._off_loop(  # type: ignore[no-any-return]  # noqa: SLF001
+                self._engine.with_chore, Presence, do
+            )
+        return self._engine.with_chore(Presence, do)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a newer start of this agent has taken the name over."""
+        return self._kept is not None and self._kept.is_refused
+
+    async def update(self, **changes: Any) -> Advertised:
+        """
+        Change the advert.
+
+        Args:
+            changes: capabilities, attributes, slots, load, accepts or ttl, as in `join`.
+
+        """
+        advert = attrs.evolve(self.advert, **changes)
+        answer: Advertised = await self._board.advertise(advert)
+        self.advert = advert
+        engine = self._engine
+        self._kept = await self._tend(lambda adverts: adverts.keep(advert, engine.now_ns()))
+        return answer
+
+    async def __aenter__(self) -> Self:
+        """Advertise, and keep the advert fresh from now on."""
+        await self._board.__aenter__()
+        if not self.advert.incarnation:
+            self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
+        await self.update()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Withdraw the advert, unless the agent has been started anew since or the board is closed."""
+        kept = self._kept
+        if kept is None or self._engine.is_closed:
+            return
+        await self._tend(lambda presence: presence.let_go(kept))
+        if not kept.is_refused:
+            await self._board.withdraw(self.name)
+
+
+class MatchVerbs(Board):
+    """What a coordinator with adverts can do besides the shared verbs."""
+
+    def join(
+        self,
+        agent: str,
+        capabilities: Iterable[str] = (),
+        *,
+        attributes: Mapping[str, int | float | str | bool] | None = None,
+        slots: int = 1,
+        load: float = 0.0,
+        accepts: str | None = None,
+        ttl: Seconds = 60.0,
+    ) -> Membership:
+        """
+        Return the scope that advertises an agent, keeps the advert fresh and withdraws it.
+
+        Args:
+            agent: its name.
+            capabilities: dotted names such as "doc.parse.pdf", "python:3.11".
+            attributes: name -> number, string or bool, such as {"gpu_mem": 24}.
+            slots: tasks at a time.
+            load: how busy it is besides, 0 to 1.
+            accepts: the agent's own rule, such as "priority >= 0 and not nightly".
+            ttl: seconds that the advert lives if nobody refreshes it.
+
+        Returns:
+            A handle with the verbs of `as_agent`, and `update` to change the advert.
+
+        Raises:
+            TypeError, ValueError, LimitError, RequirementError; on entry AdvertRefusedError.
+
+        """
+        advert = match_args.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
+        return Membership(self, advert)
+
+    async def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
+        """Declare what an agent can do, until its ttl ends; the answer says what it changed."""
+        return await self._do(Advertise(match_args.checked_advert(advert)), checked_request(request_id))
+
+    async def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
+        """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
+        return await self._do(Withdraw(verbs.agent_name(agent)), checked_request(request_id))
+
+    async def decline(
+        self,
+        agent: str,
+        task: TaskLike,
+        *,
+        reason: str = "",
+        retry_after: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """
+        Say that an agent does not want a task that it could take; it never costs standing.
+
+        Args:
+            agent: who declines.
+            task: what is on offer to it now.
+            reason: for `explain`.
+            retry_after: seconds until it may be offered again; None: until the agent's advert or
+                the task changes. Naming the task in a claim overrules it.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            NotOfferedError: the agent could not take this task now.
+
+        """
+        command = match_args.declined(agent, task, reason, retry_after)
+        await self._do(command, checked_request(request_id))
+
+    async def agents(
+        self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
+    ) -> list[AgentRecord]:
+        """
+        Find agents that could do something.
+
+        Args:
+            requires: a requirement; None finds all.
+            prefer: requirements that put those first who meet more of them.
+            count: how many at most.
+
+        """
+        return list((await self._ask(match_args.found(requires, prefer, count))).agents)
+
+    async def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
+        """List what an agent could claim now, in the order in which it would get it."""
+        return list(await self._ask(Offers(verbs.agent_name(agent), match_args.most(count))))
+
+    async def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
+        """Say why an agent does not get a task, clause by clause."""
+        return await self._ask(WhyNot(verbs.task_id(task), verbs.agent_name(agent)))
+
+    async def watch_agents(
+        self, requires: str | None = None, *, since: int | None = None, follow: bool = True
+    ) -> AsyncIterator[AgentChange]:
+        """
+        Iterate over agents that come, change and go; first those who are here, then each change once.
+
+        Args:
+            requires: only agents that meet this; one that no longer does is reported as changed once.
+            since: resume after the cursor of an earlier change, without the first part.
+            follow: wait for more, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: changes after `since` are gone; begin again without it.
+
+        """
+        checked_requirement(requires, "requires")
+        known: set[str] = set()
+        if since is None:
+            roster = await self._ask(Agents(requires, count=1 << 30))
+            since = roster.cursor
+            for record in roster.agents:
+                known.add(record.agent)
+                yield AgentChange("present", record.agent, record, since)
+        async for event in self.events(since=since, follow=follow):
+            if event.type not in match_args.CHANGES or event.agent is None:
+                continue
+            now = (await self._ask(Agents(requires, names=(event.agent,)))).agents
+            if now or event.agent in known or requires is None:
+                (known.add if now else known.discard)(event.agent)
+                yield AgentChange(event.type, event.agent, now[0] if now else None, event.cursor)
+
+
+class Matchmaker(MatchVerbs):
+    """
+    Capability matching: agents declare what they can do and claim what fits; nobody schedules.
+
+    Who may take a task: agents whose advert meets its `requires`, whose own rule accepts it and who
+    have a free slot and enough of what it `uses`. In which order: priority, then submission. A task
+    without `requires` is open to everybody, with an advert or without. See Board for the arguments;
+    `bench_after` is one more.
+
+    Example:
+        >>> async def train() -> str:
+        ...     async with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"mem": 24}) as me:
+        ...         ticket = await market.submit(Task("train/7", requires="gpu and mem >= 16"))
+        ...         async with market.work(await me.claim_nowait()) as job:
+        ...             job.result = "trained"
+        ...         return await market.result(ticket)
+        >>> asyncio.run(train())
+        'trained'
+
+    """
+
+    _strategy = "match"
+
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        **settings: Unpack[MatchSettings],
+    ) -> None:
+        super().__init__(where, clock=clock, durability=durability, **settings)  # type: ignore[misc]

@@ -1,0 +1,65 @@
+"""
+The arguments of the verbs about adverts: checked once and turned into commands, for both colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from . import verbs
+from .adverts import Advert, Agents, Decline, checked_requirement
+from .payloads import json_value
+from .values import count, seconds
+from .verbs import Seconds, TaskLike
+
+__all__ = ["CHANGES", "advert_of", "checked_advert", "declined", "found", "most"]
+
+CHANGES = ("joined", "changed", "fading", "departed")
+"""events about adverts"""
+
+
+def advert_of(
+    agent: str,
+    capabilities: Iterable[str],
+    attributes: Mapping[str, int | float | str | bool] | None,
+    slots: int,
+    load: float,
+    accepts: str | None,
+    ttl: Seconds,
+) -> Advert:
+    """Build an Advert."""
+    if isinstance(capabilities, (str, bytes)):
+        raise TypeError(f"capabilities must be a set such as {{{capabilities!r}}}, not a string")
+    named = {} if attributes is None else attributes
+    return Advert(agent, tuple(capabilities), named, slots, load, accepts, seconds(ttl, "ttl"))
+
+
+def checked_advert(advert: object) -> Advert:
+    """Return an Advert, or say what to use instead."""
+    if not isinstance(advert, Advert):
+        raise TypeError(f"advertise takes an Advert, not {advert!r}; or use join(agent, capabilities)")
+    return advert
+
+
+def most(value: int) -> int:
+    """Return a checked `count`."""
+    return count(value, "count", most=1 << 30)
+
+
+def declined(agent: str, task: TaskLike, reason: str, retry_after: Seconds | None) -> Decline:
+    """Build a Decline."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason must be a string, not {reason!r}")
+    text = json_value(reason[:500], "reason")
+    retry_ns = verbs.timeout_ns(retry_after, "retry_after")
+    return Decline(verbs.agent_name(agent), verbs.task_id(task), text, retry_ns)
+
+
+def found(requires: str | None, prefer: Iterable[str], n: int) -> Agents:
+    """Build an Agents query."""
+    if isinstance(prefer, str):
+        raise TypeError(f"prefer must be a list of requirements such as [{prefer!r}], not a string")
+    wishes = tuple(prefer)
+    for wish in wishes:
+        checked_requirement(wish, "prefer")
+    return Agents(checked_requirement(requires, "requires"), wishes, count=most(n))

@@ -1,0 +1,495 @@
+"""
+The coordinators for threads: verbs that block, or say `_nowait`.
+
+Each verb is a line over `execute` (changes, logged), `ask` (reads) or a wait.
+The same names, with await, are in ants_coord.aio; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
+
+from . import verbs
+from .agent import Agent
+from .commands import (
+    Events,
+    Unfinished,
+    submission,
+)
+from .core.machine import Machine
+from .core.reading import private
+from .engine import Drained, Engine
+from .errors import ClosedError
+from .events import Event
+from .hold import Hold, KeepAlive, LockHold
+from .names import fresh_agent
+from .ports import Clock
+from .presets import SharedSettings, Where, build
+from .sync_verbs import Verbs
+from .values import (
+    Lease,
+    Outcome,
+    Task,
+    Ticket,
+    count,
+)
+from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
+from .waiting import Waiter, mute
+from .worker import Handlers, Served, Stop, result_of, serve_in_threads
+
+if TYPE_CHECKING:
+    from .aio import Board as AsyncBoard
+
+__all__ = ["Board", "ClaimQueue"]
+
+R = TypeVar("R")
+
+
+class Board(Verbs):
+    """
+    What all strategies share, for threads. Thread-safe; whoever opens it closes it (or `with`).
+
+    Args:
+        where: None for memory, a path for a SQLite file, or a journal.
+        clock: replaces the time source, for tests.
+        durability: of a file: "power" or "process"; see SQLiteJournal.
+        settings: lease_ttl, max_attempts, backoff, aging, retention, retention_count,
+            id_retention, id_retention_count, event_count, session_retention: see Settings.
+            What is not given is the board's own, or the default on a new board.
+
+    Nothing is opened before the first verb or `with`.
+
+    """
+
+    _machine: Callable[[], Machine] = Machine
+    _strategy: str | None = None
+    """the strategy that a board must have, or be extended to; None takes it as it is"""
+
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        **settings: Unpack[SharedSettings],
+    ) -> None:
+        self._engine = build(
+            self._machine,
+            where,
+            clock=clock,
+            durability=durability,
+            asked={"strategy": self._strategy, **settings},
+        )
+
+    @classmethod
+    def _over_engine(cls, engine: Engine) -> Self:
+        board = cls.__new__(cls)
+        board._engine = engine  # noqa: SLF001 - our own class
+        return board
+
+    @classmethod
+    def over(cls, machine: Callable[[], Machine], where: Where = None, **settings: Any) -> Self:
+        """Return a coordinator over a machine of your own: `machine` makes an empty one."""
+        clock, durability = settings.pop("clock", None), settings.pop("durability", "power")
+        engine = build(machine, where, clock=clock, durability=durability, asked=settings)
+        return cls._over_engine(engine)
+
+    @property
+    def aio(self) -> AsyncBoard:
+        """The same board for event loops; closing either closes both."""
+        from . import aio  # noqa: PLC0415 - each colour knows the other only here
+
+        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # noqa: SLF001
+
+    # -- submitting ---------------------------------------------------------------------------
+
+    def submit(
+        self,
+        task: Task,
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> Ticket:
+        """
+        Add a task.
+
+        Args:
+            task: what to do.
+            if_exists: "same" answers an equal task with its ticket and refuses a different one;
+                "keep" keeps whatever is there; "replace" replaces what nobody has started;
+                "rerun" starts a FAILED one again with this content.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
+            FieldNotHonouredError, ClosedError.
+
+        """
+        command = submission((task,), if_exists)
+        return self._engine.execute(command, checked_request(request_id))[0]
+
+    def submit_many(
+        self,
+        tasks: Iterable[Task],
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        command = submission(tuple(tasks), if_exists)
+        return list(self._engine.execute(command, checked_request(request_id))) if command.tasks else []
+
+    # -- claiming -----------------------------------------------------------------------------
+
+    def claim(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> Lease:
+        """
+        Wait for a task and lease it.
+
+        Args:
+            agent: who asks; a name.
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
+            IllegalTransitionError (it has ended).
+
+        """
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+    def claim_nowait(
+        self,
+        agent: str,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease | None:
+        """Lease a task if one may run now, else return None."""
+        command = verbs.claim(agent, task, kinds, lease_ttl)
+        return self._engine.execute(command, checked_request(request_id))
+
+    def claim_many(
+        self,
+        agent: str,
+        count: int,
+        *,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> list[Lease]:
+        """Lease up to `count` tasks that may run now, in one step."""
+        command = verbs.claim_many(agent, count, kinds, lease_ttl)
+        return list(self._engine.execute(command, checked_request(request_id)))
+
+    def claims(
+        self,
+        agent: str,
+        *,
+        until: Until = "closed",
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> Iterator[Lease]:
+        """
+        Iterate over leases, waiting for each.
+
+        Args:
+            agent: who asks.
+            until: "closed" goes on until the coordinator closes; "drained" ends when no task
+                is unfinished; "idle" ends when nothing may run now.
+            kinds: only these kinds.
+            lease_ttl: as in `claim`.
+
+        """
+        return self._claims(agent, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=None)
+
+    def _claims(
+        self,
+        agent: str,
+        *,
+        until: Until,
+        kinds: Iterable[str] | None,
+        lease_ttl: Seconds | None,
+        stop: Stop | None,
+    ) -> Iterator[Lease]:
+        verbs.until(until)
+        command = verbs.claim(agent, None, kinds, lease_ttl)
+
+        def step(waiter: Waiter) -> Lease | None:
+            if stop is not None:
+                stop.watch(waiter)
+            return self._engine.try_or_enter(command, waiter)
+
+        while True:
+            waiter = Waiter(
+                mute, ready=True, agent=command.agent, kinds=command.kinds, drained=until == "drained"
+            )
+            try:
+                lease = self._wait(step, waiter, 0 if until == "idle" else None)
+            except (Drained, TimeoutError, ClosedError):
+                return
+            finally:
+                if stop is not None:
+                    stop.unwatch(waiter)
+            yield lease
+
+    # -- holding ------------------------------------------------------------------------------
+
+    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+        """
+        Return the scope that holds a lease: it renews, then completes, fails or releases.
+
+        Args:
+            lease: what a claim returned.
+            timeout: seconds after which the attempt is failed.
+
+        """
+        return Hold(self._engine, lease, timeout)
+
+    def keep_alive(self, lease: Lease) -> KeepAlive:
+        """Return a scope that renews a lease and does nothing else."""
+        return KeepAlive(self._engine, lease)
+
+    def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        command = verbs.complete(lease, result, late)
+        return private(self._engine.execute(command, checked_request(request_id)))
+
+    def serve(
+        self,
+        handlers: Handlers,
+        *,
+        agent: str | None = None,
+        concurrency: int = 1,
+        until: Until = "closed",
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+        signals: bool = False,
+    ) -> Served:
+        """
+        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+
+        Args:
+            handlers: one function for every task, or {kind: function}; plain or async.
+                Each gets the Hold and returns the result.
+            agent: this worker's name; made from host, process and a nonce if not given.
+            concurrency: tasks at a time, each in a thread.
+            until: as in `claims`.
+            timeout: seconds after which an attempt is failed.
+            lease_ttl: as in `claim`.
+            signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
+
+        Returns:
+            What was done, counted.
+
+        """
+        name = fresh_agent() if agent is None else verbs.agent_name(agent)
+        count(concurrency, "concurrency", most=10_000)
+        return serve_in_threads(
+            self._engine,
+            lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
+            handlers,
+            agent=name,
+            concurrency=concurrency,
+            timeout=timeout,
+            signals=signals,
+        )
+
+    # -- results ------------------------------------------------------------------------------
+
+    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        query = verbs.outcomes([task])
+        waiter = Waiter(mute, ended=query.tasks)
+        found = self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
+            waiter,
+            timeout,
+        )
+        assert found[0] is not None
+        return found[0]
+
+    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return result_of(self.outcome(task, timeout=timeout))
+
+    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        return [self.result(task, timeout=left()) for task in tasks]
+
+    def as_finished(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> Iterator[Outcome]:
+        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        pending = verbs.outcomes(tasks).tasks
+        while pending:
+            query = verbs.outcomes(pending)
+            found = self._wait(
+                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
+                Waiter(mute, ended=pending),
+                left(),
+            )
+            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
+            yield from [ended for ended in found if ended is not None]
+
+    def drain(self, *, timeout: Seconds | None = None) -> None:
+        """Wait until no task is unfinished."""
+        waiter = Waiter(mute, drained=True)
+        query = Unfinished()
+        self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda n: n == 0, w) is not None or None,
+            waiter,
+            timeout,
+        )
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> LockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as file paths; 1 to 512 bytes each.
+            agent: who locks; entering again as the same agent does not block.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+
+        """
+        command = verbs.lock(names, agent, lease_ttl)
+        waiter_for = command.names
+
+        def acquire() -> Lease:
+            waiter = Waiter(mute, names=waiter_for)
+            return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+        return LockHold(acquire, self._engine)
+
+    def lock_nowait(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease:
+        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        return self._engine.execute(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
+
+    def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
+        """
+        Iterate over events, each once and in order.
+
+        Args:
+            since: continue after this cursor; 0 begins with the oldest event that is kept.
+            follow: wait for more at the end, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: events after `since` are gone; nothing is skipped silently.
+
+        """
+        cursor = count(since, "since", least=0)
+        while True:
+            query = Events(cursor)
+            if follow:
+                waiter = Waiter(mute, changes=True)
+                try:
+                    page = self._wait(
+                        lambda w, query=query: self._engine.look_or_enter(query, bool, w),  # type: ignore[misc]
+                        waiter,
+                        None,
+                    )
+                except ClosedError:
+                    return
+            else:
+                page = self._engine.ask(query)
+                if not page:
+                    return
+            yield from page
+            cursor = page[-1].cursor
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def as_agent(self, name: str) -> Agent:
+        """Return a handle with the agent's name bound."""
+        return Agent(self, verbs.agent_name(name))
+
+    def check(self) -> None:
+        """Assert every invariant of the state; for tests."""
+        self._engine.check()
+
+    def close(self) -> None:
+        """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        """Open the board."""
+        self._engine.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the board."""
+        self.close()
+
+
+class ClaimQueue(Board):
+    """
+    Claim-and-lock: a shared task queue, atomic claims, leases that expire.
+
+    Who may take a task: everybody. In which order: priority, then submission.
+    See Board for the arguments and verbs.
+
+    Example:
+        >>> with ClaimQueue() as board:
+        ...     ticket = board.submit(Task("hello", payload={"to": "ants"}))
+        ...     with board.work(board.claim("worker-1")) as job:
+        ...         job.result = f"hello, {job.payload['to']}"
+        ...     board.result(ticket)
+        'hello, ants'
+
+    """
+
+    _strategy = "claim"
