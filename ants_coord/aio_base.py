@@ -21,6 +21,7 @@ from .aio_worker import serve_on_loop
 from .commands import (
     Events,
     Unfinished,
+    asked_for,
     submission,
 )
 from .core.machine import Machine
@@ -131,7 +132,7 @@ class Board(Verbs):
 
         """
         command = submission((task,), if_exists)
-        return (await self._do(command, checked_request(request_id)))[0]
+        return (await self._do(command, checked_request(request_id)))[-1]
 
     async def submit_many(
         self,
@@ -141,8 +142,11 @@ class Board(Verbs):
         request_id: str | None = None,
     ) -> list[Ticket]:
         """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
-        command = submission(tuple(tasks), if_exists)
-        return list(await self._do(command, checked_request(request_id))) if command.tasks else []
+        wanted = tuple(tasks)
+        command = submission(wanted, if_exists)
+        if not wanted:
+            return []
+        return asked_for(wanted, await self._do(command, checked_request(request_id)))
 
     # -- claiming -----------------------------------------------------------------------------
 

@@ -242,6 +242,7 @@ class Matchmaker(MatchVerbs):
     `bench_after` is one more.
 
     Example:
+        >>> from ants_coord import Task
         >>> async def train() -> str:
         ...     async with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"mem": 24}) as me:
         ...         ticket = await market.submit(Task("train/7", requires="gpu and mem >= 16"))

@@ -11,6 +11,7 @@ costs as much as applying it. Nobody keeps or changes a command after handing it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
@@ -69,6 +70,7 @@ __all__ = [
     "Tasks",
     "Unfinished",
     "Wakeup",
+    "asked_for",
     "submission",
 ]
 
@@ -76,6 +78,8 @@ R = TypeVar("R", covariant=True)
 
 MAX_BATCH = 10_000
 """Tasks, leases or ids in one command at most."""
+
+_MAX_DEPTH = 16
 
 Lookup = Literal["same", "keep", "replace", "rerun"]
 
@@ -132,15 +136,41 @@ class Submit(Command[tuple[Ticket, ...]]):
     if_exists: Lookup = "same"
 
 
+def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
+    """Yield the parts of a task, theirs first, then the task itself, which now needs them."""
+    if depth > _MAX_DEPTH:
+        raise LimitError("depth of parts", depth, _MAX_DEPTH)
+    if not task.parts:
+        yield task
+        return
+    for part in task.parts:
+        yield from _taken_apart(part, depth + 1)
+    yield attrs.evolve(task, parts=(), needs=(*task.needs, *[part.id for part in task.parts]))
+
+
+def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
+    """Return the tickets of the tasks that the caller named, without those of their parts."""
+    if len(tasks) == len(tickets):
+        return list(tickets)
+    by_id = {ticket.id: ticket for ticket in tickets}
+    return [by_id[task.id] for task in tasks]
+
+
 def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     """Return a Submit whose payloads have been checked and copied."""
     if if_exists not in ("same", "keep", "replace", "rerun"):
         raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
     if len(tasks) > MAX_BATCH:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
+    composed = False
     for task in tasks:
         if task.__class__ is not Task:
             raise TypeError(f"submit takes a Task, not {task!r}; write Task({task!r}) for a plain id")
+        composed = composed or bool(task.parts)
+    if composed:
+        tasks = tuple([each for task in tasks for each in _taken_apart(task, 0)])
+        if len(tasks) > MAX_BATCH:
+            raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
     return Submit(tasks, tuple([json_value(task.payload, "payload") for task in tasks]), if_exists)
 
 

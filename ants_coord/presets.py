@@ -5,8 +5,8 @@ How a coordinator is put together from what a user typed: machine, journal, cloc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
 
@@ -16,6 +16,9 @@ from .engine import DirectEngine, Engine
 from .ports import Clock, Journal
 from .values import Backoff, Settings
 from .verbs import Seconds
+
+if TYPE_CHECKING:
+    from .routes import Route
 
 __all__ = ["MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
@@ -27,11 +30,15 @@ _FUTURE = ("postgresql://", "postgres://", "nats://", "redis://", "rediss://")
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """Return settings with some of them changed; unknown names are refused by name."""
-    now = attrs.asdict(settings, recurse=False)
-    unknown = sorted(set(changes) - set(now) | {"strategy"} & set(changes))
+    _check_names(changes)
+    return Settings(**{**attrs.asdict(settings, recurse=False), **changes})
+
+
+def _check_names(settings: Iterable[str]) -> None:
+    known = {field.name for field in attrs.fields(Settings)} - {"strategy"}
+    unknown = sorted(set(settings) - known)
     if unknown:
-        raise TypeError(f"no such setting: {', '.join(unknown)}; there are {', '.join(sorted(now))}")
-    return Settings(**{**now, **changes})
+        raise TypeError(f"no such setting: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
 class SharedSettings(TypedDict, total=False):
@@ -52,6 +59,7 @@ class SharedSettings(TypedDict, total=False):
 class MatchSettings(SharedSettings, total=False):
     """The settings of a Matchmaker."""
 
+    routes: Iterable[Route] | None
     bench_after: int | None
 
 
@@ -65,7 +73,7 @@ def build(
 ) -> Engine:
     """Make the engine. Nothing is opened yet: that happens at the first verb."""
     settings = {name: value for name, value in asked.items() if value is not None}
-    changed(Settings(), {name: value for name, value in settings.items() if name != "strategy"})
+    _check_names(set(settings) - {"strategy"})
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither

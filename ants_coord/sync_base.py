@@ -16,6 +16,7 @@ from .agent import Agent
 from .commands import (
     Events,
     Unfinished,
+    asked_for,
     submission,
 )
 from .core.machine import Machine
@@ -128,7 +129,7 @@ class Board(Verbs):
 
         """
         command = submission((task,), if_exists)
-        return self._engine.execute(command, checked_request(request_id))[0]
+        return self._engine.execute(command, checked_request(request_id))[-1]
 
     def submit_many(
         self,
@@ -138,8 +139,11 @@ class Board(Verbs):
         request_id: str | None = None,
     ) -> list[Ticket]:
         """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
-        command = submission(tuple(tasks), if_exists)
-        return list(self._engine.execute(command, checked_request(request_id))) if command.tasks else []
+        wanted = tuple(tasks)
+        command = submission(wanted, if_exists)
+        if not wanted:
+            return []
+        return asked_for(wanted, self._engine.execute(command, checked_request(request_id)))
 
     # -- claiming -----------------------------------------------------------------------------
 

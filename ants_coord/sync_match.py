@@ -232,6 +232,7 @@ class Matchmaker(MatchVerbs):
     `bench_after` is one more.
 
     Example:
+        >>> from ants_coord import Task
         >>> with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"gpu_mem": 24}) as me:
         ...     ticket = market.submit(Task("train/7", requires="gpu and gpu_mem >= 16"))
         ...     with market.work(me.claim_nowait()) as job:

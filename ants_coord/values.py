@@ -73,6 +73,8 @@ def _make_quick(cls: type[_V]) -> type[_V]:
 
 if TYPE_CHECKING:
     from attrs import frozen as _quick
+
+    from .routes import Route
 else:
     _quick = _make_quick
 
@@ -221,6 +223,8 @@ class Task:
         key: unique among unfinished tasks.
         limit: name of a concurrency limit that it counts against.
         tags: labels to filter by.
+        parts: tasks that this one consists of, submitted with it: it becomes claimable when they are
+            DONE and gets their results as inputs, in their order.
 
     Raises:
         TypeError, ValueError: naming the field, the value and the rule.
@@ -244,6 +248,7 @@ class Task:
     key: str | None = attrs.field(default=None, kw_only=True)
     limit: str | None = attrs.field(default=None, kw_only=True)
     tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    parts: tuple[Task, ...] = attrs.field(default=(), kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
 
@@ -259,6 +264,7 @@ class Task:
         optional = (
             self.needs,
             self.tags,
+            self.parts,
             self.if_need_fails,
             self.limit,
             self.key,
@@ -277,12 +283,27 @@ class Task:
     def _check_optional(self: Any) -> None:
         self.needs = _names(self.needs, "needs", check_id)
         self.tags = _names(self.tags, "tags", check_name)
+        self._check_parts()
         self._check_optional_names()
         self._check_optional_times()
         waits = (self.limit, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
-        self.is_plain = not self.needs and waits == (None,) * 7
+        self.is_plain = not self.needs and not self.parts and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
+
+    def _check_parts(self: Any) -> None:
+        if isinstance(self.parts, (str, Task)) or not isinstance(self.parts, Iterable):
+            raise TypeError(f"parts must be a list of Tasks, not {self.parts!r}")
+        self.parts = tuple(self.parts)
+        known = {self.id, *self.needs}
+        for part in self.parts:
+            if not isinstance(part, Task):
+                raise TypeError(f"each of parts must be a Task, not {part!r}")
+            if part.id in known:
+                raise ValueError(
+                    f"parts names {part.id!r} twice, or it is the task itself or one of its needs"
+                )
+            known.add(part.id)
 
     def _check_optional_names(self: Any) -> None:
         if self.limit is not None:
@@ -294,6 +315,10 @@ class Task:
         if self.requires is not None:
             from .requirements import parse  # noqa: PLC0415 - most tasks require nothing
 
+            if not isinstance(self.requires, str):
+                raise TypeError(
+                    f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}"
+                )
             parse(self.requires)
         if self.uses is not None:
             if not isinstance(self.uses, Mapping):
@@ -317,7 +342,7 @@ class Task:
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
 
 
-_DEFAULTS = ((), (), "cancel") + (None,) * 10
+_DEFAULTS = ((), (), (), "cancel") + (None,) * 10
 
 
 @_quick
@@ -460,6 +485,7 @@ class Settings:
         id_retention_count: forgotten ids remembered at most.
         event_count: events kept for readers that come back.
         session_retention: seconds that the replies of an idle client are kept.
+        routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
         bench_after: failures in a row after which an agent gets nothing for a second, then two,
             four ... a minute at most; 0 is off (Matchmaker, Blackboard).
 
@@ -476,6 +502,7 @@ class Settings:
     id_retention_count: int = 100_000
     event_count: int = 10_000
     session_retention: float = 3_600.0
+    routes: tuple[Route, ...] = attrs.field(default=(), metadata={"strategies": ("match", "board")})
     bench_after: int = attrs.field(default=5, metadata={"strategies": ("match", "board")})
 
     def __attrs_post_init__(self) -> None:
@@ -489,6 +516,10 @@ class Settings:
         for field in ("retention_count", "id_retention_count"):
             count(getattr(self, field), field, least=0)
         count(self.event_count, "event_count", least=16, most=10_000_000)
+        if self.routes:
+            from .routes import check_routes  # noqa: PLC0415 - most boards have none
+
+            _set(self, "routes", check_routes(self.routes))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
         for setting in attrs.fields(type(self)):
             strategies = setting.metadata.get("strategies")

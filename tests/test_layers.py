@@ -9,13 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ants_coord"
 
-VALUES = {"names", "payloads", "errors", "values", "events", "commands", "requirements", "adverts"}
+VALUES = {"names", "payloads", "errors", "values", "events", "commands", "requirements", "adverts", "routes"}
 BELOW = {
     "names": set(),
     "payloads": {"errors"},
     "errors": {"values"},  # for type checkers only
     "requirements": {"errors"},
-    "values": {"names", "requirements"},
+    "values": {"names", "requirements", "routes"},
+    "routes": {"names", "errors", "requirements", "values"},
     "events": set(),
     "commands": VALUES - {"adverts"},
     "adverts": VALUES,

@@ -115,6 +115,7 @@ class Ledger:
         "paused",
         "position",
         "queries",
+        "rewriters",
         "ring",
         "sessions",
         "settings",
@@ -277,6 +278,7 @@ class Ledger:
         self.on_left = tuple([part.left for part in self._with("left")])
         self.on_end = tuple([part.ended for part in self._with("ended")])
         self.gates = tuple([part.holds_back for part in self._with("holds_back")])
+        self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
         self.timed = tuple(self._with("pass_time"))
         self.strategy = name
 

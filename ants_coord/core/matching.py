@@ -19,13 +19,16 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from ..adverts import Advert, Advertised
+from ..errors import CoordinationError
 from ..requirements import parse
+from ..routes import Piece, Route
 from ..values import Task
 from . import why
 from .index import MAX_SIGNATURES, Index, Signature, bits, task_facts
 from .ledger import Ledger
 from .parts import Function, Part
 from .queues import BySignature
+from .routing import apply_routes
 from .states import READY, Row
 
 __all__ = ["DECLINE", "Capable"]
@@ -51,7 +54,7 @@ class Capable(Part):
 
     honours = frozenset({"requires", "uses"})
     tables = ("adverts", "presence", "declines", "streaks")
-    values = (Advert, Advertised)
+    values = (Advert, Advertised, Piece, Route)
 
     def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
         self.commands, self.queries = commands, queries
@@ -239,6 +242,12 @@ class Capable(Part):
             limit = row.spec.limit
             if row.state is READY and (limit is None or ledger.is_open(limit)):
                 assert self.index.ready >> self.index.signature(row.spec).number & 1, row
+
+    def rewrite(
+        self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
+    ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
+        """Apply the board's routes to a batch."""
+        return apply_routes(ledger, tasks, payloads)
 
     # -- eligibility ------------------------------------------------------------------------
 

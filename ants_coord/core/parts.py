@@ -68,8 +68,11 @@ class Part:
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent may not claim anything now; None if it may."""
 
-    def admit(self, ledger: Ledger, task: Task) -> CoordinationError | None:
-        """Return why a task that asks for something special cannot be accepted."""
+    def rewrite(
+        self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
+    ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
+        """Return what a batch becomes at submit; the first tasks stand for the given ones, by id."""
+        return tasks, payloads
 
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Note that a lease was granted; the row holds it."""

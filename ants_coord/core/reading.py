@@ -54,7 +54,7 @@ def private(outcome: Outcome) -> Outcome:
 def record_of(ledger: Ledger, row: Row) -> TaskRecord:
     """Build the value of a task as it stands."""
     spec = row.spec
-    if spec.payload.__class__ in (dict, list, tuple):
+    if spec.payload is not row.payload or spec.payload.__class__ in (dict, list):
         spec = attrs.evolve(spec, payload=copy_json(row.payload))
     return TaskRecord(
         spec,

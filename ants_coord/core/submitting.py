@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..commands import Refused, Requeue, Submit
+from ..commands import Refused, Requeue, Submit, asked_for
 from ..errors import (
     CoordinationError,
     DependencyError,
@@ -39,6 +39,28 @@ _Step = tuple[str, Task, Any, "Row | None"]
 
 def submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     """Carry a batch out, or refuse it whole. O(tasks + needs) plus log factors."""
+    if ledger.rewriters:
+        rewritten = _rewrite(ledger, command)
+        if isinstance(rewritten, Refused):
+            return rewritten
+        if len(rewritten.tasks) > len(command.tasks):
+            reply = _submit(ledger, rewritten)
+            return reply if isinstance(reply, Refused) else tuple(asked_for(command.tasks, reply))
+        command = rewritten
+    return _submit(ledger, command)
+
+
+def _rewrite(ledger: Ledger, command: Submit) -> Submit | Refused:
+    tasks, payloads = command.tasks, command.payloads
+    for rewrite in ledger.rewriters:
+        found = rewrite(ledger, tasks, payloads)
+        if isinstance(found, CoordinationError):
+            return Refused(found)
+        tasks, payloads = found
+    return Submit(tasks, payloads, command.if_exists)
+
+
+def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     new, known, stones = command.tasks, ledger.tasks, ledger.tombstones
     for task in new:
         if not task.is_plain or task.id in known or task.id in stones:

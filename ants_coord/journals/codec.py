@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
@@ -124,21 +125,29 @@ def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[An
     """Compile one function per command and direction, once."""
     parts = every_part()
     values: tuple[Any, ...] = (Backoff, *[value for part in parts for value in part.values], Settings, Task)
+    # some are only named for type checkers where they are used, so that importing stays cheap
+    named = {value.__name__: value for value in values}
     for value in dict.fromkeys(values):
-        attrs.resolve_types(value)
+        attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **named})
         _converter.register_structure_hook(
             value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
         )
     _converter.register_unstructure_hook(
         Task,
-        make_dict_unstructure_fn(Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True)),
+        make_dict_unstructure_fn(
+            Task,
+            _converter,
+            _cattrs_omit_if_default=True,
+            payload=override(omit=True),
+            parts=override(omit=True),
+        ),
     )
     known: dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]] = {}
     kinds: dict[Any, Any] = dict(COMMANDS)
     for part in parts:
         kinds.update(part.commands)
     for kind in kinds:
-        attrs.resolve_types(kind)
+        attrs.resolve_types(kind, {**vars(sys.modules[kind.__module__]), **named})
         known[kind.__name__] = (
             kind,
             make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True),
