@@ -242,6 +242,7 @@ class Matchmaker(MatchVerbs):
     `bench_after` is one more.
 
     Example:
+        >>> import asyncio
         >>> from ants_coord import Task
         >>> async def train() -> str:
         ...     async with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"mem": 24}) as me:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from .names import check_id, check_name, fresh_id
+from .quick import maker
 
 __all__ = [
     "Backoff",
@@ -33,42 +34,6 @@ __all__ = [
 ]
 
 _set = object.__setattr__
-_V = TypeVar("_V")
-
-
-def _make_quick(cls: type[_V]) -> type[_V]:
-    """
-    Make a frozen, slotted attrs class whose construction costs half of attrs.frozen's.
-
-    attrs fills a frozen instance through object.__setattr__, 50 ns a field. So
-    an instance is born as its writable twin (same slots), filled by plain
-    stores, checked by `_check`, and becomes frozen by one class assignment.
-    For the values that every cycle makes; nothing else touches the twin.
-    """
-    check = cls.__dict__.get("_check")
-    writable: type[Any]
-
-    def __attrs_pre_init__(self: Any) -> None:
-        _set(self, "__class__", writable)
-
-    def __attrs_post_init__(self: Any) -> None:
-        if check is not None:
-            check(self)
-        self.__class__ = frozen
-
-    def __setattr__(self: Any, name: str, value: object) -> None:
-        raise attrs.exceptions.FrozenInstanceError
-
-    def __delattr__(self: Any, name: str) -> None:
-        raise attrs.exceptions.FrozenInstanceError
-
-    for method in (__attrs_pre_init__, __attrs_post_init__, __setattr__, __delattr__):
-        setattr(cls, method.__name__, method)
-    frozen = attrs.define(cls, slots=True, weakref_slot=False)
-    # both must be object's own: only then does CPython store without asking the class
-    plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    writable = type(cls.__name__, (frozen,), plain)
-    return frozen
 
 
 if TYPE_CHECKING:
@@ -76,27 +41,7 @@ if TYPE_CHECKING:
 
     from .routes import Route
 else:
-    _quick = _make_quick
-
-
-def _maker(value: type[_V]) -> Callable[..., _V]:
-    """
-    Return a function that makes a `_quick` value without checks, all fields given, in order.
-
-    For the three values that the core makes in every cycle; half the time of the class itself.
-    """
-    fields = [field.name for field in attrs.fields(value)]  # type: ignore[arg-type]
-    plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    source = [
-        f"def make({', '.join(fields)}):",
-        "    made = new(writable)",
-        *[f"    made.{name} = {name}" for name in fields],
-        "    made.__class__ = frozen",
-        "    return made",
-    ]
-    known = {"new": object.__new__, "writable": type(value.__name__, (value,), plain), "frozen": value}
-    exec("\n".join(source), known)  # noqa: S102 - as attrs does it; the text is made from field names
-    return known["make"]  # type: ignore[return-value]
+    from .quick import quick as _quick
 
 
 class TaskState(enum.StrEnum):
@@ -354,7 +299,7 @@ class Ticket:
     state: TaskState
 
 
-make_ticket = _maker(Ticket)
+make_ticket = maker(Ticket)
 
 
 @_quick
@@ -386,7 +331,7 @@ class Lease:
         return f"{self.task}#{self.token}"
 
 
-make_lease = _maker(Lease)
+make_lease = maker(Lease)
 
 
 @_quick
@@ -402,7 +347,7 @@ class Outcome:
     late: bool = False
 
 
-make_outcome = _maker(Outcome)
+make_outcome = maker(Outcome)
 
 
 @attrs.frozen

@@ -9,13 +9,25 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ants_coord"
 
-VALUES = {"names", "payloads", "errors", "values", "events", "commands", "requirements", "adverts", "routes"}
+VALUES = {
+    "names",
+    "payloads",
+    "errors",
+    "values",
+    "events",
+    "commands",
+    "requirements",
+    "adverts",
+    "routes",
+    "quick",
+}
 BELOW = {
     "names": set(),
     "payloads": {"errors"},
     "errors": {"values"},  # for type checkers only
     "requirements": {"errors"},
-    "values": {"names", "requirements", "routes"},
+    "quick": set(),
+    "values": {"names", "quick", "requirements", "routes"},
     "routes": {"names", "errors", "requirements", "values"},
     "events": set(),
     "commands": VALUES - {"adverts"},

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ import attrs
 import typer
 
 from .. import _version
+from ..adverts import Advert
 from ..commands import Outcomes
 from ..errors import (
     CoordinationError,
@@ -28,7 +29,9 @@ from ..errors import (
     TaskNotFoundError,
 )
 from ..names import fresh_agent
-from ..sync import ClaimQueue
+from ..requirements import evaluate, facts_of, parse
+from ..sync import Board as Opened
+from ..sync import ClaimQueue, Matchmaker
 from ..values import TaskState
 from ..worker import Served
 from . import batch
@@ -62,16 +65,25 @@ Board = Annotated[Path, typer.Argument(help="The board's file.", show_default=Fa
 TaskId = Annotated[str, typer.Argument(help="The task's id.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
+Can = Annotated[
+    list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")
+]
+Having = Annotated[
+    list[str] | None, typer.Option("--having", help="An attribute, such as gpu_mem=24; may be repeated.")
+]
 _CPUS = os.cpu_count() or 2
+_STRATEGIES: dict[str, type[Opened]] = {"claim": ClaimQueue, "match": Matchmaker}
 
 
 @contextmanager
-def _board(path: Path, *, new: bool = False, **settings: Any) -> Iterator[ClaimQueue]:
+def _board(
+    path: Path, *, new: bool = False, kind: type[Opened] = Opened, **settings: Any
+) -> Iterator[Opened]:
     """Open a board, and turn its troubles into exit codes."""
     if not new and not path.exists():
         raise fail(f"{path}: there is no such board", BOARD_TROUBLE)
     try:
-        with ClaimQueue(path, **settings) as board:
+        with kind(path, **settings) as board:
             yield board
     except JournalError as problem:
         raise fail(str(problem), BOARD_TROUBLE) from None
@@ -105,7 +117,7 @@ def demo(
         Path | None, typer.Option(help="A source tree; this Python's own library if not given.")
     ] = None,
     agents: Agents = 4,
-    strategy: Annotated[str, typer.Option(help='Only "claim" so far.')] = "claim",
+    strategy: Annotated[str, typer.Option(help="How they agree: claim or match.")] = "claim",
     board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
     json_: AsJson = False,
@@ -114,17 +126,17 @@ def demo(
     from . import demo as colony  # noqa: PLC0415 - only this command needs them
     from . import watch  # noqa: PLC0415
 
-    if strategy != "claim":
-        raise fail(f"--strategy: there is no {strategy!r} yet; use claim", BAD_INPUT)
+    if strategy not in _STRATEGIES:
+        raise fail(f"--strategy: there is no {strategy!r}; use {' or '.join(_STRATEGIES)}", BAD_INPUT)
     root = colony.default_tree() if path is None else path
     if not root.is_dir():
         raise fail(f"--path: {root} is not a directory", BAD_INPUT)
     settings = colony.settings()
     if board is None:
-        with ClaimQueue(**settings) as memory:
+        with _STRATEGIES[strategy](**settings) as memory:
             watch.run_demo(memory, root, agents, seed, as_json_text=json_)
     else:
-        with _board(board, new=True, **settings) as kept:
+        with _board(board, new=True, kind=_STRATEGIES[strategy], **settings) as kept:
             watch.run_demo(kept, root, agents, seed, as_json_text=json_)
 
 
@@ -142,18 +154,57 @@ def _read(file: str) -> list[Any]:
     return tasks
 
 
+@attrs.frozen
+class _Skills:
+    """What a runner says that it can do."""
+
+    can: tuple[str, ...] = ()
+    attributes: dict[str, int | float | str] = attrs.field(factory=dict)
+
+    @classmethod
+    def read(cls, can: list[str] | None, having: list[str] | None) -> _Skills:
+        """Read the options of the command line."""
+        attributes: dict[str, int | float | str] = {}
+        for pair in having or []:
+            name, mark, text = pair.partition("=")
+            if not mark:
+                raise fail(f"--having: {pair!r} must be NAME=VALUE, such as gpu_mem=24", BAD_INPUT)
+            try:
+                attributes[name] = int(text)
+            except ValueError:
+                try:
+                    attributes[name] = float(text)
+                except ValueError:
+                    attributes[name] = text
+        try:
+            Advert("runner", tuple(can or ()), attributes)
+        except (ValueError, CoordinationError) as problem:
+            raise fail(str(problem), BAD_INPUT) from None
+        return cls(tuple(can or ()), attributes)
+
+
 def _work(
-    board: ClaimQueue, agents: int, until: str, lease_ttl: float, kinds: list[str] | None = None
+    board: Opened,
+    agents: int,
+    until: str,
+    lease_ttl: float,
+    kinds: list[str] | None = None,
+    skills: _Skills | None = None,
 ) -> Served:
     handlers = dict.fromkeys(kinds or [batch.KIND], run_child)
-    return board.serve(
-        handlers,
-        agent=fresh_agent(),
-        concurrency=agents,
-        until=until,  # type: ignore[arg-type]
-        lease_ttl=lease_ttl,
-        signals=True,
-    )
+    name, said = fresh_agent(), skills or _Skills()
+    joined: Any = nullcontext()
+    if isinstance(board, Matchmaker):
+        joined = board.join(name, said.can, attributes=said.attributes, slots=agents)
+    with joined:
+        return board.serve(
+            handlers,
+            agent=name,
+            concurrency=agents,
+            until=until,  # type: ignore[arg-type]
+            lease_ttl=lease_ttl,
+            signals=True,
+        )
 
 
 @app.command()
@@ -168,6 +219,8 @@ def run(
     lease_ttl: Annotated[
         float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")
     ] = 10.0,
+    can: Can = None,
+    having: Having = None,
     json_: AsJson = False,
 ) -> None:
     """
@@ -175,17 +228,35 @@ def run(
 
     A line: {"id": "b", "cmd": "make b", "needs": ["a"], "timeout": 60, "max_attempts": 3}
     """
-    tasks = _read(file)
+    tasks, skills = _read(file), _Skills.read(can, having)
+    kind = Matchmaker if can or having else _kind_for(tasks)
     if board is None:
-        with ClaimQueue(**batch.board_settings()) as memory:
-            code = _run(memory, tasks, agents, lease_ttl, json_)
+        _check_skills(tasks, skills)
+        with kind(**batch.board_settings()) as memory:
+            code = _run(memory, tasks, agents, lease_ttl, json_, skills)
     else:
-        with _board(board, new=True, **batch.board_settings()) as kept:
-            code = _run(kept, tasks, agents, lease_ttl, json_)
+        with _board(board, new=True, kind=kind, **batch.board_settings()) as kept:
+            code = _run(kept, tasks, agents, lease_ttl, json_, skills)
     raise SystemExit(code)
 
 
-def _run(board: ClaimQueue, tasks: list[Any], agents: int, lease_ttl: float, json_: bool) -> int:
+def _kind_for(tasks: list[Any]) -> type[Opened]:
+    """Return what a board must be for these tasks; one that is more already stays what it is."""
+    return Matchmaker if any(task.requires or task.uses for task in tasks) else Opened
+
+
+def _check_skills(tasks: list[Any], skills: _Skills) -> None:
+    """Refuse what nobody will ever take: on a board in memory no other agent can join."""
+    facts = facts_of(skills.can, skills.attributes)
+    for task in tasks:
+        if task.requires and evaluate(parse(task.requires).root, facts) is not True:
+            why = f"{task.id} requires {task.requires!r}, which this runner cannot do"
+            raise fail(
+                f"{why}; say so with --can and --having, or use --board so that others may join", BAD_INPUT
+            )
+
+
+def _run(board: Opened, tasks: list[Any], agents: int, lease_ttl: float, json_: bool, skills: _Skills) -> int:
     step = 5_000
     try:
         for start in range(0, len(tasks), step):
@@ -193,7 +264,7 @@ def _run(board: ClaimQueue, tasks: list[Any], agents: int, lease_ttl: float, jso
     except CoordinationError as problem:
         raise fail(str(problem), BAD_INPUT) from None
     try:
-        _work(board, agents, "drained", lease_ttl)
+        _work(board, agents, "drained", lease_ttl, skills=skills)
     except KeyboardInterrupt:
         return INTERRUPTED
     ids = tuple([task.id for task in tasks])
@@ -239,12 +310,15 @@ def work(
     until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
     kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
     lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
+    can: Can = None,
+    having: Having = None,
     json_: AsJson = False,
 ) -> None:
     """Join a board from another terminal and run its commands."""
-    with _board(board) as joined:
+    skills = _Skills.read(can, having)
+    with _board(board, kind=Matchmaker if can or having else Opened) as joined:
         try:
-            served = _work(joined, agents, until, lease_ttl, kinds)
+            served = _work(joined, agents, until, lease_ttl, kinds, skills)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
     if json_:
@@ -320,7 +394,7 @@ def submit(
 ) -> None:
     """Put tasks on a board (made if there is none) without running them."""
     tasks = _read(file)
-    with _board(board, new=True, **batch.board_settings()) as opened:
+    with _board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
         tickets = opened.submit_many(tasks)
     if json_:
         typer.echo(as_json(tickets))

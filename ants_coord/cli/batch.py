@@ -22,6 +22,7 @@ _TASK_FIELDS = (
     "id",
     "priority",
     "requires",
+    "uses",
     "needs",
     "if_need_fails",
     "delay",
@@ -110,10 +111,6 @@ def _task(found: dict[str, Any], number: int) -> Task:
         raise ValueError(f"{unknown[0]}: no such field; there are {known}")
     payload = _command(found)
     options = {name: found[name] for name in _TASK_FIELDS if name in found}
-    if "requires" in options:
-        raise ValueError(
-            f"requires: {options['requires']!r} has no meaning for the claim strategy; leave it out"
-        )
     if not isinstance(options.get("needs", []), list):
         raise TypeError(f"needs: must be a list of ids, not {options['needs']!r}")
     options.setdefault("id", f"line-{number}")

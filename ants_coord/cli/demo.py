@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from ..errors import ClosedError
-from ..sync import ClaimQueue
+from ..sync import Board
 from ..values import Backoff, Lease, Task, TaskState
 from . import index_job
 
@@ -83,9 +83,9 @@ class Colony:
 
     """
 
-    def __init__(self, board: ClaimQueue, root: Path, agents: int, seed: int) -> None:
+    def __init__(self, board: Board, root: Path, agents: int, seed: int) -> None:
         self.board = board
-        self.tasks = tasks_for(root)
+        self.tasks = self.tasks_for(root)
         self.names = [f"ant-{number}" for number in range(1, agents + 1)]
         self.times = {name: AgentTimes() for name in self.names}
         dice = random.Random(seed)  # noqa: S311 - which of our own agents plays dead is no secret
@@ -96,6 +96,14 @@ class Colony:
         self.left_behind: str | None = None
         """the task that the silent agent held when it fell silent"""
 
+    def tasks_for(self, root: Path) -> list[Task]:
+        """Return the whole job."""
+        return tasks_for(root)
+
+    def handle(self, lease: Lease) -> Any:
+        """Do one task."""
+        return handle(lease)
+
     def submit(self) -> int:
         """Put the job on the board; on a board that has it already, this changes nothing."""
         step = 5_000
@@ -103,6 +111,10 @@ class Colony:
         for start in range(0, len(self.tasks), step):
             made += sum(ticket.created for ticket in self.board.submit_many(self.tasks[start : start + step]))
         return made
+
+    def remarks(self) -> list[str]:
+        """Return what else there is to say at the end."""
+        return []
 
     def run(self, watch: Callable[[], None]) -> Any:
         """Let the agents work until the report is done; `watch` is called several times a second."""
@@ -160,7 +172,7 @@ class Colony:
                     if lease.task == self.fails_once:
                         self.fails_once = None
                         raise RuntimeError("planned: this task fails at its first attempt")
-                    job.result = handle(lease)
+                    job.result = self.handle(lease)
                 finally:
                     spent = time.thread_time() - begun
         except RuntimeError:
@@ -180,14 +192,14 @@ def settings() -> dict[str, Any]:
     }
 
 
-def held(board: ClaimQueue) -> list[tuple[str, str, float]]:
+def held(board: Board) -> list[tuple[str, str, float]]:
     """Return (agent, task, seconds left) of every live lease."""
     leases = board.leases()
     now = time.time_ns()
     return [(lease.agent, lease.task, max(0.0, (lease.expires_ns - now) / 1e9)) for lease in leases]
 
 
-def is_done(board: ClaimQueue) -> bool:
+def is_done(board: Board) -> bool:
     """Tell whether a board holds a finished report."""
     record = board.find("report")
     return record is not None and record.state is TaskState.DONE

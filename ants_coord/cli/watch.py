@@ -12,7 +12,8 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from ..sync import ClaimQueue
+from ..adverts import Agents
+from ..sync import Board, Matchmaker
 from ..values import TaskState
 from .demo import Colony, held
 from .show import as_json, clean, console, table, warnings
@@ -23,7 +24,7 @@ __all__ = ["run_demo", "show_status", "status_of"]
 class _Progress:
     """Live on a terminal, a line a second elsewhere; on stderr when the answer is JSON."""
 
-    def __init__(self, board: ClaimQueue, total: int, *, quiet: bool) -> None:
+    def __init__(self, board: Board, total: int, *, quiet: bool) -> None:
         self._board = board
         self._total = total
         self._started = time.monotonic()
@@ -61,9 +62,15 @@ class _Progress:
             self._console.print(line)
 
 
-def run_demo(board: ClaimQueue, root: Path, agents: int, seed: int, *, as_json_text: bool) -> None:
+def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: bool) -> None:
     """Run the demo to its end and show the report and what each agent did."""
-    colony = Colony(board, root, agents, seed)
+    colony: Colony
+    if isinstance(board, Matchmaker):
+        from .demo_match import MatchColony  # noqa: PLC0415
+
+        colony = MatchColony(board, root, agents, seed)
+    else:
+        colony = Colony(board, root, agents, seed)
     made = colony.submit()
     say = warnings if as_json_text else console
     say.print(
@@ -86,6 +93,8 @@ def run_demo(board: ClaimQueue, root: Path, agents: int, seed: int, *, as_json_t
         console.print(
             f"{colony.silent} fell silent holding {clean(colony.left_behind)}; its lease ran out{by}"
         )
+    for line in colony.remarks():
+        console.print(clean(line, 500))
     console.print(
         f"{numbers.completed:,} completed, {numbers.expired} expired, {numbers.failed} failed and retried, "
         f"in {seconds:.1f} s"
@@ -118,6 +127,11 @@ def _show_report(found: dict[str, Any]) -> None:
         f"{total['functions']:,} functions, {total['classes']:,} classes, "
         f"{found['docstring_coverage']:.0%} with a docstring"
     )
+    if "tokens" in found:
+        console.print(
+            f"{found['bytes']:,} bytes, {found['tokens']:,} tokens, "
+            f"SHA-256 over all {found['sha256'][:16]}..."
+        )
 
 
 def _show_agents(colony: Colony) -> None:
@@ -144,7 +158,7 @@ def _show_agents(colony: Colony) -> None:
 # -- status ---------------------------------------------------------------------------------
 
 
-def status_of(board: ClaimQueue, most: int = 20) -> dict[str, Any]:
+def status_of(board: Board, most: int = 20) -> dict[str, Any]:
     """Return what `status` shows, as plain data."""
     numbers = board.statistics()
     now = time.time_ns()
@@ -157,6 +171,8 @@ def status_of(board: ClaimQueue, most: int = 20) -> dict[str, Any]:
         "failed_attempts": numbers.failed,
         "expired": numbers.expired,
         "cursor": numbers.cursor,
+        "strategy": board.settings().strategy,
+        **_adverts_of(board),
         "held": [
             {
                 "agent": lease.agent,
@@ -182,6 +198,27 @@ def status_of(board: ClaimQueue, most: int = 20) -> dict[str, Any]:
     }
 
 
+def _adverts_of(board: Board) -> dict[str, Any]:
+    """Return who advertises what, if the board's strategy knows adverts."""
+    if board.settings().strategy == "claim":
+        return {}
+    return {
+        "agents": [
+            {
+                "agent": found.agent,
+                "state": found.state,
+                "capabilities": list(found.advert.capabilities),
+                "attributes": dict(found.advert.attributes),
+                "slots": found.advert.slots,
+                "held": found.held,
+                "load": round(found.load, 3),
+                "benched_for": round(found.benched_for, 3),
+            }
+            for found in board.query(Agents(count=1_000)).agents
+        ]
+    }
+
+
 def show_status(found: dict[str, Any]) -> None:
     """Print a status as tables."""
     counts = ", ".join(f"{n:,} {state}" for state, n in found["tasks"].items() if n)
@@ -191,6 +228,17 @@ def show_status(found: dict[str, Any]) -> None:
         f"{found['failed_attempts']:,} failed attempts, {found['expired']:,} expiries"
     )
     rows: list[tuple[Any, ...]]
+    if found.get("agents"):
+        rows = [
+            (
+                a["agent"],
+                a["state"] + (f", benched {a['benched_for']:.1f} s" if a["benched_for"] else ""),
+                ", ".join([*a["capabilities"], *[f"{k}={v}" for k, v in a["attributes"].items()]]),
+                f"{a['held']}/{a['slots']}",
+            )
+            for a in found["agents"]
+        ]
+        console.print(table("adverts", ["agent", "state", "can do", "slots in use"], rows))
     if found["held"]:
         rows = [(h["agent"], h["task"], f"{h['seconds_left']:.1f} s") for h in found["held"]]
         console.print(table("held", ["agent", "task", "for"], rows))

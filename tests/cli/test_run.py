@@ -84,7 +84,7 @@ def test_every_malformed_line_is_reported_before_anything_is_submitted(tmp_path)
     """Line numbers and fields of all problems; exit 2; no board was made."""
     text = (
         '{"cmd": 1}\n{"what": 2}\nnope\n{"cmd": "a", "cmd": "b"}\n{"cmd": "x", "priority": "high"}\n'
-        '{"cmd": "x", "requires": "gpu"}\n{"cmd": "x", "argv": ["y"]}\n{"cmd": "x", "timeout": -1}\n'
+        '{"cmd": "x", "requires": "gpu and"}\n{"cmd": "x", "argv": ["y"]}\n{"cmd": "x", "timeout": -1}\n'
         '{"cmd": "x", "max_attempts": 0}\n{"cmd": "x", "delay": NaN}\n[1]\n{"id": "t", "cmd": "x"}\n'
         '{"id": "t", "cmd": "x"}\n{"cmd": "x", "needs": ["nobody"]}\n{"cmd": "x", "finish_by": "soon"}\n'
         "\n" + "[" * 100_000 + "\n"
@@ -93,7 +93,7 @@ def test_every_malformed_line_is_reported_before_anything_is_submitted(tmp_path)
     done = ants("run", "-", "--board", board, stdin=text)
     assert done.returncode == 2
     for number, word in (
-        (1, "cmd"), (2, "what"), (3, "JSON"), (4, "twice"), (5, "priority"), (6, "requires"), (7, "argv"),
+        (1, "cmd"), (2, "what"), (3, "JSON"), (4, "twice"), (5, "priority"), (6, "requirement"), (7, "argv"),
         (8, "timeout"), (9, "max_attempts"), (10, "NaN"), (11, "object"), (13, "line 12"), (14, "nobody"),
         (15, "finish_by"), (17, "nested"),
     ):  # fmt: skip
