@@ -155,7 +155,6 @@ def _possible(tests: list[tuple[Atom, bool]]) -> bool:
     return low == high and passes(low)
 
 
-@functools.lru_cache(maxsize=8_192)
 def parse(text: str) -> Requirement:
     """
     Read a requirement.
@@ -177,6 +176,11 @@ def parse(text: str) -> Requirement:
     """
     if not isinstance(text, str):
         raise TypeError(f"a requirement must be a string such as 'gpu and mem >= 16', not {text!r}")
+    return _parse(text)
+
+
+@functools.lru_cache(maxsize=8_192)
+def _parse(text: str) -> Requirement:
     if len(text) > MAX_TEXT:
         raise RequirementError(text[:60] + "...", 1, f"longer than {MAX_TEXT} characters")
     if not text.strip():
