@@ -110,6 +110,7 @@ class Ledger:
         "on_end",
         "on_grant",
         "on_left",
+        "on_replace",
         "order",
         "parts",
         "paused",
@@ -277,6 +278,7 @@ class Ledger:
         self.on_grant = tuple([part.granted for part in self._with("granted")])
         self.on_left = tuple([part.left for part in self._with("left")])
         self.on_end = tuple([part.ended for part in self._with("ended")])
+        self.on_replace = tuple([part.replaced for part in self._with("replaced")])
         self.gates = tuple([part.holds_back for part in self._with("holds_back")])
         self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
         self.timed = tuple(self._with("pass_time"))

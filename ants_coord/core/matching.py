@@ -108,15 +108,18 @@ class Capable(Part):
         now, alarms = ledger.timeline.reading[1], self.alarms
         if not alarms or alarms[0][0] > now:
             return
-        for _ in range(_AT_ONCE):
-            if not alarms or alarms[0][0] > now:
-                return
-            if not self._is_due(*alarms[0]):
+        done = 0
+        # only what is done counts: a replica that was restored has fewer stale entries to step over
+        while done < _AT_ONCE and alarms and alarms[0][0] <= now:
+            when, what, agent, task = alarms[0]
+            if not self._is_due(when, what, agent, task) or (
+                what == _PRESENCE and self._is_early(when, agent)
+            ):
                 heapq.heappop(alarms)
                 continue
-            _, what, agent, task = alarms[0]
+            done += 1
             if what == _PRESENCE:
-                self._look_after(ledger, agent, now)
+                self._look_after(ledger, agent)
             elif what == DECLINE:
                 self.forget_decline(ledger, agent, task)
                 self.tell(ledger, agent)
@@ -125,31 +128,36 @@ class Capable(Part):
                 ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
                 self.tell(ledger, agent)
 
-    def _look_after(self, ledger: Ledger, agent: str, now: int) -> None:
+    def _is_early(self, when: int, agent: str) -> bool:
+        """Tell whether an advert was refreshed since its alarm was set; then it is set anew."""
+        deadline, _, fading = self.ledger.tables["presence"][agent]
+        due = deadline + self.ledger.tables["adverts"][agent][6] if fading else deadline
+        if due <= when:
+            return False
+        del self.listed[agent]
+        self.ring_at(agent, due)
+        return True
+
+    def _look_after(self, ledger: Ledger, agent: str) -> None:
         """Let an agent fade that was not refreshed in time, or let it go."""
         deadline, load, fading = ledger.tables["presence"][agent]
-        ttl = ledger.tables["adverts"][agent][6]
         del self.listed[agent]
-        if fading and deadline + ttl <= now:
+        if fading:
             self.drop(ledger, agent, "silent")
-        elif fading or deadline > now:
-            self.ring_at(agent, deadline + ttl if fading else deadline)
         else:
             ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
             ledger.emit("fading", None, agent)
-            self.ring_at(agent, deadline + ttl)
+            self.ring_at(agent, deadline + ledger.tables["adverts"][agent][6])
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next advert fades or the next decline ends."""
-        alarms, presences = self.alarms, self.ledger.tables["presence"]
+        alarms = self.alarms
         while alarms:
             when, what, agent, task = alarms[0]
-            if not self._is_due(when, what, agent, task):
+            if not self._is_due(when, what, agent, task) or (
+                what == _PRESENCE and self._is_early(when, agent)
+            ):
                 heapq.heappop(alarms)
-            elif what == _PRESENCE and not presences[agent][2] and presences[agent][0] > when:
-                heapq.heappop(alarms)  # it was refreshed since
-                del self.listed[agent]
-                self.ring_at(agent, presences[agent][0])
             else:
                 return max(0, when - reading[1])
         return None
@@ -208,8 +216,12 @@ class Capable(Part):
             ledger.undo.put(streaks, agent, (failures, until))
         self.tell(ledger, agent)
 
+    def replaced(self, ledger: Ledger, row: Row) -> None:
+        """Forget who declined the old content."""
+        self.ended(ledger, row, "rewrite")
+
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Nobody needs to decline a task that has ended."""
+        """Forget who declined a task that has ended."""
         for agent in list(self.decliners.get(row.spec.id, ())):
             self.forget_decline(ledger, agent, row.spec.id)
 

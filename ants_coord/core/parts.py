@@ -83,6 +83,9 @@ class Part:
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Note that a task has ended; the row holds its outcome."""
 
+    def replaced(self, ledger: Ledger, row: Row) -> None:
+        """Note that a task that nobody had started has new content."""
+
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return what `statistics()` shows of this part."""
         return {}

@@ -352,6 +352,8 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     if task.key is not None:
         ledger.keys[task.key] = task.id
     ledger.emit("submitted", task.id, None, 0, "replaced")
+    for hook in ledger.on_replace:
+        hook(ledger, row)
 
 
 # -- starting again -------------------------------------------------------------------------

@@ -48,7 +48,8 @@ class NaiveMatchmaker:
         return "rejoined" if faded else "renewed"
 
     def withdraw(self, agent):
-        self.undecline(agent=agent)
+        if agent in self.adverts:
+            self.undecline(agent=agent)
         return self.adverts.pop(agent, None) is not None
 
     def undecline(self, *, agent=None, task=None):
