@@ -215,10 +215,14 @@ class Machine:
             waits.append(lease[0] - lease_now)
         if due is not None:
             waits.append(due[0] - calendar_now)
-        for part in self.ledger.timed:
-            wait_ns = part.wakeup_in_ns(self.ledger.timeline.reading)
-            if wait_ns is not None:
-                waits.append(wait_ns)
+        if self.ledger.timed:
+            undo = self.ledger.undo
+            undo.look()
+            for part in self.ledger.timed:
+                wait_ns = part.wakeup_in_ns(self.ledger.timeline.reading)
+                if wait_ns is not None:
+                    waits.append(wait_ns)
+            undo.entries.clear()
         return max(0, min(waits)) if waits else None
 
     def check(self) -> None:
