@@ -37,6 +37,7 @@ EVENT_TYPES: dict[str, str] = {
     "fading": "an agent let its advert run out and is offered nothing",
     "departed": "an agent withdrew, or stayed silent for another ttl",
     "declined": "an agent does not want a task that it could take",
+    "disbanded": "a team was given up: an agent did not come for its seat in time",
     "benched": "an agent failed several times in a row and gets nothing for a while",
 }
 """Every event type and its meaning."""

@@ -61,6 +61,7 @@ class MatchSettings(SharedSettings, total=False):
 
     routes: Iterable[Route] | None
     bench_after: int | None
+    team_hold: Seconds | None
 
 
 def build(

@@ -170,6 +170,9 @@ class Task:
         tags: labels to filter by.
         parts: tasks that this one consists of, submitted with it: it becomes claimable when they are
             DONE and gets their results as inputs, in their order.
+        team: one requirement a seat: as many different agents hold a lease each at the same time, or
+            none does; the task itself then gets their results as `parts` do (Matchmaker).
+        seat: set by submit on the seats of a team: the team's task.
 
     Raises:
         TypeError, ValueError: naming the field, the value and the rule.
@@ -194,6 +197,8 @@ class Task:
     limit: str | None = attrs.field(default=None, kw_only=True)
     tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     parts: tuple[Task, ...] = attrs.field(default=(), kw_only=True)
+    team: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    seat: str | None = attrs.field(default=None, kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
 
@@ -210,6 +215,7 @@ class Task:
             self.needs,
             self.tags,
             self.parts,
+            self.team,
             self.if_need_fails,
             self.limit,
             self.key,
@@ -229,10 +235,11 @@ class Task:
         self.needs = _names(self.needs, "needs", check_id)
         self.tags = _names(self.tags, "tags", check_name)
         self._check_parts()
+        self._check_team()
         self._check_optional_names()
         self._check_optional_times()
         waits = (self.limit, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
-        self.is_plain = not self.needs and not self.parts and waits == (None,) * 7
+        self.is_plain = not (self.needs or self.parts or self.team) and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
 
@@ -249,6 +256,18 @@ class Task:
                     f"parts names {part.id!r} twice, or it is the task itself or one of its needs"
                 )
             known.add(part.id)
+
+    def _check_team(self: Any) -> None:
+        if isinstance(self.team, str) or not isinstance(self.team, Iterable):
+            raise TypeError(f"team must be a list of requirements, one a seat, not {self.team!r}")
+        self.team = tuple(self.team)
+        if len(self.team) == 1 or len(self.team) > 64:
+            raise ValueError(f"team must have 2 to 64 seats, not {len(self.team)}")
+        if self.team:
+            from .requirements import parse  # noqa: PLC0415
+
+            for requires in self.team:
+                parse(requires)
 
     def _check_optional_names(self: Any) -> None:
         if self.limit is not None:
@@ -287,7 +306,7 @@ class Task:
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
 
 
-_DEFAULTS = ((), (), (), "cancel") + (None,) * 10
+_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 10
 
 
 @_quick
@@ -430,6 +449,7 @@ class Settings:
         id_retention_count: forgotten ids remembered at most.
         event_count: events kept for readers that come back.
         session_retention: seconds that the replies of an idle client are kept.
+        team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
         routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
         bench_after: failures in a row after which an agent gets nothing for a second, then two,
             four ... a minute at most; 0 is off (Matchmaker, Blackboard).
@@ -448,6 +468,7 @@ class Settings:
     event_count: int = 10_000
     session_retention: float = 3_600.0
     routes: tuple[Route, ...] = attrs.field(default=(), metadata={"strategies": ("match", "board")})
+    team_hold: float = attrs.field(default=10.0, metadata={"strategies": ("match", "board")})
     bench_after: int = attrs.field(default=5, metadata={"strategies": ("match", "board")})
 
     def __attrs_post_init__(self) -> None:
@@ -465,6 +486,7 @@ class Settings:
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 
             _set(self, "routes", check_routes(self.routes))
+        _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
         for setting in attrs.fields(type(self)):
             strategies = setting.metadata.get("strategies")

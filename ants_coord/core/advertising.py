@@ -66,7 +66,11 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     if not is_same:
         reads = {atom.name for atom in parse(advert.accepts).atoms} if advert.accepts else set()
         if reads <= set(part.index.reads):
-            part.index.put(agent, advert.capabilities, advert.attributes, advert.accepts)
+            known = part.index.members.get(agent)
+            if known is not None:
+                part.by_weight.discard((known.weight, agent))
+            put = part.index.put(agent, advert.capabilities, advert.attributes, advert.accepts)
+            part.by_weight.add((put.weight, agent))
         else:
             ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
     if old is None or not is_same or fading:

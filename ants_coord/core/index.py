@@ -148,6 +148,8 @@ class Index:
         self.in_use: Callable[[], Iterable[Hashable]] = tuple
         """tells which signatures have tasks in their queues"""
         self.overflow = Signature(MAX_SIGNATURES, parse(""), (), NO_FACTS)
+        self.seats = Signature(MAX_SIGNATURES + 1, parse(""), (), NO_FACTS)
+        """the seats of teams, which are given out by teams.py alone"""
         self._by_key: dict[Hashable, Signature] = {}
         self._plain_mask = 0
         self._uses_mask = 0
@@ -161,6 +163,8 @@ class Index:
 
     def signature(self, task: Task) -> Signature:
         """Return the signature of a task, made when it is first seen."""
+        if task.seat is not None:
+            return self.seats
         uses = () if task.uses is None else tuple(task.uses.items())
         key: Hashable = (task.requires, uses)
         facts = NO_FACTS

@@ -18,18 +18,21 @@ import zlib
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from sortedcontainers import SortedList
+
 from ..adverts import Advert, Advertised
 from ..errors import CoordinationError
 from ..requirements import parse
 from ..routes import Piece, Route
 from ..values import Task
 from . import why
-from .index import MAX_SIGNATURES, Index, Signature, bits, task_facts
+from .index import MAX_SIGNATURES, NO_FACTS, Index, Signature, bits, task_facts
 from .ledger import Ledger
 from .parts import Function, Part
 from .queues import BySignature
 from .routing import apply_routes
-from .states import READY, Row
+from .states import CANCELLED, FAILED, READY, Row
+from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
 
 __all__ = ["DECLINE", "Capable"]
 
@@ -50,10 +53,12 @@ class Capable(Part):
         presence: agent -> (deadline in lease time, reported load, whether it is fading)
         declines: (agent, task) -> (ordinal, reason, until in lease time or 0)
         streaks: agent -> (failures in a row, benched until in lease time)
+        reserved: agent -> (seat, team, until in lease time)
+        absent: agent -> until when it is left out of teams, lease time
     """
 
-    honours = frozenset({"requires", "uses"})
-    tables = ("adverts", "presence", "declines", "streaks")
+    honours = frozenset({"requires", "uses", "team"})
+    tables = ("adverts", "presence", "declines", "streaks", "reserved", "absent")
     values = (Advert, Advertised, Piece, Route)
 
     def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
@@ -67,6 +72,13 @@ class Capable(Part):
         """agent -> the tasks it declined, oldest first (with their ordinals)"""
         self.decliners: dict[str, dict[str, None]] = {}
         """task -> agents that declined it"""
+        self.by_weight: SortedList = SortedList()
+        """(capabilities and attributes, agent): the least capable first"""
+        self.open_seats: dict[str, dict[str, Row]] = {}
+        """team -> its READY seats"""
+        self.reserved_teams: frozenset[str] = frozenset()
+        self.plan: dict[str, str] = {}
+        """seat -> agent, as the last look found it; used by the grant that follows in the same command"""
 
     # -- the part ---------------------------------------------------------------------------
 
@@ -75,6 +87,7 @@ class Capable(Part):
         self.ledger = ledger
         self.index = index = Index()
         self.alarms, self.listed, self.declined, self.decliners = [], {}, {}, {}
+        self.open_seats, self.plan = {}, {}
         adverts = ledger.tables["adverts"]
         reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms}
         index.reads = tuple(sorted(reads))
@@ -82,6 +95,10 @@ class Capable(Part):
             advert = adverts[agent]
             index.put(agent, advert[2], dict(advert[3]), advert[5])
             self.ring_at(agent, deadline + advert[6] if fading else deadline)
+        self.by_weight = SortedList((member.weight, name) for name, member in index.members.items())
+        for agent, (seat, _, until) in ledger.tables["reserved"].items():
+            heapq.heappush(self.alarms, (until, RESERVATION, agent, seat))
+        self.count_reserved()
         declines = sorted(ledger.tables["declines"].items(), key=lambda item: item[1][0])
         for (agent, task), (ordinal, _, until) in declines:
             self.note_decline(agent, task, ordinal)
@@ -120,6 +137,9 @@ class Capable(Part):
             done += 1
             if what == _PRESENCE:
                 self._look_after(ledger, agent)
+            elif what == RESERVATION:
+                team = ledger.tables["reserved"][agent][1]
+                disband(self, ledger, team, agent, f"{agent} did not come for its seat in time")
             elif what == DECLINE:
                 self.forget_decline(ledger, agent, task)
                 self.tell(ledger, agent)
@@ -164,6 +184,9 @@ class Capable(Part):
 
     def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
         tables = self.ledger.tables
+        if what == RESERVATION:
+            held = tables["reserved"].get(agent)
+            return held is not None and held[0] == task and held[2] == when
         if what == DECLINE:
             decline = tables["declines"].get((agent, task))
             return decline is not None and decline[2] == when
@@ -196,6 +219,10 @@ class Capable(Part):
         assert row.agent is not None
         if row.agent in self.decliners.get(row.spec.id, ()):
             self.forget_decline(ledger, row.agent, row.spec.id)
+        if row.spec.seat is not None:
+            reserve(self, ledger, row)
+        if row.agent in ledger.tables["absent"]:
+            ledger.undo.drop(ledger.tables["absent"], row.agent)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Tell an agent of its free slot; put one that fails in a row on the bench."""
@@ -224,6 +251,11 @@ class Capable(Part):
         """Forget who declined a task that has ended."""
         for agent in list(self.decliners.get(row.spec.id, ())):
             self.forget_decline(ledger, agent, row.spec.id)
+        if (row.spec.seat is not None or row.spec.team) and row.state in (FAILED, CANCELLED):
+            team = row.spec.seat or row.spec.id
+            if team in self.reserved_teams:
+                disband(self, ledger, team, None, f"{row.spec.id} is {row.state}")
+            drop_rest(ledger, row)
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return counts of adverts, signatures and declines."""
@@ -241,6 +273,16 @@ class Capable(Part):
         tables = ledger.tables
         assert set(tables["adverts"]) == set(tables["presence"]) == set(self.index.members)
         self.index.check()
+        assert list(self.by_weight) == sorted((m.weight, name) for name, m in self.index.members.items())
+        seats = {
+            (row.spec.seat, row.spec.id)
+            for row in ledger.tasks.values()
+            if row.spec.seat and row.state is READY
+        }
+        assert seats == {(team, seat) for team, rows in self.open_seats.items() for seat in rows}
+        for agent, (seat, team, _) in tables["reserved"].items():
+            assert agent in tables["presence"]
+            assert (team, seat) in seats
         told = {(agent, task) for agent, tasks in self.declined.items() for task in tasks}
         assert told == set(tables["declines"])
         assert told == {(agent, task) for task, agents in self.decliners.items() for agent in agents}
@@ -262,6 +304,21 @@ class Capable(Part):
         return apply_routes(ledger, tasks, payloads)
 
     # -- eligibility ------------------------------------------------------------------------
+
+    def count_reserved(self) -> None:
+        """Note which teams are being seated."""
+        self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
+
+    def may_do(self, agent: str, spec: Task) -> bool:
+        """Tell whether an agent with an advert may take a task: requirement, own rule, amounts."""
+        index, member = self.index, self.index.members[agent]
+        uses = () if spec.uses is None else tuple(spec.uses.items())
+        facts = task_facts(spec) if member.rule is not None else NO_FACTS
+        if not Signature(MAX_SIGNATURES, parse(spec.requires or ""), uses, facts).fits(member):
+            return False
+        used = self.used(agent) if uses else {}
+        assert index.members
+        return all(used.get(name, 0) + n <= member.capacity(name) for name, n in uses)
 
     def signature(self, task: Task) -> Hashable:
         """Return the signature of a task."""
@@ -291,6 +348,9 @@ class Capable(Part):
     def may(self, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task, slots and declines aside."""
         index, spec = self.index, row.spec
+        reserved = self.ledger.tables["reserved"].get(agent)
+        if spec.seat is not None or reserved is not None:
+            return seat_for(self, self.ledger, agent) is row
         member = index.members.get(agent)
         signature = index.signature(spec)
         if signature is index.overflow:
@@ -318,7 +378,7 @@ class Capable(Part):
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
         """Say what keeps every agent from a READY task."""
-        return why.nobody(self, ledger, row)
+        return why_no_team(self, ledger, row) if row.spec.seat is not None else why.nobody(self, ledger, row)
 
     # -- what an agent has ------------------------------------------------------------------
 
@@ -362,5 +422,8 @@ class Capable(Part):
         for task in list(self.declined.get(agent, ())):
             self.forget_decline(ledger, agent, task)
         self.listed.pop(agent, None)
+        self.by_weight.discard((self.index.members[agent].weight, agent))
         self.index.drop(agent)
+        if agent in ledger.tables["reserved"]:
+            disband(self, ledger, ledger.tables["reserved"][agent][1], None, f"{agent} has gone")
         ledger.emit("departed", None, agent, 0, why_gone)

@@ -19,6 +19,7 @@ from .index import MAX_SIGNATURES, Signature
 from .ledger import Ledger, ns
 from .ready import ByPriority, Lane
 from .states import READY, Row
+from .teams import seat_for
 
 if TYPE_CHECKING:
     from .matching import Capable
@@ -39,17 +40,38 @@ class BySignature(ByPriority):
 
     """
 
-    __slots__ = ("_part",)
+    __slots__ = ("_ledger", "_part")
 
     def __init__(self, ledger: Ledger, part: Capable) -> None:
         super().__init__(ns(ledger.settings.aging), ledger.is_open)
+        self._ledger = ledger
         self._part = part
 
     def add(self, row: Row, signature: Hashable) -> None:
         """Take in a row that has become READY. O(log n)."""
         super().add(row, signature)
+        if row.spec.seat is not None:
+            self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
         # the lane's signature: that of a row which returns may have been made anew since
         self._mark(row.lane)
+
+    def leave(self, row: Row) -> None:
+        """Note that a READY row has left. Amortised O(1)."""
+        super().leave(row)
+        self._forget_seat(row)
+
+    def reorder(self, row: Row) -> None:
+        """Forget a row's entry."""
+        super().reorder(row)
+        self._forget_seat(row)
+
+    def _forget_seat(self, row: Row) -> None:
+        team = row.spec.seat
+        if team is not None and team in self._part.open_seats:
+            seats = self._part.open_seats[team]
+            seats.pop(row.spec.id, None)
+            if not seats:
+                del self._part.open_seats[team]
 
     def reopen(self, limit: str) -> None:
         """List the lanes of a limit again: it has a free slot."""
@@ -70,6 +92,12 @@ class BySignature(ByPriority):
         index = self._part.index
         declined = self._part.declined.get(agent, {})
         best: _Entry | None = None
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if seat is not None and (kinds is None or seat.spec.kind in kinds):
+                best = self._entry(seat)
+            if agent in self._ledger.tables["reserved"]:
+                return None if best is None else best[2]
         for signature in signatures:
             assert isinstance(signature, Signature)
             for kind in _ANY if kinds is None else kinds:
@@ -88,9 +116,18 @@ class BySignature(ByPriority):
                 best = entry
         return None if best is None else best[2]
 
+    def _entry(self, row: Row) -> _Entry:
+        rank = row.ready_ns - row.spec.priority * self._aging_ns if self._aging_ns else -row.spec.priority
+        return rank, row.seq, row
+
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` rows that the agent could take, in order."""
         walks = [self._walk(agent, signature, None) for signature in signatures]
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if agent in self._ledger.tables["reserved"]:
+                return [] if seat is None else [seat]
+            walks += [] if seat is None else [iter([self._entry(seat)])]
         return [row for _, _, row in islice(heapq.merge(*walks, key=lambda entry: entry[:2]), count)]
 
     def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:

@@ -1,5 +1,7 @@
 """
 Applying routing rules to a batch: they add requirements, set priorities, split tasks into parts.
+
+A team is taken apart here too: one task a seat, and a parent that needs them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ..routes import Route
 from ..values import Task
 from .index import task_facts
 from .ledger import Ledger
+from .teams import expand
 
 __all__ = ["apply_routes"]
 
@@ -32,7 +35,7 @@ def apply_routes(
     and each level of splitting passes through at least one rule.
     """
     routes = ledger.settings.routes
-    if not routes:
+    if not routes and not any(task.team for task in tasks):
         return tasks, payloads
     done: list[Task] = []
     kept: list[Any] = []
@@ -79,4 +82,10 @@ def _route(task: Task, routes: tuple[Route, ...]) -> tuple[Task, list[Task]]:
             ]
             pieces += made
             task = attrs.evolve(task, needs=(*task.needs, *[piece.id for piece in made]))
+    if task.team and not any(need.startswith(f"{task.id}/seat-") for need in task.needs):
+        seats = expand(task)
+        pieces += seats
+        task = attrs.evolve(
+            task, requires=None, uses=None, limit=None, needs=(*task.needs, *[seat.id for seat in seats])
+        )
     return task, pieces

@@ -29,7 +29,7 @@ from .states import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 
 __all__ = ["requeue", "submit"]
 
-_PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "place": "Blackboard"}
+_PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
 """Task fields that only some strategies honour, and one that does."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -108,7 +108,7 @@ def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
 
 
 def _decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | CoordinationError:
-    if (task.requires, task.uses, task.place) != (None, None, None):
+    if (task.requires, task.uses, task.place, task.team) != (None, None, None, ()):
         problem = _unhonoured(ledger, task)
         if problem is not None:
             return problem
@@ -137,7 +137,7 @@ def _unhonoured(ledger: Ledger, task: Task) -> CoordinationError | None:
     honours = ledger.eligibility.honours | ledger.order.honours
     for field, strategy in _PARTS.items():
         value = getattr(task, field)
-        if value is not None and field not in honours:
+        if value not in (None, ()) and field not in honours:
             return FieldNotHonouredError(task.id, field, value, ledger.settings.strategy, strategy)
     return None
 
