@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ants_coord._version import __version__
 
-from . import in_memory, on_disk
+from . import in_memory, matching, on_disk
 from .measure import HEADER
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         HEADER,
     ]
     print("\n".join(lines))
-    for area in (in_memory, on_disk):
+    for area in (in_memory, on_disk, matching):
         for ratio in area.ratios(small=options.small):
             lines.append(str(ratio))
             print(ratio, flush=True)

@@ -30,8 +30,12 @@ class Ratio:
     def __str__(self) -> str:
         return (
             f"{self.name:<46} {self.ours_us:>10.2f} {self.peer_us:>10.2f}   "
-            f"{self.ratio:>6.2f}x [{self.low:.2f}, {self.high:.2f}]   {self.target:<10} {self.peer}"
+            f"{_short(self.ratio):>6}x [{_short(self.low)}, {_short(self.high)}]   {self.target:<10} {self.peer}"
         )
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.05 else f"{ratio:.2g}"
 
 
 HEADER = (
