@@ -174,7 +174,7 @@ class Board(Verbs):
             IllegalTransitionError (it has ended).
 
         """
-        command = verbs.claim(agent, task, kinds, lease_ttl)
+        command = verbs.claim(agent, task, kinds, lease_ttl, patient=True)
         waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
         return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
@@ -235,7 +235,7 @@ class Board(Verbs):
         stop: Stop | None,
     ) -> AsyncIterator[Lease]:
         verbs.until(until)
-        command = verbs.claim(agent, None, kinds, lease_ttl)
+        command = verbs.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
 
         def step(waiter: Waiter) -> Lease | None:
             if stop is not None:

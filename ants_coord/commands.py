@@ -182,6 +182,8 @@ class Claim(Command[Lease | None]):
     kinds: tuple[str, ...] | None = None
     task: str | None = None
     ttl_ns: int | None = None
+    patient: bool = False
+    """whether the caller would rather wait than take what less capable agents could do (spill_after)"""
 
 
 @attrs.define
@@ -305,7 +307,14 @@ class LockNames(Command[Lease]):
 
 @attrs.define
 class Wakeup(Command[None]):
-    """Let time pass: expire, unblock and forget what is due."""
+    """
+    Let time pass: expire, unblock and forget what is due.
+
+    `late_ns` is how late the writer was that should have done so: while it was paused it heard
+    nobody, so silence in that time is no evidence against adverts.
+    """
+
+    late_ns: int = 0
 
 
 @attrs.define

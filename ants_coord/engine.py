@@ -42,6 +42,8 @@ R = TypeVar("R")
 
 _SPINS = 1_000
 """in memory the lock is held for microseconds, so whoever gives way this often will have had a turn"""
+_LATE_NS = 1_000_000_000
+"""an alarm that rings later than this was not slow: the process stood still"""
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
 
@@ -94,6 +96,7 @@ class Engine(ABC):
         self._kept_of: dict[str, Kept] = {}
         self._chores: dict[type, Chore] = {}
         self._alarm: Alarm | None = None
+        self._alarm_at_ns = NEVER_NS
         self._is_open = False
         self._why_closed = ""
         self._pool: ThreadPoolExecutor | None = None
@@ -276,6 +279,7 @@ class Engine(ABC):
             if self._why_closed or not self._is_open:
                 return
             now = self._clock.now_ns()
+            late_ns, self._alarm_at_ns = now - self._alarm_at_ns, NEVER_NS
             try:
                 self._renew(now, calls)
                 for chore in self._chores.values():
@@ -285,7 +289,7 @@ class Engine(ABC):
                     self._catch_up()
                     wait_ns = self._wakeup_in_ns()
                     if wait_ns is not None and wait_ns <= 0:
-                        self._try(Wakeup())
+                        self._try(Wakeup(late_ns if late_ns >= _LATE_NS else 0))
             except CoordinationError:
                 # the next verb will meet the same trouble and raise it where
                 # somebody can act; renewals are tried again until the deadline
@@ -377,6 +381,7 @@ class Engine(ABC):
             return
         if self._alarm is None:
             self._alarm = self._clock.alarm(self._ring)
+        self._alarm_at_ns = min(self._alarm_at_ns, at_ns)
         self._alarm.set(at_ns)
 
     def _ready_or_raise(self) -> None:

@@ -62,6 +62,7 @@ class MatchSettings(SharedSettings, total=False):
     routes: Iterable[Route] | None
     bench_after: int | None
     team_hold: Seconds | None
+    spill_after: Seconds | None
 
 
 def build(

@@ -148,12 +148,14 @@ def claim(
     task: TaskLike | None = None,
     kinds: Iterable[str] | None = None,
     lease_ttl: Seconds | None = None,
+    *,
+    patient: bool = False,
 ) -> Claim:
     """Build a Claim."""
-    if task is None and kinds is None and lease_ttl is None:
+    if task is None and kinds is None and lease_ttl is None and not patient:
         return Claim(agent_name(agent))
     wanted = None if task is None else task_id(task)
-    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl))
+    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl), patient)
 
 
 def claim_many(agent: str, n: int, kinds: Iterable[str] | None, lease_ttl: Seconds | None) -> ClaimMany:

@@ -112,7 +112,8 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
         return None
     else:
         agent = command.agent
-        row = ledger.order.first(agent, ledger.eligibility.open_to(agent), command.kinds)
+        signatures = ledger.eligibility.open_to(agent, patient=command.patient)
+        row = ledger.order.first(agent, signatures, command.kinds)
     return _grant(ledger, row, command.agent, command.ttl_ns) if isinstance(row, Row) else row
 
 
@@ -122,7 +123,9 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
         return _named(ledger, command)
     if ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
-    return ledger.order.first(command.agent, ledger.eligibility.open_to(command.agent), command.kinds)
+    patient = command.__class__ is Claim and command.patient
+    signatures = ledger.eligibility.open_to(command.agent, patient=patient)
+    return ledger.order.first(command.agent, signatures, command.kinds)
 
 
 def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:

@@ -110,6 +110,7 @@ class Ledger:
         "on_end",
         "on_grant",
         "on_left",
+        "on_pause",
         "on_replace",
         "order",
         "parts",
@@ -281,6 +282,7 @@ class Ledger:
         self.on_replace = tuple([part.replaced for part in self._with("replaced")])
         self.gates = tuple([part.holds_back for part in self._with("holds_back")])
         self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
+        self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
         self.strategy = name
 

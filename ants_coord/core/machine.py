@@ -157,6 +157,9 @@ class Machine:
             )
         )
         ledger.position = here = ledger.position + 1 if position is None else position
+        if command.__class__ is Wakeup and command.late_ns:
+            for hook in ledger.on_pause:
+                hook(ledger, now_ns, command.late_ns)
         pass_time(ledger, now_ns)
         known = None if request is None else answer_again(ledger, request)
         if known is not None:

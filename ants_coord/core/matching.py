@@ -27,7 +27,7 @@ from ..routes import Piece, Route
 from ..values import Task
 from . import why
 from .index import MAX_SIGNATURES, NO_FACTS, Index, Signature, bits, task_facts
-from .ledger import Ledger
+from .ledger import Ledger, ns
 from .parts import Function, Part
 from .queues import BySignature
 from .routing import apply_routes
@@ -36,7 +36,7 @@ from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_te
 
 __all__ = ["DECLINE", "Capable"]
 
-_PRESENCE, _BENCH, DECLINE = 0, 1, 2
+_PRESENCE, _BENCH, DECLINE, _SPILL = 0, 1, 2, 4
 _AT_ONCE = 1_000
 """adverts that fade, and declines that end, per command at most"""
 _FAILURES = frozenset({"retry", "back_off", "give_up"})
@@ -135,7 +135,13 @@ class Capable(Part):
                 heapq.heappop(alarms)
                 continue
             done += 1
-            if what == _PRESENCE:
+            if what == _SPILL:
+                heapq.heappop(alarms)  # it changes nothing but who may be woken
+                row = ledger.tasks[task]
+                if ledger.news.is_wanted:
+                    ledger.news.ready.append((row.spec.kind, self.index.signature(row.spec), task))
+                done -= 1
+            elif what == _PRESENCE:
                 self._look_after(ledger, agent)
             elif what == RESERVATION:
                 team = ledger.tables["reserved"][agent][1]
@@ -184,6 +190,9 @@ class Capable(Part):
 
     def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
         tables = self.ledger.tables
+        if what == _SPILL:
+            row = self.ledger.tasks.get(task)
+            return row is not None and row.state is READY
         if what == RESERVATION:
             held = tables["reserved"].get(agent)
             return held is not None and held[0] == task and held[2] == when
@@ -305,6 +314,22 @@ class Capable(Part):
 
     # -- eligibility ------------------------------------------------------------------------
 
+    def heard_nobody(self, ledger: Ledger, raw_ns: int, late_ns: int) -> None:
+        """Give those adverts one more ttl that ran out while nobody could be heard."""
+        previous, lease_now, _ = ledger.timeline.reading
+        now = lease_now + max(0, raw_ns - previous)
+        for agent, (deadline, load, fading) in sorted(ledger.tables["presence"].items()):
+            ttl = ledger.tables["adverts"][agent][6]
+            if not fading and now - late_ns < deadline <= now and late_ns >= ttl:
+                ledger.undo.put(ledger.tables["presence"], agent, (now + ttl, load, False))
+
+    def spill_later(self, row: Row) -> None:
+        """Be there when a task has waited long enough for agents that can do more."""
+        spill = self.ledger.settings.spill_after
+        if spill:
+            due = self.ledger.timeline.reading[1] + ns(spill)
+            heapq.heappush(self.alarms, (due, _SPILL, "", row.spec.id))
+
     def count_reserved(self) -> None:
         """Note which teams are being seated."""
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
@@ -324,7 +349,7 @@ class Capable(Part):
         """Return the signature of a task."""
         return self.index.signature(task)
 
-    def open_to(self, agent: str) -> list[Signature]:
+    def open_to(self, agent: str, *, patient: bool = False) -> list[Signature]:
         """Return the signatures with tasks that this agent may take, amounts included."""
         index = self.index
         member = index.members.get(agent)
@@ -332,6 +357,7 @@ class Capable(Part):
             mask = index.plain & index.ready
         else:
             mask = index.view(member) & index.ready
+        spares = patient and member is not None and self.ledger.settings.spill_after > 0
         found = []
         used: dict[str, int] | None = None
         for number in bits(mask):
@@ -342,8 +368,32 @@ class Capable(Part):
                     used = self.used(agent)
                 if any(used.get(name, 0) + n > member.capacity(name) for name, n in signature.uses):
                     continue
+            if spares and self._is_for_others(agent, signature):
+                continue
             found.append(signature)
         return found
+
+    def _is_for_others(self, agent: str, signature: Signature) -> bool:
+        """Tell whether a queue's first task is young, and an agent that can do less could do it."""
+        order = self.ledger.order
+        assert isinstance(order, BySignature)
+        head = order.head(signature)
+        return head is not None and self._is_young(head) and self._is_too_good(agent, signature)
+
+    def _is_young(self, row: Row) -> bool:
+        spill_ns = ns(self.ledger.settings.spill_after)
+        return self.ledger.timeline.reading[2] < row.ready_ns + spill_ns
+
+    def _is_too_good(self, agent: str, signature: Signature) -> bool:
+        """Tell whether some live agent that can do less could do these tasks too."""
+        members, presence = self.index.members, self.ledger.tables["presence"]
+        weight = members[agent].weight
+        for other_weight, other in self.by_weight:
+            if other_weight >= weight:
+                return False
+            if not presence[other][2] and signature.fits(members[other]):
+                return True
+        return False
 
     def may(self, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task, slots and declines aside."""
@@ -373,6 +423,10 @@ class Capable(Part):
         if hint[2] in self.declined.get(agent, ()) or not self.may(agent, row):
             return None
         member = self.index.members.get(agent)
+        if member is not None and self.ledger.settings.spill_after and self._is_young(row):
+            signature = self.index.signature(row.spec)
+            if self._is_too_good(agent, signature):
+                return None
         tie = zlib.crc32(f"{hint[2]}\0{agent}".encode())
         return (0 if member is None else member.weight) << 32 | tie or 1
 

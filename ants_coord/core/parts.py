@@ -65,6 +65,9 @@ class Part:
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return the nanoseconds from `reading` until time alone changes something; None for never."""
 
+    def heard_nobody(self, ledger: Ledger, raw_ns: int, late_ns: int) -> None:
+        """Take note that for so long before this stamp nobody could be heard; called before time passes."""
+
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent may not claim anything now; None if it may."""
 
@@ -104,7 +107,7 @@ class Eligibility(Protocol):
         """Return what decides who may take this task; equal for interchangeable tasks."""
         ...
 
-    def open_to(self, agent: str) -> Iterable[Hashable]:
+    def open_to(self, agent: str, *, patient: bool = False) -> Iterable[Hashable]:
         """Return the signatures with READY tasks, or more, that this agent may take from now."""
         ...
 
@@ -180,7 +183,7 @@ class Anyone:
         """Return the one signature there is."""
         return None
 
-    def open_to(self, agent: str) -> Iterable[Hashable]:
+    def open_to(self, agent: str, *, patient: bool = False) -> Iterable[Hashable]:
         """Return the one signature there is."""
         return self._ONE
 

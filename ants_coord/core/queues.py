@@ -52,6 +52,7 @@ class BySignature(ByPriority):
         super().add(row, signature)
         if row.spec.seat is not None:
             self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
+        self._part.spill_later(row)
         # the lane's signature: that of a row which returns may have been made anew since
         self._mark(row.lane)
 
@@ -119,6 +120,12 @@ class BySignature(ByPriority):
     def _entry(self, row: Row) -> _Entry:
         rank = row.ready_ns - row.spec.priority * self._aging_ns if self._aging_ns else -row.spec.priority
         return rank, row.seq, row
+
+    def head(self, signature: Hashable) -> Row | None:
+        """Return the first row of a signature whose limit is open."""
+        heads = self._heads.get((signature, None)) or self._group(signature, None)
+        entry = heads.first(self._is_open)
+        return None if entry is None else entry[2]
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` rows that the agent could take, in order."""
