@@ -320,7 +320,7 @@ class Capable(Part):
         now = lease_now + max(0, raw_ns - previous)
         for agent, (deadline, load, fading) in sorted(ledger.tables["presence"].items()):
             ttl = ledger.tables["adverts"][agent][6]
-            if not fading and now - late_ns < deadline <= now and late_ns >= ttl:
+            if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:
                 ledger.undo.put(ledger.tables["presence"], agent, (now + ttl, load, False))
 
     def spill_later(self, row: Row) -> None:
