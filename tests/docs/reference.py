@@ -12,15 +12,15 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import errors, events, guard, values
+from ants_coord import adverts, errors, events, guard, routes, values
 from ants_coord.core import TRANSITIONS
-from ants_coord.sync import Board
+from ants_coord.sync import Board, Matchmaker
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
-def _verbs() -> list[tuple[str, object]]:
-    found = {name: member for base in reversed(Board.__mro__) for name, member in vars(base).items()}
+def _verbs(cls: type) -> list[tuple[str, object]]:
+    found = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
     return sorted((n, m) for n, m in found.items() if not n.startswith("_") and inspect.isfunction(m))
 
 
@@ -33,12 +33,18 @@ def coordinator() -> str:
         'handle `"id#token"`. Durations are seconds (int, float or timedelta). Bad arguments are `ValueError` or\n'
         "`TypeError`, raised at the call. This page is written from the code.",
     ]
-    for name, member in _verbs():
-        signature = inspect.signature(member, eval_str=False)
-        shown = str(signature).replace("(self, ", "(").replace("(self)", "()")
-        text = inspect.cleandoc(member.__doc__ or "")
-        parts.append(f"## {name}\n\n```text\n{name}{shown}\n```\n\n{text}")
+    shared = dict(_verbs(Board))
+    parts += [_verb(name, member) for name, member in shared.items()]
+    parts.append("# What a Matchmaker adds")
+    parts += [_verb(name, member) for name, member in _verbs(Matchmaker) if name not in shared]
     return "\n\n".join(parts) + "\n"
+
+
+def _verb(name: str, member: object) -> str:
+    signature = inspect.signature(member, eval_str=False)
+    shown = str(signature).replace("(self, ", "(").replace("(self)", "()")
+    text = inspect.cleandoc(member.__doc__ or "")
+    return f"## {name}\n\n```text\n{name}{shown}\n```\n\n{text}"
 
 
 def error_page() -> str:
@@ -67,7 +73,7 @@ def event_page() -> str:
 
 def settings_page() -> str:
     parts = ["# Settings and tasks"]
-    for kind in (values.Settings, values.Task, values.Backoff):
+    for kind in (values.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece):
         defaults = ", ".join(
             f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init
         )

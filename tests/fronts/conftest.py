@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ants_coord import ClaimQueue
+from ants_coord import ClaimQueue, Matchmaker
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 
@@ -19,14 +19,16 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file"])
+@pytest.fixture(params=["memory", "log", "file", "match"])
 def make_board(request, clock, tmp_path):
-    """Return a function that makes a board: without a log, with one in memory, in a file."""
+    """Return a function that makes a board: without a log, with one in memory, in a file; a Matchmaker."""
     made = []
 
     def make(**settings):
         if request.param == "memory":
             board = ClaimQueue(clock=clock, **settings)
+        elif request.param == "match":
+            board = Matchmaker(clock=clock, **settings)
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
         else:
