@@ -427,8 +427,9 @@ class Capable(Part):
             signature = self.index.signature(row.spec)
             if self._is_too_good(agent, signature):
                 return None
-        tie = zlib.crc32(f"{hint[2]}\0{agent}".encode())
-        return (0 if member is None else member.weight) << 32 | tie or 1
+        if member is None:
+            return 0  # agents without an advert are served as in a claim queue: first come, first served
+        return member.weight << 32 | zlib.crc32(f"{hint[2]}\0{agent}".encode()) or 1
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
         """Say what keeps every agent from a READY task."""
