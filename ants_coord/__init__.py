@@ -4,8 +4,9 @@ Agents without a manager: coordination for AI agents, embeddable and in pure Pyt
 One `Coordinator` protocol, several strategies. `ClaimQueue` is claim-and-lock:
 a shared task queue, atomic claims, leases with fencing tokens that expire when
 their holder falls silent. `Matchmaker` is capability matching: agents broadcast
-what they can do, tasks say what they require. `ants_coord.aio` has the same
-names for asyncio.
+what they can do, tasks say what they require. `Blackboard` is stigmergic:
+agents lay marks and write entries, and the work goes where these lead.
+`ants_coord.aio` has the same names for asyncio.
 """
 
 from __future__ import annotations
@@ -31,13 +32,17 @@ from .values import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:
     from .adverts import Advert
+    from .entries import Namespace
     from .errors import RequirementError
+    from .marks import Mark, MarkKind
+    from .sync_board import Blackboard
     from .sync_match import Matchmaker
 
 __all__ = [
     "Advert",
     "AsyncCoordinator",
     "Backoff",
+    "Blackboard",
     "ClaimQueue",
     "Clock",
     "ClosedError",
@@ -51,7 +56,10 @@ __all__ = [
     "JournalError",
     "Lease",
     "LeaseLostError",
+    "Mark",
+    "MarkKind",
     "Matchmaker",
+    "Namespace",
     "Outcome",
     "RequirementError",
     "RetryAfter",
@@ -69,7 +77,15 @@ __all__ = [
 
 
 # what only one strategy needs is imported when it is first asked for
-_LATER = {"Advert": "adverts", "Matchmaker": "sync_match", "RequirementError": "errors"}
+_LATER = {
+    "Advert": "adverts",
+    "Blackboard": "sync_board",
+    "Mark": "marks",
+    "MarkKind": "marks",
+    "Matchmaker": "sync_match",
+    "Namespace": "entries",
+    "RequirementError": "errors",
+}
 
 
 def __getattr__(name: str) -> Any:

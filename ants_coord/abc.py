@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from .commands import Command, Query
     from .events import Event
     from .hold import Hold, KeepAlive, LockHold
+    from .settings import Settings
     from .values import (
         Explanation,
         Lease,
         Outcome,
-        Settings,
         Standing,
         Statistics,
         Task,

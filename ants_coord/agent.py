@@ -30,27 +30,48 @@ _BOUND_FIRST = frozenset(
         "leases",
         "release_all",
         "standing",
+        "thresholds",
     }
 )
 """verbs whose first argument is the agent's name"""
-_BOUND_BY_NAME = frozenset({"lock", "lock_nowait", "serve", "why_not"})
+_BOUND_BY_NAME = frozenset(
+    {
+        "deposit",
+        "diffuse",
+        "erase",
+        "lock",
+        "lock_nowait",
+        "serve",
+        "take",
+        "take_nowait",
+        "why_not",
+        "write",
+    }
+)
 """verbs that take agent=... by keyword"""
 _FREE = frozenset(
     {
         "complete",
         "complete_many",
+        "entries",
         "explain",
         "fail",
         "find",
+        "history",
         "keep_alive",
         "outcome",
         "progress",
+        "read",
         "release",
         "renew",
         "result",
         "results",
+        "sense",
+        "strongest",
         "submit",
         "submit_many",
+        "wait_for",
+        "watch",
         "work",
     }
 )

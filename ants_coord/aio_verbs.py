@@ -35,11 +35,11 @@ from .engine import Engine
 from .errors import ClosedError, LeaseLostError
 from .names import check_id
 from .presets import changed
+from .settings import Settings
 from .values import (
     Explanation,
     Lease,
     Outcome,
-    Settings,
     Standing,
     Statistics,
     TaskRecord,

@@ -19,11 +19,11 @@ import attrs
 from .errors import CoordinationError, LimitError
 from .events import Event
 from .payloads import json_value
+from .settings import Settings
 from .values import (
     Explanation,
     Lease,
     Outcome,
-    Settings,
     Standing,
     Statistics,
     Task,

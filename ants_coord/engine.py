@@ -33,7 +33,8 @@ from .core.machine import Machine
 from .core.snapshot import digest
 from .errors import ClosedError, CoordinationError, HeldError, SettingsError
 from .ports import Alarm, Chore, Clock
-from .values import Lease, Settings
+from .settings import Settings
+from .values import Lease
 from .waiting import NEVER_NS, Lobby, Waiter
 
 __all__ = ["DirectEngine", "Drained", "Engine", "Kept"]
@@ -349,7 +350,8 @@ class Engine(ABC):
                     del self._kept_of[task_id]
                     record = self._machine.ledger.tasks.get(task_id)
                     kept.on_lost(record.lost or "finished" if record is not None else "finished")
-        self._lobby.spread(news, self._machine.ledger.unfinished)
+        ledger = self._machine.ledger
+        self._lobby.spread(news, ledger.unfinished, ledger.ring[0] + len(ledger.ring[1]))
         if len(self._lobby):
             self._set_alarm_for_time()
         elif not self._kept:

@@ -14,6 +14,10 @@ Every error that ants_coord raises on purpose.
       FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
       AdvertRefusedError              a newer start of the agent has advertised under this name
       NotOfferedError                 a task was declined that was not on offer
+      NotOwnerError                   a path or place belongs to the owners of its namespace
+      StaleVersionError               an entry has changed since it was read
+      UnknownKindError                a mark is of no kind that the board declares (also a ValueError)
+      FaintMarkError                  a mark is too weak to begin a trail (also a ValueError)
       NotSupportedError               a verb means nothing to the strategy of this board
       RequirementError                a requirement cannot be read; names the column (also a ValueError)
       IllegalTransitionError          the task is in a state that this verb does not leave
@@ -36,6 +40,7 @@ it; only the fronts raise.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -49,6 +54,7 @@ __all__ = [
     "CoordinationError",
     "CursorTooOld",
     "DependencyError",
+    "FaintMarkError",
     "FieldNotHonouredError",
     "HeldError",
     "IllegalTransitionError",
@@ -60,14 +66,17 @@ __all__ = [
     "LeaseLostError",
     "LimitError",
     "NotOfferedError",
+    "NotOwnerError",
     "NotSupportedError",
     "RequestTooOld",
     "RequirementError",
     "SettingsError",
+    "StaleVersionError",
     "TaskDroppedError",
     "TaskExistsError",
     "TaskFailedError",
     "TaskNotFoundError",
+    "UnknownKindError",
 ]
 
 _LOST = {
@@ -276,7 +285,8 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event s
     def __str__(self) -> str:
         return (
             f"events {self.cursor} to {self.oldest - 1} are no longer kept; read the state with "
-            f"tasks(), then continue with events(since=<statistics().cursor>)"
+            f"tasks(), then continue with events(since=<statistics().cursor>); a watch begun without "
+            f"since= starts with the state as it is and goes on from there"
         )
 
 
@@ -300,6 +310,63 @@ class LimitError(CoordinationError):
 
     def __str__(self) -> str:
         return f"{self.limit} is {self.value}, but at most {self.allowed} is allowed"
+
+
+@attrs.define(eq=False, str=False)
+class NotOwnerError(CoordinationError):
+    """Say whose a path is; nothing was changed."""
+
+    path: str
+    agent: str
+    prefix: str
+    owners: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.agent!r} may not change {self.path!r}: what begins with {self.prefix!r} belongs to "
+            f"{', '.join(self.owners) or 'nobody'}"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class StaleVersionError(CoordinationError):
+    """Say which version an entry has (0: there is none); read it again, then decide again."""
+
+    path: str
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        has = f"has version {self.found}" if self.found else "does not exist"
+        wanted = f"version {self.expected}" if self.expected else "no entry"
+        return f"{self.path!r} {has}, not {wanted} as expected; read it again, then decide again"
+
+
+@attrs.define(eq=False, str=False)
+class UnknownKindError(CoordinationError, ValueError):
+    """Say which kinds of marks the board declares."""
+
+    kind: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        close = difflib.get_close_matches(self.kind, self.known, 1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        return f"the board has no kind of mark {self.kind!r}, only {', '.join(self.known)}{meant}"
+
+
+@attrs.define(eq=False, str=False)
+class FaintMarkError(CoordinationError, ValueError):
+    """Say how strong a mark must be to begin a trail."""
+
+    strength: float
+    faint: float
+
+    def __str__(self) -> str:
+        return (
+            f"a mark of strength {self.strength!r} would be gone at once: trails below faint={self.faint!r} "
+            "are gone; lay a stronger one, or open the board with a smaller faint"
+        )
 
 
 @attrs.define(eq=False, str=False)

@@ -38,6 +38,16 @@ EVENT_TYPES: dict[str, str] = {
     "departed": "an agent withdrew, or stayed silent for another ttl",
     "declined": "an agent does not want a task that it could take",
     "disbanded": "a team was given up: an agent did not come for its seat in time",
+    "deposited": "a mark was laid (kind, place, strength of the trail)",
+    "reinforced": "a trail grew by success at its place (kind, place, strength)",
+    "weakened": "a trail shrank by failure, or by work done, at its place (kind, place, strength)",
+    "evaporated": "a trail is gone (kind, place, the instant in ns)",
+    "written": "an entry was written (its path; the token is its version)",
+    "taken": "an entry was taken by one agent",
+    "erased": "an entry was removed",
+    "lapsed": "an entry's ttl ended",
+    "reacted": "a change became a task",
+    "unreacted": "a change should have become a task, which was refused (reaction, path, why)",
     "benched": "an agent failed several times in a row and gets nothing for a while",
 }
 """Every event type and its meaning."""

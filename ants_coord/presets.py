@@ -14,13 +14,16 @@ from .clocks import SystemClock
 from .core.machine import Machine
 from .engine import DirectEngine, Engine
 from .ports import Clock, Journal
-from .values import Backoff, Settings
+from .settings import Settings
+from .values import Backoff
 from .verbs import Seconds
 
 if TYPE_CHECKING:
+    from .entries import Namespace
+    from .marks import MarkKind
     from .routes import Route
 
-__all__ = ["MatchSettings", "SharedSettings", "Where", "build", "changed"]
+__all__ = ["BoardSettings", "MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
@@ -42,7 +45,7 @@ def _check_names(settings: Iterable[str]) -> None:
 
 
 class SharedSettings(TypedDict, total=False):
-    """The settings that every strategy has, as constructors take them; see values.Settings."""
+    """The settings that every strategy has, as constructors take them; see settings.Settings."""
 
     lease_ttl: Seconds | None
     max_attempts: int | None
@@ -63,6 +66,33 @@ class MatchSettings(SharedSettings, total=False):
     bench_after: int | None
     team_hold: Seconds | None
     spill_after: Seconds | None
+
+
+class BoardSettings(TypedDict, total=False):
+    """The settings of a Blackboard."""
+
+    lease_ttl: Seconds | None
+    max_attempts: int | None
+    backoff: Backoff | None
+    retention: Seconds | None
+    retention_count: int | None
+    id_retention: Seconds | None
+    id_retention_count: int | None
+    event_count: int | None
+    session_retention: Seconds | None
+    routes: Iterable[Route] | None
+    bench_after: int | None
+    team_hold: Seconds | None
+    spill_after: Seconds | None
+    half_life: Seconds | None
+    faint: float | None
+    kinds: Iterable[MarkKind] | None
+    namespaces: Iterable[Namespace] | None
+    quota: int | None
+    indifference: float | None
+    stimulus: float | None
+    explore: float | None
+    learning: float | None
 
 
 def build(

@@ -24,14 +24,15 @@ from typing import Any, TypeVar
 import attrs
 
 from .commands import ClaimMany, Command, Configure, Query, Refused, Release, Wakeup
-from .core.machine import MAY_BE_IDLE, Machine
+from .core.machine import Machine
 from .core.snapshot import Cut, restore
 from .engine import Engine
 from .errors import JournalCorruptError, JournalError
 from .journals.codec import decode, decode_piece, encode, encode_piece
 from .names import fresh_session
 from .ports import Clock, Entry, Journal
-from .values import Lease, Settings
+from .settings import Settings
+from .values import Lease
 
 __all__ = ["LogEngine"]
 
@@ -132,12 +133,12 @@ class LogEngine(Engine):
         self._spread()
 
     def _write(self, batch: list[_Slot]) -> None:
-        if any(isinstance(slot.command, MAY_BE_IDLE) for slot in batch):
+        if any(self._machine.may_be_idle(slot.command) for slot in batch):
             self._catch_up()  # the others are answered by what append returns
         now = self._clock.now_ns()
         active = []
         for slot in batch:
-            if isinstance(slot.command, MAY_BE_IDLE) and self._machine.is_idle(slot.command, now):
+            if self._machine.is_idle(slot.command, now):
                 slot.reply = () if isinstance(slot.command, ClaimMany) else None
                 slot.done = True
             else:

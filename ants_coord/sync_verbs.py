@@ -33,11 +33,11 @@ from .engine import Engine
 from .errors import LeaseLostError
 from .names import check_id
 from .presets import changed
+from .settings import Settings
 from .values import (
     Explanation,
     Lease,
     Outcome,
-    Settings,
     Standing,
     Statistics,
     TaskRecord,

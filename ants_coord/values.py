@@ -1,7 +1,7 @@
 """
 The values that cross our border: frozen, comparable, without behaviour.
 
-What a user hands in (Task, Backoff, Settings) is checked when it is made, so
+What a user hands in (Task, Backoff) is checked when it is made, so
 that a bad argument is refused at the line that wrote it; what we hand out
 (Ticket, Lease, Outcome, TaskRecord ...) is made by the core.
 """
@@ -24,7 +24,6 @@ __all__ = [
     "Explanation",
     "Lease",
     "Outcome",
-    "Settings",
     "Standing",
     "Statistics",
     "Task",
@@ -39,7 +38,6 @@ _set = object.__setattr__
 if TYPE_CHECKING:
     from attrs import frozen as _quick
 
-    from .routes import Route
 else:
     from .quick import quick as _quick
 
@@ -99,6 +97,16 @@ def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> 
     if not least <= value <= most:
         raise ValueError(f"{field} must be {least} to {most}, not {value}")
     return value
+
+
+def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12) -> float:
+    """Return a finite float > 0 (or >= 0) and at most `most`, or raise an error that names the field."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{field} must be a number, not {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero) or value > most:
+        least = ">= 0" if zero else "> 0"
+        raise ValueError(f"{field} must be finite, {least} and <= {most:g}, not {value!r}")
+    return float(value)
 
 
 def _moment(value: object, field: str) -> float | dt.datetime:
@@ -430,73 +438,3 @@ class Explanation:
 
     def __str__(self) -> str:
         return f"{self.subject} is {self.state}: " + "; ".join(self.reasons)
-
-
-@attrs.frozen
-class Settings:
-    """
-    Everything that changes what a board decides; kept in its log.
-
-    Args:
-        strategy: which parts decide who gets what; "claim" here.
-        lease_ttl: seconds a claim lasts without renewal.
-        max_attempts: claims before a task is FAILED for good.
-        backoff: pause after a failed attempt.
-        aging: seconds of waiting that weigh as much as one step of priority; 0 is off.
-        retention: seconds that a finished task stays readable.
-        retention_count: finished tasks kept at most.
-        id_retention: seconds that a forgotten task's id and state are remembered.
-        id_retention_count: forgotten ids remembered at most.
-        event_count: events kept for readers that come back.
-        session_retention: seconds that the replies of an idle client are kept.
-        spill_after: seconds that a task is kept from waiting agents that can do more than others who
-            could do it; 0 is off (Matchmaker, Blackboard).
-        team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
-        routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
-        bench_after: failures in a row after which an agent gets nothing for a second, then two,
-            four ... a minute at most; 0 is off (Matchmaker, Blackboard).
-
-    """
-
-    strategy: str = "claim"
-    lease_ttl: float = 30.0
-    max_attempts: int = 3
-    backoff: Backoff = attrs.field(factory=Backoff)
-    aging: float = 0.0
-    retention: float = 86_400.0
-    retention_count: int = 10_000
-    id_retention: float = 7 * 86_400.0
-    id_retention_count: int = 100_000
-    event_count: int = 10_000
-    session_retention: float = 3_600.0
-    routes: tuple[Route, ...] = attrs.field(default=(), metadata={"strategies": ("match", "board")})
-    spill_after: float = attrs.field(default=0.0, metadata={"strategies": ("match", "board")})
-    team_hold: float = attrs.field(default=10.0, metadata={"strategies": ("match", "board")})
-    bench_after: int = attrs.field(default=5, metadata={"strategies": ("match", "board")})
-
-    def __attrs_post_init__(self) -> None:
-        check_name(self.strategy, "strategy")
-        _set(self, "lease_ttl", seconds(self.lease_ttl, "lease_ttl"))
-        count(self.max_attempts, "max_attempts", most=1_000_000)
-        if not isinstance(self.backoff, Backoff):
-            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
-        for field in ("aging", "retention", "id_retention", "session_retention"):
-            _set(self, field, seconds(getattr(self, field), field, zero=True))
-        for field in ("retention_count", "id_retention_count"):
-            count(getattr(self, field), field, least=0)
-        count(self.event_count, "event_count", least=16, most=10_000_000)
-        if self.routes:
-            from .routes import check_routes  # noqa: PLC0415 - most boards have none
-
-            _set(self, "routes", check_routes(self.routes))
-        _set(self, "spill_after", seconds(self.spill_after, "spill_after", zero=True))
-        _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
-        count(self.bench_after, "bench_after", least=0, most=1_000_000)
-        for setting in attrs.fields(type(self)):
-            strategies = setting.metadata.get("strategies")
-            value = getattr(self, setting.name)
-            if strategies and self.strategy == "claim" and value != setting.default:
-                raise ValueError(
-                    f"{setting.name}={value!r} means nothing to a ClaimQueue; "
-                    f"Matchmaker or Blackboard honours it"
-                )

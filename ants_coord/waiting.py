@@ -41,6 +41,7 @@ class Waiter:
         changes: it wants to hear of everything.
         drained: it also wants to hear that no task is unfinished.
         until_ns: when it gives up.
+        passed: up to this event nothing happened on its paths since it began to wait.
 
     """
 
@@ -54,6 +55,7 @@ class Waiter:
     changes: bool = False
     drained: bool = False
     until_ns: int = NEVER_NS
+    passed: int = 0
     number: int = 0
     woken: bool = False
     hint: Hint | None = None
@@ -135,8 +137,8 @@ class Lobby:
             elif hint is not ANY and claimed != hint[2]:
                 self._wake_ready(hint, after=0)
 
-    def spread(self, news: News, unfinished: int) -> None:
-        """Wake whoever the news concerns, and clear the news."""
+    def spread(self, news: News, unfinished: int, cursor: int) -> None:
+        """Wake whoever the news up to an event concerns, and clear the news."""
         if self._all:
             for hint in news.ready:
                 if not self._wake_ready(hint, after=0) and not self._ready:
@@ -151,6 +153,8 @@ class Lobby:
             for name in news.freed:
                 for waiter in list(self._names.get(name, {}).values()):
                     self._wake(waiter)
+            for waiter in self._paths.values():
+                waiter.passed = cursor
             for waiter in list(self._changes.values()):
                 if waiter.changes or unfinished == 0:
                     self._wake(waiter)

@@ -14,7 +14,8 @@ from ants_coord.adverts import Advert, Advertise, Refresh
 from ants_coord.commands import Claim, Configure, Release, submission
 from ants_coord.core import Machine
 from ants_coord.requirements import evaluate, facts_of, parse
-from ants_coord.values import Lease, Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Lease, Task
 
 from .measure import Ratio, compare
 

@@ -64,6 +64,7 @@ def shape(signature: inspect.Signature) -> list[tuple]:
         (sync.Board, abc.Coordinator),
         (sync.Board, abc.AsyncCoordinator),
         (sync.Matchmaker, aio.Matchmaker),
+        (sync.Blackboard, aio.Blackboard),
         (sync.Membership, aio.Membership),
     ],
 )

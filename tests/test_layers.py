@@ -14,10 +14,14 @@ VALUES = {
     "payloads",
     "errors",
     "values",
+    "settings",
     "events",
     "commands",
     "requirements",
     "adverts",
+    "marks",
+    "entries",
+    "reactions",
     "routes",
     "quick",
 }
@@ -28,10 +32,15 @@ BELOW = {
     "requirements": {"errors"},
     "quick": set(),
     "values": {"names", "quick", "requirements", "routes"},
+    "settings": {"names", "values", "routes", "marks", "entries"},
     "routes": {"names", "errors", "requirements", "values"},
     "events": set(),
-    "commands": VALUES - {"adverts"},
+    "commands": VALUES - {"adverts", "marks", "entries", "reactions"},
     "adverts": VALUES,
+    "marks": VALUES,
+    "entries": VALUES,
+    "reactions": VALUES,
+    "board_args": VALUES | {"verbs"},
     "match_args": VALUES | {"verbs"},
     "presence": VALUES | {"waiting"},
     "core": VALUES,
@@ -50,7 +59,9 @@ BELOW = {
     "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "replica", "journals"},
     "testing": VALUES | {"ports"},
 }
-COLOURS = {f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match")}
+COLOURS = {
+    f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match", "_board")
+}
 FRONT = {*BELOW, *COLOURS, "abc", "agent"} - {"testing"}
 ABOVE = {"cli": {*FRONT, "_version"}, "__init__": {*FRONT, "_version"}, "__main__": {"cli"}}
 FORBIDDEN_IN_CORE = {

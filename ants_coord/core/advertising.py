@@ -26,7 +26,7 @@ from ..requirements import parse
 from .ledger import Ledger, ns
 from .matching import DECLINE, Capable
 from .parts import Function
-from .queues import BySignature
+from .queues import Matched
 from .states import READY
 from .why import why_not
 
@@ -191,10 +191,10 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
 
 def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     """List what an agent could claim now, in the order in which it would get it."""
-    part, order = _part(ledger), ledger.order
+    part = _part(ledger)
+    order: Matched = ledger.order  # type: ignore[assignment]
     if ledger.paused or ledger.held_back(query.agent) is not None:
         return ()
-    assert isinstance(order, BySignature)
     now = ledger.timeline.reading[2]
     ledger.undo.look()  # looking corrects lazy heaps
     rows = order.best(query.agent, part.open_to(query.agent), query.count)

@@ -28,7 +28,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from ..values import FINAL, Settings, TaskState
+from ..settings import Settings
+from ..values import FINAL, TaskState
 from .parts import Eligibility, Function, Order, Part, Strategy
 from .states import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .timeline import Alarms, Timeline
@@ -98,6 +99,7 @@ class Ledger:
         "forget_from_ns",
         "gates",
         "idle",
+        "idlers",
         "keys",
         "last_seq",
         "last_token",
@@ -275,6 +277,7 @@ class Ledger:
                 self.tables.setdefault(table, {})
         self.commands: dict[type, Function] = commands
         self.queries: dict[type, Function] = queries
+        self.idlers = {kind: idle for part in self.parts for kind, idle in part.idle.items()}
         # only hooks that a part really has are called: a strategy without parts pays nothing
         self.on_grant = tuple([part.granted for part in self._with("granted")])
         self.on_left = tuple([part.left for part in self._with("left")])

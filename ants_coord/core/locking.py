@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ..commands import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit
 from ..errors import HeldError, IllegalTransitionError, SettingsError, TaskNotFoundError
-from ..values import FINAL, Lease, Settings, TaskState
+from ..settings import Settings
+from ..values import FINAL, Lease, TaskState
 from .claiming import next_token
 from .ledger import ANY, Ledger, ns
 from .lifecycle import end
@@ -126,6 +127,8 @@ def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
     ):
         return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
     ledger.switch(paused=ledger.paused, settings=new, configured=True)
+    for part in ledger.parts:
+        part.reconfigured(ledger, old)
     ledger.emit("configured", None, None, 0, new.strategy)
     if ledger.parts or new.aging != old.aging or new.strategy != old.strategy:
         ledger.sort_again()

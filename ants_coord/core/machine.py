@@ -45,7 +45,7 @@ from .reading import QUERIES
 from .sessions import answer_again, remember_reply
 from .strategies import STRATEGIES
 
-__all__ = ["COMMANDS", "MAY_BE_IDLE", "Machine"]
+__all__ = ["COMMANDS", "Machine"]
 
 R = TypeVar("R")
 
@@ -82,8 +82,8 @@ def _refuse(ledger: Ledger, message: object) -> Refused:
     return Refused(NotSupportedError(type(message).__name__, ledger.settings.strategy))
 
 
-MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
-"""commands that often have nothing to do; see `Machine.is_idle`"""
+_MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
+"""commands that often have nothing to do, besides those of parts; see `Machine.is_idle`"""
 
 
 class Machine:
@@ -174,20 +174,28 @@ class Machine:
         undo.clear()
         return reply  # type: ignore[no-any-return]
 
+    def may_be_idle(self, command: Command[Any]) -> bool:
+        """Tell whether commands of this type may have nothing to do."""
+        return isinstance(command, _MAY_BE_IDLE) or command.__class__ in self.ledger.idlers
+
     def is_idle(self, command: Command[R], now_ns: int) -> bool:
         """Tell whether applying this command at `now_ns` would grant nothing and change nothing."""
-        if not isinstance(command, MAY_BE_IDLE):
+        if not self.may_be_idle(command):
             return False
         wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[0]
         if wait_ns is not None and now_ns - stamp >= wait_ns:
             return False
         if isinstance(command, Wakeup):
             return True
-        undo = self.ledger.undo
+        undo, idle = self.ledger.undo, self.ledger.idlers.get(command.__class__)
         undo.look()
-        choice = claiming.pick(self.ledger, command)
+        if idle is not None:
+            answer: bool = idle(self.ledger, command)
+        else:
+            assert isinstance(command, (Claim, ClaimMany))
+            answer = claiming.pick(self.ledger, command) is None
         undo.entries.clear()
-        return choice is None
+        return answer
 
     def answer(self, request: tuple[str, int]) -> Any:
         """Return the remembered reply to a request, or None."""

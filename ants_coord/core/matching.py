@@ -29,7 +29,7 @@ from . import why
 from .index import MAX_SIGNATURES, NO_FACTS, Index, Signature, bits, task_facts
 from .ledger import Ledger, ns
 from .parts import Function, Part
-from .queues import BySignature
+from .queues import Matched
 from .routing import apply_routes
 from .states import CANCELLED, FAILED, READY, Row
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
@@ -117,8 +117,8 @@ class Capable(Part):
 
     def settle(self, ledger: Ledger) -> None:
         """Let the index see which queues have tasks."""
-        assert isinstance(ledger.order, BySignature)
-        self.index.in_use = ledger.order.signatures_in_use
+        order: Matched = ledger.order  # type: ignore[assignment]
+        self.index.in_use = order.signatures_in_use
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let adverts fade and declines end, those that are due."""
@@ -375,8 +375,7 @@ class Capable(Part):
 
     def _is_for_others(self, agent: str, signature: Signature) -> bool:
         """Tell whether a queue's first task is young, and an agent that can do less could do it."""
-        order = self.ledger.order
-        assert isinstance(order, BySignature)
+        order: Matched = self.ledger.order  # type: ignore[assignment]
         head = order.head(signature)
         return head is not None and self._is_young(head) and self._is_too_good(agent, signature)
 

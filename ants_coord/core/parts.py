@@ -29,6 +29,7 @@ from ..values import Task
 from .states import Row
 
 if TYPE_CHECKING:
+    from ..settings import Settings
     from .ledger import Ledger
 
 __all__ = ["Anyone", "Eligibility", "Function", "Order", "Part", "Strategy"]
@@ -50,6 +51,8 @@ class Part:
     """names of the ledger's tables that this part owns"""
     commands: Mapping[type, Function] = {}
     queries: Mapping[type, Function] = {}
+    idle: Mapping[type, Function] = {}
+    """commands that often have nothing to do -> function that tells whether this one would"""
     values: ClassVar[tuple[type, ...]] = ()
     """attrs classes that may stand in replies, settings or tables"""
 
@@ -76,6 +79,9 @@ class Part:
     ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
         """Return what a batch becomes at submit; the first tasks stand for the given ones, by id."""
         return tasks, payloads
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Carry the tables over to new settings; `rebuild` follows."""
 
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Note that a lease was granted; the row holds it."""

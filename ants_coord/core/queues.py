@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .index import MAX_SIGNATURES, Signature
 from .ledger import Ledger, ns
@@ -24,13 +24,48 @@ from .teams import seat_for
 if TYPE_CHECKING:
     from .matching import Capable
 
-__all__ = ["BySignature"]
+__all__ = ["BySignature", "Matched", "Seats", "in_order"]
 
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
 
 
-class BySignature(ByPriority):
+class Matched(Protocol):
+    """What eligibility by adverts asks of the ready order that its strategy pairs it with."""
+
+    def signatures_in_use(self) -> Iterable[Hashable]:
+        """Return the signatures whose queues are not empty."""
+        ...
+
+    def head(self, signature: Hashable) -> Row | None:
+        """Return the first row of a signature whose limit is open."""
+        ...
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows that the agent could take, in order."""
+        ...
+
+
+class Seats:
+    """Keeps the READY seats of teams where the matching looks for them."""
+
+    __slots__ = ()
+    _part: Capable
+
+    def _note_seat(self, row: Row) -> None:
+        if row.spec.seat is not None:
+            self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
+
+    def _forget_seat(self, row: Row) -> None:
+        team = row.spec.seat
+        if team is not None and team in self._part.open_seats:
+            seats = self._part.open_seats[team]
+            seats.pop(row.spec.id, None)
+            if not seats:
+                del self._part.open_seats[team]
+
+
+class BySignature(Seats, ByPriority):
     """
     The order part of the matchmaker.
 
@@ -50,8 +85,7 @@ class BySignature(ByPriority):
     def add(self, row: Row, signature: Hashable) -> None:
         """Take in a row that has become READY. O(log n)."""
         super().add(row, signature)
-        if row.spec.seat is not None:
-            self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
+        self._note_seat(row)
         self._part.spill_later(row)
         # the lane's signature: that of a row which returns may have been made anew since
         self._mark(row.lane)
@@ -65,14 +99,6 @@ class BySignature(ByPriority):
         """Forget a row's entry."""
         super().reorder(row)
         self._forget_seat(row)
-
-    def _forget_seat(self, row: Row) -> None:
-        team = row.spec.seat
-        if team is not None and team in self._part.open_seats:
-            seats = self._part.open_seats[team]
-            seats.pop(row.spec.id, None)
-            if not seats:
-                del self._part.open_seats[team]
 
     def reopen(self, limit: str) -> None:
         """List the lanes of a limit again: it has a free slot."""
@@ -149,9 +175,7 @@ class BySignature(ByPriority):
         heads = self._heads.get((signature, kind)) or self._group(signature, kind)
         lanes = {entry[2]: entry[3] for entry in heads.heap if entry[2] in heads.listed}
         walks = [
-            _in_order(lane, fits)
-            for lane in lanes.values()
-            if lane.limit is None or self._is_open(lane.limit)
+            in_order(lane, fits) for lane in lanes.values() if lane.limit is None or self._is_open(lane.limit)
         ]
         return heapq.merge(*walks, key=lambda entry: entry[:2])
 
@@ -166,7 +190,7 @@ class BySignature(ByPriority):
         self._heads = {key: heads for key, heads in self._heads.items() if key[0] in used}
 
 
-def _in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[_Entry]:
+def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[_Entry]:
     """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
     heap = lane.heap
     frontier = [(heap[0][:2], 0)] if heap else []

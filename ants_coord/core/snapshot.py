@@ -20,9 +20,10 @@ from typing import Any
 
 import attrs
 
-from .. import errors, values
+from .. import errors, settings, values
 from ..commands import Lost, Refused, Renewed
-from ..values import Outcome, Settings, Task, TaskState
+from ..settings import Settings
+from ..values import Outcome, Task, TaskState
 from .ledger import Ledger
 from .machine import Machine
 from .states import AgentRow, LockRow, Row, SessionRow
@@ -40,7 +41,7 @@ _KNOWN: dict[str, type] = {
         values.Backoff,
         values.Lease,
         values.Outcome,
-        values.Settings,
+        settings.Settings,
         values.Ticket,
         Refused,
         Renewed,

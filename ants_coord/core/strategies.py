@@ -34,10 +34,34 @@ def _match() -> Strategy:
     return Strategy(part, lambda ledger: BySignature(ledger, part), (part,), frozenset({"claim"}))
 
 
+def _board() -> Strategy:
+    from . import advertising  # noqa: PLC0415
+    from .activation import Activations  # noqa: PLC0415
+    from .changes import Surroundings  # noqa: PLC0415
+    from .diffusion import Diffusion  # noqa: PLC0415
+    from .foraging import ByTrails  # noqa: PLC0415
+    from .matching import Capable  # noqa: PLC0415
+    from .thresholds import Thresholds  # noqa: PLC0415
+    from .trails import Trails  # noqa: PLC0415
+    from .writing import Writing  # noqa: PLC0415
+
+    around = Surroundings()
+    able = Capable(advertising.COMMANDS, advertising.QUERIES)
+    trails, thresholds = Trails(around), Thresholds()
+    # time passes in this order: trails are gone before a trigger could fall by them
+    rest = (Writing(around, trails), Activations(around, trails), Diffusion(around, trails))
+
+    def order(ledger: Ledger) -> ByTrails:
+        around.ledger, around.order = ledger, ByTrails(ledger, able, trails, thresholds)
+        return around.order
+
+    return Strategy(able, order, (able, trails, thresholds, *rest), frozenset({"claim", "match"}))
+
+
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
     return [part for make in STRATEGIES.values() for part in make().parts]
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match}
+STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match, "board": _board}
 """settings.strategy -> function that makes the parts"""

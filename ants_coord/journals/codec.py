@@ -26,7 +26,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from ..commands import Command
 from ..core.machine import COMMANDS
 from ..core.strategies import every_part
-from ..values import Backoff, Settings, Task, TaskState
+from ..settings import Settings
+from ..values import Backoff, Task, TaskState
 
 __all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
 

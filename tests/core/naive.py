@@ -9,7 +9,8 @@ from collections import Counter
 from types import SimpleNamespace as Item
 
 from ants_coord.commands import Claim, Complete
-from ants_coord.values import Outcome, Settings, TaskState
+from ants_coord.settings import Settings
+from ants_coord.values import Outcome, TaskState
 
 from .replies import ns, plain, refused
 

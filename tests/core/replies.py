@@ -3,7 +3,8 @@ Replies reduced to plain tuples: what the real and the naive machine must agree 
 """
 
 from ants_coord.commands import Lost, Refused, Renewed
-from ants_coord.values import Lease, Outcome, Settings, TaskState, Ticket
+from ants_coord.settings import Settings
+from ants_coord.values import Lease, Outcome, TaskState, Ticket
 
 
 def plain(reply):

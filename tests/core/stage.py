@@ -20,7 +20,8 @@ import shlex
 
 from ants_coord import commands as c
 from ants_coord.core import Machine
-from ants_coord.values import Backoff, Lease, Outcome, Settings, Task, Ticket
+from ants_coord.settings import Settings
+from ants_coord.values import Backoff, Lease, Outcome, Task, Ticket
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

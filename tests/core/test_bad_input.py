@@ -15,7 +15,8 @@ from ants_coord import commands as c
 from ants_coord import errors
 from ants_coord.core import Machine, digest
 from ants_coord.payloads import json_value
-from ants_coord.values import Backoff, Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Backoff, Task
 
 from .pair import START, copy_of
 

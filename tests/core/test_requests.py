@@ -5,7 +5,8 @@ A request that comes twice is carried out once, and answered like the first time
 from ants_coord import commands as c
 from ants_coord import errors
 from ants_coord.core import Machine, digest
-from ants_coord.values import Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Task
 
 from .pair import SECOND, START, copy_of
 

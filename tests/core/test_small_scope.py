@@ -13,7 +13,8 @@ from typing import NamedTuple
 from ants_coord import commands as c
 from ants_coord.core import TRANSITIONS, Machine, restore
 from ants_coord.core.snapshot import records
-from ants_coord.values import FINAL, Backoff, Lease, Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import FINAL, Backoff, Lease, Task
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

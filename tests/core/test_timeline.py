@@ -10,7 +10,8 @@ from hypothesis import given
 from ants_coord import commands as c
 from ants_coord.core import Machine
 from ants_coord.core.timeline import Timeline
-from ants_coord.values import Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Task
 
 from .pair import SECOND, START, copy_of
 

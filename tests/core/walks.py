@@ -8,7 +8,8 @@ Hypothesis), so a seed is the whole story.
 import random
 
 from ants_coord import commands as c
-from ants_coord.values import Backoff, Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Backoff, Task
 
 from .pair import AGENTS, SECOND, Pair
 

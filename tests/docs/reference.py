@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import adverts, errors, events, guard, routes, values
+from ants_coord import adverts, errors, events, guard, routes, settings, values
 from ants_coord.core import TRANSITIONS
 from ants_coord.sync import Board, Matchmaker
 
@@ -73,7 +73,7 @@ def event_page() -> str:
 
 def settings_page() -> str:
     parts = ["# Settings and tasks"]
-    for kind in (values.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece):
+    for kind in (settings.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece):
         defaults = ", ".join(
             f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init
         )

@@ -23,7 +23,8 @@ from ants_coord.core import Machine, digest, restore
 from ants_coord.core.index import MAX_SIGNATURES
 from ants_coord.core.snapshot import records
 from ants_coord.routes import Piece, Route
-from ants_coord.values import Lease, Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Lease, Task
 
 from ..core.test_interrupts import landing_at
 from .test_model import SECOND, START, Walk

@@ -14,7 +14,8 @@ from ants_coord import commands as c
 from ants_coord.adverts import Advert, Advertise, Agents, Decline, Offers, Refresh, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.values import Backoff, Lease, Settings, Task, TaskState
+from ants_coord.settings import Settings
+from ants_coord.values import Backoff, Lease, Task, TaskState
 
 from .naive import SECOND, NaiveMatchmaker
 

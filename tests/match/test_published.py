@@ -17,7 +17,8 @@ import pytest
 from ants_coord import commands as c
 from ants_coord.adverts import Advert, Advertise, Offers
 from ants_coord.core import Machine
-from ants_coord.values import Settings, Task
+from ants_coord.settings import Settings
+from ants_coord.values import Task
 
 LARGE = 10 if os.environ.get("ANTS_COORD_LARGE") else 1
 SECOND = 1_000_000_000

@@ -1,0 +1,309 @@
+"""
+The stigmergic blackboard for event loops: agents change a shared environment, others react to the change.
+
+The verbs about marks, entries and reactions, and `Blackboard`, which adds them
+to all others. The same names, without await, are in sync_board.py; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from . import board_args
+from .aio_match import MatchVerbs
+from .entries import Change, Changes, Entry, literal
+from .errors import ClosedError
+from .marks import Mark, Threshold, Trail
+from .ports import Clock
+from .presets import BoardSettings, Where
+from .reactions import Reaction, Reactions
+from .values import Task
+from .verbs import Seconds, checked_request
+from .waiting import Waiter, mute
+
+if TYPE_CHECKING:
+    from .entries import Page
+
+__all__ = ["Blackboard"]
+
+
+class Blackboard(MatchVerbs):
+    """
+    The stigmergic blackboard: marks that reinforce and evaporate, entries, work that emerges from them.
+
+    Who may take a task: as with a Matchmaker. In which order: priority, then the most attractive place
+    (its trails, and how long its oldest task has waited), then the task that has been ready longest.
+    See Board for the arguments; the settings from `half_life` on are more.
+
+    Example:
+        >>> import asyncio
+        >>> from ants_coord import Mark, Task
+        >>> async def follow() -> str:
+        ...     async with Blackboard(half_life=60) as board:
+        ...         for number in (16, 17):
+        ...             await board.submit(Task(f"review/{number}", place=f"pr/{number}"))
+        ...         await board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
+        ...         return (await board.claim("worker-2")).task
+        >>> asyncio.run(follow())
+        'review/17'
+
+    """
+
+    _strategy = "board"
+
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        **settings: Unpack[BoardSettings],
+    ) -> None:
+        super().__init__(where, clock=clock, durability=durability, **settings)  # type: ignore[misc]
+
+    # -- marks ----------------------------------------------------------------------------------
+
+    async def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
+        """
+        Lay a mark: it reinforces the trail of its kind at its place, or begins one.
+
+        Args:
+            mark: what to lay, and where.
+            agent: who lays it.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The trail as it is now; `laid` is how much of the mark counted under a ceiling.
+
+        Raises:
+            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
+
+        """
+        return await self._do(board_args.deposit(mark, agent), checked_request(request_id))
+
+    async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
+        """Read the trails at a place, by kind; reading changes nothing."""
+        return list(await self._ask(board_args.sense(place, kind)))
+
+    async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
+        """
+        Read the strongest trails, strongest first.
+
+        Args:
+            kind: of this kind; None ranks places by the net of all kinds, those that repel subtracted.
+            count: how many at most.
+
+        """
+        return list(await self._ask(board_args.strongest(kind, count)))
+
+    async def diffuse(
+        self,
+        kind: str,
+        neighbours: Mapping[str, Iterable[str]],
+        *,
+        agent: str,
+        share: float = 0.5,
+        request_id: str | None = None,
+    ) -> int:
+        """
+        Let trails of one kind spread once over a graph of places; nothing is lost but what is faint.
+
+        Args:
+            kind: of mark.
+            neighbours: place -> the places that it gives to; at most 10,000 places and edges.
+            agent: who does it.
+            share: how much of its trail a place gives away, 0 to 1, evenly.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            How many trails changed.
+
+        """
+        command = board_args.diffuse(kind, neighbours, share, agent)
+        return await self._do(command, checked_request(request_id))
+
+    async def thresholds(self, agent: str) -> list[Threshold]:
+        """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
+        return list(await self._ask(board_args.thresholds(agent)))
+
+    # -- entries --------------------------------------------------------------------------------
+
+    async def write(
+        self,
+        path: str,
+        value: object,
+        *,
+        agent: str,
+        expect: int | None = None,
+        ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Entry:
+        """
+        Write an entry.
+
+        Args:
+            path: where: 1 to 512 bytes of text; segments are parted by "/".
+            value: any JSON value.
+            agent: who writes.
+            expect: the version that the entry must have; 0: there must be none.
+            ttl: seconds after which the entry lapses.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            StaleVersionError, NotOwnerError, LimitError (the agent's quota).
+
+        """
+        command = board_args.write(path, value, agent, expect, ttl)
+        return await self._do(command, checked_request(request_id))
+
+    async def read(self, path: str) -> Entry | None:
+        """Read an entry; None if there is none."""
+        return await self._ask(board_args.read(path))
+
+    async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
+        """
+        Wait until an entry matches, and read it.
+
+        Args:
+            pattern: a path, with `*` for one segment and `**` at the end for the rest.
+            newer_than: only versions after this one.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            The first that matches, by path.
+
+        """
+        query = board_args.entries("", pattern, None, 1, newer_than)
+        waiter = Waiter(mute, paths=(literal(pattern),))
+        found = await self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
+        return found[0]
+
+    async def entries(
+        self, prefix: str = "", *, pattern: str | None = None, after: str | None = None, count: int = 1000
+    ) -> list[Entry]:
+        """
+        List entries by path.
+
+        Args:
+            prefix: the beginning of their paths.
+            pattern: what they must match, such as "inbox/*/text".
+            after: go on after this path.
+            count: how many at most.
+
+        """
+        return list(await self._ask(board_args.entries(prefix, pattern, after, count)))
+
+    async def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
+        """
+        Wait for an entry that matches, remove and return it: exactly one taker gets it.
+
+        Args:
+            pattern: as in `wait_for`; the first match by path is taken.
+            agent: who takes.
+            timeout: seconds to wait; None waits for ever.
+
+        """
+        command = board_args.take(pattern, agent)
+        waiter = Waiter(mute, paths=(literal(pattern),))
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+    async def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
+        """Take an entry if one matches now, else return None."""
+        return await self._do(board_args.take(pattern, agent), checked_request(request_id))
+
+    async def erase(
+        self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
+    ) -> bool:
+        """Remove an entry (if it has the version `expect`). Returns whether there was one."""
+        return await self._do(board_args.erase(path, agent, expect), checked_request(request_id))
+
+    async def history(self, path: str) -> list[Change]:
+        """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
+        return list(await self._ask(board_args.history(path)))
+
+    async def watch(
+        self, prefix: str = "", *, since: int | None = None, follow: bool = True
+    ) -> AsyncIterator[Change]:
+        """
+        Iterate over changes of entries and trails, each once and in order.
+
+        Args:
+            prefix: the beginning of their paths and places.
+            since: go on after the cursor of an earlier change; None begins with everything that is
+                there, as "present".
+            follow: wait for more at the end, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: changes after `since` are gone; begin again without it.
+
+        """
+        query = board_args.changes(prefix, since)
+        while True:
+            if follow and query.since is not None:
+                waiter = Waiter(mute, paths=(prefix,))
+                try:
+                    page = await self._wait(lambda w: self._page(query, w), waiter, None)  # noqa: B023
+                except ClosedError:
+                    return
+            else:
+                page = await self._ask(query)
+                if not page.changes and query.since is not None:
+                    return
+            for change in page.changes:
+                yield change
+            query = board_args.changes(prefix, page.cursor)
+
+    def _page(self, query: Changes, waiter: Waiter) -> Page | None:
+        # what this watch does not concern may be gone from the log by now: it has been seen to pass
+        assert query.since is not None
+        query.since = max(query.since, waiter.passed)
+        return self._engine.look_or_enter(query, lambda page: bool(page.changes), waiter)
+
+    # -- reactions ------------------------------------------------------------------------------
+
+    async def react(
+        self,
+        name: str,
+        pattern: str,
+        task: Task,
+        *,
+        on: Iterable[Literal["created", "changed", "deleted", "rose", "fell"]] = (),
+        coalesce: bool = True,
+        trails: str | None = None,
+        above: float | None = None,
+        below: float | None = None,
+        request_id: str | None = None,
+    ) -> bool:
+        """
+        Turn matching changes into tasks, from now on, each exactly once.
+
+        Args:
+            name: names the reaction; setting the same again changes nothing, another replaces it.
+            pattern: paths of entries (or places of trails), such as "inbox/*" or "src/**".
+            task: what the tasks are like; path, version and change are added to the payload.
+            on: "created", "changed", "deleted"; the first two if not given. For a trigger "rose",
+                "fell"; the first if not given.
+            coalesce: one open task a path; a change while it is leased makes one follow-up at its end.
+            trails: react to marks of this kind instead of entries.
+            above: makes a trigger, which rises once when a trail comes to this strength.
+            below: ... and falls when it is weaker than this (half of `above`), before it can rise again.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was no reaction of this name.
+
+        """
+        command = board_args.reaction(
+            name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
+        )
+        return await self._do(command, checked_request(request_id))
+
+    async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
+        """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
+        return await self._do(board_args.unreact(name), checked_request(request_id))
+
+    async def reactions(self) -> list[Reaction]:
+        """List the reactions by name."""
+        return list(await self._ask(Reactions()))

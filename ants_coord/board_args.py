@@ -1,0 +1,162 @@
+"""
+The arguments of the verbs about marks, entries and reactions: checked once and turned into commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from . import verbs
+from .commands import MAX_BATCH
+from .entries import Changes, Entries, Erase, History, Read, Take, Write, checked_pattern
+from .errors import LimitError
+from .marks import Deposit, Diffuse, Mark, Sense, Strongest, Thresholds
+from .names import check_id, check_name
+from .payloads import json_value
+from .reactions import React, Reaction, Unreact
+from .values import Task, amount, count, seconds
+from .verbs import Seconds
+
+__all__ = [
+    "changes",
+    "deposit",
+    "diffuse",
+    "entries",
+    "erase",
+    "history",
+    "reaction",
+    "read",
+    "sense",
+    "start_of",
+    "strongest",
+    "take",
+    "thresholds",
+    "unreact",
+    "write",
+]
+
+
+def deposit(mark: Mark, agent: str) -> Deposit:
+    """Build a Deposit."""
+    if mark.__class__ is not Mark:
+        raise TypeError(f"deposit takes a Mark, not {mark!r}; write Mark(kind, place, strength)")
+    return Deposit(mark, verbs.agent_name(agent))
+
+
+def diffuse(kind: str, neighbours: Mapping[str, Iterable[str]], share: float, agent: str) -> Diffuse:
+    """Build a Diffuse."""
+    if not isinstance(neighbours, Mapping):
+        raise TypeError(f"neighbours must map a place to its neighbours, not {neighbours!r}")
+    checked, edges = [], 0
+    for place, others in neighbours.items():
+        check_id(place, "each place in neighbours")
+        if isinstance(others, str):
+            raise TypeError(f"the neighbours of {place!r} must be a list such as [{others!r}], not a string")
+        found = tuple(dict.fromkeys(check_id(other, f"each neighbour of {place!r}") for other in others))
+        if place in found:
+            raise ValueError(f"neighbours names {place!r} as its own neighbour; what it keeps is 1 - share")
+        checked.append((place, found))
+        edges += 1 + len(found)
+    if edges > MAX_BATCH:
+        raise LimitError("places and edges in one step of diffusion", edges, MAX_BATCH)
+    return Diffuse(
+        check_name(kind, "mark kind"),
+        tuple(checked),
+        amount(share, "share", most=1.0),
+        verbs.agent_name(agent),
+    )
+
+
+def sense(place: str, kind: str | None) -> Sense:
+    """Build a Sense."""
+    return Sense(check_id(place, "place"), None if kind is None else check_name(kind, "mark kind"))
+
+
+def strongest(kind: str | None, n: int) -> Strongest:
+    """Build a Strongest."""
+    return Strongest(None if kind is None else check_name(kind, "mark kind"), count(n, "count", most=1 << 30))
+
+
+def thresholds(agent: str) -> Thresholds:
+    """Build a Thresholds."""
+    return Thresholds(verbs.agent_name(agent))
+
+
+def _version(expect: int | None) -> int | None:
+    return None if expect is None else count(expect, "expect", least=0)
+
+
+def write(path: str, value: object, agent: str, expect: int | None, ttl: Seconds | None) -> Write:
+    """Build a Write."""
+    return Write(
+        check_id(path, "path"),
+        json_value(value, "value"),
+        verbs.agent_name(agent),
+        _version(expect),
+        None if ttl is None else max(1, round(seconds(ttl, "ttl") * 1e9)),
+    )
+
+
+def erase(path: str, agent: str, expect: int | None) -> Erase:
+    """Build an Erase."""
+    return Erase(check_id(path, "path"), verbs.agent_name(agent), _version(expect))
+
+
+def take(pattern: str, agent: str) -> Take:
+    """Build a Take."""
+    return Take(checked_pattern(pattern), verbs.agent_name(agent))
+
+
+def read(path: str) -> Read:
+    """Build a Read."""
+    return Read(check_id(path, "path"))
+
+
+def history(path: str) -> History:
+    """Build a History."""
+    return History(check_id(path, "path"))
+
+
+def start_of(prefix: str) -> str:
+    """Return a checked beginning of paths; "" is all."""
+    return "" if prefix == "" else check_id(prefix, "prefix")
+
+
+def entries(
+    prefix: str, pattern: str | None = None, after: str | None = None, n: int = 1000, newer_than: int = 0
+) -> Entries:
+    """Build an Entries."""
+    return Entries(
+        start_of(prefix),
+        None if pattern is None else checked_pattern(pattern),
+        None if after is None else check_id(after, "after"),
+        count(n, "count", most=1 << 30),
+        count(newer_than, "newer_than", least=0),
+    )
+
+
+def changes(prefix: str, since: int | None) -> Changes:
+    """Build a Changes."""
+    return Changes(start_of(prefix), None if since is None else count(since, "since", least=0))
+
+
+def reaction(
+    name: str,
+    pattern: str,
+    task: Task,
+    on: Iterable[str],
+    *,
+    coalesce: bool,
+    trails: str | None,
+    above: float | None,
+    below: float | None,
+) -> React:
+    """Build a React."""
+    wanted = on if isinstance(on, str) else tuple(on)
+    made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)  # type: ignore[arg-type]
+    return React(made, json_value(task.payload, "payload"))
+
+
+def unreact(name: str) -> Unreact:
+    """Build an Unreact."""
+    return Unreact(check_name(name, "reaction name"))

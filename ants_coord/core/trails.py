@@ -1,0 +1,453 @@
+"""
+Trails: marks reinforce them, time evaporates them, success and failure teach them.
+
+A trail is a forward weight (decay.py) under (kind, place). Reading computes
+its strength at the moment of asking and changes nothing. A trail whose
+strength falls below `faint` is gone: that is an event with its exact instant,
+done before the first command at or after it, so every replica sees it at the
+same place in the log, and its memory is given back.
+
+Bounds as in max-min ant systems (Stützle & Hoos 2000): a ceiling clips what a
+deposit adds; a floor is what a trail does not fall below, so such a trail is
+gone only when nobody has laid a mark for `forget_after`. Applying them when a
+trail is touched or read equals clamping at every instant, since time moves all
+strengths of a kind by one factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sortedcontainers import SortedList
+
+from ..commands import Refused
+from ..errors import FaintMarkError, LimitError, UnknownKindError
+from ..marks import Deposit, Mark, MarkKind, Sense, Strongest, Trail, make_trail
+from ..settings import Settings
+from .decay import Weight, add, dies_at, scaled, strength_at, weight_of
+from .ledger import FAR_NS, Ledger, ns
+from .parts import Part
+from .ranking import Ranking
+from .states import Row
+
+if TYPE_CHECKING:
+    from .changes import Surroundings
+
+__all__ = ["Rule", "Trails"]
+
+_AT_ONCE = 1_000
+"""trails that evaporate per command at most: a backlog must not stall one caller"""
+_FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
+_SPARSE = 4_096
+
+
+class Rule:
+    """How one kind behaves on this board, in the units of the core."""
+
+    __slots__ = ("ceiling", "draw", "failure", "floor", "forget_ns", "half_life", "success")
+
+    def __init__(self, kind: MarkKind, settings: Settings) -> None:
+        self.half_life = ns(settings.half_life if kind.half_life is None else kind.half_life)
+        if not self.half_life and kind.half_life != 0:
+            self.half_life = 1
+        self.ceiling = kind.ceiling
+        self.floor = kind.floor
+        self.forget_ns = ns(kind.forget_after)
+        self.draw = -kind.weight if kind.repels else kind.weight
+        self.success = kind.success
+        self.failure = (1.0 if kind.repels else 0.5) if kind.failure is None else kind.failure
+
+
+class Trails(Part):
+    """
+    The marks of a board.
+
+    Tables:
+        trails: (kind, place) -> (exponent, mantissa, marks, first ns, last ns, first by, last by)
+    """
+
+    tables = ("trails",)
+    values = (Mark, MarkKind, Trail)
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self.commands = {Deposit: self.deposit}
+        self.queries = {Sense: self.sense, Strongest: self.strongest}
+        self.rankings: dict[str, Ranking] = {}
+        """kind -> its order; a kind stays once it was used, their number is bounded by the settings"""
+        self.ages: dict[str, SortedList] = {}
+        """kind with a floor -> (last ns, place)"""
+        self.begun: dict[str, int] = {}
+        """agent -> live trails that it began"""
+        self.rules: dict[str, Rule] = {}
+        self.next_ns = FAR_NS
+        """no trail is gone before this"""
+        self.most = 0
+
+    # -- the part ---------------------------------------------------------------------------
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make rankings and counts from the trails."""
+        settings = self.settings = ledger.settings
+        self.faint = settings.faint
+        self.faint_exponent = weight_of(self.faint, 0, 0)[0]
+        self.rules = {kind.name: Rule(kind, settings) for kind in settings.kinds}
+        self.is_closed = bool(settings.kinds)
+        spots: dict[str, list[tuple[int, float, str]]] = {}
+        self.ages, self.begun = {}, {}
+        for (kind, place), row in ledger.tables["trails"].items():
+            spots.setdefault(kind, []).append((row[0], row[1], place))
+            self.begun[row[5]] = self.begun.get(row[5], 0) + 1
+            if self.rule(kind).floor:
+                self.ages.setdefault(kind, SortedList()).add((row[4], place))
+        self.rankings = {kind: Ranking(kind, spots[kind]) for kind in sorted(spots)}
+        self.next_ns = 0
+        self.most = len(ledger.tables["trails"])
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Write each trail's strength of this instant as a weight under its new half-life. O(n)."""
+        new, now, table = ledger.settings, ledger.timeline.reading[2], ledger.tables["trails"]
+        before = {kind.name: Rule(kind, old) for kind in old.kinds}
+        after = {kind.name: Rule(kind, new) for kind in new.kinds}
+        for (kind, place), row in list(table.items()):
+            was = before.get(kind) or Rule(MarkKind(kind), old)
+            will = after.get(kind) or Rule(MarkKind(kind), new)
+            if was.half_life != will.half_life:
+                strength = max(strength_at(row[:2], now, was.half_life), new.faint)
+                weight = weight_of(strength, now, will.half_life)
+                ledger.undo.put(table, (kind, place), (*weight, *row[2:]))
+
+    def rule(self, kind: str) -> Rule:
+        """Return how a kind behaves; a kind that nobody declared behaves as the board does."""
+        rule = self.rules.get(kind)
+        if rule is None:
+            rule = self.rules[kind] = Rule(MarkKind(kind), self.settings)
+        return rule
+
+    def strength(self, rule: Rule, row: tuple[Any, ...], now: int) -> float:
+        """Return what a trail's strength is now, 0.0 if it is gone."""
+        strength = strength_at((row[0], row[1]), now, rule.half_life)
+        if rule.floor:
+            return max(rule.floor, strength) if row[4] + rule.forget_ns > now else 0.0
+        if rule.ceiling is not None and strength > rule.ceiling:
+            return rule.ceiling  # by a last digit
+        return strength if strength >= self.faint else 0.0
+
+    def attraction(self, ledger: Ledger, place: str, now: int) -> float:
+        """Return the net of all trails at a place, each by its weight. O(kinds)."""
+        table, total = ledger.tables["trails"], 0.0
+        for kind in self.rankings:
+            row = table.get((kind, place))
+            if row is not None:
+                rule = self.rules[kind]
+                total += rule.draw * self.strength(rule, row, now)
+        return total
+
+    def at(self, ledger: Ledger, place: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Iterate over (kind, row) of the trails at a place."""
+        table = ledger.tables["trails"]
+        for kind in self.rankings:
+            row = table.get((kind, place))
+            if row is not None:
+                yield kind, row
+
+    # -- laying -----------------------------------------------------------------------------
+
+    def deposit(self, ledger: Ledger, command: Deposit) -> Trail | Refused:
+        """Lay a mark. O(1), and log factors where tasks wait at its place."""
+        mark, agent = command.mark, command.agent
+        kind, place, asked = mark.kind, mark.place, mark.strength
+        now = ledger.timeline.reading[2]
+        if self.is_closed and kind not in self.rules:
+            return Refused(UnknownKindError(kind, tuple([known.name for known in self.settings.kinds])))
+        if self.settings.namespaces:
+            error = self.around.forbidden(ledger, place, agent)
+            if error is not None:
+                return Refused(error)
+        rule = self.rule(kind)
+        row = ledger.tables["trails"].get((kind, place))
+        has = 0.0 if row is None else self.strength(rule, row, now)
+        if row is not None and not has:
+            # there was a backlog, and it had not come to this one
+            self._evaporate(ledger, kind, place, row, self._death(rule, row))
+            row = None
+        laid = asked if rule.ceiling is None else max(0.0, min(asked, rule.ceiling - has))
+        if row is None:
+            if laid < self.faint:
+                return Refused(FaintMarkError(asked, self.faint))
+            if self.begun.get(agent, 0) >= self.settings.quota:
+                return Refused(
+                    LimitError(f"live trails begun by {agent}", self.begun[agent] + 1, self.settings.quota)
+                )
+        weight = None if row is None else (row[0], row[1])
+        if row is not None and rule.floor and has <= rule.floor:
+            weight = weight_of(rule.floor, now, rule.half_life)  # lifted when it is touched
+        if laid:
+            more = weight_of(laid, now, rule.half_life)
+            weight = more if weight is None else add(weight, more)
+        assert weight is not None
+        strength = self._lay(ledger, kind, place, weight, agent, row)
+        ledger.emit("deposited", None, agent, 0, [kind, place, strength])
+        what = "created" if row is None else "changed"
+        self.around.trail_changed(ledger, what, kind, place, strength, agent)
+        fresh = ledger.tables["trails"][kind, place]
+        return make_trail(kind, place, strength, *fresh[2:], laid)
+
+    def _lay(
+        self, ledger: Ledger, kind: str, place: str, weight: Weight, agent: str, row: tuple[Any, ...] | None
+    ) -> float:
+        """Give a trail a new weight by a mark of `agent`; return its strength."""
+        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rules[kind]
+        if row is None:
+            fresh = (*weight, 1, now, now, agent, agent)
+            self.begun[agent] = self.begun.get(agent, 0) + 1
+        else:
+            fresh = (*weight, row[2] + 1, row[3], now, row[5], agent)
+        ledger.undo.put(table, (kind, place), fresh)
+        ranking = self.rankings.get(kind)
+        if ranking is None:
+            self.rankings[kind] = ranking = Ranking(kind, [])
+            self.rankings = dict(sorted(self.rankings.items()))
+        ranking.move(place, None if row is None else (row[0], row[1]))
+        if rule.floor:
+            ages = self.ages.setdefault(kind, SortedList())
+            if row is not None:
+                ages.remove((row[4], place))
+            ages.add((now, place))
+            self.next_ns = min(self.next_ns, now + rule.forget_ns)
+        elif rule.half_life and row is None:
+            self.next_ns = min(self.next_ns, self._at_least_until(weight, rule))
+        self.most = max(self.most, len(table))
+        self.around.moved(kind, place, weight)
+        return self.strength(rule, fresh, now)
+
+    def _at_least_until(self, weight: Weight, rule: Rule) -> int:
+        """Return a time before which a trail is not faint: its exponent says so without a logarithm."""
+        return (weight[0] - 1 - self.faint_exponent) * rule.half_life
+
+    def spread(self, ledger: Ledger, kind: str, moved: dict[str, Weight | None], agent: str) -> int:
+        """Give trails new weights in one step (diffusion); what is faint then is gone. Return how many."""
+        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rule(kind)
+        done = 0
+        for place, weight in sorted(moved.items()):
+            row = table.get((kind, place))
+            has = 0.0 if weight is None else strength_at(weight, now, rule.half_life)
+            if rule.ceiling is not None and has > rule.ceiling:
+                weight = weight_of(rule.ceiling, now, rule.half_life)  # noqa: PLW2901
+            if weight is None or has < (self.faint if row is None or not rule.floor else 0.0):
+                if row is not None:
+                    self._evaporate(ledger, kind, place, row)
+                    done += 1
+                continue
+            strength = self._lay(ledger, kind, place, weight, agent, row)
+            ledger.emit("deposited", None, agent, 0, [kind, place, strength])
+            what = "created" if row is None else "changed"
+            self.around.trail_changed(ledger, what, kind, place, strength, agent)
+            done += 1
+        return done
+
+    # -- fading -----------------------------------------------------------------------------
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Let trails evaporate that are due, by kind and then in the order of their death."""
+        now = ledger.timeline.reading[2]
+        if now < self.next_ns:
+            return
+        left = _AT_ONCE
+        for kind in list(self.rankings):
+            while left and (found := self._next_death(ledger, kind)) is not None and found[0] <= now:
+                place = found[1]
+                self._evaporate(ledger, kind, place, ledger.tables["trails"][kind, place], found[0])
+                left -= 1
+        self.next_ns = self._next(ledger)
+        if left < _AT_ONCE:
+            self._shrink(ledger)
+
+    def _next_death(self, ledger: Ledger, kind: str) -> tuple[int, str] | None:
+        rule = self.rules[kind]
+        if rule.floor:
+            ages = self.ages.get(kind)
+            return (ages[0][0] + rule.forget_ns, ages[0][1]) if ages else None
+        if not rule.half_life:
+            return None
+        weakest = self.rankings[kind].first(ledger.tables["trails"])
+        if weakest is None:
+            return None
+        when = dies_at(weakest[:2], self.faint, rule.half_life)
+        assert when is not None
+        return when, weakest[2]
+
+    def _death(self, rule: Rule, row: tuple[Any, ...]) -> int | None:
+        if rule.floor:
+            return int(row[4]) + rule.forget_ns
+        return dies_at((row[0], row[1]), self.faint, rule.half_life)
+
+    def _next(self, ledger: Ledger) -> int:
+        deaths = [self._next_death(ledger, kind) for kind in self.rankings]
+        return min([death[0] for death in deaths if death is not None], default=FAR_NS)
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when the next trail is gone; `next_ns` may be early, so it is made exact here."""
+        if self.next_ns == FAR_NS:
+            return None
+        if self.next_ns > reading[2]:
+            self.next_ns = self._next(self.around.ledger)
+        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[2])
+
+    def _evaporate(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
+    ) -> None:
+        ledger.undo.drop(ledger.tables["trails"], (kind, place))
+        self.rankings[kind].drop(place, (row[0], row[1]))
+        if self.rules[kind].floor:
+            self.ages[kind].remove((row[4], place))
+        left = self.begun[row[5]] - 1
+        if left:
+            self.begun[row[5]] = left
+        else:
+            del self.begun[row[5]]
+        self.around.moved(kind, place, None)
+        at = ledger.timeline.reading[2] if when is None else when
+        ledger.emit("evaporated", None, None, 0, [kind, place, at])
+        self.around.trail_changed(ledger, "deleted", kind, place, 0.0, None)
+
+    def _shrink(self, ledger: Ledger) -> None:
+        """Give the memory of a table back that has become sparse: dicts never shrink by themselves."""
+        table = ledger.tables["trails"]
+        if self.most < _SPARSE or len(table) * 4 > self.most:
+            return
+        ledger.undo.entries.append((ledger.tables.__setitem__, "trails", table))
+        ledger.tables["trails"] = dict(table)
+        self.most = len(table)
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Teach the trails at a task's place: success reinforces or consumes them, failure weakens them."""
+        place = row.spec.place
+        if place is None or (verb != "complete" and verb not in _FAILURES):
+            return
+        for kind, trail in list(self.at(ledger, place)):
+            rule = self.rules[kind]
+            factor = rule.success if verb == "complete" else rule.failure
+            if factor != 1.0:
+                self._rescale(ledger, kind, place, trail, factor)
+
+    def _rescale(self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], factor: float) -> None:
+        rule, now = self.rules[kind], ledger.timeline.reading[2]
+        has = self.strength(rule, row, now)
+        if not has:
+            return  # it evaporated before this; that is told at its own instant
+        wanted = has * factor
+        if rule.ceiling is not None and wanted > rule.ceiling:
+            factor = rule.ceiling / has
+        if not factor or (not rule.floor and wanted < self.faint):
+            self._evaporate(ledger, kind, place, row)
+            return
+        weight = scaled((row[0], row[1]), factor)
+        if rule.floor and wanted <= rule.floor:
+            weight = weight_of(rule.floor, now, rule.half_life)
+        ledger.undo.put(ledger.tables["trails"], (kind, place), (*weight, *row[2:]))
+        self.rankings[kind].move(place, (row[0], row[1]))
+        if not rule.floor and rule.half_life:
+            self.next_ns = min(self.next_ns, self._at_least_until(weight, rule))
+        self.around.moved(kind, place, weight)
+        strength = min(wanted, rule.ceiling) if rule.ceiling is not None else max(wanted, rule.floor)
+        ledger.emit("reinforced" if factor > 1 else "weakened", None, None, 0, [kind, place, strength])
+        self.around.trail_changed(ledger, "changed", kind, place, strength, None)
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return the number of trails."""
+        return {"trails": len(ledger.tables["trails"])}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the orders follow the table."""
+        table = ledger.tables["trails"]
+        begun: dict[str, int] = {}
+        for (kind, place), row in table.items():
+            assert 0.5 <= row[1] < 1
+            begun[row[5]] = begun.get(row[5], 0) + 1
+            assert not self.rules[kind].floor or (row[4], place) in self.ages[kind]
+        assert begun == self.begun
+        assert {kind for kind, _ in table} <= set(self.rankings)
+        assert list(self.rankings) == sorted(self.rankings)
+        for ranking in self.rankings.values():
+            ranking.check(table)
+        floored = [key for key in table if self.rules[key[0]].floor]
+        assert sum(map(len, self.ages.values())) == len(floored)
+        assert self.next_ns <= self._next(ledger)
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def sense(self, ledger: Ledger, query: Sense) -> tuple[Trail, ...]:
+        """Read the trails at a place. O(kinds)."""
+        now, place = ledger.timeline.reading[2], query.place
+        table = ledger.tables["trails"]
+        found = []
+        for kind in self.rankings if query.kind is None else (query.kind,):
+            row = table.get((kind, place))
+            if row is not None:
+                strength = self.strength(self.rules[kind], row, now)
+                if strength:
+                    found.append(make_trail(kind, place, strength, *row[2:], 0.0))
+        return tuple(found)
+
+    def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
+        """Read the top of one kind, or of the net of all. O(log n + count) for one kind."""
+        now, table = ledger.timeline.reading[2], ledger.tables["trails"]
+        found: list[Trail] = []
+        if query.kind is None:
+            return tuple(self._net(ledger, query.count, now))
+        if query.kind not in self.rankings:
+            return ()
+        rule = self.rules[query.kind]
+        for _, _, place in self.rankings[query.kind].strongest(table):
+            if len(found) >= query.count:
+                break
+            row = table[query.kind, place]
+            strength = self.strength(rule, row, now)
+            if strength:
+                found.append(make_trail(query.kind, place, strength, *row[2:], 0.0))
+            elif not rule.floor:
+                break  # all that follow are gone too
+        return tuple(found)
+
+    def _net(self, ledger: Ledger, most: int, now: int) -> list[Trail]:
+        """
+        Walk down the kinds that draw, all at once, until nothing unseen can be among the best.
+
+        The threshold algorithm (Fagin, Lotem, Naor 2003): what has not been seen in any list is at most
+        the sum of where the lists stand.
+        """
+        table = ledger.tables["trails"]
+        lists = {
+            kind: self.rankings[kind].strongest(table) for kind in self.rankings if self.rules[kind].draw > 0
+        }
+        best: SortedList = SortedList()
+        seen: set[str] = set()
+        while lists:
+            bound = 0.0
+            for kind, line in list(lists.items()):
+                spot = next(line, None)
+                rule = self.rules[kind]
+                strength = 0.0 if spot is None else self.strength(rule, table[kind, spot[2]], now)
+                if spot is None or not (strength or rule.floor):
+                    del lists[kind]
+                    continue
+                bound += rule.draw * strength
+                if spot[2] not in seen:
+                    seen.add(spot[2])
+                    net = self.attraction(ledger, spot[2], now)
+                    if net > 0:
+                        best.add((net, spot[2]))
+                        if len(best) > most:
+                            del best[0]
+            if len(best) == most and best[0][0] > bound:
+                break
+        return [self._sum_of(ledger, place, net) for net, place in reversed(best)]
+
+    def _sum_of(self, ledger: Ledger, place: str, net: float) -> Trail:
+        rows = [row for _, row in self.at(ledger, place)]
+        latest = max(rows, key=lambda row: row[4])
+        first = min(rows, key=lambda row: row[3])
+        marks = sum(row[2] for row in rows)
+        return make_trail(None, place, net, marks, first[3], latest[4], first[5], latest[6], 0.0)

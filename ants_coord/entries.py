@@ -1,0 +1,223 @@
+"""
+Entries: values under paths, which stay until somebody changes them, and the changes themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from .commands import Command, Query
+from .names import check_id, check_name
+from .values import count
+
+__all__ = [
+    "Change",
+    "Changes",
+    "Entries",
+    "Entry",
+    "Erase",
+    "History",
+    "Namespace",
+    "Page",
+    "Read",
+    "Take",
+    "Write",
+    "checked_namespaces",
+    "checked_pattern",
+    "literal",
+    "matches",
+]
+
+_set = object.__setattr__
+
+
+@attrs.frozen
+class Namespace:
+    """
+    Let only its owners change what lies below a path.
+
+    Args:
+        prefix: the beginning of paths and places, such as "plans/".
+        owners: agents that may write, take, erase and lay marks there.
+
+    """
+
+    prefix: str
+    owners: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.prefix, "namespace prefix")
+        if isinstance(self.owners, str) or not isinstance(self.owners, Iterable):
+            raise TypeError(f"owners must be a list of agents such as ['ant-1'], not {self.owners!r}")
+        _set(self, "owners", tuple([check_name(owner, "each of owners") for owner in self.owners]))
+
+
+def checked_namespaces(namespaces: Iterable[Any]) -> tuple[Namespace, ...]:
+    """Return namespaces with different prefixes."""
+    found = tuple(namespaces)
+    for space in found:
+        if not isinstance(space, Namespace):
+            raise TypeError(f"namespaces must hold Namespaces, not {space!r}")
+    prefixes = [space.prefix for space in found]
+    twice = next((prefix for prefix in prefixes if prefixes.count(prefix) > 1), None)
+    if twice is not None:
+        raise ValueError(f"namespaces names {twice!r} twice")
+    count(len(found), "number of namespaces", least=0, most=1024)
+    return found
+
+
+def checked_pattern(pattern: object, field: str = "pattern") -> str:
+    """
+    Return a pattern for paths: exact, or with `*` for one segment and `**` at the end for the rest.
+
+    Raises:
+        ValueError: `*` beside text, `**` before the end, or too broad: the first segment must be
+            given, unless the pattern is "**" alone.
+
+    """
+    text = check_id(pattern, field)
+    segments = text.split("/")
+    for number, segment in enumerate(segments):
+        if "*" in segment and segment not in ("*", "**"):
+            raise ValueError(
+                f"{field} {text!r} mixes * with text; * stands for a whole segment, as in 'a/*/c'"
+            )
+        if segment == "**" and number != len(segments) - 1:
+            raise ValueError(f"{field} {text!r} has ** before its end; write * for one segment")
+    if segments[0] == "*":
+        raise ValueError(f"{field} {text!r} is too broad; give the first segment, or '**' for everything")
+    return text
+
+
+def literal(pattern: str) -> str:
+    """Return the beginning that every path has which matches a pattern."""
+    star = pattern.find("*")
+    return pattern if star < 0 else pattern[:star]
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Tell whether a path matches a checked pattern. O(segments)."""
+    if "*" not in pattern:
+        return pattern == path
+    if pattern == "**":
+        return True
+    wanted, found = pattern.split("/"), path.split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        if len(found) <= len(wanted):
+            return False
+        found = found[: len(wanted)]
+    return len(wanted) == len(found) and all(
+        want in ("*", part) for want, part in zip(wanted, found, strict=True)
+    )
+
+
+@attrs.frozen
+class Entry:
+    """
+    A value under a path.
+
+    `version` grows with every write on the board, so it also tells which of two entries is newer.
+    Times are ns since the epoch.
+    """
+
+    path: str
+    value: Any
+    version: int
+    author: str
+    written_ns: int
+    expires_ns: int | None = None
+
+
+@attrs.frozen
+class Change:
+    """
+    One change of the shared state.
+
+    `what` is "written", "taken", "erased" or "lapsed" (its ttl ended) for entries, "deposited" or
+    "evaporated" for trails, "present" for what a watch finds at its beginning. `kind` is the trail's,
+    None for entries; `cursor` continues a watch after this change; `value` is only in histories.
+    """
+
+    what: str
+    path: str
+    agent: str | None
+    at_ns: int
+    version: int = 0
+    kind: str | None = None
+    strength: float | None = None
+    cursor: int = 0
+    value: Any = None
+
+
+@attrs.frozen
+class Page:
+    """A part of the state, or of its changes, and the cursor after it."""
+
+    changes: tuple[Change, ...]
+    cursor: int
+
+
+@attrs.define
+class Write(Command[Entry]):
+    """Write an entry; `expect` is the version that it must have (0: there is none)."""
+
+    path: str
+    value: Any
+    agent: str
+    expect: int | None = None
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Take(Command[Entry | None]):
+    """Remove and return the first entry by path that matches; None if there is none."""
+
+    pattern: str
+    agent: str
+
+
+@attrs.define
+class Erase(Command[bool]):
+    """Remove an entry; `expect` as for Write. Answers whether there was one."""
+
+    path: str
+    agent: str
+    expect: int | None = None
+
+
+@attrs.define
+class Read(Query[Entry | None]):
+    """Read one entry."""
+
+    path: str
+
+
+@attrs.define
+class Entries(Query[tuple[Entry, ...]]):
+    """List entries by path: those that begin with `prefix` and match `pattern`, after the path `after`."""
+
+    prefix: str = ""
+    pattern: str | None = None
+    after: str | None = None
+    count: int = 1000
+    newer_than: int = 0
+
+
+@attrs.define
+class History(Query[tuple[Change, ...]]):
+    """Read what became of an entry, oldest first, with the values."""
+
+    path: str
+
+
+@attrs.define
+class Changes(Query[Page]):
+    """Read changes below a prefix after a cursor; with None the state itself, as "present"."""
+
+    prefix: str
+    since: int | None
+    count: int = 1000

@@ -1,0 +1,1 @@
+"""The blackboard: marks, entries, reactions, and the order in which places are served."""
