@@ -499,7 +499,7 @@ class DirectEngine(Engine):
         wait_ns = self._wakeup_in_ns()
         if wait_ns is not None and wait_ns <= 0:
             self._try(Wakeup())
-        return self._machine.ask(query)
+        return self._machine.ask(query, now_ns=self._clock.now_ns())
 
     def _open_board(self) -> None:
         settings = Settings(**self._asked)

@@ -268,7 +268,7 @@ class LogEngine(Engine):
             self._try(Wakeup())
         else:
             self._spread()
-        return self._machine.ask(query)
+        return self._machine.ask(query, now_ns=self._clock.now_ns())
 
     # -- snapshots ------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ants_coord._version import __version__
 
-from . import in_memory, matching, on_disk
+from . import board, in_memory, matching, on_disk
 from .measure import HEADER
 
 
@@ -29,14 +29,15 @@ def main() -> None:
         HEADER,
     ]
     print("\n".join(lines))
-    for area in (in_memory, on_disk, matching):
+    for area in (in_memory, on_disk, matching, board):
         for ratio in area.ratios(small=options.small):
             lines.append(str(ratio))
             print(ratio, flush=True)
     lines.append("")
-    for fact in on_disk.facts(small=options.small):
-        lines.append(fact)
-        print(fact, flush=True)
+    for area in (on_disk, board):
+        for fact in area.facts(small=options.small):
+            lines.append(fact)
+            print(fact, flush=True)
     if options.out is not None:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -245,6 +245,7 @@ class Activations(Part):
         if when is not None and when < self.listed.get(key, FAR_NS):
             self.listed[key] = when
             heapq.heappush(self.falls, (when, *key))
+            self.around.due(when)
 
     def _falls_at(self, ledger: Ledger, reaction: Reaction, place: str) -> int | None:
         """Return when a trail will be weaker than `below` if nobody lays a mark; None: never, or gone."""
@@ -275,11 +276,9 @@ class Activations(Part):
                 return at, row[1], place
         return None
 
-    def pass_time(self, ledger: Ledger) -> None:
+    def pass_due(self, ledger: Ledger) -> None:
         """Let triggers fall that are due."""
         now = ledger.timeline.reading[2]
-        if not self.falls or self.falls[0][0] > now:
-            return
         while (due := self._next_fall(ledger)) is not None and due[0] <= now:
             _, reaction, place = due
             heapq.heappop(self.falls)
@@ -288,10 +287,10 @@ class Activations(Part):
             if "fell" in reaction.on:
                 self._come(ledger, reaction, place, 0, "fell", 1)
 
-    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+    def next_due(self, ledger: Ledger) -> int:
         """Return when the next trigger falls."""
-        due = self._next_fall(self.around.ledger)
-        return None if due is None else max(0, due[0] - reading[2])
+        due = self._next_fall(ledger)
+        return FAR_NS if due is None else due[0]
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return the number of reactions."""

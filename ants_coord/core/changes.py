@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..entries import Change, Changes, Page
 from ..errors import CursorTooOld, NotOwnerError
-from .decay import Weight
+from .ledger import FAR_NS
+from .parts import Part
 
 if TYPE_CHECKING:
     from ..commands import Refused
     from .activation import Activations
     from .foraging import ByTrails
     from .ledger import Ledger
+    from .trails import Trails
+    from .writing import Writing
 
 __all__ = ["ABOUT_ENTRIES", "ABOUT_TRAILS", "Surroundings", "changes"]
 
@@ -24,12 +27,47 @@ ABOUT_ENTRIES = frozenset({"written", "taken", "erased", "lapsed"})
 ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
 
 
-class Surroundings:
-    """One for all parts of a board."""
+class Surroundings(Part):
+    """
+    One for all parts of a board: what they tell each other, and when time does something to any of them.
+
+    Entries that lapse, trails that evaporate, triggers that fall: one bound says that nothing of
+    this is due yet, so a command that comes before it pays one comparison.
+    """
 
     ledger: Ledger
-    reactions: Activations
     order: ByTrails
+    trails: Trails
+    entries: Writing
+    reactions: Activations
+    next_ns = 0
+    """before this (calendar time) nothing is due"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Look again at the next command."""
+        self.next_ns = 0
+
+    def due(self, at_ns: int) -> None:
+        """Be there at a time."""
+        self.next_ns = min(self.next_ns, at_ns)
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Do what is due: trails first, since a trigger falls with them."""
+        if ledger.timeline.reading[2] < self.next_ns:
+            return
+        parts = (self.trails, self.entries, self.reactions)
+        for part in parts:
+            part.pass_due(ledger)
+        self.next_ns = min([part.next_due(ledger) for part in parts])
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when to look again, which may be some time before anything happens."""
+        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[2])
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that nothing is due before it is looked for."""
+        for part in (self.trails, self.entries, self.reactions):
+            assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[2] + 1)
 
     def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | None:
         """Return why an agent may not change what is at a path; the longest prefix that fits decides."""
@@ -40,10 +78,6 @@ class Surroundings:
         if best is None or agent in best.owners:
             return None
         return NotOwnerError(path, agent, best.prefix, best.owners)
-
-    def moved(self, kind: str, place: str, weight: Weight | None) -> None:
-        """Tell the ready order that a trail has another weight now; None: it is gone."""
-        self.order.trail_moved(kind, place, weight)
 
     def trail_changed(
         self, ledger: Ledger, what: str, kind: str, place: str, strength: float, agent: str | None

@@ -19,12 +19,27 @@ from __future__ import annotations
 import bisect
 import math
 
-__all__ = ["ZERO", "Weight", "add", "dies_at", "scaled", "strength_at", "weight_of"]
+__all__ = [
+    "Moment",
+    "Pull",
+    "Weight",
+    "add",
+    "dies_at",
+    "moment",
+    "pull_at",
+    "pull_of",
+    "scaled",
+    "strength_at",
+    "strength_of",
+    "weight_of",
+]
 
 Weight = tuple[int, float]
 """(exponent, mantissa): compares like the number that it stands for"""
-ZERO: Weight = (-(1 << 62), 0.5)
-"""smaller than any weight"""
+Pull = tuple[int, int, float]
+"""(sign, exponent times sign, mantissa with sign): compares like the number that it stands for"""
+Moment = tuple[int, float]
+"""a time as the weights of one half-life see it"""
 
 _STEPS = 256
 _LN2 = 0.6931471805599453
@@ -69,16 +84,48 @@ def weight_of(strength: float, now_ns: int, half_life: int) -> Weight:
     return exponent + turns, mantissa
 
 
-def strength_at(weight: Weight, now_ns: int, half_life: int) -> float:
-    """Return what is left of a weight at a time; 0.0 once it is below all floats."""
-    exponent, mantissa = weight
-    if half_life:
-        turns, rest = divmod(now_ns, half_life)
-        exponent -= turns
-        mantissa /= _power(rest, half_life)
+def moment(now_ns: int, half_life: int) -> Moment:
+    """Return what all weights of a half-life have in common at a time: (turns, 2^rest)."""
+    if not half_life:
+        return 0, 1.0
+    turns, rest = divmod(now_ns, half_life)
+    return turns, _power(rest, half_life)
+
+
+def strength_of(weight: Weight, at: Moment) -> float:
+    """Return what is left of a weight at a moment of its half-life; 0.0 once it is below all floats."""
+    exponent = weight[0] - at[0]
     if exponent < -1_070:
         return 0.0
-    return math.ldexp(mantissa, min(exponent, 1_000))
+    return math.ldexp(weight[1] / at[1], min(1000, exponent))
+
+
+def strength_at(weight: Weight, now_ns: int, half_life: int) -> float:
+    """Return what is left of a weight at a time."""
+    return strength_of(weight, moment(now_ns, half_life))
+
+
+def pull_of(parts: list[tuple[float, Weight]]) -> Pull:
+    """Return the sum of weights of one half-life, each times how much it draws (negative: repels)."""
+    if len(parts) == 1 and parts[0][0] == 1.0:
+        return 1, *parts[0][1]
+    top = max(weight[0] for _, weight in parts)
+    total = 0.0
+    for draw, (exponent, mantissa) in parts:
+        if top - exponent < 1_000:
+            total += math.ldexp(draw * mantissa, exponent - top)
+    if not total:
+        return 0, 0, 0.0
+    mantissa, exponent = math.frexp(total)
+    return (1, top + exponent, mantissa) if total > 0 else (-1, -top - exponent, mantissa)
+
+
+def pull_at(pull: tuple[int, int, float, *tuple[object, ...]], at: Moment) -> float:
+    """Return what a pull (whatever follows it) is at a moment of its half-life."""
+    exponent = pull[0] * pull[1] - at[0]
+    if exponent < -1_070:
+        return 0.0
+    return math.ldexp(pull[2] / at[1], min(1000, exponent))
 
 
 def add(one: Weight, other: Weight) -> Weight:

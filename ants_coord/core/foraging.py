@@ -8,10 +8,11 @@ ready longest comes first. Priority still comes before everything.
 
 Scores change with time, so they are not kept. What is kept never changes with
 time: for each group (signature, kind, priority) the places with READY tasks by
-the weight of their trails, one list a kind of mark, and by the age of their
-oldest task. A claim walks down these lists together and stops as soon as
-nothing unseen can beat the best (the threshold algorithm: Fagin, Lotem, Naor
-2003). It visits at most 256 places; that cap is part of the semantics.
+the pull of their trails, one list a pool (kinds of one half-life: their sum
+keeps its order, too), and by the age of their oldest task. A claim walks down
+these lists together and stops as soon as nothing unseen can beat the best (the
+threshold algorithm: Fagin, Lotem, Naor 2003). It visits at most 256 places;
+that cap is part of the semantics.
 
 With `explore` some claims draw instead, with a probability proportional to the
 square of the score: the choice function of Deneubourg et al. 1990. The draw
@@ -24,12 +25,13 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
-from .decay import Weight, strength_at
+from .decay import Moment, Pull, moment, pull_at
 from .index import MAX_SIGNATURES, Signature
 from .ledger import Ledger
 from .queues import Seats, in_order
@@ -40,7 +42,7 @@ from .teams import seat_for
 if TYPE_CHECKING:
     from .matching import Capable
     from .thresholds import Thresholds
-    from .trails import Rule, Trails
+    from .trails import Pool, Rule, Trails
 
 __all__ = ["VISITS", "ByTrails"]
 
@@ -48,6 +50,7 @@ VISITS = 256
 """places that one claim looks at, at most, in each group"""
 _END = 0
 """no spot has this number"""
+_UNKNOWN: dict[str, float] = {}
 
 _Key = tuple[Hashable, str, int, str | None, str | None]
 _Found = tuple[float, int, int, Row]
@@ -57,7 +60,7 @@ _Found = tuple[float, int, int, Row]
 class Spot(Lane):
     """READY tasks of one group at one place, under one limit; the longest ready first."""
 
-    __slots__ = ("age", "group", "place", "weights")
+    __slots__ = ("age", "group", "place", "pulls")
 
     def __init__(self, number: int, group: Group, place: str | None, limit: str | None) -> None:
         super().__init__(number, group.signature, limit, ())
@@ -65,41 +68,51 @@ class Spot(Lane):
         self.place = place
         self.age: tuple[int, int] | None = None
         """the key under which it is listed by age, at least as old as its best; None: it is not listed"""
-        self.weights: dict[str, Weight] = {}
-        """kind of mark -> the weight under which it is listed"""
+        self.pulls: dict[Pool, Pull] = {}
+        """pool of marks -> the pull under which it is listed"""
 
 
 class Group:
     """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
 
-    __slots__ = ("by_age", "by_trail", "kind", "priority", "signature", "spots")
+    __slots__ = ("by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
 
     def __init__(self, signature: Hashable, kind: str, priority: int) -> None:
         self.signature, self.kind, self.priority = signature, kind, priority
+        self.is_mixed = _number(signature) == MAX_SIGNATURES
         self.by_age: SortedList = SortedList()
-        self.by_trail: dict[str, SortedList] = {}
+        self.by_trail: dict[Pool, SortedList] = {}
         self.spots: dict[int, Spot] = {}
 
 
 class _Line:
-    """A walk down the spots of one kind of mark, the strongest trail first."""
+    """A walk down the spots of one pool of marks, the strongest pull first, as long as it pulls at all."""
 
-    __slots__ = ("at", "kind", "rule", "spots")
+    __slots__ = ("at", "floor", "moment", "number", "pull", "spots")
 
-    def __init__(self, kind: str, rule: Rule, spots: SortedList) -> None:
-        self.kind, self.rule, self.spots, self.at = kind, rule, spots, len(spots)
+    def __init__(self, pool: Pool, trails: Trails, spots: SortedList, at: Moment) -> None:
+        self.spots, self.at, self.moment = spots, len(spots), at
+        self.floor = trails.rules[pool[1]] if pool[1] else None
+        self.step()
 
-    def step(self, trails: Trails, spots: dict[int, Spot], ledger: Ledger, now: int) -> tuple[int, float]:
-        """Return the next spot's number and its trail's strength; at the end `_END` and 0."""
-        if not self.at:
-            return _END, 0.0
-        self.at -= 1
-        exponent, mantissa, number = self.spots[self.at]
-        if not self.rule.floor:
-            strength = strength_at((exponent, mantissa), now, self.rule.half_life)
-            return number, strength if strength >= trails.faint else 0.0
-        row = ledger.tables["trails"][self.kind, spots[number].place]
-        return number, trails.strength(self.rule, row, now)
+    def value(self, pull: Pull) -> float:
+        """Return what a pull is worth now."""
+        strength = pull_at(pull, self.moment)
+        if self.floor is None:
+            return strength
+        draw = self.floor.draw
+        return math.copysign(max(abs(strength), abs(draw) * self.floor.floor), draw)
+
+    def step(self) -> None:
+        """Come to the next spot: its number and its pull; at the end `_END` and 0."""
+        if self.at:
+            self.at -= 1
+            sign, exponent, mantissa, self.number = self.spots[self.at]
+            if sign > 0:
+                self.pull = self.value((sign, exponent, mantissa))
+                return
+            self.at = 0  # the age of their tasks will bring the others
+        self.number, self.pull = _END, 0.0
 
 
 class ByTrails(Seats):
@@ -202,19 +215,21 @@ class ByTrails(Seats):
                 self._list(spot, best[:2])
                 self._part.index.ready |= 1 << _number(spot.signature)
 
-    def trail_moved(self, kind: str, place: str, weight: Weight | None) -> None:
-        """Follow a trail to its new weight. O(log n) for each spot there, which is mostly none."""
+    def trail_moved(self, rule: Rule, place: str) -> None:
+        """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
         spots = self._at.get(place)
-        if spots is None or self._trails.rules[kind].draw <= 0:
+        if spots is None:
             return
+        pool = rule.pool
+        pull = self._trails.pulls(self._ledger, place).get(pool)
         for number, spot in spots.items():
-            line = spot.group.by_trail.setdefault(kind, SortedList())
-            old = spot.weights.pop(kind, None)
+            line = spot.group.by_trail.setdefault(pool, SortedList())
+            old = spot.pulls.pop(pool, None)
             if old is not None:
                 line.remove((*old, number))
-            if weight is not None:
-                spot.weights[kind] = weight
-                line.add((*weight, number))
+            if pull is not None:
+                spot.pulls[pool] = pull
+                line.add((*pull, number))
 
     # -- claims -----------------------------------------------------------------------------
 
@@ -235,7 +250,11 @@ class ByTrails(Seats):
         ]
         if len(groups) > 1:
             groups.sort(key=lambda group: -group.priority)
-        draws = self._draws(agent)
+        draws = self._draws(agent) if self._ledger.settings.explore else None
+        if len(groups) == 1 and seat is None and draws is None:
+            best = self._plain(groups[0], agent)
+            if best is not None:
+                return best
         at = 0
         while at < len(groups):
             level = groups[at].priority
@@ -251,83 +270,106 @@ class ByTrails(Seats):
 
     def _walk(self, group: Group, agent: str, *, everything: bool = False) -> list[_Found]:
         """Return the first row that fits at the best spot, if any; or those of all spots visited."""
-        found: list[_Found] | None = None
-        while found is None:
+        while True:
             found = self._walk_once(group, agent, everything)
-        return found
+            if found is not None:
+                return found
+
+    def _plain(self, group: Group, agent: str) -> Row | None:
+        """Return the best spot's first row if one look proves that it is the best: the usual case."""
+        if len(group.by_trail) != 1 or agent in self._part.declined:
+            return None
+        ((pool, line),) = group.by_trail.items()
+        if len(line) < 2 or pool[1]:
+            return None
+        sign, exponent, mantissa, number = line[-1]
+        spot = group.spots[number]
+        ready, _, row = spot.heap[0]
+        if sign < 1 or spot.limit is not None or row.state is not READY or group.is_mixed:
+            return None
+        settings, now = self._ledger.settings, self._ledger.timeline.reading[2]
+        at, stimulus = moment(now, pool[0]), settings.stimulus
+        pull = pull_at((sign, exponent, mantissa), at)
+        best = settings.indifference + pull + stimulus * ((now - ready) / 1e9)
+        second = line[-2]
+        pull = pull_at(second, at) if second[0] > 0 else 0.0
+        if best <= settings.indifference + pull + stimulus * ((now - group.by_age[0][0]) / 1e9):
+            return None
+        return row
 
     def _walk_once(self, group: Group, agent: str, everything: bool) -> list[_Found] | None:
-        ledger, trails = self._ledger, self._trails
-        settings, now = ledger.settings, ledger.timeline.reading[2]
-        threshold = self._thresholds.of.get(agent, {}).get(group.kind, 1.0)
+        ledger, settings = self._ledger, self._ledger.settings
+        now, indifference, stimulus = ledger.timeline.reading[2], settings.indifference, settings.stimulus
+        threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
-        lines = [_Line(kind, trails.rules[kind], group.by_trail[kind]) for kind in trails.rankings
-                 if group.by_trail.get(kind)]  # fmt: skip
+        lines = self._lines(group, now)
+        takes_all = not group.is_mixed and agent not in self._part.declined
         seen: set[int] = set()
         found: list[_Found] = []
         best: _Found | None = None
         at = 0
         while at < len(by_age) and len(found) < VISITS:
-            ready, seq, number = by_age[at]
-            head = spots[number].best()
+            ready, seq, oldest = by_age[at]
+            head = spots[oldest].best()
             assert head is not None
             if head[0] != ready or head[1] != seq:
-                self._age(spots[number], head[:2])  # its oldest task has been claimed since
+                self._age(spots[oldest], head[:2])  # its oldest task has been claimed since
                 continue
-            at += 1
-            numbers, bound = [number], 0.0
-            for line in lines:
-                number, strength = line.step(trails, spots, ledger, now)
-                numbers.append(number)
-                bound += line.rule.draw * strength
+            numbers, bound = [], 0.0
+            for line in lines.values():
+                if line.number != _END:
+                    numbers.append(line.number)
+                    line.step()
+                    bound += line.pull
+            if not numbers or len(found) > 1:  # strong trails alone may do, and mostly do
+                numbers.append(oldest)
+                at += 1
             for number in numbers:
-                if number in seen or number == _END:
+                if number in seen:
                     continue
                 seen.add(number)
                 spot = spots[number]
                 if spot.limit is not None and not ledger.is_open(spot.limit):
                     self._park(spot.limit)
                     return None  # the lists are others now
-                entry = self._fit(spot, agent)
-                if entry is not None:
-                    one = self._scored(spot, entry, threshold, now)
-                    found.append(one)
-                    if best is None or one[:3] > best[:3]:
-                        best = one
+                entry = spot.best() if takes_all else self._fit(spot, agent)
+                if entry is None:
+                    continue
+                pulled = 0.0
+                for pool, pull in spot.pulls.items():  # in the order of pools, as the lines are
+                    pulled += lines[pool].value(pull)
+                score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
+                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[2])
+                found.append(one)
+                if best is None or one[:3] > best[:3]:
+                    best = one
             if best is not None and not everything:
-                waited = settings.stimulus * ((now - ready) / 1e9)
-                most = max(0.0, settings.indifference + bound + waited) / threshold
+                # by the same steps as a score, so that rounding cannot tell them apart
+                most = max(0.0, indifference + bound + stimulus * ((now - ready) / 1e9)) / threshold
                 if best[0] > most or (best[0] == most and best[1:3] >= (-ready, -seq)):
                     break
         return found if everything or best is None else [best]
 
-    def _scored(self, spot: Spot, entry: tuple[int, int, Row], threshold: float, now: int) -> _Found:
-        """Return an entry with its score; the same steps as for the bound, so that rounding cannot differ."""
-        settings = self._ledger.settings
-        pull = 0.0 if spot.place is None else self._trails.attraction(self._ledger, spot.place, now)
-        waited = settings.stimulus * ((now - entry[0]) / 1e9)
-        score = max(0.0, settings.indifference + pull + waited) / threshold
-        return score, -entry[0], -entry[1], entry[2]
+    def _lines(self, group: Group, now: int) -> dict[Pool, _Line]:
+        """Begin a walk down each pool."""
+        lines = {}
+        for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
+            lines[pool] = _Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
+        return lines
 
     def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
         """Return the first entry of a spot that the agent has not declined and may take."""
-        declined = self._part.declined.get(agent)
-        is_mixed = _number(spot.signature) == MAX_SIGNATURES
-        if not declined and not is_mixed:
-            return spot.best()
-        part = self._part
+        declined = self._part.declined.get(agent, {})
+        is_mixed, part = spot.group.is_mixed, self._part
 
         def fits(row: Row) -> bool:
-            return (not declined or row.spec.id not in declined) and (not is_mixed or part.may(agent, row))
+            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
 
         return next(in_order(spot, fits), None)
 
     def _draws(self, agent: str) -> tuple[float, float] | None:
         """Return a number in [0, 1) if this claim is to draw, with all that decides it in the log."""
-        explore = self._ledger.settings.explore
-        if not explore:
-            return None
-        ledger = self._ledger
+        ledger, explore = self._ledger, self._ledger.settings.explore
         text = f"{ledger.position}/{ledger.last_token}/{agent}"
         found = hashlib.blake2b(text.encode(), digest_size=16).digest()
         chance, draw = (int.from_bytes(half) >> 11 for half in (found[:8], found[8:]))
@@ -404,10 +446,9 @@ class ByTrails(Seats):
         if place is None:
             return
         self._at.setdefault(place, {})[number] = spot
-        for kind, row in self._trails.at(self._ledger, place):
-            if self._trails.rules[kind].draw > 0:
-                spot.weights[kind] = weight = (row[0], row[1])
-                group.by_trail.setdefault(kind, SortedList()).add((*weight, number))
+        spot.pulls = self._trails.pulls(self._ledger, place)
+        for pool, pull in spot.pulls.items():
+            group.by_trail.setdefault(pool, SortedList()).add((*pull, number))
 
     def _unlist(self, spot: Spot) -> None:
         if spot.age is None:
@@ -432,9 +473,9 @@ class ByTrails(Seats):
         del here[number]
         if not here:
             del self._at[place]
-        for kind, weight in spot.weights.items():
-            group.by_trail[kind].remove((*weight, number))
-        spot.weights = {}
+        for pool, pull in spot.pulls.items():
+            group.by_trail[pool].remove((*pull, number))
+        spot.pulls = {}
 
     def _age(self, spot: Spot, age: tuple[int, int]) -> None:
         assert spot.age is not None
@@ -466,20 +507,15 @@ class ByTrails(Seats):
             assert best is not None
             assert spot.age <= best[:2]
             assert (*spot.age, spot.number) in spot.group.by_age
-            wanted = {
-                kind: (row[0], row[1])
-                for kind, row in (self._trails.at(self._ledger, spot.place) if spot.place else ())
-                if self._trails.rules[kind].draw > 0
-            }
-            assert spot.weights == wanted
-            for kind, weight in wanted.items():
-                assert (*weight, spot.number) in spot.group.by_trail[kind]
+            assert spot.pulls == (self._trails.pulls(self._ledger, spot.place) if spot.place else {})
+            for pool, pull in spot.pulls.items():
+                assert (*pull, spot.number) in spot.group.by_trail[pool]
         assert live == self._live
         for groups in self._groups.values():
             for group in groups.values():
                 assert len(group.by_age) == len(group.spots)
-                for kind, line in group.by_trail.items():
-                    assert len(line) == sum(kind in spot.weights for spot in group.spots.values())
+                for pool, line in group.by_trail.items():
+                    assert len(line) == sum(pool in spot.pulls for spot in group.spots.values())
 
 
 def _rank(found: _Found) -> tuple[float, int, int]:

@@ -89,6 +89,7 @@ class Ledger:
         "_make_order",
         "agents",
         "alarms",
+        "asked_ns",
         "commands",
         "configured",
         "counts",
@@ -153,6 +154,8 @@ class Ledger:
         self.last_token = 0
         self.last_seq = 0
         self.position = 0
+        self.asked_ns = 0
+        """calendar time of the query in hand"""
         self.tasks: dict[str, Row] = {}
         """in submission order"""
         self.locks: dict[int, LockRow] = {}

@@ -204,14 +204,24 @@ class Machine:
         known = answer_again(self.ledger, request)
         return None if known is None else known[0]
 
-    def ask(self, query: Query[R]) -> R | Refused:
-        """Answer a query from the state as it is; time does not pass."""
-        if self.ledger.undo.entries:
-            self.ledger.mend()
-        function = self.ledger.queries.get(query.__class__)
+    def ask(self, query: Query[R], *, now_ns: int | None = None) -> R | Refused:
+        """
+        Answer a query from the state as it is; nothing changes.
+
+        Args:
+            query: what to ask.
+            now_ns: the stamp of this instant, for what fades by itself; the last command's if not given.
+
+        """
+        ledger = self.ledger
+        if ledger.undo.entries:
+            ledger.mend()
+        function = ledger.queries.get(query.__class__)
         if function is None:
-            return _refuse(self.ledger, query)
-        return function(self.ledger, query)  # type: ignore[no-any-return]
+            return _refuse(ledger, query)
+        calendar = ledger.timeline.reading[2]
+        ledger.asked_ns = calendar if now_ns is None or now_ns < calendar else now_ns
+        return function(ledger, query)  # type: ignore[no-any-return]
 
     @property
     def next_wakeup_in_ns(self) -> int | None:

@@ -48,14 +48,13 @@ def _board() -> Strategy:
     around = Surroundings()
     able = Capable(advertising.COMMANDS, advertising.QUERIES)
     trails, thresholds = Trails(around), Thresholds()
-    # time passes in this order: trails are gone before a trigger could fall by them
     rest = (Writing(around, trails), Activations(around, trails), Diffusion(around, trails))
 
     def order(ledger: Ledger) -> ByTrails:
         around.ledger, around.order = ledger, ByTrails(ledger, able, trails, thresholds)
         return around.order
 
-    return Strategy(able, order, (able, trails, thresholds, *rest), frozenset({"claim", "match"}))
+    return Strategy(able, order, (able, around, trails, thresholds, *rest), frozenset({"claim", "match"}))
 
 
 def every_part() -> list[Part]:

@@ -25,7 +25,7 @@ from ..commands import Refused
 from ..errors import FaintMarkError, LimitError, UnknownKindError
 from ..marks import Deposit, Mark, MarkKind, Sense, Strongest, Trail, make_trail
 from ..settings import Settings
-from .decay import Weight, add, dies_at, scaled, strength_at, weight_of
+from .decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
 from .ledger import FAR_NS, Ledger, ns
 from .parts import Part
 from .ranking import Ranking
@@ -34,7 +34,7 @@ from .states import Row
 if TYPE_CHECKING:
     from .changes import Surroundings
 
-__all__ = ["Rule", "Trails"]
+__all__ = ["Pool", "Rule", "Trails"]
 
 _AT_ONCE = 1_000
 """trails that evaporate per command at most: a backlog must not stall one caller"""
@@ -42,10 +42,24 @@ _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
 
 
+Pool = tuple[int, str]
+"""half-life, and the kind if it has a floor"""
+
+
 class Rule:
     """How one kind behaves on this board, in the units of the core."""
 
-    __slots__ = ("ceiling", "draw", "failure", "floor", "forget_ns", "half_life", "success")
+    __slots__ = (
+        "ceiling",
+        "draw",
+        "failure",
+        "floor",
+        "forget_ns",
+        "half_life",
+        "is_bound",
+        "pool",
+        "success",
+    )
 
     def __init__(self, kind: MarkKind, settings: Settings) -> None:
         self.half_life = ns(settings.half_life if kind.half_life is None else kind.half_life)
@@ -55,6 +69,9 @@ class Rule:
         self.floor = kind.floor
         self.forget_ns = ns(kind.forget_after)
         self.draw = -kind.weight if kind.repels else kind.weight
+        self.is_bound = kind.ceiling is not None or kind.floor > 0
+        self.pool = (self.half_life, kind.name if kind.floor else "")
+        """kinds of one pool pull together: their sum keeps its order, as each of them does"""
         self.success = kind.success
         self.failure = (1.0 if kind.repels else 0.5) if kind.failure is None else kind.failure
 
@@ -72,6 +89,7 @@ class Trails(Part):
 
     def __init__(self, around: Surroundings) -> None:
         self.around = around
+        around.trails = self
         self.commands = {Deposit: self.deposit}
         self.queries = {Sense: self.sense, Strongest: self.strongest}
         self.rankings: dict[str, Ranking] = {}
@@ -81,8 +99,8 @@ class Trails(Part):
         self.begun: dict[str, int] = {}
         """agent -> live trails that it began"""
         self.rules: dict[str, Rule] = {}
-        self.next_ns = FAR_NS
-        """no trail is gone before this"""
+        self.is_behind = False
+        """whether some trails are gone already that have not been seen to be"""
         self.most = 0
 
     # -- the part ---------------------------------------------------------------------------
@@ -102,7 +120,7 @@ class Trails(Part):
             if self.rule(kind).floor:
                 self.ages.setdefault(kind, SortedList()).add((row[4], place))
         self.rankings = {kind: Ranking(kind, spots[kind]) for kind in sorted(spots)}
-        self.next_ns = 0
+        self.is_behind = True
         self.most = len(ledger.tables["trails"])
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
@@ -144,6 +162,14 @@ class Trails(Part):
                 total += rule.draw * self.strength(rule, row, now)
         return total
 
+    def pulls(self, ledger: Ledger, place: str) -> dict[Pool, Pull]:
+        """Return what pulls to a place, one sum a pool. O(kinds)."""
+        parts: dict[Pool, list[tuple[float, Weight]]] = {}
+        for kind, row in self.at(ledger, place):
+            rule = self.rules[kind]
+            parts.setdefault(rule.pool, []).append((rule.draw, (row[0], row[1])))
+        return {pool: pull_of(parts[pool]) for pool in sorted(parts)}
+
     def at(self, ledger: Ledger, place: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Iterate over (kind, row) of the trails at a place."""
         table = ledger.tables["trails"]
@@ -167,8 +193,8 @@ class Trails(Part):
                 return Refused(error)
         rule = self.rule(kind)
         row = ledger.tables["trails"].get((kind, place))
-        has = 0.0 if row is None else self.strength(rule, row, now)
-        if row is not None and not has:
+        has = self.strength(rule, row, now) if row is not None and (rule.is_bound or self.is_behind) else 0.0
+        if row is not None and self.is_behind and not has:
             # there was a backlog, and it had not come to this one
             self._evaporate(ledger, kind, place, row, self._death(rule, row))
             row = None
@@ -188,16 +214,14 @@ class Trails(Part):
             weight = more if weight is None else add(weight, more)
         assert weight is not None
         strength = self._lay(ledger, kind, place, weight, agent, row)
-        ledger.emit("deposited", None, agent, 0, [kind, place, strength])
-        what = "created" if row is None else "changed"
-        self.around.trail_changed(ledger, what, kind, place, strength, agent)
-        fresh = ledger.tables["trails"][kind, place]
-        return make_trail(kind, place, strength, *fresh[2:], laid)
+        if row is None:
+            return make_trail(kind, place, strength, 1, now, now, agent, agent, laid)
+        return make_trail(kind, place, strength, row[2] + 1, row[3], now, row[5], agent, laid)
 
     def _lay(
         self, ledger: Ledger, kind: str, place: str, weight: Weight, agent: str, row: tuple[Any, ...] | None
     ) -> float:
-        """Give a trail a new weight by a mark of `agent`; return its strength."""
+        """Give a trail a new weight by a mark of `agent`, and tell everybody; return its strength."""
         now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rules[kind]
         if row is None:
             fresh = (*weight, 1, now, now, agent, agent)
@@ -215,12 +239,18 @@ class Trails(Part):
             if row is not None:
                 ages.remove((row[4], place))
             ages.add((now, place))
-            self.next_ns = min(self.next_ns, now + rule.forget_ns)
+            self.around.due(now + rule.forget_ns)
         elif rule.half_life and row is None:
-            self.next_ns = min(self.next_ns, self._at_least_until(weight, rule))
-        self.most = max(self.most, len(table))
-        self.around.moved(kind, place, weight)
-        return self.strength(rule, fresh, now)
+            self.around.due(self._at_least_until(weight, rule))
+        if row is None and len(table) > self.most:
+            self.most = len(table)
+        self.around.order.trail_moved(rule, place)
+        strength = self.strength(rule, fresh, now)
+        ledger.emit("deposited", None, agent, 0, [kind, place, strength])
+        self.around.trail_changed(
+            ledger, "created" if row is None else "changed", kind, place, strength, agent
+        )
+        return strength
 
     def _at_least_until(self, weight: Weight, rule: Rule) -> int:
         """Return a time before which a trail is not faint: its exponent says so without a logarithm."""
@@ -240,27 +270,22 @@ class Trails(Part):
                     self._evaporate(ledger, kind, place, row)
                     done += 1
                 continue
-            strength = self._lay(ledger, kind, place, weight, agent, row)
-            ledger.emit("deposited", None, agent, 0, [kind, place, strength])
-            what = "created" if row is None else "changed"
-            self.around.trail_changed(ledger, what, kind, place, strength, agent)
+            self._lay(ledger, kind, place, weight, agent, row)
             done += 1
         return done
 
     # -- fading -----------------------------------------------------------------------------
 
-    def pass_time(self, ledger: Ledger) -> None:
+    def pass_due(self, ledger: Ledger) -> None:
         """Let trails evaporate that are due, by kind and then in the order of their death."""
         now = ledger.timeline.reading[2]
-        if now < self.next_ns:
-            return
         left = _AT_ONCE
         for kind in list(self.rankings):
             while left and (found := self._next_death(ledger, kind)) is not None and found[0] <= now:
                 place = found[1]
                 self._evaporate(ledger, kind, place, ledger.tables["trails"][kind, place], found[0])
                 left -= 1
-        self.next_ns = self._next(ledger)
+        self.is_behind = not left
         if left < _AT_ONCE:
             self._shrink(ledger)
 
@@ -283,17 +308,10 @@ class Trails(Part):
             return int(row[4]) + rule.forget_ns
         return dies_at((row[0], row[1]), self.faint, rule.half_life)
 
-    def _next(self, ledger: Ledger) -> int:
+    def next_due(self, ledger: Ledger) -> int:
+        """Return when the next trail is gone."""
         deaths = [self._next_death(ledger, kind) for kind in self.rankings]
         return min([death[0] for death in deaths if death is not None], default=FAR_NS)
-
-    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
-        """Return when the next trail is gone; `next_ns` may be early, so it is made exact here."""
-        if self.next_ns == FAR_NS:
-            return None
-        if self.next_ns > reading[2]:
-            self.next_ns = self._next(self.around.ledger)
-        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[2])
 
     def _evaporate(
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
@@ -307,7 +325,7 @@ class Trails(Part):
             self.begun[row[5]] = left
         else:
             del self.begun[row[5]]
-        self.around.moved(kind, place, None)
+        self.around.order.trail_moved(self.rules[kind], place)
         at = ledger.timeline.reading[2] if when is None else when
         ledger.emit("evaporated", None, None, 0, [kind, place, at])
         self.around.trail_changed(ledger, "deleted", kind, place, 0.0, None)
@@ -349,8 +367,8 @@ class Trails(Part):
         ledger.undo.put(ledger.tables["trails"], (kind, place), (*weight, *row[2:]))
         self.rankings[kind].move(place, (row[0], row[1]))
         if not rule.floor and rule.half_life:
-            self.next_ns = min(self.next_ns, self._at_least_until(weight, rule))
-        self.around.moved(kind, place, weight)
+            self.around.due(self._at_least_until(weight, rule))
+        self.around.order.trail_moved(rule, place)
         strength = min(wanted, rule.ceiling) if rule.ceiling is not None else max(wanted, rule.floor)
         ledger.emit("reinforced" if factor > 1 else "weakened", None, None, 0, [kind, place, strength])
         self.around.trail_changed(ledger, "changed", kind, place, strength, None)
@@ -374,13 +392,12 @@ class Trails(Part):
             ranking.check(table)
         floored = [key for key in table if self.rules[key[0]].floor]
         assert sum(map(len, self.ages.values())) == len(floored)
-        assert self.next_ns <= self._next(ledger)
 
     # -- queries ----------------------------------------------------------------------------
 
     def sense(self, ledger: Ledger, query: Sense) -> tuple[Trail, ...]:
         """Read the trails at a place. O(kinds)."""
-        now, place = ledger.timeline.reading[2], query.place
+        now, place = ledger.asked_ns, query.place
         table = ledger.tables["trails"]
         found = []
         for kind in self.rankings if query.kind is None else (query.kind,):
@@ -393,7 +410,7 @@ class Trails(Part):
 
     def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
         """Read the top of one kind, or of the net of all. O(log n + count) for one kind."""
-        now, table = ledger.timeline.reading[2], ledger.tables["trails"]
+        now, table = ledger.asked_ns, ledger.tables["trails"]
         found: list[Trail] = []
         if query.kind is None:
             return tuple(self._net(ledger, query.count, now))

@@ -63,6 +63,7 @@ class Writing(Part):
 
     def __init__(self, around: Surroundings, trails: Trails) -> None:
         self.around, self.trails = around, trails
+        around.entries = self
         self.commands = {Write: self.write, Take: self.take, Erase: self.erase}
         self.idle = {Take: self.nothing_to_take}
         self.queries = {
@@ -119,6 +120,7 @@ class Writing(Part):
         self.authored[agent] = self.authored.get(agent, 0) + 1
         if expires:
             self._watch_lapse(ledger, expires, path, version)
+            self.around.due(expires)
         ledger.emit("written", None, agent, version, path)
         self.around.entry_changed(ledger, "created" if old is None else "changed", path, version, agent)
         return _entry(path, row)
@@ -162,6 +164,7 @@ class Writing(Part):
         end = (ledger.ordinal(), agent, now, what, None)
         ledger.undo.put(ledger.tables["pasts"], path, (*past[1 - _PAST :], end))
         self.gone.add((now, path))
+        self.around.due(self._next_forgotten(ledger))
         ledger.undo.drop(ledger.tables["entries"], path)
         del self.by_path[path]
         self._disown(row[2])
@@ -183,7 +186,7 @@ class Writing(Part):
 
     # -- time -------------------------------------------------------------------------------
 
-    def pass_time(self, ledger: Ledger) -> None:
+    def pass_due(self, ledger: Ledger) -> None:
         """Let entries lapse, and forget the past of those that are gone."""
         now, entries = ledger.timeline.reading[2], ledger.tables["entries"]
         for _ in range(_AT_ONCE):
@@ -192,15 +195,22 @@ class Writing(Part):
                 break
             _, path, _ = heapq.heappop(self.lapses)
             self._remove(ledger, path, entries[path], "lapsed", None)
-        if not self.gone:
-            return
-        settings = ledger.settings
-        kept_from = now - ns(settings.retention)
         for _ in range(_AT_ONCE):
-            if not self.gone or (self.gone[0][0] > kept_from and len(self.gone) <= settings.retention_count):
+            if self._next_forgotten(ledger) > now:
                 break
             _, path = self.gone.pop(0)
             ledger.undo.drop(ledger.tables["pasts"], path)
+
+    def next_due(self, ledger: Ledger) -> int:
+        """Return when the next entry lapses, or the next past is forgotten."""
+        when = self._next_lapse(ledger)
+        return min(FAR_NS if when is None else when, self._next_forgotten(ledger))
+
+    def _next_forgotten(self, ledger: Ledger) -> int:
+        settings = ledger.settings
+        if not self.gone:
+            return FAR_NS
+        return 0 if len(self.gone) > settings.retention_count else self.gone[0][0] + ns(settings.retention)
 
     def _watch_lapse(self, ledger: Ledger, expires: int, path: str, version: int) -> None:
         entries, lapses = ledger.tables["entries"], self.lapses
@@ -219,11 +229,6 @@ class Writing(Part):
             heapq.heappop(lapses)
         return None
 
-    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
-        """Return when the next entry lapses; forgetting can wait for the next command."""
-        when = self._next_lapse(self.around.ledger)
-        return None if when is None else max(0, when - reading[2])
-
     # -- queries ----------------------------------------------------------------------------
 
     def _paths(self, prefix: str, after: str | None = None) -> Iterator[str]:
@@ -236,7 +241,7 @@ class Writing(Part):
     def read(self, ledger: Ledger, query: Read) -> Entry | None:
         """Read one entry. O(1)."""
         row = ledger.tables["entries"].get(query.path)
-        now = ledger.timeline.reading[2]
+        now = ledger.asked_ns
         if row is None or 0 < row[4] <= now:
             return None
         return _entry(query.path, row)
@@ -282,7 +287,7 @@ class Writing(Part):
         for path in self._paths(query.prefix):
             version, _, author, at, _ = ledger.tables["entries"][path]
             found.append(Change("present", path, author, at, version, cursor=cursor))
-        now = ledger.timeline.reading[2]
+        now = ledger.asked_ns
         for (kind, place), row in sorted(ledger.tables["trails"].items()):
             if place.startswith(query.prefix):
                 strength = self.trails.strength(self.trails.rules[kind], row, now)

@@ -223,9 +223,15 @@ class Foraging(RuleBasedStateMachine):
             assert strength == pytest.approx(float(naive.trails[key].value), rel=CLOSE)
         for kind in NAMES:
             told = machine.ask(Strongest(kind, 3))
-            wanted = sorted((trail.value for (k, _), trail in naive.trails.items() if k == kind), reverse=True)
-            assert [t.strength for t in told] == pytest.approx([float(value) for value in wanted[:3]], rel=CLOSE)
-        nets = sorted((net for place in PLACES[:-1] if (net := naive.attraction(place)) > CLOSE), reverse=True)
+            wanted = sorted(
+                (trail.value for (k, _), trail in naive.trails.items() if k == kind), reverse=True
+            )
+            assert [t.strength for t in told] == pytest.approx(
+                [float(value) for value in wanted[:3]], rel=CLOSE
+            )
+        nets = sorted(
+            (net for place in PLACES[:-1] if (net := naive.attraction(place)) > CLOSE), reverse=True
+        )
         told = [t.strength for t in machine.ask(Strongest(None, 3)) if t.strength > CLOSE]
         assert told == pytest.approx([float(net) for net in nets[:3]], rel=1e-6)
         for agent in AGENTS:

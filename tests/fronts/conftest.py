@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ants_coord import ClaimQueue, Matchmaker
+from ants_coord import Blackboard, ClaimQueue, Matchmaker
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 
@@ -19,9 +19,9 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file", "match"])
+@pytest.fixture(params=["memory", "log", "file", "match", "board"])
 def make_board(request, clock, tmp_path):
-    """Return a function that makes a board: without a log, with one in memory, in a file; a Matchmaker."""
+    """Return a function that makes a board: without a log, with one in memory, in a file; other strategies."""
     made = []
 
     def make(**settings):
@@ -29,6 +29,8 @@ def make_board(request, clock, tmp_path):
             board = ClaimQueue(clock=clock, **settings)
         elif request.param == "match":
             board = Matchmaker(clock=clock, **settings)
+        elif request.param == "board":
+            board = Blackboard(clock=clock, **settings)
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
         else:
