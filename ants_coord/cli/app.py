@@ -28,10 +28,12 @@ from ..errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
+from ..marks import Strongest
 from ..names import fresh_agent
 from ..requirements import evaluate, facts_of, parse
+from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
-from ..sync import ClaimQueue, Matchmaker
+from ..sync_match import MatchVerbs
 from ..values import TaskState
 from ..worker import Served
 from . import batch
@@ -43,6 +45,7 @@ from .show import (
     OK,
     SOME_FAILED,
     as_json,
+    bars,
     clean,
     console,
     fail,
@@ -72,7 +75,11 @@ Having = Annotated[
     list[str] | None, typer.Option("--having", help="An attribute, such as gpu_mem=24; may be repeated.")
 ]
 _CPUS = os.cpu_count() or 2
-_STRATEGIES: dict[str, type[Opened]] = {"claim": ClaimQueue, "match": Matchmaker}
+_STRATEGIES: dict[str, type[Opened]] = {
+    "claim": ClaimQueue,
+    "match": Matchmaker,
+    "board": Blackboard,
+}
 
 
 @contextmanager
@@ -117,7 +124,7 @@ def demo(
         Path | None, typer.Option(help="A source tree; this Python's own library if not given.")
     ] = None,
     agents: Agents = 4,
-    strategy: Annotated[str, typer.Option(help="How they agree: claim or match.")] = "claim",
+    strategy: Annotated[str, typer.Option(help="How they agree: claim, match or board.")] = "claim",
     board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
     json_: AsJson = False,
@@ -194,7 +201,7 @@ def _work(
     handlers = dict.fromkeys(kinds or [batch.KIND], run_child)
     name, said = fresh_agent(), skills or _Skills()
     joined: Any = nullcontext()
-    if isinstance(board, Matchmaker):
+    if isinstance(board, MatchVerbs):
         joined = board.join(name, said.can, attributes=said.attributes, slots=agents)
     with joined:
         return board.serve(
@@ -379,6 +386,24 @@ def events(
                     console.print(f"{event.cursor:>8} {event.type:<10}{what}{who}{detail}", soft_wrap=True)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
+
+
+@app.command()
+def trails(
+    board: Board,
+    kind: Annotated[str | None, typer.Option(help="Of this kind; the net of all kinds if not given.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    json_: AsJson = False,
+) -> None:
+    """Show the strongest trails of a blackboard as a bar chart."""
+    with _board(board) as opened:
+        found = opened.query(Strongest(kind, count))
+    if json_:
+        typer.echo(as_json(found))
+    elif not found:
+        console.print("no trails")
+    else:
+        console.print(bars([(trail.place, trail.strength, f"{trail.marks} marks") for trail in found]))
 
 
 # -- steering -------------------------------------------------------------------------------

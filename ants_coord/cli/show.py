@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
+from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["as_json", "clean", "console", "fail", "table", "warnings"]
+__all__ = ["as_json", "bars", "clean", "console", "fail", "table", "warnings"]
 
 console = Console(highlight=False)
 warnings = Console(stderr=True, highlight=False)
@@ -43,6 +44,18 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
         made.add_row(*[f"{cell:,}" if isinstance(cell, int) else clean(cell) for cell in row])
+    return made
+
+
+def bars(rows: Sequence[tuple[str, float, str]]) -> Table:
+    """Return a bar chart: name, length, remark."""
+    most = max(length for _, length, _ in rows)
+    made = Table(box=None, show_header=False, pad_edge=False)
+    for column in ("name", "bar", "value", "remark"):
+        made.add_column(column, justify="right" if column == "value" else "left", no_wrap=column == "bar")
+    for name, length, remark in rows:
+        bar = Bar(most, 0, length, width=40, color="green")
+        made.add_row(clean(name, 60), bar, f"{length:.3g}", clean(remark))
     return made
 
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ..adverts import Agents
-from ..sync import Board, Matchmaker
+from ..sync import Blackboard, Board, Matchmaker
 from ..values import TaskState
 from .demo import Colony, held
 from .show import as_json, clean, console, table, warnings
@@ -65,7 +65,11 @@ class _Progress:
 def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: bool) -> None:
     """Run the demo to its end and show the report and what each agent did."""
     colony: Colony
-    if isinstance(board, Matchmaker):
+    if isinstance(board, Blackboard):
+        from .demo_board import BoardColony  # noqa: PLC0415
+
+        colony = BoardColony(board, root, agents, seed)
+    elif isinstance(board, Matchmaker):
         from .demo_match import MatchColony  # noqa: PLC0415
 
         colony = MatchColony(board, root, agents, seed)

@@ -25,17 +25,15 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import math
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
-from .decay import Moment, Pull, moment, pull_at
-from .index import MAX_SIGNATURES, Signature
+from .decay import moment, pull_at
 from .ledger import Ledger
 from .queues import Seats, in_order
-from .ready import Lane
+from .spots import END, Group, Line, Spot, number_of
 from .states import READY, Row
 from .teams import seat_for
 
@@ -48,71 +46,11 @@ __all__ = ["VISITS", "ByTrails"]
 
 VISITS = 256
 """places that one claim looks at, at most, in each group"""
-_END = 0
-"""no spot has this number"""
 _UNKNOWN: dict[str, float] = {}
 
 _Key = tuple[Hashable, str, int, str | None, str | None]
 _Found = tuple[float, int, int, Row]
 """(score, negated ready ns, negated seq, row): the greatest is claimed"""
-
-
-class Spot(Lane):
-    """READY tasks of one group at one place, under one limit; the longest ready first."""
-
-    __slots__ = ("age", "group", "place", "pulls")
-
-    def __init__(self, number: int, group: Group, place: str | None, limit: str | None) -> None:
-        super().__init__(number, group.signature, limit, ())
-        self.group = group
-        self.place = place
-        self.age: tuple[int, int] | None = None
-        """the key under which it is listed by age, at least as old as its best; None: it is not listed"""
-        self.pulls: dict[Pool, Pull] = {}
-        """pool of marks -> the pull under which it is listed"""
-
-
-class Group:
-    """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
-
-    __slots__ = ("by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
-
-    def __init__(self, signature: Hashable, kind: str, priority: int) -> None:
-        self.signature, self.kind, self.priority = signature, kind, priority
-        self.is_mixed = _number(signature) == MAX_SIGNATURES
-        self.by_age: SortedList = SortedList()
-        self.by_trail: dict[Pool, SortedList] = {}
-        self.spots: dict[int, Spot] = {}
-
-
-class _Line:
-    """A walk down the spots of one pool of marks, the strongest pull first, as long as it pulls at all."""
-
-    __slots__ = ("at", "floor", "moment", "number", "pull", "spots")
-
-    def __init__(self, pool: Pool, trails: Trails, spots: SortedList, at: Moment) -> None:
-        self.spots, self.at, self.moment = spots, len(spots), at
-        self.floor = trails.rules[pool[1]] if pool[1] else None
-        self.step()
-
-    def value(self, pull: Pull) -> float:
-        """Return what a pull is worth now."""
-        strength = pull_at(pull, self.moment)
-        if self.floor is None:
-            return strength
-        draw = self.floor.draw
-        return math.copysign(max(abs(strength), abs(draw) * self.floor.floor), draw)
-
-    def step(self) -> None:
-        """Come to the next spot: its number and its pull; at the end `_END` and 0."""
-        if self.at:
-            self.at -= 1
-            sign, exponent, mantissa, self.number = self.spots[self.at]
-            if sign > 0:
-                self.pull = self.value((sign, exponent, mantissa))
-                return
-            self.at = 0  # the age of their tasks will bring the others
-        self.number, self.pull = _END, 0.0
 
 
 class ByTrails(Seats):
@@ -177,7 +115,7 @@ class ByTrails(Seats):
             self._age(spot, (row.ready_ns, row.seq))
         self._note_seat(row)
         self._part.spill_later(row)
-        self._part.index.ready |= 1 << _number(spot.signature)
+        self._part.index.ready |= 1 << number_of(spot.signature)
 
     def leave(self, row: Row) -> None:
         """Note that a READY row has left. Amortised O(log n)."""
@@ -213,7 +151,7 @@ class ByTrails(Seats):
             best = spot.best()
             if best is not None and spot.age is None:
                 self._list(spot, best[:2])
-                self._part.index.ready |= 1 << _number(spot.signature)
+                self._part.index.ready |= 1 << number_of(spot.signature)
 
     def trail_moved(self, rule: Rule, place: str) -> None:
         """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
@@ -317,7 +255,7 @@ class ByTrails(Seats):
                 continue
             numbers, bound = [], 0.0
             for line in lines.values():
-                if line.number != _END:
+                if line.number != END:
                     numbers.append(line.number)
                     line.step()
                     bound += line.pull
@@ -350,11 +288,11 @@ class ByTrails(Seats):
                     break
         return found if everything or best is None else [best]
 
-    def _lines(self, group: Group, now: int) -> dict[Pool, _Line]:
+    def _lines(self, group: Group, now: int) -> dict[Pool, Line]:
         """Begin a walk down each pool."""
         lines = {}
         for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
-            lines[pool] = _Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
+            lines[pool] = Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
         return lines
 
     def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
@@ -462,7 +400,7 @@ class ByTrails(Seats):
             self._live[spot.signature] = left
         else:
             del self._live[spot.signature]
-            self._part.index.ready &= ~(1 << _number(spot.signature))
+            self._part.index.ready &= ~(1 << number_of(spot.signature))
         if spot.limit is not None:
             del self._limited[spot.limit][number]
             if not self._limited[spot.limit]:
@@ -520,11 +458,6 @@ class ByTrails(Seats):
 
 def _rank(found: _Found) -> tuple[float, int, int]:
     return found[:3]
-
-
-def _number(signature: Hashable) -> int:
-    assert isinstance(signature, Signature)
-    return signature.number
 
 
 def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
