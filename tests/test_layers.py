@@ -63,7 +63,12 @@ COLOURS = {
     f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match", "_board")
 }
 FRONT = {*BELOW, *COLOURS, "abc", "agent"} - {"testing"}
-ABOVE = {"cli": {*FRONT, "_version"}, "__init__": {*FRONT, "_version"}, "__main__": {"cli"}}
+ABOVE = {
+    "cli": {*FRONT, "_version"},
+    "adapters": FRONT,
+    "__init__": {*FRONT, "_version"},
+    "__main__": {"cli"},
+}
 FORBIDDEN_IN_CORE = {
     "time",
     "random",

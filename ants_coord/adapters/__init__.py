@@ -1,0 +1,3 @@
+"""
+Bridges to what lies outside: each module imports what it bridges to, and nobody imports them.
+"""

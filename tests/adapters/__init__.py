@@ -1,0 +1,1 @@
+"""Bridges to what lies outside, tested on the real thing."""
