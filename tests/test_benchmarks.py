@@ -28,6 +28,11 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
         "await",
         "batches",
         "SQLite FULL: cycle",
+        "who of 500 agents",
+        "deposit + sense",
+        "top 10 of",
+        "claim + release, 1,000 places",
+        "memory of 20,000 trails",
     ):
         assert row in table
     assert "double grants 0" in table

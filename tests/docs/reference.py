@@ -12,9 +12,9 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import adverts, errors, events, guard, routes, settings, values
+from ants_coord import adverts, entries, errors, events, guard, marks, reactions, routes, settings, values
 from ants_coord.core import TRANSITIONS
-from ants_coord.sync import Board, Matchmaker
+from ants_coord.sync import Blackboard, Board, Matchmaker
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -37,6 +37,9 @@ def coordinator() -> str:
     parts += [_verb(name, member) for name, member in shared.items()]
     parts.append("# What a Matchmaker adds")
     parts += [_verb(name, member) for name, member in _verbs(Matchmaker) if name not in shared]
+    shared |= dict(_verbs(Matchmaker))
+    parts.append("# What a Blackboard adds to a Matchmaker")
+    parts += [_verb(name, member) for name, member in _verbs(Blackboard) if name not in shared]
     return "\n\n".join(parts) + "\n"
 
 
@@ -73,7 +76,10 @@ def event_page() -> str:
 
 def settings_page() -> str:
     parts = ["# Settings and tasks"]
-    for kind in (settings.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece):
+    for kind in (
+        settings.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece, marks.Mark,
+        marks.MarkKind, entries.Namespace, reactions.Reaction,
+    ):  # fmt: skip
         defaults = ", ".join(
             f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init
         )
@@ -86,6 +92,7 @@ def settings_page() -> str:
         "- `backoff` after a failure (1 s, doubling, at most 5 min) but not after an expiry: silence is mostly a\n"
         "  crash of the agent, not a fault of the task.\n"
         "- `aging=0`: priority means priority. With `aging=60`, a minute of waiting weighs one step.\n"
+        "- `half_life=600`, `faint=0.01`: a mark of strength 1 lasts an hour and six minutes if nobody lays another.\n"
         "- `retention=86400`, `retention_count=10000`: results stay for a day, and memory stays bounded."
     )
     return "\n\n".join(parts) + "\n"
