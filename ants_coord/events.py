@@ -48,6 +48,9 @@ EVENT_TYPES: dict[str, str] = {
     "lapsed": "an entry's ttl ended",
     "reacted": "a change became a task",
     "unreacted": "a change should have become a task, which was refused (reaction, path, why)",
+    "quarantined": "an agent that does not deliver gets nothing for a while (why, ns)",
+    "readmitted": "an agent in quarantine completed the task it was tried with",
+    "alarm": "so many agents fail at once that an outage is likely; or that is over (why)",
     "benched": "an agent failed several times in a row and gets nothing for a while",
 }
 """Every event type and its meaning."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .entries import Namespace
     from .marks import MarkKind
     from .routes import Route
+    from .trust import TrustPolicy
 
 __all__ = ["BoardSettings", "MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
@@ -57,6 +58,7 @@ class SharedSettings(TypedDict, total=False):
     id_retention_count: int | None
     event_count: int | None
     session_retention: Seconds | None
+    trust: TrustPolicy | None
 
 
 class MatchSettings(SharedSettings, total=False):
@@ -80,6 +82,7 @@ class BoardSettings(TypedDict, total=False):
     id_retention_count: int | None
     event_count: int | None
     session_retention: Seconds | None
+    trust: TrustPolicy | None
     routes: Iterable[Route] | None
     bench_after: int | None
     team_hold: Seconds | None

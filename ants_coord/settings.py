@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .entries import Namespace
     from .marks import MarkKind
     from .routes import Route
+    from .trust import TrustPolicy
 
 __all__ = ["Settings"]
 
@@ -41,6 +42,7 @@ class Settings:
         id_retention_count: forgotten ids remembered at most.
         event_count: events kept for readers that come back.
         session_retention: seconds that the replies of an idle client are kept.
+        trust: what follows from the standing of agents; None: nothing.
         spill_after: seconds that a task is kept from waiting agents that can do more than others who
             could do it; 0 is off (Matchmaker, Blackboard).
         team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
@@ -74,6 +76,7 @@ class Settings:
     id_retention_count: int = 100_000
     event_count: int = 10_000
     session_retention: float = 3_600.0
+    trust: TrustPolicy | None = None
     routes: tuple[Route, ...] = attrs.field(default=(), metadata=_MATCHED)
     spill_after: float = attrs.field(default=0.0, metadata=_MATCHED)
     team_hold: float = attrs.field(default=10.0, metadata=_MATCHED)
@@ -99,6 +102,11 @@ class Settings:
         for field in ("retention_count", "id_retention_count"):
             count(getattr(self, field), field, least=0)
         count(self.event_count, "event_count", least=16, most=10_000_000)
+        if self.trust is not None:
+            from .trust import TrustPolicy  # noqa: PLC0415 - most boards have none
+
+            if not isinstance(self.trust, TrustPolicy):
+                raise TypeError(f"trust must be a TrustPolicy, not {self.trust!r}")
         if self.routes:
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 

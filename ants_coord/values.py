@@ -38,6 +38,7 @@ _set = object.__setattr__
 if TYPE_CHECKING:
     from attrs import frozen as _quick
 
+    from .trust import Channel, Record
 else:
     from .quick import quick as _quick
 
@@ -396,7 +397,13 @@ class TaskRecord:
 
 @attrs.frozen
 class Standing:
-    """What the coordinator itself has seen of an agent; no opinions of others."""
+    """
+    What the coordinator itself has seen of an agent; no opinions of others.
+
+    `delivery` is what to expect of a claim, all kinds together, and `kinds` the same kind by kind.
+    `limit` is how many tasks it may hold (None: any number, the board has no TrustPolicy), `barred`
+    why it gets nothing now, or only one task at a time; None if nothing bars it.
+    """
 
     agent: str
     claimed: int = 0
@@ -405,6 +412,10 @@ class Standing:
     expired: int = 0
     released: int = 0
     held: int = 0
+    delivery: Channel | None = None
+    kinds: tuple[Record, ...] = ()
+    limit: int | None = None
+    barred: str | None = None
 
 
 @attrs.frozen

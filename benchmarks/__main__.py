@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import platform
 import sqlite3
 import sys
@@ -29,15 +30,16 @@ def main() -> None:
         HEADER,
     ]
     print("\n".join(lines))
+    facts: list[str] = []
     for area in (in_memory, on_disk, matching, board):
         for ratio in area.ratios(small=options.small):
             lines.append(str(ratio))
             print(ratio, flush=True)
-    lines.append("")
-    for area in (on_disk, board):
-        for fact in area.facts(small=options.small):
-            lines.append(fact)
-            print(fact, flush=True)
+        if area in (on_disk, board):
+            facts += area.facts(small=options.small)
+        gc.collect()  # what one area leaves behind should not slow the next
+    lines += ["", *facts]
+    print("\n".join(facts))
     if options.out is not None:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

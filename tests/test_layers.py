@@ -22,6 +22,7 @@ VALUES = {
     "marks",
     "entries",
     "reactions",
+    "trust",
     "routes",
     "quick",
 }
@@ -31,8 +32,9 @@ BELOW = {
     "errors": {"values"},  # for type checkers only
     "requirements": {"errors"},
     "quick": set(),
-    "values": {"names", "quick", "requirements", "routes"},
-    "settings": {"names", "values", "routes", "marks", "entries"},
+    "values": {"names", "quick", "requirements", "trust"},  # trust for type checkers only
+    "settings": {"names", "values", "routes", "marks", "entries", "trust"},
+    "trust": VALUES,
     "routes": {"names", "errors", "requirements", "values"},
     "events": set(),
     "commands": VALUES - {"adverts", "marks", "entries", "reactions"},

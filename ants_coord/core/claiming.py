@@ -173,6 +173,8 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     shift(ledger, row, "claim")
     if ttl_ns is None:
         ttl_ns = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
+    if ledger.restraint is not None:
+        ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
     row.token = token = next_token(ledger)
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
     row.deadline_ns = deadline = ledger.timeline.reading[1] + ttl_ns
@@ -224,12 +226,16 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
         else:
             ledger.undo.touch(row)  # type: ignore[arg-type]
         row.ttl_ns = ttl_ns = row.ttl_ns if command.ttl_ns is None else command.ttl_ns
-        earlier = now + ttl_ns < row.deadline_ns
-        row.deadline_ns = now + ttl_ns
+        deadline = now + ttl_ns
+        if ledger.restraint is not None and row.__class__ is Row:
+            latest = ledger.restraint.latest(ledger, row)
+            deadline = deadline if latest is None else min(deadline, latest)
+        earlier = deadline < row.deadline_ns
+        row.deadline_ns = deadline
         if earlier:  # a lazily corrected alarm must never ring too late
             ledger.alarms.live -= 1
             ledger.alarms.lease(row.deadline_ns, token, row)
-        answers.append(Renewed(token, raw + ttl_ns))
+        answers.append(Renewed(token, raw + deadline - now))
     return tuple(answers)
 
 
@@ -300,9 +306,11 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     ledger.undo.touch_agent(holder)
     holder.failed += 1
     remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}")
-    if not command.retry or row.attempts >= max_attempts(ledger, row):
-        end(ledger, row, "give_up", reason=command.reason)
-        ledger.emit("failed", command.task, row.agent, command.token, command.reason)
+    hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
+    if not command.retry or row.attempts >= max_attempts(ledger, row) or hopeless is not None:
+        why = command.reason if hopeless is None else f"{hopeless}, at last: {command.reason}"
+        end(ledger, row, "give_up", reason=why)
+        ledger.emit("failed", command.task, row.agent, command.token, why)
     else:
         pause = command.retry_ns
         if pause is None:

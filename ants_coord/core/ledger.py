@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
 from ..values import FINAL, TaskState
@@ -34,6 +34,9 @@ from .parts import Eligibility, Function, Order, Part, Strategy
 from .states import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .timeline import Alarms, Timeline
 from .undo import Undo
+
+if TYPE_CHECKING:
+    from .restraint import Restraint
 
 __all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "ns"]
 
@@ -120,6 +123,8 @@ class Ledger:
         "paused",
         "position",
         "queries",
+        "reputation",
+        "restraint",
         "rewriters",
         "ring",
         "sessions",
@@ -143,6 +148,8 @@ class Ledger:
         self.strategies = strategies
         self._common = (commands, queries)
         self.strategy = ""
+        self.restraint: Restraint | None = None
+        """the effects of standing, if the settings have a TrustPolicy"""
         self.tables: dict[str, dict[Any, Any]] = {}
         """what the parts remember; see parts.py"""
         self.undo = Undo()
@@ -265,13 +272,21 @@ class Ledger:
 
     def _install(self) -> None:
         """Take the parts of the strategy that the settings name, unless they are in place."""
-        name = self.settings.strategy
-        if name == self.strategy:
+        name, trust = self.settings.strategy, self.settings.trust
+        if name == self.strategy and (trust is None) == (self.restraint is None):
             return
+        from .reputation import Reputation  # noqa: PLC0415 - parts know the ledger
+        from .restraint import Restraint  # noqa: PLC0415
+
         strategy = self.strategies[name]()
+        reputation = Reputation()
+        self.restraint = None if trust is None else Restraint(reputation)
         self.eligibility: Eligibility = strategy.eligibility
         self._make_order = strategy.order
-        self.parts: tuple[Part, ...] = strategy.parts
+        self.reputation = reputation
+        self.parts: tuple[Part, ...] = (*strategy.parts, reputation)
+        if self.restraint is not None:
+            self.parts = (*self.parts, self.restraint)
         commands, queries = map(dict, self._common)
         for part in self.parts:
             commands.update(part.commands)

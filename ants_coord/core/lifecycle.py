@@ -321,8 +321,9 @@ def _expire(ledger: Ledger, row: Row) -> None:
     agent.expired += 1
     remember(row, f"attempt {row.attempts} by {row.agent}: expired")
     ledger.emit("expired", row.spec.id, row.agent, row.token, row.attempts)
-    if row.attempts >= max_attempts(ledger, row):
-        why = f"expired: lease {row.attempts} of {row.attempts} ran out"
+    hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
+    if row.attempts >= max_attempts(ledger, row) or hopeless is not None:
+        why = hopeless or f"expired: lease {row.attempts} of {row.attempts} ran out"
         end(ledger, row, "give_up", lost="expired", reason=why)
         ledger.emit("failed", row.spec.id, row.agent, row.token, why)
         return

@@ -141,6 +141,10 @@ def standing(ledger: Ledger, query: StandingOf) -> Standing:
         row.expired,
         row.released,
         len(row.leases),
+        ledger.reputation.of(ledger, query.agent),
+        ledger.reputation.records(ledger, query.agent),
+        None if ledger.restraint is None else ledger.restraint.limit(ledger, query.agent),
+        None if ledger.restraint is None else ledger.restraint.holds_back(ledger, query.agent),
     )
 
 

@@ -59,7 +59,13 @@ def _board() -> Strategy:
 
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
-    return [part for make in STRATEGIES.values() for part in make().parts]
+    from .reputation import Reputation  # noqa: PLC0415 - parts know the ledger
+    from .restraint import Restraint  # noqa: PLC0415
+
+    reputation = Reputation()
+    return [
+        *[part for make in STRATEGIES.values() for part in make().parts], reputation, Restraint(reputation),
+    ]  # fmt: skip
 
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match, "board": _board}

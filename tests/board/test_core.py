@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 
 import pytest
@@ -100,6 +101,17 @@ def test_evaporation_is_an_event_at_its_instant_and_gives_memory_back(board):
     assert wait_s <= 60 * turns - 120
     assert not board.machine.ledger.tables["trails"]
     assert board.machine.next_wakeup_in_ns is None
+
+
+def test_what_has_evaporated_is_not_weakened(board):
+    """A lease that ran out long after the trail at its place was gone leaves the trail's instant alone."""
+    board.submit(Task("t", place="a", lease_ttl=1_000))
+    board.mark("food", "a", 1.0)
+    board.claim()
+    board.do(c.Wakeup(), after=3_600)
+    (gone,) = board.events("evaporated")
+    assert (gone.detail[2] - START) / SECOND == pytest.approx(60 * math.log2(100), abs=1e-6)
+    assert board.events("weakened") == []
 
 
 def test_many_evaporate_in_bounded_portions(board):
@@ -241,6 +253,30 @@ def test_success_and_failure_teach_the_trail():
     assert [event.type for event in board.events("reinforced", "weakened")] == [
         "weakened", "weakened", "reinforced", "weakened",
     ]  # fmt: skip
+
+
+def test_waiting_can_beat_the_strongest_trail():
+    """The strongest trail, the oldest task and the best of both are three places: the last is claimed."""
+    board = Board(half_life=1e6, stimulus=0.02)
+    board.submit(Task("oldest", place="a"))
+    board.do(c.Wakeup(), after=10)
+    board.submit(Task("both", place="b"))
+    board.do(c.Wakeup(), after=100)
+    board.submit(Task("strongest", place="c"))
+    board.mark("food", "b", 4.5)
+    board.mark("food", "c", 5.0)
+    assert [board.claim(), board.claim(), board.claim()] == ["both", "strongest", "oldest"]
+
+
+def test_thresholds_stay_within_their_bounds(board):
+    """However often an agent succeeds, it is ten times as easily drawn at most, and others ten times as hardly."""
+    for number in range(40):
+        board.submit(
+            Task(f"dig{number}", kind="dig"), Task(f"other{number}", kind="nurse" if number < 1 else "dig")
+        )
+        for lease in board.do(c.ClaimMany("w", 2)):
+            board.do(c.Complete(lease.task, lease.token))
+    assert [t.threshold for t in board.machine.ask(Thresholds("w"))] == [0.1, 10.0]
 
 
 def test_specialists_emerge_and_explain_themselves(board):

@@ -204,6 +204,7 @@ def test_a_file_keeps_the_colony_across_restarts(tmp_path, clock):
         board.write("in/1", {"v": 1}, agent="x")
         lease = board.claim_nowait("w")
         board.complete(lease)
+        cursor = [change.cursor for change in board.watch(follow=False)][-1]
         board.write("in/1", {"v": 2}, agent="x")
     clock.advance(120)
     with Blackboard(SQLiteJournal(path, clock=clock)) as board:
@@ -214,6 +215,8 @@ def test_a_file_keeps_the_colony_across_restarts(tmp_path, clock):
         with pytest.raises(NotOwnerError):
             board.write("plans/x", 1, agent="w")
         assert [change.value for change in board.history("in/1")] == [{"v": 1}, {"v": 2}]
+        missed = [(change.what, change.path) for change in board.watch(since=cursor, follow=False)]
+        assert missed[0] == ("written", "in/1")
     with ClaimQueue(tmp_path / "old.db") as queue:
         queue.submit(Task("t"))
     with Blackboard(tmp_path / "old.db") as board:

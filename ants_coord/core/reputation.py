@@ -1,0 +1,188 @@
+"""
+Reputation: what agents have delivered, as evidence that is forgotten; a fold over history.
+
+Only what the board itself observes counts, never what agents say of each other.
+Each (agent, kind of task) has a Beta distribution over how often a claim is
+delivered (Josang & Ismail 2002, with a uniform prior): amounts of good and bad
+evidence that fade by half with fifty further outcomes, and, slowly, with time.
+Bad fades slower than good, so that waiting launders nobody.
+
+An update costs the same however long the history is, and uses only operations
+that are rounded correctly, so every replica has the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+from ..trust import Channel, Record
+from .decay import strength_at, weight_of
+from .ledger import Ledger
+from .parts import Part
+from .states import LEASED, Row
+
+__all__ = ["FAILED_VERBS", "Reputation", "channel"]
+
+FAILED_VERBS = frozenset({"retry", "back_off", "give_up", "expire"})
+"""ways out of a lease that are the holder's doing; release is one, too, but a polite one"""
+_KEEP = 0.9862327044933592  # 2^(-1/50)
+_HOUR = 3_600 * 1_000_000_000
+_GOOD_HALF, _BAD_HALF = 30 * 24 * _HOUR, 90 * 24 * _HOUR
+_SILENT, _OVERTIME, _FAILED = 2.0, 1.5, 1.0
+_EARLY, _LATE = 0.1, 0.25
+_LATE_GOOD, _LATE_BAD = 0.5, -1.0
+_AGENTS, _KINDS = 10_000, 64
+
+
+def channel(good: float, bad: float) -> Channel:
+    """Return the distribution that amounts of evidence stand for, under a uniform prior."""
+    a, b = good + 1.0, bad + 1.0
+    n = a + b
+    mean, spread = a / n, math.sqrt(a * b / (n * n * (n + 1.0)))
+    return Channel(good, bad, mean, mean - spread, mean + 1.645 * spread)
+
+
+def _faded(amount: float, hours: int, half_life: int) -> float:
+    return amount * strength_at(weight_of(1.0, 0, half_life), hours * _HOUR, half_life)
+
+
+class Reputation(Part):
+    """
+    What has been seen of agents.
+
+    Tables:
+        evidence: (agent, kind) -> (ordinal, good, bad, failures in a row, hour of the last outcome)
+        failers: task -> ((agent, kind, how bad), ...) that have failed it
+    """
+
+    tables = ("evidence", "failers")
+    values = (Channel, Record)
+
+    def __init__(self) -> None:
+        self.kinds: OrderedDict[str, dict[str, None]] = OrderedDict()
+        """agent -> kinds of task with evidence; the longest known agent first"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the index."""
+        self.kinds = OrderedDict()
+        for (agent, kind), _ in sorted(ledger.tables["evidence"].items(), key=lambda item: item[1][0]):
+            self.kinds.setdefault(agent, {})[kind] = None
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Note how a lease ended."""
+        agent, kind = row.agent, row.spec.kind
+        assert agent is not None
+        if verb == "complete":
+            self.add(ledger, agent, kind, 1.0, 0.0)
+            return
+        if verb in FAILED_VERBS:
+            bad = self._how_bad(ledger, row)
+            known = ledger.tables["failers"].get(row.spec.id, ())
+            others = {name for name, _, _ in known} - {agent}
+            bad /= 1 + len(others)  # what fails with everybody says little of anybody
+            ledger.undo.put(ledger.tables["failers"], row.spec.id, (*known[-15:], (agent, kind, bad)))
+            self.add(ledger, agent, kind, 0.0, bad)
+        elif verb == "release":
+            held = ledger.timeline.reading[1] - (row.deadline_ns - row.ttl_ns)
+            self.add(ledger, agent, kind, 0.0, _EARLY if 2 * held < row.ttl_ns else _LATE)
+
+    def _how_bad(self, ledger: Ledger, row: Row) -> float:
+        if row.lost != "expired":
+            return _FAILED
+        since = ledger.tables["holds"].get(row.spec.id) if "holds" in ledger.tables else None
+        return _OVERTIME if since is not None and row.deadline_ns >= since[1] else _SILENT
+
+    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Forget who failed a task that has ended; a late result is better than none."""
+        if verb == "land":
+            assert row.agent is not None
+            self.add(ledger, row.agent, row.spec.kind, _LATE_GOOD, _LATE_BAD)
+        if row.spec.id in ledger.tables["failers"] and row.state is not LEASED:
+            ledger.undo.drop(ledger.tables["failers"], row.spec.id)
+
+    def add(self, ledger: Ledger, agent: str, kind: str, good: float, bad: float) -> None:
+        """Take in one outcome. O(1)."""
+        table, key = ledger.tables["evidence"], (agent, kind)
+        hour = ledger.timeline.reading[2] // _HOUR
+        row = table.get(key)
+        if row is None:
+            ordinal, was_good, was_bad, failures, seen = self._known(ledger, agent, kind), 0.0, 0.0, 0, hour
+            if not ordinal:
+                return
+        else:
+            ordinal, was_good, was_bad, failures, seen = row
+            if hour > seen:
+                was_good = _faded(was_good, hour - seen, _GOOD_HALF)
+                was_bad = _faded(was_bad, hour - seen, _BAD_HALF)
+        failures = 0 if good else failures + (bad >= 0.5)
+        fresh = (ordinal, was_good * _KEEP + good, max(0.0, was_bad * _KEEP + bad), failures, hour)
+        ledger.undo.put(table, key, fresh)
+
+    def _known(self, ledger: Ledger, agent: str, kind: str) -> int:
+        """Make room for a new pair and return its ordinal; 0 if this agent has too many kinds already."""
+        kinds = self.kinds.get(agent)
+        if kinds is None:
+            if len(self.kinds) >= _AGENTS:
+                self._let_go(ledger)
+            kinds = self.kinds[agent] = {}
+        elif len(kinds) >= _KINDS:
+            return 0
+        kinds[kind] = None
+        return ledger.ordinal()
+
+    def _let_go(self, ledger: Ledger) -> None:
+        """Forget the longest known agent that holds nothing."""
+        for agent, kinds in self.kinds.items():
+            holder = ledger.agents.get(agent)
+            if holder is None or not holder.leases:
+                for kind in kinds:
+                    ledger.undo.drop(ledger.tables["evidence"], (agent, kind))
+                del self.kinds[agent]
+                return
+
+    def refund(self, ledger: Ledger, task: str) -> None:
+        """Take the bad evidence back that a task has brought to those who tried it."""
+        for agent, kind, bad in ledger.tables["failers"].get(task, ()):
+            row = ledger.tables["evidence"].get((agent, kind))
+            if row is not None:
+                ordinal, good, was_bad, failures, hour = row
+                fresh = (ordinal, good, max(0.0, was_bad - bad), max(0, failures - 1), hour)
+                ledger.undo.put(ledger.tables["evidence"], (agent, kind), fresh)
+
+    def pardon(self, ledger: Ledger, agent: str) -> None:
+        """Halve the bad evidence of an agent that has passed its probe."""
+        table = ledger.tables["evidence"]
+        for kind in self.kinds.get(agent, ()):
+            ordinal, good, bad, _, hour = table[agent, kind]
+            ledger.undo.put(table, (agent, kind), (ordinal, good, bad / 2, 0, hour))
+
+    def of(self, ledger: Ledger, agent: str) -> Channel:
+        """Return what an agent delivers, all kinds together, as of its last outcome in each. O(kinds)."""
+        table, good, bad = ledger.tables["evidence"], 0.0, 0.0
+        kinds = self.kinds.get(agent, ())
+        for kind in kinds if len(kinds) < 2 else sorted(kinds):
+            row = table[agent, kind]
+            good, bad = good + row[1], bad + row[2]
+        return channel(good, bad)
+
+    def records(self, ledger: Ledger, agent: str) -> tuple[Record, ...]:
+        """Return what has been seen of an agent in each kind of task."""
+        found = []
+        for kind in sorted(self.kinds.get(agent, ())):
+            _, good, bad, failures, _ = ledger.tables["evidence"][agent, kind]
+            found.append(Record(kind, channel(good, bad), failures))
+        return tuple(found)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the index follows the table, and that evidence is sound."""
+        table = ledger.tables["evidence"]
+        assert {(agent, kind) for agent, kinds in self.kinds.items() for kind in kinds} == set(table)
+        firsts = [min(table[agent, kind][0] for kind in kinds) for agent, kinds in self.kinds.items()]
+        assert firsts == sorted(firsts)
+        for _, good, bad, failures, _ in table.values():
+            assert 0 <= good < 73
+            assert 0 <= bad < 146
+            assert failures >= 0
+        for task in ledger.tables["failers"]:
+            assert not ledger.tasks[task].state.is_final

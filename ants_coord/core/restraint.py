@@ -1,0 +1,246 @@
+"""
+Restraint: what follows from standing on a board with a TrustPolicy.
+
+Limit early, quarantine late: how many tasks an agent may hold follows from a
+lower bound of what it delivers, so newcomers and the slow get fewer; quarantine
+needs an upper bound below a third, or several bad outcomes in a row, so it
+takes proof. After a while a quarantined agent may try one task, and only its
+success lets it back in. If more than a share of the established agents would
+be in quarantine, the cause is an outage and not they: nobody is, and an alarm
+says so.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from ..trust import TrustPolicy
+from .ledger import Ledger, ns
+from .parts import Part
+from .reputation import FAILED_VERBS, Reputation
+from .states import Row
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+__all__ = ["Restraint"]
+
+_TRUSTED, _PROVEN = 0.5, 0.85
+"""the lower bound from which an agent is established, and the one from which it has every right"""
+_HOPELESS = 0.35
+"""an upper bound below this opens the breaker"""
+_MOST_RELAPSES = 10
+
+
+class Restraint(Part):
+    """
+    The effects of standing.
+
+    Tables:
+        breakers: agent -> (until in lease time, how often in a row, why)
+        strikes: agent -> bad outcomes in a row
+        established: agent -> (ordinal,) once it has been trusted
+        holds: leased task -> (granted, latest deadline) in lease time
+        alarm: "" -> (until in lease time,)
+    """
+
+    tables = ("breakers", "strikes", "established", "holds", "alarm")
+    values = (TrustPolicy,)
+
+    def __init__(self, reputation: Reputation) -> None:
+        self.reputation = reputation
+        self.alarms: list[tuple[int, str]] = []
+        """heap of (lease time, agent): when a quarantine, or the alarm (""), ends"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the alarms."""
+        assert ledger.settings.trust is not None
+        self.policy = ledger.settings.trust
+        self.ledger = ledger
+        tables = ledger.tables
+        self.alarms = [(row[0], agent) for agent, row in tables["breakers"].items()]
+        self.alarms += [(row[0], "") for row in tables["alarm"].values()]
+        heapq.heapify(self.alarms)
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Leases that were granted before there was a policy keep their terms."""
+
+    # -- what an agent may ------------------------------------------------------------------
+
+    def limit(self, ledger: Ledger, agent: str) -> int:
+        """Return how many tasks an agent may hold."""
+        if agent in ledger.tables["breakers"] or ledger.tables["alarm"]:
+            return 1
+        low = self.reputation.of(ledger, agent).low
+        most = self.policy.claims_most
+        if low < _TRUSTED:
+            return 1
+        return min(most, 1 + round((most - 1) * (low - _TRUSTED) / (_PROVEN - _TRUSTED)))
+
+    def holds_back(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent may not claim now: in quarantine, or holding as much as it is trusted with."""
+        holder = ledger.agents.get(agent)
+        held = 0 if holder is None else len(holder.leases)
+        breaker = ledger.tables["breakers"].get(agent)
+        now = ledger.timeline.reading[1]
+        if breaker is not None and breaker[0] > now:
+            return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
+        if not held:
+            return None
+        if breaker is not None:
+            return "was in quarantine, and may hold one task at a time until one is completed"
+        most = self.limit(ledger, agent)
+        if held < most:
+            return None
+        if ledger.tables["alarm"]:
+            return "everybody may hold one task at a time: so much fails that an outage is likely"
+        low = self.reputation.of(ledger, agent).low
+        return f"holds {held} task(s), as many as its standing allows (delivery at least {low:.2f})"
+
+    def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
+        """Return how long a fresh lease lasts."""
+        if not self.policy.short_leases:
+            return ttl_ns
+        low = self.reputation.of(ledger, agent).low
+        return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
+
+    def latest(self, ledger: Ledger, row: Row) -> int | None:
+        """Return the lease time beyond which a lease cannot be renewed."""
+        hold = ledger.tables["holds"].get(row.spec.id)
+        return None if hold is None else int(hold[1])
+
+    def weight(self, ledger: Ledger, agent: str) -> float:
+        """Return how much an agent's marks count."""
+        if not self.policy.weigh_deposits:
+            return 1.0
+        breaker = ledger.tables["breakers"].get(agent)
+        if breaker is not None:
+            return 0.0
+        return min(1.0, max(0.0, self.reputation.of(ledger, agent).low) / _PROVEN)
+
+    def hopeless(self, ledger: Ledger, row: Row) -> str | None:
+        """Return why a task should be given up: enough different agents have failed it."""
+        most = self.policy.poison_after
+        if not most:
+            return None
+        tried = {agent for agent, _, _ in ledger.tables["failers"].get(row.spec.id, ())} | {row.agent}
+        if len(tried) < most:
+            return None
+        names = ", ".join(sorted(str(agent) for agent in tried))
+        return f"poison: {len(tried)} different agents failed it ({names})"
+
+    # -- what happens -----------------------------------------------------------------------
+
+    def granted(self, ledger: Ledger, row: Row) -> None:
+        """Note when a lease began and how far it can be renewed."""
+        if self.policy.hold_most:
+            now, spec = ledger.timeline.reading[1], row.spec
+            usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
+            most = round(max(usual, row.ttl_ns) * self.policy.hold_most)
+            ledger.undo.put(ledger.tables["holds"], spec.id, (now, now + most))
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Judge an agent by how its lease ended; its evidence has been noted."""
+        agent, tables = row.agent, ledger.tables
+        assert agent is not None
+        if row.spec.id in tables["holds"]:
+            ledger.undo.drop(tables["holds"], row.spec.id)
+        if verb == "complete":
+            if agent in tables["strikes"]:
+                ledger.undo.drop(tables["strikes"], agent)
+            if agent in tables["breakers"]:
+                self._readmit(ledger, agent)
+            if agent not in tables["established"] and self.reputation.of(ledger, agent).low >= _TRUSTED:
+                ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
+        elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
+            self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up
+        elif verb in FAILED_VERBS:
+            known = tables["failers"].get(row.spec.id, ())
+            if len({name for name, _, _ in known}) > 1:
+                return  # others failed it, too: no reason to shut anybody out
+            strikes = tables["strikes"].get(agent, 0) + 1
+            ledger.undo.put(tables["strikes"], agent, strikes)
+            self._judge(ledger, agent, strikes)
+        self._tell(ledger, agent)
+
+    def _judge(self, ledger: Ledger, agent: str, strikes: int) -> None:
+        breaker = ledger.tables["breakers"].get(agent)
+        seen = self.reputation.of(ledger, agent)
+        if breaker is not None:
+            self._shut_out(ledger, agent, breaker[1] + 1, "the task it was tried with failed, too")
+        elif strikes >= self.policy.quarantine_after:
+            self._shut_out(ledger, agent, 0, f"{strikes} bad outcomes in a row")
+        elif seen.high < _HOPELESS:
+            self._shut_out(
+                ledger, agent, 0, f"it delivers {seen.mean:.0%} at best {seen.high:.0%} of its claims"
+            )
+
+    def _shut_out(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
+        tables, now = ledger.tables, ledger.timeline.reading[1]
+        if relapses == 0 and agent in tables["established"]:
+            out = sum(name in tables["established"] for name in tables["breakers"]) + 1
+            if out > self.policy.quarantine_most * len(tables["established"]):
+                self._raise_alarm(ledger, agent, why)
+                return
+        pause = ns(self.policy.cooldown * ledger.settings.lease_ttl) << min(relapses, _MOST_RELAPSES)
+        ledger.undo.put(tables["breakers"], agent, (now + pause, relapses, why))
+        heapq.heappush(self.alarms, (now + pause, agent))
+        ledger.emit("quarantined", None, agent, 0, {"why": why, "ns": pause})
+
+    def _raise_alarm(self, ledger: Ledger, agent: str, why: str) -> None:
+        tables, now = ledger.tables, ledger.timeline.reading[1]
+        pause = ns(self.policy.cooldown * ledger.settings.lease_ttl)
+        is_new = not tables["alarm"]
+        ledger.undo.put(tables["alarm"], "", (now + pause,))
+        heapq.heappush(self.alarms, (now + pause, ""))
+        if is_new:
+            ledger.emit(
+                "alarm", None, agent, 0, {"why": f"{why}, as with too many others: an outage is likely"}
+            )
+
+    def _readmit(self, ledger: Ledger, agent: str) -> None:
+        ledger.undo.drop(ledger.tables["breakers"], agent)
+        self.reputation.pardon(ledger, agent)
+        ledger.emit("readmitted", None, agent)
+
+    def _tell(self, ledger: Ledger, agent: str) -> None:
+        if ledger.news.is_wanted:
+            ledger.news.agents.append(agent)
+
+    # -- time -------------------------------------------------------------------------------
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Let those look again whose quarantine has come to its probe, and end the alarm."""
+        now, tables = ledger.timeline.reading[1], ledger.tables
+        while self.alarms and self.alarms[0][0] <= now:
+            when, agent = heapq.heappop(self.alarms)
+            if agent:
+                self._tell(ledger, agent)
+            elif tables["alarm"] and tables["alarm"][""][0] == when:
+                ledger.undo.drop(tables["alarm"], "")
+                ledger.emit("alarm", None, None, 0, {"why": "over"})
+                if ledger.news.is_wanted:
+                    ledger.news.agents.extend(ledger.agents)
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when the next quarantine, or the alarm, ends."""
+        return max(0, self.alarms[0][0] - reading[1]) if self.alarms else None
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return how many are in quarantine, and whether there is an alarm."""
+        return {"quarantined": len(ledger.tables["breakers"]), "alarm": bool(ledger.tables["alarm"])}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the tables agree with leases and alarms."""
+        tables = ledger.tables
+        for agent, row in tables["breakers"].items():
+            assert row[0] <= ledger.timeline.reading[1] or (row[0], agent) in self.alarms
+        for task, (granted, latest) in tables["holds"].items():
+            row = ledger.tasks[task]
+            assert row.agent is not None
+            assert ledger.agents[row.agent].leases[row.token] is row
+            assert granted < latest
+            assert row.deadline_ns <= latest
+        for row in tables["alarm"].values():
+            assert (row[0], "") in self.alarms
