@@ -261,6 +261,25 @@ class Blackboard(MatchVerbs):
         query.since = max(query.since, waiter.passed)
         return self._engine.look_or_enter(query, lambda page: bool(page.changes), waiter)
 
+    async def roll_back(
+        self, agent: str, *, by: str, quarantine: bool = True, request_id: str | None = None
+    ) -> dict[str, int]:
+        """
+        Take back what an agent has done to the shared state, in one step.
+
+        Args:
+            agent: whose marks and entries: its share is taken out of trails, and entries that it wrote
+                last get the value back that somebody else had given them, or go.
+            by: who says so; it stands in the event.
+            quarantine: also put the agent in quarantine, if the board has a TrustPolicy.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            How many "trails" changed, and how many entries were "restored" and "erased".
+
+        """
+        return await self._do(board_args.roll_back(agent, by, quarantine), checked_request(request_id))
+
     # -- reactions ------------------------------------------------------------------------------
 
     async def react(

@@ -14,6 +14,7 @@ from .marks import Deposit, Diffuse, Mark, Sense, Strongest, Thresholds
 from .names import check_id, check_name
 from .payloads import json_value
 from .reactions import React, Reaction, Unreact
+from .trust import RollBack
 from .values import Task, amount, count, seconds
 from .verbs import Seconds
 
@@ -26,6 +27,7 @@ __all__ = [
     "history",
     "reaction",
     "read",
+    "roll_back",
     "sense",
     "start_of",
     "strongest",
@@ -155,6 +157,13 @@ def reaction(
     wanted = on if isinstance(on, str) else tuple(on)
     made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)  # type: ignore[arg-type]
     return React(made, json_value(task.payload, "payload"))
+
+
+def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:
+    """Build a RollBack."""
+    if not isinstance(quarantine, bool):
+        raise TypeError(f"quarantine must be a bool, not {quarantine!r}")
+    return RollBack(verbs.agent_name(agent), check_name(by, "by"), quarantine)
 
 
 def unreact(name: str) -> Unreact:

@@ -337,7 +337,13 @@ class Engine(ABC):
 
     def _surplus(self, agent: str, hint: Hint) -> int | None:
         """Tell the lobby how well a task would fit a waiting agent; None if it may not take it."""
-        return self._machine.ledger.eligibility.surplus(agent, hint)
+        ledger = self._machine.ledger
+        surplus = ledger.eligibility.surplus(agent, hint)
+        if surplus is None or ledger.restraint is None:
+            return surplus
+        if ledger.restraint.holds_back(ledger, agent) is not None:
+            return None
+        return ledger.restraint.rank(ledger, agent, hint[2], surplus)
 
     def _spread(self) -> None:
         """Tell waiters and holders what the last commands changed."""

@@ -137,7 +137,7 @@ class Change:
     """
     One change of the shared state.
 
-    `what` is "written", "taken", "erased" or "lapsed" (its ttl ended) for entries, "deposited" or
+    `what` is "written", "taken", "erased", "lapsed" (its ttl ended) or "restored" for entries, "deposited" or
     "evaporated" for trails, "present" for what a watch finds at its beginning. `kind` is the trail's,
     None for entries; `cursor` continues a watch after this change; `value` is only in histories.
     """

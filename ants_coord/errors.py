@@ -16,6 +16,7 @@ Every error that ants_coord raises on purpose.
       NotOfferedError                 a task was declined that was not on offer
       NotOwnerError                   a path or place belongs to the owners of its namespace
       StaleVersionError               an entry has changed since it was read
+      QuarantinedError                an agent in quarantine tried to change the shared state
       UnknownKindError                a mark is of no kind that the board declares (also a ValueError)
       FaintMarkError                  a mark is too weak to begin a trail (also a ValueError)
       NotSupportedError               a verb means nothing to the strategy of this board
@@ -68,6 +69,7 @@ __all__ = [
     "NotOfferedError",
     "NotOwnerError",
     "NotSupportedError",
+    "QuarantinedError",
     "RequestTooOld",
     "RequirementError",
     "SettingsError",
@@ -340,6 +342,17 @@ class StaleVersionError(CoordinationError):
         has = f"has version {self.found}" if self.found else "does not exist"
         wanted = f"version {self.expected}" if self.expected else "no entry"
         return f"{self.path!r} {has}, not {wanted} as expected; read it again, then decide again"
+
+
+@attrs.define(eq=False, str=False)
+class QuarantinedError(CoordinationError):
+    """Say why an agent's marks do not count now; `standing(agent)` says more."""
+
+    agent: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.agent!r} {self.why}"
 
 
 @attrs.define(eq=False, str=False)

@@ -51,6 +51,8 @@ EVENT_TYPES: dict[str, str] = {
     "quarantined": "an agent that does not deliver gets nothing for a while (why, ns)",
     "readmitted": "an agent in quarantine completed the task it was tried with",
     "alarm": "so many agents fail at once that an outage is likely; or that is over (why)",
+    "rolled back": "what an agent had done to the shared state was taken back (by whom, how much)",
+    "restored": "an entry got the value back that somebody else had given it (its path)",
     "benched": "an agent failed several times in a row and gets nothing for a while",
 }
 """Every event type and its meaning."""

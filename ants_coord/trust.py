@@ -94,12 +94,13 @@ class Record:
 @attrs.define
 class RollBack(Command[dict[str, Any]]):
     """
-    Take back what an agent has done to the shared state since a time (0: ever), in one step.
+    Take back what an agent has done to the shared state, in one step.
 
-    Entries that it wrote last get the value back that they had before, or go; its share of trails
-    is taken out. Answers how many entries were restored and erased and how many trails changed.
+    Entries that it wrote last get the value back that somebody else had given them, or go; its share
+    is taken out of trails. With a TrustPolicy the agent is also put in quarantine, unless
+    `quarantine` is False. Answers how many trails changed and how many entries were restored and erased.
     """
 
     agent: str
     by: str
-    since_ns: int = 0
+    quarantine: bool = True

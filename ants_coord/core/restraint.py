@@ -119,6 +119,20 @@ class Restraint(Part):
             return 0.0
         return min(1.0, max(0.0, self.reputation.of(ledger, agent).low) / _PROVEN)
 
+    def rank(self, ledger: Ledger, agent: str, task: str, surplus: int) -> int:
+        """
+        Return the place of a waiting agent among those that could take a task: the least is woken.
+
+        By what it is expected to deliver; never by the lower bound, which would starve newcomers. Every
+        tenth task goes to newcomers first, or nobody would ever learn what they can do.
+        """
+        seen = self.reputation.of(ledger, agent)
+        is_new = seen.good + seen.bad < 10 and seen.high >= 0.4
+        row = ledger.tasks.get(task)
+        for_new = row is not None and row.seq % 10 == 0
+        expected = round((1.0 - seen.mean) * 1_000_000)
+        return (0 if is_new and for_new else 1 + expected) << 80 | surplus + 1
+
     def hopeless(self, ledger: Ledger, row: Row) -> str | None:
         """Return why a task should be given up: enough different agents have failed it."""
         most = self.policy.poison_after
@@ -156,11 +170,10 @@ class Restraint(Part):
         elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
             self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up
         elif verb in FAILED_VERBS:
-            known = tables["failers"].get(row.spec.id, ())
-            if len({name for name, _, _ in known}) > 1:
-                return  # others failed it, too: no reason to shut anybody out
-            strikes = tables["strikes"].get(agent, 0) + 1
-            ledger.undo.put(tables["strikes"], agent, strikes)
+            strikes = tables["strikes"].get(agent, 0)
+            if len({name for name, _, _ in tables["failers"].get(row.spec.id, ())}) < 2:
+                strikes += 1  # what others failed, too, is weaker evidence, and no strike
+                ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
         self._tell(ledger, agent)
 
@@ -176,13 +189,22 @@ class Restraint(Part):
                 ledger, agent, 0, f"it delivers {seen.mean:.0%} at best {seen.high:.0%} of its claims"
             )
 
+    def shut_out(self, ledger: Ledger, agent: str, why: str) -> None:
+        """Put an agent in quarantine because somebody says so; no budget protects it."""
+        breaker = ledger.tables["breakers"].get(agent)
+        self._open(ledger, agent, 0 if breaker is None else breaker[1] + 1, why)
+
     def _shut_out(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
-        tables, now = ledger.tables, ledger.timeline.reading[1]
+        tables = ledger.tables
         if relapses == 0 and agent in tables["established"]:
             out = sum(name in tables["established"] for name in tables["breakers"]) + 1
             if out > self.policy.quarantine_most * len(tables["established"]):
                 self._raise_alarm(ledger, agent, why)
                 return
+        self._open(ledger, agent, relapses, why)
+
+    def _open(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
+        tables, now = ledger.tables, ledger.timeline.reading[1]
         pause = ns(self.policy.cooldown * ledger.settings.lease_ttl) << min(relapses, _MOST_RELAPSES)
         ledger.undo.put(tables["breakers"], agent, (now + pause, relapses, why))
         heapq.heappush(self.alarms, (now + pause, agent))

@@ -41,6 +41,7 @@ def _board() -> Strategy:
     from .diffusion import Diffusion  # noqa: PLC0415
     from .foraging import ByTrails  # noqa: PLC0415
     from .matching import Capable  # noqa: PLC0415
+    from .rollback import Rollback  # noqa: PLC0415
     from .thresholds import Thresholds  # noqa: PLC0415
     from .trails import Trails  # noqa: PLC0415
     from .writing import Writing  # noqa: PLC0415
@@ -48,7 +49,8 @@ def _board() -> Strategy:
     around = Surroundings()
     able = Capable(advertising.COMMANDS, advertising.QUERIES)
     trails, thresholds = Trails(around), Thresholds()
-    rest = (Writing(around, trails), Activations(around, trails), Diffusion(around, trails))
+    entries = Writing(around, trails)
+    rest = (entries, Activations(around, trails), Diffusion(around, trails), Rollback(trails, entries))
 
     def order(ledger: Ledger) -> ByTrails:
         around.ledger, around.order = ledger, ByTrails(ledger, able, trails, thresholds)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sortedcontainers import SortedList
 
 from ..commands import Refused
-from ..errors import FaintMarkError, LimitError, UnknownKindError
+from ..errors import FaintMarkError, LimitError, QuarantinedError, UnknownKindError
 from ..marks import Deposit, Mark, MarkKind, Sense, Strongest, Trail, make_trail
 from ..settings import Settings
 from .decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
@@ -30,6 +30,7 @@ from .ledger import FAR_NS, Ledger, ns
 from .parts import Part
 from .ranking import Ranking
 from .states import Row
+from .strongest import net
 
 if TYPE_CHECKING:
     from .changes import Surroundings
@@ -40,6 +41,8 @@ _AT_ONCE = 1_000
 """trails that evaporate per command at most: a backlog must not stall one caller"""
 _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
+_AUTHORS = 64
+"""authors whose shares of one trail are known one by one"""
 
 
 Pool = tuple[int, str]
@@ -82,9 +85,10 @@ class Trails(Part):
 
     Tables:
         trails: (kind, place) -> (exponent, mantissa, marks, first ns, last ns, first by, last by)
+        shares: (kind, place) -> ((author, exponent, mantissa), ...) by author, of trails with several
     """
 
-    tables = ("trails",)
+    tables = ("trails", "shares")
     values = (Mark, MarkKind, Trail)
 
     def __init__(self, around: Surroundings) -> None:
@@ -191,6 +195,12 @@ class Trails(Part):
             error = self.around.forbidden(ledger, place, agent)
             if error is not None:
                 return Refused(error)
+        if ledger.restraint is not None:
+            weight_of_agent = ledger.restraint.weight(ledger, agent)
+            if not weight_of_agent:
+                why = ledger.restraint.holds_back(ledger, agent) or "is in quarantine: its marks do not count"
+                return Refused(QuarantinedError(agent, why))
+            asked *= weight_of_agent
         rule = self.rule(kind)
         row = ledger.tables["trails"].get((kind, place))
         has = self.strength(rule, row, now) if row is not None and (rule.is_bound or self.is_behind) else 0.0
@@ -212,6 +222,8 @@ class Trails(Part):
         if laid:
             more = weight_of(laid, now, rule.half_life)
             weight = more if weight is None else add(weight, more)
+            if row is not None and (agent != row[5] or (kind, place) in ledger.tables["shares"]):
+                self._share(ledger, kind, place, row, agent, more)
         assert weight is not None
         strength = self._lay(ledger, kind, place, weight, agent, row)
         if row is None:
@@ -252,6 +264,66 @@ class Trails(Part):
         )
         return strength
 
+    def _share(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], agent: str, more: Weight
+    ) -> None:
+        """Note an author's share of a trail; beyond the first authors they are counted together, as ""."""
+        table = ledger.tables["shares"]
+        shares = {name: (e, m) for name, e, m in table.get((kind, place), ((row[5], row[0], row[1]),))}
+        if agent not in shares and len(shares) >= _AUTHORS:
+            agent = ""
+        shares[agent] = add(shares[agent], more) if agent in shares else more
+        ledger.undo.put(table, (kind, place), tuple([(name, *shares[name]) for name in sorted(shares)]))
+
+    def disown(self, ledger: Ledger, kind: str, place: str, agent: str) -> bool:
+        """Take an agent's share out of a trail; tell whether it had one."""
+        row = ledger.tables["trails"][kind, place]
+        shares = ledger.tables["shares"].get((kind, place))
+        if shares is None:
+            if row[5] != agent:
+                return False
+            self._evaporate(ledger, kind, place, row)
+            return True
+        rest = [share for share in shares if share[0] != agent]
+        if len(rest) == len(shares):
+            return False
+        if not rest:
+            self._evaporate(ledger, kind, place, row)
+            return True
+        weight: Weight = rest[0][1:]
+        for share in rest[1:]:
+            weight = add(weight, share[1:])
+        author = rest[0][0]
+        if row[5] == agent:
+            self._begin(agent, -1)
+            self._begin(author, 1)
+        fresh = (*weight, row[2], row[3], row[4], author if row[5] == agent else row[5], row[6])
+        if len(rest) == 1:
+            ledger.undo.drop(ledger.tables["shares"], (kind, place))
+            fresh = (*fresh[:5], author, row[6])
+        else:
+            ledger.undo.put(ledger.tables["shares"], (kind, place), tuple(rest))
+        self._reweigh(ledger, kind, place, row, fresh)
+        return True
+
+    def _begin(self, agent: str, more: int) -> None:
+        left = self.begun.get(agent, 0) + more
+        if left:
+            self.begun[agent] = left
+        else:
+            del self.begun[agent]
+
+    def _reweigh(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], fresh: tuple[Any, ...]
+    ) -> None:
+        """Put another weight in place of a trail's, by other means than a mark."""
+        rule = self.rules[kind]
+        ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
+        self.rankings[kind].move(place, (row[0], row[1]))
+        if not rule.floor and rule.half_life:
+            self.around.due(self._at_least_until((fresh[0], fresh[1]), rule))
+        self.around.order.trail_moved(rule, place)
+
     def _at_least_until(self, weight: Weight, rule: Rule) -> int:
         """Return a time before which a trail is not faint: its exponent says so without a logarithm."""
         return (weight[0] - 1 - self.faint_exponent) * rule.half_life
@@ -270,6 +342,9 @@ class Trails(Part):
                     self._evaporate(ledger, kind, place, row)
                     done += 1
                 continue
+            if (kind, place) in ledger.tables["shares"]:
+                # what came from elsewhere has no author any more
+                ledger.undo.put(ledger.tables["shares"], (kind, place), (("", *weight),))
             self._lay(ledger, kind, place, weight, agent, row)
             done += 1
         return done
@@ -320,11 +395,9 @@ class Trails(Part):
         self.rankings[kind].drop(place, (row[0], row[1]))
         if self.rules[kind].floor:
             self.ages[kind].remove((row[4], place))
-        left = self.begun[row[5]] - 1
-        if left:
-            self.begun[row[5]] = left
-        else:
-            del self.begun[row[5]]
+        self._begin(row[5], -1)
+        if (kind, place) in ledger.tables["shares"]:
+            ledger.undo.drop(ledger.tables["shares"], (kind, place))
         self.around.order.trail_moved(self.rules[kind], place)
         at = ledger.timeline.reading[2] if when is None else when
         ledger.emit("evaporated", None, None, 0, [kind, place, at])
@@ -364,11 +437,11 @@ class Trails(Part):
         weight = scaled((row[0], row[1]), factor)
         if rule.floor and wanted <= rule.floor:
             weight = weight_of(rule.floor, now, rule.half_life)
-        ledger.undo.put(ledger.tables["trails"], (kind, place), (*weight, *row[2:]))
-        self.rankings[kind].move(place, (row[0], row[1]))
-        if not rule.floor and rule.half_life:
-            self.around.due(self._at_least_until(weight, rule))
-        self.around.order.trail_moved(rule, place)
+        shares = ledger.tables["shares"].get((kind, place))
+        if shares is not None:
+            less = tuple([(name, *scaled((e, m), factor)) for name, e, m in shares])
+            ledger.undo.put(ledger.tables["shares"], (kind, place), less)
+        self._reweigh(ledger, kind, place, row, (*weight, *row[2:]))
         strength = min(wanted, rule.ceiling) if rule.ceiling is not None else max(wanted, rule.floor)
         ledger.emit("reinforced" if factor > 1 else "weakened", None, None, 0, [kind, place, strength])
         self.around.trail_changed(ledger, "changed", kind, place, strength, None)
@@ -385,6 +458,9 @@ class Trails(Part):
             assert 0.5 <= row[1] < 1
             begun[row[5]] = begun.get(row[5], 0) + 1
             assert not self.rules[kind].floor or (row[4], place) in self.ages[kind]
+        for key, shares in ledger.tables["shares"].items():
+            assert key in table
+            assert [share[0] for share in shares] == sorted({share[0] for share in shares})
         assert begun == self.begun
         assert {kind for kind, _ in table} <= set(self.rankings)
         assert list(self.rankings) == sorted(self.rankings)
@@ -413,7 +489,7 @@ class Trails(Part):
         now, table = ledger.asked_ns, ledger.tables["trails"]
         found: list[Trail] = []
         if query.kind is None:
-            return tuple(self._net(ledger, query.count, now))
+            return tuple(net(self, ledger, query.count, now))
         if query.kind not in self.rankings:
             return ()
         rule = self.rules[query.kind]
@@ -427,44 +503,3 @@ class Trails(Part):
             elif not rule.floor:
                 break  # all that follow are gone too
         return tuple(found)
-
-    def _net(self, ledger: Ledger, most: int, now: int) -> list[Trail]:
-        """
-        Walk down the kinds that draw, all at once, until nothing unseen can be among the best.
-
-        The threshold algorithm (Fagin, Lotem, Naor 2003): what has not been seen in any list is at most
-        the sum of where the lists stand.
-        """
-        table = ledger.tables["trails"]
-        lists = {
-            kind: self.rankings[kind].strongest(table) for kind in self.rankings if self.rules[kind].draw > 0
-        }
-        best: SortedList = SortedList()
-        seen: set[str] = set()
-        while lists:
-            bound = 0.0
-            for kind, line in list(lists.items()):
-                spot = next(line, None)
-                rule = self.rules[kind]
-                strength = 0.0 if spot is None else self.strength(rule, table[kind, spot[2]], now)
-                if spot is None or not (strength or rule.floor):
-                    del lists[kind]
-                    continue
-                bound += rule.draw * strength
-                if spot[2] not in seen:
-                    seen.add(spot[2])
-                    net = self.attraction(ledger, spot[2], now)
-                    if net > 0:
-                        best.add((net, spot[2]))
-                        if len(best) > most:
-                            del best[0]
-            if len(best) == most and best[0][0] > bound:
-                break
-        return [self._sum_of(ledger, place, net) for net, place in reversed(best)]
-
-    def _sum_of(self, ledger: Ledger, place: str, net: float) -> Trail:
-        rows = [row for _, row in self.at(ledger, place)]
-        latest = max(rows, key=lambda row: row[4])
-        first = min(rows, key=lambda row: row[3])
-        marks = sum(row[2] for row in rows)
-        return make_trail(None, place, net, marks, first[3], latest[4], first[5], latest[6], 0.0)

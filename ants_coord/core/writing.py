@@ -138,6 +138,25 @@ class Writing(Part):
             return _entry(path, row)
         return None
 
+    def restore(self, ledger: Ledger, path: str, agent: str) -> bool:
+        """Give an entry back what others had written before this agent; tell whether there was such."""
+        row = ledger.tables["entries"][path]
+        past = ledger.tables["pasts"].get(path, ())
+        before = next((old for old in reversed(past) if old[3] == "written" and old[1] != agent), None)
+        gone = next((old for old in reversed(past) if old[3] != "written"), None)
+        if before is None or (gone is not None and gone[0] > before[0]):
+            self._remove(ledger, path, row, "erased", None)
+            return False
+        version, now = ledger.ordinal(), ledger.timeline.reading[2]
+        self._remember(ledger, path, row)
+        self._disown(row[2])
+        ledger.undo.put(ledger.tables["entries"], path, (version, before[4], before[1], now, 0))
+        self.by_path[path] = version
+        self.authored[before[1]] = self.authored.get(before[1], 0) + 1
+        ledger.emit("restored", None, before[1], version, path)
+        self.around.entry_changed(ledger, "changed", path, version, None)
+        return True
+
     def nothing_to_take(self, ledger: Ledger, command: Take) -> bool:
         """Tell whether no entry matches."""
         return not any(matches(command.pattern, path) for path in self._paths(literal(command.pattern)))

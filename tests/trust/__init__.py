@@ -1,0 +1,1 @@
+"""Trust: what is known of agents, and what follows from it."""
