@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .marks import Mark, MarkKind
     from .sync_board import Blackboard
     from .sync_match import Matchmaker
+    from .trust import TrustPolicy
 
 __all__ = [
     "Advert",
@@ -73,6 +74,7 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Ticket",
+    "TrustPolicy",
 ]
 
 
@@ -85,6 +87,7 @@ _LATER = {
     "Matchmaker": "sync_match",
     "Namespace": "entries",
     "RequirementError": "errors",
+    "TrustPolicy": "trust",
 }
 
 

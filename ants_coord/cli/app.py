@@ -389,6 +389,26 @@ def events(
 
 
 @app.command()
+def standing(
+    board: Board,
+    agent: Annotated[list[str] | None, typer.Option(help="Only this agent; may be repeated.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Show what the board has seen of agents: what they deliver, what they may hold, what bars them."""
+    from .watch import show_standings  # noqa: PLC0415
+
+    with _board(board) as opened:
+        names = agent or sorted(
+            {event.agent for event in opened.events() if event.agent and event.type == "claimed"}
+        )
+        found = [opened.standing(name) for name in names]
+    if json_:
+        typer.echo(as_json(found))
+    else:
+        show_standings(found)
+
+
+@app.command()
 def trails(
     board: Board,
     kind: Annotated[str | None, typer.Option(help="Of this kind; the net of all kinds if not given.")] = None,

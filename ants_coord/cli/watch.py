@@ -14,11 +14,11 @@ from rich.table import Table
 
 from ..adverts import Agents
 from ..sync import Blackboard, Board, Matchmaker
-from ..values import TaskState
+from ..values import Standing, TaskState
 from .demo import Colony, held
 from .show import as_json, clean, console, table, warnings
 
-__all__ = ["run_demo", "show_status", "status_of"]
+__all__ = ["run_demo", "show_standings", "show_status", "status_of"]
 
 
 class _Progress:
@@ -221,6 +221,25 @@ def _adverts_of(board: Board) -> dict[str, Any]:
             for found in board.query(Agents(count=1_000)).agents
         ]
     }
+
+
+def show_standings(found: list[Standing]) -> None:
+    """Print standings as a table, with reasons below it."""
+    if not found:
+        console.print("no agent has claimed anything")
+        return
+    rows = []
+    for one in sorted(found, key=lambda one: -(one.delivery.mean if one.delivery is not None else 0)):
+        seen = one.delivery
+        assert seen is not None
+        holds = f"{one.held}" if one.limit is None else f"{one.held} of {one.limit}"
+        rows.append((one.agent, f"{seen.mean:.0%}", f"{seen.low:.0%} to {min(1.0, seen.high):.0%}", one.completed,
+                     one.failed, one.expired, one.released, holds))  # fmt: skip
+    columns = ["agent", "delivers", "surely", "completed", "failed", "expired", "given back", "holds"]
+    console.print(table("standing", columns, rows))
+    for one in found:
+        if one.barred is not None:
+            console.print(f"{clean(one.agent)} {clean(one.barred, 500)}")
 
 
 def show_status(found: dict[str, Any]) -> None:

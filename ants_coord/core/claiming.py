@@ -225,11 +225,11 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
             ledger.undo.touch_lock(row)
         else:
             ledger.undo.touch(row)  # type: ignore[arg-type]
-        row.ttl_ns = ttl_ns = row.ttl_ns if command.ttl_ns is None else command.ttl_ns
-        deadline = now + ttl_ns
+        latest = None
         if ledger.restraint is not None and row.__class__ is Row:
             latest = ledger.restraint.latest(ledger, row)
-            deadline = deadline if latest is None else min(deadline, latest)
+        row.ttl_ns = ttl_ns = row.ttl_ns if command.ttl_ns is None else command.ttl_ns
+        deadline = now + ttl_ns if latest is None else min(now + ttl_ns, latest)
         earlier = deadline < row.deadline_ns
         row.deadline_ns = deadline
         if earlier:  # a lazily corrected alarm must never ring too late
@@ -276,6 +276,8 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
     ledger.undo.touch_agent(holder)
     holder.completed += 1
+    if late:
+        ledger.reputation.landed(ledger, row)
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)
     ledger.emit("completed", command.task, row.agent, command.token, "late" if late else None)
     return outcome
@@ -374,6 +376,9 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
         ledger.alarms.live -= 1
         row.token = token = next_token(ledger)
         row.deadline_ns = ledger.timeline.reading[1] + row.ttl_ns
+        if ledger.restraint is not None:
+            latest = ledger.restraint.latest_known(ledger, row)
+            row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)
         holder.leases[token] = row
         if limit is not None:
             ledger.live[limit][token] = row

@@ -151,6 +151,8 @@ def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason
         unneed(ledger, need)
     if not ledger.needed.get(spec.id):
         _make_idle(ledger, row)
+    if spec.id in ledger.tables["failers"]:
+        ledger.undo.drop(ledger.tables["failers"], spec.id)
     if ledger.news.is_wanted:
         ledger.news.ended.append(spec.id)
     for hook in ledger.on_end:

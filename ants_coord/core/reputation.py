@@ -20,7 +20,7 @@ from ..trust import Channel, Record
 from .decay import strength_at, weight_of
 from .ledger import Ledger
 from .parts import Part
-from .states import LEASED, Row
+from .states import Row
 
 __all__ = ["FAILED_VERBS", "Reputation", "channel"]
 
@@ -43,8 +43,8 @@ def channel(good: float, bad: float) -> Channel:
     return Channel(good, bad, mean, mean - spread, mean + 1.645 * spread)
 
 
-def _faded(amount: float, hours: int, half_life: int) -> float:
-    return amount * strength_at(weight_of(1.0, 0, half_life), hours * _HOUR, half_life)
+def _faded(amount: float, passed_ns: int, half_life: int) -> float:
+    return amount * strength_at(weight_of(1.0, 0, half_life), passed_ns, half_life)
 
 
 class Reputation(Part):
@@ -52,7 +52,7 @@ class Reputation(Part):
     What has been seen of agents.
 
     Tables:
-        evidence: (agent, kind) -> (ordinal, good, bad, failures in a row, hour of the last outcome)
+        evidence: (agent, kind) -> (ordinal, good, bad, failures in a row, end of the last outcome's hour)
         failers: task -> ((agent, kind, how bad), ...) that have failed it
     """
 
@@ -72,10 +72,17 @@ class Reputation(Part):
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Note how a lease ended."""
         agent, kind = row.agent, row.spec.kind
-        assert agent is not None
-        if verb == "complete":
-            self.add(ledger, agent, kind, 1.0, 0.0)
+        if verb == "complete":  # every cycle comes here, so the usual case is spelt out
+            table, key = ledger.tables["evidence"], (agent, kind)
+            known = table.get(key)
+            if known is not None and ledger.timeline.reading[2] < known[4]:
+                fresh = (known[0], known[1] * _KEEP + 1.0, known[2] * _KEEP, 0, known[4])
+                ledger.undo.put(table, key, fresh)
+            else:
+                assert agent is not None
+                self.add(ledger, agent, kind, 1.0, 0.0)
             return
+        assert agent is not None
         if verb in FAILED_VERBS:
             bad = self._how_bad(ledger, row)
             known = ledger.tables["failers"].get(row.spec.id, ())
@@ -93,30 +100,27 @@ class Reputation(Part):
         since = ledger.tables["holds"].get(row.spec.id) if "holds" in ledger.tables else None
         return _OVERTIME if since is not None and row.deadline_ns >= since[1] else _SILENT
 
-    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Forget who failed a task that has ended; a late result is better than none."""
-        if verb == "land":
-            assert row.agent is not None
-            self.add(ledger, row.agent, row.spec.kind, _LATE_GOOD, _LATE_BAD)
-        if row.spec.id in ledger.tables["failers"] and row.state is not LEASED:
-            ledger.undo.drop(ledger.tables["failers"], row.spec.id)
+    def landed(self, ledger: Ledger, row: Row) -> None:
+        """Note that a result came after its lease had run out: late, but better than none."""
+        assert row.agent is not None
+        self.add(ledger, row.agent, row.spec.kind, _LATE_GOOD, _LATE_BAD)
 
     def add(self, ledger: Ledger, agent: str, kind: str, good: float, bad: float) -> None:
         """Take in one outcome. O(1)."""
         table, key = ledger.tables["evidence"], (agent, kind)
-        hour = ledger.timeline.reading[2] // _HOUR
+        until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
         row = table.get(key)
         if row is None:
-            ordinal, was_good, was_bad, failures, seen = self._known(ledger, agent, kind), 0.0, 0.0, 0, hour
+            ordinal, was_good, was_bad, failures = self._known(ledger, agent, kind), 0.0, 0.0, 0
             if not ordinal:
                 return
         else:
-            ordinal, was_good, was_bad, failures, seen = row
-            if hour > seen:
-                was_good = _faded(was_good, hour - seen, _GOOD_HALF)
-                was_bad = _faded(was_bad, hour - seen, _BAD_HALF)
+            ordinal, was_good, was_bad, failures, before = row
+            if until > before:
+                was_good = _faded(was_good, until - before, _GOOD_HALF)
+                was_bad = _faded(was_bad, until - before, _BAD_HALF)
         failures = 0 if good else failures + (bad >= 0.5)
-        fresh = (ordinal, was_good * _KEEP + good, max(0.0, was_bad * _KEEP + bad), failures, hour)
+        fresh = (ordinal, was_good * _KEEP + good, max(0.0, was_bad * _KEEP + bad), failures, until)
         ledger.undo.put(table, key, fresh)
 
     def _known(self, ledger: Ledger, agent: str, kind: str) -> int:
@@ -165,6 +169,18 @@ class Reputation(Part):
             row = table[agent, kind]
             good, bad = good + row[1], bad + row[2]
         return channel(good, bad)
+
+    def low(self, ledger: Ledger, agent: str) -> float:
+        """Return the lower bound of what an agent delivers, by the same steps as `of`."""
+        kinds = self.kinds.get(agent, ())
+        if len(kinds) != 1:
+            return self.of(ledger, agent).low
+        (kind,) = kinds
+        _, good, bad, _, _ = ledger.tables["evidence"][agent, kind]
+        a, b = good + 1.0, bad + 1.0
+        n = a + b
+        low: float = a / n - math.sqrt(a * b / (n * n * (n + 1.0)))
+        return low
 
     def records(self, ledger: Ledger, agent: str) -> tuple[Record, ...]:
         """Return what has been seen of an agent in each kind of task."""

@@ -41,7 +41,7 @@ class Restraint(Part):
         breakers: agent -> (until in lease time, how often in a row, why)
         strikes: agent -> bad outcomes in a row
         established: agent -> (ordinal,) once it has been trusted
-        holds: leased task -> (granted, latest deadline) in lease time
+        holds: leased task -> (granted, latest deadline) in lease time; from its first renewal on
         alarm: "" -> (until in lease time,)
     """
 
@@ -72,7 +72,7 @@ class Restraint(Part):
         """Return how many tasks an agent may hold."""
         if agent in ledger.tables["breakers"] or ledger.tables["alarm"]:
             return 1
-        low = self.reputation.of(ledger, agent).low
+        low = self.reputation.low(ledger, agent)
         most = self.policy.claims_most
         if low < _TRUSTED:
             return 1
@@ -95,18 +95,30 @@ class Restraint(Part):
             return None
         if ledger.tables["alarm"]:
             return "everybody may hold one task at a time: so much fails that an outage is likely"
-        low = self.reputation.of(ledger, agent).low
+        low = self.reputation.low(ledger, agent)
         return f"holds {held} task(s), as many as its standing allows (delivery at least {low:.2f})"
 
     def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
         """Return how long a fresh lease lasts."""
         if not self.policy.short_leases:
             return ttl_ns
-        low = self.reputation.of(ledger, agent).low
+        low = self.reputation.low(ledger, agent)
         return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
 
     def latest(self, ledger: Ledger, row: Row) -> int | None:
-        """Return the lease time beyond which a lease cannot be renewed."""
+        """Return the lease time beyond which a lease cannot be renewed; noted at its first renewal."""
+        if not self.policy.hold_most:
+            return None
+        holds, spec = ledger.tables["holds"], row.spec
+        if spec.id not in holds:
+            granted = row.deadline_ns - row.ttl_ns
+            usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
+            latest = granted + round(max(usual, row.ttl_ns) * self.policy.hold_most)
+            ledger.undo.put(holds, spec.id, (granted, latest))
+        return int(holds[spec.id][1])
+
+    def latest_known(self, ledger: Ledger, row: Row) -> int | None:
+        """Return what `latest` has noted of a lease that has been renewed; None if it has not."""
         hold = ledger.tables["holds"].get(row.spec.id)
         return None if hold is None else int(hold[1])
 
@@ -117,7 +129,7 @@ class Restraint(Part):
         breaker = ledger.tables["breakers"].get(agent)
         if breaker is not None:
             return 0.0
-        return min(1.0, max(0.0, self.reputation.of(ledger, agent).low) / _PROVEN)
+        return min(1.0, max(0.0, self.reputation.low(ledger, agent)) / _PROVEN)
 
     def rank(self, ledger: Ledger, agent: str, task: str, surplus: int) -> int:
         """
@@ -146,14 +158,6 @@ class Restraint(Part):
 
     # -- what happens -----------------------------------------------------------------------
 
-    def granted(self, ledger: Ledger, row: Row) -> None:
-        """Note when a lease began and how far it can be renewed."""
-        if self.policy.hold_most:
-            now, spec = ledger.timeline.reading[1], row.spec
-            usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
-            most = round(max(usual, row.ttl_ns) * self.policy.hold_most)
-            ledger.undo.put(ledger.tables["holds"], spec.id, (now, now + most))
-
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Judge an agent by how its lease ended; its evidence has been noted."""
         agent, tables = row.agent, ledger.tables
@@ -165,7 +169,7 @@ class Restraint(Part):
                 ledger.undo.drop(tables["strikes"], agent)
             if agent in tables["breakers"]:
                 self._readmit(ledger, agent)
-            if agent not in tables["established"] and self.reputation.of(ledger, agent).low >= _TRUSTED:
+            if agent not in tables["established"] and self.reputation.low(ledger, agent) >= _TRUSTED:
                 ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
         elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
             self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up

@@ -12,7 +12,19 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import adverts, entries, errors, events, guard, marks, reactions, routes, settings, values
+from ants_coord import (
+    adverts,
+    entries,
+    errors,
+    events,
+    guard,
+    marks,
+    reactions,
+    routes,
+    settings,
+    trust,
+    values,
+)
 from ants_coord.core import TRANSITIONS
 from ants_coord.sync import Blackboard, Board, Matchmaker
 
@@ -78,7 +90,7 @@ def settings_page() -> str:
     parts = ["# Settings and tasks"]
     for kind in (
         settings.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece, marks.Mark,
-        marks.MarkKind, entries.Namespace, reactions.Reaction,
+        marks.MarkKind, entries.Namespace, reactions.Reaction, trust.TrustPolicy, values.Standing, trust.Channel,
     ):  # fmt: skip
         defaults = ", ".join(
             f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init

@@ -72,7 +72,8 @@ def test_the_glossary_has_the_words_that_the_verbs_use():
     glossary = (DOCS / "glossary.md").read_text(encoding="utf-8").lower()
     for word in ("agent", "attempt", "board", "claim", "cursor", "deadline", "fencing token", "journal", "lease",
                  "limit", "need", "outcome", "release", "renew", "snapshot", "stamp", "tombstone",
-                 "mark", "trail", "evaporate", "entry", "reaction", "trigger", "place", "threshold", "namespace"):  # fmt: skip
+                 "mark", "trail", "evaporate", "entry", "reaction", "trigger", "place", "threshold", "namespace",
+                 "standing", "quarantine", "evidence"):  # fmt: skip
         assert f"**{word}**" in glossary, word
 
 

@@ -204,6 +204,16 @@ def test_renewing_for_ever_ends():
     assert board.standing("w").delivery.bad == 1.5
 
 
+def test_adopting_does_not_start_the_clock_anew():
+    """A lease that has been renewed keeps its last deadline under its new token."""
+    board = Board(trust=TrustPolicy(short_leases=False, hold_most=2.0))
+    board.submit(1)
+    lease = board.claim("w")
+    board.do(c.Renew(((lease.task, lease.token),)), after=9)
+    (lease,) = board.do(c.Adopt("w"), after=9)
+    assert lease.expires_ns == START + 20 * SECOND
+
+
 def test_quarantine_probe_and_relapse():
     """Three silent expiries are enough; later one task is tried; failing doubles the time, success readmits."""
     board = Board(trust=TrustPolicy(cooldown=2.0))
