@@ -233,8 +233,9 @@ def show_standings(found: list[Standing]) -> None:
         seen = one.delivery
         assert seen is not None
         holds = f"{one.held}" if one.limit is None else f"{one.held} of {one.limit}"
-        rows.append((one.agent, f"{seen.mean:.0%}", f"{seen.low:.0%} to {min(1.0, seen.high):.0%}", one.completed,
-                     one.failed, one.expired, one.released, holds))  # fmt: skip
+        sure = f"{seen.low:.0%} to {min(1.0, seen.high):.0%}"
+        counts = (one.completed, one.failed, one.expired, one.released)
+        rows.append((one.agent, f"{seen.mean:.0%}", sure, *counts, holds))
     columns = ["agent", "delivers", "surely", "completed", "failed", "expired", "given back", "holds"]
     console.print(table("standing", columns, rows))
     for one in found:
