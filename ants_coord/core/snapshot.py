@@ -32,6 +32,8 @@ from .strategies import every_part
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
 
 Record = list[Any]
+_CHUNK = 25
+"""what is many but small goes this many to a record, so that records weigh about the same"""
 
 # -- values as JSON ---------------------------------------------------------------------------
 
@@ -258,15 +260,27 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
     def packed() -> Iterator[Record]:
         for task_id, stone in stones:
             yield ["stone", task_id, *stone]
-        for *session, replies in sessions:
-            yield ["session", *session, [[number, pack(reply)] for number, reply in replies]]
+        for name, *session, replies in sessions:
+            yield ["session", name, *session]
+            for place, (number, reply) in enumerate(replies):
+                yield from _pack_reply(name, place, number, reply)
         for name, rows in tables:
             for key, value in rows:
                 yield ["row", name, pack(key), pack(value)]
-        for start in range(0, len(events), 200):
-            yield ["events", [list(event) for event in events[start : start + 200]]]
+        for start in range(0, len(events), _CHUNK):
+            yield ["events", start, [list(event) for event in events[start : start + _CHUNK]]]
 
     return packed()
+
+
+def _pack_reply(session: str, place: int, number: int, reply: Any) -> Iterator[Record]:
+    """Yield a remembered reply; that to a large batch in several records, none heavier than a few tasks."""
+    if reply.__class__ is tuple and len(reply) > _CHUNK:
+        for start in range(0, len(reply), _CHUNK):
+            part = [pack(one) for one in reply[start : start + _CHUNK]]
+            yield ["reply", session, place, number, start, part]
+    else:
+        yield ["reply", session, place, number, None, pack(reply)]
 
 
 def _pack_agent(name: str | None, row: AgentRow) -> Record:
@@ -320,7 +334,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
         ValueError, KeyError, TypeError: a record is malformed; the machine is void.
 
     """
-    ledger = machine.ledger
+    ledger, pieces_of = machine.ledger, _Pieces()
     for record in pieces:
         match record[0]:
             case "task":
@@ -349,16 +363,44 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 _, task_id, *stone = record
                 ledger.tombstones[task_id] = tuple(stone)
             case "session":
-                _, name, number, seen, low, replies = record
-                kept = {n: unpack(reply) for n, reply in replies}
-                ledger.sessions[name] = SessionRow(number, seen, low, kept)
+                _, name, number, seen, low = record
+                ledger.sessions[name] = SessionRow(number, seen, low, {})
             case "ring":
                 ledger.ring = (record[1], [])
-            case "events":
-                ledger.ring[1].extend(tuple(event) for event in record[1])
             case other:
-                raise ValueError(f"unknown record {other!r}")
+                if not pieces_of.take(record):
+                    raise ValueError(f"unknown record {other!r}")
+    pieces_of.put(ledger)
     ledger.rebuild()
+
+
+class _Pieces:
+    """What comes in several records, until all of them are there."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[int, list[tuple[Any, ...]]]] = []
+        self._replies: dict[tuple[str, int, int], list[tuple[int, Any]]] = {}
+
+    def take(self, record: Record) -> bool:
+        """Keep a record; tell whether it was for us."""
+        if record[0] == "events":
+            self._events.append((record[1], [tuple(event) for event in record[2]]))
+        elif record[0] == "reply":
+            _, name, place, number, start, reply = record
+            body = unpack(reply) if start is None else [unpack(one) for one in reply]
+            self._replies.setdefault((name, place, number), []).append((-1 if start is None else start, body))
+        else:
+            return False
+        return True
+
+    def put(self, ledger: Ledger) -> None:
+        """Hand everything over, in its old order."""
+        for _, events in sorted(self._events, key=lambda pair: pair[0]):
+            ledger.ring[1].extend(events)
+        for (name, _, number), parts in sorted(self._replies.items(), key=lambda item: item[0]):
+            parts.sort(key=lambda pair: pair[0])
+            whole = parts[0][1] if parts[0][0] < 0 else tuple([one for _, part in parts for one in part])
+            ledger.sessions[name].replies[number] = whole
 
 
 def _settings(value: Any) -> Settings:
