@@ -276,7 +276,7 @@ class LogEngine(Engine):
     # -- snapshots ------------------------------------------------------------------------------
 
     def _snapshot(self) -> None:
-        """Go on with a snapshot, a few hundred records per append; begin one when it is due."""
+        """Go on with a snapshot, some records per append; begin one when it is due."""
         if self._cut is None:
             size = max(self._snapshot_every, 2 * len(self._machine.ledger.tasks))
             if self._position - self._snapshot_at < size:

@@ -58,6 +58,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {
 }
 _TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task) if field.init}
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
+_STATES = {state.value: state for state in TaskState}
 
 
 def pack(value: Any) -> Any:
@@ -91,7 +92,7 @@ def unpack(packed: Any) -> Any:
         case "l":
             return [unpack(item) for item in body]
         case "s":
-            return TaskState(body)
+            return _STATES[body]
         case "m":
             return dt.datetime.fromisoformat(body)
         case "k":
@@ -153,17 +154,17 @@ def _pack_row(row: Row) -> Record:
 def _unpack_row(record: Record) -> Row:
     _, spec, payload, seq, submitted, state, *rest = record
     task = unpack_task(spec)
-    rest[10] = _unpack_outcome(task.id, TaskState(state), rest[10])
+    found = _STATES[state]
+    if rest[10] is not None:
+        rest[10] = _unpack_outcome(task.id, found, rest[10])
     rest[13] = tuple(rest[13])
     if payload is not None:
         # readers of a record see the payload in the task too; the copy is theirs to make
         object.__setattr__(task, "payload", payload)
-    return Row(task, payload, seq, submitted, TaskState(state), *rest)
+    return Row(task, payload, seq, submitted, found, *rest)
 
 
-def _unpack_outcome(task_id: str, state: TaskState, packed: list[Any] | None) -> Outcome | None:
-    if packed is None:
-        return None
+def _unpack_outcome(task_id: str, state: TaskState, packed: list[Any]) -> Outcome:
     result, reason, by, attempts, late = packed
     return Outcome(task_id, state, result, reason, by, attempts, late)
 
