@@ -389,6 +389,33 @@ def events(
 
 
 @app.command()
+def verify(
+    board: Board,
+    head: Annotated[str | None, typer.Option(help="What the chain's head was when you noted it.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Check that nobody has changed the board's history; names the first entry that was."""
+    from ..journals import SQLiteJournal  # noqa: PLC0415
+
+    if not board.exists():
+        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    try:
+        journal = SQLiteJournal(board)
+        try:
+            first, last, now = journal.verify(head)
+        finally:
+            journal.close()
+    except JournalError as problem:
+        raise fail(str(problem), BOARD_TROUBLE) from None
+    except ValueError as problem:
+        raise fail(f"--head: {problem}", BAD_INPUT) from None
+    if json_:
+        typer.echo(as_json({"first": first, "last": last, "head": now}))
+    else:
+        console.print(f"entries {first} to {last} are what they were; head {now}", soft_wrap=True)
+
+
+@app.command()
 def standing(
     board: Board,
     agent: Annotated[list[str] | None, typer.Option(help="Only this agent; may be repeated.")] = None,

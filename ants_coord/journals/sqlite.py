@@ -12,11 +12,17 @@ to make 1 commit while another made 15,006.
 Stamps are the machine's time since boot, one clock for all processes, anchored
 to wall time once per boot; the anchor is in the file. Each entry carries a
 checksum over its position, stamp and body: a damaged file is refused by position.
+
+Each entry also carries a link of a hash chain: the hash of the link before it,
+its position, stamp and body. `verify` walks the chain, so whoever changes history
+must write all that follows anew, and then the head is another than the one that
+somebody noted. After trimming the chain starts from the snapshot.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import zlib
@@ -43,10 +49,11 @@ _APPLICATION = 0x616E7473  # "ants"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE entry (position INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, body BLOB NOT NULL,
-                    crc INTEGER NOT NULL);
+                    crc INTEGER NOT NULL, link BLOB NOT NULL);
 CREATE TABLE piece (position INTEGER, writer TEXT, part INTEGER, body BLOB NOT NULL, crc INTEGER NOT NULL,
-                    PRIMARY KEY (position, writer, part));
-CREATE TABLE snapshot (position INTEGER PRIMARY KEY, writer TEXT NOT NULL, parts INTEGER NOT NULL);
+                    hash BLOB NOT NULL, PRIMARY KEY (position, writer, part));
+CREATE TABLE snapshot (position INTEGER PRIMARY KEY, writer TEXT NOT NULL, parts INTEGER NOT NULL,
+                       link BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE neighbour (port INTEGER PRIMARY KEY, pid INTEGER NOT NULL);
 """
 
@@ -88,6 +95,8 @@ class SQLiteJournal:
         self._writer = os.urandom(6).hex()
         self._seen: tuple[int, int] = (-1, 0)
         """(data_version, position) as of which nothing is unread"""
+        self._link: tuple[int, bytes] = (0, b"")
+        """(position, the link of the entry there), as of our last append"""
         self._ports: list[int] = []
         with self._naming:
             self._open()
@@ -176,15 +185,18 @@ class SQLiteJournal:
                 fresh, tail = ([], after) if is_current else self._look(db, after)
                 stamp = self.clock.now_ns()
                 mine = [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
-                db.executemany(
-                    "INSERT INTO entry VALUES (?, ?, ?, ?)",
-                    [(e.position, stamp, e.body, _crc(e.position, stamp, e.body)) for e in mine],
-                )
+                link = self._link[1] if self._link[0] == tail else self._link_at(db, tail)
+                rows = []
+                for e in mine:
+                    link = _linked(link, e.position, stamp, e.body)
+                    rows.append((e.position, stamp, e.body, _crc(e.position, stamp, e.body), link))
+                db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", rows)
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+            self._link = (tail + len(mine), link)
             self._seen = (version, tail + len(mine))
         if self._ports and self._neighbours is not None:
             self._neighbours.wake(self._ports)
@@ -234,6 +246,71 @@ class SQLiteJournal:
             )
         return int(tail)
 
+    def _link_at(self, db: sqlite3.Connection, position: int) -> bytes:
+        """Return the link of an entry that may have been trimmed."""
+        for table in ("entry", "snapshot"):
+            row = db.execute(f"SELECT link FROM {table} WHERE position = ?", (position,)).fetchone()  # noqa: S608
+            if row is not None:
+                return bytes(row[0])
+        return b""
+
+    def verify(self, head: str | None = None) -> tuple[int, int, str]:
+        """
+        Walk the chain.
+
+        Args:
+            head: what its head was when somebody noted it; it must be on the chain.
+
+        Returns:
+            The first and the last position that were checked, and the head of the chain: note it
+            elsewhere, and compare it later.
+
+        Raises:
+            JournalCorruptError: with the position of the first entry that is not what it was.
+            ValueError: `head` is no hash, or not on the chain: what followed it was written anew, or it
+                has been trimmed.
+
+        """
+        wanted = b"" if head is None else bytes.fromhex(head)
+        with self._naming:
+            db = self._connection()
+            db.execute("BEGIN")  # one view of the file, whoever writes meanwhile
+            try:
+                return self._verify(db, wanted)
+            finally:
+                db.execute("ROLLBACK")
+
+    def _verify(self, db: sqlite3.Connection, wanted: bytes) -> tuple[int, int, str]:
+        row = db.execute("SELECT * FROM snapshot ORDER BY position DESC LIMIT 1").fetchone()
+        position, link = 0, b""
+        if row is not None:
+            position, writer, parts, link, whole = row
+            hashes = []
+            for part, body, known in db.execute(
+                "SELECT part, body, hash FROM piece WHERE position = ? AND writer = ? ORDER BY part",
+                (position, writer),
+            ):
+                hashes.append(_hash(body))
+                if hashes[-1] != known:
+                    raise JournalCorruptError(
+                        self.path, f"piece {part} of the snapshot was changed", position
+                    )
+            if len(hashes) != parts or _hash(link + b"".join(hashes)) != whole:
+                raise JournalCorruptError(self.path, "the snapshot was changed", position)
+        first, found = position + 1, wanted in (b"", link)
+        for number, stamp, body, _, known in db.execute(
+            "SELECT * FROM entry WHERE position >= ? ORDER BY position", (first,)
+        ):
+            if number != position + 1:
+                raise JournalCorruptError(self.path, "an entry is missing", position + 1)
+            link = _linked(link, number, stamp, body)
+            if link != known:
+                raise JournalCorruptError(self.path, "the chain is broken: it was changed", number)
+            position, found = number, found or link == wanted
+        if not found:
+            raise ValueError(f"{wanted.hex()} is not on the chain from entry {first} to {position}")
+        return first, position, link.hex()
+
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Listen for appends of other processes."""
         with self._naming, self._lock:
@@ -276,8 +353,8 @@ class SQLiteJournal:
             try:
                 if piece is not None:
                     crc = _crc(position, part, piece)
-                    row = (position, self._writer, part, piece, crc)
-                    db.execute("INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?, ?)", row)
+                    row = (position, self._writer, part, piece, crc, _hash(piece))
+                    db.execute("INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?, ?, ?)", row)
                 else:
                     self._seal(db, position, part)
                 db.execute("COMMIT")
@@ -291,7 +368,14 @@ class SQLiteJournal:
         if newest is not None and newest >= position:
             db.execute("DELETE FROM piece WHERE position = ? AND writer = ?", (position, self._writer))
             return  # somebody else's is newer
-        db.execute("INSERT INTO snapshot VALUES (?, ?, ?)", (position, self._writer, parts))
+        link = self._link_at(db, position)
+        hashes = db.execute(
+            "SELECT hash FROM piece WHERE position = ? AND writer = ? ORDER BY part", (position, self._writer)
+        )
+        whole = _hash(link + b"".join([found for (found,) in hashes]))
+        db.execute(
+            "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?)", (position, self._writer, parts, link, whole)
+        )
         db.execute("DELETE FROM snapshot WHERE position < ?", (position,))
         db.execute("DELETE FROM piece WHERE position < ?", (position,))
         db.execute("DELETE FROM entry WHERE position <= ?", (position,))
@@ -368,6 +452,14 @@ def _advice(text: str) -> str:
     }
     way = next((way for key, way in ways.items() if key in text), None)
     return text if way is None else f"{text}; {way}"
+
+
+def _hash(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=20).digest()
+
+
+def _linked(link: bytes, position: int, stamp: int, body: bytes) -> bytes:
+    return _hash(b"%b%d,%d," % (link, position, stamp) + body)
 
 
 def _crc(number: int, stamp: int, body: bytes) -> int:

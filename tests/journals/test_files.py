@@ -72,7 +72,7 @@ def test_an_unreadable_entry_stops_the_reader(path):
     db = sqlite3.connect(path)
     position, stamp = db.execute("SELECT max(position) + 1, max(stamp) FROM entry").fetchone()
     crc = zlib.crc32(b"%d,%d," % (position, stamp)) ^ zlib.crc32(body)
-    db.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (position, stamp, body, crc))
+    db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (position, stamp, body, crc, b""))
     db.commit()
     db.close()
     with pytest.raises(JournalCorruptError) as refusal:
