@@ -42,6 +42,7 @@ _RECORDS = 40
 """records of a snapshot written with each command: more live long enough to set off a full garbage
 collection, which stops a board of 100,000 tasks for a tenth of a second"""
 _BATCH = 512
+_UNNUMBERED = ("", 0)
 _MOVED = 4
 """how often a log may be trimmed under a reader that reloads before something is wrong"""
 
@@ -52,6 +53,8 @@ class _Slot:
 
     command: Command[Any]
     request: tuple[str, int]
+    """_UNNUMBERED until it is written: a number that was drawn early could be overtaken by more commands
+    than a session remembers, and the command would be refused as too old"""
     reply: Any = None
     done: bool = False
 
@@ -112,7 +115,7 @@ class LogEngine(Engine):
     def _slot(self, command: Command[Any], request_id: str | None) -> _Slot:
         if request_id is not None:
             return _Slot(command, (request_id, 0))
-        return _Slot(command, (self._session, next(self._numbers)))
+        return _Slot(command, _UNNUMBERED)
 
     def _forget(self, slot: _Slot) -> None:
         try:
@@ -122,40 +125,52 @@ class LogEngine(Engine):
 
     def _flush(self, mine: _Slot) -> None:
         """Write and apply what is pending, ours among it, in as few transactions as possible."""
-        while not mine.done:
-            batch: list[_Slot] = []
-            while self._pending and len(batch) < _BATCH:
-                batch.append(self._pending.popleft())
-            try:
-                self._write(batch)
-            finally:
-                # whoever waits for these will find them pending again
-                self._pending.extendleft(
-                    slot for slot in reversed(batch) if not slot.done and slot is not mine
-                )
-        self._spread()
+        try:
+            while not mine.done:
+                # ours may have been lost on the way by whoever took it and was interrupted
+                self._write_together(self._take(_BATCH) or [mine], mine)
+        finally:
+            self._spread()
+
+    def _take(self, count: int) -> list[_Slot]:
+        """Take the longest pending; other threads may be adding some at this moment."""
+        return [self._pending.popleft() for _ in range(min(count, len(self._pending)))]
+
+    def _write_together(self, batch: list[_Slot], mine: _Slot) -> None:
+        try:
+            self._write(batch)
+        finally:
+            # whoever waits for these will find them pending again
+            self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
 
     def _write(self, batch: list[_Slot]) -> None:
         if any(self._machine.may_be_idle(slot.command) for slot in batch):
             self._catch_up()  # the others are answered by what append returns
         now = self._clock.now_ns()
-        active = []
+        active: list[_Slot] = []
         for slot in batch:
-            if self._machine.is_idle(slot.command, now):
+            # behind another command of the batch nothing is idle: that one may make work, and whoever
+            # waits on this answer would miss the wake-up
+            if not active and self._machine.is_idle(slot.command, now):
                 slot.reply = () if isinstance(slot.command, ClaimMany) else None
                 slot.done = True
             else:
                 active.append(slot)
         if active:
-            bodies = [encode(slot.request, slot.command) for slot in active]
-            entries = self._journal.append(self._position, bodies)
+            entries = self._journal.append(self._position, [self._body(slot) for slot in active])
             self._absorb(entries, active)
             self._snapshot()
+
+    def _body(self, slot: _Slot) -> bytes:
+        if slot.request is _UNNUMBERED:
+            slot.request = (self._session, next(self._numbers))
+        return encode(slot.request, slot.command)
 
     def _try(self, command: Command[R]) -> R | Refused:
         slot = self._slot(command, None)
         try:
-            self._write([slot])
+            # the last of its batch: nothing is applied after it that a waiter would miss
+            self._write_together([*self._take(_BATCH - 1), slot], slot)
         finally:
             self._spread()
         return slot.reply  # type: ignore[no-any-return]
