@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .sync_board import Blackboard
     from .sync_match import Matchmaker
     from .trust import TrustPolicy
+    from .verification import Verify
 
 __all__ = [
     "Advert",
@@ -75,6 +76,7 @@ __all__ = [
     "TaskState",
     "Ticket",
     "TrustPolicy",
+    "Verify",
 ]
 
 
@@ -88,6 +90,7 @@ _LATER = {
     "Namespace": "entries",
     "RequirementError": "errors",
     "TrustPolicy": "trust",
+    "Verify": "verification",
 }
 
 

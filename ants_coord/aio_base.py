@@ -59,6 +59,8 @@ class Board(Verbs):
         where: None for memory, a path for a SQLite file, or a journal.
         clock: replaces the time source, for tests.
         durability: of a file: "power" or "process"; see SQLiteJournal.
+        secret: decides which results are checked of tasks whose `verify` allows some error; without
+            one all are. It is not stored: give the same one to every coordinator of a board.
         settings: lease_ttl, max_attempts, backoff, aging, retention, retention_count,
             id_retention, id_retention_count, event_count, session_retention: see Settings.
             What is not given is the board's own, or the default on a new board.
@@ -77,6 +79,7 @@ class Board(Verbs):
         *,
         clock: Clock | None = None,
         durability: Literal["power", "process"] = "power",
+        secret: bytes | None = None,
         **settings: Unpack[SharedSettings],
     ) -> None:
         self._engine = build(
@@ -84,6 +87,7 @@ class Board(Verbs):
             where,
             clock=clock,
             durability=durability,
+            secret=secret,
             asked={"strategy": self._strategy, **settings},
         )
 
@@ -97,7 +101,8 @@ class Board(Verbs):
     def over(cls, machine: Callable[[], Machine], where: Where = None, **settings: Any) -> Self:
         """Return a coordinator over a machine of your own: `machine` makes an empty one."""
         clock, durability = settings.pop("clock", None), settings.pop("durability", "power")
-        engine = build(machine, where, clock=clock, durability=durability, asked=settings)
+        secret = settings.pop("secret", None)
+        engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked=settings)
         return cls._over_engine(engine)
 
     @property
@@ -293,7 +298,7 @@ class Board(Verbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
-        command = verbs.complete(lease, result, late)
+        command = verbs.complete(lease, result, late, self._engine.draw)
         return private(await self._do(command, checked_request(request_id)))
 
     async def serve(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .commands import Note, Release
 from .engine import Engine
-from .errors import ClosedError, LeaseLostError
-from .hold import GiveUp, RetryAfter, Scope, ending_of
+from .errors import ClosedError, LeaseLostError, VerdictError
+from .hold import GiveUp, RetryAfter, Scope, ending_of, summary
 from .payloads import json_value
 from .values import Lease
-from .verbs import Seconds
+from .verbs import Seconds, fail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +65,11 @@ class AsyncHold(Scope):
             if error is None:
                 self.check()
                 command, problem = self._completion()
-                await asyncio.shield(self._run(command))
+                try:
+                    await asyncio.shield(self._run(command))
+                except VerdictError as verdict:
+                    problem = verdict
+                    await asyncio.shield(self._run(fail(self.lease, summary(verdict), retry=True)))
                 if problem is not None:
                     raise problem
             elif self.lost_reason is None and not isinstance(error, ClosedError):

@@ -263,6 +263,7 @@ class Matchmaker(MatchVerbs):
         *,
         clock: Clock | None = None,
         durability: Literal["power", "process"] = "power",
+        secret: bytes | None = None,
         **settings: Unpack[MatchSettings],
     ) -> None:
-        super().__init__(where, clock=clock, durability=durability, **settings)  # type: ignore[misc]
+        super().__init__(where, clock=clock, durability=durability, secret=secret, **settings)  # type: ignore[misc]

@@ -69,6 +69,7 @@ __all__ = [
     "Submit",
     "Tasks",
     "Unfinished",
+    "Vouch",
     "Wakeup",
     "asked_for",
     "submission",
@@ -212,6 +213,8 @@ class Complete(Command[Outcome]):
     token: int
     result: Any = None
     late: Literal["refuse", "accept"] = "refuse"
+    draw: float | None = None
+    """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
 
 
 @attrs.define
@@ -303,6 +306,15 @@ class LockNames(Command[Lease]):
     names: tuple[str, ...]
     agent: str
     ttl_ns: int | None = None
+
+
+@attrs.define
+class Vouch(Command[bool]):
+    """Set who vouches for an agent: agents of one principal do not check each other."""
+
+    agent: str
+    principal: str
+    by: str
 
 
 @attrs.define

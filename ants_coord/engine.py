@@ -3,8 +3,8 @@ The engine room: one machine, one lock, one lobby, one alarm. Both colours stand
 
 `Engine` does what is the same everywhere: who waits, whose leases are kept
 alive, what the alarm has to do. How a command reaches the machine is the one
-thing that differs: `DirectEngine` applies it under the lock (no log, the fast
-path), `LogEngine` (in replica.py) appends it to a journal first.
+thing that differs: `DirectEngine` (in direct.py) applies it under the lock,
+`LogEngine` (in replica.py) appends it to a journal first.
 
 Lock discipline: everything below runs under `_lock`; wake callbacks must not
 block; nothing that a user wrote is called with the lock held.
@@ -13,10 +13,10 @@ block; nothing that a user wrote is called with the lock held.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import itertools
 import os
 import threading
-import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -37,12 +37,10 @@ from .settings import Settings
 from .values import Lease
 from .waiting import NEVER_NS, Lobby, Waiter
 
-__all__ = ["DirectEngine", "Drained", "Engine", "Kept"]
+__all__ = ["Drained", "Engine", "Kept"]
 
 R = TypeVar("R")
 
-_SPINS = 1_000
-"""in memory the lock is held for microseconds, so whoever gives way this often will have had a turn"""
 _LATE_NS = 1_000_000_000
 """an alarm that rings later than this was not slow: the process stood still"""
 _IO_THREADS = 16
@@ -101,6 +99,8 @@ class Engine(ABC):
         self._is_open = False
         self._why_closed = ""
         self._pool: ThreadPoolExecutor | None = None
+        self.secret: bytes | None = None
+        """decides which results are checked; never logged"""
         _engines.add(self)
 
     # -- what a front calls ---------------------------------------------------------------------
@@ -120,6 +120,14 @@ class Engine(ABC):
     def now_ns(self) -> int:
         """Return the board's time."""
         return self._clock.now_ns()
+
+    def draw(self, task: str, token: int) -> float | None:
+        """Return a number in [0, 1) that only who knows the secret can foretell; None without one."""
+        if self.secret is None:
+            return None
+        # the same for a repeated call: who is not content with a draw cannot draw again
+        digest = hmac.digest(self.secret, f"{task}#{token}".encode(), "sha256")
+        return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
 
     def threads(self) -> ThreadPoolExecutor:
         """Return the threads in which an event loop's file I/O is done, made at the first call."""
@@ -338,12 +346,19 @@ class Engine(ABC):
     def _surplus(self, agent: str, hint: Hint) -> int | None:
         """Tell the lobby how well a task would fit a waiting agent; None if it may not take it."""
         ledger = self._machine.ledger
-        surplus = ledger.eligibility.surplus(agent, hint)
-        if surplus is None or ledger.restraint is None:
+        opinions = ledger.checking.opinions
+        if hint[2] in opinions.rows:
+            surplus = 0 if opinions.may(ledger, agent, ledger.tasks[hint[2]]) else None
+        else:
+            surplus = ledger.eligibility.surplus(agent, hint)
+        restraint = ledger.restraint
+        if surplus is None or restraint is None:
             return surplus
-        if ledger.restraint.holds_back(ledger, agent) is not None:
+        if restraint.holds_back(ledger, agent) is not None:
             return None
-        return ledger.restraint.rank(ledger, agent, hint[2], surplus)
+        if hint[2] not in opinions.rows and restraint.owes(ledger, agent):
+            return None
+        return restraint.rank(ledger, agent, hint[2], surplus)
 
     def _spread(self) -> None:
         """Tell waiters and holders what the last commands changed."""
@@ -449,72 +464,6 @@ class Engine(ABC):
         self._pool = None
         if self._is_open and not self._why_closed:
             self._why_closed = "this coordinator was opened before a fork and belongs to the parent"
-
-
-def _give_way(lock: threading.Lock) -> None:
-    """
-    Let others run before blocking.
-
-    It keeps 8 threads at the throughput of one; blocking at once makes every
-    hand-over of the lock a trip to the kernel.
-    """
-    for _ in range(_SPINS):
-        time.sleep(0)
-        if not lock.locked():
-            return
-
-
-class DirectEngine(Engine):
-    """A board in memory: commands go straight to the machine, under the lock."""
-
-    def execute(self, command: Command[R], request_id: str | None = None) -> R:
-        """Carry a command out and return its reply; a refusal is raised."""
-        lock = self._lock
-        if lock.locked():
-            _give_way(lock)
-        with lock:
-            if self._why_closed or not self._is_open:
-                self._ready_or_raise()
-            machine = self._machine
-            reply = machine.apply(
-                command,
-                now_ns=self._clock.now_ns(),
-                request=None if request_id is None else (request_id, 0),
-            )
-            if machine.news.is_wanted:
-                self._spread()
-        if isinstance(reply, Refused):
-            raise reply.error
-        return reply
-
-    def ask(self, query: Query[R]) -> R:
-        """Answer a query from the state of this instant."""
-        with self._lock:
-            self._ready_or_raise()
-            reply = self._look(query)
-        if isinstance(reply, Refused):
-            raise reply.error
-        return reply
-
-    def _try(self, command: Command[R]) -> R | Refused:
-        reply = self._machine.apply(command, now_ns=self._clock.now_ns())
-        self._spread()
-        return reply
-
-    def _look(self, query: Query[R]) -> R | Refused:
-        wait_ns = self._wakeup_in_ns()
-        if wait_ns is not None and wait_ns <= 0:
-            self._try(Wakeup())
-        return self._machine.ask(query, now_ns=self._clock.now_ns())
-
-    def _open_board(self) -> None:
-        settings = Settings(**self._asked)
-        reply = self._machine.apply(Configure(settings), now_ns=self._clock.now_ns())
-        if isinstance(reply, Refused):
-            raise reply.error
-
-    def _close_board(self) -> None:
-        """Nothing outlives the process, so there is nothing to give back."""
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()

@@ -79,6 +79,7 @@ __all__ = [
     "TaskFailedError",
     "TaskNotFoundError",
     "UnknownKindError",
+    "VerdictError",
 ]
 
 _LOST = {
@@ -115,6 +116,21 @@ class LeaseLostError(CoordinationError):
         return (
             f"lease {self.task_id}#{self.token} is lost: {_LOST.get(self.reason, self.reason)}; "
             "stop writing and claim again"
+        )
+
+
+@attrs.define(eq=False, str=False)
+class VerdictError(CoordinationError, ValueError):
+    """Say that a check was completed with something that is no verdict; the lease is still held."""
+
+    task_id: str
+    kind: str
+    verdict: str
+
+    def __str__(self) -> str:
+        return (
+            f"a lease of kind {self.kind!r} on task {self.task_id!r} checks a result: complete it with True, "
+            f"False or {{'ok': bool, 'reason': str}}, not {self.verdict}"
         )
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .commands import Note, Release
 from .engine import Engine, Kept
-from .errors import ClosedError, LeaseLostError, LimitError
+from .errors import ClosedError, LeaseLostError, LimitError, VerdictError
 from .payloads import json_value
 from .values import Lease, seconds
 from .verbs import HasLease, Seconds, complete, fail, timeout_ns
@@ -117,7 +117,7 @@ class Scope(HasLease):
     def _completion(self) -> tuple[Any, Exception | None]:
         """Return the command that ends the scope well; for a result that is no JSON, one that fails it."""
         try:
-            return complete(self.lease, self.result, "refuse"), None
+            return complete(self.lease, self.result, "refuse", self._engine.draw), None
         except (TypeError, ValueError, LimitError) as problem:
             return fail(self.lease, summary(problem), retry=True), problem
 
@@ -179,7 +179,11 @@ class Hold(Scope):
             if error is None:
                 self.check()
                 command, problem = self._completion()
-                self._engine.execute(command)
+                try:
+                    self._engine.execute(command)
+                except VerdictError as verdict:
+                    problem = verdict
+                    self._engine.execute(fail(self.lease, summary(verdict), retry=True))
                 if problem is not None:
                     raise problem
             elif self.lost_reason is None and not isinstance(error, ClosedError):

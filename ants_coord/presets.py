@@ -12,7 +12,8 @@ import attrs
 
 from .clocks import SystemClock
 from .core.machine import Machine
-from .engine import DirectEngine, Engine
+from .direct import DirectEngine
+from .engine import Engine
 from .ports import Clock, Journal
 from .settings import Settings
 from .values import Backoff
@@ -104,11 +105,27 @@ def build(
     *,
     clock: Clock | None,
     durability: Literal["power", "process"],
+    secret: bytes | None,
     asked: dict[str, Any],
 ) -> Engine:
     """Make the engine. Nothing is opened yet: that happens at the first verb."""
     settings = {name: value for name, value in asked.items() if value is not None}
     _check_names(set(settings) - {"strategy"})
+    engine = _engine(machine, where, clock, durability, settings)
+    if secret is not None:
+        if not isinstance(secret, bytes) or len(secret) < 8:
+            raise ValueError("secret must be at least 8 bytes, such as secrets.token_bytes(16)")
+        engine.secret = secret
+    return engine
+
+
+def _engine(
+    machine: Callable[[], Machine],
+    where: Where,
+    clock: Clock | None,
+    durability: Literal["power", "process"],
+    settings: dict[str, Any],
+) -> Engine:
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither

@@ -198,6 +198,21 @@ class Verbs:
         """Return what has been seen of an agent."""
         return self._engine.ask(StandingOf(verbs.agent_name(agent)))
 
+    def vouch(self, agent: str, principal: str, *, by: str) -> bool:
+        """
+        Say who vouches for an agent: agents of one principal do not check each other's results.
+
+        Args:
+            agent: whom it is about; an agent that nobody vouches for is its own principal.
+            principal: who vouches for it, a name: a person, a team, a provider.
+            by: who says so; it stands in the event.
+
+        Returns:
+            Whether that was news.
+
+        """
+        return self._engine.execute(verbs.vouch(agent, principal, by))
+
     def statistics(self) -> Statistics:
         """Count everything."""
         return self._engine.ask(StatisticsOf())

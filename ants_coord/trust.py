@@ -31,12 +31,13 @@ class TrustPolicy:
         short_leases: newcomers' first leases are shorter (46 % of the length), until they have delivered.
         quarantine_after: bad outcomes in a row that open the breaker, whatever the history.
         cooldown: lengths of a lease for which an agent is quarantined first; it doubles with each relapse.
-        quarantine_most: the share of established agents that may be in quarantine at once. If more would
-            be, an outage is likelier than so many traitors: nobody is quarantined then, all hold one task
-            at a time, and an alarm is raised.
+        quarantine_most: the share of established agents that may be in quarantine at once; one always may.
+            If more would be, an outage is likelier than so many traitors: nobody is quarantined then, all
+            hold one task at a time, and an alarm is raised.
         poison_after: different agents that may fail a task before the task is blamed, parked as FAILED,
             and the agents' records are mended; 0 is off.
         weigh_deposits: marks of agents count by their standing (Blackboard).
+        strangers: agents that nobody vouches for may claim.
 
     """
 
@@ -48,6 +49,7 @@ class TrustPolicy:
     quarantine_most: float = 0.2
     poison_after: int = 3
     weigh_deposits: bool = True
+    strangers: bool = True
 
     def __attrs_post_init__(self) -> None:
         count(self.claims_most, "claims_most", most=1_000_000)
@@ -60,7 +62,7 @@ class TrustPolicy:
         _set(self, "cooldown", amount(self.cooldown, "cooldown", most=1e6))
         _set(self, "quarantine_most", amount(self.quarantine_most, "quarantine_most", most=1.0))
         count(self.poison_after, "poison_after", least=0, most=1_000_000)
-        for field in ("short_leases", "weigh_deposits"):
+        for field in ("short_leases", "weigh_deposits", "strangers"):
             if not isinstance(getattr(self, field), bool):
                 raise TypeError(f"{field} must be a bool, not {getattr(self, field)!r}")
 
@@ -89,6 +91,10 @@ class Record:
     delivery: Channel
     failures: int
     """bad outcomes in a row"""
+    quality: Channel | None = None
+    """of its results that were checked; None if none was"""
+    streak: int = 0
+    """results in a row that stood a check"""
 
 
 @attrs.define

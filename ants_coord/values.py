@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from attrs import frozen as _quick
 
     from .trust import Channel, Record
+    from .verification import Verify
 else:
     from .quick import quick as _quick
 
@@ -181,6 +182,7 @@ class Task:
             DONE and gets their results as inputs, in their order.
         team: one requirement a seat: as many different agents hold a lease each at the same time, or
             none does; the task itself then gets their results as `parts` do (Matchmaker).
+        verify: how its result is checked before it counts.
         seat: set by submit on the seats of a team: the team's task.
 
     Raises:
@@ -207,6 +209,7 @@ class Task:
     tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     parts: tuple[Task, ...] = attrs.field(default=(), kw_only=True)
     team: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    verify: Verify | None = attrs.field(default=None, kw_only=True)
     seat: str | None = attrs.field(default=None, kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
@@ -236,6 +239,7 @@ class Task:
             self.lease_ttl,
             self.max_attempts,
             self.backoff,
+            self.verify,
         )
         if optional != _DEFAULTS:
             self._check_optional()
@@ -277,6 +281,8 @@ class Task:
 
             for requires in self.team:
                 parse(requires)
+            if self.verify is not None:
+                raise ValueError("verify cannot be asked of a team; give it to a task that needs the team")
 
     def _check_optional_names(self: Any) -> None:
         if self.limit is not None:
@@ -313,9 +319,14 @@ class Task:
             count(self.max_attempts, "max_attempts", most=1_000_000)
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+        if self.verify is not None:
+            from .verification import Verify  # noqa: PLC0415 - most tasks are not verified
+
+            if not isinstance(self.verify, Verify):
+                raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
 
 
-_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 10
+_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 11
 
 
 @_quick
@@ -400,7 +411,8 @@ class Standing:
     """
     What the coordinator itself has seen of an agent; no opinions of others.
 
-    `delivery` is what to expect of a claim, all kinds together, and `kinds` the same kind by kind.
+    `delivery` is what to expect of a claim, `quality` of a result (None if none was checked), all kinds
+    together, and `kinds` the same kind by kind. `principal` is who vouches for it.
     `limit` is how many tasks it may hold (None: any number, the board has no TrustPolicy), `barred`
     why it gets nothing now, or only one task at a time; None if nothing bars it.
     """
@@ -416,6 +428,8 @@ class Standing:
     kinds: tuple[Record, ...] = ()
     limit: int | None = None
     barred: str | None = None
+    quality: Channel | None = None
+    principal: str | None = None
 
 
 @attrs.frozen

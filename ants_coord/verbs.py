@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from . import names
@@ -30,6 +30,7 @@ from .commands import (
     Requeue,
     SetLimit,
     Tasks,
+    Vouch,
 )
 from .errors import LimitError
 from .payloads import json_value
@@ -60,12 +61,15 @@ __all__ = [
     "tasks",
     "timeout_ns",
     "until",
+    "vouch",
 ]
 
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task, wherever one is asked for: itself, its ticket, its lease or its id."""
 Until = Literal["closed", "drained", "idle"]
+Draw = Callable[[str, int], float | None]
+"""(task, token) -> a number in [0, 1) that agents cannot foretell, or None"""
 
 
 class HasLease:
@@ -170,12 +174,13 @@ def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
     return Renew(tuple([pair(lease) for lease in leases]), _ttl_ns(lease_ttl))
 
 
-def complete(lease: LeaseLike, result: object, late: str) -> Complete:
-    """Build a Complete."""
+def complete(lease: LeaseLike, result: object, late: str, draw: Draw) -> Complete:
+    """Build a Complete, with the number by which the host decides whether the result is checked."""
     if late not in ("refuse", "accept"):
         raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
     task, token = pair(lease)
-    return Complete(task, token, json_value(result, "result"), late)  # type: ignore[arg-type]
+    value = json_value(result, "result")
+    return Complete(task, token, value, late, draw(task, token))  # type: ignore[arg-type]
 
 
 def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
@@ -266,3 +271,8 @@ def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
     if isinstance(wanted, (str, Task, Ticket, Lease)):
         raise TypeError(f"give a list of tasks, not the single {wanted!r}")
     return Outcomes(tuple([task_id(task) for task in wanted]))
+
+
+def vouch(agent: str, principal: str, by: str) -> Vouch:
+    """Build a Vouch."""
+    return Vouch(agent_name(agent), names.check_name(principal, "principal"), names.check_name(by, "by"))

@@ -25,6 +25,7 @@ VALUES = {
     "trust",
     "routes",
     "quick",
+    "verification",
 }
 BELOW = {
     "names": set(),
@@ -32,12 +33,19 @@ BELOW = {
     "errors": {"values"},  # for type checkers only
     "requirements": {"errors"},
     "quick": set(),
-    "values": {"names", "quick", "requirements", "trust"},  # trust for type checkers only
+    "values": {
+        "names",
+        "quick",
+        "requirements",
+        "trust",
+        "verification",
+    },  # the last two for type checkers only
     "settings": {"names", "values", "routes", "marks", "entries", "trust"},
     "trust": VALUES,
+    "verification": {"names", "payloads", "requirements", "values"},
     "routes": {"names", "errors", "requirements", "values"},
     "events": set(),
-    "commands": VALUES - {"adverts", "marks", "entries", "reactions"},
+    "commands": VALUES - {"adverts", "marks", "entries", "reactions", "verification"},
     "adverts": VALUES,
     "marks": VALUES,
     "entries": VALUES,
@@ -51,6 +59,7 @@ BELOW = {
     "clocks": {"ports"},
     "waiting": {"core"},
     "engine": VALUES | {"ports", "core", "waiting"},
+    "direct": VALUES | {"engine"},
     "journals": VALUES | {"ports", "clocks", "core"},
     "replica": VALUES | {"ports", "core", "engine", "journals"},
     "guard": VALUES,
@@ -58,7 +67,7 @@ BELOW = {
     "aio_hold": VALUES | {"engine", "verbs", "hold"},
     "worker": VALUES | {"engine", "verbs", "hold", "waiting", "aio_worker"},
     "aio_worker": VALUES | {"engine", "verbs", "hold", "aio_hold", "worker"},
-    "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "replica", "journals"},
+    "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "direct", "replica", "journals"},
     "testing": VALUES | {"ports"},
 }
 COLOURS = {

@@ -127,6 +127,9 @@ def demo(
     strategy: Annotated[str, typer.Option(help="How they agree: claim, match or board.")] = "claim",
     board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
+    trust: Annotated[
+        bool, typer.Option(help="With a ghost and a liar, and standing that shuts them out.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Let several agents index a source tree; one falls silent, one task fails once, all gets done."""
@@ -139,6 +142,8 @@ def demo(
     if not root.is_dir():
         raise fail(f"--path: {root} is not a directory", BAD_INPUT)
     settings = colony.settings()
+    if trust:
+        settings |= colony.with_trust(strategy, agents)
     if board is None:
         with _STRATEGIES[strategy](**settings) as memory:
             watch.run_demo(memory, root, agents, seed, as_json_text=json_)

@@ -10,6 +10,7 @@ the report is complete and correct all the same.
 from __future__ import annotations
 
 import random
+import secrets
 import sysconfig
 import threading
 import time
@@ -190,6 +191,21 @@ def settings() -> dict[str, Any]:
         "retention_count": 1_000_000,
         "event_count": 100_000,
     }
+
+
+def with_trust(strategy: str, agents: int) -> dict[str, Any]:
+    """Return the settings that a demo with standing has besides."""
+    from ..trust import TrustPolicy  # noqa: PLC0415 - only with standing
+    from .demo_trust import LEAST_AGENTS  # noqa: PLC0415
+    from .show import BAD_INPUT, fail  # noqa: PLC0415
+
+    if strategy != "claim":
+        raise fail("--trust: this demo is told with --strategy claim", BAD_INPUT)
+    if agents < LEAST_AGENTS:
+        raise fail(
+            f"--trust: takes at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
+        )
+    return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}
 
 
 def held(board: Board) -> list[tuple[str, str, float]]:

@@ -73,6 +73,10 @@ def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: 
         from .demo_match import MatchColony  # noqa: PLC0415
 
         colony = MatchColony(board, root, agents, seed)
+    elif board.settings().trust is not None:
+        from .demo_trust import TrustColony  # noqa: PLC0415
+
+        colony = TrustColony(board, root, agents, seed)
     else:
         colony = Colony(board, root, agents, seed)
     made = colony.submit()
@@ -235,8 +239,19 @@ def show_standings(found: list[Standing]) -> None:
         holds = f"{one.held}" if one.limit is None else f"{one.held} of {one.limit}"
         sure = f"{seen.low:.0%} to {min(1.0, seen.high):.0%}"
         counts = (one.completed, one.failed, one.expired, one.released)
-        rows.append((one.agent, f"{seen.mean:.0%}", sure, *counts, holds))
-    columns = ["agent", "delivers", "surely", "completed", "failed", "expired", "given back", "holds"]
+        right = "-" if one.quality is None else f"{one.quality.mean:.0%}"
+        rows.append((one.agent, f"{seen.mean:.0%}", sure, right, *counts, holds))
+    columns = [
+        "agent",
+        "delivers",
+        "surely",
+        "right",
+        "completed",
+        "failed",
+        "expired",
+        "given back",
+        "holds",
+    ]
     console.print(table("standing", columns, rows))
     for one in found:
         if one.barred is not None:

@@ -40,6 +40,7 @@ from .lifecycle import (
     remember,
     shift,
 )
+from .opinions import as_check
 from .states import DELAYED, DONE, LEASED, READY, LockRow, Row
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "complete",
     "complete_many",
     "fail",
+    "first",
     "lease_of",
     "lost_reason",
     "next_token",
@@ -74,15 +76,19 @@ def next_token(ledger: Ledger) -> int:
 
 def lease_of(ledger: Ledger, row: Row) -> Lease:
     """Build the value of a live lease, with its own copy of payload and inputs."""
-    spec, payload = row.spec, row.payload
+    spec, payload, kind = row.spec, row.payload, row.spec.kind
     raw, lease_now, _ = ledger.timeline.reading
     assert row.agent is not None
+    if spec.verify is None:
+        payload = payload if payload is None else copy_json(payload)
+    else:
+        kind, payload = ledger.checking.kind_of(ledger, row), ledger.checking.payload(ledger, row)
     return make_lease(
         spec.id,
         row.token,
         row.agent,
-        spec.kind,
-        payload if payload is None else copy_json(payload),
+        kind,
+        payload,
         _inputs(ledger, row) if spec.needs else {},
         row.attempts,
         raw + row.deadline_ns - lease_now,
@@ -114,6 +120,8 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
         agent = command.agent
         signatures = ledger.eligibility.open_to(agent, patient=command.patient)
         row = ledger.order.first(agent, signatures, command.kinds)
+        if ledger.checking.open:
+            row = ledger.checking.before(ledger, agent, command.kinds, row)
     return _grant(ledger, row, command.agent, command.ttl_ns) if isinstance(row, Row) else row
 
 
@@ -124,8 +132,17 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
     if ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
     patient = command.__class__ is Claim and command.patient
-    signatures = ledger.eligibility.open_to(command.agent, patient=patient)
-    return ledger.order.first(command.agent, signatures, command.kinds)
+    return first(ledger, command.agent, command.kinds, patient=patient)
+
+
+def first(
+    ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None, *, patient: bool = False
+) -> Row | None:
+    """Return what an agent that nothing holds back would get."""
+    row = ledger.order.first(agent, ledger.eligibility.open_to(agent, patient=patient), kinds)
+    if ledger.checking.open:
+        row = ledger.checking.before(ledger, agent, kinds, row)
+    return row
 
 
 def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
@@ -140,12 +157,23 @@ def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
         ledger.paused
         or row.state is not READY
         or (spec.limit is not None and not ledger.is_open(spec.limit))
-        or (command.kinds is not None and spec.kind not in command.kinds)
-        or not ledger.eligibility.may(command.agent, row)
+        or not _may(ledger, command, row)
         or (ledger.gates and ledger.held_back(command.agent) is not None)
     ):
         return None
     return row
+
+
+def _may(ledger: Ledger, command: Claim, row: Row) -> bool:
+    opinions, kinds = ledger.checking.opinions, command.kinds
+    if row.spec.id in opinions.rows:
+        return opinions.may(ledger, command.agent, row) and (
+            kinds is None or as_check(row.spec).kind in kinds
+        )
+    restraint = ledger.restraint
+    if restraint is not None and ledger.checking.open and restraint.owes(ledger, command.agent):
+        return False
+    return ledger.eligibility.may(command.agent, row) and (kinds is None or row.spec.kind in kinds)
 
 
 def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
@@ -156,7 +184,7 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
         if ledger.gates and ledger.held_back(agent) is not None:
             break
         # asked anew each time: a lease may use up what the next one needs
-        row = ledger.order.first(agent, ledger.eligibility.open_to(agent), command.kinds)
+        row = first(ledger, agent, command.kinds)
         if row is None:
             break
         leases.append(_grant(ledger, row, agent, command.ttl_ns))
@@ -169,7 +197,7 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     holder = ledger.agents.get(agent) or ledger.agent(agent)
     undo.touch_agent(holder)
     holder.claimed += 1
-    ledger.order.leave(row)
+    ledger.leave(row)
     shift(ledger, row, "claim")
     if ttl_ns is None:
         ttl_ns = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
@@ -268,14 +296,26 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         if row.state is DONE:
             assert row.outcome is not None
             return row.outcome
+        if row.spec.verify is not None:
+            again = ledger.checking.again(ledger, row, command.token)
+            return again or _refuse(ledger, command.task, command.token)
         late = command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
         if not late:
             return _refuse(ledger, command.task, command.token)
     assert row.agent is not None
+    verify = row.spec.verify
+    if verify is not None:
+        problem = ledger.checking.problem(ledger, row, command.result)
+        if problem is not None:
+            return Refused(problem)
     ledger.undo.touch(row)
     holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
     ledger.undo.touch_agent(holder)
     holder.completed += 1
+    if verify is not None:
+        outcome = ledger.checking.take(ledger, row, command)
+        if outcome is not None:
+            return outcome
     if late:
         ledger.reputation.landed(ledger, row)
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)
@@ -285,10 +325,13 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
 
 def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] | Refused:
     """End several tasks, or none if one of the leases is lost."""
-    for task_id, token, _ in command.endings:
+    for task_id, token, result in command.endings:
         row = ledger.tasks.get(task_id)
         if row is None or row.token != token or row.state not in (LEASED, DONE):
             return _refuse(ledger, task_id, token)
+        problem = None if row.spec.verify is None else ledger.checking.problem(ledger, row, result)
+        if problem is not None:
+            return Refused(problem)
     done = []
     for ending in command.endings:
         outcome = complete(ledger, Complete(*ending))

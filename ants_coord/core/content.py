@@ -17,16 +17,22 @@ from ..values import Task
 
 __all__ = ["content_digest", "same_content"]
 
-_FIELDS = tuple(field.name for field in attrs.fields(Task) if field.init and field.name != "payload")
+_FIELDS = tuple(
+    field.name for field in attrs.fields(Task) if field.init and field.name not in ("payload", "verify")
+)
 
 
 def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
     """Tell whether two submissions are equal in every field."""
-    return all(getattr(one, name) == getattr(other, name) for name in _FIELDS) and payload == other_payload
+    if one.verify != other.verify or payload != other_payload:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in _FIELDS)
 
 
 def content_digest(task: Task, payload: Any) -> str:
     """Return a hash of the content."""
     content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
+    if task.verify is not None:
+        content.append(str(task.verify))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -93,6 +93,7 @@ class Ledger:
         "agents",
         "alarms",
         "asked_ns",
+        "checking",
         "commands",
         "configured",
         "counts",
@@ -122,6 +123,7 @@ class Ledger:
         "parts",
         "paused",
         "position",
+        "principals",
         "queries",
         "reputation",
         "restraint",
@@ -275,7 +277,9 @@ class Ledger:
         name, trust = self.settings.strategy, self.settings.trust
         if name == self.strategy and (trust is None) == (self.restraint is None):
             return
-        from .reputation import Reputation  # noqa: PLC0415 - parts know the ledger
+        from .checking import Checking  # noqa: PLC0415 - parts know the ledger
+        from .principals import Principals  # noqa: PLC0415
+        from .reputation import Reputation  # noqa: PLC0415
         from .restraint import Restraint  # noqa: PLC0415
 
         strategy = self.strategies[name]()
@@ -284,7 +288,8 @@ class Ledger:
         self.eligibility: Eligibility = strategy.eligibility
         self._make_order = strategy.order
         self.reputation = reputation
-        self.parts: tuple[Part, ...] = (*strategy.parts, reputation)
+        self.checking, self.principals = Checking(), Principals()
+        self.parts: tuple[Part, ...] = (*strategy.parts, self.checking, self.principals, reputation)
         if self.restraint is not None:
             self.parts = (*self.parts, self.restraint)
         commands, queries = map(dict, self._common)
@@ -376,7 +381,7 @@ class Ledger:
                 self.needed[need] = self.needed.get(need, 0) + 1
                 row.waiting += self.is_pending(need)
         if state is READY:
-            self.order.add(row, self.eligibility.signature(spec))
+            self._enter(row)
         elif state is LEASED:
             assert row.agent is not None
             self.agents[row.agent].leases[row.token] = row
@@ -397,9 +402,22 @@ class Ledger:
         for row in self.tasks.values():
             row.lane = None
             if row.state is READY:
-                self.order.add(row, self.eligibility.signature(row.spec))
+                self._enter(row)
         for part in self.parts:
             part.settle(self)
+
+    def _enter(self, row: Row) -> None:
+        if row.spec.id in self.tables["handed"]:
+            self.checking.enter(self, row)
+        else:
+            self.order.add(row, self.eligibility.signature(row.spec))
+
+    def leave(self, row: Row) -> None:
+        """Take a READY row out of the order, or from those that wait for another opinion."""
+        if self.checking.opinions.rows and row.spec.id in self.checking.opinions.rows:
+            self.checking.opinions.leave(row)
+        else:
+            self.order.leave(row)
 
     def is_pending(self, need: str) -> bool:
         """Tell whether a need is known and has not ended."""
@@ -442,7 +460,8 @@ class Ledger:
         assert live == {name: set(rows) for name, rows in self.live.items() if rows}  # 6
         assert sum(len(agent.leases) for agent in self.agents.values()) == counts[LEASED]
         self._check_locks_and_retention(needed)
-        self.order.check(self.tasks.values())  # 10
+        ordered = [row for row in self.tasks.values() if row.spec.id not in self.tables["handed"]]
+        self.order.check(ordered)  # 10
         for part in self.parts:
             part.check(self)
 

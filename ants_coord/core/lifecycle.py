@@ -16,6 +16,7 @@ from ..names import is_fresh_id
 from ..values import FINAL, Backoff, Outcome, make_outcome
 from .content import content_digest
 from .ledger import ANY, FAR_NS, Ledger, ns
+from .opinions import as_check
 from .states import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "remember",
     "to_ready",
     "unidle",
+    "unlease",
     "unneed",
 ]
 
@@ -57,6 +59,11 @@ def to_ready(ledger: Ledger, row: Row) -> None:
     if row.ready_ns < 0:
         row.ready_ns = ledger.timeline.reading[2]
     spec = row.spec
+    if spec.id in ledger.tables["handed"]:
+        ledger.checking.enter(ledger, row)
+        if ledger.news.is_wanted:
+            ledger.news.ready.append((as_check(spec).kind, None, spec.id))
+        return
     signature = ledger.eligibility.signature(spec)
     ledger.order.add(row, signature)
     if ledger.news.is_wanted:
@@ -85,7 +92,7 @@ def backoff_ns(policy: Backoff, attempts: int) -> int:
     return min(pause, most)
 
 
-def _unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
+def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     """Take a live lease out of the indexes. The row has been touched."""
     assert row.agent is not None
     row.lost = lost
@@ -108,7 +115,7 @@ def _unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
 
 def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
     """Return a leased task to READY (or DELAYED for `pause_ns`); it keeps its place."""
-    _unlease(ledger, row, lost, "back_off" if pause_ns > 0 else verb)
+    unlease(ledger, row, lost, "back_off" if pause_ns > 0 else verb)
     if pause_ns > 0:
         shift(ledger, row, "back_off")
         row.due_ns = ledger.timeline.reading[2] + pause_ns
@@ -127,23 +134,33 @@ def end(
     result: Any = None,
     reason: str = "",
     late: bool = False,
+    by: str | None = None,
 ) -> Outcome:
     """End a task (the row has been touched) and settle everything that waits for it."""
-    outcome = _end_one(ledger, row, verb, lost, result, reason, late)
+    outcome = _end_one(ledger, row, verb, lost, result, reason, late, by)
     if row.spec.id in ledger.dependents:
         _settle(ledger, row)
     return outcome
 
 
-def _end_one(ledger: Ledger, row: Row, verb: str, lost: str, result: Any, reason: str, late: bool) -> Outcome:
+def _end_one(
+    ledger: Ledger,
+    row: Row,
+    verb: str,
+    lost: str,
+    result: Any,
+    reason: str,
+    late: bool,
+    by: str | None = None,
+) -> Outcome:
     state, spec = row.state, row.spec
     if state is LEASED:
-        _unlease(ledger, row, lost, verb)
+        unlease(ledger, row, lost, verb)
     elif state is READY:
-        ledger.order.leave(row)
+        ledger.leave(row)
     shift(ledger, row, verb)
     outcome = row.outcome = make_outcome(
-        spec.id, row.state, result, reason[:_REASON], row.agent, row.attempts, late
+        spec.id, row.state, result, reason[:_REASON], by or row.agent, row.attempts, late
     )
     if spec.key is not None:
         del ledger.keys[spec.key]

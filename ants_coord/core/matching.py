@@ -238,7 +238,7 @@ class Capable(Part):
         agent = row.agent
         assert agent is not None
         streaks = ledger.tables["streaks"]
-        if verb == "complete":
+        if verb in ("complete", "hand_in"):
             if agent in streaks:
                 ledger.undo.drop(streaks, agent)
         elif verb in _FAILURES:
@@ -303,6 +303,8 @@ class Capable(Part):
             assert self.listed[agent] <= deadline + (tables["adverts"][agent][6] if fading else 0)
         for row in ledger.tasks.values():
             limit = row.spec.limit
+            if row.spec.id in tables["handed"]:
+                continue
             if row.state is READY and (limit is None or ledger.is_open(limit)):
                 assert self.index.ready >> self.index.signature(row.spec).number & 1, row
 
@@ -344,6 +346,14 @@ class Capable(Part):
         used = self.used(agent) if uses else {}
         assert index.members
         return all(used.get(name, 0) + n <= member.capacity(name) for name, n in uses)
+
+    def can(self, agent: str, task: Task) -> bool:
+        """Tell whether an agent may take such a task now: requirement, own rule, amounts, declines."""
+        if task.id in self.declined.get(agent, ()) or agent in self.ledger.tables["reserved"]:
+            return False
+        if agent not in self.index.members or self.ledger.tables["presence"][agent][2]:
+            return not task.requires and not task.uses
+        return self.may_do(agent, task)
 
     def signature(self, task: Task) -> Hashable:
         """Return the signature of a task."""

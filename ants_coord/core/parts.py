@@ -121,6 +121,10 @@ class Eligibility(Protocol):
         """Tell whether this agent may take this very task now."""
         ...
 
+    def can(self, agent: str, task: Task) -> bool:
+        """Tell whether this agent may do what such a task asks now; teams aside."""
+        ...
+
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
         """Return how much more this agent can do than a task would use; None if it may not take it."""
         ...
@@ -194,6 +198,10 @@ class Anyone:
         return self._ONE
 
     def may(self, agent: str, row: Row) -> bool:
+        """Agree."""
+        return True
+
+    def can(self, agent: str, task: Task) -> bool:
         """Agree."""
         return True
 

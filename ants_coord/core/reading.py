@@ -36,7 +36,7 @@ from ..values import (
     Statistics,
     TaskRecord,
 )
-from .claiming import lease_of
+from .claiming import first, lease_of
 from .ledger import Ledger
 from .locking import lock_lease
 from .states import DELAYED, LEASED, READY, WAITING, AgentRow, Row
@@ -144,7 +144,9 @@ def standing(ledger: Ledger, query: StandingOf) -> Standing:
         ledger.reputation.of(ledger, query.agent),
         ledger.reputation.records(ledger, query.agent),
         None if ledger.restraint is None else ledger.restraint.limit(ledger, query.agent),
-        None if ledger.restraint is None else ledger.restraint.holds_back(ledger, query.agent),
+        None if ledger.restraint is None else ledger.restraint.bars(ledger, query.agent),
+        ledger.reputation.quality(ledger, query.agent),
+        ledger.principals.of(ledger, query.agent),
     )
 
 
@@ -228,6 +230,8 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
     if limit is not None and not ledger.is_open(limit):
         holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
+    if row.spec.id in ledger.tables["handed"]:
+        return why + ledger.checking.why(ledger, row)
     why += ledger.eligibility.why(ledger, row)
     if not why:
         ahead = ledger.counts[READY] - 1
@@ -243,7 +247,7 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     row = ledger.agents.get(query.agent, _NOBODY)
     why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
     ledger.undo.look()
-    best = ledger.order.first(query.agent, ledger.eligibility.open_to(query.agent), None)
+    best = first(ledger, query.agent)
     ledger.undo.entries.clear()
     held_back = ledger.held_back(query.agent)
     if ledger.paused:
@@ -252,6 +256,8 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
         why.append(held_back)
     elif best is not None:
         why.append(f"would get {best.spec.id!r} next")
+    elif ledger.restraint is not None and (owing := ledger.restraint.bars(ledger, query.agent)):
+        why.append(owing)
     elif ledger.counts[READY]:
         why.append(f"{ledger.counts[READY]} task(s) are ready, none of them for this agent now")
     else:

@@ -26,7 +26,9 @@ __all__ = ["FAILED_VERBS", "Reputation", "channel"]
 
 FAILED_VERBS = frozenset({"retry", "back_off", "give_up", "expire"})
 """ways out of a lease that are the holder's doing; release is one, too, but a polite one"""
+_DELIVERED = ("complete", "hand_in")
 _KEEP = 0.9862327044933592  # 2^(-1/50)
+_KEEP_QUALITY = 0.9930924954370359  # 2^(-1/100)
 _HOUR = 3_600 * 1_000_000_000
 _GOOD_HALF, _BAD_HALF = 30 * 24 * _HOUR, 90 * 24 * _HOUR
 _SILENT, _OVERTIME, _FAILED = 2.0, 1.5, 1.0
@@ -53,10 +55,11 @@ class Reputation(Part):
 
     Tables:
         evidence: (agent, kind) -> (ordinal, good, bad, failures in a row, end of the last outcome's hour)
+        quality: (agent, kind) -> (right, wrong, right in a row, wrong in a row, end of that hour)
         failers: task -> ((agent, kind, how bad), ...) that have failed it
     """
 
-    tables = ("evidence", "failers")
+    tables = ("evidence", "quality", "failers")
     values = (Channel, Record)
 
     def __init__(self) -> None:
@@ -72,7 +75,9 @@ class Reputation(Part):
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Note how a lease ended."""
         agent, kind = row.agent, row.spec.kind
-        if verb == "complete":  # every cycle comes here, so the usual case is spelt out
+        if row.spec.verify is not None:
+            kind = ledger.checking.kind_of(ledger, row)
+        if verb in _DELIVERED:  # every cycle comes here, so the usual case is spelt out
             table, key = ledger.tables["evidence"], (agent, kind)
             known = table.get(key)
             if known is not None and ledger.timeline.reading[2] < known[4]:
@@ -123,6 +128,37 @@ class Reputation(Part):
         fresh = (ordinal, was_good * _KEEP + good, max(0.0, was_bad * _KEEP + bad), failures, until)
         ledger.undo.put(table, key, fresh)
 
+    def judged(self, ledger: Ledger, agent: str, kind: str, right: float, wrong: float) -> None:
+        """Take in one verdict on a result. O(1)."""
+        table, key = ledger.tables["quality"], (agent, kind)
+        if key not in ledger.tables["evidence"]:
+            self.add(ledger, agent, kind, 0.0, 0.0)  # judged before its lease has ended
+            if key not in ledger.tables["evidence"]:
+                return  # it has more kinds than are remembered
+        until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
+        good, bad, streak, failures, before = table.get(key, (0.0, 0.0, 0, 0, until))
+        if until > before:
+            good, bad = _faded(good, until - before, _GOOD_HALF), _faded(bad, until - before, _BAD_HALF)
+        good, bad = good * _KEEP_QUALITY + right, bad * _KEEP_QUALITY + wrong
+        fresh = (good, bad, 0, failures + 1, until) if wrong else (good, bad, streak + 1, 0, until)
+        ledger.undo.put(table, key, fresh)
+
+    def quality_in(self, ledger: Ledger, agent: str, kind: str) -> tuple[float, float, int]:
+        """Return evidence of right and of wrong results, and the right ones in a row."""
+        row = ledger.tables["quality"].get((agent, kind), (0.0, 0.0, 0))
+        return row[0], row[1], row[2]
+
+    def quality(self, ledger: Ledger, agent: str) -> Channel | None:
+        """Return what its results are worth, all kinds together; None if none was checked. O(kinds)."""
+        table = ledger.tables["quality"]
+        rows = [table[agent, kind] for kind in sorted(self.kinds.get(agent, ())) if (agent, kind) in table]
+        if not rows:
+            return None
+        good = bad = 0.0
+        for row in rows:
+            good, bad = good + row[0], bad + row[1]
+        return channel(good, bad)
+
     def _known(self, ledger: Ledger, agent: str, kind: str) -> int:
         """Make room for a new pair and return its ordinal; 0 if this agent has too many kinds already."""
         kinds = self.kinds.get(agent)
@@ -142,6 +178,8 @@ class Reputation(Part):
             if holder is None or not holder.leases:
                 for kind in kinds:
                     ledger.undo.drop(ledger.tables["evidence"], (agent, kind))
+                    if (agent, kind) in ledger.tables["quality"]:
+                        ledger.undo.drop(ledger.tables["quality"], (agent, kind))
                 del self.kinds[agent]
                 return
 
@@ -156,10 +194,13 @@ class Reputation(Part):
 
     def pardon(self, ledger: Ledger, agent: str) -> None:
         """Halve the bad evidence of an agent that has passed its probe."""
-        table = ledger.tables["evidence"]
+        table, quality = ledger.tables["evidence"], ledger.tables["quality"]
         for kind in self.kinds.get(agent, ()):
             ordinal, good, bad, _, hour = table[agent, kind]
             ledger.undo.put(table, (agent, kind), (ordinal, good, bad / 2, 0, hour))
+            if (agent, kind) in quality:
+                right, wrong, streak, _, hour = quality[agent, kind]
+                ledger.undo.put(quality, (agent, kind), (right, wrong / 2, streak, 0, hour))
 
     def of(self, ledger: Ledger, agent: str) -> Channel:
         """Return what an agent delivers, all kinds together, as of its last outcome in each. O(kinds)."""
@@ -171,6 +212,15 @@ class Reputation(Part):
         return channel(good, bad)
 
     def low(self, ledger: Ledger, agent: str) -> float:
+        """Return the lower bound of what an agent delivers, or of what its results are worth: the lesser."""
+        delivery = self._low_delivery(ledger, agent)
+        if ledger.tables["quality"]:
+            quality = self.quality(ledger, agent)
+            if quality is not None:
+                return min(delivery, quality.low)
+        return delivery
+
+    def _low_delivery(self, ledger: Ledger, agent: str) -> float:
         """Return the lower bound of what an agent delivers, by the same steps as `of`."""
         kinds = self.kinds.get(agent, ())
         if len(kinds) != 1:
@@ -187,7 +237,9 @@ class Reputation(Part):
         found = []
         for kind in sorted(self.kinds.get(agent, ())):
             _, good, bad, failures, _ = ledger.tables["evidence"][agent, kind]
-            found.append(Record(kind, channel(good, bad), failures))
+            checked = ledger.tables["quality"].get((agent, kind))
+            quality = None if checked is None else channel(checked[0], checked[1])
+            found.append(Record(kind, channel(good, bad), failures, quality, checked[2] if checked else 0))
         return tuple(found)
 
     def check(self, ledger: Ledger) -> None:
@@ -200,5 +252,10 @@ class Reputation(Part):
             assert 0 <= good < 73
             assert 0 <= bad < 146
             assert failures >= 0
+        for key, (right, wrong, streak, failures, _) in ledger.tables["quality"].items():
+            assert key in table
+            assert 0 <= right < 146
+            assert 0 <= wrong < 292
+            assert not (streak and failures)
         for task in ledger.tables["failers"]:
             assert not ledger.tasks[task].state.is_final

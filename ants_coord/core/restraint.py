@@ -28,9 +28,12 @@ __all__ = ["Restraint"]
 
 _TRUSTED, _PROVEN = 0.5, 0.85
 """the lower bound from which an agent is established, and the one from which it has every right"""
-_HOPELESS = 0.35
-"""an upper bound below this opens the breaker"""
+_HOPELESS, _WORTHLESS = 0.35, 0.5
+"""an upper bound of what is delivered, or of what results are worth, below which the breaker opens"""
 _MOST_RELAPSES = 10
+_UNJUDGED = 4
+"""results that wait to be judged, for each task that an agent may hold: who is fast and wrong would have
+spoilt everything before the first verdict"""
 
 
 class Restraint(Part):
@@ -80,6 +83,8 @@ class Restraint(Part):
 
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent may not claim now: in quarantine, or holding as much as it is trusted with."""
+        if not self.policy.strangers and not ledger.principals.vouched(ledger, agent):
+            return "is a stranger: the policy lets only agents claim that somebody vouches for"
         holder = ledger.agents.get(agent)
         held = 0 if holder is None else len(holder.leases)
         breaker = ledger.tables["breakers"].get(agent)
@@ -96,7 +101,21 @@ class Restraint(Part):
         if ledger.tables["alarm"]:
             return "everybody may hold one task at a time: so much fails that an outage is likely"
         low = self.reputation.low(ledger, agent)
-        return f"holds {held} task(s), as many as its standing allows (delivery at least {low:.2f})"
+        return f"holds {held} task(s), as many as its standing allows (at least {low:.2f})"
+
+    def bars(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent gets nothing now, or only others' results to judge; None if nothing bars it."""
+        if self.owes(ledger, agent):
+            return (
+                f"has {ledger.checking.open[agent]} results that others have not judged yet, as many as its "
+                "standing allows; until then it may only judge those of others"
+            )
+        return self.holds_back(ledger, agent)
+
+    def owes(self, ledger: Ledger, agent: str) -> bool:
+        """Tell whether so many results of an agent wait to be judged that it gets no new work for now."""
+        waiting = ledger.checking.open.get(agent, 0)
+        return waiting > 0 and waiting >= _UNJUDGED * self.limit(ledger, agent)
 
     def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
         """Return how long a fresh lease lasts."""
@@ -138,11 +157,14 @@ class Restraint(Part):
         By what it is expected to deliver; never by the lower bound, which would starve newcomers. Every
         tenth task goes to newcomers first, or nobody would ever learn what they can do.
         """
-        seen = self.reputation.of(ledger, agent)
+        seen, mean = self.reputation.of(ledger, agent), 1.0
+        if ledger.tables["quality"]:
+            quality = self.reputation.quality(ledger, agent)
+            mean = 1.0 if quality is None else quality.mean
         is_new = seen.good + seen.bad < 10 and seen.high >= 0.4
         row = ledger.tasks.get(task)
         for_new = row is not None and row.seq % 10 == 0
-        expected = round((1.0 - seen.mean) * 1_000_000)
+        expected = round((1.0 - seen.mean * mean) * 1_000_000)
         return (0 if is_new and for_new else 1 + expected) << 80 | surplus + 1
 
     def hopeless(self, ledger: Ledger, row: Row) -> str | None:
@@ -164,13 +186,11 @@ class Restraint(Part):
         assert agent is not None
         if row.spec.id in tables["holds"]:
             ledger.undo.drop(tables["holds"], row.spec.id)
-        if verb == "complete":
+        if verb in ("complete", "hand_in"):
             if agent in tables["strikes"]:
                 ledger.undo.drop(tables["strikes"], agent)
-            if agent in tables["breakers"]:
-                self._readmit(ledger, agent)
-            if agent not in tables["established"] and self.reputation.low(ledger, agent) >= _TRUSTED:
-                ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
+            if row.spec.verify is None:  # where results are checked, the verdict decides
+                self._credit(ledger, agent)
         elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
             self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up
         elif verb in FAILED_VERBS:
@@ -179,6 +199,36 @@ class Restraint(Part):
                 strikes += 1  # what others failed, too, is weaker evidence, and no strike
                 ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
+        self._tell(ledger, agent)
+
+    def watches(self, ledger: Ledger, agent: str) -> bool:
+        """Tell whether every result of an agent is checked now: it is on probation, or there is an alarm."""
+        return agent in ledger.tables["breakers"] or bool(ledger.tables["alarm"])
+
+    def proved(self, ledger: Ledger, agent: str) -> None:
+        """Let an agent back in whose result stood a check."""
+        self._credit(ledger, agent)
+        self._tell(ledger, agent)
+
+    def _credit(self, ledger: Ledger, agent: str) -> None:
+        tables = ledger.tables
+        if agent in tables["breakers"]:
+            self._readmit(ledger, agent)
+        if agent not in tables["established"] and self.reputation.low(ledger, agent) >= _TRUSTED:
+            ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
+
+    def disproved(self, ledger: Ledger, agent: str, kind: str, why: str) -> None:
+        """Judge an agent whose result did not stand; the evidence has been noted."""
+        breaker = ledger.tables["breakers"].get(agent)
+        quality, wrong = self.reputation.quality(ledger, agent), 0
+        if (agent, kind) in ledger.tables["quality"]:
+            wrong = ledger.tables["quality"][agent, kind][3]
+        if breaker is not None:
+            self._shut_out(ledger, agent, breaker[1] + 1, f"on probation, and {why}")
+        elif wrong >= self.policy.quarantine_after:
+            self._shut_out(ledger, agent, 0, f"{wrong} wrong results in a row")
+        elif quality is not None and quality.high < _WORTHLESS:
+            self._shut_out(ledger, agent, 0, f"its results are right in {quality.mean:.0%} of cases at best")
         self._tell(ledger, agent)
 
     def _judge(self, ledger: Ledger, agent: str, strikes: int) -> None:
@@ -202,7 +252,8 @@ class Restraint(Part):
         tables = ledger.tables
         if relapses == 0 and agent in tables["established"]:
             out = sum(name in tables["established"] for name in tables["breakers"]) + 1
-            if out > self.policy.quarantine_most * len(tables["established"]):
+            # one may always be: what befalls a single agent is no outage, however few there are
+            if out > max(1.0, self.policy.quarantine_most * len(tables["established"])):
                 self._raise_alarm(ledger, agent, why)
                 return
         self._open(ledger, agent, relapses, why)

@@ -42,6 +42,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
     },
     READY: {
         "claim": LEASED,
+        "reject": FAILED,  # what was handed in did not stand, and there are no attempts left
         "rewrite": WAITING,
         "land": DONE,
         "miss": FAILED,
@@ -53,6 +54,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
         "back_off": DELAYED,  # failed, may try again later
         "give_up": FAILED,  # failed for good, or out of attempts
         "release": READY,  # given back politely
+        "hand_in": READY,  # a result that others check before it counts
         "expire": READY,  # the holder fell silent
         "miss": FAILED,
         "cancel": CANCELLED,

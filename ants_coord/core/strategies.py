@@ -61,12 +61,15 @@ def _board() -> Strategy:
 
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
-    from .reputation import Reputation  # noqa: PLC0415 - parts know the ledger
+    from .checking import Checking  # noqa: PLC0415 - parts know the ledger
+    from .principals import Principals  # noqa: PLC0415
+    from .reputation import Reputation  # noqa: PLC0415
     from .restraint import Restraint  # noqa: PLC0415
 
     reputation = Reputation()
     return [
-        *[part for make in STRATEGIES.values() for part in make().parts], reputation, Restraint(reputation),
+        *[part for make in STRATEGIES.values() for part in make().parts],
+        Checking(), Principals(), reputation, Restraint(reputation),
     ]  # fmt: skip
 
 

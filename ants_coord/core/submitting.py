@@ -332,7 +332,10 @@ def _unlink(ledger: Ledger, row: Row) -> None:
 def _withdraw(ledger: Ledger, row: Row) -> None:
     """Take an unleased, unfinished row back to bare WAITING, out of every index of its content."""
     ledger.undo.touch(row)
-    ledger.order.reorder(row)
+    if row.state is READY and row.spec.id in ledger.tables["handed"]:
+        ledger.leave(row)
+    else:
+        ledger.order.reorder(row)
     shift(ledger, row, "rewrite")
     if row.spec.key is not None:
         del ledger.keys[row.spec.key]

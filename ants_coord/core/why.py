@@ -18,6 +18,7 @@ from ..commands import Refused
 from ..errors import TaskNotFoundError
 from ..requirements import Node, Requirement, evaluate, parse, show
 from ..values import Explanation
+from .claiming import first
 from .index import Member, task_facts
 from .ledger import Ledger
 from .states import READY, Row
@@ -179,7 +180,7 @@ def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
     if why:
         return Explanation(subject, "not on offer", tuple(why))
     ledger.undo.look()
-    ahead = ledger.order.first(agent, part.open_to(agent), None)
+    ahead = first(ledger, agent)
     ledger.undo.entries.clear()
     if ahead is not None and ahead is not row:
         return Explanation(subject, "on offer", (f"it would get {ahead.spec.id!r} first",))

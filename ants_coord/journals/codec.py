@@ -28,6 +28,7 @@ from ..core.machine import COMMANDS
 from ..core.strategies import every_part
 from ..settings import Settings
 from ..values import Backoff, Task, TaskState
+from ..verification import Verify
 
 __all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
 
@@ -125,11 +126,13 @@ _converter = _make_converter()
 def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]:
     """Compile one function per command and direction, once."""
     parts = every_part()
-    values: tuple[Any, ...] = (Backoff, *[value for part in parts for value in part.values], Settings, Task)
+    mine = [value for part in parts for value in part.values]
+    values: tuple[Any, ...] = (Backoff, Verify, Task, *mine, Settings)  # what others consist of comes first
     # some are only named for type checkers where they are used, so that importing stays cheap
     named = {value.__name__: value for value in values}
     for value in dict.fromkeys(values):
         attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **named})
+    for value in dict.fromkeys(values):
         _converter.register_structure_hook(
             value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
         )

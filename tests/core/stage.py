@@ -1,6 +1,7 @@
 """
 A tiny stage for text scripts: one verb a line, what it must answer after `->`.
 
+    submit v verify=check|quorum
     submit a needs=x,y key=k + b delay=5 if_exists=replace
     flood 20000 t lease_ttl=5             t1 to t20000 in one batch after another
     claim ann [task=a] [kinds=k1,k2] [count=5] [ttl=9]   -> a | nothing | refused Error
@@ -22,6 +23,7 @@ from ants_coord import commands as c
 from ants_coord.core import Machine
 from ants_coord.settings import Settings
 from ants_coord.values import Backoff, Lease, Outcome, Task, Ticket
+from ants_coord.verification import Verify
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -32,6 +34,8 @@ def value(name, text):
         return tuple(text.split(","))
     if name == "backoff":  # "3!" also backs off on expiry
         return Backoff(first=float(text.strip("!")), on_expiry=text.endswith("!"))
+    if name == "verify":
+        return {"check": Verify.by_check(), "quorum": Verify.by_quorum()}[text]
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

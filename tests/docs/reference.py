@@ -24,6 +24,7 @@ from ants_coord import (
     settings,
     trust,
     values,
+    verification,
 )
 from ants_coord.core import TRANSITIONS
 from ants_coord.sync import Blackboard, Board, Matchmaker
@@ -89,7 +90,7 @@ def event_page() -> str:
 def settings_page() -> str:
     parts = ["# Settings and tasks"]
     for kind in (
-        settings.Settings, values.Task, values.Backoff, adverts.Advert, routes.Route, routes.Piece, marks.Mark,
+        settings.Settings, values.Task, values.Backoff, verification.Verify, adverts.Advert, routes.Route, routes.Piece, marks.Mark,
         marks.MarkKind, entries.Namespace, reactions.Reaction, trust.TrustPolicy, values.Standing, trust.Channel,
     ):  # fmt: skip
         defaults = ", ".join(

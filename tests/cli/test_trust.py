@@ -1,0 +1,47 @@
+"""The demo with a ghost and a liar: the report is right, and both are shut out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ants_coord import ClaimQueue, TrustPolicy
+from ants_coord.cli import demo, index_job
+from ants_coord.cli.demo_trust import TrustColony
+
+from .command import ants
+from .test_demo import tree  # noqa: F401 - a fixture
+
+
+def test_the_report_is_right_although_one_lies_and_one_never_works(tree):  # noqa: F811
+    done = ants("demo", "--trust", "--path", tree, "--agents", 4, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == index_job.index_tree(tree)
+
+
+@pytest.mark.parametrize("agents", [4, 6])
+def test_the_liar_is_outvoted(tree, agents):  # noqa: F811
+    with ClaimQueue(trust=TrustPolicy(), secret=b"12345678", **demo.settings()) as board:
+        colony = TrustColony(board, tree, agents, seed=1)
+        colony.submit()
+        assert colony.run(lambda: None) == index_job.index_tree(tree)
+        liar, ghost = board.standing(colony.liar), board.standing(colony.ghost)
+        assert "quarantine" in (liar.barred or "")
+        assert liar.quality.mean < 0.4
+        assert liar.claimed < 40
+        assert ghost.completed == 0
+        assert ghost.claimed <= 4
+        honest = [board.standing(name) for name in colony.names if name not in (colony.liar, colony.ghost)]
+        assert all(one.barred is None or "results that others" in one.barred for one in honest)
+        said = " ".join(colony.remarks())
+        assert f"{colony.liar} made its results up" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "why"), [(("--agents", 3), "at least 4 agents"), (("--strategy", "match"), "--strategy claim")]
+)
+def test_what_the_demo_cannot_tell_is_refused(words, why):
+    done = ants("demo", "--trust", *words)
+    assert done.returncode == 2
+    assert why in done.stderr

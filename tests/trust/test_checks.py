@@ -1,0 +1,503 @@
+"""Results that others check: against a naive model, on every strategy, and through the fronts."""
+
+import asyncio
+import collections
+import json
+import random
+import threading
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from ants_coord import (
+    Backoff,
+    Blackboard,
+    ClaimQueue,
+    Matchmaker,
+    Task,
+    TaskFailedError,
+    TrustPolicy,
+    Verify,
+    aio,
+)
+from ants_coord import commands as c
+from ants_coord.adverts import Advertise
+from ants_coord.core import Machine, digest, restore
+from ants_coord.core.checking import agree, share_to_check
+from ants_coord.core.snapshot import records
+from ants_coord.errors import VerdictError
+from ants_coord.settings import Settings
+from ants_coord.testing import ManualClock
+
+from .naive_checks import NaiveChecks
+
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+AGENTS = ("ann", "bob", "cy", "dan")
+BOARDS = (ClaimQueue, Matchmaker, Blackboard)
+WAYS = (
+    None,
+    Verify.by_check(),
+    Verify.by_check("review", votes=3),
+    Verify.by_quorum(),
+    Verify.by_quorum(2, of=4),
+    Verify.by_quorum(3),
+    Verify.by_canary(1),
+)
+
+
+@pytest.fixture(params=BOARDS, ids=lambda cls: cls.__name__)
+def board(request):
+    with request.param(clock=ManualClock()) as board:
+        yield board
+        board._engine.check()
+
+
+# -- the model --------------------------------------------------------------------------------
+
+
+class Both:
+    def __init__(self, strategy, trust=None):
+        self.machine, self.naive, self.now = Machine(), NaiveChecks(), START
+        more = {} if strategy == "claim" else {"bench_after": 0}
+        setup = Settings(
+            strategy=strategy, lease_ttl=30, max_attempts=3, backoff=Backoff(0), trust=trust, **more
+        )
+        self.machine.apply(c.Configure(setup), now_ns=self.now)
+        self.tokens, self.made = [], 0
+
+    def do(self, command):
+        return self.machine.apply(command, now_ns=self.now)
+
+    def step(self, kind, pick, agent, value):
+        self.naive.pass_time(self.now)
+        if kind == "submit":
+            task = Task(f"t{self.made}", verify=WAYS[pick % len(WAYS)], priority=pick % 3)
+            self.made += 1
+            assert self.do(c.submission((task,)))[0].created
+            self.naive.submit(task)
+        elif kind == "claim":
+            kinds = ((None, None, None, ("default",), ("check", "review")))[pick % 5]
+            lease = self.do(c.Claim(agent, kinds))
+            expected = self.naive.claim(agent, kinds, None if lease is None else lease.token)
+            assert (None if lease is None else (lease.task, lease.kind)) == expected
+            if lease is not None:
+                self.tokens.append((lease.task, lease.token))
+        elif kind == "vouch":
+            house = ("x", "y")[pick % 2]
+            self.do(c.Vouch(agent, house, "host"))
+            self.naive.principal[agent] = house
+        elif kind == "wait":
+            self.now += (1, 10, 40)[pick % 3] * SECOND
+            self.do(c.Wakeup())
+            self.naive.pass_time(self.now)
+        elif kind == "move":
+            twin = Machine()
+            restore(twin, json.loads(json.dumps(list(records(self.machine)))))
+            assert digest(twin) == digest(self.machine)
+            self.machine = twin
+        elif self.tokens:
+            task, token = self.tokens[-1 - pick % min(6, len(self.tokens))]
+            self.end(kind, task, token, value)
+        self.compare()
+
+    def end(self, kind, task, token, value):
+        known = self.naive.of(token)
+        if kind == "fail":
+            reply = self.do(c.Fail(task, token, "no"))
+            expected = self.naive.fail(token)
+        else:
+            reply = self.do(c.Complete(task, token, value))
+            expected = self.naive.complete(token, value)
+        if isinstance(reply, c.Refused):
+            said = "no verdict" if isinstance(reply.error, VerdictError) else "lost"
+        else:
+            said = str(getattr(reply, "state", reply))
+        if known is None and not isinstance(reply, c.Refused):
+            return  # the same lease asks again: the same answer
+        assert said == expected
+
+    def compare(self):
+        self.machine.check()
+        for job in self.naive.jobs:
+            row = self.machine.ledger.tasks[job.task.id]
+            assert (str(row.state), row.attempts) == (job.state, job.attempts), job.task
+            if job.state == "done":
+                assert (row.outcome.result, row.outcome.by) == (job.result, job.by)
+        seen = {agent: self.machine.ask(c.StandingOf(agent)).quality for agent in AGENTS}
+        count = collections.Counter(self.naive.quality)
+        for agent, quality in seen.items():
+            judged = count[agent, True] + count[agent, False]
+            assert (quality is None) == (judged == 0)
+            if quality is not None:
+                assert (quality.good > 0) == (count[agent, True] > 0)
+                assert (quality.bad > 0) == (count[agent, False] > 0)
+
+
+MOVES = ("submit", "claim", "claim", "claim", "complete", "complete", "complete", "fail", "wait", "move")
+MOVES = (*MOVES * 3, "vouch")
+VALUES = (1, 1, 2, True, True, False, {"x": [1]})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    strategy=st.sampled_from(["claim", "match", "board"]),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(MOVES),
+            st.integers(0, 30),
+            st.sampled_from(AGENTS),
+            st.sampled_from(VALUES),
+        ),
+        max_size=60,
+    ),
+)
+def test_a_naive_model_agrees(strategy, steps):
+    both = Both(strategy)
+    for step in steps:
+        both.step(*step)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_naive_model_agrees_on_long_walks(seed):
+    dice = random.Random(seed)
+    both = Both(("claim", "match", "board")[seed % 3])
+    for _ in range(400):
+        both.step(dice.choice(MOVES), dice.randrange(31), dice.choice(AGENTS), dice.choice(VALUES))
+    states = collections.Counter(job.state for job in both.naive.jobs)
+    assert states["done"] > 2  # the walk gets somewhere
+    assert len(both.naive.quality) > 2
+
+
+# -- one thing at a time ----------------------------------------------------------------------
+
+
+def test_nobody_checks_what_a_friend_has_done(board):
+    board.vouch("ann", "north", by="host")
+    assert board.vouch("bob", "north", by="host") is True
+    assert board.vouch("bob", "north", by="host") is False
+    board.submit(Task("a", verify=Verify.by_check()))
+    board.complete(board.claim_nowait("ann"), 1)
+    assert board.claim_nowait("ann") is None
+    assert board.claim_nowait("bob") is None
+    assert board.claim_nowait("bob", task="a") is None
+    assert "of another principal" in str(board.explain("a"))
+    check = board.claim_nowait("cy")
+    assert check.payload == {"task": "a", "kind": "default", "payload": None, "result": 1}
+    assert board.standing("bob").principal == "north"
+    assert board.standing("cy").principal == "cy"
+
+
+def test_dependents_wait_for_the_verdict(board):
+    board.submit_many([Task("a", verify=Verify.by_check()), Task("b", needs=("a",))])
+    board.complete(board.claim_nowait("ann"), 1)
+    assert board.find("b").state == "waiting"
+    assert board.find("a").outcome is None
+    board.complete(board.claim_nowait("bob"), {"ok": True, "reason": "fine"})
+    assert board.outcome("a").by == "ann"
+    assert board.claim_nowait("ann").inputs == {"a": 1}
+
+
+def test_a_repeated_answer_is_the_same_answer(board):
+    board.submit(Task("a", verify=Verify.by_quorum()))
+    lease = board.claim_nowait("ann")
+    first = board.complete(lease, 5)
+    assert board.complete(lease, 5) == first
+    assert len(board._engine._machine.ledger.tables["handed"]["a"][1]) == 1
+
+
+def test_a_quorum_that_cannot_be_reached_fails(board):
+    board.submit(Task("a", verify=Verify.by_quorum(2, of=3)))
+    for agent, value in (("ann", 1), ("bob", 2), ("cy", 3)):
+        board.complete(board.claim_nowait(agent), value)
+    with pytest.raises(TaskFailedError, match="no 2 of 3 results agree"):
+        board.result("a")
+    assert board.standing("ann").quality is None  # nobody knows who was right
+
+
+def test_who_is_outvoted_is_judged(board):
+    board.submit(Task("a", verify=Verify.by_quorum(2, of=3)))
+    for agent, value in (("ann", 1.0), ("bob", 7), ("cy", 1.0)):
+        board.complete(board.claim_nowait(agent), value)
+    assert board.result("a") == 1.0
+    assert board.standing("bob").quality.bad == 1
+    assert board.standing("ann").quality.good == board.standing("cy").quality.good == 1
+    assert board.standing("bob").delivery.good == 1  # it did deliver
+
+
+def test_a_lying_checker_is_outvoted(board):
+    board.submit(Task("a", verify=Verify.by_check(votes=3)))
+    board.complete(board.claim_nowait("ann"), 1)
+    for agent, ok in (("liar", False), ("bob", True), ("cy", True)):
+        board.complete(board.claim_nowait(agent), ok)
+    assert board.result("a") == 1
+    assert board.standing("liar").quality.bad == 1
+    assert board.standing("ann").quality.good == 1
+
+
+def test_a_rejected_result_is_an_attempt(board):
+    board.submit(Task("a", verify=Verify.by_check(), max_attempts=2))
+    for expected in ("ready", "failed"):
+        board.complete(board.claim_nowait("ann"), 1)
+        answer = board.complete(board.claim_nowait("bob"), {"ok": False, "reason": "no units"})
+        assert answer.state == expected
+    assert "rejected by bob: no units" in board.outcome("a").reason
+    assert [event.agent for event in board.events() if event.type == "rejected"] == ["ann", "ann"]
+
+
+def test_a_known_answer_is_not_in_the_record(board):
+    board.submit(Task("a", payload="17*3", verify=Verify.by_canary(51), max_attempts=2))
+    assert "51" not in repr(board.find("a").task.verify)
+    board.complete(board.claim_nowait("bob"), 52)
+    assert board.standing("bob").quality.bad == 2
+    board.complete(board.claim_nowait("ann"), 51)
+    assert board.result("a") == 51
+
+
+def test_bad_verdicts_change_nothing(board):
+    board.submit(Task("a", verify=Verify.by_check()))
+    board.complete(board.claim_nowait("ann"), 1)
+    check = board.claim_nowait("bob")
+    before = board._engine.digest()
+    for verdict in ("yes", 1, None, {"ok": 1}, {"ok": True, "reason": 3}, {"ok": True, "more": 1}):
+        with pytest.raises(VerdictError, match=r"complete it with True, False or \{'ok'"):
+            board.complete(check, verdict)
+        with pytest.raises(VerdictError):
+            board.complete_many([(check, verdict)])
+    board._engine.check()
+    assert board.find("a").lease.token == check.token
+    assert board._engine.digest() != "" and before
+    assert board.complete(check, True).state == "done"
+
+
+def test_limits_and_priorities_hold_for_checks(board):
+    board.limit("db", 1)
+    board.submit(Task("a", verify=Verify.by_check(), limit="db"))
+    board.submit(Task("b", limit="db"))
+    board.complete(board.claim_nowait("ann", task="a"), 1)
+    assert board.claim_nowait("ann").task == "b"
+    assert board.claim_nowait("bob") is None
+    board.submit(Task("c", priority=1))
+    assert board.claim_nowait("bob").task == "c"
+
+
+@pytest.mark.parametrize("cls", [Matchmaker, Blackboard])
+def test_a_check_can_require_other_abilities(cls):
+    with cls(clock=ManualClock()) as board:
+        board._engine.execute(Advertise(_advert("coder", "python")))
+        board._engine.execute(Advertise(_advert("judge", "review")))
+        board._engine.execute(Advertise(_advert("other", "python")))
+        board.submit(Task("a", requires="python", verify=Verify.by_check(requires="review")))
+        assert board.claim_nowait("judge") is None
+        board.complete(board.claim_nowait("coder"), 1)
+        assert board.claim_nowait("other") is None
+        assert "that meets review" in str(board.explain("a"))
+        lease = board.claim_nowait("judge")
+        board.complete(lease, True)
+        board._engine.check()
+
+
+def _advert(agent, *abilities):
+    from ants_coord import Advert
+
+    return Advert(agent, capabilities=abilities)
+
+
+def test_words_that_make_no_sense_are_refused():
+    for make, match in (
+        (lambda: Verify.by_check(votes=2), "votes must be odd"),
+        (lambda: Verify.by_check("no kind!"), "kind"),
+        (lambda: Verify.by_check(error=0.9), "error"),
+        (lambda: Verify.by_check(requires="gpu >"), "gpu"),
+        (lambda: Verify.by_quorum(1), "agree must be 2"),
+        (lambda: Verify.by_quorum(3, of=2), "most must be 3"),
+        (lambda: Verify.by_quorum(tolerance=-1), "tolerance"),
+        (lambda: Verify("vote"), "method"),
+        (lambda: Verify("check"), "kind belongs"),
+        (lambda: Verify("canary"), "digest belongs"),
+        (lambda: Task(verify=Verify.by_check(), team=("a", "b")), "verify cannot be asked of a team"),
+        (lambda: ClaimQueue(secret=b"short"), "secret must be at least 8 bytes"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            make()
+    for make in (
+        lambda: Task(verify="check"),
+        lambda: Verify.by_check(requires=3),
+        lambda: Verify.by_canary(object()),
+    ):
+        with pytest.raises(TypeError):
+            make()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=2),
+        lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=1), x, max_size=2),
+    )
+)
+def test_a_value_agrees_with_itself_and_its_copy(value):
+    assert agree(value, json.loads(json.dumps(value)), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tolerance", "same"),
+    [
+        (1, 1.0, 0, True),
+        (1, True, 0, False),
+        (100, 101, 0.01, True),
+        (100, 102, 0.01, False),
+        ({"a": [1.0, "x"]}, {"a": [1.0001, "x"]}, 0.001, True),
+        ({"a": 1}, {"b": 1}, 0.5, False),
+        ([1], [1, 2], 1.0, False),
+        ("1", 1, 1.0, False),
+        (None, None, 0, True),
+    ],
+)
+def test_agreement(one, other, tolerance, same):
+    assert agree(one, other, tolerance) is same
+    assert agree(other, one, tolerance) is same
+
+
+# -- how often --------------------------------------------------------------------------------
+
+
+def test_the_share_to_check_keeps_the_accepted_error_below_the_target():
+    assert share_to_check(0, 0, 9, 0.05) == 1.0  # never under ten in a row
+    assert share_to_check(100, 0, 100, 0.0) == 1.0  # no error allowed: all
+    assert share_to_check(1000, 0, 1000, 0.05) == 0.05  # never less than one in twenty
+    assert share_to_check(10, 0, 10, 0.05) == pytest.approx(0.4)  # 1 - .05 / (1/12)
+    for good, bad in ((100, 5), (100, 20), (50, 50)):
+        wrong = (bad + 1) / (good + bad + 2)
+        assert wrong * (1 - share_to_check(good, bad, 15, 0.05)) <= 0.05 + 1e-12
+
+
+@pytest.mark.parametrize("cls", BOARDS)
+def test_the_draw_is_the_host_s_and_repeats(cls):
+    """Who knows the secret can foretell which results are checked, and nobody else can."""
+
+    def checked(secret):
+        with cls(clock=ManualClock(), secret=secret) as board:
+            found = []
+            for n in range(120):
+                board.submit(Task(f"t{n}", verify=Verify.by_check(error=0.05)))
+                outcome = board.complete(board.claim_nowait("ann"), n)
+                found.append(outcome.state != "done")
+                if found[-1]:
+                    board.complete(board.claim_nowait("bob"), True)
+            return found
+
+    once = checked(b"12345678")
+    assert once == checked(b"12345678")
+    assert once != checked(b"abcdefgh")
+    assert all(once[:10])
+    assert 5 <= sum(once[10:]) <= 60
+    assert all(checked(None))
+
+
+# -- standing has effects ---------------------------------------------------------------------
+
+
+def test_three_wrong_results_open_the_breaker_and_a_right_one_closes_it(board_with_trust):
+    board, clock = board_with_trust
+    for n in range(3):
+        board.submit(Task(f"t{n}", verify=Verify.by_check(), max_attempts=1))
+        board.complete(board.claim_nowait("cheat"), n)
+        board.complete(board.claim_nowait(f"judge{n}"), False)
+    assert "quarantine" in board.standing("cheat").barred
+    assert board.standing("cheat").quality.high < 0.5
+    board.submit(Task("probe", verify=Verify.by_check(error=0.5)))
+    assert board.claim_nowait("cheat") is None
+    clock.advance(301)
+    board.complete(board.claim_nowait("cheat"), 1)  # its results are all checked now
+    assert board.standing("cheat").barred is not None or board.standing("cheat").held == 0
+    assert board.find("probe").outcome is None
+    board.complete(board.claim_nowait("judge0"), True)
+    assert "readmitted" in [event.type for event in board.events()]
+    assert board.standing("cheat").barred is None
+
+
+@pytest.fixture(params=BOARDS, ids=lambda cls: cls.__name__)
+def board_with_trust(request):
+    clock = ManualClock()
+    with request.param(clock=clock, trust=TrustPolicy()) as board:
+        yield board, clock
+        board._engine.check()
+
+
+def test_strangers_may_be_kept_out():
+    with ClaimQueue(clock=ManualClock(), trust=TrustPolicy(strangers=False)) as board:
+        board.submit(Task("a"))
+        assert board.claim_nowait("ann") is None
+        assert "stranger" in str(board.explain_agent("ann"))
+        board.vouch("ann", "north", by="host")
+        assert board.claim_nowait("ann").task == "a"
+
+
+# -- fronts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_serve_works_and_checks_in_threads(tmp_path, where):
+    path = None if where == "memory" else tmp_path / "board.db"
+    with ClaimQueue(path, durability="process") as board:
+        board.submit_many([Task(f"t{n}", payload=n, verify=Verify.by_check()) for n in range(20)])
+        handlers = {
+            "default": lambda job: job.payload * 2,
+            "check": lambda job: job.payload["result"] == 2 * job.payload["payload"],
+        }
+        crowd = [
+            threading.Thread(target=board.serve, args=(handlers,), kwargs={"agent": name, "until": "drained"})
+            for name in ("ann", "bob")
+        ]
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join(60)
+        assert [board.result(f"t{n}") for n in range(20)] == [2 * n for n in range(20)]
+        assert board.standing("ann").quality.bad == 0
+
+
+def test_a_waiting_checker_is_woken_and_the_author_is_not():
+    async def story():
+        async with aio.ClaimQueue(clock=ManualClock()) as board:
+            await board.submit(Task("a", verify=Verify.by_check()))
+            lease = await board.claim("ann")
+            again = asyncio.create_task(board.claim("ann"))
+            other = asyncio.create_task(board.claim("bob"))
+            await asyncio.sleep(0)
+            await board.complete(lease, 1)
+            check = await asyncio.wait_for(other, 30)
+            assert check.kind == "check"
+            assert not again.done()
+            again.cancel()
+            async with board.work(check) as job:
+                job.result = True
+            assert await board.result("a", timeout=0) == 1
+
+    asyncio.run(story())
+
+
+def test_a_handler_that_returns_no_verdict_fails_its_attempt():
+    with ClaimQueue(clock=ManualClock(), backoff=Backoff(0)) as board:
+        board.submit(Task("a", verify=Verify.by_check(), max_attempts=2))
+        board.complete(board.claim_nowait("ann"), 1)
+        served = board.serve(lambda job: "looks good", agent="bob", until="drained")
+        assert served.failed == 2
+        assert "VerdictError" in board.outcome("a").reason
+
+
+def test_the_log_tells_the_same_story_again(tmp_path):
+    path = tmp_path / "board.db"
+    with ClaimQueue(path, durability="process", secret=b"12345678") as board:
+        for n in range(30):
+            board.submit(Task(f"t{n}", verify=Verify.by_quorum(error=0.1)))
+            for agent in ("ann", "bob"):
+                lease = board.claim_nowait(agent)
+                if lease is not None:
+                    board.complete(lease, {"n": n})
+        board.vouch("ann", "north", by="host")
+        before = board._engine.digest()
+    with ClaimQueue(path) as board:
+        assert board._engine.digest() == before
+        board._engine.check()
