@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .commands import Note, Release
 from .engine import Engine
 from .errors import ClosedError, LeaseLostError, VerdictError
-from .hold import GiveUp, RetryAfter, Scope, ending_of, summary
+from .hold import GiveUp, RetryAfter, Scope, SimulatedCrash, ending_of, summary
 from .payloads import json_value
 from .values import Lease
 from .verbs import Seconds, fail
@@ -59,6 +59,9 @@ class AsyncHold(Scope):
         trace: TracebackType | None,
     ) -> bool:
         """Complete, fail or release; raises LeaseLostError if the lease was lost."""
+        if isinstance(error, SimulatedCrash):
+            self._stop_keeping()
+            return False
         self._ending = True
         ours = self._is_our_cancellation(error)
         try:
@@ -144,6 +147,8 @@ class AsyncLockHold:
         hold, self._hold = self._hold, None
         ours = hold._is_our_cancellation(error)  # noqa: SLF001 - same module
         hold._stop_keeping()  # noqa: SLF001
+        if isinstance(error, SimulatedCrash):
+            return
         try:
             await asyncio.shield(self._run(Release(hold.lease.task, hold.lease.token)))
         except LeaseLostError:

@@ -35,8 +35,18 @@ __all__ = [
     "KeepAlive",
     "LockHold",
     "RetryAfter",
+    "SimulatedCrash",
     "summary",
 ]
+
+
+class SimulatedCrash(BaseException):
+    """
+    Raise in a test: the process is gone at this line.
+
+    Every scope that it leaves does what a dead process does: nothing. It neither completes nor fails
+    nor gives back, and stops renewing, so the lease runs out.
+    """
 
 
 class GiveUp(Exception):  # noqa: N818 - a message to the scope, not an error
@@ -174,6 +184,9 @@ class Hold(Scope):
         trace: TracebackType | None,
     ) -> bool:
         """Complete, fail or release; raises LeaseLostError if a result came too late."""
+        if isinstance(error, SimulatedCrash):
+            self._stop_keeping()
+            return False
         self._ending = True
         try:
             if error is None:
@@ -245,6 +258,8 @@ class LockHold:
         assert self._hold is not None
         hold, self._hold = self._hold, None
         hold._stop_keeping()  # noqa: SLF001
+        if isinstance(error, SimulatedCrash):
+            return
         try:
             self._engine.execute(Release(hold.lease.task, hold.lease.token))
         except (LeaseLostError, ClosedError):

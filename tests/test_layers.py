@@ -68,15 +68,15 @@ BELOW = {
     "worker": VALUES | {"engine", "verbs", "hold", "waiting", "aio_worker"},
     "aio_worker": VALUES | {"engine", "verbs", "hold", "aio_hold", "worker"},
     "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "direct", "replica", "journals"},
-    "testing": VALUES | {"ports"},
 }
 COLOURS = {
     f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match", "_board")
 }
-FRONT = {*BELOW, *COLOURS, "abc", "agent"} - {"testing"}
+FRONT = {*BELOW, *COLOURS, "abc", "agent"}
 ABOVE = {
     "cli": {*FRONT, "_version"},
     "adapters": FRONT,
+    "testing": FRONT,
     "__init__": {*FRONT, "_version"},
     "__main__": {"cli"},
 }

@@ -385,3 +385,15 @@ def test_silence_while_nobody_could_be_heard_is_no_evidence(board):
     assert board.machine.ask(Agents()).agents[1].state == "fading"
     board.do(c.Wakeup(), after=10)
     assert len(board.machine.ask(Agents()).agents) == 1
+
+
+def test_amounts_are_summed_over_all_leases():
+    """Three tasks that use 1, 1 and 3 of 4: the third waits until enough is free, whatever came last."""
+    board = Board()
+    board.do(Advertise(Advert("ann", (), {"mem": 4}, slots=9)))
+    board.do(
+        c.submission((Task("c", uses={"mem": 3}), Task("a", uses={"mem": 1}), Task("b", uses={"mem": 3})))
+    )
+    assert board.do(c.Claim("ann")).task == "c"
+    assert board.do(c.Claim("ann")).task == "a"
+    assert board.do(c.Claim("ann")) is None

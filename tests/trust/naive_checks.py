@@ -69,6 +69,16 @@ class NaiveChecks:
         best.attempts, best.deadline = best.attempts + 1, self.now + self.ttl
         return best.task.id, best.kind()
 
+    def claim_by_name(self, agent, name, token):
+        job = next((job for job in self.jobs if job.task.id == name), None)
+        if job is None or job.state != "ready":
+            return None
+        if self.house(agent) in {self.house(who) for who, _, _ in job.given}:
+            return None
+        job.state, job.agent, job.token = "leased", agent, token
+        job.attempts, job.deadline = job.attempts + 1, self.now + self.ttl
+        return name, job.kind()
+
     def of(self, token):
         return next((job for job in self.jobs if job.token == token and job.state == "leased"), None)
 

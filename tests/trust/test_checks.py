@@ -84,6 +84,16 @@ class Both:
             assert (None if lease is None else (lease.task, lease.kind)) == expected
             if lease is not None:
                 self.tokens.append((lease.task, lease.token))
+        elif kind == "name":
+            name = f"t{pick % max(1, self.made)}"
+            lease = self.do(c.Claim(agent, task=name))
+            if isinstance(lease, c.Refused):
+                assert not self.naive.jobs or not self.naive.jobs[pick % self.made].is_open
+                return
+            expected = self.naive.claim_by_name(agent, name, None if lease is None else lease.token)
+            assert (None if lease is None else (lease.task, lease.kind)) == expected
+            if lease is not None:
+                self.tokens.append((lease.task, lease.token))
         elif kind == "vouch":
             house = ("x", "y")[pick % 2]
             self.do(c.Vouch(agent, house, "host"))
@@ -135,7 +145,19 @@ class Both:
                 assert (quality.bad > 0) == (count[agent, False] > 0)
 
 
-MOVES = ("submit", "claim", "claim", "claim", "complete", "complete", "complete", "fail", "wait", "move")
+MOVES = (
+    "submit",
+    "claim",
+    "claim",
+    "claim",
+    "name",
+    "complete",
+    "complete",
+    "complete",
+    "fail",
+    "wait",
+    "move",
+)
 MOVES = (*MOVES * 3, "vouch")
 VALUES = (1, 1, 2, True, True, False, {"x": [1]})
 

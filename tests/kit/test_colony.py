@@ -1,0 +1,207 @@
+"""A colony in virtual time: promises hold whatever goes wrong, and a broken core is caught."""
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import given, settings
+
+from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, TrustPolicy, Verify
+from ants_coord.core import claiming, lifecycle
+from ants_coord.testing import Colony, Faults, ManualClock, ScriptedAgent, characters, strategies
+from ants_coord.testing.scripted import Claim, Complete, Crash, Fail, Renew, Wait
+
+STRATEGIES = (ClaimQueue, Matchmaker, Blackboard)
+ROUGH = Faults(
+    crash_every=60, pause_every=60, clock_off=5, lost_reply=0.03, refused=0.02, duplicate=0.05
+)  # fmt: skip
+
+
+async def worker(me):
+    async for lease in me.claims(until="drained"):
+        async with me.work(lease) as job:
+            await asyncio.sleep(5)
+            job.result = lease.task
+
+
+def rough(seed, strategy=None, **options):
+    colony = Colony(strategy or STRATEGIES[seed % 3], seed=seed, faults=ROUGH, **options)
+    colony.submit(Task(f"t{n}", max_attempts=1_000) for n in range(30))
+    colony.submit((Task(f"u{n}", max_attempts=1_000, needs=("t1",)) for n in range(10)), after=20)
+    colony.add(worker, count=4)
+    return colony
+
+
+def test_nothing_is_lost_and_nothing_is_done_twice(capsys):
+    """Forty seeds; ANTS_COORD_SEEDS=... plays more."""
+    count, total, passed = int(os.environ.get("ANTS_COORD_SEEDS", "40")), {}, 0.0
+    for seed in range(count):
+        report = rough(seed).run(limit=7_200)
+        assert report.done == 40, str(report)
+        assert report.results["t3"] == "t3"
+        passed += report.seconds
+        for what, number in report.faults.items():
+            total[what] = total.get(what, 0) + number
+    with capsys.disabled():
+        told = ", ".join(f"{number} {what}" for what, number in total.items())
+        print(f"\n  simulation: {count} seeds, {passed / 3600:.1f} virtual hours, {told}; 0 broken promises")
+    assert all(total.values())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_seed_repeats(strategy):
+    one, two, other = (rough(seed, strategy).run(limit=7_200) for seed in (7, 7, 8))
+    assert (one.digest, str(one), one.story) == (two.digest, str(two), two.story)
+    assert one.digest != other.digest
+
+
+@settings(max_examples=15, deadline=None)
+@given(faults=strategies.faults())
+def test_any_mixture_of_faults(faults):
+    colony = Colony(seed=1, faults=faults)
+    colony.submit(Task(f"t{n}", max_attempts=1_000) for n in range(15))
+    colony.add(worker, count=3)
+    assert colony.run(limit=7_200).problems == []
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_characters(strategy):
+    """The diligent finish what the others leave."""
+    colony = Colony(strategy, seed=5, trust=TrustPolicy())
+    colony.submit(Task(f"t{n}", max_attempts=1_000, verify=Verify.by_quorum(2, of=5)) for n in range(40))
+    colony.add(characters.diligent(), count=3)
+    for odd in (
+        characters.crasher(), characters.sleeper(), characters.greedy(), characters.liar(), characters.ghost(),
+        characters.decliner(),
+    ):  # fmt: skip
+        colony.add(odd)
+    report = colony.run(limit=36_000)
+    assert report.done == 40
+    assert all(result == {"done": task} for task, result in report.results.items())  # no lie was believed
+    assert report.faults["crashes"] > 0
+
+
+def test_generator_functions_and_scripts_are_agents_too():
+    def patient(me):
+        while True:
+            lease = me.claim_nowait()
+            if lease is None:
+                if not me.find("a").state.is_final:
+                    yield 1.0
+                    continue
+                return
+            yield 2.0
+            me.complete(lease, "patient")
+
+    colony = Colony(seed=1, lease_ttl=10)
+    colony.submit([Task("a"), Task("b")])
+    colony.add(ScriptedAgent("ann", [Claim("a"), Wait(3), Renew(), Wait(11), Complete(refused=True)]))
+    colony.add(ScriptedAgent("bob", [Claim("b"), Fail(), Wait(9), Claim("b", expect=None), Crash()]))
+    colony.add(patient)
+    report = colony.run()
+    assert report.done == 2
+    assert report.results["a"] == "patient"
+    assert "ann" in report.story
+
+
+def test_a_script_complains_when_the_board_says_otherwise():
+    clock = ManualClock()
+    with ClaimQueue(clock=clock) as board:
+        board.submit(Task("a"))
+        for steps, match in (
+            ([Claim("a", expect=False)], "was answered with"),
+            ([Complete()], "without a lease"),
+            ([Claim("a", expect=None)], None),
+        ):
+            agent = ScriptedAgent("ann", steps, clock)
+            if match is None:
+                agent.play(board)
+                assert agent.is_done
+            else:
+                with pytest.raises(AssertionError, match=match):
+                    agent.play(board)
+            board.release_all("ann")
+        agent = ScriptedAgent("ann", [Claim("a"), Complete(refused=True)], clock)
+        with pytest.raises(AssertionError, match="was not refused"):
+            agent.play(board)
+        with pytest.raises(AssertionError, match="was refused"):
+            ScriptedAgent.play(_again(agent), board)
+        with pytest.raises(TypeError, match="ManualClock"):
+            ScriptedAgent("bob", [Wait(1)]).play(board)
+
+
+def _again(agent):
+    other = ScriptedAgent("ann", [Renew()])
+    other.lease = agent.lease
+    return other
+
+
+def test_a_colony_says_what_it_cannot_do():
+    with pytest.raises(ValueError, match="until must be"):
+        Colony().run(until="tuesday")
+    colony = Colony(seed=1)
+    colony.submit(Task("a"))
+    report = colony.run(limit=20)  # nobody works
+    assert (report.unfinished, report.done) == (1, 0)
+
+    async def broken(me):
+        raise ZeroDivisionError
+
+    colony = Colony()
+    colony.submit(Task("a"))
+    colony.add(broken)
+    with pytest.raises(ZeroDivisionError):
+        colony.run()
+
+
+# -- the tests are tested: a broken core is caught within a few seeds ---------------------------
+
+
+def never_expire(monkeypatch):
+    monkeypatch.setattr(
+        lifecycle, "_expire", lambda ledger, row: setattr(row, "deadline_ns", row.deadline_ns + 10**12)
+    )
+
+
+def forget_requests(monkeypatch):
+    monkeypatch.setattr("ants_coord.core.machine.answer_again", lambda ledger, request: None)
+
+
+def reuse_tokens(monkeypatch):
+    monkeypatch.setattr(claiming, "next_token", lambda ledger: 7)
+
+
+def depend_on_the_process(monkeypatch):
+    """Replay differs from what happened: something outside the log decides."""
+    counts = iter(range(1_000_000))
+    length = claiming.ns
+
+    monkeypatch.setattr(claiming, "ns", lambda seconds: length(seconds) + next(counts))
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [never_expire, forget_requests, reuse_tokens, depend_on_the_process],
+    ids=lambda one: one.__name__,
+)
+def test_a_broken_core_is_caught(monkeypatch, break_it):
+    break_it(monkeypatch)
+    caught = None
+    for seed in range(12):
+        colony = rough(seed, ClaimQueue)
+        if break_it is forget_requests:  # without lost replies every lease has been heard of
+            colony.faults = Faults(duplicate=0.1)
+        try:
+            report = colony.run(limit=3_600)
+            if report.done != 40:
+                caught = f"seed {seed}: {report}"
+        except Exception as problem:
+            caught = f"seed {seed}: {problem!r:.200}"
+        if caught:
+            return
+    raise AssertionError(f"{break_it.__name__} was not caught by 12 seeds")
+
+
+def test_the_library_is_what_it_was():
+    """What is broken above is broken there only."""
+    assert rough(1).run(limit=7_200).done == 40

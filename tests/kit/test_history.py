@@ -1,0 +1,142 @@
+"""Histories of real threads are linearisable; broken ones are recognised."""
+
+import itertools
+import os
+import random
+import sys
+import threading
+
+import pytest
+
+from ants_coord import Backoff, Blackboard, ClaimQueue, LeaseLostError, Matchmaker, Task
+from ants_coord.testing import Operation, Recorder, check_history
+from ants_coord.testing.history import _after
+
+
+def load(board, *, threads, rounds, tasks, seed):
+    """Several threads claim, complete, fail, release and renew, and some try with leases that are gone."""
+    recorder = Recorder(board)
+    board.submit_many([Task(f"t{n}", max_attempts=1_000_000) for n in range(tasks)])
+    begin = threading.Barrier(threads)
+    errors = []
+
+    def live(number):
+        dice, mine = random.Random(seed * 100 + number), []
+        begin.wait()
+        try:
+            for _ in range(rounds):
+                lease = recorder.claim_nowait(f"agent{number}")
+                if lease is not None:
+                    mine.append(lease)
+                if not mine:
+                    continue
+                chosen = dice.choice(mine[-3:])
+                act = dice.choice(("complete", "fail", "fail", "release", "release", "renew"))
+                try:
+                    getattr(recorder, act)(chosen)
+                except LeaseLostError:
+                    continue
+        except Exception as error:
+            errors.append(error)
+
+    crowd = [threading.Thread(target=live, args=(number,)) for number in range(threads)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join(60)
+    assert not errors, errors
+    return recorder.operations
+
+
+@pytest.mark.parametrize("where", ["ClaimQueue", "Matchmaker", "Blackboard", "file"])
+def test_real_threads_leave_linearisable_histories(where, tmp_path, capsys):
+    count, operations = int(os.environ.get("ANTS_COORD_HISTORIES", "12")), 0
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for seed in range(count):
+            settings = {"backoff": Backoff(0), "max_attempts": 1_000_000}
+            if where == "file":
+                board = ClaimQueue(tmp_path / f"{seed}.db", durability="process", **settings)
+            else:
+                cls = {"ClaimQueue": ClaimQueue, "Matchmaker": Matchmaker, "Blackboard": Blackboard}[where]
+                board = cls(**settings, **({} if cls is ClaimQueue else {"bench_after": 0}))
+            with board:
+                history = load(board, threads=4, rounds=40, tasks=10, seed=seed)
+            operations += len(history)
+            assert check_history(history) == []
+    finally:
+        sys.setswitchinterval(interval)
+    with capsys.disabled():
+        print(f"\n  histories of threads, {where}: {count}, {operations} operations, violations 0")
+    assert operations > 40 * count
+
+
+def op(verb, token, answer, called, returned, task="a", client="x"):
+    return Operation(client, verb, task, token, answer, called, returned)
+
+
+GOOD = [
+    [op("claim", 1, "ok", 0, 1), op("complete", 1, "ok", 2, 3)],
+    [op("claim", 1, "ok", 0, 9), op("release", 1, "ok", 3, 4), op("claim", 2, "ok", 1, 8)],
+    [op("claim", 1, "ok", 0, 1), op("release", 1, "unknown", 2, 1 << 62), op("claim", 2, "ok", 5, 6)],
+    [op("claim", 1, "ok", 0, 1), op("complete", 1, "ok", 2, 3), op("complete", 1, "ok", 4, 5)],
+]
+BAD = [
+    [op("claim", 1, "ok", 0, 1), op("claim", 2, "ok", 2, 3)],  # granted twice
+    [op("claim", 2, "ok", 0, 1), op("release", 2, "ok", 2, 3), op("claim", 1, "ok", 4, 5)],  # an older token
+    [op("claim", 1, "ok", 0, 1), op("complete", 1, "ok", 2, 3), op("claim", 2, "ok", 4, 5)],  # after the end
+    [op("claim", 1, "ok", 0, 1), op("complete", 1, "lost", 2, 3)],  # refused although it is held
+    [op("claim", 1, "ok", 0, 1), op("release", 1, "ok", 2, 3), op("renew", 1, "ok", 4, 5)],  # a stale holder
+]
+
+
+@pytest.mark.parametrize("history", GOOD)
+def test_what_could_have_been_passes(history):
+    assert check_history(history) == []
+
+
+@pytest.mark.parametrize("history", BAD)
+def test_what_could_not_have_been_is_told(history):
+    (told,) = check_history(history)
+    assert told.startswith("no order explains what happened to 'a'")
+
+
+def test_leases_may_run_out_if_that_is_said():
+    twice = BAD[0]
+    assert check_history(twice, expiry=True) == []
+    assert check_history(BAD[2], expiry=True) != []
+
+
+def test_a_search_that_is_too_long_gives_up():
+    history = [op("renew", 1, "unknown", 0, 1 << 62) for _ in range(30)] + [op("complete", 9, "ok", 0, 50)]
+    with pytest.raises(TimeoutError):
+        check_history(history, patience=100)
+
+
+def brute(history):
+    """Try every order."""
+    for order in itertools.permutations(history):
+        if any(a.returned < b.called for b, a in itertools.combinations(order, 2)):
+            continue
+        states = {("ready", 0)}
+        for one in order:
+            states = {after for state in states for after in _after(state, one, False)}
+        if states:
+            return True
+    return False
+
+
+def test_the_search_agrees_with_trying_every_order():
+    dice, verdicts = random.Random(5), []
+    for _ in range(400):
+        history = []
+        for _ in range(dice.randrange(1, 6)):
+            called = dice.randrange(10)
+            verb = dice.choice(("claim", "claim", "complete", "fail", "release", "renew"))
+            answer = "ok" if verb == "claim" else dice.choice(("ok", "ok", "lost"))
+            history.append(op(verb, dice.randrange(1, 3), answer, called, called + dice.randrange(1, 6)))
+        expected = brute(history)
+        assert (check_history(history) == []) is expected, history
+        verdicts.append(expected)
+    assert 50 < sum(verdicts) < 350

@@ -1,0 +1,136 @@
+"""
+The methods that judge a mutant, each quick: `python -m tests.mutants.judge METHOD`.
+
+It runs in a process of its own, on whatever `ants_coord` it finds: 0 means
+that the method is content, anything else that it has noticed something.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+SCENARIOS = Path(__file__).parent.parent / "core" / "scenarios"
+
+
+def conformance():
+    from ants_coord import Blackboard, ClaimQueue, Matchmaker
+    from ants_coord.journals import MemoryJournal
+    from ants_coord.testing import check_coordinator
+
+    for cls in (ClaimQueue, Matchmaker, Blackboard):
+        check_coordinator(cls)
+    check_coordinator(lambda clock, **settings: ClaimQueue(MemoryJournal(clock), **settings))
+
+
+def scenarios():
+    from tests.core.stage import Stage
+
+    for path in sorted(SCENARIOS.glob("*.txt")):
+        Stage().play(path.read_text())
+
+
+def walk():
+    from tests.core.walks import walk as go
+
+    for seed in range(12):
+        go(seed, 150)
+
+
+def colony():
+    from tests.kit.test_colony import rough
+
+    for seed in range(9):
+        report = rough(seed).run(limit=7_200)
+        assert report.done == 40, str(report)
+
+
+def checks():
+    import random
+
+    from tests.trust.test_checks import AGENTS, MOVES, VALUES, Both
+
+    for seed in range(9):
+        dice, both = random.Random(seed), Both(("claim", "match", "board")[seed % 3])
+        for _ in range(250):
+            both.step(dice.choice(MOVES), dice.randrange(31), dice.choice(AGENTS), dice.choice(VALUES))
+
+
+def match():
+    from tests.match.test_core import test_amounts_are_summed_over_all_leases
+    from tests.match.test_model import Walk
+
+    test_amounts_are_summed_over_all_leases()
+    for seed in range(8):
+        one = Walk(seed)
+        for _ in range(300):
+            one.step()
+
+
+def board():
+    from tests.board.test_model import Walk
+
+    for seed in range(8):
+        one = Walk(seed)
+        for _ in range(150):
+            one.step()
+
+
+def waiting():
+    """In virtual time a lost wake-up is not a test that hangs but an error at once."""
+    from ants_coord import Task, aio
+    from ants_coord.testing import ManualClock, run
+
+    clock = ManualClock()
+
+    async def everybody_is_woken():
+        async with aio.ClaimQueue(clock=clock, lease_ttl=30) as board:
+            claim, result = asyncio.create_task(board.claim("ann")), None
+            await asyncio.sleep(1)
+            await board.submit(Task("a"))
+            lease = await claim
+            result = asyncio.create_task(board.result("a"))
+            drained = asyncio.create_task(board.drain())
+            await asyncio.sleep(1)
+            await board.complete(lease, 1)
+            assert await result == 1
+            await drained
+            held = await board.lock_nowait("x", agent="ann")
+            other = asyncio.create_task(take_lock(board))
+            await asyncio.sleep(1)
+            await board.release(held)
+            await other
+            try:
+                await board.claim("cy", timeout=5)
+            except TimeoutError:
+                return
+            raise AssertionError("nothing was there")
+
+    async def a_hint_is_passed_on():
+        async with aio.ClaimQueue(clock=clock) as board:
+            first, second = (asyncio.create_task(board.claim(name)) for name in ("ann", "bob"))
+            await asyncio.sleep(1)
+            await board.submit(Task("a"))
+            first.cancel()  # woken, and gone before it could look
+            assert (await second).task == "a"
+            await board.limit("db", 1)
+            await board.submit_many([Task("b", limit="db"), Task("c", limit="db", kind="y")])
+            held = await board.claim("ann")
+            picky = asyncio.create_task(board.claim("cy", kinds=["other"]))
+            patient = asyncio.create_task(board.claim("dan", kinds=["y"]))
+            await asyncio.sleep(1)
+            await board.complete(held)
+            assert (await patient).task == "c"
+            picky.cancel()
+
+    async def take_lock(board):
+        async with board.lock("x", agent="bob"):
+            return
+
+    run(everybody_is_woken(), clock=clock)
+    run(a_hint_is_passed_on(), clock=clock)
+
+
+METHODS = {one.__name__: one for one in (conformance, scenarios, walk, colony, checks, match, board, waiting)}
+
+if __name__ == "__main__":
+    METHODS[sys.argv[1]]()

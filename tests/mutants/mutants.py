@@ -1,0 +1,79 @@
+"""
+Mistakes, as (file, what stands there, what would be wrong, the method that must notice).
+
+What stands there must occur exactly once, so that a changed line of the
+package cannot silently disarm its mutant.
+"""
+
+MUTANTS: list[tuple[str, str, str, str]] = [
+    # exclusion and fencing
+    ("core/claiming.py", "        or row.state is not READY\n", "", "conformance"),
+    ("core/claiming.py", "    last, stamp = ledger.last_token + 1,", "    last, stamp = ledger.last_token,", "conformance"),
+    ("core/claiming.py", "    ledger.last_token = token = max(last, stamp)", "    token = max(last, stamp)", "conformance"),
+    ("core/claiming.py", "    if row is not None and row.token == token and row.state is LEASED:\n        return row",
+     "    if row is not None and row.state is LEASED:\n        return row", "conformance"),
+    ("core/claiming.py", "    if row is None or row.token != command.token:\n        return _refuse(ledger, command.task, command.token)\n    late",
+     "    if row is None:\n        return _refuse(ledger, command.task, command.token)\n    late", "conformance"),
+    ("core/claiming.py", "row.token != command.token or row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    assert row.agent",
+     "row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    assert row.agent", "conformance"),
+    ("core/claiming.py", 'command.late == "accept" and row.lost == "expired"', 'row.lost == "expired"', "scenarios"),
+    ("core/claiming.py", "        row.token = token = next_token(ledger)\n        row.deadline_ns = ledger.timeline",
+     "        token = row.token\n        row.deadline_ns = ledger.timeline", "conformance"),
+    # time
+    ("core/lifecycle.py", "(entry := alarms.next_lease()) is not None and entry[0] <= lease_now:",
+     "(entry := alarms.next_lease()) is not None and entry[0] < lease_now:", "conformance"),
+    ("core/lifecycle.py", "alarms.leases[0][0] <= lease_now:", "alarms.leases[0][0] + 1 <= lease_now:", "conformance"),
+    ("core/lifecycle.py", "    _, lease_now, now = ledger.timeline.advance(raw_ns)", "    lease_now = now = raw_ns", "walk"),
+    ("core/timeline.py", "        elif raw_ns > previous:\n            lease += raw_ns - previous", "        else:\n            lease += raw_ns - previous", "walk"),
+    ("core/timeline.py", "        calendar = max(calendar, raw_ns)", "        calendar = raw_ns", "walk"),
+    ("core/claiming.py", "        deadline = now + ttl_ns if latest is None", "        deadline = row.deadline_ns if latest is None", "conformance"),
+    ("core/timeline.py", "            elif row.deadline_ns != deadline:", "            elif False:", "conformance"),
+    ("core/lifecycle.py", "    if row.ready_ns < 0:\n        row.ready_ns", "    if True:\n        row.ready_ns", "walk"),
+    # attempts and retries
+    ("core/claiming.py", "not command.retry or row.attempts >= max_attempts", "not command.retry or row.attempts > max_attempts", "conformance"),
+    ("core/lifecycle.py", "    if row.attempts >= max_attempts(ledger, row) or hopeless", "    if row.attempts > max_attempts(ledger, row) or hopeless", "conformance"),
+    ("core/claiming.py", "    row.attempts -= 1\n    row.releases += 1", "    row.releases += 1", "conformance"),
+    ("core/lifecycle.py", "    for _ in range(attempts - 1):", "    for _ in range(attempts):", "conformance"),
+    ("core/submitting.py", "    row.generation += 1\n    row.attempts = 0", "    row.generation += 1", "conformance"),
+    # needs, keys, limits, locks
+    ("core/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
+     "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
+    ("core/lifecycle.py", "    if row.spec.id in ledger.dependents:\n        _settle(ledger, row)", "    if False:\n        _settle(ledger, row)", "conformance"),
+    ("core/submitting.py", '        return DependencyError(cycle[0], "needs itself: " + " -> ".join(cycle))', "        return None", "conformance"),
+    ("core/lifecycle.py", "    if spec.key is not None:\n        del ledger.keys[spec.key]\n    for need", "    for need", "conformance"),
+    ("core/lifecycle.py", "        if was_full:\n            ledger.order.reopen(limit)", "        if False:\n            ledger.order.reopen(limit)", "conformance"),
+    ("core/ledger.py", "len(self.live.get(limit, ())) < self.limits.get(limit, 1)", "len(self.live.get(limit, ())) <= self.limits.get(limit, 1)", "conformance"),
+    ("core/locking.py", "        else:\n            left = (row.deadline_ns", "        elif len(command.names) == 1:\n            left = (row.deadline_ns", "conformance"),
+    # order
+    ("core/ready.py", "if self._aging_ns else -spec.priority\n        if lane", "if self._aging_ns else spec.priority\n        if lane", "conformance"),
+    ("core/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
+    ("core/queues.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
+    # the log
+    ("core/machine.py", "        known = None if request is None else answer_again(ledger, request)", "        known = None", "conformance"),
+    # results that others check
+    ("core/opinions.py", "        if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:\n            return False\n", "", "checks"),
+    ("core/checking.py", "        ledger.order.reorder(row)  # if an old entry", "        # if an old entry", "checks"),
+    ("core/checking.py", "        row.attempts -= 1  # only what fails counts as an attempt\n", "", "checks"),
+    ("core/checking.py", "            if len(side) >= verify.agree:", "            if len(side) > verify.agree:", "checks"),
+    ("core/checking.py", "        if len(best) + verify.most - len(given) < verify.agree:", "        if len(best) + verify.most - len(given) <= verify.agree:", "checks"),
+    ("core/checking.py", "        outcome = end(ledger, row, \"complete\", result=result, by=authors[0])", "        outcome = end(ledger, row, \"complete\", result=result)", "checks"),
+    ("core/lifecycle.py", "    if spec.id in ledger.tables[\"handed\"]:\n        ledger.checking.enter(ledger, row)", "    if False:\n        ledger.checking.enter(ledger, row)", "checks"),
+    # waiting
+    ("waiting.py", "        if hint is not None:\n            if claimed is None:", "        if False:\n            if claimed is None:", "waiting"),
+    ("core/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))", "        pass", "waiting"),
+    ("core/lifecycle.py", "        ledger.news.ended.append(spec.id)", "        pass", "waiting"),
+    ("core/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
+    ("waiting.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
+    # matching
+    ("core/matching.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
+    ("core/matching.py", "        if member is None or self.ledger.tables[\"presence\"][agent][2]:\n            mask", "        if member is None:\n            mask", "match"),
+    ("core/queues.py", "                if entry[2].spec.id in declined or signature.number == MAX_SIGNATURES:", "                if signature.number == MAX_SIGNATURES:", "match"),
+    ("core/matching.py", "            total[name] = total.get(name, 0) + amount", "            total[name] = amount", "match"),
+    # the board
+    ("core/foraging.py", "one = (score / threshold if score > 0 else 0.0,", "one = (score if score > 0 else 0.0,", "board"),
+    ("core/foraging.py", "                if best is None or one[:3] > best[:3]:", "                if best is None or one[:3] < best[:3]:", "board"),
+    ("core/foraging.py", "                score = indifference + pulled +", "                score = indifference +", "board"),
+    ("core/trails.py", "            if laid < self.faint:", "            if laid < 0:", "board"),
+    ("core/trails.py", "        return strength if strength >= self.faint else 0.0", "        return strength / 2", "board"),
+    ("core/trails.py", "factor = rule.success if verb", "factor = rule.failure if verb", "board"),
+]  # fmt: skip
