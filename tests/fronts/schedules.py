@@ -1,0 +1,80 @@
+"""
+Thread schedules of the fronts, explored one by one: `frontrun python -m tests.fronts.schedules`.
+
+Two threads on one board, every order of their steps up to two preemptions
+(dynamic partial-order reduction). A board whose lock does nothing is the
+control: it must be caught.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import Any
+
+import frontrun
+
+from ants_coord import ClaimQueue, Task
+from ants_coord.journals import MemoryJournal
+from ants_coord.testing import ManualClock
+from ants_coord.testing.story import double_grants
+
+
+def in_memory() -> Any:
+    board: Any = ClaimQueue(clock=ManualClock())
+    return with_work(board)
+
+
+def with_a_log() -> Any:
+    board: Any = ClaimQueue(MemoryJournal(ManualClock()))
+    return with_work(board)
+
+
+def without_a_lock() -> Any:
+    board = in_memory()
+    board._engine._lock = NoLock()
+    return board
+
+
+class NoLock(contextlib.nullcontext):
+    def locked(self):
+        return False
+
+
+def with_work(board: Any) -> Any:
+    board.submit_many([Task("a"), Task("b")])
+    board.got = []
+    return board
+
+
+def work(board: Any) -> None:
+    lease = board.claim_nowait("ann")
+    if lease is not None:
+        board.got.append(lease.task)
+        board.complete(lease, lease.task)
+
+
+def all_is_well(board: Any) -> bool:
+    board.check()
+    done = board.statistics().tasks["done"]
+    return sorted(board.got) == ["a", "b"] and done == 2 and not double_grants(board.events())
+
+
+def explore(make: Any, executions: int) -> dict[str, Any]:
+    found = frontrun.explore(
+        make,
+        [work, work],
+        all_is_well,
+        trace_packages=["ants_coord*"],
+        max_executions=executions,
+        total_timeout=60,
+        reproduce_on_failure=0,
+    )
+    return {"holds": found.property_holds, "schedules": found.num_explored}
+
+
+if __name__ == "__main__":
+    most = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    made = {"in memory": in_memory, "with a log": with_a_log, "without a lock": without_a_lock}
+    print(json.dumps({name: explore(make, most) for name, make in made.items()}))
