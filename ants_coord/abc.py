@@ -17,7 +17,7 @@ from .ports import Alarm, Clock, Entry, Journal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from .agent import Agent, AsyncAgent
+    from .agent import Agent, AsyncAgent, Shared
     from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from .commands import Command, Query
     from .events import Event
@@ -303,6 +303,14 @@ class Coordinator(Protocol):
         """Return a handle with the agent's name bound."""
         ...
 
+    def key_of(self, agent: str) -> str:
+        """Return the key with which an agent may speak through `shared()`."""
+        ...
+
+    def shared(self) -> Shared:
+        """Return this coordinator as many agents may be given it."""
+        ...
+
     def close(self) -> None:
         """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
         ...
@@ -492,6 +500,10 @@ class AsyncCoordinator(Protocol):
     def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]: ...
 
     def as_agent(self, name: str) -> AsyncAgent: ...
+
+    def key_of(self, agent: str) -> str: ...
+
+    def shared(self) -> Shared: ...
 
     async def close(self) -> None: ...
 

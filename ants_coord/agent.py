@@ -8,13 +8,18 @@ against hostile code.
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Any
+
+from . import verbs
+from .errors import ForeignLeaseError, WrongKeyError
 
 if TYPE_CHECKING:
     from .aio import Board as AsyncBoard
+    from .engine import Engine
     from .sync import Board
 
-__all__ = ["Agent", "AsyncAgent"]
+__all__ = ["Agent", "AsyncAgent", "Keys", "Shared"]
 
 _BOUND_FIRST = frozenset(
     {
@@ -84,8 +89,27 @@ class _Handle:
     def __init__(self, board: Any, name: str) -> None:
         self._board = board
         self.name = name
+        self._is_keyed = False
+
+    def _own(self, lease: Any) -> Any:
+        """Return a lease of this agent, or refuse another's."""
+        inner = getattr(lease, "lease", lease)
+        holder = getattr(inner, "agent", None)
+        if holder is None:
+            raise TypeError(f"a handle with a key takes the Lease itself, not {lease!r}")
+        if holder != self.name:
+            raise ForeignLeaseError(self.name, str(inner.task), str(holder))
+        return lease
 
     def __getattr__(self, verb: str) -> Any:
+        if self._is_keyed and verb in _ON_A_LEASE:
+            ending = getattr(self._board, verb)
+            return lambda lease, *args, **options: ending(self._own(lease), *args, **options)
+        if self._is_keyed and verb == "complete_many":
+            together = self._board.complete_many
+            return lambda endings, **options: together(
+                [(self._own(lease), result) for lease, result in endings], **options
+            )
         if verb in _BOUND_FIRST:
             method = getattr(self._board, verb)
             return lambda *args, **options: method(self.name, *args, **options)
@@ -101,6 +125,71 @@ class _Handle:
 
     def __repr__(self) -> str:
         return f"<agent {self.name!r} of {self._board!r}>"
+
+
+_ON_A_LEASE = frozenset({"complete", "fail", "keep_alive", "progress", "release", "renew", "work"})
+"""verbs whose first argument is a lease"""
+
+
+class Shared:
+    """
+    A coordinator as many agents may be given it: each speaks through a handle, for which it needs its key.
+
+    For hosts that pass agents' calls on (a tool server, a web service): the name comes with the call, the
+    key shows that it is the caller's own. Handles take only leases of their agent.
+    """
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+
+    def as_agent(self, name: str, key: str) -> Any:
+        """
+        Return an agent's handle.
+
+        Args:
+            name: the agent.
+            key: what the host's `key_of(name)` gave it.
+
+        Raises:
+            WrongKeyError: it is not this agent's key.
+
+        """
+        expected = self._board.key_of(name)
+        if not isinstance(key, str) or not hmac.compare_digest(expected.encode(), key.encode()):
+            raise WrongKeyError(name)
+        handle = self._board.as_agent(name)
+        handle._is_keyed = True  # noqa: SLF001 - our own class
+        return handle
+
+
+class Keys:
+    """What both colours say about keys."""
+
+    _engine: Engine
+
+    def key_of(self, agent: str) -> str:
+        """
+        Return the key with which an agent may speak through `shared()`.
+
+        It is made from the secret, so it is the same whenever it is asked for, and nothing is stored.
+
+        Args:
+            agent: whose key.
+
+        Raises:
+            ValueError: the coordinator was made without `secret=`.
+
+        """
+        name, secret = verbs.agent_name(agent), self._engine.secret
+        if secret is None:
+            raise ValueError(
+                "keys are made from a secret: give the coordinator secret=secrets.token_bytes(16)"
+            )
+        return hmac.new(secret, f"agent\0{name}".encode(), "sha256").hexdigest()[:32]
+
+    def shared(self) -> Shared:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
 
 
 class Agent(_Handle):

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from . import verbs
-from .agent import AsyncAgent
+from .agent import AsyncAgent, Keys
 from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from .aio_verbs import Verbs
 from .aio_worker import serve_on_loop
@@ -51,7 +51,7 @@ __all__ = ["Board", "ClaimQueue"]
 R = TypeVar("R")
 
 
-class Board(Verbs):
+class Board(Keys, Verbs):
     """
     What all strategies share, for event loops. Whoever opens it closes it (or `async with`).
 

@@ -57,6 +57,7 @@ __all__ = [
     "DependencyError",
     "FaintMarkError",
     "FieldNotHonouredError",
+    "ForeignLeaseError",
     "HeldError",
     "IllegalTransitionError",
     "InternalError",
@@ -80,6 +81,7 @@ __all__ = [
     "TaskNotFoundError",
     "UnknownKindError",
     "VerdictError",
+    "WrongKeyError",
 ]
 
 _LOST = {
@@ -117,6 +119,28 @@ class LeaseLostError(CoordinationError):
             f"lease {self.task_id}#{self.token} is lost: {_LOST.get(self.reason, self.reason)}; "
             "stop writing and claim again"
         )
+
+
+@attrs.define(eq=False, str=False)
+class WrongKeyError(CoordinationError):
+    """Say that somebody wanted to speak as an agent without its key."""
+
+    agent: str
+
+    def __str__(self) -> str:
+        return f"this is not the key of agent {self.agent!r}; the host makes it with key_of({self.agent!r})"
+
+
+@attrs.define(eq=False, str=False)
+class ForeignLeaseError(CoordinationError):
+    """Say that an agent's handle was given another agent's lease; nothing was changed."""
+
+    agent: str
+    task_id: str
+    holder: str
+
+    def __str__(self) -> str:
+        return f"the lease of task {self.task_id!r} is {self.holder!r}'s; {self.agent!r} may not speak for it"
 
 
 @attrs.define(eq=False, str=False)

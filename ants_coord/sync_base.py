@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from . import verbs
-from .agent import Agent
+from .agent import Agent, Keys
 from .commands import (
     Events,
     Unfinished,
@@ -48,7 +48,7 @@ __all__ = ["Board", "ClaimQueue"]
 R = TypeVar("R")
 
 
-class Board(Verbs):
+class Board(Keys, Verbs):
     """
     What all strategies share, for threads. Thread-safe; whoever opens it closes it (or `with`).
 

@@ -38,6 +38,9 @@ class TrustPolicy:
             and the agents' records are mended; 0 is off.
         weigh_deposits: marks of agents count by their standing (Blackboard).
         strangers: agents that nobody vouches for may claim.
+        newcomers: the share of claims that agents without a standing get, while three established ones
+            are at work; None is any. For boards where anybody can invent a name: whoever comes back
+            under a new one costs no more than this share.
 
     """
 
@@ -50,6 +53,7 @@ class TrustPolicy:
     poison_after: int = 3
     weigh_deposits: bool = True
     strangers: bool = True
+    newcomers: float | None = None
 
     def __attrs_post_init__(self) -> None:
         count(self.claims_most, "claims_most", most=1_000_000)
@@ -61,6 +65,8 @@ class TrustPolicy:
         count(self.quarantine_after, "quarantine_after", most=1_000_000)
         _set(self, "cooldown", amount(self.cooldown, "cooldown", most=1e6))
         _set(self, "quarantine_most", amount(self.quarantine_most, "quarantine_most", most=1.0))
+        if self.newcomers is not None:
+            _set(self, "newcomers", amount(self.newcomers, "newcomers", zero=True, most=1.0))
         count(self.poison_after, "poison_after", least=0, most=1_000_000)
         for field in ("short_leases", "weigh_deposits", "strangers"):
             if not isinstance(getattr(self, field), bool):

@@ -16,7 +16,7 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from ..trust import TrustPolicy
-from .ledger import Ledger, ns
+from .ledger import ANY, Ledger, ns
 from .parts import Part
 from .reputation import FAILED_VERBS, Reputation
 from .states import Row
@@ -31,6 +31,9 @@ _TRUSTED, _PROVEN = 0.5, 0.85
 _HOPELESS, _WORTHLESS = 0.35, 0.5
 """an upper bound of what is delivered, or of what results are worth, below which the breaker opens"""
 _MOST_RELAPSES = 10
+_ENOUGH = 3
+"""established agents at work, without whom newcomers are not held back: somebody must do the work"""
+_KEEP_SHARE = 0.9930924954370359  # 2^(-1/100)
 _UNJUDGED = 4
 """results that wait to be judged, for each task that an agent may hold: who is fast and wrong would have
 spoilt everything before the first verdict"""
@@ -46,9 +49,10 @@ class Restraint(Part):
         established: agent -> (ordinal,) once it has been trusted
         holds: leased task -> (granted, latest deadline) in lease time; from its first renewal on
         alarm: "" -> (until in lease time,)
+        share: "" -> (claims of newcomers, of everybody), both fading; with `newcomers` only
     """
 
-    tables = ("breakers", "strikes", "established", "holds", "alarm")
+    tables = ("breakers", "strikes", "established", "holds", "alarm", "share")
     values = (TrustPolicy,)
 
     def __init__(self, reputation: Reputation) -> None:
@@ -87,6 +91,8 @@ class Restraint(Part):
             return "is a stranger: the policy lets only agents claim that somebody vouches for"
         holder = ledger.agents.get(agent)
         held = 0 if holder is None else len(holder.leases)
+        if self.policy.newcomers is not None and self._had_their_share(ledger, agent):
+            return f"has no standing yet, and newcomers have had their {self.policy.newcomers:.0%} of claims"
         breaker = ledger.tables["breakers"].get(agent)
         now = ledger.timeline.reading[1]
         if breaker is not None and breaker[0] > now:
@@ -102,6 +108,32 @@ class Restraint(Part):
             return "everybody may hold one task at a time: so much fails that an outage is likely"
         low = self.reputation.low(ledger, agent)
         return f"holds {held} task(s), as many as its standing allows (at least {low:.2f})"
+
+    def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
+        if agent in ledger.tables["established"]:
+            return False
+        new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
+        assert self.policy.newcomers is not None
+        return new > self.policy.newcomers * everybody and self._at_work(ledger) >= _ENOUGH
+
+    def _at_work(self, ledger: Ledger) -> int:
+        """Count established agents that hold something, up to enough."""
+        count = 0
+        for agent in ledger.tables["established"]:
+            row = ledger.agents.get(agent)
+            count += row is not None and bool(row.leases)
+            if count >= _ENOUGH:
+                break
+        return count
+
+    def granted(self, ledger: Ledger, row: Row) -> None:
+        """Count a claim of a newcomer, or of somebody known."""
+        if self.policy.newcomers is None:
+            return
+        new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
+        is_new = row.agent not in ledger.tables["established"]
+        fresh = (new * _KEEP_SHARE + is_new, everybody * _KEEP_SHARE + 1.0)
+        ledger.undo.put(ledger.tables["share"], "", fresh)
 
     def bars(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now, or only others' results to judge; None if nothing bars it."""
@@ -200,6 +232,8 @@ class Restraint(Part):
                 ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
         self._tell(ledger, agent)
+        if self.policy.newcomers is not None and ledger.news.is_wanted and agent in tables["established"]:
+            ledger.news.ready.append(ANY)  # fewer are at work: a newcomer that was held back may look again
 
     def watches(self, ledger: Ledger, agent: str) -> bool:
         """Tell whether every result of an agent is checked now: it is on probation, or there is an alarm."""

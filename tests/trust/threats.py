@@ -46,11 +46,11 @@ class Result:
 class Market:
     """Agents with characters around one board."""
 
-    def __init__(self, attack, *, trust, seed, ticks=1_500, attackers=4, strategy="claim"):
+    def __init__(self, attack, *, trust, seed, ticks=1_500, attackers=4, strategy="claim", newcomers=None):
         self.dice, self.attack, self.ticks = random.Random(f"{attack}{seed}"), attack, ticks
         self.machine = Machine()
         settings = Settings(
-            strategy=strategy, trust=TrustPolicy() if trust else None, lease_ttl=LEASE, max_attempts=50,
+            strategy=strategy, trust=TrustPolicy(newcomers=newcomers) if trust else None, lease_ttl=LEASE, max_attempts=50,
             backoff=Backoff(first=0), retention_count=0, id_retention_count=0, event_count=1_000_000,
             **({"bench_after": 0} if strategy != "claim" else {}),
         )  # fmt: skip
@@ -61,6 +61,9 @@ class Market:
         self.deeds = dict.fromkeys(self.bad, 0)
         self.wasted = self.leased = 0.0
         self.tasks = 0
+        self.names = 0
+        self.fresh = {}
+        """quarantined name -> the name under which its owner comes back"""
 
     def apply(self, tick, command):
         return self.machine.apply(command, now_ns=START + round(tick * SECOND))
@@ -89,7 +92,7 @@ class Market:
                 credit -= int(credit)
             for when, following in self.step(agent, lease, now):
                 number += 1
-                heapq.heappush(happening, (when, number, agent, following))
+                heapq.heappush(happening, (when, number, self.fresh.get(agent, agent), following))
         return self.result()
 
     @property
@@ -98,6 +101,15 @@ class Market:
 
     def step(self, agent, lease, now):
         """One thing that an agent does; return when it does the next, and with which lease."""
+        if (
+            lease is None
+            and "whitewash" in self.attack
+            and agent in self.machine.ledger.tables.get("breakers", ())
+        ):
+            self.names += 1
+            self.fresh[agent] = again = f"bad-again{self.names}"
+            self.deeds[again] = 0
+            return [(now + 50, None)]
         if lease is None:
             reply = self.apply(now, c.Claim(agent))
             if not isinstance(reply, Lease):
@@ -171,10 +183,12 @@ class Market:
         return since.get(agent, 0) >= (40 if "then" in self.attack else 0)
 
 
-def attack(name, *, trust, seeds=4, attackers=4, strategy="claim"):
+def attack(name, *, trust, seeds=4, attackers=4, strategy="claim", newcomers=None):
     """Play an attack with several seeds, and average."""
     found = [
-        Market(name, trust=trust, seed=seed, attackers=attackers, strategy=strategy).run()
+        Market(
+            name, trust=trust, seed=seed, attackers=attackers, strategy=strategy, newcomers=newcomers
+        ).run()
         for seed in range(seeds)
     ]
     fields = [field.name for field in attrs.fields(Result)]
@@ -242,6 +256,13 @@ def table():
                 f"| {name}{f' ({attackers})' if attackers else ''} | {'on' if trust else 'off'} | {found.lost:.1%} | "
                 f"{found.lease_time:.1%} | {claims} | {found.slow:.0%} | {found.honest:.0%} |"
             )
+    for newcomers in (None, 0.1, 0.05):
+        found = attack("whitewash", trust=True, attackers=20, newcomers=newcomers)
+        how = "on" if newcomers is None else f"on, newcomers={newcomers:g}"
+        lines.append(
+            f"| back under a new name after each quarantine (20) | {how} | {found.lost:.1%} | {found.lease_time:.1%} "
+            f"| - | {found.slow:.0%} | {found.honest:.0%} |"
+        )
     for trust, roll_back in ((False, False), (True, False), (True, True)):
         shares = [decoys(trust=trust, roll_back=roll_back, seed=seed) for seed in range(4)]
         how = "on, and those in quarantine rolled back" if roll_back else "on" if trust else "off"
