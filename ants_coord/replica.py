@@ -235,7 +235,7 @@ class LogEngine(Engine):
         gc.disable()  # nothing that is made here is garbage, and looking for some takes half of the time
         try:
             restore(machine, _records(pieces))
-        except (ValueError, TypeError, KeyError, IndexError) as problem:
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as problem:
             raise JournalCorruptError(self._name, f"the snapshot ({problem})", position) from problem
         finally:
             if collects:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ants_coord
-from ants_coord import abc, aio, sync
+from ants_coord import abc, aio, errors, sync
 
 ROOT = Path(__file__).parent.parent
 MODULES = [
@@ -82,3 +83,13 @@ def test_every_changing_verb_takes_a_request_id():
                  "release", "progress", "adopt", "release_all", "lock_nowait", "cancel", "requeue", "limit", "pause",
                  "resume", "configure"):  # fmt: skip
         assert "request_id" in verbs(sync.Board)[name].parameters, name
+
+
+def test_every_refusal_is_tested():
+    """An error that no test names is an error that nobody has seen."""
+    tests = Path(__file__).parent
+    stories = Path(errors.__file__).parent / "testing" / "conformance_stories.py"
+    text = "".join(path.read_text() for path in [*tests.rglob("*.py"), *tests.rglob("*.txt"), stories])
+    text = text.replace(Path(__file__).read_text(), "")
+    unseen = {name for name in errors.__all__ if not re.search(rf"\b{name}\b", text)}
+    assert unseen <= {"CoordinationError", "InternalError"}

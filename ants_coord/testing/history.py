@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -51,6 +51,8 @@ class Recorder:
 
     Args:
         board: a coordinator for threads.
+        now: tells the instants, for histories of several processes: a clock that all of them share, such
+            as `time.monotonic_ns`. Within one process a counter serves, and orders strictly.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -65,10 +67,11 @@ class Recorder:
 
     """
 
-    def __init__(self, board: Any) -> None:
+    def __init__(self, board: Any, now: Callable[[], int] | None = None) -> None:
         self._board = board
         self._lock = threading.Lock()
-        self._instants = itertools.count()
+        # a counter and not a clock: taken under the interpreter's lock it orders instants strictly
+        self._now = itertools.count().__next__ if now is None else now
         self.operations: list[Operation] = []
         """in the order in which they ended"""
 
@@ -111,10 +114,6 @@ class Recorder:
         finally:
             returned = _FOREVER if answer == "unknown" else self._now()
             self._note(Operation(lease.agent, verb, lease.task, lease.token, answer, called, returned))
-
-    def _now(self) -> int:
-        # a counter and not a clock: taken under the interpreter's lock it orders instants strictly
-        return next(self._instants)
 
     def _note(self, operation: Operation) -> None:
         with self._lock:

@@ -295,6 +295,7 @@ def test_what_the_core_refuses_changes_nothing():
     refused = board.machine.apply(Deposit(Mark("need-review", "a"), "w"), now_ns=board.now)
     assert "did you mean 'needs-review'" in str(refused.error)
     refused = board.machine.apply(Deposit(Mark("danger", "a", 0.001), "w"), now_ns=board.now)
+    assert isinstance(refused.error, errors.FaintMarkError)
     assert "faint=0.01" in str(refused.error)
     refused = board.machine.apply(reaction(trails="food"), now_ns=board.now)
     assert isinstance(refused.error, errors.UnknownKindError)

@@ -10,16 +10,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ants_coord import ClaimQueue
+import pytest
+
+import ants_coord
 
 ROOT = Path(__file__).parent.parent.parent
 ROUNDS = 200 if os.environ.get("ANTS_COORD_PROFILE") == "deep" else 10
 
 WORKER = """
 import sys
-from ants_coord import ClaimQueue, LeaseLostError, Task
+import ants_coord
+from ants_coord import LeaseLostError, Task
 name = sys.argv[2]
-with ClaimQueue(sys.argv[1]) as board:
+with getattr(ants_coord, sys.argv[3])(sys.argv[1]) as board:
     number = 0
     while True:
         number += 1
@@ -37,23 +40,25 @@ with ClaimQueue(sys.argv[1]) as board:
 """
 
 
-def start(path, name):
+def start(path, name, strategy):
     return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(path), name],
+        [sys.executable, "-c", WORKER, str(path), name, strategy],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
 
 
-def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path, capsys):
+@pytest.mark.parametrize("strategy", ["ClaimQueue", "Matchmaker", "Blackboard"])
+def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path, capsys, strategy):
     """Three writers at a time, killed after a random number of answers, round after round."""
     path, dice = tmp_path / "board.db", random.Random(5)
     acknowledged: Counter[tuple[str, str]] = Counter()
-    with ClaimQueue(path, lease_ttl=0.2, retention_count=1 << 30, event_count=1_000_000) as board:
+    make = getattr(ants_coord, strategy)
+    with make(path, lease_ttl=0.2, retention_count=1 << 30, event_count=1_000_000) as board:
         board.statistics()
     for number in range(ROUNDS):
-        writers = [start(path, f"r{number}w{n}") for n in range(3)]
+        writers = [start(path, f"r{number}w{n}", strategy) for n in range(3)]
         for writer in writers:
             for _ in range(dice.randrange(1, 60)):
                 acknowledged[tuple(writer.stdout.readline().split())] += 1
@@ -62,19 +67,19 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path, capsys):
             acknowledged.update(
                 tuple(line.split()) for line in writer.communicate()[0].splitlines() if len(line.split()) == 2
             )
-    with ClaimQueue(path) as board:
+    with make(path) as board:
         board.check()
         events = list(board.events())
         submitted = {event.task for event in events if event.type == "submitted"}
         completed = Counter(event.task for event in events if event.type == "completed")
         tokens = Counter(event.token for event in events if event.type == "claimed")
         digest = board._engine.digest()
-    with ClaimQueue(path) as again:
+    with make(path) as again:
         assert again._engine.digest() == digest
     lost = [ack for ack in acknowledged if ack[1] not in (submitted if ack[0] == "submitted" else completed)]
     doubled = [task for task, n in completed.items() if n > 1] + [t for t, n in tokens.items() if n > 1]
     with capsys.disabled():
-        print(f"\n  kill -9: {3 * ROUNDS} kills, {sum(acknowledged.values())} acknowledged, "
+        print(f"\n  kill -9, {strategy}: {3 * ROUNDS} kills, {sum(acknowledged.values())} acknowledged, "
               f"lost {len(lost)}, doubled {len(doubled)}")  # fmt: skip
     assert (lost, doubled) == ([], [])
     assert max(acknowledged.values()) == 1
