@@ -31,7 +31,6 @@ Every error that ants_coord raises on purpose.
         JournalConflictError          the file belongs to something else
         JournalCorruptError           an entry is damaged; names its position
         JournalVersionError           the file was written by a newer format
-      InternalError                   a bug in ants_coord: please report it
 
 Bad arguments are the built-in ValueError and TypeError, raised at the call and
 before anything is journaled; waiting in vain is the built-in TimeoutError.
@@ -60,7 +59,6 @@ __all__ = [
     "ForeignLeaseError",
     "HeldError",
     "IllegalTransitionError",
-    "InternalError",
     "JournalConflictError",
     "JournalCorruptError",
     "JournalError",
@@ -478,13 +476,3 @@ class JournalCorruptError(JournalError):
 @attrs.define(eq=False, str=False)
 class JournalVersionError(JournalError):
     """Say that another format version wrote this; upgrade, nothing was changed."""
-
-
-@attrs.define(eq=False, str=False)
-class InternalError(CoordinationError):
-    """Say that an invariant does not hold."""
-
-    problem: str
-
-    def __str__(self) -> str:
-        return f"a bug in ants_coord, please report it: {self.problem}"
