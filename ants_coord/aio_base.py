@@ -298,7 +298,7 @@ class Board(Keys, Verbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
-        command = verbs.complete(lease, result, late, self._engine.draw)
+        command = verbs.complete(lease, result, late, self._engine)
         return private(await self._do(command, checked_request(request_id)))
 
     async def serve(

@@ -127,7 +127,7 @@ class Scope(HasLease):
     def _completion(self) -> tuple[Any, Exception | None]:
         """Return the command that ends the scope well; for a result that is no JSON, one that fails it."""
         try:
-            return complete(self.lease, self.result, "refuse", self._engine.draw), None
+            return complete(self.lease, self.result, "refuse", self._engine), None
         except (TypeError, ValueError, LimitError) as problem:
             return fail(self.lease, summary(problem), retry=True), problem
 

@@ -295,7 +295,7 @@ class Board(Keys, Verbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
-        command = verbs.complete(lease, result, late, self._engine.draw)
+        command = verbs.complete(lease, result, late, self._engine)
         return private(self._engine.execute(command, checked_request(request_id)))
 
     def serve(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from . import names
 from .commands import (
@@ -68,8 +68,16 @@ Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task, wherever one is asked for: itself, its ticket, its lease or its id."""
 Until = Literal["closed", "drained", "idle"]
-Draw = Callable[[str, int], float | None]
-"""(task, token) -> a number in [0, 1) that agents cannot foretell, or None"""
+
+
+class Host(Protocol):
+    """Who decides which results are checked."""
+
+    secret: bytes | None
+
+    def draw(self, task: str, token: int) -> float | None:
+        """Return a number in [0, 1) that agents cannot foretell."""
+        ...
 
 
 class HasLease:
@@ -174,13 +182,14 @@ def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
     return Renew(tuple([pair(lease) for lease in leases]), _ttl_ns(lease_ttl))
 
 
-def complete(lease: LeaseLike, result: object, late: str, draw: Draw) -> Complete:
+def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complete:
     """Build a Complete, with the number by which the host decides whether the result is checked."""
     if late not in ("refuse", "accept"):
         raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
     task, token = pair(lease)
     value = json_value(result, "result")
-    return Complete(task, token, value, late, draw(task, token))  # type: ignore[arg-type]
+    draw = None if host.secret is None else host.draw(task, token)
+    return Complete(task, token, value, late, draw)  # type: ignore[arg-type]
 
 
 def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ants_coord._version import __version__
 
-from . import board, in_memory, matching, on_disk
+from . import beside, board, in_memory, matching, on_disk, peers
 from .measure import HEADER
 
 
@@ -31,13 +31,15 @@ def main() -> None:
     ]
     print("\n".join(lines))
     facts: list[str] = []
-    for area in (in_memory, on_disk, matching, board):
+    for area in (in_memory, on_disk, matching, board, peers):
         for ratio in area.ratios(small=options.small):
             lines.append(str(ratio))
             print(ratio, flush=True)
-        if area in (on_disk, board):
-            facts += area.facts(small=options.small)
+        facts_of = getattr(area, "facts", None)
+        if facts_of is not None:
+            facts += facts_of(small=options.small)
         gc.collect()  # what one area leaves behind should not slow the next
+    facts += beside.facts(small=options.small)
     lines += ["", *facts]
     print("\n".join(facts))
     if options.out is not None:

@@ -10,6 +10,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
     try:
+        from . import trials  # noqa: F401, PLC0415 - it adds its commands
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):

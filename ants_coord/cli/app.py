@@ -49,7 +49,6 @@ from .show import (
     clean,
     console,
     fail,
-    table,
     warnings,
 )
 
@@ -494,23 +493,3 @@ def requeue(board: Board, task: TaskId) -> None:
     with _board(board) as opened:
         ticket = opened.requeue(task)
     console.print(f"{clean(task)} is {ticket.state} again")
-
-
-@app.command()
-def race(
-    processes: Annotated[int, typer.Option(min=2, max=64, help="How many claim at once.")] = 4,
-    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="How many tasks are raced for.")] = 200,
-    json_: AsJson = False,
-) -> None:
-    """Let several processes claim the same task, many times; prints double grants (0)."""
-    from .race import run_race  # noqa: PLC0415
-
-    found = run_race(processes, rounds)
-    if json_:
-        typer.echo(as_json(found))
-    else:
-        console.print(table("the claim race", ["process", "claims won"], sorted(found["wins"].items())))
-        console.print(
-            f"rounds {found['rounds']}, granted {found['granted']}, double grants: {found['double_grants']}"
-        )
-    raise SystemExit(OK if found["double_grants"] == 0 and found["granted"] == rounds else SOME_FAILED)

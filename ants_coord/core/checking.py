@@ -257,7 +257,7 @@ class Checking(Part):
         ledger.order.reorder(row)  # if an old entry is left there, it must not come alive again
         unlease(ledger, row, "finished", "hand_in")
         if forget:
-            self._forget(ledger, row.spec.id)
+            self.forget(ledger, row.spec.id)
         shift(ledger, row, "hand_in")
         to_ready(ledger, row)
 
@@ -300,11 +300,8 @@ class Checking(Part):
 
     # -- the rest of a task's life ----------------------------------------------------------
 
-    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Forget what was handed in: the task has ended."""
-        self._forget(ledger, row.spec.id)
-
-    def _forget(self, ledger: Ledger, task: str) -> None:
+    def forget(self, ledger: Ledger, task: str) -> None:
+        """Forget what was handed in, if something was: the task has ended, or begins anew."""
         handed = ledger.tables["handed"].get(task)
         if handed is not None:
             ledger.undo.drop(ledger.tables["handed"], task)
@@ -315,7 +312,7 @@ class Checking(Part):
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
         """Forget what was handed in for the old content."""
-        self.ended(ledger, row, "rewrite")
+        self.forget(ledger, row.spec.id)
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
         """Say what a task with results waits for."""

@@ -197,7 +197,10 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     holder = ledger.agents.get(agent) or ledger.agent(agent)
     undo.touch_agent(holder)
     holder.claimed += 1
-    ledger.leave(row)
+    if ledger.checking.opinions.rows:
+        ledger.leave(row)
+    else:
+        ledger.order.leave(row)
     shift(ledger, row, "claim")
     if ttl_ns is None:
         ttl_ns = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)

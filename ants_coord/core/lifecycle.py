@@ -170,6 +170,8 @@ def _end_one(
         _make_idle(ledger, row)
     if spec.id in ledger.tables["failers"]:
         ledger.undo.drop(ledger.tables["failers"], spec.id)
+    if spec.verify is not None:
+        ledger.checking.forget(ledger, spec.id)
     if ledger.news.is_wanted:
         ledger.news.ended.append(spec.id)
     for hook in ledger.on_end:

@@ -1,0 +1,139 @@
+"""
+What coordination costs on this machine, in under a minute: `ants-coord bench`.
+
+Each row runs for a moment and tells the median of its rounds. The figures are
+for comparing machines and settings; what they cost beside other queues is what
+the benchmarks of the source tree say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from .. import aio
+from ..adverts import Advert
+from ..marks import Mark
+from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
+from ..values import Task
+
+__all__ = ["Row", "rows"]
+
+_ROUND_S = 0.2
+_ROUNDS = 5
+
+
+@attrs.frozen
+class Row:
+    """One line of the table."""
+
+    what: str
+    per_second: float
+    microseconds: float
+
+
+def _cycle(board: Board, task: Task | None = None) -> None:
+    board.submit(Task() if task is None else task)
+    lease = board.claim_nowait("bench")
+    assert lease is not None
+    board.complete(lease)
+
+
+def _timed(what: str, once: Callable[[], Any], worth: int = 1) -> Row:
+    """Repeat for several short rounds; `worth` is how many operations one call does."""
+    once()
+    found = []
+    for _ in range(_ROUNDS):
+        begun, count = time.perf_counter(), 0
+        while (passed := time.perf_counter() - begun) < _ROUND_S:
+            once()
+            count += worth
+        found.append(passed / count)
+    each = statistics.median(found)
+    return Row(what, 1 / each, each * 1e6)
+
+
+def _batch(board: Board) -> None:
+    board.submit_many([Task() for _ in range(100)])
+    board.complete_many([(lease, None) for lease in board.claim_many("bench", 100)])
+
+
+def _awaited() -> Row:
+    async def main() -> Row:
+        async with aio.ClaimQueue() as board:
+            begun, count = time.perf_counter(), 0
+            while (passed := time.perf_counter() - begun) < _ROUNDS * _ROUND_S:
+                await board.submit(Task())
+                lease = await board.claim_nowait("bench")
+                assert lease is not None
+                await board.complete(lease)
+                count += 1
+            return Row("cycle, awaited", count / passed, passed / count * 1e6)
+
+    return asyncio.run(main())
+
+
+def _in_a_file(folder: Path, durability: Literal["power", "process"]) -> Row:
+    with ClaimQueue(folder / f"{durability}.db", durability=durability) as board:
+        return _timed(f"cycle in a file, durability={durability}", lambda: _cycle(board))
+
+
+def _woken(rounds: int = 200) -> Row:
+    """From a submit to the return of a claim that waited in another thread."""
+    waits: list[float] = []
+    begun = [0.0]
+    done = threading.Semaphore(0)
+    with ClaimQueue() as board:
+
+        def wait() -> None:
+            for _ in range(rounds):
+                lease = board.claim("bench")
+                waits.append(time.perf_counter() - begun[0])
+                board.complete(lease)
+                done.release()
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        for _ in range(rounds):
+            while not len(board._engine._lobby):  # noqa: SLF001 - it must be waiting when time is taken
+                time.sleep(0.0005)
+            begun[0] = time.perf_counter()
+            board.submit(Task())
+            done.acquire()
+        thread.join()
+    each = statistics.median(waits)
+    return Row("wake-up of a waiting claim", 1 / each, each * 1e6)
+
+
+def rows() -> Iterator[Row]:
+    """Measure one row after the other."""
+    with ClaimQueue() as board:
+        yield _timed("cycle: submit, claim, complete", lambda: _cycle(board))
+        yield _timed("the same in batches of 100", lambda: _batch(board), 100)
+    yield _awaited()
+    yield _woken()
+    with Matchmaker() as matching:
+        for number in range(1_000):
+            matching.advertise(Advert(f"a{number}", (f"skill{number % 50}",), ttl=1e6))
+        matching.advertise(Advert("bench", ("skill1",), slots=1_000, ttl=1e6))
+        yield _timed(
+            "cycle among 1,000 agents of 50 skills", lambda: _cycle(matching, Task(requires="skill1"))
+        )
+    with Blackboard() as ground:
+        for number in range(10_000):
+            ground.deposit(Mark("food", f"p{number}", 5.0), agent="bench")
+        yield _timed(
+            "deposit on one of 10,000 trails", lambda: ground.deposit(Mark("food", "p7", 1.0), agent="bench")
+        )
+        yield _timed("the ten strongest of 10,000 trails", lambda: ground.strongest("food"))
+    with tempfile.TemporaryDirectory() as folder:
+        for durability in ("process", "power"):
+            yield _in_a_file(Path(folder), durability)

@@ -1,0 +1,104 @@
+"""
+What a cycle costs in things that can be counted: they do not flicker, so they may be asserted.
+
+When one of these grows, look for the reason; when it shrinks, lower the bound.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task, TrustPolicy
+from ants_coord.journals import MemoryJournal
+from ants_coord.testing import ManualClock
+
+
+def calls_of(run) -> int:
+    """Return how many Python functions are called."""
+    count = 0
+
+    def see(frame, event, arg):
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(see)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def cycle(board):
+    board.submit(Task(payload={"n": 1}))
+    lease = board.claim_nowait("w")
+    board.complete(lease, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda: ClaimQueue(clock=ManualClock()), 84),
+        (lambda: ClaimQueue(clock=ManualClock(), trust=TrustPolicy()), 95),
+        (lambda: Matchmaker(clock=ManualClock()), 112),
+        (lambda: Blackboard(clock=ManualClock()), 134),
+    ],
+    ids=["claim", "claim with trust", "match", "board"],
+)
+def test_calls_of_a_cycle(make, most, capsys):
+    with make() as board:
+        for _ in range(300):
+            cycle(board)
+        calls = calls_of(lambda: [cycle(board) for _ in range(100)]) / 100
+    with capsys.disabled():
+        print(f"\n  calls of a cycle: {calls:.0f} (at most {most})")
+    assert calls <= most
+
+
+def test_a_cycle_does_not_cost_more_on_a_full_board():
+    """Nothing scans: ten thousand tasks and a thousand leases more, and the same number of calls."""
+    with ClaimQueue(clock=ManualClock()) as board:
+        for _ in range(200):
+            cycle(board)
+        few = calls_of(lambda: [cycle(board) for _ in range(50)])
+        board.submit_many([Task(priority=-1) for _ in range(10_000)])
+        board.claim_many("holder", 1_000)
+        for _ in range(200):
+            cycle(board)
+        many = calls_of(lambda: [cycle(board) for _ in range(50)])
+    assert many <= few * 1.1
+
+
+def test_what_a_cycle_writes():
+    journal = MemoryJournal(ManualClock())
+    with ClaimQueue(journal) as board:
+        board.statistics()
+        before = len(journal.entries)
+        for _ in range(50):
+            cycle(board)
+        fresh = journal.entries[before:]
+    assert len(fresh) == 3 * 50
+    assert sum(len(entry.body) for entry in fresh) / 50 < 480
+
+
+def test_an_idle_claim_writes_nothing():
+    journal = MemoryJournal(ManualClock())
+    with ClaimQueue(journal) as board:
+        board.statistics()
+        before = len(journal.entries)
+        for _ in range(100):
+            assert board.claim_nowait("w") is None
+        assert len(journal.entries) == before
+
+
+@pytest.mark.parametrize("trails", [100, 10_000])
+def test_calls_of_a_deposit_do_not_grow_with_the_board(trails):
+    with Blackboard(clock=ManualClock()) as board:
+        for number in range(trails):
+            board.deposit(Mark("food", f"p{number}", 5.0), agent="a")
+        calls = (
+            calls_of(lambda: [board.deposit(Mark("food", f"p{n}", 1.0), agent="a") for n in range(50)]) / 50
+        )
+    assert calls <= 60
