@@ -25,6 +25,7 @@ from ..errors import AdvertRefusedError, NotOfferedError, TaskNotFoundError
 from ..requirements import parse
 from .ledger import Ledger, ns
 from .matching import DECLINE, Capable
+from .opinions import as_check
 from .parts import Function
 from .queues import Matched
 from .states import READY
@@ -130,7 +131,9 @@ def decline(ledger: Ledger, command: Decline) -> Refused | None:
     row = ledger.tasks.get(command.task)
     if row is None:
         return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
-    if row.state is not READY or not part.may(agent, row):
+    opinions = ledger.checking.opinions
+    may = opinions.may(ledger, agent, row) if command.task in opinions.rows else part.may(agent, row)
+    if row.state is not READY or not may:
         return Refused(NotOfferedError(agent, command.task, str(row.state)))
     until = 0 if command.retry_ns is None else ledger.timeline.reading[1] + command.retry_ns
     mine = part.declined.get(agent, {})
@@ -199,13 +202,16 @@ def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     ledger.undo.look()  # looking corrects lazy heaps
     rows = order.best(query.agent, part.open_to(query.agent), query.count)
     ledger.undo.entries.clear()
+    if ledger.checking.open:
+        rows = ledger.checking.offers(ledger, query.agent, rows, query.count)
+    handed = ledger.checking.opinions.rows
     return tuple(
         [
             Offer(
                 row.spec.id,
-                row.spec.kind,
+                (as_check(row.spec) if row.spec.id in handed else row.spec).kind,
                 row.spec.priority,
-                row.spec.requires,
+                (as_check(row.spec) if row.spec.id in handed else row.spec).requires,
                 None if row.spec.uses is None else dict(row.spec.uses),
                 max(0, now - row.ready_ns),
             )

@@ -148,6 +148,26 @@ class Checking(Part):
             return row
         return other
 
+    def offers(self, ledger: Ledger, agent: str, rows: list[Row], count: int) -> list[Row]:
+        """Return what an agent could take, others' results among it, in its order."""
+        if ledger.restraint is not None and ledger.restraint.owes(ledger, agent):
+            rows = []
+        both = [*self.opinions.best(ledger, agent, count), *rows]
+        both.sort(key=lambda row: -row.spec.priority)  # stable: at equal priority results come first
+        return both[:count]
+
+    def why_not(self, ledger: Ledger, agent: str, row: Row) -> str:
+        """Say why an agent does not get a task with results; "" if it could."""
+        if self.opinions.may(ledger, agent, row):
+            return ""
+        principals = ledger.principals
+        authors = self.opinions.rows[row.spec.id][0][0]
+        mine = principals.of(ledger, agent)
+        same = [author for author in authors if principals.of(ledger, author) == mine]
+        if same:
+            return f"{same[0]!r}, of the same principal {mine!r}, has handed a result in"
+        return f"does not meet what a check asks for: {as_check(row.spec).requires or 'what it uses'}"
+
     # -- handing in -------------------------------------------------------------------------
 
     def take(self, ledger: Ledger, row: Row, command: Complete) -> Outcome | None:

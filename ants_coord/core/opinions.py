@@ -89,6 +89,17 @@ class Opinions:
                     break
         return None if best is None else ledger.tasks[best[2]]
 
+    def best(self, ledger: Ledger, agent: str, count: int) -> list[Row]:
+        """Return up to `count` rows that an agent could take, in order. O(rows)."""
+        found = [
+            entry
+            for (_, _, _, _, limit), lane in self.lanes.items()
+            if limit is None or ledger.is_open(limit)
+            for entry in lane
+            if self.may(ledger, agent, ledger.tasks[entry[2]])
+        ]
+        return [ledger.tasks[task] for _, _, task in sorted(found)[:count]]
+
     def check(self, ledger: Ledger) -> None:
         """Assert that exactly the READY tasks with results are here."""
         expected = {task for task in ledger.tables["handed"] if ledger.tasks[task].state is READY}

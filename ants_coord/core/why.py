@@ -156,6 +156,9 @@ def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
     agent, subject = query.agent, f"task {query.task!r} for agent {query.agent!r}"
     if row.state is not READY:
         return Explanation(subject, str(row.state), (f"the task is {row.state}, not ready",))
+    if query.task in ledger.checking.opinions.rows:
+        told = ledger.checking.why_not(ledger, agent, row)
+        return Explanation(subject, "not on offer" if told else "on offer", (told or "it could check it",))
     member = part.index.members.get(agent)
     requirement = parse(row.spec.requires or "")
     why = []

@@ -329,3 +329,13 @@ def test_everything_at_once_keeps_its_invariants():
     assert board.claim("bob") == "plain"
     states = {record.task.id: record.state for record in board.machine.ask(c.Tasks())}
     assert states["whole"] is TaskState.WAITING
+
+
+def test_erasing_expects_what_it_says(board):
+    """The version that is expected, or nothing is changed."""
+    entry = board.write("plan", 1, "ann")
+    for wrong in (entry.version + 1, 0):
+        refused = board.do(args.erase("plan", "ann", wrong))
+        assert isinstance(refused, c.Refused)
+    assert board.do(args.erase("plan", "ann", entry.version)) is True
+    assert board.do(args.erase("plan", "ann", None)) is False

@@ -320,6 +320,27 @@ def test_a_check_can_require_other_abilities(cls):
         board._engine.check()
 
 
+@pytest.mark.parametrize("cls", [Matchmaker, Blackboard])
+def test_offers_declines_and_reasons_know_of_checks(cls):
+    with cls(clock=ManualClock()) as board:
+        for agent in ("ann", "bob", "cy"):
+            board._engine.execute(Advertise(_advert(agent, "python")))
+        board.submit_many(
+            [Task("a", requires="python", verify=Verify.by_check()), Task("b"), Task("c", priority=1)]
+        )
+        board.complete(board.claim_nowait("ann", task="a"), 1)
+        assert [(offer.task, offer.kind) for offer in board.offers("bob")] == [
+            ("c", "default"), ("a", "check"), ("b", "default"),
+        ]  # fmt: skip
+        assert [offer.task for offer in board.offers("ann")] == ["c", "b"]
+        assert "has handed a result in" in str(board.why_not("a", agent="ann"))
+        assert "could check it" in str(board.why_not("a", agent="bob"))
+        board.decline("bob", "a", reason="not today")
+        assert [offer.task for offer in board.offers("bob")] == ["c", "b"]
+        assert board.claim_nowait("cy", kinds=["check"]).task == "a"
+        board._engine.check()
+
+
 def _advert(agent, *abilities):
     from ants_coord import Advert
 

@@ -1,0 +1,101 @@
+"""Every type of event happens, and means what its line in the reference says."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from ants_coord import Backoff, Blackboard, ClaimQueue, Task, TrustPolicy
+from ants_coord import commands as c
+from ants_coord.core import Machine
+from ants_coord.events import EVENT_TYPES
+from ants_coord.marks import Mark
+from ants_coord.testing import ManualClock
+
+from ..board.test_model import Walk as BoardWalk
+from ..match.test_model import Walk as MatchWalk
+from ..trust.threats import Market
+from .stage import Stage
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+
+
+def types_of(machine):
+    return {event[1] for event in machine.ledger.ring[1]}
+
+
+def test_every_type_of_event_is_emitted_by_some_story():
+    seen = set()
+    for path in SCENARIOS.glob("*.txt"):
+        stage = Stage()
+        stage.play(path.read_text())
+        seen |= types_of(stage.machine)
+    for walk in [MatchWalk(n) for n in range(4)] + [BoardWalk(n) for n in range(8)]:
+        for _ in range(200):
+            walk.step()
+            seen |= types_of(walk.model.machine)
+    market = Market("ghost", trust=True, seed=1, ticks=600)
+    market.run()
+    seen |= types_of(market.machine)
+    seen |= seen_in_an_outage() | seen_on_a_board()
+    told_elsewhere = {
+        "disbanded",
+        "unreacted",
+    }  # a team of which one does not come; a reaction that is refused
+    assert set(EVENT_TYPES) - seen <= told_elsewhere
+    assert seen <= set(EVENT_TYPES)
+
+
+def seen_in_an_outage():
+    """All that were trusted fail at once, and come back."""
+    clock, dice = ManualClock(), random.Random(1)
+    with ClaimQueue(
+        clock=clock, trust=TrustPolicy(), lease_ttl=10, max_attempts=100, event_count=1 << 20
+    ) as board:
+        agents = [f"a{n}" for n in range(8)]
+        board.submit_many([Task() for _ in range(400)])
+        for _ in range(6):
+            for agent in agents:
+                board.complete(board.claim_nowait(agent))
+        for _ in range(8):
+            for agent in agents:
+                lease = board.claim_nowait(agent)
+                if lease is not None:
+                    board.fail(lease, "the network is down", retry=dice.random())
+            clock.advance(20)
+        clock.advance(2_000)
+        board.submit(Task("last"))
+        for _ in range(30):
+            for agent in agents:
+                lease = board.claim_nowait(agent)
+                if lease is not None:
+                    board.complete(lease)
+        board.vouch("a1", "north", by="host")
+        board.limit("db", 2)
+        board.pause()
+        board.resume()
+        return types_of(board._engine._machine)
+
+
+def seen_on_a_board():
+    with Blackboard(clock=ManualClock(), trust=TrustPolicy(), event_count=1 << 20) as board:
+        board.write("plan/a", 1, agent="ann")
+        board.write("plan/a", 2, agent="mal")
+        board.deposit(Mark("food", "here", 5.0), agent="ann")
+        board.roll_back("mal", by="host")
+        return types_of(board._engine._machine)
+
+
+def test_what_agents_did_is_counted_when_they_are_no_longer_remembered():
+    """Beyond ten thousand agents the longest known are folded into one, and nothing is lost of the sums."""
+    machine, count = Machine(), 10_050
+    machine.apply(c.submission((Task("a", max_attempts=10**6, backoff=Backoff(0)),)), now_ns=1)
+    for number in range(count):
+        lease = machine.apply(c.Claim(f"a{number}"), now_ns=1)
+        if number % 2:
+            machine.apply(c.Fail(lease.task, lease.token, "no"), now_ns=1)
+        else:
+            machine.apply(c.Release(lease.task, lease.token), now_ns=1)
+    told = machine.ask(c.StatisticsOf())
+    assert (told.claimed, told.failed, told.released) == (count, count // 2, count // 2)
+    assert len(machine.ledger.agents) == 10_000
