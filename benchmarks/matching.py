@@ -132,6 +132,32 @@ def _classads(market: Market, times: int) -> Callable[[], int] | None:
     return work
 
 
+def _rules(market: Market, times: int) -> Callable[[], int] | None:
+    """The same question by a rule for each task, evaluated on every agent's attributes."""
+    try:
+        import rule_engine
+    except ImportError:
+        return None
+    every = [f"s{n}" for n in range(SKILLS)]
+    agents = [
+        {
+            **dict.fromkeys(every, False),
+            **dict.fromkeys(advert.capabilities, True),
+            **dict(advert.attributes),
+        }
+        for advert in market.adverts
+    ]
+    asked = [rule_engine.Rule(task.requires or "true") for task in market.tasks[:SIGNATURES]]
+
+    def work() -> int:
+        for number in range(times):
+            rule = asked[number % SIGNATURES]
+            sum(rule.matches(agent) for agent in agents)
+        return times
+
+    return work
+
+
 def _refresh(market: Market, times: int, *, changed: bool) -> Callable[[], int]:
     adverts = market.adverts[:100]
     if not changed:
@@ -183,6 +209,15 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
             rounds=rounds,
             target="<= 0.001",
             peer_name="classad2, an expression per agent",
+        )
+    if _rules(few, 1) is not None:
+        yield compare(
+            f"who of {agents:,} agents can do a task, rules",
+            lambda: _who_fits(many, times),
+            lambda: _rules(many, 2) or (lambda: 1),
+            rounds=rounds,
+            target="<= 0.001",
+            peer_name="rule-engine, a rule per agent",
         )
     yield compare(
         f"refresh, unchanged, {agents:,} agents (3 us)",

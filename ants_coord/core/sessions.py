@@ -3,8 +3,9 @@ Requests that come twice: recognised, and answered with the first reply.
 
 A reply can be lost after its command was written (109 of 110 appends whose
 answer was cut off had been committed), so every logged command carries
-(session, number). The last 64 replies of a session are kept; sessions that
-have been idle for `session_retention` are dropped.
+(session, number). At least the last 64 replies of a session are kept, and
+dropped 64 at a time, since one by one would copy them each time; sessions
+that have been idle for `session_retention` are dropped.
 
 Replies are kept without payloads and results: those are in the task, and a
 caller must not share them with us.
@@ -52,13 +53,12 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], reply: Any) -> None
         _drop_idle(ledger, now)
     undo.touch_session(session)
     session.seen_ns = now
-    if len(session.replies) < _KEPT:
+    if len(session.replies) < 2 * _KEPT:
         undo.put(session.replies, number, _condense(reply))
         return
     # a fresh dict: putting a dropped reply back would change the order of the old one
     replies = {**session.replies, number: _condense(reply)}
-    while len(replies) > _KEPT:
-        oldest = min(replies) if number < session.low else next(iter(replies))
+    for oldest in sorted(replies)[: len(replies) - _KEPT]:
         del replies[oldest]
         session.low = max(session.low, oldest)
     session.replies = replies

@@ -544,3 +544,38 @@ def test_the_log_tells_the_same_story_again(tmp_path):
     with ClaimQueue(path) as board:
         assert board._engine.digest() == before
         board._engine.check()
+
+
+def test_a_passed_probe_halves_what_speaks_against_an_agent(board_with_trust):
+    board, clock = board_with_trust
+    board.submit_many([Task(f"t{n}", max_attempts=9, backoff=Backoff(0)) for n in range(3)])
+    for _ in range(3):
+        board.claim_nowait("ghost")
+        clock.advance(31)
+    before = board.standing("ghost").delivery
+    assert before.bad > 5
+    clock.advance(301)
+    board.complete(board.claim_nowait("ghost"))
+    after = board.standing("ghost").delivery
+    assert 0.45 * before.bad < after.bad < 0.52 * before.bad
+    assert after.good > 0
+
+
+def test_quarantines_end_in_their_order_after_a_restart(tmp_path):
+    """The alarms are made anew from the tables, whatever order these are in."""
+    from ants_coord.core.snapshot import records as written
+
+    machine, now = Machine(), START
+    machine.apply(c.Configure(Settings(trust=TrustPolicy(), lease_ttl=30, max_attempts=99)), now_ns=now)
+    for name in ("late", "early"):
+        machine.apply(c.submission((Task(name, backoff=Backoff(0)),)), now_ns=now)
+    restraint = machine.ledger.restraint
+    machine.ledger.undo.look()
+    for number, agent in enumerate(("d", "c", "b", "a")):
+        restraint._open(machine.ledger, agent, 3 - number, "told so")
+    machine.ledger.undo.entries.clear()
+    twin = Machine()
+    restore(twin, json.loads(json.dumps(list(written(machine)))))
+    ends = sorted(row[0] for row in twin.ledger.tables["breakers"].values())
+    assert twin.next_wakeup_in_ns == ends[0] - now
+    twin.check()
