@@ -132,6 +132,9 @@ def test_more_signatures_than_are_indexed_change_no_answer():
 def test_signatures_without_tasks_make_room_for_new_ones():
     """A board that lives long sees any number of requirements, and indexes those it has tasks for."""
     board = Board()
+    board.submit(Task("kept", requires="rare and mem >= 4"))
+    board.do(Advertise(Advert("x", {"other"}, {"mem": 8})))
+    assert board.claim("x") is None
     for n in range(MAX_SIGNATURES + 2_000):
         board.machine.apply(c.submission((Task(f"t{n}", requires=f"skill{n}"),)), now_ns=board.now)
         board.machine.apply(c.Cancel(f"t{n}"), now_ns=board.now)
@@ -139,6 +142,9 @@ def test_signatures_without_tasks_make_room_for_new_ones():
     board.do(Advertise(GPU))
     assert board.claim("w") == "last"
     assert board.machine.ask(c.StatisticsOf()).parts["signatures"] < MAX_SIGNATURES
+    assert board.claim("x") is None
+    board.do(Advertise(Advert("x", {"other", "rare"}, {"mem": 8})))  # what was kept still follows the adverts
+    assert board.claim("x") == "kept"
 
 
 def test_slots_and_amounts_follow_live_leases(board):
