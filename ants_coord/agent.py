@@ -8,7 +8,6 @@ against hostile code.
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 
 from . import verbs
@@ -154,6 +153,8 @@ class Shared:
             WrongKeyError: it is not this agent's key.
 
         """
+        import hmac  # noqa: PLC0415 - 4 ms, for boards with a secret only
+
         expected = self._board.key_of(name)
         if not isinstance(key, str) or not hmac.compare_digest(expected.encode(), key.encode()):
             raise WrongKeyError(name)
@@ -180,6 +181,8 @@ class Keys:
             ValueError: the coordinator was made without `secret=`.
 
         """
+        import hmac  # noqa: PLC0415
+
         name, secret = verbs.agent_name(agent), self._engine.secret
         if secret is None:
             raise ValueError(

@@ -6,6 +6,7 @@ When one of these grows, look for the reason; when it shrinks, lower the bound.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -102,3 +103,16 @@ def test_calls_of_a_deposit_do_not_grow_with_the_board(trails):
             calls_of(lambda: [board.deposit(Mark("food", f"p{n}", 1.0), agent="a") for n in range(50)]) / 50
         )
     assert calls <= 60
+
+
+def test_importing_brings_only_what_a_claim_queue_needs():
+    """What only other strategies, journals or colours need is imported when it is first asked for."""
+    code = "import sys, ants_coord; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    later = {
+        "asyncio", "sqlite3", "cattrs", "sortedcontainers", "hmac", "hashlib.blake2b", "ants_coord.adverts",
+        "ants_coord.marks", "ants_coord.core.matching", "ants_coord.core.trails", "ants_coord.core.checking",
+        "ants_coord.verification", "ants_coord.trust", "ants_coord.testing", "ants_coord.replica",
+    }  # fmt: skip
+    assert loaded & later == set()

@@ -13,10 +13,10 @@ whose results wait. Boards without `verify=` have none.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from sortedcontainers import SortedList
 
 from .states import READY, Row
 
@@ -44,7 +44,7 @@ class Opinions:
     """READY tasks with results that others have handed in, by who may not take them."""
 
     def __init__(self) -> None:
-        self.lanes: dict[_Key, SortedList] = {}
+        self.lanes: dict[_Key, list[_Entry]] = {}
         self.rows: dict[str, tuple[_Key, _Entry]] = {}
         """task -> its lane and its entry there"""
 
@@ -54,14 +54,14 @@ class Opinions:
         uses = () if spec.uses is None else tuple(spec.uses.items())
         key = (authors, spec.kind, spec.requires, uses, spec.limit)
         entry = (-spec.priority, since, spec.id)
-        self.lanes.setdefault(key, SortedList()).add(entry)
+        insort(self.lanes.setdefault(key, []), entry)
         self.rows[spec.id] = key, entry
 
     def leave(self, row: Row) -> None:
         """Note that a row is claimed, or has ended. O(log n)."""
         key, entry = self.rows.pop(row.spec.id)
         lane = self.lanes[key]
-        lane.remove(entry)
+        del lane[bisect_left(lane, entry)]
         if not lane:
             del self.lanes[key]
 

@@ -49,13 +49,25 @@ _KNOWN: dict[str, type] = {
         Renewed,
         Lost,
         *(getattr(errors, name) for name in errors.__all__),
-        *(value for part in every_part() for value in part.values),
     )
 }
-_FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
-    for kind in _KNOWN.values()
-}
+_FIELDS: dict[type, tuple[str, ...]] = {}
+"""of each known class; those of parts are learnt when the first is met, since importing them takes a while"""
+
+
+def _fields_of(kind: type) -> tuple[str, ...]:
+    if kind not in _KNOWN.values():
+        _learn()
+    if _KNOWN.get(kind.__name__) is not kind:
+        raise TypeError(f"{kind.__name__} is none of our values")
+    _FIELDS[kind] = tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
+    return _FIELDS[kind]
+
+
+def _learn() -> None:
+    _KNOWN.update({value.__name__: value for part in every_part() for value in part.values})
+
+
 _TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task) if field.init}
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
 _STATES = {state.value: state for state in TaskState}
@@ -76,7 +88,10 @@ def pack(value: Any) -> Any:
         return {"m": value.isoformat()}
     if kind is Task:
         return {"k": pack_task(value)}
-    return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in _FIELDS[kind])]}
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = _fields_of(kind)
+    return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in fields)]}
 
 
 def unpack(packed: Any) -> Any:
@@ -99,6 +114,8 @@ def unpack(packed: Any) -> Any:
             return unpack_task(body)
         case "v":
             name, *fields = body
+            if name not in _KNOWN:
+                _learn()
             return _KNOWN[name](*[unpack(field) for field in fields])
     raise ValueError(f"unknown tag {tag!r}")
 
