@@ -39,9 +39,7 @@ def draw() -> None:
     axes.set_yticks(list(places), [row[0].removeprefix("cycle beside ") for row in some])
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel(
-        "us per cycle (submit, claim, complete, or what comes closest); what each promises is in the table"
-    )
+    axes.set_xlabel("us per cycle; what each promises stands in the table")
     axes.legend()
     figure.tight_layout()
     figure.savefig(ROOT / "docs" / "performance.svg", metadata={"Date": None})
