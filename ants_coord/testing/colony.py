@@ -280,7 +280,7 @@ class Colony:
                 for kind, every in (("crash", faults.crash_every), ("pause", faults.pause_every))
                 if every
             ]
-            fate.task = loop.create_task(_suffer(_behave(behaviour, board, name), fate), name=name)
+            fate.task = loop.create_task(_fated(_behave(behaviour, board, name), fate), name=name)
             try:
                 await asyncio.shield(fate.task)
                 await board.close()
@@ -403,6 +403,10 @@ async def _behave(behaviour: Behaviour, board: AsyncBoard, name: str) -> None:
             await asyncio.sleep(pause)
         return
     await call(board.as_agent(name))
+
+
+async def _fated(life: Any, fate: _Fate) -> None:
+    await _suffer(life, fate)  # tasks take coroutines only, and since Python 3.12 no generators
 
 
 @types.coroutine

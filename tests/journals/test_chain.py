@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import zlib
 
@@ -31,14 +32,14 @@ def verify(path, head=None):
 
 
 def change(path, statement, *values):
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute(statement, values)
     db.close()
 
 
 def forge(path, position):
     """Change an entry as somebody would who knows of checksums."""
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         stamp, body = db.execute("SELECT stamp, body FROM entry WHERE position = ?", (position,)).fetchone()
         body = body.replace(b'{"n":', b'{"m":')
         crc = zlib.crc32(b"%d,%d," % (position, stamp)) ^ zlib.crc32(body)

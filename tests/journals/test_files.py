@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -23,6 +24,11 @@ def path(tmp_path):
         board.submit_many([Task(f"t{n}", payload="x" * 50) for n in range(3)])
         board.complete(board.claim("w"), 1)
     return path
+
+
+def dump(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return list(db.iterdump())
 
 
 def alter(path, *statements):
@@ -54,14 +60,14 @@ def test_files_are_private(path):
 def test_damage_is_named_and_nothing_is_changed(path, damage, error, position):
     """The position is told; the tables are as they were."""
     alter(path, damage)
-    before = list(sqlite3.connect(path).iterdump())
+    before = dump(path)
     for _ in range(2):
         with pytest.raises(error) as refusal:
             ClaimQueue(path).statistics()
         assert str(path) in str(refusal.value)
         if position is not None:
             assert refusal.value.position == position
-    assert list(sqlite3.connect(path).iterdump()) == before
+    assert dump(path) == before
 
 
 def test_an_unreadable_entry_stops_the_reader(path):
@@ -212,10 +218,10 @@ def test_snapshots_trim_the_log_and_open_to_the_same_state(tmp_path):
         board.complete(lease, number)
     digest, position = board._engine.digest(), board.statistics().position
     board.close()
-    entries, snapshots = (
-        sqlite3.connect(path).execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        for table in ("entry", "snapshot")
-    )
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        entries, snapshots = (
+            db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("entry", "snapshot")
+        )
     assert snapshots == 1
     assert entries < position / 2
     with ClaimQueue(path) as again:
