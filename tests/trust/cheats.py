@@ -79,12 +79,17 @@ class Market:
             if now > self.ticks:
                 break
             if self.machine.ledger.counts["ready"] < 20:
-                batch = tuple([Task(f"t{self.made + n}", verify=self.verify) for n in range(50)])
+                batch = tuple([self.task(self.made + n) for n in range(50)])
                 self.made += 50
                 self.apply(now, c.submission(batch))
             number += 1
             heapq.heappush(happening, (*self.step(agent, held, now, number),))
         return self.result()
+
+    def task(self, number):
+        """A task; with milking every tenth is a dear one, of a kind of its own."""
+        kind = "dear" if "milking" in self.cheat and number % 10 == 0 else "default"
+        return Task(f"t{number}", kind=kind, verify=self.verify)
 
     def step(self, agent, held, now, number):
         if held is None:
@@ -108,12 +113,16 @@ class Market:
             return "right"
         if "30 %" in self.cheat and dice.random() >= 0.3:
             return "right"
+        if "milking" in self.cheat and lease.kind != "dear":
+            return "right"  # cheap work is done well, to be trusted with the dear
         self.cheated.setdefault(agent, lease.token)
         return "agreed lie" if "colluding" in self.cheat else f"lie {dice.random()}"
 
     def result(self):
         ledger = self.machine.ledger
-        done = [row.outcome.result for row in ledger.tasks.values() if row.state == "done"]
+        judged = "dear" if "milking" in self.cheat else "default"
+        ended = [row for row in ledger.tasks.values() if row.state == "done"]
+        done = [row.outcome.result for row in ended if row.spec.kind == judged]
         completed = sum(a.completed for a in [*ledger.agents.values(), ledger.departed])
         quarantined, claims = {}, dict.fromkeys(self.bad, 0)
         for at, kind, _, agent, token, _ in ledger.ring[1]:
@@ -124,7 +133,7 @@ class Market:
         share = lambda names: sum(name in quarantined for name in names) / max(1, len(names))  # noqa: E731
         return Result(
             sum(result != "right" for result in done) / len(done),
-            completed / len(done) - 1,
+            completed / len(ended) - 1,
             sum(claims.values()) / max(1, len(claims)),
             share(self.bad),
             share(self.slow),
@@ -143,7 +152,7 @@ def market(cheat, *, verify, trust=True, seeds=4, cheats=4, strategy="claim"):
 
 CHEATS = (
     ("none", 0), ("always wrong", 4), ("30 % wrong", 4), ("good, then wrong", 4), ("colluding", 4),
-    ("colluding, one house", 4),
+    ("colluding, one house", 4), ("milking cheap tasks, wrong in dear ones", 4),
 )  # fmt: skip
 CHECKED = Verify.by_quorum(2, of=3, error=0.05)
 

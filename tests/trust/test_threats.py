@@ -65,3 +65,11 @@ def test_decoys_and_spam_are_taken_back():
     assert off > 0.3
     assert on <= 0.02
     assert threats.spam() == (0, 50)
+
+
+def test_who_declines_everything_delays_nobody():
+    """A decline costs nothing and is remembered: the others do the work."""
+    peace = threats.attack("none", trust=True, strategy="match", attackers=0, seeds=2)
+    on = threats.attack("declines everything", trust=True, strategy="match", seeds=2)
+    assert on.lost <= peace.lost + 0.02
+    assert on.honest == 0

@@ -14,7 +14,7 @@ import random
 import attrs
 
 from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise
+from ants_coord.adverts import Advert, Advertise, Decline, Offers
 from ants_coord.core import Machine
 from ants_coord.entries import Write
 from ants_coord.marks import Deposit, Mark, Strongest
@@ -110,6 +110,10 @@ class Market:
             self.fresh[agent] = again = f"bad-again{self.names}"
             self.deeds[again] = 0
             return [(now + 50, None)]
+        if lease is None and "declines" in self.attack and agent in self.deeds:
+            for offer in self.machine.ask(Offers(agent, 5)):
+                self.apply(now, Decline(agent, offer.task, "no"))
+            return [(now + 1.0, None)]
         if lease is None:
             reply = self.apply(now, c.Claim(agent))
             if not isinstance(reply, Lease):
@@ -256,6 +260,12 @@ def table():
                 f"| {name}{f' ({attackers})' if attackers else ''} | {'on' if trust else 'off'} | {found.lost:.1%} | "
                 f"{found.lease_time:.1%} | {claims} | {found.slow:.0%} | {found.honest:.0%} |"
             )
+    for trust in (False, True):
+        found = attack("declines everything", trust=trust, strategy="match")
+        lines.append(
+            f"| declines everything it is offered (4) | {'on' if trust else 'off'} | {found.lost:.1%} | "
+            f"{found.lease_time:.1%} | - | {found.slow:.0%} | {found.honest:.0%} |"
+        )
     for newcomers in (None, 0.1, 0.05):
         found = attack("whitewash", trust=True, attackers=20, newcomers=newcomers)
         how = "on" if newcomers is None else f"on, newcomers={newcomers:g}"
