@@ -6,13 +6,14 @@ from .clock import ManualClock
 from .colony import Colony, Faults, Report
 from .conformance import ConformanceError, check_coordinator
 from .conformance_journal import check_journal
-from .history import Operation, Recorder, check_history
+from .history import AsyncRecorder, Operation, Recorder, check_history
 from .loop import StuckError, VirtualLoop, run
 from .schedules import Interleaving, interleavings
 from .scripted import ScriptedAgent
 from .story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 
 __all__ = [
+    "AsyncRecorder",
     "Colony",
     "ConformanceError",
     "Faults",

@@ -9,13 +9,15 @@ twice. One seed decides everything, so what a seed has shown it shows again.
 
 While it runs and at the end the promises are held against what the agents were
 told: no task had two holders, tokens only grew, what was acknowledged is there,
-every process has the same state.
+every process has the same state; and the leases of the dead ended, and nobody
+went on waiting for what it could have had.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import random
 import types
 from collections.abc import Awaitable, Callable, Generator, Iterable
@@ -29,6 +31,7 @@ from ..commands import Command, Complete, Submit
 from ..errors import ClosedError, JournalError, LeaseLostError
 from ..hold import SimulatedCrash
 from ..values import FINAL, Lease, Outcome, Task, TaskState
+from .liveness import Vigil
 from .loop import VirtualLoop
 from .simlog import SimulatedClock, SimulatedLog
 from .story import double_grants, story
@@ -58,6 +61,7 @@ class Faults:
         lost_reply: share of commands that are written although the caller gets an error.
         refused: share of commands that fail and are not written.
         duplicate: share of commands that are written twice.
+        until: seconds after which nothing goes wrong any more; what has crashed comes back once more.
 
     """
 
@@ -69,6 +73,7 @@ class Faults:
     lost_reply: float = 0.0
     refused: float = 0.0
     duplicate: float = 0.0
+    until: float = math.inf
 
 
 @attrs.define
@@ -87,6 +92,8 @@ class Report:
     story: str
     results: dict[str, Any] = attrs.field(factory=dict)
     """results of the tasks that are done"""
+    longest_wait: float = 0.0
+    """virtual seconds for which somebody waited at most although there was something for it"""
 
     @property
     def done(self) -> int:
@@ -213,12 +220,15 @@ class Colony:
         host, _ = self._process("host", faults=Faults())
         async with host:
             await host.submit_many(())
+            self._vigil = vigil = Vigil(host, self.faults.clock_off)
             lives = [loop.create_task(self._feed(host))]
             fed = lives[0]
             lives += [loop.create_task(self._be(name, do), name=name) for name, do in self._agents]
             while loop.time() < limit:
                 await asyncio.sleep(_TICK_S)
-                if until == "drained" and fed.done() and not (await host.statistics()).unfinished:
+                unfinished = (await host.statistics()).unfinished
+                vigil.look(loop.time())
+                if until == "drained" and fed.done() and not unfinished:
                     break
                 if all(life.done() for life in lives):
                     break
@@ -247,6 +257,7 @@ class Colony:
             lost_reply=faults.lost_reply,
             refused=faults.refused,
             duplicate=faults.duplicate,
+            until=faults.until,
         )
         view.faults = self._counts
         board = self._strategy(view, **self._settings)
@@ -274,6 +285,7 @@ class Colony:
         loop, faults = asyncio.get_running_loop(), self.faults
         for start in range(1, 1_000_000):
             board, clock = self._process(name, faults, start)
+            self._vigil.born(name, board, clock)
             fate = _Fate(clock)
             trouble = [
                 loop.create_task(self._strike(fate, dice, every, kind))
@@ -284,6 +296,7 @@ class Colony:
             try:
                 await asyncio.shield(fate.task)
                 await board.close()
+                self._vigil.ended(name)
                 return  # noqa: TRY300 - the others begin anew
             except SimulatedCrash:
                 self._counts["crashes"] += 1
@@ -300,6 +313,7 @@ class Colony:
                 for one in trouble:
                     one.cancel()
             _vanish(board, clock)
+            self._vigil.died(name, loop.time())
             await asyncio.sleep(dice.uniform(*faults.down_for))
 
     async def _strike(self, fate: _Fate, dice: random.Random, every: float, kind: str) -> None:
@@ -307,6 +321,8 @@ class Colony:
         while True:
             await asyncio.sleep(dice.expovariate(1.0 / every))
             assert fate.task is not None
+            if loop.time() >= self.faults.until:
+                return
             if kind == "crash":
                 fate.is_crashing = True
                 fate.clock.is_dead = True
@@ -319,7 +335,7 @@ class Colony:
 
     async def _report(self, host: AsyncBoard, seconds: float) -> Report:
         board = host.sync
-        problems: list[str] = []
+        problems = self._vigil.problems[:10]
         try:
             board.check()
         except AssertionError as problem:
@@ -340,7 +356,17 @@ class Colony:
             for record in records
             if record.state is TaskState.DONE and record.outcome is not None
         }
-        return Report(self.seed, seconds, tasks, dict(self._counts), problems, digest, story(board), results)
+        return Report(
+            self.seed,
+            seconds,
+            tasks,
+            dict(self._counts),
+            problems,
+            digest,
+            story(board),
+            results,
+            self._vigil.longest_wait,
+        )
 
     def _broken_words(self, board: Any) -> list[str]:
         """Hold what agents were told against what the board says now."""

@@ -9,17 +9,18 @@ memory of Lowe (2017), one task at a time, as Porcupine does.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
 
-from ..errors import JournalError, LeaseLostError
+from ..errors import LeaseLostError
 
-__all__ = ["Operation", "Recorder", "check_history"]
+__all__ = ["AsyncRecorder", "Operation", "Recorder", "check_history"]
 
 _FOREVER = 1 << 62
 _READY = "ready"
@@ -78,10 +79,12 @@ class Recorder:
     def claim_nowait(self, agent: str, **options: Any) -> Any:
         """Claim, and write down what was granted; a claim of nothing says nothing about any task."""
         called = self._now()
-        lease = self._board.claim_nowait(agent, **options)
-        if lease is not None:
-            self._note(Operation(agent, "claim", lease.task, lease.token, "ok", called, self._now()))
-        return lease
+        return self._granted(agent, self._board.claim_nowait(agent, **options), called)
+
+    def claim(self, agent: str, **options: Any) -> Any:
+        """Wait for a task; see `claim_nowait`."""
+        called = self._now()
+        return self._granted(agent, self._board.claim(agent, **options), called)
 
     def complete(self, lease: Any, result: Any = None) -> Any:
         """Complete a task."""
@@ -100,24 +103,52 @@ class Recorder:
         return self._call("renew", lease)
 
     def _call(self, verb: str, lease: Any, *args: Any, **options: Any) -> Any:
+        with self._written_down(verb, lease):
+            return getattr(self._board, verb)(lease, *args, **options)
+
+    @contextlib.contextmanager
+    def _written_down(self, verb: str, lease: Any) -> Iterator[None]:
         called, answer = self._now(), "unknown"
         try:
-            reply = getattr(self._board, verb)(lease, *args, **options)
+            yield
             answer = "ok"
         except LeaseLostError:
             answer = "lost"
             raise
-        except JournalError:
-            raise
-        else:
-            return reply
         finally:
             returned = _FOREVER if answer == "unknown" else self._now()
             self._note(Operation(lease.agent, verb, lease.task, lease.token, answer, called, returned))
 
+    def _granted(self, agent: str, lease: Any, called: int) -> Any:
+        if lease is not None:
+            self._note(Operation(agent, "claim", lease.task, lease.token, "ok", called, self._now()))
+        return lease
+
     def _note(self, operation: Operation) -> None:
         with self._lock:
             self.operations.append(operation)
+
+
+class AsyncRecorder(Recorder):
+    """
+    A coordinator for event loops whose lease verbs are written down: Recorder's verbs, with await.
+
+    A call that is cancelled counts as one of which nobody knows whether it had an effect.
+    """
+
+    async def claim_nowait(self, agent: str, **options: Any) -> Any:
+        """Claim, and write down what was granted."""
+        called = self._now()
+        return self._granted(agent, await self._board.claim_nowait(agent, **options), called)
+
+    async def claim(self, agent: str, **options: Any) -> Any:
+        """Wait for a task; see `claim_nowait`."""
+        called = self._now()
+        return self._granted(agent, await self._board.claim(agent, **options), called)
+
+    async def _call(self, verb: str, lease: Any, *args: Any, **options: Any) -> Any:
+        with self._written_down(verb, lease):
+            return await getattr(self._board, verb)(lease, *args, **options)
 
 
 def check_history(

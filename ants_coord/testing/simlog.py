@@ -9,6 +9,7 @@ clock is off. The views of one log always agree on what it says.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
@@ -64,6 +65,10 @@ class SimulatedClock(Clock):
                 do()
 
         return self._loop.call_at(when, due)
+
+    def loop_now(self) -> float:
+        """Return the loop time of this instant."""
+        return self._loop.time()
 
     def loop_time(self, at_ns: int) -> float:
         """Return the loop time at which this clock shows a stamp."""
@@ -135,6 +140,7 @@ class LogView:
         lost_reply: share of appends that are written and yet raise ReplyLostError.
         refused: share of appends that raise ReplyLostError and are not written.
         duplicate: share of appends that are written twice.
+        until: loop time after which nothing goes wrong any more.
 
     """
 
@@ -147,12 +153,14 @@ class LogView:
         lost_reply: float = 0.0,
         refused: float = 0.0,
         duplicate: float = 0.0,
+        until: float = math.inf,
     ) -> None:
         self.clock: Clock = clock
         self._log = log
         self._own = clock
         self._dice = random.Random(0) if dice is None else dice  # noqa: S311 - faults are no secret
         self._lost_reply, self._refused, self._duplicate = lost_reply, refused, duplicate
+        self._until = until
         self._changed: Callable[[], None] | None = None
         self._told = False
         self.faults = {"lost replies": 0, "refused appends": 0, "duplicates": 0}
@@ -169,7 +177,7 @@ class LogView:
         return self._log.after(after)
 
     def _happens(self, share: float, what: str) -> bool:
-        if not share or self._dice.random() >= share:
+        if not share or self._dice.random() >= share or self._own.loop_now() >= self._until:
             return False
         self.faults[what] += 1
         return True

@@ -1,8 +1,10 @@
 """A colony in virtual time: promises hold whatever goes wrong, and a broken core is caught."""
 
 import asyncio
+import itertools
 import os
 
+import attrs
 import pytest
 from hypothesis import given, settings
 
@@ -10,6 +12,8 @@ from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, TrustPolicy, Ve
 from ants_coord.core import claiming, lifecycle
 from ants_coord.testing import Colony, Faults, ManualClock, ScriptedAgent, characters, strategies
 from ants_coord.testing.scripted import Claim, Complete, Crash, Fail, Renew, Wait
+from ants_coord.testing.simlog import LogView
+from ants_coord.waiting import Lobby
 
 STRATEGIES = (ClaimQueue, Matchmaker, Blackboard)
 ROUGH = Faults(
@@ -32,12 +36,29 @@ def rough(seed, strategy=None, **options):
     return colony
 
 
+async def patient(me):
+    async for lease in me.claims():
+        async with me.work(lease) as job:
+            await asyncio.sleep(5)
+            job.result = lease.task
+
+
+def sparse(seed, strategy=None, **options):
+    """Now and then a task: the agents wait most of the time."""
+    colony = Colony(strategy or STRATEGIES[seed % 3], seed=seed, faults=ROUGH, **options)
+    for number in range(20):
+        colony.submit(Task(f"t{number}", max_attempts=1_000), after=17 * number)
+    colony.add(patient, count=3)
+    return colony
+
+
 def test_nothing_is_lost_and_nothing_is_done_twice(capsys):
     """Forty seeds; ANTS_COORD_SEEDS=... plays more."""
     count, total, passed = int(os.environ.get("ANTS_COORD_SEEDS", "40")), {}, 0.0
     for seed in range(count):
-        report = rough(seed).run(limit=7_200)
-        assert report.done == 40, str(report)
+        colony, number = (sparse(seed), 20) if seed % 4 == 3 else (rough(seed), 40)
+        report = colony.run(limit=7_200)
+        assert report.done == number, str(report)
         assert report.results["t3"] == "t3"
         passed += report.seconds
         for what, number in report.faults.items():
@@ -46,6 +67,17 @@ def test_nothing_is_lost_and_nothing_is_done_twice(capsys):
         told = ", ".join(f"{number} {what}" for what, number in total.items())
         print(f"\n  simulation: {count} seeds, {passed / 3600:.1f} virtual hours, {told}; 0 broken promises")
     assert all(total.values())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_when_the_faults_end_the_work_ends(strategy):
+    """Within a crash's absence, a pause, a lease and the work itself: nothing is stuck."""
+    for seed in range(8):
+        colony = rough(seed, strategy)
+        colony.faults = attrs.evolve(ROUGH, until=60, crash_every=15, lost_reply=0.2, refused=0.2)
+        report = colony.run(limit=7_200)
+        assert report.done == 40, str(report)
+        assert report.seconds < 60 + 30 + 90 + 40 + 40 * 5 / 4 + 2 * 30, str(report)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -177,6 +209,37 @@ def depend_on_the_process(monkeypatch):
     length = claiming.ns
 
     monkeypatch.setattr(claiming, "ns", lambda seconds: length(seconds) + next(counts))
+
+
+def lose_wakeups(monkeypatch):
+    """A process that is told of a change does not always look."""
+    hear, heard = LogView._hear, itertools.count()
+
+    def deaf(self):
+        self._told = False
+        if next(heard) % 3:
+            hear(self)
+
+    monkeypatch.setattr(LogView, "_hear", deaf)
+
+
+def wake_nobody(monkeypatch):
+    """A hint is taken as delivered that was not."""
+    wake, woken = Lobby._wake_ready, itertools.count()
+    monkeypatch.setattr(
+        Lobby, "_wake_ready", lambda self, hint, after: next(woken) % 3 == 0 or wake(self, hint, after)
+    )
+
+
+@pytest.mark.parametrize("break_it", [lose_wakeups, wake_nobody, never_expire], ids=lambda one: one.__name__)
+def test_a_colony_that_makes_no_progress_is_noticed(monkeypatch, break_it):
+    break_it(monkeypatch)
+    report = None
+    for seed in range(12):
+        report = sparse(seed).run(limit=600, check=False)
+        if any("something for it" in one or "is dead" in one for one in report.problems):
+            return
+    raise AssertionError(f"{break_it.__name__} was not noticed: {report}")
 
 
 @pytest.mark.parametrize(
