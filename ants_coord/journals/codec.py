@@ -186,8 +186,8 @@ def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
     kind, structure, _ = _KNOWN[name]
     try:
         command = structure(fields, kind)
-    except cattrs.errors.ForbiddenExtraKeysError as problem:
-        raise ValueError(str(problem)) from None
+    except Exception as problem:
+        raise ValueError(f"{name}: {problem}") from problem
     if name == "Submit" and len(command.tasks) != len(command.payloads):
         raise ValueError("tasks and payloads differ in number")
     return (session, number), command
