@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ants_coord import Blackboard, ClaimQueue, Mark, MarkKind, Namespace, Task, aio
-from ants_coord.errors import CursorTooOld, NotOwnerError, StaleVersionError
+from ants_coord.errors import CursorTooOld, LimitError, NotOwnerError, StaleVersionError, UnknownKindError
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 
@@ -192,6 +192,30 @@ def test_refusals_reach_the_caller(make):
         with pytest.raises(TypeError):
             board.write("a", {1, 2}, agent="x")
         assert [change.what for change in board.history("a")] == ["written"]
+
+
+def test_what_a_board_does_not_hold_is_refused_and_nothing_changes(make, monkeypatch):
+    """Unknown kinds, quotas and the number of reactions: each says what there is."""
+    settings = {"kinds": [MarkKind("food", half_life=60)], "quota": 3}
+    with make(namespaces=[Namespace("in/", ["lead"])], **settings) as board:
+        for place in "abc":
+            board.deposit(Mark("food", place, 8.0), agent="x")
+        before = board._engine.digest()
+        refusals = [
+            (UnknownKindError, "'fod'", lambda: board.diffuse("fod", {"a": ["b"]}, agent="x")),
+            (NotOwnerError, "in/", lambda: board.diffuse("food", {"a": ["in/b"]}, agent="x")),
+            (LimitError, "begun by x", lambda: board.diffuse("food", {"a": ["d"]}, agent="x")),
+            (UnknownKindError, "'fod'", lambda: board.react("r", "a/*", Task(), trails="fod", above=1.0)),
+        ]
+        for error, words, call in refusals:
+            with pytest.raises(error, match=words):
+                call()
+        assert board._engine.digest() == before
+        monkeypatch.setattr("ants_coord.core.activation._MOST", 1)
+        board.react("one", "a/*", Task())
+        with pytest.raises(LimitError, match="reactions of a board"):
+            board.react("two", "a/*", Task())
+        assert [reaction.name for reaction in board.reactions()] == ["one"]
 
 
 def test_a_file_keeps_the_colony_across_restarts(tmp_path, clock):

@@ -338,6 +338,13 @@ def test_a_cursor_from_another_board_is_refused(board):
         board.ask(c.Events(since=1000))
 
 
+def test_a_page_after_an_unknown_task_is_refused(board):
+    """A page that continues from a task that is gone would silently begin anew."""
+    reply = board.ask(c.Tasks(after="ghost"))
+    assert isinstance(reply.error, errors.TaskNotFoundError)
+    assert "'ghost'" in str(reply.error)
+
+
 def test_nobody_outside_holds_a_piece_of_the_state():
     """Payloads, inputs, results, notes and records are copies: changing one changes nothing."""
     machine, mine = Machine(), {"list": [1]}

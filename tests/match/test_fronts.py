@@ -9,7 +9,7 @@ import pytest
 
 from ants_coord import ClaimQueue, Matchmaker, Task, aio
 from ants_coord.adverts import Advert
-from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError
+from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError, TaskNotFoundError
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 
@@ -292,3 +292,8 @@ def test_a_process_that_stood_still_buries_nobody(clock):
         assert states(market) == {"w": "fading"}
         market.submit(Task("t"))
         assert waiting.get().task == "t"
+
+
+def test_asking_why_not_about_a_task_that_is_not_there():
+    with Matchmaker() as board, pytest.raises(TaskNotFoundError, match="'ghost'"):
+        board.why_not("ghost", agent="ann")
