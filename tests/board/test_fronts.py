@@ -200,7 +200,7 @@ def test_what_a_board_does_not_hold_is_refused_and_nothing_changes(make, monkeyp
     with make(namespaces=[Namespace("in/", ["lead"])], **settings) as board:
         for place in "abc":
             board.deposit(Mark("food", place, 8.0), agent="x")
-        before = board._engine.digest()
+        before = [board.sense(place) for place in "abcd"]
         refusals = [
             (UnknownKindError, "'fod'", lambda: board.diffuse("fod", {"a": ["b"]}, agent="x")),
             (NotOwnerError, "in/", lambda: board.diffuse("food", {"a": ["in/b"]}, agent="x")),
@@ -210,7 +210,7 @@ def test_what_a_board_does_not_hold_is_refused_and_nothing_changes(make, monkeyp
         for error, words, call in refusals:
             with pytest.raises(error, match=words):
                 call()
-        assert board._engine.digest() == before
+        assert [board.sense(place) for place in "abcd"] == before
         monkeypatch.setattr("ants_coord.core.activation._MOST", 1)
         board.react("one", "a/*", Task())
         with pytest.raises(LimitError, match="reactions of a board"):
