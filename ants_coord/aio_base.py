@@ -30,6 +30,7 @@ from .engine import Drained, Engine
 from .errors import ClosedError
 from .events import Event
 from .names import fresh_agent
+from .payloads import NESTS
 from .ports import Clock
 from .presets import SharedSettings, Where, build
 from .values import (
@@ -39,7 +40,7 @@ from .values import (
     Ticket,
     count,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
+from .verbs import LeaseLike, Seconds, TaskLike, Until
 from .waiting import Waiter, mute
 from .worker import Handlers, Served, Stop, result_of
 
@@ -137,7 +138,7 @@ class Board(Keys, Verbs):
 
         """
         command = submission((task,), if_exists)
-        return (await self._do(command, checked_request(request_id)))[-1]
+        return (await self._do(command, request_id))[-1]
 
     async def submit_many(
         self,
@@ -151,7 +152,7 @@ class Board(Keys, Verbs):
         command = submission(wanted, if_exists)
         if not wanted:
             return []
-        return asked_for(wanted, await self._do(command, checked_request(request_id)))
+        return asked_for(wanted, await self._do(command, request_id))
 
     # -- claiming -----------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class Board(Keys, Verbs):
     ) -> Lease | None:
         """Lease a task if one may run now, else return None."""
         command = verbs.claim(agent, task, kinds, lease_ttl)
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def claim_many(
         self,
@@ -207,7 +208,7 @@ class Board(Keys, Verbs):
     ) -> list[Lease]:
         """Lease up to `count` tasks that may run now, in one step."""
         command = verbs.claim_many(agent, count, kinds, lease_ttl)
-        return list(await self._do(command, checked_request(request_id)))
+        return list(await self._do(command, request_id))
 
     def claims(
         self,
@@ -299,7 +300,8 @@ class Board(Keys, Verbs):
 
         """
         command = verbs.complete(lease, result, late, self._engine)
-        return private(await self._do(command, checked_request(request_id)))
+        outcome = await self._do(command, request_id)
+        return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
     async def serve(
         self,
@@ -429,7 +431,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        return await self._do(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
+        return await self._do(verbs.lock(names, agent, lease_ttl), request_id)
 
     async def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]:
         """

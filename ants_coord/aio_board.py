@@ -20,7 +20,7 @@ from .ports import Clock
 from .presets import BoardSettings, Where
 from .reactions import Reaction, Reactions
 from .values import Task
-from .verbs import Seconds, checked_request
+from .verbs import Seconds
 from .waiting import Waiter, mute
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Blackboard(MatchVerbs):
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        return await self._do(board_args.deposit(mark, agent), checked_request(request_id))
+        return await self._do(board_args.deposit(mark, agent), request_id)
 
     async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
         """Read the trails at a place, by kind; reading changes nothing."""
@@ -123,7 +123,7 @@ class Blackboard(MatchVerbs):
 
         """
         command = board_args.diffuse(kind, neighbours, share, agent)
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def thresholds(self, agent: str) -> list[Threshold]:
         """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
@@ -157,7 +157,7 @@ class Blackboard(MatchVerbs):
 
         """
         command = board_args.write(path, value, agent, expect, ttl)
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def read(self, path: str) -> Entry | None:
         """Read an entry; None if there is none."""
@@ -212,13 +212,13 @@ class Blackboard(MatchVerbs):
 
     async def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
         """Take an entry if one matches now, else return None."""
-        return await self._do(board_args.take(pattern, agent), checked_request(request_id))
+        return await self._do(board_args.take(pattern, agent), request_id)
 
     async def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
     ) -> bool:
         """Remove an entry (if it has the version `expect`). Returns whether there was one."""
-        return await self._do(board_args.erase(path, agent, expect), checked_request(request_id))
+        return await self._do(board_args.erase(path, agent, expect), request_id)
 
     async def history(self, path: str) -> list[Change]:
         """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
@@ -279,7 +279,7 @@ class Blackboard(MatchVerbs):
             How many "trails" changed, and how many entries were "restored" and "erased".
 
         """
-        return await self._do(board_args.roll_back(agent, by, quarantine), checked_request(request_id))
+        return await self._do(board_args.roll_back(agent, by, quarantine), request_id)
 
     # -- reactions ------------------------------------------------------------------------------
 
@@ -318,11 +318,11 @@ class Blackboard(MatchVerbs):
         command = board_args.reaction(
             name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
         )
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
         """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
-        return await self._do(board_args.unreact(name), checked_request(request_id))
+        return await self._do(board_args.unreact(name), request_id)
 
     async def reactions(self) -> list[Reaction]:
         """List the reactions by name."""

@@ -34,7 +34,7 @@ from .ports import Clock
 from .presence import KeptAdvert, Presence
 from .presets import MatchSettings, Where
 from .values import Explanation
-from .verbs import Seconds, TaskLike, checked_request
+from .verbs import Seconds, TaskLike
 
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
@@ -145,11 +145,11 @@ class MatchVerbs(Board):
 
     async def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
         """Declare what an agent can do, until its ttl ends; the answer says what it changed."""
-        return await self._do(Advertise(match_args.checked_advert(advert)), checked_request(request_id))
+        return await self._do(Advertise(match_args.checked_advert(advert)), request_id)
 
     async def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
         """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
-        return await self._do(Withdraw(verbs.agent_name(agent)), checked_request(request_id))
+        return await self._do(Withdraw(verbs.agent_name(agent)), request_id)
 
     async def decline(
         self,
@@ -176,7 +176,7 @@ class MatchVerbs(Board):
 
         """
         command = match_args.declined(agent, task, reason, retry_after)
-        await self._do(command, checked_request(request_id))
+        await self._do(command, request_id)
 
     async def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100

@@ -46,7 +46,7 @@ from .values import (
     TaskState,
     Ticket,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, checked_request
+from .verbs import LeaseLike, Seconds, TaskLike
 from .waiting import Countdown, Waiter
 
 __all__ = ["Verbs"]
@@ -61,7 +61,7 @@ class Verbs:
 
     async def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """Carry any command out; raises what the core refuses."""
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def _do(self, command: Command[R], request_id: str | None = None) -> R:
         if not self._engine.blocking:
@@ -161,7 +161,7 @@ class Verbs:
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = (await self._do(verbs.renew((lease,), lease_ttl), checked_request(request_id)))[0]
+        answer = (await self._do(verbs.renew((lease,), lease_ttl), request_id))[0]
         if isinstance(answer, Renewed):
             return answer.expires_ns
         raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
@@ -171,7 +171,7 @@ class Verbs:
     ) -> list[Outcome]:
         """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
         command = verbs.complete_many(endings)
-        return [private(one) for one in await self._do(command, checked_request(request_id))]
+        return [private(one) for one in await self._do(command, request_id)]
 
     async def fail(
         self,
@@ -182,23 +182,23 @@ class Verbs:
         request_id: str | None = None,
     ) -> TaskState:
         """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return await self._do(verbs.fail(lease, reason, retry), checked_request(request_id))
+        return await self._do(verbs.fail(lease, reason, retry), request_id)
 
     async def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
         """Give a lease back; the attempt does not count."""
-        await self._do(verbs.release(lease), checked_request(request_id))
+        await self._do(verbs.release(lease), request_id)
 
     async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
         """Keep a progress note with a leased task."""
-        await self._do(verbs.note(lease, note), checked_request(request_id))
+        await self._do(verbs.note(lease, note), request_id)
 
     async def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(await self._do(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
+        return list(await self._do(Adopt(verbs.agent_name(agent)), request_id))
 
     async def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """Give back everything an agent holds; returns how many leases."""
-        return await self._do(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
+        return await self._do(ReleaseAll(verbs.agent_name(agent)), request_id)
 
     async def holder(self, name: str) -> Lease | None:
         """Return the lock that holds a name, or None."""
@@ -208,28 +208,28 @@ class Verbs:
         self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
     ) -> None:
         """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        await self._do(verbs.cancel(task, reason), checked_request(request_id))
+        await self._do(verbs.cancel(task, reason), request_id)
 
     async def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return await self._do(verbs.requeue(task), checked_request(request_id))
+        return await self._do(verbs.requeue(task), request_id)
 
     async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        await self._do(verbs.limit(name, n), checked_request(request_id))
+        await self._do(verbs.limit(name, n), request_id)
 
     async def pause(self, *, request_id: str | None = None) -> None:
         """Stop claims; what is held goes on."""
-        await self._do(Pause(), checked_request(request_id))
+        await self._do(Pause(), request_id)
 
     async def resume(self, *, request_id: str | None = None) -> None:
         """Allow claims again."""
-        await self._do(Resume(), checked_request(request_id))
+        await self._do(Resume(), request_id)
 
     async def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
         """Change settings for everybody who uses this board; see Settings for the names."""
         command = Configure(changed(await self.settings(), changes))
-        return await self._do(command, checked_request(request_id))
+        return await self._do(command, request_id)
 
     async def settings(self) -> Settings:
         """Return the board's settings."""

@@ -163,16 +163,16 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
         raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
     if len(tasks) > MAX_BATCH:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
-    composed = False
+    payloads, composed = [], False
     for task in tasks:
         if task.__class__ is not Task:
             raise TypeError(f"submit takes a Task, not {task!r}; write Task({task!r}) for a plain id")
-        composed = composed or bool(task.parts)
+        if task.parts:
+            composed = True
+        payloads.append(json_value(task.payload, "payload"))
     if composed:
-        tasks = tuple([each for task in tasks for each in _taken_apart(task, 0)])
-        if len(tasks) > MAX_BATCH:
-            raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
-    return Submit(tasks, tuple([json_value(task.payload, "payload") for task in tasks]), if_exists)
+        return submission(tuple([each for task in tasks for each in _taken_apart(task, 0)]), if_exists)
+    return Submit(tasks, tuple(payloads), if_exists)
 
 
 @attrs.define

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from .commands import Command, Configure, Query, Refused, Wakeup
 from .engine import Engine
+from .names import check_name
 from .settings import Settings
 
 __all__ = ["DirectEngine"]
@@ -48,13 +49,13 @@ class DirectEngine(Engine):
             reply = machine.apply(
                 command,
                 now_ns=self._clock.now_ns(),
-                request=None if request_id is None else (request_id, 0),
+                request=None if request_id is None else (check_name(request_id, "request_id"), 0),
             )
             if machine.news.is_wanted:
                 self._spread()
-        if isinstance(reply, Refused):
+        if reply.__class__ is Refused:
             raise reply.error
-        return reply
+        return reply  # type: ignore[return-value]
 
     def ask(self, query: Query[R]) -> R:
         """Answer a query from the state of this instant."""

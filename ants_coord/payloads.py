@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import LimitError
 
-__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_SIZE", "copy_json", "json_value"]
+__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_SIZE", "NESTS", "copy_json", "json_value"]
 
 MAX_SIZE = 1 << 20
 """Largest payload or result: bytes of UTF-8 in strings and keys, plus 8 per value."""
@@ -22,7 +22,7 @@ MAX_INT = 1 << 53
 """Integers outside +-2**53 do not survive other JSON readers."""
 
 _ATOMS = frozenset({type(None), bool})
-_NESTS = frozenset({dict, list})
+NESTS = frozenset({dict, list})
 
 
 def json_value(value: object, field: str) -> Any:
@@ -65,16 +65,18 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
         raise ValueError(f"{field} must be a finite number, not {value}")
     if depth >= MAX_DEPTH:
         raise LimitError(f"depth of {field}", depth + 1, MAX_DEPTH)
-    if isinstance(value, dict):
+    if kind is dict or isinstance(value, dict):
         size, mapping = 8, {}
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"{field} must have string keys, not {key!r}")
-            if item.__class__ in _ATOMS:
-                mapping[str(key)], used = item, 8
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if key.__class__ is not str:
+                key = _plain_key(key, field)  # noqa: PLW2901
+            # most items need no call of their own
+            inner = item.__class__
+            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
+                mapping[key], used = item, 8
             else:
-                used, mapping[str(key)] = _walk(item, field, depth + 1)
-            size += used + _text(key, field)
+                used, mapping[key] = _walk(item, field, depth + 1)
+            size += used + (len(key) if key.isascii() and "\0" not in key else _text(key, field))
         return size, mapping
     if isinstance(value, (list, tuple)):
         size, items = 8, []
@@ -86,10 +88,14 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
     return _subclass(value, field, depth)
 
 
+def _plain_key(key: object, field: str) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"{field} must have string keys, not {key!r}")
+    return str.__str__(key)
+
+
 def _text(text: str, field: str) -> int:
-    if text.isascii():
-        if "\0" in text:
-            raise ValueError(f"{field} must not contain NUL characters")
+    if text.isascii() and "\0" not in text:
         return len(text)
     if "\0" in text:
         raise ValueError(f"{field} must not contain NUL characters")
@@ -114,7 +120,11 @@ def copy_json(value: Any) -> Any:
     """Copy a value that `json_value` has made: nobody outside gets a reference to our state."""
     kind = type(value)
     if kind is dict:
-        return {key: copy_json(item) if item.__class__ in _NESTS else item for key, item in value.items()}
+        copied = value.copy()
+        for key, item in value.items():
+            if item.__class__ in NESTS:
+                copied[key] = copy_json(item)
+        return copied
     if kind is list:
-        return [copy_json(item) if item.__class__ in _NESTS else item for item in value]
+        return [copy_json(item) if item.__class__ in NESTS else item for item in value]
     return value

@@ -29,7 +29,7 @@ from .core.snapshot import Cut, restore
 from .engine import Engine
 from .errors import JournalCorruptError, JournalError
 from .journals.codec import decode, decode_piece, encode, encode_piece
-from .names import fresh_session
+from .names import check_name, fresh_session
 from .ports import Clock, Entry, Journal
 from .settings import Settings
 from .values import Lease
@@ -114,7 +114,7 @@ class LogEngine(Engine):
 
     def _slot(self, command: Command[Any], request_id: str | None) -> _Slot:
         if request_id is not None:
-            return _Slot(command, (request_id, 0))
+            return _Slot(command, (check_name(request_id, "request_id"), 0))
         return _Slot(command, _UNNUMBERED)
 
     def _forget(self, slot: _Slot) -> None:

@@ -26,6 +26,7 @@ from .errors import ClosedError
 from .events import Event
 from .hold import Hold, KeepAlive, LockHold
 from .names import fresh_agent
+from .payloads import NESTS
 from .ports import Clock
 from .presets import SharedSettings, Where, build
 from .sync_verbs import Verbs
@@ -36,7 +37,7 @@ from .values import (
     Ticket,
     count,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, Until, checked_request
+from .verbs import LeaseLike, Seconds, TaskLike, Until
 from .waiting import Waiter, mute
 from .worker import Handlers, Served, Stop, result_of, serve_in_threads
 
@@ -134,7 +135,7 @@ class Board(Keys, Verbs):
 
         """
         command = submission((task,), if_exists)
-        return self._engine.execute(command, checked_request(request_id))[-1]
+        return self._engine.execute(command, request_id)[-1]
 
     def submit_many(
         self,
@@ -148,7 +149,7 @@ class Board(Keys, Verbs):
         command = submission(wanted, if_exists)
         if not wanted:
             return []
-        return asked_for(wanted, self._engine.execute(command, checked_request(request_id)))
+        return asked_for(wanted, self._engine.execute(command, request_id))
 
     # -- claiming -----------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Board(Keys, Verbs):
     ) -> Lease | None:
         """Lease a task if one may run now, else return None."""
         command = verbs.claim(agent, task, kinds, lease_ttl)
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def claim_many(
         self,
@@ -204,7 +205,7 @@ class Board(Keys, Verbs):
     ) -> list[Lease]:
         """Lease up to `count` tasks that may run now, in one step."""
         command = verbs.claim_many(agent, count, kinds, lease_ttl)
-        return list(self._engine.execute(command, checked_request(request_id)))
+        return list(self._engine.execute(command, request_id))
 
     def claims(
         self,
@@ -296,7 +297,8 @@ class Board(Keys, Verbs):
 
         """
         command = verbs.complete(lease, result, late, self._engine)
-        return private(self._engine.execute(command, checked_request(request_id)))
+        outcome = self._engine.execute(command, request_id)
+        return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
     def serve(
         self,
@@ -421,7 +423,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        return self._engine.execute(verbs.lock(names, agent, lease_ttl), checked_request(request_id))
+        return self._engine.execute(verbs.lock(names, agent, lease_ttl), request_id)
 
     def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
         """

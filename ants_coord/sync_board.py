@@ -20,7 +20,7 @@ from .presets import BoardSettings, Where
 from .reactions import Reaction, Reactions
 from .sync_match import MatchVerbs
 from .values import Task
-from .verbs import Seconds, checked_request
+from .verbs import Seconds
 from .waiting import Waiter, mute
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Blackboard(MatchVerbs):
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        return self._engine.execute(board_args.deposit(mark, agent), checked_request(request_id))
+        return self._engine.execute(board_args.deposit(mark, agent), request_id)
 
     def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
         """Read the trails at a place, by kind; reading changes nothing."""
@@ -120,7 +120,7 @@ class Blackboard(MatchVerbs):
 
         """
         command = board_args.diffuse(kind, neighbours, share, agent)
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def thresholds(self, agent: str) -> list[Threshold]:
         """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
@@ -154,7 +154,7 @@ class Blackboard(MatchVerbs):
 
         """
         command = board_args.write(path, value, agent, expect, ttl)
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def read(self, path: str) -> Entry | None:
         """Read an entry; None if there is none."""
@@ -208,13 +208,13 @@ class Blackboard(MatchVerbs):
 
     def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
         """Take an entry if one matches now, else return None."""
-        return self._engine.execute(board_args.take(pattern, agent), checked_request(request_id))
+        return self._engine.execute(board_args.take(pattern, agent), request_id)
 
     def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
     ) -> bool:
         """Remove an entry (if it has the version `expect`). Returns whether there was one."""
-        return self._engine.execute(board_args.erase(path, agent, expect), checked_request(request_id))
+        return self._engine.execute(board_args.erase(path, agent, expect), request_id)
 
     def history(self, path: str) -> list[Change]:
         """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
@@ -272,7 +272,7 @@ class Blackboard(MatchVerbs):
             How many "trails" changed, and how many entries were "restored" and "erased".
 
         """
-        return self._engine.execute(board_args.roll_back(agent, by, quarantine), checked_request(request_id))
+        return self._engine.execute(board_args.roll_back(agent, by, quarantine), request_id)
 
     # -- reactions ------------------------------------------------------------------------------
 
@@ -311,11 +311,11 @@ class Blackboard(MatchVerbs):
         command = board_args.reaction(
             name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
         )
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def unreact(self, name: str, *, request_id: str | None = None) -> bool:
         """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
-        return self._engine.execute(board_args.unreact(name), checked_request(request_id))
+        return self._engine.execute(board_args.unreact(name), request_id)
 
     def reactions(self) -> list[Reaction]:
         """List the reactions by name."""

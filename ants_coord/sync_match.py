@@ -34,7 +34,7 @@ from .presence import KeptAdvert, Presence
 from .presets import MatchSettings, Where
 from .sync_base import Board
 from .values import Explanation
-from .verbs import Seconds, TaskLike, checked_request
+from .verbs import Seconds, TaskLike
 
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
@@ -135,11 +135,11 @@ class MatchVerbs(Board):
 
     def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
         """Declare what an agent can do, until its ttl ends; the answer says what it changed."""
-        return self._engine.execute(Advertise(match_args.checked_advert(advert)), checked_request(request_id))
+        return self._engine.execute(Advertise(match_args.checked_advert(advert)), request_id)
 
     def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
         """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
-        return self._engine.execute(Withdraw(verbs.agent_name(agent)), checked_request(request_id))
+        return self._engine.execute(Withdraw(verbs.agent_name(agent)), request_id)
 
     def decline(
         self,
@@ -166,7 +166,7 @@ class MatchVerbs(Board):
 
         """
         command = match_args.declined(agent, task, reason, retry_after)
-        self._engine.execute(command, checked_request(request_id))
+        self._engine.execute(command, request_id)
 
     def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100

@@ -44,7 +44,7 @@ from .values import (
     TaskState,
     Ticket,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, checked_request
+from .verbs import LeaseLike, Seconds, TaskLike
 from .waiting import Countdown, Waiter
 
 __all__ = ["Verbs"]
@@ -59,7 +59,7 @@ class Verbs:
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """Carry any command out; raises what the core refuses."""
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def query(self, query: Query[R]) -> R:
         """Answer any query; never logged."""
@@ -94,7 +94,7 @@ class Verbs:
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), checked_request(request_id))[0]
+        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), request_id)[0]
         if isinstance(answer, Renewed):
             return answer.expires_ns
         raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
@@ -104,7 +104,7 @@ class Verbs:
     ) -> list[Outcome]:
         """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
         command = verbs.complete_many(endings)
-        return [private(one) for one in self._engine.execute(command, checked_request(request_id))]
+        return [private(one) for one in self._engine.execute(command, request_id)]
 
     def fail(
         self,
@@ -115,23 +115,23 @@ class Verbs:
         request_id: str | None = None,
     ) -> TaskState:
         """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return self._engine.execute(verbs.fail(lease, reason, retry), checked_request(request_id))
+        return self._engine.execute(verbs.fail(lease, reason, retry), request_id)
 
     def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
         """Give a lease back; the attempt does not count."""
-        self._engine.execute(verbs.release(lease), checked_request(request_id))
+        self._engine.execute(verbs.release(lease), request_id)
 
     def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
         """Keep a progress note with a leased task."""
-        self._engine.execute(verbs.note(lease, note), checked_request(request_id))
+        self._engine.execute(verbs.note(lease, note), request_id)
 
     def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), checked_request(request_id)))
+        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), request_id))
 
     def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """Give back everything an agent holds; returns how many leases."""
-        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), checked_request(request_id))
+        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), request_id)
 
     def holder(self, name: str) -> Lease | None:
         """Return the lock that holds a name, or None."""
@@ -139,28 +139,28 @@ class Verbs:
 
     def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
         """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        self._engine.execute(verbs.cancel(task, reason), checked_request(request_id))
+        self._engine.execute(verbs.cancel(task, reason), request_id)
 
     def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return self._engine.execute(verbs.requeue(task), checked_request(request_id))
+        return self._engine.execute(verbs.requeue(task), request_id)
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        self._engine.execute(verbs.limit(name, n), checked_request(request_id))
+        self._engine.execute(verbs.limit(name, n), request_id)
 
     def pause(self, *, request_id: str | None = None) -> None:
         """Stop claims; what is held goes on."""
-        self._engine.execute(Pause(), checked_request(request_id))
+        self._engine.execute(Pause(), request_id)
 
     def resume(self, *, request_id: str | None = None) -> None:
         """Allow claims again."""
-        self._engine.execute(Resume(), checked_request(request_id))
+        self._engine.execute(Resume(), request_id)
 
     def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
         """Change settings for everybody who uses this board; see Settings for the names."""
         command = Configure(changed(self.settings(), changes))
-        return self._engine.execute(command, checked_request(request_id))
+        return self._engine.execute(command, request_id)
 
     def settings(self) -> Settings:
         """Return the board's settings."""

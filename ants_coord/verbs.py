@@ -42,7 +42,6 @@ __all__ = [
     "Until",
     "agent_name",
     "cancel",
-    "checked_request",
     "claim",
     "claim_many",
     "complete",
@@ -94,11 +93,6 @@ LeaseLike = Lease | HasLease | str
 def agent_name(agent: str) -> str:
     """Return a checked agent name; the last thousand are remembered as good."""
     return names.check_name(agent, "agent")
-
-
-def checked_request(request_id: str | None) -> str | None:
-    """Return a checked request id."""
-    return None if request_id is None else names.check_name(request_id, "request_id")
 
 
 def task_id(task: TaskLike) -> str:
@@ -155,6 +149,11 @@ def until(value: str) -> Until:
     return value  # type: ignore[return-value]
 
 
+@functools.lru_cache(maxsize=1024)
+def _plain_claim(agent: str) -> Claim:
+    return Claim(agent_name(agent))  # commands are never changed, so one serves many times
+
+
 def claim(
     agent: str,
     task: TaskLike | None = None,
@@ -165,7 +164,7 @@ def claim(
 ) -> Claim:
     """Build a Claim."""
     if task is None and kinds is None and lease_ttl is None and not patient:
-        return Claim(agent_name(agent))
+        return _plain_claim(agent)
     wanted = None if task is None else task_id(task)
     return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl), patient)
 
@@ -186,7 +185,7 @@ def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complet
     """Build a Complete, with the number by which the host decides whether the result is checked."""
     if late not in ("refuse", "accept"):
         raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
-    task, token = pair(lease)
+    task, token = (lease.task, lease.token) if lease.__class__ is Lease else pair(lease)
     value = json_value(result, "result")
     draw = None if host.secret is None else host.draw(task, token)
     return Complete(task, token, value, late, draw)  # type: ignore[arg-type]
