@@ -70,7 +70,7 @@ def next_token(ledger: Ledger) -> int:
     afresh does not fall behind a guard that outlived it.
     """
     last, stamp = ledger.last_token + 1, ledger.timeline.reading[0] // 1_000
-    ledger.last_token = token = max(last, stamp)
+    ledger.last_token = token = max(stamp, last)
     return token
 
 
@@ -193,9 +193,8 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     spec, undo = row.spec, ledger.undo
-    undo.touch(row)
     holder = ledger.agents.get(agent) or ledger.agent(agent)
-    undo.touch_agent(holder)
+    undo.touch_both(row, holder)
     holder.claimed += 1
     if ledger.checking.opinions.rows:
         ledger.leave(row)
@@ -203,7 +202,7 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.order.leave(row)
     shift(ledger, row, "claim")
     if ttl_ns is None:
-        ttl_ns = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
+        ttl_ns = ledger.lease_ttl_ns if spec.lease_ttl is None else ns(spec.lease_ttl)
     if ledger.restraint is not None:
         ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
     row.token = token = next_token(ledger)
@@ -311,11 +310,11 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         problem = ledger.checking.problem(ledger, row, command.result)
         if problem is not None:
             return Refused(problem)
-    ledger.undo.touch(row)
     holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
-    ledger.undo.touch_agent(holder)
+    ledger.undo.touch_both(row, holder)
     holder.completed += 1
     if verify is not None:
+        ledger.undo.touch(row)
         outcome = ledger.checking.take(ledger, row, command)
         if outcome is not None:
             return outcome

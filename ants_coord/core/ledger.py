@@ -108,6 +108,7 @@ class Ledger:
         "keys",
         "last_seq",
         "last_token",
+        "lease_ttl_ns",
         "limits",
         "live",
         "lock_of",
@@ -209,9 +210,11 @@ class Ledger:
 
     def _switch_back(self, paused: bool, settings: Settings, configured: bool) -> None:
         self.paused, self.settings, self.configured = paused, settings, configured
-        self._set_forget_beyond()
+        self._read_settings()
 
-    def _set_forget_beyond(self) -> None:
+    def _read_settings(self) -> None:
+        """Work out what every command would have to work out again."""
+        self.lease_ttl_ns = ns(self.settings.lease_ttl)
         # a few beyond the count gather and are forgotten together: cheaper than one by one
         kept = self.settings.retention_count
         self.forget_beyond = kept + kept // 64
@@ -343,7 +346,7 @@ class Ledger:
         """id -> unfinished tasks that name it as a need"""
         self.dependents: dict[str, dict[str, Row]] = {}
         self.lock_of: dict[str, LockRow] = {}
-        self._set_forget_beyond()
+        self._read_settings()
         self.forget_from_ns = FAR_NS
         """no idle task is due to be forgotten by age before this"""
         idle = []

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ..names import is_fresh_id
-from ..values import FINAL, Backoff, Outcome, make_outcome
+from ..values import FINAL, Backoff, Outcome, TaskState, make_outcome
 from .content import content_digest
 from .ledger import ANY, FAR_NS, Ledger, ns
 from .opinions import as_check
@@ -38,6 +38,7 @@ __all__ = [
 RECLAIM_AT_ONCE = 1_000
 """Ended tasks forgotten per command at most: a backlog must not stall one caller."""
 _HISTORY = 20
+_WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
 _REASON = 500
 
 
@@ -255,47 +256,54 @@ def _reclaim(ledger: Ledger, now_ns: int) -> None:
     settings, idle = ledger.settings, ledger.idle
     age = ns(settings.retention)
     surplus = len(idle) - settings.retention_count
-    for row in list(islice(idle.values(), RECLAIM_AT_ONCE)):
+    leaving = []
+    for row in islice(idle.values(), RECLAIM_AT_ONCE):
         if surplus <= 0 and row.idle_ns + age > now_ns:
             break
         surplus -= 1
-        _forget(ledger, row, now_ns)
+        leaving.append(row)
+    if leaving:
+        _forget(ledger, leaving, now_ns)
     ledger.forget_from_ns = next(iter(idle.values())).idle_ns + age if idle else FAR_NS
 
 
-def _forget(ledger: Ledger, row: Row, now_ns: int) -> None:
-    spec, undo = row.spec, ledger.undo
-    if undo.before_change is not None:
-        undo.before_change(row)
-    del ledger.idle[row.idle_no]
-    trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
-    undo.put(ledger.tombstones, spec.id, (ledger.ordinal(), row.state.value, trace, now_ns))
-    for need in spec.needs:
-        siblings = ledger.dependents[need]
-        del siblings[spec.id]
-        if not siblings:
-            del ledger.dependents[need]
-    undo.drop(ledger.tasks, spec.id)
-    ledger.counts[row.state] -= 1
-    _fade(ledger, now_ns)
+def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
+    """Leave tombstones in place of tasks, and drop up to two overdue ones for each: the backlog shrinks."""
+    undo, tasks, stones, idle = ledger.undo, ledger.tasks, ledger.tombstones, ledger.idle
+    faded: list[tuple[str, tuple[int, str, str, int]]] = []
+    undo.entries.append((_unforget, ledger, leaving, faded))
+    for row in leaving:
+        spec = row.spec
+        if undo.before_change is not None:
+            undo.before_change(row)
+        del idle[row.idle_no]
+        trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
+        ledger.last_seq = ordinal = ledger.last_seq + 1
+        stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns)
+        for need in spec.needs:
+            siblings = ledger.dependents[need]
+            del siblings[spec.id]
+            if not siblings:
+                del ledger.dependents[need]
+        del tasks[spec.id]
+        ledger.counts[row.state] -= 1
+    # only forgetting lets tombstones fade, so that it happens at the same commands in a replica
+    # that was restored, whose `forget_from_ns` may be more exact than ours
+    settings = ledger.settings
+    most, oldest = settings.id_retention_count, now_ns - ns(settings.id_retention)
+    while len(faded) < 2 * len(leaving) and stones:
+        task_id, stone = next(iter(stones.items()))
+        if len(stones) <= most and stone[3] > oldest:
+            break
+        faded.append((task_id, stone))
+        del stones[task_id]
 
 
-def _fade(ledger: Ledger, now_ns: int) -> None:
-    """
-    Drop up to two overdue tombstones: one is added per call, so the backlog shrinks.
-
-    Only forgetting calls this, so that it happens at the same commands in a
-    replica that was restored, whose `forget_from_ns` may be more exact than ours.
-    """
-    stones, settings = ledger.tombstones, ledger.settings
-    oldest = now_ns - ns(settings.id_retention)
-    for _ in range(2):
-        task_id = next(iter(stones))
-        if len(stones) <= settings.id_retention_count and stones[task_id][3] > oldest:
-            return
-        ledger.undo.drop(stones, task_id)
-        if not stones:
-            return
+def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, tuple[int, str, str, int]]]) -> None:
+    for row in left:
+        ledger.tasks[row.spec.id] = row
+        ledger.tombstones.pop(row.spec.id, None)
+    ledger.tombstones.update(faded)
 
 
 # -- time -----------------------------------------------------------------------------------

@@ -105,6 +105,11 @@ class _Heads:
 
     def first(self, is_open: Callable[[str], bool]) -> tuple[int, int, Row] | None:
         heap, listed = self.heap, self.listed
+        if len(heap) == 1:  # a single lane needs no correction to be the best: what is listed may be too good
+            lane = heap[0][3]
+            entries = lane.heap
+            if lane.limit is None and entries and entries[0][2].state is READY:
+                return entries[0]
         while heap:
             rank, seq, number, lane = heap[0]
             if listed.get(number) != (rank, seq):

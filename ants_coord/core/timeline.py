@@ -42,7 +42,8 @@ class Timeline:
             lease = calendar = raw_ns
         elif raw_ns > previous:
             lease += raw_ns - previous
-        calendar = max(calendar, raw_ns)
+            if raw_ns > calendar:  # noqa: PLR1730 - every command comes here, and max is a call
+                calendar = raw_ns
         self.reading = reading = (raw_ns, lease, calendar)
         return reading
 

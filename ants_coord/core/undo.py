@@ -67,6 +67,23 @@ def _agent_back(agent: AgentRow, old: tuple[int, int, int, int, int]) -> None:
     agent.claimed, agent.completed, agent.failed, agent.expired, agent.released = old
 
 
+def _both_back(row: Row, old: tuple[Any, ...], agent: AgentRow, claimed: int, completed: int) -> None:
+    (
+        row.state,
+        row.attempts,
+        row.token,
+        row.agent,
+        row.deadline_ns,
+        row.ttl_ns,
+        row.lost,
+        row.outcome,
+        row.note,
+        row.idle_no,
+        row.idle_ns,
+    ) = old
+    agent.claimed, agent.completed = claimed, completed
+
+
 def _lock_back(lock: LockRow, old: tuple[int, int, int]) -> None:
     lock.deadline_ns, lock.ttl_ns, lock.depth = old
 
@@ -125,6 +142,33 @@ class Undo:
                 _agent_back,
                 agent,
                 (agent.claimed, agent.completed, agent.failed, agent.expired, agent.released),
+            )
+        )
+
+    def touch_both(self, row: Row, agent: AgentRow) -> None:
+        """Keep what a grant or an end changes of a row and of its agent: every cycle comes here twice."""
+        if self.before_change is not None:
+            self.before_change(row)
+        self.entries.append(
+            (
+                _both_back,
+                row,
+                (
+                    row.state,
+                    row.attempts,
+                    row.token,
+                    row.agent,
+                    row.deadline_ns,
+                    row.ttl_ns,
+                    row.lost,
+                    row.outcome,
+                    row.note,
+                    row.idle_no,
+                    row.idle_ns,
+                ),
+                agent,
+                agent.claimed,
+                agent.completed,
             )
         )
 
