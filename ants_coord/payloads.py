@@ -50,7 +50,26 @@ def json_value(value: object, field: str) -> Any:
 
 
 def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
-    kind = type(value)
+    kind = value.__class__
+    if kind is dict or kind is list or kind is tuple:
+        if depth >= MAX_DEPTH:
+            raise LimitError(f"depth of {field}", depth + 1, MAX_DEPTH)
+        if kind is not dict:
+            return _items(value, field, depth)  # type: ignore[arg-type]
+        size, mapping = 8, {}
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if key.__class__ is not str:
+                key = _plain_key(key, field)  # noqa: PLW2901
+            size += len(key) if key.isascii() and "\0" not in key else _text(key, field)
+            # what most items are needs no call
+            inner = item.__class__
+            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
+                mapping[key] = item
+                size += 8
+            else:
+                used, mapping[key] = _walk(item, field, depth + 1)
+                size += used
+        return size, mapping
     if kind is str:
         return _text(value, field), value  # type: ignore[arg-type]
     if kind is int:
@@ -63,29 +82,16 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
         if value - value == 0.0:  # type: ignore[operator]  # false for NaN and both infinities
             return 8, value
         raise ValueError(f"{field} must be a finite number, not {value}")
-    if depth >= MAX_DEPTH:
-        raise LimitError(f"depth of {field}", depth + 1, MAX_DEPTH)
-    if kind is dict or isinstance(value, dict):
-        size, mapping = 8, {}
-        for key, item in value.items():  # type: ignore[attr-defined]
-            if key.__class__ is not str:
-                key = _plain_key(key, field)  # noqa: PLW2901
-            # most items need no call of their own
-            inner = item.__class__
-            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
-                mapping[key], used = item, 8
-            else:
-                used, mapping[key] = _walk(item, field, depth + 1)
-            size += used + (len(key) if key.isascii() and "\0" not in key else _text(key, field))
-        return size, mapping
-    if isinstance(value, (list, tuple)):
-        size, items = 8, []
-        for item in value:
-            used, copied = _walk(item, field, depth + 1)
-            size += used
-            items.append(copied)
-        return size, items
     return _subclass(value, field, depth)
+
+
+def _items(value: list[Any] | tuple[Any, ...], field: str, depth: int) -> tuple[int, list[Any]]:
+    size, items = 8, []
+    for item in value:
+        used, copied = _walk(item, field, depth + 1)
+        size += used
+        items.append(copied)
+    return size, items
 
 
 def _plain_key(key: object, field: str) -> str:
@@ -107,9 +113,12 @@ def _text(text: str, field: str) -> int:
 
 def _subclass(value: object, field: str, depth: int) -> tuple[int, Any]:
     """Reduce subclasses of JSON's own types (an IntEnum, a str Enum) to the plain value."""
-    for base in (str, int, float):
+    if isinstance(value, str):
+        return _walk(str.__str__(value), field, depth)
+    base: Any
+    for base in (int, float, dict, list, tuple):
         if isinstance(value, base):
-            return _walk(base.__str__(value) if base is str else base(value), field, depth)
+            return _walk(base(value), field, depth)
     raise TypeError(
         f"{field} must be a JSON value (None, bool, int, float, str, list, dict), "
         f"not {type(value).__name__}: {value!r:.80}"

@@ -140,7 +140,7 @@ class Machine:
 
         """
         ledger = self.ledger
-        undo, timeline = ledger.undo.entries, ledger.timeline
+        undo = ledger.undo.entries
         if undo:
             ledger.mend()
         # the first undo entry makes the list non-empty: from here to `clear`
@@ -150,7 +150,7 @@ class Machine:
                 ledger.rewind,
                 ledger.ring,
                 len(ledger.ring[1]),
-                timeline.reading,
+                ledger.timeline.reading,
                 ledger.last_token,
                 ledger.last_seq,
                 ledger.position,
@@ -162,13 +162,12 @@ class Machine:
                 hook(ledger, now_ns, command.late_ns)
         pass_time(ledger, now_ns)
         known = None if request is None else answer_again(ledger, request)
-        if known is not None:
-            reply = known[0]
-        else:
-            function = ledger.commands.get(command.__class__)
-            reply = function(ledger, command) if function is not None else _refuse(ledger, command)
+        if known is None:
+            reply = ledger.commands.get(command.__class__, _refuse)(ledger, command)
             if request is not None:
                 remember_reply(ledger, request, reply)
+        else:
+            reply = known[0]
         if not here & 127:  # a function of the position: every replica trims at the same commands
             ledger.trim_ring()
         undo.clear()

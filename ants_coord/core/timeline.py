@@ -38,12 +38,12 @@ class Timeline:
     def advance(self, raw_ns: int) -> tuple[int, int, int]:
         """Take the next stamp; returns the new reading."""
         previous, lease, calendar = self.reading
-        if previous == calendar == 0:  # the first stamp; a clock may also be set back to 0
-            lease = calendar = raw_ns
-        elif raw_ns > previous:
-            lease += raw_ns - previous
-            if raw_ns > calendar:  # noqa: PLR1730 - every command comes here, and max is a call
+        if raw_ns > previous:  # every command comes here, so the usual case comes first, and calls nothing
+            lease = lease + raw_ns - previous if previous or calendar else raw_ns
+            if raw_ns > calendar:  # noqa: PLR1730
                 calendar = raw_ns
+        elif previous == calendar == 0:  # the first stamp; a clock may also be set back to 0
+            lease = calendar = raw_ns
         self.reading = reading = (raw_ns, lease, calendar)
         return reading
 
