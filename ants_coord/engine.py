@@ -362,8 +362,10 @@ class Engine(ABC):
         return restraint.rank(ledger, agent, hint[2], surplus)
 
     def _spread(self) -> None:
-        """Tell waiters and holders what the last commands changed."""
+        """Tell waiters and holders what the last commands changed, if there are any."""
         news = self._machine.news
+        if not news.is_wanted:
+            return
         if self._kept_of and news.ended:
             for task_id in news.ended:
                 kept = self._kept_of.get(task_id)

@@ -5,9 +5,7 @@ The ports: what a clock, an alarm and a journal must do. Protocols only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
-
-import attrs
+from typing import Any, NamedTuple, Protocol
 
 __all__ = ["Alarm", "Chore", "Clock", "Entry", "Journal"]
 
@@ -36,8 +34,7 @@ class Clock(Protocol):
         ...
 
 
-@attrs.frozen
-class Entry:
+class Entry(NamedTuple):
     """One line of the log: its position (from 1, no gaps), the journal's raw stamp, the command."""
 
     position: int

@@ -144,22 +144,32 @@ class LogEngine(Engine):
             self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
 
     def _write(self, batch: list[_Slot]) -> None:
-        if any(self._machine.may_be_idle(slot.command) for slot in batch):
-            self._catch_up()  # the others are answered by what append returns
-        now = self._clock.now_ns()
-        active: list[_Slot] = []
-        for slot in batch:
-            # behind another command of the batch nothing is idle: that one may make work, and whoever
-            # waits on this answer would miss the wake-up
-            if not active and self._machine.is_idle(slot.command, now):
-                slot.reply = () if isinstance(slot.command, ClaimMany) else None
-                slot.done = True
-            else:
-                active.append(slot)
+        active = self._answer_idle(batch)
         if active:
             entries = self._journal.append(self._position, [self._body(slot) for slot in active])
             self._absorb(entries, active)
             self._snapshot()
+
+    def _answer_idle(self, batch: list[_Slot]) -> list[_Slot]:
+        """
+        Answer the first commands as long as they have nothing to do; return the others.
+
+        Behind a command that has, nothing is idle: that one may make work, and
+        whoever waits on this answer would miss the wake-up.
+        """
+        for number, slot in enumerate(batch):
+            if not self._has_nothing_to_do(slot.command):
+                return batch[number:] if number else batch
+            slot.reply = () if isinstance(slot.command, ClaimMany) else None
+            slot.done = True
+        return []
+
+    def _has_nothing_to_do(self, command: Command[Any]) -> bool:
+        if not self._machine.may_be_idle(command):
+            return False
+        # a look at the file is cheap; a claim written in vain, when several wake for one task, is not
+        self._catch_up()
+        return self._machine.is_idle(command, self._clock.now_ns())
 
     def _body(self, slot: _Slot) -> bytes:
         if slot.request is _UNNUMBERED:
@@ -190,6 +200,10 @@ class LogEngine(Engine):
 
     def _absorb(self, entries: list[Entry], mine: list[_Slot]) -> None:
         """Apply entries in order; the last `len(mine)` of what append returned are ours: no decoding."""
+        if len(entries) == len(mine) and entries[0].position == self._position + 1:
+            for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
+                self._settle(slot, entry)
+            return
         own = {e.position: slot for e, slot in zip(entries[-len(mine) :], mine, strict=True)} if mine else {}
         for _ in range(_MOVED):
             if not entries or entries[0].position == self._position + 1:
@@ -199,22 +213,32 @@ class LogEngine(Engine):
             entries = self._journal.read(self._position)
         waiting = {slot.request: slot for slot in mine}
         for entry in entries:
-            slot = own.get(entry.position)
-            if slot is not None:
-                request, command = slot.request, slot.command
-            else:
-                request, command = self._decode(entry)
-                slot = waiting.get(request)
+            ours = own.get(entry.position)
+            if ours is not None:
+                self._settle(ours, entry)
+                continue
+            request, command = self._decode(entry)
             reply = self._machine.apply(
                 command, now_ns=entry.stamp_ns, request=request, position=entry.position
             )
-            if slot is not None and not slot.done:
-                self._note_grant(reply)
-                slot.reply, slot.done = reply, True
+            if request in waiting:
+                self._answer(waiting[request], reply)
         for slot in mine:
             if not slot.done:  # trimmed before we read it: the state remembers the answer
                 slot.reply = self._machine.answer(slot.request)
                 slot.done = True
+
+    def _settle(self, slot: _Slot, entry: Entry) -> None:
+        """Apply a command of ours where the log has it: no decoding."""
+        reply = self._machine.apply(
+            slot.command, now_ns=entry.stamp_ns, request=slot.request, position=entry.position
+        )
+        self._answer(slot, reply)
+
+    def _answer(self, slot: _Slot, reply: Any) -> None:
+        if not slot.done:
+            self._note_grant(reply)
+            slot.reply, slot.done = reply, True
 
     def _decode(self, entry: Entry) -> tuple[tuple[str, int], Command[Any]]:
         try:
@@ -231,15 +255,11 @@ class LogEngine(Engine):
             raise JournalError(self._name, "entries are missing and there is no snapshot")
         position, pieces = loaded
         machine = self._make_machine()
-        collects = gc.isenabled()
-        gc.disable()  # nothing that is made here is garbage, and looking for some takes half of the time
         try:
-            restore(machine, _records(pieces))
+            with _no_garbage():
+                restore(machine, _records(pieces))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as problem:
             raise JournalCorruptError(self._name, f"the snapshot ({problem})", position) from problem
-        finally:
-            if collects:
-                gc.enable()
         if machine.ledger.position != position:
             raise JournalCorruptError(self._name, "the snapshot is of another position", position)
         self._drop_cut()
@@ -293,6 +313,8 @@ class LogEngine(Engine):
     def _snapshot(self) -> None:
         """Go on with a snapshot, some records per append; begin one when it is due."""
         if self._cut is None:
+            if self._position - self._snapshot_at < self._snapshot_every:
+                return
             size = max(self._snapshot_every, 2 * len(self._machine.ledger.tasks))
             if self._position - self._snapshot_at < size:
                 return
@@ -326,9 +348,10 @@ class LogEngine(Engine):
         self._journal = self._open_journal()
         self._clock = self._journal.clock
         try:
-            if self._journal.load() is not None:
-                self._reload()
-            self._catch_up()
+            with _no_garbage():
+                if self._journal.load() is not None:
+                    self._reload()
+                self._catch_up()
             if not self._machine.ledger.configured:
                 self._write_settings()
             self._compare_settings()
@@ -398,6 +421,18 @@ class LogEngine(Engine):
             if abandon is not None:
                 abandon()
         super()._forked()
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Read a board without looking for garbage: there is none yet, and looking takes half of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _records(pieces: Any) -> Iterator[list[Any]]:

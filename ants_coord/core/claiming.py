@@ -70,7 +70,7 @@ def next_token(ledger: Ledger) -> int:
     afresh does not fall behind a guard that outlived it.
     """
     last, stamp = ledger.last_token + 1, ledger.timeline.reading[0] // 1_000
-    ledger.last_token = token = max(stamp, last)
+    ledger.last_token = token = max(last, stamp)
     return token
 
 

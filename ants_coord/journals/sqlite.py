@@ -184,13 +184,13 @@ class SQLiteJournal:
                 self._seen = (-1, 0)
                 fresh, tail = ([], after) if is_current else self._look(db, after)
                 stamp = self.clock.now_ns()
-                mine = [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
                 link = self._link[1] if self._link[0] == tail else self._link_at(db, tail)
-                rows = []
-                for e in mine:
-                    link = _linked(link, e.position, stamp, e.body)
-                    rows.append((e.position, stamp, e.body, _crc(e.position, stamp, e.body), link))
-                db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", rows)
+                mine = []
+                for position, body in enumerate(bodies, tail + 1):
+                    link = _linked(link, position, stamp, body)
+                    row = (position, stamp, body, _crc(position, stamp, body), link)
+                    db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+                    mine.append(Entry(position, stamp, body))
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:

@@ -329,7 +329,9 @@ class Colony:
                 fate.task.cancel()
                 return
             self._counts["pauses"] += 1
-            fate.clock.paused_until = loop.time() + dice.uniform(*self.faults.pause_for)
+            until = loop.time() + dice.uniform(*self.faults.pause_for)
+            # never earlier than before: what was put off until then must not find the process awake already
+            fate.clock.paused_until = max(fate.clock.paused_until, until)
 
     # -- what came of it -----------------------------------------------------------------------
 

@@ -25,6 +25,23 @@ def pending_or_dead(engine: Any, thread: threading.Thread) -> None:
         assert thread.is_alive(), "it should be waiting for the lock"
 
 
+def test_each_coordinator_of_a_log_sees_at_once_what_another_has_written() -> None:
+    """A claim with nothing to do is not written; but whether it has is decided by the log, not by memory."""
+    journal = MemoryJournal(ManualClock())
+    with ClaimQueue(journal, lease_ttl=30) as one, ClaimQueue(journal, lease_ttl=30) as other:
+        assert other.claim_nowait("bob") is None
+        one.submit(Task("a"))
+        lease = other.claim_nowait("bob")
+        assert lease is not None
+        assert one.claim_nowait("ann") is None
+        other.release(lease)
+        assert one.claim_many("ann", 2)[0].task == "a"
+        entries = len(journal.entries)
+        assert other.claim_many("bob", 2) == []
+        assert other.claim_nowait("bob") is None
+        assert len(journal.entries) == entries  # nothing to do, nothing written
+
+
 class Slow(deque[Any]):
     """The line of pending commands, before which one thread stands still while others go by."""
 

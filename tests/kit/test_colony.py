@@ -206,9 +206,9 @@ def reuse_tokens(monkeypatch):
 def depend_on_the_process(monkeypatch):
     """Replay differs from what happened: something outside the log decides."""
     counts = iter(range(1_000_000))
-    length = claiming.ns
+    token = claiming.next_token
 
-    monkeypatch.setattr(claiming, "ns", lambda seconds: length(seconds) + next(counts))
+    monkeypatch.setattr(claiming, "next_token", lambda ledger: token(ledger) + next(counts))
 
 
 def lose_wakeups(monkeypatch):

@@ -94,6 +94,12 @@ def waiting():
             await board.complete(lease, 1)
             assert await result == 1
             await drained
+            await board.submit(Task("b"))
+            lease = await board.claim("ann")
+            heir = asyncio.create_task(board.claim("bob"))
+            await asyncio.sleep(1)
+            await board.release(lease)
+            await board.complete(await heir)
             held = await board.lock_nowait("x", agent="ann")
             other = asyncio.create_task(take_lock(board))
             await asyncio.sleep(1)
@@ -130,7 +136,17 @@ def waiting():
     run(a_hint_is_passed_on(), clock=clock)
 
 
-METHODS = {one.__name__: one for one in (conformance, scenarios, walk, colony, checks, match, board, waiting)}
+def shared():
+    from tests.journals.test_combining import (
+        test_each_coordinator_of_a_log_sees_at_once_what_another_has_written,
+    )
+
+    test_each_coordinator_of_a_log_sees_at_once_what_another_has_written()
+
+
+METHODS = {
+    one.__name__: one for one in (conformance, scenarios, walk, colony, checks, match, board, waiting, shared)
+}
 
 if __name__ == "__main__":
     METHODS[sys.argv[1]]()
