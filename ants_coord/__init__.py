@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .abc import AsyncCoordinator, Clock, Coordinator, Journal
 from .errors import (
     ClosedError,
     CoordinationError,
@@ -25,15 +24,16 @@ from .errors import (
     TaskFailedError,
     TaskNotFoundError,
 )
-from .guard import Guard, SQLGuard, StaleTokenError
 from .hold import GiveUp, Hold, RetryAfter
 from .sync_base import ClaimQueue
 from .values import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:
+    from .abc import AsyncCoordinator, Clock, Coordinator, Journal
     from .adverts import Advert
     from .entries import Namespace
     from .errors import RequirementError
+    from .guard import Guard, SQLGuard, StaleTokenError
     from .marks import Mark, MarkKind
     from .sync_board import Blackboard
     from .sync_match import Matchmaker
@@ -80,15 +80,22 @@ __all__ = [
 ]
 
 
-# what only one strategy needs is imported when it is first asked for
+# what only one strategy, or only a type checker, needs is imported when it is first asked for
 _LATER = {
     "Advert": "adverts",
+    "AsyncCoordinator": "abc",
     "Blackboard": "sync_board",
+    "Clock": "abc",
+    "Coordinator": "abc",
+    "Guard": "guard",
+    "Journal": "abc",
     "Mark": "marks",
     "MarkKind": "marks",
     "Matchmaker": "sync_match",
     "Namespace": "entries",
     "RequirementError": "errors",
+    "SQLGuard": "guard",
+    "StaleTokenError": "guard",
     "TrustPolicy": "trust",
     "Verify": "verification",
 }

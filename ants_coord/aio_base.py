@@ -42,10 +42,10 @@ from .values import (
 )
 from .verbs import LeaseLike, Seconds, TaskLike, Until
 from .waiting import Waiter, mute
-from .worker import Handlers, Served, Stop, result_of
 
 if TYPE_CHECKING:
     from .sync import Board as SyncBoard
+    from .worker import Handlers, Served, Stop
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -360,7 +360,7 @@ class Board(Keys, Verbs):
 
     async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return result_of(await self.outcome(task, timeout=timeout))
+        return verbs.result_of(await self.outcome(task, timeout=timeout))
 
     async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
         """Wait for all results, in the order of `tasks`; `timeout` is for all together."""

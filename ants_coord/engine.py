@@ -297,6 +297,7 @@ class Engine(ABC):
                         chore.run(now, self._try)
                 if len(self._lobby):
                     self._catch_up()
+                    self._spread()  # it may be our own last command, whose reply was lost
                     wait_ns = self._wakeup_in_ns()
                     if wait_ns is not None and wait_ns <= 0:
                         self._try(Wakeup(late_ns if late_ns >= _LATE_NS else 0))

@@ -99,7 +99,7 @@ class CoordinationError(Exception):
         return self.__class__.__name__
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class LeaseLostError(CoordinationError):
     """
     Say that a lease is no longer held.
@@ -119,7 +119,7 @@ class LeaseLostError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class WrongKeyError(CoordinationError):
     """Say that somebody wanted to speak as an agent without its key."""
 
@@ -129,7 +129,7 @@ class WrongKeyError(CoordinationError):
         return f"this is not the key of agent {self.agent!r}; the host makes it with key_of({self.agent!r})"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class ForeignLeaseError(CoordinationError):
     """Say that an agent's handle was given another agent's lease; nothing was changed."""
 
@@ -141,7 +141,7 @@ class ForeignLeaseError(CoordinationError):
         return f"the lease of task {self.task_id!r} is {self.holder!r}'s; {self.agent!r} may not speak for it"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class VerdictError(CoordinationError, ValueError):
     """Say that a check was completed with something that is no verdict; the lease is still held."""
 
@@ -156,7 +156,7 @@ class VerdictError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class HeldError(CoordinationError):
     """Say who holds what was asked for and for how long at most (seconds)."""
 
@@ -171,7 +171,7 @@ class HeldError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskNotFoundError(CoordinationError):
     """Say that no task has this id; `forgotten` if one had, before its retention ended."""
 
@@ -187,7 +187,7 @@ class TaskNotFoundError(CoordinationError):
         return f"there is no task {self.task_id!r}; list them with tasks()"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskExistsError(CoordinationError):
     """Say that the id (or the key, then `key` is set) belongs to another task."""
 
@@ -203,7 +203,7 @@ class TaskExistsError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskFailedError(CoordinationError):
     """Say that a task ended without a result; `outcome` holds reason and attempts."""
 
@@ -214,12 +214,12 @@ class TaskFailedError(CoordinationError):
         return f"task {ended.task!r} ended as {ended.state}: {ended.reason}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskDroppedError(TaskFailedError):
     """Say that a task was cancelled, by itself or with a task that it needs."""
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class DependencyError(CoordinationError):
     """Say which need is unknown, or print the cycle."""
 
@@ -230,7 +230,7 @@ class DependencyError(CoordinationError):
         return f"task {self.task_id!r}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class FieldNotHonouredError(CoordinationError, ValueError):
     """Say that a task field has no meaning with this strategy, and which one honours it."""
 
@@ -247,7 +247,7 @@ class FieldNotHonouredError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class RequirementError(CoordinationError, ValueError):
     """Say where a requirement cannot be read (`column` counts from 1), and what would be right."""
 
@@ -259,7 +259,7 @@ class RequirementError(CoordinationError, ValueError):
         return f"requirement {self.text!r}, column {self.column}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class AdvertRefusedError(CoordinationError):
     """Say that the agent has been started anew since: this incarnation is of the past."""
 
@@ -274,7 +274,7 @@ class AdvertRefusedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotOfferedError(CoordinationError):
     """Say that an agent declined what it could not have taken."""
 
@@ -289,7 +289,7 @@ class NotOfferedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotSupportedError(CoordinationError):
     """Say that a verb belongs to another strategy than the board follows."""
 
@@ -303,7 +303,7 @@ class NotSupportedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class IllegalTransitionError(CoordinationError):
     """Say that the task's state does not allow this verb."""
 
@@ -315,7 +315,7 @@ class IllegalTransitionError(CoordinationError):
         return f"task {self.task_id!r} is {self.state}: it cannot be {self.verb} now"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event streams know
     """Say that events between `cursor` and `oldest` are gone; resynchronise."""
 
@@ -330,7 +330,7 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event s
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class RequestTooOld(CoordinationError):  # noqa: N818
     """Say that this repeat is older than the replies that are remembered."""
 
@@ -340,7 +340,7 @@ class RequestTooOld(CoordinationError):  # noqa: N818
         return f"request {self.request!r} is too old to be answered again; look the task up instead"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class LimitError(CoordinationError):
     """Say which limit (a name) was passed and by what value."""
 
@@ -352,7 +352,7 @@ class LimitError(CoordinationError):
         return f"{self.limit} is {self.value}, but at most {self.allowed} is allowed"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotOwnerError(CoordinationError):
     """Say whose a path is; nothing was changed."""
 
@@ -368,7 +368,7 @@ class NotOwnerError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class StaleVersionError(CoordinationError):
     """Say which version an entry has (0: there is none); read it again, then decide again."""
 
@@ -382,7 +382,7 @@ class StaleVersionError(CoordinationError):
         return f"{self.path!r} {has}, not {wanted} as expected; read it again, then decide again"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class QuarantinedError(CoordinationError):
     """Say why an agent's marks do not count now; `standing(agent)` says more."""
 
@@ -393,7 +393,7 @@ class QuarantinedError(CoordinationError):
         return f"{self.agent!r} {self.why}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class UnknownKindError(CoordinationError, ValueError):
     """Say which kinds of marks the board declares."""
 
@@ -406,7 +406,7 @@ class UnknownKindError(CoordinationError, ValueError):
         return f"the board has no kind of mark {self.kind!r}, only {', '.join(self.known)}{meant}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class FaintMarkError(CoordinationError, ValueError):
     """Say how strong a mark must be to begin a trail."""
 
@@ -420,7 +420,7 @@ class FaintMarkError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class SettingsError(CoordinationError):
     """Say which settings of an existing board differ from the ones asked for."""
 
@@ -437,7 +437,7 @@ class SettingsError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class ClosedError(CoordinationError):
     """Say that the coordinator no longer answers."""
 
@@ -447,7 +447,7 @@ class ClosedError(CoordinationError):
         return f"{self.why}; open a new one"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalError(CoordinationError):
     """Say that the log could not be read or written; the cause is chained."""
 
@@ -458,12 +458,12 @@ class JournalError(CoordinationError):
         return f"{self.path}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalConflictError(JournalError):
     """Say that the file is not ours to write, or changed under us."""
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalCorruptError(JournalError):
     """Say at which position the log is damaged; nothing was changed."""
 
@@ -473,6 +473,6 @@ class JournalCorruptError(JournalError):
         return f"{self.path}: damaged at position {self.position}: {self.problem}; nothing was changed"
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalVersionError(JournalError):
     """Say that another format version wrote this; upgrade, nothing was changed."""

@@ -15,7 +15,6 @@ GiveUp and RetryAfter, which are messages to the scope, end with it.
 from __future__ import annotations
 
 import threading
-import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -70,6 +69,8 @@ class RetryAfter(Exception):  # noqa: N818
 
 def summary(error: BaseException) -> str:
     """Return an exception as one short line: type, message, and where it was raised."""
+    import traceback  # noqa: PLC0415 - only failures need it
+
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
     text = str(error).replace("\n", " ").encode(errors="replace").decode().replace("\0", "?")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import secrets
 
 __all__ = ["check_id", "check_name", "fresh_agent", "fresh_id", "fresh_session", "is_fresh_id"]
 
@@ -23,6 +22,10 @@ _ID_BYTES = 512
 _MARK = "t~"
 
 
+def _nonce(size: int) -> str:
+    return os.urandom(size).hex()  # what `secrets` does; importing that costs 6 ms
+
+
 class _Sequence:
     """Count within one process life; a fork starts a new life with a new nonce."""
 
@@ -30,7 +33,7 @@ class _Sequence:
         self.renew()
 
     def renew(self) -> None:
-        self.prefix = f"{_MARK}{secrets.token_hex(5)}-"
+        self.prefix = f"{_MARK}{_nonce(5)}-"
         self.numbers = itertools.count(1)
 
 
@@ -56,7 +59,7 @@ def is_fresh_id(task_id: str) -> bool:
 
 def fresh_session() -> str:
     """Return a name for one opening of a board, used to recognise repeats."""
-    return secrets.token_hex(8)
+    return _nonce(8)
 
 
 def fresh_agent() -> str:
@@ -67,7 +70,7 @@ def fresh_agent() -> str:
     process id from inheriting the leases of the dead.
     """
     host = re.sub(r"[^A-Za-z0-9.-]", "-", os.uname().nodename if hasattr(os, "uname") else "host")
-    return f"{host[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{host[:64]}-{os.getpid()}-{_nonce(3)}"
 
 
 def check_name(name: object, field: str) -> str:

@@ -39,10 +39,10 @@ from .values import (
 )
 from .verbs import LeaseLike, Seconds, TaskLike, Until
 from .waiting import Waiter, mute
-from .worker import Handlers, Served, Stop, result_of, serve_in_threads
 
 if TYPE_CHECKING:
     from .aio import Board as AsyncBoard
+    from .worker import Handlers, Served, Stop
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -330,6 +330,8 @@ class Board(Keys, Verbs):
         """
         name = fresh_agent() if agent is None else verbs.agent_name(agent)
         count(concurrency, "concurrency", most=10_000)
+        from .worker import serve_in_threads  # noqa: PLC0415 - most programs have a loop of their own
+
         return serve_in_threads(
             self._engine,
             lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
@@ -356,7 +358,7 @@ class Board(Keys, Verbs):
 
     def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return result_of(self.outcome(task, timeout=timeout))
+        return verbs.result_of(self.outcome(task, timeout=timeout))
 
     def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
         """Wait for all results, in the order of `tasks`; `timeout` is for all together."""

@@ -1,5 +1,5 @@
 """
-The verbs' arguments: checked once and turned into commands, for both colours.
+The verbs' arguments: checked once and turned into commands, for both colours; and what an outcome means.
 
 Every check that can fail happens here, before a command exists, so a bad
 argument raises at the call and nothing is journaled.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from . import names
 from .commands import (
@@ -32,9 +32,9 @@ from .commands import (
     Tasks,
     Vouch,
 )
-from .errors import LimitError
-from .payloads import json_value
-from .values import Lease, Task, TaskState, Ticket, count, seconds
+from .errors import LimitError, TaskDroppedError, TaskFailedError
+from .payloads import copy_json, json_value
+from .values import Lease, Outcome, Task, TaskState, Ticket, count, seconds
 
 __all__ = [
     "LeaseLike",
@@ -56,6 +56,7 @@ __all__ = [
     "release",
     "renew",
     "requeue",
+    "result_of",
     "task_id",
     "tasks",
     "timeout_ns",
@@ -118,6 +119,15 @@ def pair(lease: LeaseLike) -> tuple[str, int]:
             return task, int(token)
         raise ValueError(f'lease must be a handle such as "frame-1#1700000000000000", not {lease!r}')
     raise TypeError(f"lease must be a Lease, a Hold or a handle, not {lease!r}")
+
+
+def result_of(outcome: Outcome) -> Any:
+    """Return the result of a DONE outcome, or raise what the others mean."""
+    if outcome.state is TaskState.DONE:
+        return copy_json(outcome.result)
+    if outcome.state is TaskState.CANCELLED:
+        raise TaskDroppedError(outcome)
+    raise TaskFailedError(outcome)
 
 
 def timeout_ns(timeout: Seconds | None, field: str = "timeout") -> int | None:

@@ -26,11 +26,10 @@ import attrs
 
 from .commands import ReleaseAll
 from .engine import Engine
-from .errors import ClosedError, LeaseLostError, TaskDroppedError, TaskFailedError
+from .errors import ClosedError, LeaseLostError
 from .hold import Hold, summary
 from .names import check_name
-from .payloads import copy_json
-from .values import Lease, Outcome, TaskState
+from .values import Lease
 from .verbs import Seconds, timeout_ns
 from .waiting import Waiter
 
@@ -43,7 +42,6 @@ __all__ = [
     "Stop",
     "is_async",
     "nothing",
-    "result_of",
     "run_plain",
     "serve_in_threads",
     "table_of",
@@ -55,15 +53,6 @@ Handlers = Handler | Mapping[str, Handler]
 
 log = logging.getLogger("ants_coord")
 log.addHandler(logging.NullHandler())
-
-
-def result_of(outcome: Outcome) -> Any:
-    """Return the result of a DONE outcome, or raise what the others mean."""
-    if outcome.state is TaskState.DONE:
-        return copy_json(outcome.result)
-    if outcome.state is TaskState.CANCELLED:
-        raise TaskDroppedError(outcome)
-    raise TaskFailedError(outcome)
 
 
 @attrs.define

@@ -7,8 +7,6 @@ became. A forgotten task leaves a digest of its content behind.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 import attrs
@@ -31,6 +29,9 @@ def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bo
 
 def content_digest(task: Task, payload: Any) -> str:
     """Return a hash of the content."""
+    import hashlib  # noqa: PLC0415 - 4 ms that most programs never need
+    import json  # noqa: PLC0415
+
     content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
     if task.verify is not None:
         content.append(str(task.verify))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ants_coord import Backoff, ClosedError, Task, TaskNotFoundError
+from ants_coord import Backoff, ClaimQueue, ClosedError, JournalError, Task, TaskNotFoundError
+from ants_coord.journals import MemoryJournal
+from ants_coord.testing import ManualClock
 
 from .conftest import Background, waits
 
@@ -229,3 +231,36 @@ def test_an_idle_board_does_nothing(board, clock):
     with pytest.raises(TimeoutError):
         waiting.get()
     assert board.statistics().position == before == journal.read(0)[-1].position
+
+
+class Forgetful(MemoryJournal):
+    """What is appended is written; once, the one who asked is not told. It tells nobody of its own writing."""
+
+    forgets = False
+
+    def watch(self, changed):
+        return lambda: None
+
+    def append(self, after, bodies):
+        entries = super().append(after, bodies)
+        if self.forgets:
+            self.forgets = False
+            raise JournalError("forgetful", "the reply was lost")
+        return entries
+
+
+@pytest.mark.parametrize("way", ["expiry", "the end of a delay", "the end of a backoff"])
+def test_a_waiter_is_woken_although_its_alarm_heard_no_reply(way):
+    """What time has made claimable was written by our own alarm, which then never learnt of it."""
+    clock = ManualClock()
+    journal = Forgetful(clock)
+    prepare, act = WAYS[way]
+    with ClaimQueue(journal, lease_ttl=30) as board:
+        prepare(board)
+        waiting = Background(board.claim, "waiter")
+        waits(board)
+        journal.forgets = True
+        act(board, clock)
+        assert not journal.forgets
+        clock.advance(0.2)
+        assert waiting.get().task == "t"

@@ -6,7 +6,7 @@ import os
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, TrustPolicy, Verify
 from ants_coord.core import claiming, lifecycle
@@ -89,6 +89,7 @@ def test_a_seed_repeats(strategy):
 
 @settings(max_examples=15, deadline=None)
 @given(faults=strategies.faults())
+@example(faults=Faults(crash_every=30, pause_every=30, lost_reply=0.05, duplicate=0.01))
 def test_any_mixture_of_faults(faults):
     colony = Colony(seed=1, faults=faults)
     colony.submit(Task(f"t{n}", max_attempts=1_000) for n in range(15))
