@@ -2,14 +2,17 @@
 The blackboard: do a mark, a look and a claim cost the same with a million trails as with a thousand?
 
 Peers: the same board with a thousand trails; a dict of strengths swept at every
-step (what is written first); a dict that evaporates when it is read; the claim queue.
+step (what is written first); a dict that evaporates when it is read; a layer of mesa's, if it
+is installed (extra `peers`); the claim queue.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 
 from ants_coord import Blackboard, ClaimQueue, Mark, Task
@@ -102,6 +105,32 @@ def _eager(trails: int, times: int) -> Callable[[], int]:
     return work
 
 
+def _layer(trails: int, times: int) -> Callable[[], int] | None:
+    """Mesa's PropertyLayer, as its documents do pheromones: the whole grid evaporates at each step (NumPy)."""
+    try:
+        import mesa.discrete_space
+        import numpy
+    except ImportError:
+        return None
+    side = math.isqrt(trails)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it is experimental
+        layer = mesa.discrete_space.PropertyLayer("x", (side, side), default_value=0.0, dtype=float)
+    dice = random.Random(3)
+    layer.data[:] = numpy.array([[dice.uniform(0.5, 100.0) for _ in range(side)] for _ in range(side)])
+    factor = 2.0 ** (-1.0 / HALF_LIFE)
+
+    def work() -> int:
+        for number in range(times):
+            layer.modify_cells(numpy.multiply, factor)
+            layer.data[number % side, number % side] += 1.0
+            best = numpy.argpartition(layer.data, -10, axis=None)[-10:]
+            assert len(best) == 10
+        return times
+
+    return work
+
+
 def _claims(board: ClaimQueue | Blackboard, places: int, tasks: int, times: int) -> Callable[[], int]:
     """Claim and give back; on a blackboard with trails of two kinds to every place."""
     dice = random.Random(9)
@@ -160,6 +189,15 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
         target="-",
         peer_name="dict, evaporating when read",
     )
+    if _layer(100, 1) is not None:
+        yield compare(
+            f"deposit + top 10, {many_trails:,} trails",
+            lambda: _tops_after_deposits(many, many_places, times // 5),
+            lambda: _layer(many_trails, 5) or (lambda: 1),
+            rounds=rounds,
+            target="-",
+            peer_name="mesa PropertyLayer: the grid evaporates at each step, in NumPy",
+        )
     yield compare(
         "claim + release, 1,000 places, 2 kinds of marks",
         lambda: _claims(Blackboard(lease_ttl=1e6), 1_000, 5_000, times),
