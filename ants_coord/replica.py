@@ -139,9 +139,10 @@ class LogEngine(Engine):
     def _write_together(self, batch: list[_Slot], mine: _Slot) -> None:
         try:
             self._write(batch)
-        finally:
+        except BaseException:
             # whoever waits for these will find them pending again
             self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
+            raise
 
     def _write(self, batch: list[_Slot]) -> None:
         active = self._answer_idle(batch)
@@ -157,16 +158,15 @@ class LogEngine(Engine):
         Behind a command that has, nothing is idle: that one may make work, and
         whoever waits on this answer would miss the wake-up.
         """
+        may_be_idle = self._machine.may_be_idle
         for number, slot in enumerate(batch):
-            if not self._has_nothing_to_do(slot.command):
+            if not may_be_idle(slot.command) or not self._has_nothing_to_do(slot.command):
                 return batch[number:] if number else batch
             slot.reply = () if isinstance(slot.command, ClaimMany) else None
             slot.done = True
         return []
 
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
-        if not self._machine.may_be_idle(command):
-            return False
         # a look at the file is cheap; a claim written in vain, when several wake for one task, is not
         self._catch_up()
         return self._machine.is_idle(command, self._clock.now_ns())

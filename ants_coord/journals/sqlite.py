@@ -171,35 +171,44 @@ class SQLiteJournal:
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append in one transaction; the stamp is read after the lock is held."""
-        with self._naming, self._lock:
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                # commits of this connection do not change data_version, so as
-                # long as it stands still nobody else has written anything
-                version = db.execute("PRAGMA data_version").fetchone()[0]
-                is_current = self._seen == (version, after)
-                # unknown until this is through: an interrupt after COMMIT must
-                # not leave us believing that our own entries are not there
-                self._seen = (-1, 0)
-                fresh, tail = ([], after) if is_current else self._look(db, after)
-                stamp = self.clock.now_ns()
-                link = self._link[1] if self._link[0] == tail else self._link_at(db, tail)
-                mine = []
-                for position, body in enumerate(bodies, tail + 1):
-                    link = _linked(link, position, stamp, body)
-                    row = (position, stamp, body, _crc(position, stamp, body), link)
-                    db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
-                    mine.append(Entry(position, stamp, body))
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            self._link = (tail + len(mine), link)
-            self._seen = (version, tail + len(mine))
+        try:
+            with self._lock:
+                entries = self._append(after, bodies)
+        except (sqlite3.DatabaseError, OSError) as problem:
+            found = self._naming.of(problem)
+            assert found is not None
+            raise found from problem
         if self._ports and self._neighbours is not None:
             self._neighbours.wake(self._ports)
+        return entries
+
+    def _append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # commits of this connection do not change data_version, so as
+            # long as it stands still nobody else has written anything
+            version = db.execute("PRAGMA data_version").fetchone()[0]
+            is_current = self._seen == (version, after)
+            # unknown until this is through: an interrupt after COMMIT must
+            # not leave us believing that our own entries are not there
+            self._seen = (-1, 0)
+            fresh, tail = ([], after) if is_current else self._look(db, after)
+            stamp = self.clock.now_ns()
+            link = self._link[1] if self._link[0] == tail else self._link_at(db, tail)
+            mine = []
+            for position, body in enumerate(bodies, tail + 1):
+                link = _linked(link, position, stamp, body)
+                row = (position, stamp, body, _crc(position, stamp, body), link)
+                db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+                mine.append(Entry(position, stamp, body))
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        self._link = (tail + len(mine), link)
+        self._seen = (version, tail + len(mine))
         return fresh + mine
 
     def read(self, after: int) -> list[Entry]:
@@ -423,17 +432,22 @@ class _Naming:
         trace: TracebackType | None,
     ) -> None:
         """Translate."""
-        if problem is None:
-            return
+        found = self.of(problem)
+        if found is not None:
+            raise found from problem
+
+    def of(self, problem: BaseException | None) -> JournalError | None:
+        """Return what an error of SQLite or of the system means to us; None if it is neither's."""
         if isinstance(problem, sqlite3.DatabaseError):
             text = str(problem)
             if "not a database" in text or "file is encrypted" in text:
-                raise JournalConflictError(self._path, "is not a board; choose another path") from problem
+                return JournalConflictError(self._path, "is not a board; choose another path")
             if "malformed" in text:
-                raise JournalCorruptError(self._path, text, 0) from problem
-            raise JournalError(self._path, _advice(text)) from problem
+                return JournalCorruptError(self._path, text, 0)
+            return JournalError(self._path, _advice(text))
         if isinstance(problem, OSError):
-            raise JournalError(self._path, _advice(problem.strerror or str(problem))) from problem
+            return JournalError(self._path, _advice(problem.strerror or str(problem)))
+        return None
 
 
 _inherited: list[object] = []
