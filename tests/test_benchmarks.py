@@ -40,3 +40,13 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
     ):
         assert row in table
     assert "double grants 0" in table
+
+
+def test_where_a_cycle_goes_can_be_told():
+    """Every file that a cycle passes has its part in the table, and the parts are the whole."""
+    from benchmarks.where import lines
+
+    table = [line.rsplit(maxsplit=3) for line in list(lines(20))[1:-2]]
+    assert len(table) > 8
+    assert not [row[0] for row in table if row[0].endswith(".py")], "a file without a part"
+    assert abs(sum(int(row[2].rstrip("%")) for row in table) - 100) <= len(table)

@@ -1,5 +1,5 @@
 """
-A small world, explored to the end: two agents, two tasks, every order of events.
+A small world, explored to the end: two or three agents, two or three tasks, every order of events.
 
 Breadth first over the real core. Two boards count as one state if they can
 only behave alike: times are taken relative to now, tokens by what they are
@@ -9,6 +9,8 @@ way is remembered and tried again, so each stale holder gets its say.
 
 import collections
 from typing import NamedTuple
+
+import attrs
 
 from ants_coord import commands as c
 from ants_coord.core import TRANSITIONS, Machine, restore
@@ -20,8 +22,17 @@ from ants_coord.verification import Verify
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 SETTINGS = Settings(lease_ttl=2, max_attempts=2, backoff=Backoff(first=1, factor=1, on_expiry=True))
-AGENTS = ("ann", "bob")
-WORLDS = {
+AGENTS = ("ann", "bob", "cy")
+
+
+class World(NamedTuple):
+    tasks: tuple[Task, ...]
+    agents: int = 2
+    extra: tuple[str, ...] = ()
+    """which further commands are sent in it: each multiplies the states"""
+
+
+TASKS = {
     "apart, one slot": (Task("a", limit="one"), Task("b", limit="one", priority=1, backoff=Backoff(0))),
     "one needs the other": (Task("a", key="k"), Task("b", needs=("a",))),
     "checked by the other": (
@@ -29,6 +40,23 @@ WORLDS = {
         Task("b", verify=Verify.by_quorum(), max_attempts=1),
     ),
     "needs it dead or alive": (Task("a"), Task("b", needs=("a",), if_need_fails="run", max_attempts=1)),
+}
+WORLDS = {
+    **{name: World(tasks) for name, tasks in TASKS.items()},
+    "late, delayed, replaced": World(
+        (Task("a", finish_by=2, max_attempts=1), Task("b", delay=1, needs=("a",), max_attempts=1)),
+        agents=1,
+        extra=("replace",),
+    ),
+    "paused, limited, given up together": World(
+        (Task("a", limit="one", max_attempts=1), Task("b", limit="one", max_attempts=1)),
+        extra=("pause", "limit", "batch"),
+    ),
+    "locks beside a task": World((Task("a", max_attempts=1),), extra=("lock", "batch")),
+    "three agents, three tasks": World(
+        (Task("a", max_attempts=1), Task("b", needs=("a",), max_attempts=1), Task("c", max_attempts=1)),
+        agents=3,
+    ),
 }
 
 
@@ -55,24 +83,36 @@ def key_of(machine, now, tokens):
         _, given = machine.ledger.tables["handed"].get(task, (0, ()))
         handed = tuple((met.setdefault(agent, len(met)), value) for agent, _, value in given)
         mine = bool(given) and given[-1][1] == row.token
+        late = row.finish_by_ns - now if row.finish_by_ns and row.state not in FINAL else None
         told.append(
             (
                 (str(row.state), row.attempts, row.lost, row.cause, holder, left, pause, row.token > 0),
-                (stale, handed, mine),
+                (stale, handed, mine, late, row.spec.priority),
             )
         )
-    return tuple(told)
+    ledger = machine.ledger
+    locks = tuple(
+        (lock.names, min(lock.depth, 2), lock.deadline_ns - now, met.setdefault(lock.agent, len(met)))
+        for lock in ledger.locks.values()
+        if lock.names  # who asks again for what it has under two leases gets a third, of nothing
+    )
+    return tuple(told), locks, ledger.paused, tuple(sorted(ledger.limits.items()))
 
 
-def moves(tokens, results):
+def moves(world, tokens, results):
     """Yield every command that somebody could send, with any token of the past."""
-    for agent in AGENTS:
+    for agent in AGENTS[: world.agents]:
         yield c.Claim(agent)
         yield c.Adopt(agent)
     yield c.Claim("bob", task="a")
-    for task in ("a", "b"):
-        yield c.Cancel(task)
-        yield c.Requeue(task)
+    for task in world.tasks:
+        yield c.Cancel(task.id)
+        yield c.Requeue(task.id)
+        if "replace" in world.extra:
+            yield c.submission((task,), "rerun")
+            for priority in (0, 1):
+                yield c.submission((attrs.evolve(task, priority=priority),), "replace")
+    yield from extra_moves(world, tokens)
     for task, token in [*tokens, ("a", 1)]:
         yield c.Renew(((task, token),))
         for result in results:
@@ -81,6 +121,21 @@ def moves(tokens, results):
         yield c.Fail(task, token, "no")
         yield c.Fail(task, token, "no", retry=False)
         yield c.Release(task, token)
+
+
+def extra_moves(world, tokens):
+    if "pause" in world.extra:
+        yield from (c.Pause(), c.Resume())
+    if "limit" in world.extra:
+        yield from (c.SetLimit("one", 0), c.SetLimit("one", 2))
+    if "batch" in world.extra:
+        yield from (c.ClaimMany("ann", 2), c.ReleaseAll("ann"), c.ReleaseAll("bob"))
+        if len(tokens) > 1:
+            yield c.CompleteMany(tuple((task, token, 1) for task, token in tokens[-2:]))
+    if "lock" in world.extra:
+        for agent in AGENTS[: world.agents]:
+            yield c.LockNames(("x",), agent)
+            yield c.LockNames(("y", "x"), agent)
 
 
 def without_head(machine):
@@ -92,14 +147,15 @@ def step(state, command, wait_ns):
     machine, now = revived(state), state.now + wait_ns
     rows = machine.ledger.tasks
     before = {task: (row.state, row.token, row.generation) for task, row in rows.items()}
-    last = machine.ledger.last_token
+    last, held = machine.ledger.last_token, set(machine.ledger.locks)
     quiet = without_head(machine) if not wait_ns else None
     reply = machine.apply(command, now_ns=now)
     machine.check()
-    assert list(rows) == ["a", "b"]  # S4: each in exactly one state, says check()
+    assert list(rows) == list(before)  # S4: each in exactly one state, says check()
     told = reply if isinstance(reply, tuple) else (reply,)
     granted = [part for part in told if isinstance(part, Lease)]
-    assert all(lease.token > last for lease in granted)  # S2: tokens only grow
+    # S2: tokens only grow; who enters a lock again keeps its own
+    assert all(lease.token > last or lease.token in held for lease in granted)
     if isinstance(reply, c.Refused) or (told and isinstance(told[0], c.Lost)):
         assert quiet is None or without_head(machine) == quiet  # S5
     for task, (was, token, generation) in before.items():
@@ -110,16 +166,22 @@ def step(state, command, wait_ns):
             assert row.generation == generation + 1
         if was == "leased" and row.state == "leased" and row.token != token and not wait_ns:
             assert isinstance(command, c.Adopt)  # S1: nobody else was let in
+    for lock in granted:
+        if lock.names:  # nobody else held any of these, or the lease said so
+            assert all(machine.ledger.lock_of[name].agent == lock.agent for name in lock.names)
         stale = getattr(command, "token", None) not in (None, token) and command.task == task
         if stale and not wait_ns:
             assert (row.state, row.token) == (was, token)  # S2: an old token moves nothing
-    tokens = (*state.tokens, *((lease.task, lease.token) for lease in granted))
+    fresh = [(lease.task, lease.token) for lease in granted if lease.token > last]
+    tokens = (*state.tokens, *fresh)
+    locks = [token for task, token in tokens if task not in rows]  # of locks, the last three holders
+    tokens = tuple(pair for pair in tokens if pair[0] in rows or pair[1] in locks[-3:])
     return machine, State(list(records(machine)), now, tokens)
 
 
-def explore(tasks):
+def explore(world):
     """Visit every state; returns them and the arrows of the life cycle that were taken."""
-    machine = Machine()
+    machine, tasks = Machine(), world.tasks
     machine.apply(c.Configure(SETTINGS), now_ns=START)
     machine.apply(c.submission(tasks), now_ns=START)
     first = State(list(records(machine)), START, ())
@@ -128,7 +190,7 @@ def explore(tasks):
     results = (True, False) if tasks[0].verify else (1,)
     while todo:
         state = todo.popleft()
-        ways = [(command, 0) for command in moves(state.tokens, results)]
+        ways = [(command, 0) for command in moves(world, state.tokens, results)]
         for command, wait_ns in [*ways, (c.Wakeup(), SECOND), (c.Claim("ann"), 2 * SECOND)]:
             old = {record[1]["id"]: record[5] for record in state.pieces if record[0] == "task"}
             machine, following = step(state, command, wait_ns)
@@ -140,11 +202,11 @@ def explore(tasks):
     return seen, arrows
 
 
-def test_every_interleaving_of_two_agents_and_two_tasks(capsys):
-    """S1 to S5 hold in every reachable state of three small worlds, after every command."""
+def test_every_interleaving_of_a_few_agents_and_tasks(capsys):
+    """S1 to S5 hold in every reachable state of small worlds, after every command."""
     taken, sizes = set(), {}
-    for name, tasks in WORLDS.items():
-        seen, arrows = explore(tasks)
+    for name, world in WORLDS.items():
+        seen, arrows = explore(world)
         taken |= arrows
         sizes[name] = len(seen)
     with capsys.disabled():

@@ -1,0 +1,115 @@
+"""
+Where a cycle goes: byte codes and calls per module, counted, so the same on every run: `python -m benchmarks.where`.
+
+A profile of times says little of sixty calls that share a few microseconds evenly; counts do not flicker.
+"""
+
+from __future__ import annotations
+
+import collections
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ants_coord import ClaimQueue, Task
+
+from .floor import Floor
+
+_PARTS = {
+    "values.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "quick.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "<generated>": "values: Task, Ticket, Lease, Outcome, Row",
+    "names.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "states.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "sync_base.py": "verbs and their arguments",
+    "verbs.py": "verbs and their arguments",
+    "commands.py": "verbs and their arguments",
+    "payloads.py": "payloads, results: checked, copied",
+    "direct.py": "lock, clock, dispatch",
+    "clocks.py": "lock, clock, dispatch",
+    "machine.py": "lock, clock, dispatch",
+    "timeline.py": "time: leases, delays, alarms",
+    "undo.py": "undo: what an interrupt takes back",
+    "ready.py": "ready order, limits, kinds",
+    "parts.py": "ready order, limits, kinds",
+    "reputation.py": "standing",
+    "ledger.py": "events, numbers",
+    "submitting.py": "life cycle: submit, claim, complete",
+    "claiming.py": "life cycle: submit, claim, complete",
+    "lifecycle.py": "life cycle: submit, claim, complete",
+    "reading.py": "life cycle: submit, claim, complete",
+    "enum.py": "life cycle: submit, claim, complete",
+}
+
+
+def _ours(times: int) -> Callable[[], None]:
+    board = ClaimQueue(retention_count=10_000)
+
+    def run() -> None:
+        for number in range(times):
+            board.submit(Task(payload={"n": number}))
+            board.complete(board.claim_nowait("w"), number)
+
+    return run
+
+
+def _floor(times: int) -> Callable[[], None]:
+    floor = Floor()
+
+    def run() -> None:
+        for number in range(times):
+            floor.submit({"n": number})
+            token, _, _ = floor.claim("w")
+            floor.complete(token, number)
+
+    return run
+
+
+def counted(
+    make: Callable[[int], Callable[[], None]], times: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return byte codes and calls of one cycle, by file."""
+    codes: collections.Counter[str] = collections.Counter()
+    calls: collections.Counter[str] = collections.Counter()
+    run, mine = make(times), Path(__file__).name
+    run()  # the interpreter learns what to specialise; the first task of a kind makes its lane
+
+    def watch(frame, event, arg):  # type: ignore[no-untyped-def]
+        name = frame.f_code.co_filename
+        where = "<generated>" if name.startswith("<") else Path(name).name
+        if where == mine:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "call":
+            calls[where] += 1
+        elif event == "opcode":
+            codes[where] += 1
+        return watch
+
+    sys.settrace(watch)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return ({k: n / times for k, n in codes.items()}, {k: n / times for k, n in calls.items()})
+
+
+def lines(times: int = 200) -> Iterator[str]:
+    """Yield the table."""
+    codes, calls = counted(_ours, times)
+    parts: dict[str, tuple[float, float]] = {}
+    for where, number in codes.items():
+        part = _PARTS.get(where, where)
+        known = parts.get(part, (0.0, 0.0))
+        parts[part] = (known[0] + number, known[1] + calls.get(where, 0))
+    total = sum(number for number, _ in parts.values())
+    yield f"{'one cycle in memory':<44} {'byte codes':>10} {'share':>6} {'calls':>6}"
+    for part, (number, called) in sorted(parts.items(), key=lambda item: -item[1][0]):
+        yield f"{part:<44} {number:>10.0f} {100 * number / total:>5.0f}% {called:>6.1f}"
+    yield f"{'together':<44} {total:>10.0f} {'':>6} {sum(called for _, called in parts.values()):>6.1f}"
+    bare, entered = counted(_floor, times)
+    yield f"{'the hand-written floor':<44} {sum(bare.values()):>10.0f} {'':>6} {sum(entered.values()):>6.1f}"
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))
