@@ -26,6 +26,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Hashable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
@@ -33,7 +34,7 @@ from sortedcontainers import SortedList
 from .decay import moment, pull_at
 from .ledger import Ledger
 from .queues import Seats, in_order
-from .spots import END, Group, Line, Spot, number_of
+from .spots import END, Group, Line, Spot
 from .states import READY, Row
 from .teams import seat_for
 
@@ -113,9 +114,10 @@ class ByTrails(Seats):
             self._list(spot, best[:2])
         elif (row.ready_ns, row.seq) < spot.age:
             self._age(spot, (row.ready_ns, row.seq))
-        self._note_seat(row)
+        if row.spec.seat is not None:
+            self._note_seat(row)
         self._part.spill_later(row)
-        self._part.index.ready |= 1 << number_of(spot.signature)
+        self._part.index.ready |= spot.group.bit
 
     def leave(self, row: Row) -> None:
         """Note that a READY row has left. Amortised O(log n)."""
@@ -130,7 +132,8 @@ class ByTrails(Seats):
                 spot.sweep(row)
         if len(spot.heap) == spot.stale:
             self._unlist(spot)
-        self._forget_seat(row)
+        if row.spec.seat is not None:
+            self._forget_seat(row)
 
     def reorder(self, row: Row) -> None:
         """Forget a row's entry, since its key or spot is about to change."""
@@ -151,7 +154,7 @@ class ByTrails(Seats):
             best = spot.best()
             if best is not None and spot.age is None:
                 self._list(spot, best[:2])
-                self._part.index.ready |= 1 << number_of(spot.signature)
+                self._part.index.ready |= spot.group.bit
 
     def trail_moved(self, rule: Rule, place: str) -> None:
         """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
@@ -220,7 +223,8 @@ class ByTrails(Seats):
         ((pool, line),) = group.by_trail.items()
         if len(line) < 2 or pool[1]:
             return None
-        sign, exponent, mantissa, number = line[-1]
+        strongest, second = islice(reversed(line), 2)
+        sign, exponent, mantissa, number = strongest
         spot = group.spots[number]
         ready, _, row = spot.heap[0]
         if sign < 1 or spot.limit is not None or row.state is not READY or group.is_mixed:
@@ -229,7 +233,6 @@ class ByTrails(Seats):
         at, stimulus = moment(now, pool[0]), settings.stimulus
         pull = pull_at((sign, exponent, mantissa), at)
         best = settings.indifference + pull + stimulus * ((now - ready) / 1e9)
-        second = line[-2]
         pull = pull_at(second, at) if second[0] > 0 else 0.0
         if best <= settings.indifference + pull + stimulus * ((now - group.by_age[0][0]) / 1e9):
             return None
@@ -400,7 +403,7 @@ class ByTrails(Seats):
             self._live[spot.signature] = left
         else:
             del self._live[spot.signature]
-            self._part.index.ready &= ~(1 << number_of(spot.signature))
+            self._part.index.ready &= ~spot.group.bit
         if spot.limit is not None:
             del self._limited[spot.limit][number]
             if not self._limited[spot.limit]:

@@ -53,8 +53,8 @@ class Seats:
     _part: Capable
 
     def _note_seat(self, row: Row) -> None:
-        if row.spec.seat is not None:
-            self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
+        assert row.spec.seat is not None
+        self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
 
     def _forget_seat(self, row: Row) -> None:
         team = row.spec.seat
@@ -85,7 +85,8 @@ class BySignature(Seats, ByPriority):
     def add(self, row: Row, signature: Hashable) -> None:
         """Take in a row that has become READY. O(log n)."""
         super().add(row, signature)
-        self._note_seat(row)
+        if row.spec.seat is not None:
+            self._note_seat(row)
         self._part.spill_later(row)
         # the lane's signature: that of a row which returns may have been made anew since
         self._mark(row.lane)
@@ -93,7 +94,8 @@ class BySignature(Seats, ByPriority):
     def leave(self, row: Row) -> None:
         """Note that a READY row has left. Amortised O(1)."""
         super().leave(row)
-        self._forget_seat(row)
+        if row.spec.seat is not None:
+            self._forget_seat(row)
 
     def reorder(self, row: Row) -> None:
         """Forget a row's entry."""

@@ -19,7 +19,7 @@ from .ready import Lane
 if TYPE_CHECKING:
     from .trails import Pool, Trails
 
-__all__ = ["END", "Group", "Line", "Spot", "number_of"]
+__all__ = ["END", "Group", "Line", "Spot"]
 
 END = 0
 """no spot has this number"""
@@ -43,11 +43,13 @@ class Spot(Lane):
 class Group:
     """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
 
-    __slots__ = ("by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
+    __slots__ = ("bit", "by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
 
     def __init__(self, signature: Hashable, kind: str, priority: int) -> None:
         self.signature, self.kind, self.priority = signature, kind, priority
-        self.is_mixed = number_of(signature) == MAX_SIGNATURES
+        number = _number_of(signature)
+        self.bit = 1 << number
+        self.is_mixed = number == MAX_SIGNATURES
         self.by_age: SortedList = SortedList()
         self.by_trail: dict[Pool, SortedList] = {}
         self.spots: dict[int, Spot] = {}
@@ -83,7 +85,7 @@ class Line:
         self.number, self.pull = END, 0.0
 
 
-def number_of(signature: Hashable) -> int:
+def _number_of(signature: Hashable) -> int:
     """Return the number of a signature."""
     assert isinstance(signature, Signature)
     return signature.number

@@ -221,4 +221,10 @@ _decoder = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _loads(body: bytes) -> Any:
-    return _decoder.decode(body.decode())
+    text = body.decode()
+    found, end = _decoder.raw_decode(
+        text
+    )  # `decode` would look for white space around it, which we do not write
+    if end != len(text):
+        raise ValueError("there is something behind the entry")
+    return found

@@ -8,6 +8,7 @@ what only the board can know is a refusal, which changes nothing.
 import datetime as dt
 import decimal
 import enum
+from typing import NamedTuple
 
 import pytest
 
@@ -141,6 +142,15 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
+class Word(str, enum.Enum):  # noqa: UP042 - one whose str() is not its value
+    HOT = "hot"
+
+
+class Pair(NamedTuple):
+    one: int
+    two: float
+
+
 def nested(depth):
     value = []
     for _ in range(depth - 1):
@@ -189,6 +199,11 @@ def test_a_payload_is_json_or_refused(value, error, told):
     [
         ((1, (2,)), [1, [2]]),
         ({"k": Colour.RED}, {"k": 1}),
+        ({Word.HOT: [Word.HOT, Pair(1, 2.5)]}, {"hot": ["hot", [1, 2.5]]}),
+        (
+            {"s": "x", "f": 0.5, "b": True, "n": None, "d": {"e": ()}},
+            {"s": "x", "f": 0.5, "b": True, "n": None, "d": {"e": []}},
+        ),
         (1 << 53, 1 << 53),
         (nested(32), nested(32)),
         ("\U0001f41c", "\U0001f41c"),
@@ -200,6 +215,7 @@ def test_payloads_are_normalised(value, kept):
     found = json_value(value, "payload")
     assert found == kept
     assert type(found) is type(kept)
+    assert repr(found) == repr(kept)  # no subclass is left inside
 
 
 @pytest.mark.parametrize(
