@@ -4,7 +4,8 @@ Progress in a colony: what ought to happen soon, does.
 Safety can be read off a finished log; that something did NOT happen in time
 cannot. So the colony is looked at every virtual second from outside, and two
 promises are held against what is seen: the leases of a process that has died
-end when they run out, and nobody goes on waiting for what it could have.
+end when they run out, and nobody goes on waiting for what is there: a task, the
+end of one, a lock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 
 from ..aio import Board as AsyncBoard
 from ..commands import Claim
+from ..core.machine import Machine
+from ..values import FINAL
+from ..waiting import Waiter
 from .simlog import SimulatedClock
 
 __all__ = ["Vigil"]
@@ -57,6 +61,8 @@ class Vigil:
         del self._alive[name]
         calendar_ns = self._host._engine.now_ns()  # noqa: SLF001 - the kit's own
         for lease in self._host.leases(name):
+            if lease.names:
+                continue  # an agent that comes back under its name enters its own lock again
             rest = max(0.0, (lease.expires_ns - calendar_ns) / 1e9)
             self._left[lease.token] = (name, now + rest + self._off + _SLACK_S)
 
@@ -68,10 +74,8 @@ class Vigil:
         for name, (board, clock) in self._alive.items():
             if clock.is_dead or clock.paused_until >= now:
                 continue
-            for number, waiter in board._engine._lobby._ready.items():  # noqa: SLF001
-                if waiter.changes:
-                    continue  # it waits for one particular task
-                if not machine.is_idle(Claim(waiter.agent, kinds=waiter.kinds), stamp):
+            for number, waiter in board._engine._lobby._all.items():  # noqa: SLF001
+                if _could_go_on(waiter, machine, stamp):
                     key = (name, board, number)
                     waiting[key] = self._since.get(key, now)
         self._since = waiting
@@ -81,7 +85,7 @@ class Vigil:
                 name = key[0]
                 self._told.add(key)
                 self.problems.append(
-                    f"{name} has been waiting since {since:.0f} s, and there has been something for it"
+                    f"{name} has been waiting since {since:.0f} s although it could have gone on"
                 )
 
     def _look_at_the_dead(self, now: float) -> None:
@@ -96,3 +100,14 @@ class Vigil:
                 self.problems.append(
                     f"the lease {token} of {name}, which is dead, should have ended by {until:.0f} s"
                 )
+
+
+def _could_go_on(waiter: Waiter, machine: Machine, stamp: int) -> bool:
+    """Tell whether what somebody waits for is there: a task for it, the end of tasks, free names."""
+    if waiter.ready and not waiter.changes:  # otherwise it waits for one particular task
+        return not machine.is_idle(Claim(waiter.agent, kinds=waiter.kinds), stamp)
+    ledger = machine.ledger
+    if waiter.ended:
+        rows = [ledger.tasks.get(task) for task in waiter.ended]
+        return all(row is None or row.state in FINAL for row in rows)
+    return bool(waiter.names) and not any(name in ledger.lock_of for name in waiter.names)
