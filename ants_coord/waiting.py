@@ -60,6 +60,7 @@ class Waiter:
     woken: bool = False
     hint: Hint | None = None
     timed_out: bool = False
+    has_left: bool = False
 
 
 class Lobby:

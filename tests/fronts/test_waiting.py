@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ants_coord import Backoff, ClaimQueue, ClosedError, JournalError, Task, TaskNotFoundError
+from ants_coord.commands import Claim, StatisticsOf
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
+from ants_coord.waiting import Waiter
 
 from .conftest import Background, waits
 
@@ -264,3 +266,20 @@ def test_a_waiter_is_woken_although_its_alarm_heard_no_reply(way):
         assert not journal.forgets
         clock.advance(0.2)
         assert waiting.get().task == "t"
+
+
+def test_who_has_left_neither_claims_nor_enters_again(board):
+    """A cancelled task's last try may come after it has left: out of a thread that had to wait for the lock."""
+    engine = board._engine
+    waiter = Waiter(lambda: None, ready=True, agent="ann")
+    assert engine.try_or_enter(Claim("ann"), waiter) is None
+    engine.leave(waiter)
+    with pytest.raises(TimeoutError):
+        engine.try_or_enter(Claim("ann"), waiter)
+    with pytest.raises(TimeoutError):
+        engine.look_or_enter(StatisticsOf(), lambda answer: False, waiter)
+    assert len(engine._lobby) == 0
+    board.submit(Task("t"))
+    with pytest.raises(TimeoutError):
+        engine.try_or_enter(Claim("ann"), waiter)
+    assert board.claim("bob", timeout=0).task == "t"
