@@ -7,6 +7,7 @@ same names, without await, are in sync_match.py; a test compares the two.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -30,6 +31,7 @@ from .adverts import (
 from .agent import AsyncAgent
 from .aio_base import Board
 from .engine import Engine
+from .errors import ClosedError
 from .ports import Clock
 from .presence import KeptAdvert, Presence
 from .presets import MatchSettings, Where
@@ -55,6 +57,7 @@ class Membership(AsyncAgent):
         self.advert = advert
         self._engine: Engine = board._engine  # noqa: SLF001 - our own class
         self._kept: KeptAdvert | None = None
+        self._has_left = False
 
     async def _tend(self, do: Callable[[Presence], R]) -> R:
         """Do something with the kept adverts; off the loop if the lock may be held during file I/O."""
@@ -80,16 +83,37 @@ class Membership(AsyncAgent):
         advert = attrs.evolve(self.advert, **changes)
         answer: Advertised = await self._board.advertise(advert)
         self.advert = advert
-        engine = self._engine
-        self._kept = await self._tend(lambda adverts: adverts.keep(advert, engine.now_ns()))
+        await self._tend(self._keep)
         return answer
+
+    def _keep(self, presence: Presence) -> None:
+        # under the board's lock, perhaps in a thread that comes late: nobody would let go of it then
+        if not self._has_left:
+            self._kept = presence.keep(self.advert, self._engine.now_ns())
+
+    def _let_go(self, presence: Presence) -> None:
+        self._has_left = True
+        if self._kept is not None:
+            presence.let_go(self._kept)
 
     async def __aenter__(self) -> Self:
         """Advertise, and keep the advert fresh from now on."""
+        self._has_left = False
         await self._board.__aenter__()
         if not self.advert.incarnation:
             self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
-        await self.update()
+        try:
+            await self.update()
+        except BaseException:
+            # cancelled on the way in, so there will be no way out; what was advertised fades
+            self._has_left = True
+            engine = self._engine
+            with contextlib.suppress(RuntimeError, ClosedError):
+                if engine.blocking:
+                    engine.threads().submit(engine.with_chore, Presence, self._let_go)
+                else:
+                    engine.with_chore(Presence, self._let_go)
+            raise
         return self
 
     async def __aexit__(
@@ -99,11 +123,11 @@ class Membership(AsyncAgent):
         trace: TracebackType | None,
     ) -> None:
         """Withdraw the advert, unless the agent has been started anew since or the board is closed."""
-        kept = self._kept
-        if kept is None or self._engine.is_closed:
+        self._has_left = True
+        if self._kept is None or self._engine.is_closed:
             return
-        await self._tend(lambda presence: presence.let_go(kept))
-        if not kept.is_refused:
+        await self._tend(self._let_go)
+        if not self._kept.is_refused:
             await self._board.withdraw(self.name)
 
 

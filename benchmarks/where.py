@@ -103,6 +103,8 @@ def lines(times: int = 200) -> Iterator[str]:
         known = parts.get(part, (0.0, 0.0))
         parts[part] = (known[0] + number, known[1] + calls.get(where, 0))
     total = sum(number for number, _ in parts.values())
+    if not total:
+        raise RuntimeError("this Python does not report byte codes to a tracer (3.12 does not); take another")
     yield f"{'one cycle in memory':<44} {'byte codes':>10} {'share':>6} {'calls':>6}"
     for part, (number, called) in sorted(parts.items(), key=lambda item: -item[1][0]):
         yield f"{part:<44} {number:>10.0f} {100 * number / total:>5.0f}% {called:>6.1f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 
 import pytest
 
@@ -11,9 +12,10 @@ from ants_coord import ClaimQueue, Matchmaker, Task, aio
 from ants_coord.adverts import Advert
 from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError, TaskNotFoundError
 from ants_coord.journals import MemoryJournal, SQLiteJournal
+from ants_coord.presence import Presence
 from ants_coord.testing import ManualClock
 
-from ..fronts.conftest import Background, waits
+from ..fronts.conftest import LIMIT_S, Background, waits
 
 
 @pytest.fixture
@@ -297,3 +299,48 @@ def test_a_process_that_stood_still_buries_nobody(clock):
 def test_asking_why_not_about_a_task_that_is_not_there():
     with Matchmaker() as board, pytest.raises(TaskNotFoundError, match="'ghost'"):
         board.why_not("ghost", agent="ann")
+
+
+@pytest.mark.parametrize("when", ["before it is kept", "after it is kept", "on the way out"])
+def test_who_is_cancelled_while_it_joins_is_not_kept_alive(when):
+    """The thread that would keep the advert fresh comes late; nobody would ever let go of it."""
+    held, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    async def main():
+        async with aio.Matchmaker(MemoryJournal(ManualClock())) as board:
+            engine = board._engine
+            with_chore = engine.with_chore
+
+            def slow(kind, do):
+                if do.__name__ != "_keep":
+                    return with_chore(kind, do)
+                try:
+                    if when == "after it is kept":
+                        with_chore(kind, do)
+                    held.set()
+                    assert go_on.wait(LIMIT_S)
+                    return None if when == "after it is kept" else with_chore(kind, do)
+                finally:
+                    done.set()
+
+            membership = board.join("ann", {"gpu"})
+            if when == "on the way out":
+                await membership.__aenter__()
+            engine.with_chore = slow
+            change = membership.update(load=0.5) if when == "on the way out" else membership.__aenter__()
+            joining = asyncio.create_task(change)
+            await asyncio.to_thread(held.wait, LIMIT_S)
+            joining.cancel()
+            await asyncio.gather(joining, return_exceptions=True)
+            if when == "on the way out":
+                await membership.__aexit__(None, None, None)
+            go_on.set()
+            await asyncio.to_thread(done.wait, LIMIT_S)
+            for _ in range(1_000):
+                kept = await asyncio.to_thread(with_chore, Presence, lambda presence: dict(presence._kept))
+                if not kept:
+                    break
+                await asyncio.sleep(0.001)
+            assert not kept
+
+    asyncio.run(main())
