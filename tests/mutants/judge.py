@@ -37,8 +37,14 @@ def walk():
 
 
 def colony():
-    from tests.kit.test_colony import rough
+    from ants_coord import Task
+    from ants_coord.testing import Colony, Faults
+    from tests.kit.test_colony import rough, worker
 
+    small = Colony(seed=1, faults=Faults(crash_every=30, pause_every=30, lost_reply=0.05, duplicate=0.01))
+    small.submit(Task(f"t{n}", max_attempts=1_000) for n in range(15))
+    small.add(worker, count=3)
+    small.run(limit=7_200)
     for seed in range(9):
         report = rough(seed).run(limit=7_200)
         assert report.done == 40, str(report)
@@ -77,8 +83,10 @@ def board():
 
 def waiting():
     """In virtual time a lost wake-up is not a test that hangs but an error at once."""
-    from ants_coord import Task, aio
+    from ants_coord import ClaimQueue, Task, aio
+    from ants_coord.commands import Claim
     from ants_coord.testing import ManualClock, run
+    from ants_coord.waiting import Waiter
 
     clock = ManualClock()
 
@@ -132,6 +140,17 @@ def waiting():
         async with board.lock("x", agent="bob"):
             return
 
+    def who_has_left_stays_away(board, waiter):
+        assert board._engine.try_or_enter(Claim("ann"), waiter) is None
+        board._engine.leave(waiter)
+        try:
+            board._engine.try_or_enter(Claim("ann"), waiter)
+        except TimeoutError:
+            return
+        raise AssertionError("it stands in the line again")
+
+    with ClaimQueue() as board:
+        who_has_left_stays_away(board, Waiter(lambda: None, ready=True, agent="ann"))
     run(everybody_is_woken(), clock=clock)
     run(a_hint_is_passed_on(), clock=clock)
 

@@ -71,6 +71,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/lifecycle.py", "        ledger.news.ended.append(spec.id)", "        pass", "waiting"),
     ("core/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
     ("waiting.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
+    ("engine.py", "        if waiter.has_left:\n", "        if False:\n", "waiting"),
+    ("engine.py", "                    self._spread()  # it may be", "                    # it may be", "colony"),
     # matching
     ("core/matching.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
     ("core/matching.py", "        if member is None or self.ledger.tables[\"presence\"][agent][2]:\n            mask", "        if member is None:\n            mask", "match"),
