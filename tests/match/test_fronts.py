@@ -340,7 +340,6 @@ def test_who_is_cancelled_while_it_joins_is_not_kept_alive(when):
                 kept = await asyncio.to_thread(with_chore, Presence, lambda presence: dict(presence._kept))
                 if not kept:
                     break
-                await asyncio.sleep(0.001)
             assert not kept
 
     asyncio.run(main())
