@@ -81,12 +81,26 @@ def board():
             one.step()
 
 
+def who_has_left_stays_away():
+    from ants_coord import ClaimQueue
+    from ants_coord.commands import Claim
+    from ants_coord.waiting import Waiter
+
+    waiter = Waiter(lambda: None, ready=True, agent="ann")
+    with ClaimQueue() as board:
+        assert board._engine.try_or_enter(Claim("ann"), waiter) is None
+        board._engine.leave(waiter)
+        try:
+            board._engine.try_or_enter(Claim("ann"), waiter)
+        except TimeoutError:
+            return
+    raise AssertionError("it stands in the line again")
+
+
 def waiting():
     """In virtual time a lost wake-up is not a test that hangs but an error at once."""
-    from ants_coord import ClaimQueue, Task, aio
-    from ants_coord.commands import Claim
+    from ants_coord import Task, aio
     from ants_coord.testing import ManualClock, run
-    from ants_coord.waiting import Waiter
 
     clock = ManualClock()
 
@@ -140,17 +154,7 @@ def waiting():
         async with board.lock("x", agent="bob"):
             return
 
-    def who_has_left_stays_away(board, waiter):
-        assert board._engine.try_or_enter(Claim("ann"), waiter) is None
-        board._engine.leave(waiter)
-        try:
-            board._engine.try_or_enter(Claim("ann"), waiter)
-        except TimeoutError:
-            return
-        raise AssertionError("it stands in the line again")
-
-    with ClaimQueue() as board:
-        who_has_left_stays_away(board, Waiter(lambda: None, ready=True, agent="ann"))
+    who_has_left_stays_away()
     run(everybody_is_woken(), clock=clock)
     run(a_hint_is_passed_on(), clock=clock)
 
