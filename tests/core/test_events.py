@@ -99,3 +99,17 @@ def test_what_agents_did_is_counted_when_they_are_no_longer_remembered():
     told = machine.ask(c.StatisticsOf())
     assert (told.claimed, told.failed, told.released) == (count, count // 2, count // 2)
     assert len(machine.ledger.agents) == 10_000
+
+
+def test_how_an_attempt_failed_is_told_once():
+    """What is tried again is "retried", the last attempt "failed", each with the reason that was given."""
+    machine = Machine()
+    machine.apply(c.submission((Task("a", max_attempts=2, backoff=Backoff(0)),)), now_ns=1)
+    for reason in ("first", "second"):
+        lease = machine.apply(c.Claim("ann"), now_ns=1)
+        machine.apply(c.Fail("a", lease.token, reason), now_ns=1)
+    events = machine.ask(c.Events(since=0))
+    told = [
+        (event.type, event.agent, event.detail) for event in events if event.type in ("retried", "failed")
+    ]
+    assert told == [("retried", "ann", "first"), ("failed", "ann", "second")]

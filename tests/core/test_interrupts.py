@@ -18,8 +18,10 @@ import ants_coord.core
 from ants_coord import commands as c
 from ants_coord.core import TRANSITIONS, Cut, Machine, digest
 from ants_coord.core.snapshot import records
-from ants_coord.values import FINAL
+from ants_coord.settings import Settings
+from ants_coord.values import FINAL, Task
 
+from .pair import SECOND, START
 from .stage import Stage
 from .walks import Scribe
 
@@ -204,3 +206,47 @@ def test_the_script_uses_every_command():
     """A new command must be added to the script too."""
     used = {type(command) for _, command, _ in LOG}
     assert used == set(ants_coord.core.COMMANDS)
+
+
+def crowded():
+    """Two tasks are about to be forgotten, and seven tombstones to fade but for one."""
+    machine, now = Machine(), START
+    machine.apply(c.Configure(Settings(retention_count=0, id_retention_count=100)), now_ns=now)
+    for ids in ("abcde", "fg"):
+        for name in ids:
+            machine.apply(c.submission((Task(name),)), now_ns=now)
+        leases = machine.apply(c.ClaimMany("ann", 9), now_ns=now)
+        machine.apply(c.CompleteMany(tuple((one.task, one.token, 1) for one in leases)), now_ns=now)
+        if ids == "abcde":
+            machine.apply(c.Configure(Settings(retention_count=0, id_retention_count=1)), now_ns=now)
+    return machine, c.Wakeup()
+
+
+def locked():
+    """A lock is about to be renewed together with a task."""
+    machine = Machine()
+    machine.apply(c.submission((Task("a"),)), now_ns=START)
+    held = [
+        machine.apply(c.LockNames(("x",), "ann"), now_ns=START),
+        machine.apply(c.Claim("ann"), now_ns=START),
+    ]
+    return machine, c.Renew(tuple((one.task, one.token) for one in held), 90 * SECOND)
+
+
+@pytest.mark.parametrize("prepare", [crowded, locked])
+def test_what_the_script_does_not_reach_is_old_or_new_too(prepare):
+    """Forgetting with tombstones that fade, and renewing a lock: cut short at every line."""
+    machine, command = prepare()
+    old = digest(machine)
+    machine.apply(command, now_ns=START + SECOND)
+    new, step, came = digest(machine), 0, [0]
+    assert old != new
+    while came:
+        machine, command = prepare()
+        with landing_at(step) as came:
+            machine.apply(command, now_ns=START + SECOND)
+        machine.ask(c.StatisticsOf())  # takes a torn command back
+        machine.check()
+        assert digest(machine) in (old, new)
+        step += 1
+    assert step > 20

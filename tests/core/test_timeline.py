@@ -167,3 +167,17 @@ def test_retention_follows_the_calendar():
     assert reply.error.forgotten
     (ticket,) = machine.apply(c.submission((Task("a"),)), now_ns=START + 20 * SECOND)
     assert (ticket.created, ticket.state) == (False, "done")
+
+
+def test_a_moment_is_met_to_the_microsecond():
+    """An aware datetime is that very instant, whatever its time zone."""
+    moment = dt.datetime(2030, 3, 4, 5, 6, 7, 891_011, dt.timezone(dt.timedelta(hours=2)))
+    since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    due = since // dt.timedelta(microseconds=1) * 1_000
+    machine = Machine()
+    tasks = (Task("early", delay=moment), Task("late", finish_by=moment))
+    machine.apply(c.submission(tasks), now_ns=START)
+    machine.apply(c.Wakeup(), now_ns=due - 1)
+    assert (state(machine, "early"), state(machine, "late")) == ("delayed", "ready")
+    machine.apply(c.Wakeup(), now_ns=due)
+    assert (state(machine, "early"), state(machine, "late")) == ("ready", "failed")

@@ -403,3 +403,10 @@ def test_amounts_are_summed_over_all_leases():
     assert board.do(c.Claim("ann")).task == "c"
     assert board.do(c.Claim("ann")).task == "a"
     assert board.do(c.Claim("ann")) is None
+
+
+def test_why_not_names_a_limit_only_if_it_is_full(board):
+    board.submit(Task("t", limit="db"), Task("u", limit="db"))
+    assert "limit" not in str(board.machine.ask(WhyNot("t", "w")))
+    assert board.claim("w") == "t"
+    assert "limit 'db' is full" in str(board.machine.ask(WhyNot("u", "w")))
