@@ -7,7 +7,6 @@ same names, without await, are in sync_match.py; a test compares the two.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -31,7 +30,6 @@ from .adverts import (
 from .agent import AsyncAgent
 from .aio_base import Board
 from .engine import Engine
-from .errors import ClosedError
 from .ports import Clock
 from .presence import KeptAdvert, Presence
 from .presets import MatchSettings, Where
@@ -92,7 +90,6 @@ class Membership(AsyncAgent):
             self._kept = presence.keep(self.advert, self._engine.now_ns())
 
     def _let_go(self, presence: Presence) -> None:
-        self._has_left = True
         if self._kept is not None:
             presence.let_go(self._kept)
 
@@ -107,12 +104,7 @@ class Membership(AsyncAgent):
         except BaseException:
             # cancelled on the way in, so there will be no way out; what was advertised fades
             self._has_left = True
-            engine = self._engine
-            with contextlib.suppress(RuntimeError, ClosedError):
-                if engine.blocking:
-                    engine.threads().submit(engine.with_chore, Presence, self._let_go)
-                else:
-                    engine.with_chore(Presence, self._let_go)
+            self._board._soon(self._engine.with_chore, Presence, self._let_go)  # noqa: SLF001 - our own class
             raise
         return self
 

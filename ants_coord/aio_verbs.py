@@ -98,9 +98,19 @@ class Verbs:
         leases = reply if isinstance(reply, tuple) else (reply,)
         for lease in leases:
             if isinstance(lease, Lease):
-                # after close() there is nothing to do: it has given back what was claimed
-                with contextlib.suppress(RuntimeError, ClosedError):
-                    self._engine.threads().submit(self._give_back, lease)
+                self._soon(self._give_back, lease)  # after close() it has been given back
+
+    def _soon(self, call: Callable[..., object], *arguments: Any) -> None:
+        """
+        Do something that nobody waits for, and that has no meaning any more after close().
+
+        The lock may be busy with the disk, so not on the loop; once the board is closed there are no threads.
+        """
+        with contextlib.suppress(RuntimeError, ClosedError):
+            if self._engine.blocking:
+                self._engine.threads().submit(call, *arguments)
+            else:
+                call(*arguments)
 
     def _give_back(self, lease: Lease) -> None:
         try:
@@ -137,13 +147,7 @@ class Verbs:
                 await bell.wait()
                 bell.clear()
         except BaseException:
-            if engine.blocking:
-                # the lock may be busy with the disk, so not on the loop; after
-                # close() there are no threads, and nobody left to pass a hint to
-                with contextlib.suppress(RuntimeError, ClosedError):
-                    engine.threads().submit(engine.leave, waiter)
-            else:
-                engine.leave(waiter)
+            self._soon(engine.leave, waiter)
             raise
 
     async def _countdown(self, timeout: Seconds | None) -> Countdown:
