@@ -201,24 +201,19 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
         target="<= 0.02",
         peer_name="linear scan, parsed beforehand",
     )
-    if _classads(many, 1) is not None:
-        yield compare(
-            f"who of {agents:,} agents can do a task",
-            lambda: _who_fits(many, times),
-            lambda: _classads(many, 2) or (lambda: 1),
-            rounds=rounds,
-            target="<= 0.001",
-            peer_name="classad2, an expression per agent",
-        )
-    if _rules(few, 1) is not None:
-        yield compare(
-            f"who of {agents:,} agents can do a task, rules",
-            lambda: _who_fits(many, times),
-            lambda: _rules(many, 2) or (lambda: 1),
-            rounds=rounds,
-            target="<= 0.001",
-            peer_name="rule-engine, a rule per agent",
-        )
+    for peer, suffix, peer_name in (
+        (_classads, "", "classad2, an expression per agent"),
+        (_rules, ", rules", "rule-engine, a rule per agent"),
+    ):
+        if peer(few, 1) is not None:
+            yield compare(
+                f"who of {agents:,} agents can do a task{suffix}",
+                lambda: _who_fits(many, times),
+                lambda peer=peer: peer(many, 2) or (lambda: 1),
+                rounds=rounds,
+                target="<= 0.001",
+                peer_name=peer_name,
+            )
     yield compare(
         f"refresh, unchanged, {agents:,} agents (3 us)",
         lambda: _refresh(many, times, changed=False),

@@ -11,9 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ants_coord import ClaimQueue, Task
-
-from .floor import Floor
+from . import in_memory
 
 _PARTS = {
     "values.py": "values: Task, Ticket, Lease, Outcome, Row",
@@ -42,42 +40,19 @@ _PARTS = {
 }
 
 
-def _ours(times: int) -> Callable[[], None]:
-    board = ClaimQueue(retention_count=10_000)
-
-    def run() -> None:
-        for number in range(times):
-            board.submit(Task(payload={"n": number}))
-            board.complete(board.claim_nowait("w"), number)
-
-    return run
-
-
-def _floor(times: int) -> Callable[[], None]:
-    floor = Floor()
-
-    def run() -> None:
-        for number in range(times):
-            floor.submit({"n": number})
-            token, _, _ = floor.claim("w")
-            floor.complete(token, number)
-
-    return run
-
-
 def counted(
     make: Callable[[int], Callable[[], None]], times: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return byte codes and calls of one cycle, by file."""
     codes: collections.Counter[str] = collections.Counter()
     calls: collections.Counter[str] = collections.Counter()
-    run, mine = make(times), Path(__file__).name
+    run, loop = make(times), Path(in_memory.__file__).name
     run()  # the interpreter learns what to specialise; the first task of a kind makes its lane
 
     def watch(frame, event, arg):  # type: ignore[no-untyped-def]
         name = frame.f_code.co_filename
         where = "<generated>" if name.startswith("<") else Path(name).name
-        if where == mine:
+        if where == loop:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "call":
@@ -96,7 +71,7 @@ def counted(
 
 def lines(times: int = 200) -> Iterator[str]:
     """Yield the table."""
-    codes, calls = counted(_ours, times)
+    codes, calls = counted(in_memory._ours, times)
     parts: dict[str, tuple[float, float]] = {}
     for where, number in codes.items():
         part = _PARTS.get(where, where)
@@ -109,7 +84,7 @@ def lines(times: int = 200) -> Iterator[str]:
     for part, (number, called) in sorted(parts.items(), key=lambda item: -item[1][0]):
         yield f"{part:<44} {number:>10.0f} {100 * number / total:>5.0f}% {called:>6.1f}"
     yield f"{'together':<44} {total:>10.0f} {'':>6} {sum(called for _, called in parts.values()):>6.1f}"
-    bare, entered = counted(_floor, times)
+    bare, entered = counted(in_memory._floor, times)
     yield f"{'the hand-written floor':<44} {sum(bare.values()):>10.0f} {'':>6} {sum(entered.values()):>6.1f}"
 
 

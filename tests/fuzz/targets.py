@@ -19,9 +19,9 @@ from ants_coord.journals.codec import decode, decode_piece, encode
 from ants_coord.requirements import evaluate, facts_of, parse, show
 from ants_coord.verbs import pair
 
-__all__ = ["SNAPSHOT_ERRORS", "TARGETS", "seeds"]
+__all__ = ["TARGETS", "seeds"]
 
-SNAPSHOT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_SNAPSHOT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """what the reader of a snapshot turns into JournalCorruptError"""
 
 
@@ -43,7 +43,7 @@ def snapshot(body: bytes) -> None:
         return
     try:
         restore(Machine(), records)
-    except SNAPSHOT_ERRORS:
+    except _SNAPSHOT_ERRORS:
         return
 
 
@@ -95,7 +95,7 @@ def seeds(target: str) -> list[bytes]:
         from tests.match.test_model import Walk
 
         walk = Walk(3)
-        for _ in range(60):
+        for _ in range(80):
             walk.step()
         return [json.dumps(list(records(walk.model.machine))).encode()]
     return {

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from ants_coord.cli.batch import read_tasks
-from ants_coord.core import Machine, restore
-from ants_coord.core.snapshot import records
-from ants_coord.journals.codec import decode, encode
+from ants_coord.journals.codec import encode
 from ants_coord.testing import strategies as ants
 
-from .targets import SNAPSHOT_ERRORS, TARGETS, seeds
+from .targets import TARGETS, seeds
 
 _MARKS = b'0123456789"{}[]:,#truefalsn\\ \x00\xff'
 
@@ -49,27 +47,13 @@ def test_entries_that_were_damaged(command, dice):
     body = bytearray(encode(("session", 1), command))
     for _ in range(dice.randrange(1, 4)):
         body[dice.randrange(len(body))] = dice.choice(_MARKS)
-    try:
-        request, found = decode(bytes(body))
-    except (ValueError, TypeError, KeyError):
-        return
-    again = encode(request, found)
-    assert encode(*decode(again)) == again
-
-
-def some_records():
-    from tests.match.test_model import Walk
-
-    walk = Walk(3)
-    for _ in range(80):
-        walk.step()
-    return json.loads(json.dumps(list(records(walk.model.machine))))
+    TARGETS["entry"](bytes(body))
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_snapshots_that_were_damaged(seed):
     """A checksum stands before this; should it fail, the loader must not hang or do something else."""
-    dice, found = random.Random(seed), some_records()
+    dice, found = random.Random(seed), json.loads(seeds("snapshot")[0])
     for _ in range(dice.randrange(1, 4)):
         record = dice.choice(found)
         place = record
@@ -80,10 +64,7 @@ def test_snapshots_that_were_damaged(seed):
                 place[key] = dice.choice([None, -1, "x", [], {}, 1 << 70, 0.5, True])
                 break
             place = inner
-    try:
-        restore(Machine(), found)
-    except SNAPSHOT_ERRORS:
-        return
+    TARGETS["snapshot"](json.dumps(found).encode())
 
 
 @settings(max_examples=200)
