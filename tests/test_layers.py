@@ -74,7 +74,8 @@ COLOURS = {
 }
 FRONT = {*BELOW, *COLOURS, "abc", "agent"}
 ABOVE = {
-    "cli": {*FRONT, "_version"},
+    "cli": {*FRONT, "_version", "lab"},
+    "lab": FRONT,
     "adapters": FRONT,
     "testing": FRONT,
     "__init__": {*FRONT, "_version"},
