@@ -24,8 +24,8 @@ from .errors import (
     TaskFailedError,
     TaskNotFoundError,
 )
-from .hold import GiveUp, Hold, RetryAfter
-from .sync_base import ClaimQueue
+from .fronts.hold import GiveUp, Hold, RetryAfter
+from .sync.board import ClaimQueue
 from .values import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .errors import RequirementError
     from .guard import Guard, SQLGuard, StaleTokenError
     from .marks import Mark, MarkKind
-    from .sync_board import Blackboard
-    from .sync_match import Matchmaker
+    from .sync.blackboard import Blackboard
+    from .sync.matchmaker import Matchmaker
     from .trust import TrustPolicy
     from .verification import Verify
 
@@ -84,14 +84,14 @@ __all__ = [
 _LATER = {
     "Advert": "adverts",
     "AsyncCoordinator": "abc",
-    "Blackboard": "sync_board",
+    "Blackboard": "sync.blackboard",
     "Clock": "abc",
     "Coordinator": "abc",
     "Guard": "guard",
     "Journal": "abc",
     "Mark": "marks",
     "MarkKind": "marks",
-    "Matchmaker": "sync_match",
+    "Matchmaker": "sync.matchmaker",
     "Namespace": "entries",
     "RequirementError": "errors",
     "SQLGuard": "guard",

@@ -17,11 +17,13 @@ from .ports import Alarm, Clock, Entry, Journal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from .agent import Agent, AsyncAgent, Shared
-    from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from .commands import Command, Query
     from .events import Event
-    from .hold import Hold, KeepAlive, LockHold
+    from .fronts.agent import Agent, AsyncAgent, Shared
+    from .fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
+    from .fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from .fronts.hold import Hold, KeepAlive, LockHold
+    from .fronts.serving import Handlers, Served
     from .settings import Settings
     from .values import (
         Explanation,
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
         TaskState,
         Ticket,
     )
-    from .verbs import LeaseLike, Seconds, TaskLike, Until
-    from .worker import Handlers, Served
 
 __all__ = ["Alarm", "AsyncCoordinator", "Clock", "Coordinator", "Entry", "Journal"]
 

@@ -19,11 +19,11 @@ from typing import Any
 
 from ..entries import Entry
 from ..errors import StaleVersionError
+from ..fronts.arguments import Seconds, agent_name
 from ..marks import Mark
 from ..names import check_id
 from ..sync import Blackboard
 from ..values import seconds
-from ..verbs import Seconds, agent_name
 
 __all__ = ["DirectoryMirror"]
 

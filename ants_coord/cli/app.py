@@ -28,14 +28,14 @@ from ..errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
+from ..fronts.serving import Served
 from ..marks import Strongest
 from ..names import fresh_agent
 from ..requirements import evaluate, facts_of, parse
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
-from ..sync_match import MatchVerbs
+from ..sync.matchmaker import MatchVerbs
 from ..values import TaskState
-from ..worker import Served
 from . import batch
 from .child import run_child
 from .show import (

@@ -20,7 +20,7 @@ import tempfile
 import time
 from typing import IO, Any
 
-from ..hold import Hold
+from ..fronts.hold import Hold
 
 __all__ = ["run_child"]
 

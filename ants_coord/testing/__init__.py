@@ -1,6 +1,6 @@
 """Tools for testing coordination logic: time as an argument, faults on demand, every order of events."""
 
-from ..hold import SimulatedCrash
+from ..fronts.hold import SimulatedCrash
 from . import characters
 from .clock import ManualClock
 from .colony import Colony, Faults, Report

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..errors import LeaseLostError
-from ..hold import SimulatedCrash
+from ..fronts.hold import SimulatedCrash
 
 __all__ = ["crasher", "decliner", "diligent", "ghost", "greedy", "liar", "sleeper"]
 

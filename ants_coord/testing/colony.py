@@ -29,7 +29,7 @@ from ..aio import Board as AsyncBoard
 from ..aio import ClaimQueue
 from ..commands import Command, Complete, Submit
 from ..errors import ClosedError, JournalError, LeaseLostError
-from ..hold import SimulatedCrash
+from ..fronts.hold import SimulatedCrash
 from ..values import FINAL, Lease, Outcome, Task, TaskState
 from .liveness import Vigil
 from .loop import VirtualLoop

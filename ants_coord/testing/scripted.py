@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from ..errors import CoordinationError, IllegalTransitionError
-from ..hold import SimulatedCrash
+from ..fronts.hold import SimulatedCrash
 from ..values import Lease
 
 __all__ = ["Claim", "Complete", "Crash", "Fail", "Release", "Renew", "ScriptedAgent", "Step", "Wait"]

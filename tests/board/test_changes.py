@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from ants_coord import board_args as args
 from ants_coord import commands as c
 from ants_coord import errors
 from ants_coord.adverts import Advert, Advertise
 from ants_coord.core import Machine
 from ants_coord.entries import Entries, History, Namespace, Take, Write, checked_pattern, matches
+from ants_coord.fronts import board_arguments as args
 from ants_coord.marks import Deposit, Mark, MarkKind
 from ants_coord.reactions import React, Reactions, Unreact
 from ants_coord.routes import Route

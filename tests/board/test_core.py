@@ -8,11 +8,11 @@ import random
 
 import pytest
 
-from ants_coord import board_args as args
 from ants_coord import commands as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.entries import Write
+from ants_coord.fronts import board_arguments as args
 from ants_coord.marks import Deposit, Mark, MarkKind, Sense, Strongest, Thresholds
 from ants_coord.settings import Settings
 from ants_coord.values import Task

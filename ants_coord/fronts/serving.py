@@ -24,14 +24,14 @@ from typing import Any, Self
 
 import attrs
 
-from .commands import ReleaseAll
-from .engine import Engine
-from .errors import ClosedError, LeaseLostError
+from ..commands import ReleaseAll
+from ..engine import Engine
+from ..errors import ClosedError, LeaseLostError
+from ..names import check_name
+from ..values import Lease
+from ..waiting import Waiter
+from .arguments import Seconds, timeout_ns
 from .hold import Hold, summary
-from .names import check_name
-from .values import Lease
-from .verbs import Seconds, timeout_ns
-from .waiting import Waiter
 
 __all__ = [
     "Book",
@@ -230,7 +230,7 @@ class _LazyLoop:
 
     def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
         if self._loop is None:
-            from .aio_worker import LoopOfThread  # noqa: PLC0415
+            from ..aio.worker import LoopOfThread  # noqa: PLC0415
 
             self._loop = LoopOfThread()
         self._loop.attempt(engine, lease, handler, timeout)

@@ -7,8 +7,8 @@ The coordinators for threads: one class a strategy, the same verbs.
 
 from __future__ import annotations
 
-from .sync_base import Board, ClaimQueue
-from .sync_board import Blackboard
-from .sync_match import Matchmaker, Membership
+from .blackboard import Blackboard
+from .board import Board, ClaimQueue
+from .matchmaker import Matchmaker, Membership
 
 __all__ = ["Blackboard", "Board", "ClaimQueue", "Matchmaker", "Membership"]

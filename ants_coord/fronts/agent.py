@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import verbs
-from .errors import ForeignLeaseError, WrongKeyError
+from ..errors import ForeignLeaseError, WrongKeyError
+from . import arguments
 
 if TYPE_CHECKING:
-    from .aio import Board as AsyncBoard
-    from .engine import Engine
-    from .sync import Board
+    from ..aio import Board as AsyncBoard
+    from ..engine import Engine
+    from ..sync import Board
 
 __all__ = ["Agent", "AsyncAgent", "Keys", "Shared"]
 
@@ -183,7 +183,7 @@ class Keys:
         """
         import hmac  # noqa: PLC0415
 
-        name, secret = verbs.agent_name(agent), self._engine.secret
+        name, secret = arguments.agent_name(agent), self._engine.secret
         if secret is None:
             raise ValueError(
                 "keys are made from a secret: give the coordinator secret=secrets.token_bytes(16)"

@@ -1,30 +1,30 @@
 """
-The stigmergic blackboard for event loops: agents change a shared environment, others react to the change.
+The stigmergic blackboard for threads: agents change a shared environment, others react to the change.
 
 The verbs about marks, entries and reactions, and `Blackboard`, which adds them
-to all others. The same names, without await, are in sync_board.py; a test
-compares the two.
+to all others. The same names, with await, are in aio_board.py; a test compares
+the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from . import board_args
-from .aio_match import MatchVerbs
-from .entries import Change, Changes, Entry, literal
-from .errors import ClosedError
-from .marks import Mark, Threshold, Trail
-from .ports import Clock
-from .presets import BoardSettings, Where
-from .reactions import Reaction, Reactions
-from .values import Task
-from .verbs import Seconds
-from .waiting import Waiter, mute
+from ..entries import Change, Changes, Entry, literal
+from ..errors import ClosedError
+from ..fronts import board_arguments
+from ..fronts.arguments import Seconds
+from ..fronts.build import BoardSettings, Where
+from ..marks import Mark, Threshold, Trail
+from ..ports import Clock
+from ..reactions import Reaction, Reactions
+from ..values import Task
+from ..waiting import Waiter, mute
+from .matchmaker import MatchVerbs
 
 if TYPE_CHECKING:
-    from .entries import Page
+    from ..entries import Page
 
 __all__ = ["Blackboard"]
 
@@ -38,15 +38,12 @@ class Blackboard(MatchVerbs):
     See Board for the arguments; the settings from `half_life` on are more.
 
     Example:
-        >>> import asyncio
         >>> from ants_coord import Mark, Task
-        >>> async def follow() -> str:
-        ...     async with Blackboard(half_life=60) as board:
-        ...         for number in (16, 17):
-        ...             await board.submit(Task(f"review/{number}", place=f"pr/{number}"))
-        ...         await board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
-        ...         return (await board.claim("worker-2")).task
-        >>> asyncio.run(follow())
+        >>> with Blackboard(half_life=60) as board:
+        ...     for number in (16, 17):
+        ...         _ = board.submit(Task(f"review/{number}", place=f"pr/{number}"))
+        ...     trail = board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
+        ...     board.claim("worker-2").task
         'review/17'
 
     """
@@ -66,7 +63,7 @@ class Blackboard(MatchVerbs):
 
     # -- marks ----------------------------------------------------------------------------------
 
-    async def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
+    def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
         """
         Lay a mark: it reinforces the trail of its kind at its place, or begins one.
 
@@ -82,13 +79,13 @@ class Blackboard(MatchVerbs):
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        return await self._do(board_args.deposit(mark, agent), request_id)
+        return self._engine.execute(board_arguments.deposit(mark, agent), request_id)
 
-    async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
+    def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
         """Read the trails at a place, by kind; reading changes nothing."""
-        return list(await self._ask(board_args.sense(place, kind)))
+        return list(self._engine.ask(board_arguments.sense(place, kind)))
 
-    async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
+    def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
         """
         Read the strongest trails, strongest first.
 
@@ -97,9 +94,9 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(await self._ask(board_args.strongest(kind, count)))
+        return list(self._engine.ask(board_arguments.strongest(kind, count)))
 
-    async def diffuse(
+    def diffuse(
         self,
         kind: str,
         neighbours: Mapping[str, Iterable[str]],
@@ -122,16 +119,16 @@ class Blackboard(MatchVerbs):
             How many trails changed.
 
         """
-        command = board_args.diffuse(kind, neighbours, share, agent)
-        return await self._do(command, request_id)
+        command = board_arguments.diffuse(kind, neighbours, share, agent)
+        return self._engine.execute(command, request_id)
 
-    async def thresholds(self, agent: str) -> list[Threshold]:
+    def thresholds(self, agent: str) -> list[Threshold]:
         """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
-        return list(await self._ask(board_args.thresholds(agent)))
+        return list(self._engine.ask(board_arguments.thresholds(agent)))
 
     # -- entries --------------------------------------------------------------------------------
 
-    async def write(
+    def write(
         self,
         path: str,
         value: object,
@@ -156,14 +153,14 @@ class Blackboard(MatchVerbs):
             StaleVersionError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        command = board_args.write(path, value, agent, expect, ttl)
-        return await self._do(command, request_id)
+        command = board_arguments.write(path, value, agent, expect, ttl)
+        return self._engine.execute(command, request_id)
 
-    async def read(self, path: str) -> Entry | None:
+    def read(self, path: str) -> Entry | None:
         """Read an entry; None if there is none."""
-        return await self._ask(board_args.read(path))
+        return self._engine.ask(board_arguments.read(path))
 
-    async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
+    def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
         Wait until an entry matches, and read it.
 
@@ -176,12 +173,11 @@ class Blackboard(MatchVerbs):
             The first that matches, by path.
 
         """
-        query = board_args.entries("", pattern, None, 1, newer_than)
+        query = board_arguments.entries("", pattern, None, 1, newer_than)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        found = await self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
-        return found[0]
+        return self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)[0]
 
-    async def entries(
+    def entries(
         self, prefix: str = "", *, pattern: str | None = None, after: str | None = None, count: int = 1000
     ) -> list[Entry]:
         """
@@ -194,9 +190,9 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(await self._ask(board_args.entries(prefix, pattern, after, count)))
+        return list(self._engine.ask(board_arguments.entries(prefix, pattern, after, count)))
 
-    async def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
+    def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
         """
         Wait for an entry that matches, remove and return it: exactly one taker gets it.
 
@@ -206,27 +202,25 @@ class Blackboard(MatchVerbs):
             timeout: seconds to wait; None waits for ever.
 
         """
-        command = board_args.take(pattern, agent)
+        command = board_arguments.take(pattern, agent)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
-    async def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
+    def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
         """Take an entry if one matches now, else return None."""
-        return await self._do(board_args.take(pattern, agent), request_id)
+        return self._engine.execute(board_arguments.take(pattern, agent), request_id)
 
-    async def erase(
+    def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
     ) -> bool:
         """Remove an entry (if it has the version `expect`). Returns whether there was one."""
-        return await self._do(board_args.erase(path, agent, expect), request_id)
+        return self._engine.execute(board_arguments.erase(path, agent, expect), request_id)
 
-    async def history(self, path: str) -> list[Change]:
+    def history(self, path: str) -> list[Change]:
         """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
-        return list(await self._ask(board_args.history(path)))
+        return list(self._engine.ask(board_arguments.history(path)))
 
-    async def watch(
-        self, prefix: str = "", *, since: int | None = None, follow: bool = True
-    ) -> AsyncIterator[Change]:
+    def watch(self, prefix: str = "", *, since: int | None = None, follow: bool = True) -> Iterator[Change]:
         """
         Iterate over changes of entries and trails, each once and in order.
 
@@ -240,21 +234,20 @@ class Blackboard(MatchVerbs):
             CursorTooOld: changes after `since` are gone; begin again without it.
 
         """
-        query = board_args.changes(prefix, since)
+        query = board_arguments.changes(prefix, since)
         while True:
             if follow and query.since is not None:
                 waiter = Waiter(mute, paths=(prefix,))
                 try:
-                    page = await self._wait(lambda w: self._page(query, w), waiter, None)  # noqa: B023
+                    page = self._wait(lambda w: self._page(query, w), waiter, None)  # noqa: B023
                 except ClosedError:
                     return
             else:
-                page = await self._ask(query)
+                page = self._engine.ask(query)
                 if not page.changes and query.since is not None:
                     return
-            for change in page.changes:
-                yield change
-            query = board_args.changes(prefix, page.cursor)
+            yield from page.changes
+            query = board_arguments.changes(prefix, page.cursor)
 
     def _page(self, query: Changes, waiter: Waiter) -> Page | None:
         # what this watch does not concern may be gone from the log by now: it has been seen to pass
@@ -262,7 +255,7 @@ class Blackboard(MatchVerbs):
         query.since = max(query.since, waiter.passed)
         return self._engine.look_or_enter(query, lambda page: bool(page.changes), waiter)
 
-    async def roll_back(
+    def roll_back(
         self, agent: str, *, by: str, quarantine: bool = True, request_id: str | None = None
     ) -> dict[str, int]:
         """
@@ -279,11 +272,11 @@ class Blackboard(MatchVerbs):
             How many "trails" changed, and how many entries were "restored" and "erased".
 
         """
-        return await self._do(board_args.roll_back(agent, by, quarantine), request_id)
+        return self._engine.execute(board_arguments.roll_back(agent, by, quarantine), request_id)
 
     # -- reactions ------------------------------------------------------------------------------
 
-    async def react(
+    def react(
         self,
         name: str,
         pattern: str,
@@ -315,15 +308,15 @@ class Blackboard(MatchVerbs):
             Whether there was no reaction of this name.
 
         """
-        command = board_args.reaction(
+        command = board_arguments.reaction(
             name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
         )
-        return await self._do(command, request_id)
+        return self._engine.execute(command, request_id)
 
-    async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
+    def unreact(self, name: str, *, request_id: str | None = None) -> bool:
         """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
-        return await self._do(board_args.unreact(name), request_id)
+        return self._engine.execute(board_arguments.unreact(name), request_id)
 
-    async def reactions(self) -> list[Reaction]:
+    def reactions(self) -> list[Reaction]:
         """List the reactions by name."""
-        return list(await self._ask(Reactions()))
+        return list(self._engine.ask(Reactions()))

@@ -11,13 +11,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .aio_hold import AsyncHold
-from .commands import Release
-from .engine import Engine
-from .errors import ClosedError, LeaseLostError
-from .values import Lease
-from .verbs import Seconds, timeout_ns
-from .worker import Book, Failed, Handler, Handlers, Served, Stop, is_async, nothing, run_plain, table_of
+from ..commands import Release
+from ..engine import Engine
+from ..errors import ClosedError, LeaseLostError
+from ..fronts.aio_hold import AsyncHold
+from ..fronts.arguments import Seconds, timeout_ns
+from ..fronts.serving import (
+    Book,
+    Failed,
+    Handler,
+    Handlers,
+    Served,
+    Stop,
+    is_async,
+    nothing,
+    run_plain,
+    table_of,
+)
+from ..values import Lease
 
 __all__ = ["LoopOfThread", "run_async", "serve_on_loop"]
 

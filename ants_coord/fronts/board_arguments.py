@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from . import verbs
-from .commands import MAX_BATCH
-from .entries import Changes, Entries, Erase, History, Read, Take, Write, checked_pattern
-from .errors import LimitError
-from .marks import Deposit, Diffuse, Mark, Sense, Strongest, Thresholds
-from .names import check_id, check_name
-from .payloads import json_value
-from .reactions import React, Reaction, Unreact
-from .trust import RollBack
-from .values import Task, amount, count, seconds
-from .verbs import Seconds
+from ..commands import MAX_BATCH
+from ..entries import Changes, Entries, Erase, History, Read, Take, Write, checked_pattern
+from ..errors import LimitError
+from ..marks import Deposit, Diffuse, Mark, Sense, Strongest, Thresholds
+from ..names import check_id, check_name
+from ..payloads import json_value
+from ..reactions import React, Reaction, Unreact
+from ..trust import RollBack
+from ..values import Task, amount, count, seconds
+from . import arguments
+from .arguments import Seconds
 
 __all__ = [
     "changes",
@@ -42,7 +42,7 @@ def deposit(mark: Mark, agent: str) -> Deposit:
     """Build a Deposit."""
     if mark.__class__ is not Mark:
         raise TypeError(f"deposit takes a Mark, not {mark!r}; write Mark(kind, place, strength)")
-    return Deposit(mark, verbs.agent_name(agent))
+    return Deposit(mark, arguments.agent_name(agent))
 
 
 def diffuse(kind: str, neighbours: Mapping[str, Iterable[str]], share: float, agent: str) -> Diffuse:
@@ -65,7 +65,7 @@ def diffuse(kind: str, neighbours: Mapping[str, Iterable[str]], share: float, ag
         check_name(kind, "mark kind"),
         tuple(checked),
         amount(share, "share", most=1.0),
-        verbs.agent_name(agent),
+        arguments.agent_name(agent),
     )
 
 
@@ -81,7 +81,7 @@ def strongest(kind: str | None, n: int) -> Strongest:
 
 def thresholds(agent: str) -> Thresholds:
     """Build a Thresholds."""
-    return Thresholds(verbs.agent_name(agent))
+    return Thresholds(arguments.agent_name(agent))
 
 
 def _version(expect: int | None) -> int | None:
@@ -93,7 +93,7 @@ def write(path: str, value: object, agent: str, expect: int | None, ttl: Seconds
     return Write(
         check_id(path, "path"),
         json_value(value, "value"),
-        verbs.agent_name(agent),
+        arguments.agent_name(agent),
         _version(expect),
         None if ttl is None else max(1, round(seconds(ttl, "ttl") * 1e9)),
     )
@@ -101,12 +101,12 @@ def write(path: str, value: object, agent: str, expect: int | None, ttl: Seconds
 
 def erase(path: str, agent: str, expect: int | None) -> Erase:
     """Build an Erase."""
-    return Erase(check_id(path, "path"), verbs.agent_name(agent), _version(expect))
+    return Erase(check_id(path, "path"), arguments.agent_name(agent), _version(expect))
 
 
 def take(pattern: str, agent: str) -> Take:
     """Build a Take."""
-    return Take(checked_pattern(pattern), verbs.agent_name(agent))
+    return Take(checked_pattern(pattern), arguments.agent_name(agent))
 
 
 def read(path: str) -> Read:
@@ -163,7 +163,7 @@ def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:
     """Build a RollBack."""
     if not isinstance(quarantine, bool):
         raise TypeError(f"quarantine must be a bool, not {quarantine!r}")
-    return RollBack(verbs.agent_name(agent), check_name(by, "by"), quarantine)
+    return RollBack(arguments.agent_name(agent), check_name(by, "by"), quarantine)
 
 
 def unreact(name: str) -> Unreact:

@@ -18,12 +18,12 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from .commands import Note, Release
-from .engine import Engine, Kept
-from .errors import ClosedError, LeaseLostError, LimitError, VerdictError
-from .payloads import json_value
-from .values import Lease, seconds
-from .verbs import HasLease, Seconds, complete, fail, timeout_ns
+from ..commands import Note, Release
+from ..engine import Engine, Kept
+from ..errors import ClosedError, LeaseLostError, LimitError, VerdictError
+from ..payloads import json_value
+from ..values import Lease, seconds
+from .arguments import HasLease, Seconds, complete, fail, timeout_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

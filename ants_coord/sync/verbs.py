@@ -10,8 +10,7 @@ import queue
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from . import verbs
-from .commands import (
+from ..commands import (
     Adopt,
     Command,
     Configure,
@@ -28,13 +27,15 @@ from .commands import (
     StandingOf,
     StatisticsOf,
 )
-from .core.reading import private
-from .engine import Engine
-from .errors import LeaseLostError
-from .names import check_id
-from .presets import changed
-from .settings import Settings
-from .values import (
+from ..core.reading import private
+from ..engine import Engine
+from ..errors import LeaseLostError
+from ..fronts import arguments
+from ..fronts.arguments import LeaseLike, Seconds, TaskLike
+from ..fronts.build import changed
+from ..names import check_id
+from ..settings import Settings
+from ..values import (
     Explanation,
     Lease,
     Outcome,
@@ -44,8 +45,7 @@ from .values import (
     TaskState,
     Ticket,
 )
-from .verbs import LeaseLike, Seconds, TaskLike
-from .waiting import Countdown, Waiter
+from ..waiting import Countdown, Waiter
 
 __all__ = ["Verbs"]
 
@@ -67,7 +67,7 @@ class Verbs:
 
     def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
         """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = verbs.timeout_ns(timeout)
+        wait_ns = arguments.timeout_ns(timeout)
         # SimpleQueue, since its put may be called from a signal handler
         bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         waiter.wake = lambda: bell.put(None)
@@ -83,7 +83,7 @@ class Verbs:
         return reply
 
     def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = verbs.timeout_ns(timeout)
+        wait_ns = arguments.timeout_ns(timeout)
         if wait_ns is not None:
             self._engine.open()
         return Countdown(self._engine.now_ns, wait_ns)
@@ -94,16 +94,16 @@ class Verbs:
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = self._engine.execute(verbs.renew((lease,), lease_ttl), request_id)[0]
+        answer = self._engine.execute(arguments.renew((lease,), lease_ttl), request_id)[0]
         if isinstance(answer, Renewed):
             return answer.expires_ns
-        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
+        raise LeaseLostError(arguments.pair(lease)[0], answer.token, answer.reason)
 
     def complete_many(
         self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
     ) -> list[Outcome]:
         """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
-        command = verbs.complete_many(endings)
+        command = arguments.complete_many(endings)
         return [private(one) for one in self._engine.execute(command, request_id)]
 
     def fail(
@@ -115,23 +115,23 @@ class Verbs:
         request_id: str | None = None,
     ) -> TaskState:
         """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return self._engine.execute(verbs.fail(lease, reason, retry), request_id)
+        return self._engine.execute(arguments.fail(lease, reason, retry), request_id)
 
     def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
         """Give a lease back; the attempt does not count."""
-        self._engine.execute(verbs.release(lease), request_id)
+        self._engine.execute(arguments.release(lease), request_id)
 
     def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
         """Keep a progress note with a leased task."""
-        self._engine.execute(verbs.note(lease, note), request_id)
+        self._engine.execute(arguments.note(lease, note), request_id)
 
     def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(self._engine.execute(Adopt(verbs.agent_name(agent)), request_id))
+        return list(self._engine.execute(Adopt(arguments.agent_name(agent)), request_id))
 
     def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """Give back everything an agent holds; returns how many leases."""
-        return self._engine.execute(ReleaseAll(verbs.agent_name(agent)), request_id)
+        return self._engine.execute(ReleaseAll(arguments.agent_name(agent)), request_id)
 
     def holder(self, name: str) -> Lease | None:
         """Return the lock that holds a name, or None."""
@@ -139,15 +139,15 @@ class Verbs:
 
     def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
         """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        self._engine.execute(verbs.cancel(task, reason), request_id)
+        self._engine.execute(arguments.cancel(task, reason), request_id)
 
     def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return self._engine.execute(verbs.requeue(task), request_id)
+        return self._engine.execute(arguments.requeue(task), request_id)
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        self._engine.execute(verbs.limit(name, n), request_id)
+        self._engine.execute(arguments.limit(name, n), request_id)
 
     def pause(self, *, request_id: str | None = None) -> None:
         """Stop claims; what is held goes on."""
@@ -168,7 +168,7 @@ class Verbs:
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """Look a task up; None if there is none (any more)."""
-        return self._engine.ask(verbs.find(task))
+        return self._engine.ask(arguments.find(task))
 
     def tasks(
         self,
@@ -180,23 +180,23 @@ class Verbs:
         count: int = 100,
     ) -> list[TaskRecord]:
         """List tasks in submission order, a page of `count` after the task `after`."""
-        return list(self._engine.ask(verbs.tasks(state, kinds, tag, after, count)))
+        return list(self._engine.ask(arguments.tasks(state, kinds, tag, after, count)))
 
     def leases(self, agent: str | None = None) -> list[Lease]:
         """List live leases, of one agent or of all, oldest first."""
-        return list(self._engine.ask(Leases(None if agent is None else verbs.agent_name(agent))))
+        return list(self._engine.ask(Leases(None if agent is None else arguments.agent_name(agent))))
 
     def explain(self, task: TaskLike) -> Explanation:
         """Say why a task is where it is."""
-        return self._engine.ask(Explain(verbs.task_id(task)))
+        return self._engine.ask(Explain(arguments.task_id(task)))
 
     def explain_agent(self, agent: str) -> Explanation:
         """Say what an agent holds and why it gets work, or does not."""
-        return self._engine.ask(ExplainAgent(verbs.agent_name(agent)))
+        return self._engine.ask(ExplainAgent(arguments.agent_name(agent)))
 
     def standing(self, agent: str) -> Standing:
         """Return what has been seen of an agent."""
-        return self._engine.ask(StandingOf(verbs.agent_name(agent)))
+        return self._engine.ask(StandingOf(arguments.agent_name(agent)))
 
     def vouch(self, agent: str, principal: str, *, by: str) -> bool:
         """
@@ -211,7 +211,7 @@ class Verbs:
             Whether that was news.
 
         """
-        return self._engine.execute(verbs.vouch(agent, principal, by))
+        return self._engine.execute(arguments.vouch(agent, principal, by))
 
     def statistics(self) -> Statistics:
         """Count everything."""

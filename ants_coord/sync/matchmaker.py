@@ -13,8 +13,7 @@ from typing import Any, Literal, Self, Unpack
 
 import attrs
 
-from . import match_args, verbs
-from .adverts import (
+from ..adverts import (
     Advert,
     Advertise,
     Advertised,
@@ -27,14 +26,15 @@ from .adverts import (
     Withdraw,
     checked_requirement,
 )
-from .agent import Agent
-from .engine import Engine
-from .ports import Clock
-from .presence import KeptAdvert, Presence
-from .presets import MatchSettings, Where
-from .sync_base import Board
-from .values import Explanation
-from .verbs import Seconds, TaskLike
+from ..engine import Engine
+from ..fronts import arguments, match_arguments
+from ..fronts.agent import Agent
+from ..fronts.arguments import Seconds, TaskLike
+from ..fronts.build import MatchSettings, Where
+from ..ports import Clock
+from ..presence import KeptAdvert, Presence
+from ..values import Explanation
+from .board import Board
 
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
@@ -130,16 +130,16 @@ class MatchVerbs(Board):
             TypeError, ValueError, LimitError, RequirementError; on entry AdvertRefusedError.
 
         """
-        advert = match_args.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
+        advert = match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
         return Membership(self, advert)
 
     def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
         """Declare what an agent can do, until its ttl ends; the answer says what it changed."""
-        return self._engine.execute(Advertise(match_args.checked_advert(advert)), request_id)
+        return self._engine.execute(Advertise(match_arguments.checked_advert(advert)), request_id)
 
     def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
         """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
-        return self._engine.execute(Withdraw(verbs.agent_name(agent)), request_id)
+        return self._engine.execute(Withdraw(arguments.agent_name(agent)), request_id)
 
     def decline(
         self,
@@ -165,7 +165,7 @@ class MatchVerbs(Board):
             NotOfferedError: the agent could not take this task now.
 
         """
-        command = match_args.declined(agent, task, reason, retry_after)
+        command = match_arguments.declined(agent, task, reason, retry_after)
         self._engine.execute(command, request_id)
 
     def agents(
@@ -180,15 +180,15 @@ class MatchVerbs(Board):
             count: how many at most.
 
         """
-        return list(self._engine.ask(match_args.found(requires, prefer, count)).agents)
+        return list(self._engine.ask(match_arguments.found(requires, prefer, count)).agents)
 
     def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
         """List what an agent could claim now, in the order in which it would get it."""
-        return list(self._engine.ask(Offers(verbs.agent_name(agent), match_args.most(count))))
+        return list(self._engine.ask(Offers(arguments.agent_name(agent), match_arguments.most(count))))
 
     def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
         """Say why an agent does not get a task, clause by clause."""
-        return self._engine.ask(WhyNot(verbs.task_id(task), verbs.agent_name(agent)))
+        return self._engine.ask(WhyNot(arguments.task_id(task), arguments.agent_name(agent)))
 
     def watch_agents(
         self, requires: str | None = None, *, since: int | None = None, follow: bool = True
@@ -214,7 +214,7 @@ class MatchVerbs(Board):
                 known.add(record.agent)
                 yield AgentChange("present", record.agent, record, since)
         for event in self.events(since=since, follow=follow):
-            if event.type not in match_args.CHANGES or event.agent is None:
+            if event.type not in match_arguments.CHANGES or event.agent is None:
                 continue
             now = self._engine.ask(Agents(requires, names=(event.agent,))).agents
             if now or event.agent in known or requires is None:

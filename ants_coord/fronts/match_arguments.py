@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from . import verbs
-from .adverts import Advert, Agents, Decline, checked_requirement
-from .payloads import json_value
-from .values import count, seconds
-from .verbs import Seconds, TaskLike
+from ..adverts import Advert, Agents, Decline, checked_requirement
+from ..payloads import json_value
+from ..values import count, seconds
+from . import arguments
+from .arguments import Seconds, TaskLike
 
 __all__ = ["CHANGES", "advert_of", "checked_advert", "declined", "found", "most"]
 
@@ -51,8 +51,8 @@ def declined(agent: str, task: TaskLike, reason: str, retry_after: Seconds | Non
     if not isinstance(reason, str):
         raise TypeError(f"reason must be a string, not {reason!r}")
     text = json_value(reason[:500], "reason")
-    retry_ns = verbs.timeout_ns(retry_after, "retry_after")
-    return Decline(verbs.agent_name(agent), verbs.task_id(task), text, retry_ns)
+    retry_ns = arguments.timeout_ns(retry_after, "retry_after")
+    return Decline(arguments.agent_name(agent), arguments.task_id(task), text, retry_ns)
 
 
 def found(requires: str | None, prefer: Iterable[str], n: int) -> Agents:

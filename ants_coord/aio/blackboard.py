@@ -1,30 +1,30 @@
 """
-The stigmergic blackboard for threads: agents change a shared environment, others react to the change.
+The stigmergic blackboard for event loops: agents change a shared environment, others react to the change.
 
 The verbs about marks, entries and reactions, and `Blackboard`, which adds them
-to all others. The same names, with await, are in aio_board.py; a test compares
-the two.
+to all others. The same names, without await, are in sync_board.py; a test
+compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from . import board_args
-from .entries import Change, Changes, Entry, literal
-from .errors import ClosedError
-from .marks import Mark, Threshold, Trail
-from .ports import Clock
-from .presets import BoardSettings, Where
-from .reactions import Reaction, Reactions
-from .sync_match import MatchVerbs
-from .values import Task
-from .verbs import Seconds
-from .waiting import Waiter, mute
+from ..entries import Change, Changes, Entry, literal
+from ..errors import ClosedError
+from ..fronts import board_arguments
+from ..fronts.arguments import Seconds
+from ..fronts.build import BoardSettings, Where
+from ..marks import Mark, Threshold, Trail
+from ..ports import Clock
+from ..reactions import Reaction, Reactions
+from ..values import Task
+from ..waiting import Waiter, mute
+from .matchmaker import MatchVerbs
 
 if TYPE_CHECKING:
-    from .entries import Page
+    from ..entries import Page
 
 __all__ = ["Blackboard"]
 
@@ -38,12 +38,15 @@ class Blackboard(MatchVerbs):
     See Board for the arguments; the settings from `half_life` on are more.
 
     Example:
+        >>> import asyncio
         >>> from ants_coord import Mark, Task
-        >>> with Blackboard(half_life=60) as board:
-        ...     for number in (16, 17):
-        ...         _ = board.submit(Task(f"review/{number}", place=f"pr/{number}"))
-        ...     trail = board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
-        ...     board.claim("worker-2").task
+        >>> async def follow() -> str:
+        ...     async with Blackboard(half_life=60) as board:
+        ...         for number in (16, 17):
+        ...             await board.submit(Task(f"review/{number}", place=f"pr/{number}"))
+        ...         await board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
+        ...         return (await board.claim("worker-2")).task
+        >>> asyncio.run(follow())
         'review/17'
 
     """
@@ -63,7 +66,7 @@ class Blackboard(MatchVerbs):
 
     # -- marks ----------------------------------------------------------------------------------
 
-    def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
+    async def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
         """
         Lay a mark: it reinforces the trail of its kind at its place, or begins one.
 
@@ -79,13 +82,13 @@ class Blackboard(MatchVerbs):
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        return self._engine.execute(board_args.deposit(mark, agent), request_id)
+        return await self._do(board_arguments.deposit(mark, agent), request_id)
 
-    def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
+    async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
         """Read the trails at a place, by kind; reading changes nothing."""
-        return list(self._engine.ask(board_args.sense(place, kind)))
+        return list(await self._ask(board_arguments.sense(place, kind)))
 
-    def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
+    async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
         """
         Read the strongest trails, strongest first.
 
@@ -94,9 +97,9 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(self._engine.ask(board_args.strongest(kind, count)))
+        return list(await self._ask(board_arguments.strongest(kind, count)))
 
-    def diffuse(
+    async def diffuse(
         self,
         kind: str,
         neighbours: Mapping[str, Iterable[str]],
@@ -119,16 +122,16 @@ class Blackboard(MatchVerbs):
             How many trails changed.
 
         """
-        command = board_args.diffuse(kind, neighbours, share, agent)
-        return self._engine.execute(command, request_id)
+        command = board_arguments.diffuse(kind, neighbours, share, agent)
+        return await self._do(command, request_id)
 
-    def thresholds(self, agent: str) -> list[Threshold]:
+    async def thresholds(self, agent: str) -> list[Threshold]:
         """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
-        return list(self._engine.ask(board_args.thresholds(agent)))
+        return list(await self._ask(board_arguments.thresholds(agent)))
 
     # -- entries --------------------------------------------------------------------------------
 
-    def write(
+    async def write(
         self,
         path: str,
         value: object,
@@ -153,14 +156,14 @@ class Blackboard(MatchVerbs):
             StaleVersionError, NotOwnerError, LimitError (the agent's quota).
 
         """
-        command = board_args.write(path, value, agent, expect, ttl)
-        return self._engine.execute(command, request_id)
+        command = board_arguments.write(path, value, agent, expect, ttl)
+        return await self._do(command, request_id)
 
-    def read(self, path: str) -> Entry | None:
+    async def read(self, path: str) -> Entry | None:
         """Read an entry; None if there is none."""
-        return self._engine.ask(board_args.read(path))
+        return await self._ask(board_arguments.read(path))
 
-    def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
+    async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
         Wait until an entry matches, and read it.
 
@@ -173,11 +176,12 @@ class Blackboard(MatchVerbs):
             The first that matches, by path.
 
         """
-        query = board_args.entries("", pattern, None, 1, newer_than)
+        query = board_arguments.entries("", pattern, None, 1, newer_than)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)[0]
+        found = await self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
+        return found[0]
 
-    def entries(
+    async def entries(
         self, prefix: str = "", *, pattern: str | None = None, after: str | None = None, count: int = 1000
     ) -> list[Entry]:
         """
@@ -190,9 +194,9 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(self._engine.ask(board_args.entries(prefix, pattern, after, count)))
+        return list(await self._ask(board_arguments.entries(prefix, pattern, after, count)))
 
-    def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
+    async def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
         """
         Wait for an entry that matches, remove and return it: exactly one taker gets it.
 
@@ -202,25 +206,27 @@ class Blackboard(MatchVerbs):
             timeout: seconds to wait; None waits for ever.
 
         """
-        command = board_args.take(pattern, agent)
+        command = board_arguments.take(pattern, agent)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
-    def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
+    async def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
         """Take an entry if one matches now, else return None."""
-        return self._engine.execute(board_args.take(pattern, agent), request_id)
+        return await self._do(board_arguments.take(pattern, agent), request_id)
 
-    def erase(
+    async def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
     ) -> bool:
         """Remove an entry (if it has the version `expect`). Returns whether there was one."""
-        return self._engine.execute(board_args.erase(path, agent, expect), request_id)
+        return await self._do(board_arguments.erase(path, agent, expect), request_id)
 
-    def history(self, path: str) -> list[Change]:
+    async def history(self, path: str) -> list[Change]:
         """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
-        return list(self._engine.ask(board_args.history(path)))
+        return list(await self._ask(board_arguments.history(path)))
 
-    def watch(self, prefix: str = "", *, since: int | None = None, follow: bool = True) -> Iterator[Change]:
+    async def watch(
+        self, prefix: str = "", *, since: int | None = None, follow: bool = True
+    ) -> AsyncIterator[Change]:
         """
         Iterate over changes of entries and trails, each once and in order.
 
@@ -234,20 +240,21 @@ class Blackboard(MatchVerbs):
             CursorTooOld: changes after `since` are gone; begin again without it.
 
         """
-        query = board_args.changes(prefix, since)
+        query = board_arguments.changes(prefix, since)
         while True:
             if follow and query.since is not None:
                 waiter = Waiter(mute, paths=(prefix,))
                 try:
-                    page = self._wait(lambda w: self._page(query, w), waiter, None)  # noqa: B023
+                    page = await self._wait(lambda w: self._page(query, w), waiter, None)  # noqa: B023
                 except ClosedError:
                     return
             else:
-                page = self._engine.ask(query)
+                page = await self._ask(query)
                 if not page.changes and query.since is not None:
                     return
-            yield from page.changes
-            query = board_args.changes(prefix, page.cursor)
+            for change in page.changes:
+                yield change
+            query = board_arguments.changes(prefix, page.cursor)
 
     def _page(self, query: Changes, waiter: Waiter) -> Page | None:
         # what this watch does not concern may be gone from the log by now: it has been seen to pass
@@ -255,7 +262,7 @@ class Blackboard(MatchVerbs):
         query.since = max(query.since, waiter.passed)
         return self._engine.look_or_enter(query, lambda page: bool(page.changes), waiter)
 
-    def roll_back(
+    async def roll_back(
         self, agent: str, *, by: str, quarantine: bool = True, request_id: str | None = None
     ) -> dict[str, int]:
         """
@@ -272,11 +279,11 @@ class Blackboard(MatchVerbs):
             How many "trails" changed, and how many entries were "restored" and "erased".
 
         """
-        return self._engine.execute(board_args.roll_back(agent, by, quarantine), request_id)
+        return await self._do(board_arguments.roll_back(agent, by, quarantine), request_id)
 
     # -- reactions ------------------------------------------------------------------------------
 
-    def react(
+    async def react(
         self,
         name: str,
         pattern: str,
@@ -308,15 +315,15 @@ class Blackboard(MatchVerbs):
             Whether there was no reaction of this name.
 
         """
-        command = board_args.reaction(
+        command = board_arguments.reaction(
             name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
         )
-        return self._engine.execute(command, request_id)
+        return await self._do(command, request_id)
 
-    def unreact(self, name: str, *, request_id: str | None = None) -> bool:
+    async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
         """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
-        return self._engine.execute(board_args.unreact(name), request_id)
+        return await self._do(board_arguments.unreact(name), request_id)
 
-    def reactions(self) -> list[Reaction]:
+    async def reactions(self) -> list[Reaction]:
         """List the reactions by name."""
-        return list(self._engine.ask(Reactions()))
+        return list(await self._ask(Reactions()))

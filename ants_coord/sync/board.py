@@ -11,38 +11,38 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from . import verbs
-from .agent import Agent, Keys
-from .commands import (
+from ..commands import (
     Events,
     Unfinished,
     asked_for,
     submission,
 )
-from .core.machine import Machine
-from .core.reading import private
-from .engine import Drained, Engine
-from .errors import ClosedError
-from .events import Event
-from .hold import Hold, KeepAlive, LockHold
-from .names import fresh_agent
-from .payloads import NESTS
-from .ports import Clock
-from .presets import SharedSettings, Where, build
-from .sync_verbs import Verbs
-from .values import (
+from ..core.machine import Machine
+from ..core.reading import private
+from ..engine import Drained, Engine
+from ..errors import ClosedError
+from ..events import Event
+from ..fronts import arguments
+from ..fronts.agent import Agent, Keys
+from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+from ..fronts.build import SharedSettings, Where, build
+from ..fronts.hold import Hold, KeepAlive, LockHold
+from ..names import fresh_agent
+from ..payloads import NESTS
+from ..ports import Clock
+from ..values import (
     Lease,
     Outcome,
     Task,
     Ticket,
     count,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, Until
-from .waiting import Waiter, mute
+from ..waiting import Waiter, mute
+from .verbs import Verbs
 
 if TYPE_CHECKING:
-    from .aio import Board as AsyncBoard
-    from .worker import Handlers, Served, Stop
+    from ..aio import Board as AsyncBoard
+    from ..fronts.serving import Handlers, Served, Stop
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -106,7 +106,7 @@ class Board(Keys, Verbs):
     @property
     def aio(self) -> AsyncBoard:
         """The same board for event loops; closing either closes both."""
-        from . import aio  # noqa: PLC0415 - each colour knows the other only here
+        from .. import aio  # noqa: PLC0415 - each colour knows the other only here
 
         return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # noqa: SLF001
 
@@ -177,7 +177,7 @@ class Board(Keys, Verbs):
             IllegalTransitionError (it has ended).
 
         """
-        command = verbs.claim(agent, task, kinds, lease_ttl, patient=True)
+        command = arguments.claim(agent, task, kinds, lease_ttl, patient=True)
         waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
         return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
@@ -191,7 +191,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease | None:
         """Lease a task if one may run now, else return None."""
-        command = verbs.claim(agent, task, kinds, lease_ttl)
+        command = arguments.claim(agent, task, kinds, lease_ttl)
         return self._engine.execute(command, request_id)
 
     def claim_many(
@@ -204,7 +204,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> list[Lease]:
         """Lease up to `count` tasks that may run now, in one step."""
-        command = verbs.claim_many(agent, count, kinds, lease_ttl)
+        command = arguments.claim_many(agent, count, kinds, lease_ttl)
         return list(self._engine.execute(command, request_id))
 
     def claims(
@@ -237,8 +237,8 @@ class Board(Keys, Verbs):
         lease_ttl: Seconds | None,
         stop: Stop | None,
     ) -> Iterator[Lease]:
-        verbs.until(until)
-        command = verbs.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
+        arguments.until(until)
+        command = arguments.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
 
         def step(waiter: Waiter) -> Lease | None:
             if stop is not None:
@@ -296,7 +296,7 @@ class Board(Keys, Verbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
-        command = verbs.complete(lease, result, late, self._engine)
+        command = arguments.complete(lease, result, late, self._engine)
         outcome = self._engine.execute(command, request_id)
         return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
@@ -328,9 +328,9 @@ class Board(Keys, Verbs):
             What was done, counted.
 
         """
-        name = fresh_agent() if agent is None else verbs.agent_name(agent)
+        name = fresh_agent() if agent is None else arguments.agent_name(agent)
         count(concurrency, "concurrency", most=10_000)
-        from .worker import serve_in_threads  # noqa: PLC0415 - most programs have a loop of their own
+        from ..fronts.serving import serve_in_threads  # noqa: PLC0415 - most programs have a loop of their own
 
         return serve_in_threads(
             self._engine,
@@ -346,7 +346,7 @@ class Board(Keys, Verbs):
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """Wait for a task to end, however it does."""
-        query = verbs.outcomes([task])
+        query = arguments.outcomes([task])
         waiter = Waiter(mute, ended=query.tasks)
         found = self._wait(
             lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
@@ -358,7 +358,7 @@ class Board(Keys, Verbs):
 
     def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return verbs.result_of(self.outcome(task, timeout=timeout))
+        return arguments.result_of(self.outcome(task, timeout=timeout))
 
     def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
         """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
@@ -368,9 +368,9 @@ class Board(Keys, Verbs):
     def as_finished(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> Iterator[Outcome]:
         """Iterate over outcomes as tasks end; `timeout` is for all together."""
         left = self._countdown(timeout)
-        pending = verbs.outcomes(tasks).tasks
+        pending = arguments.outcomes(tasks).tasks
         while pending:
-            query = verbs.outcomes(pending)
+            query = arguments.outcomes(pending)
             found = self._wait(
                 lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
                 Waiter(mute, ended=pending),
@@ -408,7 +408,7 @@ class Board(Keys, Verbs):
             timeout: seconds to wait on entry; None waits for ever.
 
         """
-        command = verbs.lock(names, agent, lease_ttl)
+        command = arguments.lock(names, agent, lease_ttl)
         waiter_for = command.names
 
         def acquire() -> Lease:
@@ -425,7 +425,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        return self._engine.execute(verbs.lock(names, agent, lease_ttl), request_id)
+        return self._engine.execute(arguments.lock(names, agent, lease_ttl), request_id)
 
     def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
         """
@@ -463,7 +463,7 @@ class Board(Keys, Verbs):
 
     def as_agent(self, name: str) -> Agent:
         """Return a handle with the agent's name bound."""
-        return Agent(self, verbs.agent_name(name))
+        return Agent(self, arguments.agent_name(name))
 
     def check(self) -> None:
         """Assert every invariant of the state; for tests."""

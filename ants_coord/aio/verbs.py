@@ -11,8 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from . import verbs
-from .commands import (
+from ..commands import (
     Adopt,
     Command,
     Configure,
@@ -30,13 +29,15 @@ from .commands import (
     StandingOf,
     StatisticsOf,
 )
-from .core.reading import private
-from .engine import Engine
-from .errors import ClosedError, LeaseLostError
-from .names import check_id
-from .presets import changed
-from .settings import Settings
-from .values import (
+from ..core.reading import private
+from ..engine import Engine
+from ..errors import ClosedError, LeaseLostError
+from ..fronts import arguments
+from ..fronts.arguments import LeaseLike, Seconds, TaskLike
+from ..fronts.build import changed
+from ..names import check_id
+from ..settings import Settings
+from ..values import (
     Explanation,
     Lease,
     Outcome,
@@ -46,8 +47,7 @@ from .values import (
     TaskState,
     Ticket,
 )
-from .verbs import LeaseLike, Seconds, TaskLike
-from .waiting import Countdown, Waiter
+from ..waiting import Countdown, Waiter
 
 __all__ = ["Verbs"]
 
@@ -124,7 +124,7 @@ class Verbs:
 
     async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
         """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = verbs.timeout_ns(timeout)
+        wait_ns = arguments.timeout_ns(timeout)
         engine, loop, bell = self._engine, asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -151,7 +151,7 @@ class Verbs:
             raise
 
     async def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = verbs.timeout_ns(timeout)
+        wait_ns = arguments.timeout_ns(timeout)
         if wait_ns is not None:
             if self._engine.blocking:
                 await self._off_loop(self._engine.open)
@@ -165,16 +165,16 @@ class Verbs:
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = (await self._do(verbs.renew((lease,), lease_ttl), request_id))[0]
+        answer = (await self._do(arguments.renew((lease,), lease_ttl), request_id))[0]
         if isinstance(answer, Renewed):
             return answer.expires_ns
-        raise LeaseLostError(verbs.pair(lease)[0], answer.token, answer.reason)
+        raise LeaseLostError(arguments.pair(lease)[0], answer.token, answer.reason)
 
     async def complete_many(
         self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
     ) -> list[Outcome]:
         """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
-        command = verbs.complete_many(endings)
+        command = arguments.complete_many(endings)
         return [private(one) for one in await self._do(command, request_id)]
 
     async def fail(
@@ -186,23 +186,23 @@ class Verbs:
         request_id: str | None = None,
     ) -> TaskState:
         """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        return await self._do(verbs.fail(lease, reason, retry), request_id)
+        return await self._do(arguments.fail(lease, reason, retry), request_id)
 
     async def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
         """Give a lease back; the attempt does not count."""
-        await self._do(verbs.release(lease), request_id)
+        await self._do(arguments.release(lease), request_id)
 
     async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
         """Keep a progress note with a leased task."""
-        await self._do(verbs.note(lease, note), request_id)
+        await self._do(arguments.note(lease, note), request_id)
 
     async def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(await self._do(Adopt(verbs.agent_name(agent)), request_id))
+        return list(await self._do(Adopt(arguments.agent_name(agent)), request_id))
 
     async def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """Give back everything an agent holds; returns how many leases."""
-        return await self._do(ReleaseAll(verbs.agent_name(agent)), request_id)
+        return await self._do(ReleaseAll(arguments.agent_name(agent)), request_id)
 
     async def holder(self, name: str) -> Lease | None:
         """Return the lock that holds a name, or None."""
@@ -212,15 +212,15 @@ class Verbs:
         self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
     ) -> None:
         """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        await self._do(verbs.cancel(task, reason), request_id)
+        await self._do(arguments.cancel(task, reason), request_id)
 
     async def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        return await self._do(verbs.requeue(task), request_id)
+        return await self._do(arguments.requeue(task), request_id)
 
     async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        await self._do(verbs.limit(name, n), request_id)
+        await self._do(arguments.limit(name, n), request_id)
 
     async def pause(self, *, request_id: str | None = None) -> None:
         """Stop claims; what is held goes on."""
@@ -241,7 +241,7 @@ class Verbs:
 
     async def find(self, task: TaskLike) -> TaskRecord | None:
         """Look a task up; None if there is none (any more)."""
-        return await self._ask(verbs.find(task))
+        return await self._ask(arguments.find(task))
 
     async def tasks(
         self,
@@ -253,23 +253,23 @@ class Verbs:
         count: int = 100,
     ) -> list[TaskRecord]:
         """List tasks in submission order, a page of `count` after the task `after`."""
-        return list(await self._ask(verbs.tasks(state, kinds, tag, after, count)))
+        return list(await self._ask(arguments.tasks(state, kinds, tag, after, count)))
 
     async def leases(self, agent: str | None = None) -> list[Lease]:
         """List live leases, of one agent or of all, oldest first."""
-        return list(await self._ask(Leases(None if agent is None else verbs.agent_name(agent))))
+        return list(await self._ask(Leases(None if agent is None else arguments.agent_name(agent))))
 
     async def explain(self, task: TaskLike) -> Explanation:
         """Say why a task is where it is."""
-        return await self._ask(Explain(verbs.task_id(task)))
+        return await self._ask(Explain(arguments.task_id(task)))
 
     async def explain_agent(self, agent: str) -> Explanation:
         """Say what an agent holds and why it gets work, or does not."""
-        return await self._ask(ExplainAgent(verbs.agent_name(agent)))
+        return await self._ask(ExplainAgent(arguments.agent_name(agent)))
 
     async def standing(self, agent: str) -> Standing:
         """Return what has been seen of an agent."""
-        return await self._ask(StandingOf(verbs.agent_name(agent)))
+        return await self._ask(StandingOf(arguments.agent_name(agent)))
 
     async def vouch(self, agent: str, principal: str, *, by: str) -> bool:
         """
@@ -284,7 +284,7 @@ class Verbs:
             Whether that was news.
 
         """
-        return await self._do(verbs.vouch(agent, principal, by))
+        return await self._do(arguments.vouch(agent, principal, by))
 
     async def statistics(self) -> Statistics:
         """Count everything."""

@@ -12,8 +12,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
-from . import names
-from .commands import (
+from .. import names
+from ..commands import (
     MAX_BATCH,
     Cancel,
     Claim,
@@ -32,9 +32,9 @@ from .commands import (
     Tasks,
     Vouch,
 )
-from .errors import LimitError, TaskDroppedError, TaskFailedError
-from .payloads import copy_json, json_value
-from .values import Lease, Outcome, Task, TaskState, Ticket, count, seconds
+from ..errors import LimitError, TaskDroppedError, TaskFailedError
+from ..payloads import copy_json, json_value
+from ..values import Lease, Outcome, Task, TaskState, Ticket, count, seconds
 
 __all__ = [
     "LeaseLike",

@@ -9,13 +9,13 @@ import contextlib
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from .commands import Note, Release
-from .engine import Engine
-from .errors import ClosedError, LeaseLostError, VerdictError
+from ..commands import Note, Release
+from ..engine import Engine
+from ..errors import ClosedError, LeaseLostError, VerdictError
+from ..payloads import json_value
+from ..values import Lease
+from .arguments import Seconds, fail
 from .hold import GiveUp, RetryAfter, Scope, SimulatedCrash, ending_of, summary
-from .payloads import json_value
-from .values import Lease
-from .verbs import Seconds, fail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,39 +13,39 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from . import verbs
-from .agent import AsyncAgent, Keys
-from .aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
-from .aio_verbs import Verbs
-from .aio_worker import serve_on_loop
-from .commands import (
+from ..commands import (
     Events,
     Unfinished,
     asked_for,
     submission,
 )
-from .core.machine import Machine
-from .core.reading import private
-from .engine import Drained, Engine
-from .errors import ClosedError
-from .events import Event
-from .names import fresh_agent
-from .payloads import NESTS
-from .ports import Clock
-from .presets import SharedSettings, Where, build
-from .values import (
+from ..core.machine import Machine
+from ..core.reading import private
+from ..engine import Drained, Engine
+from ..errors import ClosedError
+from ..events import Event
+from ..fronts import arguments
+from ..fronts.agent import AsyncAgent, Keys
+from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
+from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+from ..fronts.build import SharedSettings, Where, build
+from ..names import fresh_agent
+from ..payloads import NESTS
+from ..ports import Clock
+from ..values import (
     Lease,
     Outcome,
     Task,
     Ticket,
     count,
 )
-from .verbs import LeaseLike, Seconds, TaskLike, Until
-from .waiting import Waiter, mute
+from ..waiting import Waiter, mute
+from .verbs import Verbs
+from .worker import serve_on_loop
 
 if TYPE_CHECKING:
-    from .sync import Board as SyncBoard
-    from .worker import Handlers, Served, Stop
+    from ..fronts.serving import Handlers, Served, Stop
+    from ..sync import Board as SyncBoard
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -109,7 +109,7 @@ class Board(Keys, Verbs):
     @property
     def sync(self) -> SyncBoard:
         """The same board for threads; closing either closes both."""
-        from . import sync  # noqa: PLC0415 - each colour knows the other only here
+        from .. import sync  # noqa: PLC0415 - each colour knows the other only here
 
         return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)  # noqa: SLF001
 
@@ -180,7 +180,7 @@ class Board(Keys, Verbs):
             IllegalTransitionError (it has ended).
 
         """
-        command = verbs.claim(agent, task, kinds, lease_ttl, patient=True)
+        command = arguments.claim(agent, task, kinds, lease_ttl, patient=True)
         waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
         return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
@@ -194,7 +194,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease | None:
         """Lease a task if one may run now, else return None."""
-        command = verbs.claim(agent, task, kinds, lease_ttl)
+        command = arguments.claim(agent, task, kinds, lease_ttl)
         return await self._do(command, request_id)
 
     async def claim_many(
@@ -207,7 +207,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> list[Lease]:
         """Lease up to `count` tasks that may run now, in one step."""
-        command = verbs.claim_many(agent, count, kinds, lease_ttl)
+        command = arguments.claim_many(agent, count, kinds, lease_ttl)
         return list(await self._do(command, request_id))
 
     def claims(
@@ -240,8 +240,8 @@ class Board(Keys, Verbs):
         lease_ttl: Seconds | None,
         stop: Stop | None,
     ) -> AsyncIterator[Lease]:
-        verbs.until(until)
-        command = verbs.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
+        arguments.until(until)
+        command = arguments.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
 
         def step(waiter: Waiter) -> Lease | None:
             if stop is not None:
@@ -299,7 +299,7 @@ class Board(Keys, Verbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
-        command = verbs.complete(lease, result, late, self._engine)
+        command = arguments.complete(lease, result, late, self._engine)
         outcome = await self._do(command, request_id)
         return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
@@ -331,7 +331,7 @@ class Board(Keys, Verbs):
             What was done, counted.
 
         """
-        name = fresh_agent() if agent is None else verbs.agent_name(agent)
+        name = fresh_agent() if agent is None else arguments.agent_name(agent)
         count(concurrency, "concurrency", most=10_000)
         return await serve_on_loop(
             self._engine,
@@ -348,7 +348,7 @@ class Board(Keys, Verbs):
 
     async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """Wait for a task to end, however it does."""
-        query = verbs.outcomes([task])
+        query = arguments.outcomes([task])
         waiter = Waiter(mute, ended=query.tasks)
         found = await self._wait(
             lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
@@ -360,7 +360,7 @@ class Board(Keys, Verbs):
 
     async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return verbs.result_of(await self.outcome(task, timeout=timeout))
+        return arguments.result_of(await self.outcome(task, timeout=timeout))
 
     async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
         """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
@@ -372,9 +372,9 @@ class Board(Keys, Verbs):
     ) -> AsyncIterator[Outcome]:
         """Iterate over outcomes as tasks end; `timeout` is for all together."""
         left = await self._countdown(timeout)
-        pending = verbs.outcomes(tasks).tasks
+        pending = arguments.outcomes(tasks).tasks
         while pending:
-            query = verbs.outcomes(pending)
+            query = arguments.outcomes(pending)
             found = await self._wait(
                 lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
                 Waiter(mute, ended=pending),
@@ -414,7 +414,7 @@ class Board(Keys, Verbs):
             timeout: seconds to wait on entry; None waits for ever.
 
         """
-        command = verbs.lock(names, agent, lease_ttl)
+        command = arguments.lock(names, agent, lease_ttl)
         waiter_for = command.names
 
         async def acquire() -> Lease:
@@ -431,7 +431,7 @@ class Board(Keys, Verbs):
         request_id: str | None = None,
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        return await self._do(verbs.lock(names, agent, lease_ttl), request_id)
+        return await self._do(arguments.lock(names, agent, lease_ttl), request_id)
 
     async def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]:
         """
@@ -470,7 +470,7 @@ class Board(Keys, Verbs):
 
     def as_agent(self, name: str) -> AsyncAgent:
         """Return a handle with the agent's name bound."""
-        return AsyncAgent(self, verbs.agent_name(name))
+        return AsyncAgent(self, arguments.agent_name(name))
 
     def check(self) -> None:
         """Assert every invariant of the state; for tests."""

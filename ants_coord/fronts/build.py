@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
 
-from .clocks import SystemClock
-from .core.machine import Machine
-from .direct import DirectEngine
-from .engine import Engine
-from .ports import Clock, Journal
-from .settings import Settings
-from .values import Backoff
-from .verbs import Seconds
+from ..clocks import SystemClock
+from ..core.machine import Machine
+from ..direct import DirectEngine
+from ..engine import Engine
+from ..ports import Clock, Journal
+from ..settings import Settings
+from ..values import Backoff
+from .arguments import Seconds
 
 if TYPE_CHECKING:
-    from .entries import Namespace
-    from .marks import MarkKind
-    from .routes import Route
-    from .trust import TrustPolicy
+    from ..entries import Namespace
+    from ..marks import MarkKind
+    from ..routes import Route
+    from ..trust import TrustPolicy
 
 __all__ = ["BoardSettings", "MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
@@ -129,7 +129,7 @@ def _engine(
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither
-    from .replica import LogEngine  # noqa: PLC0415
+    from ..replica import LogEngine  # noqa: PLC0415
 
     if isinstance(where, (str, os.PathLike)):
         path = os.fspath(where)
@@ -139,7 +139,7 @@ def _engine(
             raise ValueError("the board's path is empty; leave it out for a board in memory")
 
         def open_file() -> Journal:
-            from .journals.sqlite import SQLiteJournal  # noqa: PLC0415
+            from ..journals.sqlite import SQLiteJournal  # noqa: PLC0415
 
             return SQLiteJournal(path, durability=durability, clock=clock)
 
