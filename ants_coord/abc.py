@@ -46,7 +46,7 @@ class Coordinator(Protocol):
     """
     What an agent loop for threads is written against; every strategy offers it.
 
-    `Board` in sync.py documents each verb in full.
+    `Board` in sync/ documents each verb in full.
     """
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:

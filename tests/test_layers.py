@@ -50,12 +50,9 @@ BELOW = {
     "marks": VALUES,
     "entries": VALUES,
     "reactions": VALUES,
-    "board_args": VALUES | {"verbs"},
-    "match_args": VALUES | {"verbs"},
     "presence": VALUES | {"waiting"},
     "core": VALUES,
     "ports": set(),
-    "verbs": VALUES,
     "clocks": {"ports"},
     "waiting": {"core"},
     "engine": VALUES | {"ports", "core", "waiting"},
@@ -63,16 +60,12 @@ BELOW = {
     "journals": VALUES | {"ports", "clocks", "core"},
     "replica": VALUES | {"ports", "core", "engine", "journals"},
     "guard": VALUES,
-    "hold": VALUES | {"engine", "verbs"},
-    "aio_hold": VALUES | {"engine", "verbs", "hold"},
-    "worker": VALUES | {"engine", "verbs", "hold", "waiting", "aio_worker"},
-    "aio_worker": VALUES | {"engine", "verbs", "hold", "aio_hold", "worker"},
-    "presets": VALUES | {"verbs", "ports", "clocks", "core", "engine", "direct", "replica", "journals"},
+    "fronts": VALUES
+    | {"ports", "clocks", "core", "waiting", "engine", "direct", "journals", "replica"}
+    | {"sync", "aio"},  # the last two for type checkers only
 }
-COLOURS = {
-    f"{colour}{part}" for colour in ("sync", "aio") for part in ("", "_base", "_verbs", "_match", "_board")
-}
-FRONT = {*BELOW, *COLOURS, "abc", "agent"}
+COLOURS = {"sync", "aio"}
+FRONT = {*BELOW, *COLOURS, "abc"}
 ABOVE = {
     "cli": {*FRONT, "_version", "lab"},
     "lab": FRONT,

@@ -1,9 +1,7 @@
 """
-The stigmergic blackboard for event loops: agents change a shared environment, others react to the change.
+The stigmergic blackboard: agents change a shared environment, others react to the change.
 
-The verbs about marks, entries and reactions, and `Blackboard`, which adds them
-to all others. The same names, without await, are in sync_board.py; a test
-compares the two.
+The verbs about marks, entries and reactions, and `Blackboard`, which adds them to all others.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from ..waiting import Waiter, mute
 from .matchmaker import MatchVerbs
 
 if TYPE_CHECKING:
+    from .. import sync as other
     from ..entries import Page
 
 __all__ = ["Blackboard"]
@@ -63,6 +62,13 @@ class Blackboard(MatchVerbs):
         **settings: Unpack[BoardSettings],
     ) -> None:
         super().__init__(where, clock=clock, durability=durability, secret=secret, **settings)  # type: ignore[misc]
+
+    @property
+    def sync(self) -> other.Blackboard:
+        """The same board for threads; closing either closes both."""
+        from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.Blackboard._over_engine(self._engine)  # noqa: SLF001 - our own class
 
     # -- marks ----------------------------------------------------------------------------------
 

@@ -1,14 +1,11 @@
 """
-The coordinators for event loops: the names and arguments of ants_coord, with await.
+The verbs that wait, hold, lock and follow; `Board`, with all that strategies share, and `ClaimQueue`.
 
-A board in memory answers at once, on the loop, since its lock is never held
-for long; a board with a journal does its file I/O in a few threads of its own,
-never on the loop. Waiting takes no thread in either case.
+Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
@@ -41,11 +38,10 @@ from ..values import (
 )
 from ..waiting import Waiter, mute
 from .verbs import Verbs
-from .worker import serve_on_loop
 
 if TYPE_CHECKING:
+    from .. import sync as other
     from ..fronts.serving import Handlers, Served, Stop
-    from ..sync import Board as SyncBoard
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -107,11 +103,11 @@ class Board(Keys, Verbs):
         return cls._over_engine(engine)
 
     @property
-    def sync(self) -> SyncBoard:
+    def sync(self) -> other.Board:
         """The same board for threads; closing either closes both."""
-        from .. import sync  # noqa: PLC0415 - each colour knows the other only here
+        from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
 
-        return getattr(sync, type(self).__name__, sync.Board)._over_engine(self._engine)  # noqa: SLF001
+        return other.Board._over_engine(self._engine)  # noqa: SLF001 - our own class
 
     # -- submitting ---------------------------------------------------------------------------
 
@@ -272,11 +268,11 @@ class Board(Keys, Verbs):
             timeout: seconds after which the attempt is failed.
 
         """
-        return AsyncHold(self._engine, lease, self._do, timeout)
+        return self._hold(lease, timeout)
 
     def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
         """Return a scope that renews a lease and does nothing else."""
-        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do))
+        return self._keep_alive(lease)
 
     async def complete(
         self,
@@ -321,7 +317,7 @@ class Board(Keys, Verbs):
             handlers: one function for every task, or {kind: function}; plain or async.
                 Each gets the Hold and returns the result.
             agent: this worker's name; made from host, process and a nonce if not given.
-            concurrency: tasks at a time, each in a thread.
+            concurrency: how many tasks at a time.
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
@@ -333,15 +329,13 @@ class Board(Keys, Verbs):
         """
         name = fresh_agent() if agent is None else arguments.agent_name(agent)
         count(concurrency, "concurrency", most=10_000)
-        return await serve_on_loop(
-            self._engine,
+        return await self._serve(
             lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
             handlers,
             agent=name,
             concurrency=concurrency,
             timeout=timeout,
             signals=signals,
-            run=self._do,
         )
 
     # -- results ------------------------------------------------------------------------------
@@ -421,7 +415,7 @@ class Board(Keys, Verbs):
             waiter = Waiter(mute, names=waiter_for)
             return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
-        return AsyncLockHold(acquire, self._engine, self._do)
+        return self._lock_hold(acquire)
 
     async def lock_nowait(
         self,
@@ -478,18 +472,11 @@ class Board(Keys, Verbs):
 
     async def close(self) -> None:
         """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
-        if self._engine.blocking:
-            # not in the engine's threads, which end with it
-            await asyncio.to_thread(self._engine.close)
-        else:
-            self._engine.close()
+        await self._close()
 
     async def __aenter__(self) -> Self:
         """Open the board."""
-        if self._engine.blocking:
-            await self._off_loop(self._engine.open)
-        else:
-            self._engine.open()
+        await self._open()
         return self
 
     async def __aexit__(
@@ -510,6 +497,7 @@ class ClaimQueue(Board):
     See Board for the arguments and verbs.
 
     Example:
+        >>> import asyncio
         >>> async def hello() -> str:
         ...     async with ClaimQueue() as board:
         ...         ticket = await board.submit(Task("hello", payload={"to": "ants"}))
@@ -522,3 +510,10 @@ class ClaimQueue(Board):
     """
 
     _strategy = "claim"
+
+    @property
+    def sync(self) -> other.ClaimQueue:
+        """The same board for threads; closing either closes both."""
+        from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.ClaimQueue._over_engine(self._engine)  # noqa: SLF001 - our own class

@@ -1,15 +1,14 @@
 """
-Capability matching for event loops: agents broadcast what they can do, and claim what fits.
+Capability matching: agents broadcast what they can do, and claim what fits.
 
-The verbs about adverts, and `Matchmaker`, which adds them to all others. The
-same names, without await, are in sync_match.py; a test compares the two.
+The verbs about adverts, and `Matchmaker`, which adds them to all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import attrs
 
@@ -36,9 +35,10 @@ from ..presence import KeptAdvert, Presence
 from ..values import Explanation
 from .board import Board
 
-__all__ = ["MatchVerbs", "Matchmaker", "Membership"]
+if TYPE_CHECKING:
+    from .. import sync as other
 
-R = TypeVar("R")
+__all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
 
 class Membership(AsyncAgent):
@@ -57,14 +57,6 @@ class Membership(AsyncAgent):
         self._kept: KeptAdvert | None = None
         self._has_left = False
 
-    async def _tend(self, do: Callable[[Presence], R]) -> R:
-        """Do something with the kept adverts; off the loop if the lock may be held during file I/O."""
-        if self._engine.blocking:
-            return await self._board._off_loop(  # type: ignore[no-any-return]  # noqa: SLF001
-                self._engine.with_chore, Presence, do
-            )
-        return self._engine.with_chore(Presence, do)
-
     @property
     def is_replaced(self) -> bool:
         """Whether a newer start of this agent has taken the name over."""
@@ -81,7 +73,7 @@ class Membership(AsyncAgent):
         advert = attrs.evolve(self.advert, **changes)
         answer: Advertised = await self._board.advertise(advert)
         self.advert = advert
-        await self._tend(self._keep)
+        await self._board._tend(Presence, self._keep)  # noqa: SLF001 - our own class
         return answer
 
     def _keep(self, presence: Presence) -> None:
@@ -104,7 +96,7 @@ class Membership(AsyncAgent):
         except BaseException:
             # cancelled on the way in, so there will be no way out; what was advertised fades
             self._has_left = True
-            self._board._soon(self._engine.with_chore, Presence, self._let_go)  # noqa: SLF001 - our own class
+            self._board._tend_soon(Presence, self._let_go)  # noqa: SLF001 - our own class
             raise
         return self
 
@@ -118,7 +110,7 @@ class Membership(AsyncAgent):
         self._has_left = True
         if self._kept is None or self._engine.is_closed:
             return
-        await self._tend(self._let_go)
+        await self._board._tend(Presence, self._let_go)  # noqa: SLF001 - our own class
         if not self._kept.is_refused:
             await self._board.withdraw(self.name)
 
@@ -283,3 +275,10 @@ class Matchmaker(MatchVerbs):
         **settings: Unpack[MatchSettings],
     ) -> None:
         super().__init__(where, clock=clock, durability=durability, secret=secret, **settings)  # type: ignore[misc]
+
+    @property
+    def sync(self) -> other.Matchmaker:
+        """The same board for threads; closing either closes both."""
+        from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.Matchmaker._over_engine(self._engine)  # noqa: SLF001 - our own class

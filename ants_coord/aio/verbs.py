@@ -1,14 +1,12 @@
 """
-The verbs of one line, for event loops: ending, steering and looking.
+The verbs of one line: ending, steering and looking.
 
-The verbs that wait or hold are in aio.py; `Board` there has them all.
+The verbs that wait or hold are in board.py; `Board` there has them all.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from ..commands import (
@@ -21,7 +19,6 @@ from ..commands import (
     Leases,
     Pause,
     Query,
-    Release,
     ReleaseAll,
     Renewed,
     Resume,
@@ -30,8 +27,7 @@ from ..commands import (
     StatisticsOf,
 )
 from ..core.reading import private
-from ..engine import Engine
-from ..errors import ClosedError, LeaseLostError
+from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
@@ -47,117 +43,23 @@ from ..values import (
     TaskState,
     Ticket,
 )
-from ..waiting import Countdown, Waiter
+from .bridge import Bridge
 
 __all__ = ["Verbs"]
 
 R = TypeVar("R")
 
 
-class Verbs:
-    """The three primitives, and what neither waits nor holds."""
-
-    _engine: Engine
+class Verbs(Bridge):
+    """The verbs that neither wait nor hold."""
 
     async def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """Carry any command out; raises what the core refuses."""
         return await self._do(command, request_id)
 
-    async def _do(self, command: Command[R], request_id: str | None = None) -> R:
-        if not self._engine.blocking:
-            return self._engine.execute(command, request_id)
-        return await self._off_loop(self._engine.execute, command, request_id)
-
-    async def _ask(self, query: Query[R]) -> R:
-        if not self._engine.blocking:
-            return self._engine.ask(query)
-        return await self._off_loop(self._engine.ask, query)
-
-    async def _off_loop(self, call: Callable[..., R], *arguments: Any) -> R:
-        """
-        Run file I/O in one of the engine's threads.
-
-        The caller may be cancelled while the thread is busy; a lease that is
-        granted to nobody then is given back as soon as it arrives.
-        """
-        loop = asyncio.get_running_loop()
-        try:
-            work = loop.run_in_executor(self._engine.threads(), call, *arguments)
-        except RuntimeError:  # the threads are gone
-            raise ClosedError from None
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            work.add_done_callback(self._return_unused)
-            raise
-
-    def _return_unused(self, work: asyncio.Future[Any]) -> None:
-        if work.cancelled() or work.exception() is not None:
-            return
-        reply = work.result()
-        leases = reply if isinstance(reply, tuple) else (reply,)
-        for lease in leases:
-            if isinstance(lease, Lease):
-                self._soon(self._give_back, lease)  # after close() it has been given back
-
-    def _soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """
-        Do something that nobody waits for, and that has no meaning any more after close().
-
-        The lock may be busy with the disk, so not on the loop; once the board is closed there are no threads.
-        """
-        with contextlib.suppress(RuntimeError, ClosedError):
-            if self._engine.blocking:
-                self._engine.threads().submit(call, *arguments)
-            else:
-                call(*arguments)
-
-    def _give_back(self, lease: Lease) -> None:
-        try:
-            self._engine.execute(Release(lease.task, lease.token))
-        except (LeaseLostError, ClosedError):
-            return
-
     async def query(self, query: Query[R]) -> R:
         """Answer any query; never logged."""
         return await self._ask(query)
-
-    async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = arguments.timeout_ns(timeout)
-        engine, loop, bell = self._engine, asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            # a waiter that outlives its loop has nobody to wake
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(bell.set)
-
-        waiter.wake = wake
-        if wait_ns is not None:
-            if engine.blocking:
-                await self._off_loop(engine.open)
-            else:
-                engine.open()
-            waiter.until_ns = engine.now_ns() + wait_ns
-        try:
-            while True:
-                reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
-                if reply is not None:
-                    return reply
-                await bell.wait()
-                bell.clear()
-        except BaseException:
-            self._soon(engine.leave, waiter)
-            raise
-
-    async def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = arguments.timeout_ns(timeout)
-        if wait_ns is not None:
-            if self._engine.blocking:
-                await self._off_loop(self._engine.open)
-            else:
-                self._engine.open()
-        return Countdown(self._engine.now_ns, wait_ns)
 
     # -- one line each ------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 """
-The worker for event loops, and the event loop for async handlers under threads; see worker.py.
+The worker for event loops; see fronts/serving.py.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 from ..commands import Release
 from ..engine import Engine
 from ..errors import ClosedError, LeaseLostError
-from ..fronts.aio_hold import AsyncHold
+from ..fronts.aio_attempts import run_async
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
     Book,
     Failed,
-    Handler,
     Handlers,
     Served,
     Stop,
@@ -30,50 +29,7 @@ from ..fronts.serving import (
 )
 from ..values import Lease
 
-__all__ = ["LoopOfThread", "run_async", "serve_on_loop"]
-
-
-class LoopOfThread:
-    """An event loop for the async handlers of one worker thread."""
-
-    def __init__(self) -> None:
-        self._runner = asyncio.Runner()
-
-    def close(self) -> None:
-        """Close the loop."""
-        self._runner.close()
-
-    def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
-        """Run one async handler in its scope, to the end."""
-
-        async def run(command: Any) -> Any:
-            return engine.execute(command)  # blocking is fine: the loop has nothing else to do
-
-        self._runner.run(run_async(engine, lease, handler, timeout, run))
-
-
-async def run_async(
-    engine: Engine,
-    lease: Lease,
-    handler: Handler,
-    timeout: Seconds | None,
-    run: Callable[[Any], Awaitable[Any]],
-) -> None:
-    """Run an async handler in its scope."""
-    failed: Exception | None = None
-    try:
-        async with AsyncHold(engine, lease, run, timeout) as job:
-            try:
-                job.result = await handler(job)
-            except Exception as error:
-                failed = error
-                raise
-    except (ClosedError, LeaseLostError):
-        raise
-    except Exception as error:
-        raise Failed from error
-    if failed is not None:
-        raise Failed from failed
+__all__ = ["serve_on_loop"]
 
 
 async def serve_on_loop(

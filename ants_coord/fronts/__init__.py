@@ -1,1 +1,8 @@
-"""What stands between the two colours and the engine and belongs to neither colour alone."""
+"""
+What stands between the verbs of the two colours (sync/, aio/) and the engine, and is neither colour's alone.
+
+`arguments`, `match_arguments` and `board_arguments` check what a user passes and return the command
+or query. `build` makes the engine. `agent` has the handles. `hold` and `aio_hold` are the scopes;
+`serving` and `aio_attempts` what workers are made of. A worker for threads may run async handlers,
+and one for event loops plain ones: therefore scopes and attempts of both colours are here.
+"""

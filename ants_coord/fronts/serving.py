@@ -1,5 +1,5 @@
 """
-The worker: claim, keep alive, run the handler, complete or fail, drain on shutdown.
+The worker, as far as both colours share it: claim, keep alive, run the handler, complete or fail, drain.
 
 It is written once here because everybody writes it, and mostly wrongly: a
 renewer that starts too late, a handler error that kills the loop, a shutdown
@@ -15,22 +15,19 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 
-from ..commands import ReleaseAll
 from ..engine import Engine
 from ..errors import ClosedError, LeaseLostError
 from ..names import check_name
 from ..values import Lease
 from ..waiting import Waiter
-from .arguments import Seconds, timeout_ns
+from .arguments import Seconds
 from .hold import Hold, summary
 
 __all__ = [
@@ -43,7 +40,6 @@ __all__ = [
     "is_async",
     "nothing",
     "run_plain",
-    "serve_in_threads",
     "table_of",
 ]
 
@@ -146,120 +142,6 @@ class Book:
             log.warning("task %s (%s): %s", lease.task, lease.handle, summary(error))
 
 
-# -- threads --------------------------------------------------------------------------------
-
-
-def serve_in_threads(
-    engine: Engine,
-    claims: Callable[[Stop, tuple[str, ...] | None], Iterator[Lease]],
-    handlers: Handlers,
-    *,
-    agent: str,
-    concurrency: int,
-    timeout: Seconds | None,
-    signals: bool,
-) -> Served:
-    """Serve with `concurrency` threads; with one, in the caller's own."""
-    handler_of, kinds = table_of(handlers)
-    timeout_ns(timeout)
-    book, stop = Book(engine), Stop()
-
-    def loop() -> None:
-        with _LazyLoop() as runner:
-            for lease in claims(stop, kinds):
-                _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
-                if stop.is_set:
-                    return
-
-    with _signals(stop) if signals else nothing():
-        if concurrency == 1:
-            loop()
-        else:
-            _crowd(loop, concurrency, agent, stop, lambda: engine.execute(ReleaseAll(agent)))
-    return book.served
-
-
-def _crowd(
-    loop: Callable[[], None], concurrency: int, agent: str, stop: Stop, give_back: Callable[[], object]
-) -> None:
-    """
-    Run a loop in several threads; raise the first error once all have ended.
-
-    Daemon threads and not a pool: a handler that never returns must not keep
-    an interrupted program from ending.
-    """
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            loop()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller
-            errors.append(error)
-            stop.set()
-
-    crowd = [
-        threading.Thread(target=run, name=f"ants_coord {agent} {number}", daemon=True)
-        for number in range(1, concurrency + 1)
-    ]
-    for thread in crowd:
-        thread.start()
-    try:
-        for thread in crowd:
-            thread.join()
-    except BaseException:
-        # interrupted for good: what runs is given back, and its result refused
-        stop.set()
-        give_back()
-        raise
-    if errors:
-        raise errors[0]
-
-
-class _LazyLoop:
-    """The event loop for the async handlers of one thread; asyncio is imported when the first one comes."""
-
-    def __init__(self) -> None:
-        self._loop: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None:
-            self._loop.close()
-
-    def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
-        if self._loop is None:
-            from ..aio.worker import LoopOfThread  # noqa: PLC0415
-
-            self._loop = LoopOfThread()
-        self._loop.attempt(engine, lease, handler, timeout)
-
-
-def _attempt(
-    engine: Engine,
-    lease: Lease,
-    handler: Handler,
-    timeout: Seconds | None,
-    runner: _LazyLoop,
-    book: Book,
-) -> None:
-    """Run one task to its ending. Handler errors are recorded, not raised."""
-    started = book.started()
-    error: BaseException | None = None
-    try:
-        if is_async(handler):
-            runner.attempt(engine, lease, handler, timeout)
-        else:
-            run_plain(engine, lease, handler, timeout)
-    except (LeaseLostError, Failed) as problem:
-        error = problem.__cause__ if isinstance(problem, Failed) else problem
-    except BaseException as problem:
-        book.ended(lease, started, problem)
-        raise
-    book.ended(lease, started, error)
-
-
 class Failed(Exception):  # noqa: N818
     """Carries a handler's error out of its scope, so that ours are not mistaken for it."""
 
@@ -292,27 +174,7 @@ def _refuse_awaitable(handler: Handler, result: object) -> None:
         raise TypeError(f"{handler!r} returned an awaitable; make the handler an async function")
 
 
-# -- signals --------------------------------------------------------------------------------
-
-
 @contextmanager
 def nothing() -> Iterator[None]:
     """Stand in for a scope that was not asked for."""
     yield
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Drain at the first signal, interrupt at the second. Only in the main thread, as Python demands."""
-
-    def drain(number: int, frame: FrameType | None) -> None:
-        if stop.is_set:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {one: signal.signal(one, drain) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

@@ -1,14 +1,13 @@
+# Generated, do not edit: change ants_coord/aio/blackboard.py and run `python -m tests.colours`.
 """
-The stigmergic blackboard for threads: agents change a shared environment, others react to the change.
+The stigmergic blackboard: agents change a shared environment, others react to the change.
 
-The verbs about marks, entries and reactions, and `Blackboard`, which adds them
-to all others. The same names, with await, are in aio_board.py; a test compares
-the two.
+The verbs about marks, entries and reactions, and `Blackboard`, which adds them to all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from ..entries import Change, Changes, Entry, literal
@@ -24,6 +23,7 @@ from ..waiting import Waiter, mute
 from .matchmaker import MatchVerbs
 
 if TYPE_CHECKING:
+    from .. import aio as other
     from ..entries import Page
 
 __all__ = ["Blackboard"]
@@ -39,11 +39,13 @@ class Blackboard(MatchVerbs):
 
     Example:
         >>> from ants_coord import Mark, Task
-        >>> with Blackboard(half_life=60) as board:
-        ...     for number in (16, 17):
-        ...         _ = board.submit(Task(f"review/{number}", place=f"pr/{number}"))
-        ...     trail = board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
-        ...     board.claim("worker-2").task
+        >>> def follow() -> str:
+        ...     with Blackboard(half_life=60) as board:
+        ...         for number in (16, 17):
+        ...             board.submit(Task(f"review/{number}", place=f"pr/{number}"))
+        ...         board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout-1")
+        ...         return (board.claim("worker-2")).task
+        >>> follow()
         'review/17'
 
     """
@@ -60,6 +62,13 @@ class Blackboard(MatchVerbs):
         **settings: Unpack[BoardSettings],
     ) -> None:
         super().__init__(where, clock=clock, durability=durability, secret=secret, **settings)  # type: ignore[misc]
+
+    @property
+    def aio(self) -> other.Blackboard:
+        """The same board for event loops; closing either closes both."""
+        from .. import aio as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.Blackboard._over_engine(self._engine)  # noqa: SLF001 - our own class
 
     # -- marks ----------------------------------------------------------------------------------
 
@@ -175,7 +184,8 @@ class Blackboard(MatchVerbs):
         """
         query = board_arguments.entries("", pattern, None, 1, newer_than)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)[0]
+        found = self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
+        return found[0]
 
     def entries(
         self, prefix: str = "", *, pattern: str | None = None, after: str | None = None, count: int = 1000
@@ -220,7 +230,9 @@ class Blackboard(MatchVerbs):
         """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
         return list(self._engine.ask(board_arguments.history(path)))
 
-    def watch(self, prefix: str = "", *, since: int | None = None, follow: bool = True) -> Iterator[Change]:
+    def watch(
+        self, prefix: str = "", *, since: int | None = None, follow: bool = True
+    ) -> Iterator[Change]:
         """
         Iterate over changes of entries and trails, each once and in order.
 
@@ -246,7 +258,8 @@ class Blackboard(MatchVerbs):
                 page = self._engine.ask(query)
                 if not page.changes and query.since is not None:
                     return
-            yield from page.changes
+            for change in page.changes:
+                yield change
             query = board_arguments.changes(prefix, page.cursor)
 
     def _page(self, query: Changes, waiter: Waiter) -> Page | None:

@@ -1,13 +1,13 @@
+# Generated, do not edit: change ants_coord/aio/board.py and run `python -m tests.colours`.
 """
-The coordinators for threads: verbs that block, or say `_nowait`.
+The verbs that wait, hold, lock and follow; `Board`, with all that strategies share, and `ClaimQueue`.
 
-Each verb is a line over `execute` (changes, logged), `ask` (reads) or a wait.
-The same names, with await, are in ants_coord.aio; a test compares the two.
+Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
@@ -24,9 +24,9 @@ from ..errors import ClosedError
 from ..events import Event
 from ..fronts import arguments
 from ..fronts.agent import Agent, Keys
+from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import SharedSettings, Where, build
-from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..names import fresh_agent
 from ..payloads import NESTS
 from ..ports import Clock
@@ -41,7 +41,7 @@ from ..waiting import Waiter, mute
 from .verbs import Verbs
 
 if TYPE_CHECKING:
-    from ..aio import Board as AsyncBoard
+    from .. import aio as other
     from ..fronts.serving import Handlers, Served, Stop
 
 __all__ = ["Board", "ClaimQueue"]
@@ -51,7 +51,7 @@ R = TypeVar("R")
 
 class Board(Keys, Verbs):
     """
-    What all strategies share, for threads. Thread-safe; whoever opens it closes it (or `with`).
+    What all strategies share, for threads. Whoever opens it closes it (or `with`).
 
     Args:
         where: None for memory, a path for a SQLite file, or a journal.
@@ -104,11 +104,11 @@ class Board(Keys, Verbs):
         return cls._over_engine(engine)
 
     @property
-    def aio(self) -> AsyncBoard:
+    def aio(self) -> other.Board:
         """The same board for event loops; closing either closes both."""
-        from .. import aio  # noqa: PLC0415 - each colour knows the other only here
+        from .. import aio as other  # noqa: PLC0415 - each colour knows the other only in these properties
 
-        return getattr(aio, type(self).__name__, aio.Board)._over_engine(self._engine)  # noqa: SLF001
+        return other.Board._over_engine(self._engine)  # noqa: SLF001 - our own class
 
     # -- submitting ---------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class Board(Keys, Verbs):
 
         """
         command = submission((task,), if_exists)
-        return self._engine.execute(command, request_id)[-1]
+        return (self._engine.execute(command, request_id))[-1]
 
     def submit_many(
         self,
@@ -269,11 +269,11 @@ class Board(Keys, Verbs):
             timeout: seconds after which the attempt is failed.
 
         """
-        return Hold(self._engine, lease, timeout)
+        return self._hold(lease, timeout)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
         """Return a scope that renews a lease and does nothing else."""
-        return KeepAlive(self._engine, lease)
+        return self._keep_alive(lease)
 
     def complete(
         self,
@@ -318,7 +318,7 @@ class Board(Keys, Verbs):
             handlers: one function for every task, or {kind: function}; plain or async.
                 Each gets the Hold and returns the result.
             agent: this worker's name; made from host, process and a nonce if not given.
-            concurrency: tasks at a time, each in a thread.
+            concurrency: how many tasks at a time.
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
@@ -330,10 +330,7 @@ class Board(Keys, Verbs):
         """
         name = fresh_agent() if agent is None else arguments.agent_name(agent)
         count(concurrency, "concurrency", most=10_000)
-        from ..fronts.serving import serve_in_threads  # noqa: PLC0415 - most programs have a loop of their own
-
-        return serve_in_threads(
-            self._engine,
+        return self._serve(
             lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
             handlers,
             agent=name,
@@ -365,7 +362,9 @@ class Board(Keys, Verbs):
         left = self._countdown(timeout)
         return [self.result(task, timeout=left()) for task in tasks]
 
-    def as_finished(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> Iterator[Outcome]:
+    def as_finished(
+        self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
+    ) -> Iterator[Outcome]:
         """Iterate over outcomes as tasks end; `timeout` is for all together."""
         left = self._countdown(timeout)
         pending = arguments.outcomes(tasks).tasks
@@ -377,7 +376,9 @@ class Board(Keys, Verbs):
                 left(),
             )
             pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
-            yield from [ended for ended in found if ended is not None]
+            for ended in found:
+                if ended is not None:
+                    yield ended
 
     def drain(self, *, timeout: Seconds | None = None) -> None:
         """Wait until no task is unfinished."""
@@ -415,7 +416,7 @@ class Board(Keys, Verbs):
             waiter = Waiter(mute, names=waiter_for)
             return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
-        return LockHold(acquire, self._engine)
+        return self._lock_hold(acquire)
 
     def lock_nowait(
         self,
@@ -456,7 +457,8 @@ class Board(Keys, Verbs):
                 page = self._engine.ask(query)
                 if not page:
                     return
-            yield from page
+            for event in page:
+                yield event
             cursor = page[-1].cursor
 
     # -- the rest -----------------------------------------------------------------------------
@@ -471,11 +473,11 @@ class Board(Keys, Verbs):
 
     def close(self) -> None:
         """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
-        self._engine.close()
+        self._close()
 
     def __enter__(self) -> Self:
         """Open the board."""
-        self._engine.open()
+        self._open()
         return self
 
     def __exit__(
@@ -496,13 +498,22 @@ class ClaimQueue(Board):
     See Board for the arguments and verbs.
 
     Example:
-        >>> with ClaimQueue() as board:
-        ...     ticket = board.submit(Task("hello", payload={"to": "ants"}))
-        ...     with board.work(board.claim("worker-1")) as job:
-        ...         job.result = f"hello, {job.payload['to']}"
-        ...     board.result(ticket)
+        >>> def hello() -> str:
+        ...     with ClaimQueue() as board:
+        ...         ticket = board.submit(Task("hello", payload={"to": "ants"}))
+        ...         with board.work(board.claim("worker-1")) as job:
+        ...             job.result = f"hello, {job.payload['to']}"
+        ...         return board.result(ticket)
+        >>> hello()
         'hello, ants'
 
     """
 
     _strategy = "claim"
+
+    @property
+    def aio(self) -> other.ClaimQueue:
+        """The same board for event loops; closing either closes both."""
+        from .. import aio as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.ClaimQueue._over_engine(self._engine)  # noqa: SLF001 - our own class

@@ -1,15 +1,15 @@
+# Generated, do not edit: change ants_coord/aio/matchmaker.py and run `python -m tests.colours`.
 """
-Capability matching for threads: agents broadcast what they can do, and claim what fits.
+Capability matching: agents broadcast what they can do, and claim what fits.
 
-The verbs about adverts, and `Matchmaker`, which adds them to all others. The
-same names, with await, are in aio_match.py; a test compares the two.
+The verbs about adverts, and `Matchmaker`, which adds them to all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import attrs
 
@@ -36,6 +36,9 @@ from ..presence import KeptAdvert, Presence
 from ..values import Explanation
 from .board import Board
 
+if TYPE_CHECKING:
+    from .. import aio as other
+
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
 
@@ -53,6 +56,7 @@ class Membership(Agent):
         self.advert = advert
         self._engine: Engine = board._engine  # noqa: SLF001 - our own class
         self._kept: KeptAdvert | None = None
+        self._has_left = False
 
     @property
     def is_replaced(self) -> bool:
@@ -70,16 +74,31 @@ class Membership(Agent):
         advert = attrs.evolve(self.advert, **changes)
         answer: Advertised = self._board.advertise(advert)
         self.advert = advert
-        engine = self._engine
-        self._kept = engine.with_chore(Presence, lambda adverts: adverts.keep(advert, engine.now_ns()))
+        self._board._tend(Presence, self._keep)  # noqa: SLF001 - our own class
         return answer
+
+    def _keep(self, presence: Presence) -> None:
+        # under the board's lock, perhaps in a thread that comes late: nobody would let go of it then
+        if not self._has_left:
+            self._kept = presence.keep(self.advert, self._engine.now_ns())
+
+    def _let_go(self, presence: Presence) -> None:
+        if self._kept is not None:
+            presence.let_go(self._kept)
 
     def __enter__(self) -> Self:
         """Advertise, and keep the advert fresh from now on."""
-        self._engine.open()
+        self._has_left = False
+        self._board.__enter__()
         if not self.advert.incarnation:
             self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
-        self.update()
+        try:
+            self.update()
+        except BaseException:
+            # cancelled on the way in, so there will be no way out; what was advertised fades
+            self._has_left = True
+            self._board._tend_soon(Presence, self._let_go)  # noqa: SLF001 - our own class
+            raise
         return self
 
     def __exit__(
@@ -89,11 +108,11 @@ class Membership(Agent):
         trace: TracebackType | None,
     ) -> None:
         """Withdraw the advert, unless the agent has been started anew since or the board is closed."""
-        kept = self._kept
-        if kept is None or self._engine.is_closed:
+        self._has_left = True
+        if self._kept is None or self._engine.is_closed:
             return
-        self._engine.with_chore(Presence, lambda presence: presence.let_go(kept))
-        if not kept.is_refused:
+        self._board._tend(Presence, self._let_go)  # noqa: SLF001 - our own class
+        if not self._kept.is_refused:
             self._board.withdraw(self.name)
 
 
@@ -180,7 +199,7 @@ class MatchVerbs(Board):
             count: how many at most.
 
         """
-        return list(self._engine.ask(match_arguments.found(requires, prefer, count)).agents)
+        return list((self._engine.ask(match_arguments.found(requires, prefer, count))).agents)
 
     def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
         """List what an agent could claim now, in the order in which it would get it."""
@@ -216,7 +235,7 @@ class MatchVerbs(Board):
         for event in self.events(since=since, follow=follow):
             if event.type not in match_arguments.CHANGES or event.agent is None:
                 continue
-            now = self._engine.ask(Agents(requires, names=(event.agent,))).agents
+            now = (self._engine.ask(Agents(requires, names=(event.agent,)))).agents
             if now or event.agent in known or requires is None:
                 (known.add if now else known.discard)(event.agent)
                 yield AgentChange(event.type, event.agent, now[0] if now else None, event.cursor)
@@ -233,11 +252,13 @@ class Matchmaker(MatchVerbs):
 
     Example:
         >>> from ants_coord import Task
-        >>> with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"gpu_mem": 24}) as me:
-        ...     ticket = market.submit(Task("train/7", requires="gpu and gpu_mem >= 16"))
-        ...     with market.work(me.claim_nowait()) as job:
-        ...         job.result = "trained"
-        ...     market.result(ticket)
+        >>> def train() -> str:
+        ...     with Matchmaker() as market, market.join("w1", {"gpu"}, attributes={"mem": 24}) as me:
+        ...         ticket = market.submit(Task("train/7", requires="gpu and mem >= 16"))
+        ...         with market.work(me.claim_nowait()) as job:
+        ...             job.result = "trained"
+        ...         return market.result(ticket)
+        >>> train()
         'trained'
 
     """
@@ -254,3 +275,10 @@ class Matchmaker(MatchVerbs):
         **settings: Unpack[MatchSettings],
     ) -> None:
         super().__init__(where, clock=clock, durability=durability, secret=secret, **settings)  # type: ignore[misc]
+
+    @property
+    def aio(self) -> other.Matchmaker:
+        """The same board for event loops; closing either closes both."""
+        from .. import aio as other  # noqa: PLC0415 - each colour knows the other only in these properties
+
+        return other.Matchmaker._over_engine(self._engine)  # noqa: SLF001 - our own class

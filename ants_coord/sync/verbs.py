@@ -1,13 +1,13 @@
+# Generated, do not edit: change ants_coord/aio/verbs.py and run `python -m tests.colours`.
 """
-The verbs of one line, for threads: ending, steering and looking.
+The verbs of one line: ending, steering and looking.
 
-The verbs that wait or hold are in sync.py; `Board` there has them all.
+The verbs that wait or hold are in board.py; `Board` there has them all.
 """
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from ..commands import (
@@ -28,7 +28,6 @@ from ..commands import (
     StatisticsOf,
 )
 from ..core.reading import private
-from ..engine import Engine
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
@@ -45,17 +44,15 @@ from ..values import (
     TaskState,
     Ticket,
 )
-from ..waiting import Countdown, Waiter
+from .bridge import Bridge
 
 __all__ = ["Verbs"]
 
 R = TypeVar("R")
 
 
-class Verbs:
-    """The three primitives, and what neither waits nor holds."""
-
-    _engine: Engine
+class Verbs(Bridge):
+    """The verbs that neither wait nor hold."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """Carry any command out; raises what the core refuses."""
@@ -65,36 +62,13 @@ class Verbs:
         """Answer any query; never logged."""
         return self._engine.ask(query)
 
-    def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
-        wait_ns = arguments.timeout_ns(timeout)
-        # SimpleQueue, since its put may be called from a signal handler
-        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        waiter.wake = lambda: bell.put(None)
-        if wait_ns is not None:
-            self._engine.open()
-            waiter.until_ns = self._engine.now_ns() + wait_ns
-        try:
-            while (reply := step(waiter)) is None:
-                bell.get()
-        except BaseException:
-            self._engine.leave(waiter)
-            raise
-        return reply
-
-    def _countdown(self, timeout: Seconds | None) -> Countdown:
-        wait_ns = arguments.timeout_ns(timeout)
-        if wait_ns is not None:
-            self._engine.open()
-        return Countdown(self._engine.now_ns, wait_ns)
-
     # -- one line each ------------------------------------------------------------------------
 
     def renew(
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        answer = self._engine.execute(arguments.renew((lease,), lease_ttl), request_id)[0]
+        answer = (self._engine.execute(arguments.renew((lease,), lease_ttl), request_id))[0]
         if isinstance(answer, Renewed):
             return answer.expires_ns
         raise LeaseLostError(arguments.pair(lease)[0], answer.token, answer.reason)
@@ -137,7 +111,9 @@ class Verbs:
         """Return the lock that holds a name, or None."""
         return self._engine.ask(Holder(check_id(name, "name")))
 
-    def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
+    def cancel(
+        self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
+    ) -> None:
         """Drop a task now, and what needs it; a holder learns at once or at its next call."""
         self._engine.execute(arguments.cancel(task, reason), request_id)
 

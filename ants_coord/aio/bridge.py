@@ -1,0 +1,170 @@
+"""
+What makes a coordinator one for event loops: where file I/O runs, how a wait sleeps, which scopes there are.
+
+All other files of this folder say the same in both colours; those in sync/ are
+generated from them. What truly differs is here, and in sync/bridge.py.
+
+A board in memory answers at once, on the loop, since its lock is never held
+for long; a board with a journal does its file I/O in a few threads of its own,
+never on the loop. Waiting takes no thread in either case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from ..commands import Command, Query, Release
+from ..engine import Engine
+from ..errors import ClosedError, LeaseLostError
+from ..fronts import arguments
+from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
+from ..fronts.arguments import Seconds
+from ..fronts.serving import Handlers, Served, Stop
+from ..ports import Chore
+from ..values import Lease
+from ..waiting import Countdown, Waiter
+from .worker import serve_on_loop
+
+__all__ = ["Bridge"]
+
+R = TypeVar("R")
+C = TypeVar("C", bound=Chore)
+
+
+class Bridge:
+    """The primitives on which every verb stands."""
+
+    _engine: Engine
+
+    async def _do(self, command: Command[R], request_id: str | None = None) -> R:
+        if not self._engine.blocking:
+            return self._engine.execute(command, request_id)
+        return await self._off_loop(self._engine.execute, command, request_id)
+
+    async def _ask(self, query: Query[R]) -> R:
+        if not self._engine.blocking:
+            return self._engine.ask(query)
+        return await self._off_loop(self._engine.ask, query)
+
+    async def _off_loop(self, call: Callable[..., R], *args: Any) -> R:
+        """
+        Run file I/O in one of the engine's threads.
+
+        The caller may be cancelled while the thread is busy; a lease that is
+        granted to nobody then is given back as soon as it arrives.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            work = loop.run_in_executor(self._engine.threads(), call, *args)
+        except RuntimeError:  # the threads are gone
+            raise ClosedError from None
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(self._return_unused)
+            raise
+
+    def _return_unused(self, work: asyncio.Future[Any]) -> None:
+        if work.cancelled() or work.exception() is not None:
+            return
+        reply = work.result()
+        leases = reply if isinstance(reply, tuple) else (reply,)
+        for lease in leases:
+            if isinstance(lease, Lease):
+                self._soon(self._give_back, lease)  # after close() it has been given back
+
+    def _soon(self, call: Callable[..., object], *args: Any) -> None:
+        """
+        Do something that nobody waits for, and that has no meaning any more after close().
+
+        The lock may be busy with the disk, so not on the loop; once the board is closed there are no threads.
+        """
+        with contextlib.suppress(RuntimeError, ClosedError):
+            if self._engine.blocking:
+                self._engine.threads().submit(call, *args)
+            else:
+                call(*args)
+
+    def _give_back(self, lease: Lease) -> None:
+        try:
+            self._engine.execute(Release(lease.task, lease.token))
+        except (LeaseLostError, ClosedError):
+            return
+
+    async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
+        """Try `step` until it answers; sleep in between until somebody says that it may."""
+        wait_ns = arguments.timeout_ns(timeout)
+        engine, loop, bell = self._engine, asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            # a waiter that outlives its loop has nobody to wake
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(bell.set)
+
+        waiter.wake = wake
+        if wait_ns is not None:
+            await self._open()
+            waiter.until_ns = engine.now_ns() + wait_ns
+        try:
+            while True:
+                reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
+                if reply is not None:
+                    return reply
+                await bell.wait()
+                bell.clear()
+        except BaseException:
+            self._soon(engine.leave, waiter)
+            raise
+
+    async def _countdown(self, timeout: Seconds | None) -> Countdown:
+        wait_ns = arguments.timeout_ns(timeout)
+        if wait_ns is not None:
+            await self._open()
+        return Countdown(self._engine.now_ns, wait_ns)
+
+    # -- what waits only for the disk, if there is one ------------------------------------------
+
+    async def _open(self) -> None:
+        if self._engine.blocking:
+            await self._off_loop(self._engine.open)
+        else:
+            self._engine.open()
+
+    async def _close(self) -> None:
+        if self._engine.blocking:
+            # not in the engine's threads, which end with it
+            await asyncio.to_thread(self._engine.close)
+        else:
+            self._engine.close()
+
+    async def _tend(self, chore: type[C], do: Callable[[C], R]) -> R:
+        """Do something with a chore of the engine, such as the kept adverts."""
+        if self._engine.blocking:
+            return await self._off_loop(self._engine.with_chore, chore, do)
+        return self._engine.with_chore(chore, do)
+
+    def _tend_soon(self, chore: type[C], do: Callable[[C], object]) -> None:
+        """Do something with a chore, for a caller who is being cancelled and cannot wait."""
+        self._soon(self._engine.with_chore, chore, do)
+
+    # -- scopes ---------------------------------------------------------------------------------
+
+    def _hold(self, lease: Lease, timeout: Seconds | None) -> AsyncHold:
+        return AsyncHold(self._engine, lease, self._do, timeout)
+
+    def _keep_alive(self, lease: Lease) -> AsyncKeepAlive:
+        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do))
+
+    def _lock_hold(self, acquire: Callable[[], Awaitable[Lease]]) -> AsyncLockHold:
+        return AsyncLockHold(acquire, self._engine, self._do)
+
+    async def _serve(
+        self,
+        claims: Callable[[Stop, tuple[str, ...] | None], AsyncIterator[Lease]],
+        handlers: Handlers,
+        **options: Any,
+    ) -> Served:
+        return await serve_on_loop(self._engine, claims, handlers, run=self._do, **options)

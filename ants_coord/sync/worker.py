@@ -1,0 +1,160 @@
+"""
+The worker for threads; see fronts/serving.py.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+from ..commands import ReleaseAll
+from ..engine import Engine
+from ..errors import LeaseLostError
+from ..fronts.arguments import Seconds, timeout_ns
+from ..fronts.serving import (
+    Book,
+    Failed,
+    Handler,
+    Handlers,
+    Served,
+    Stop,
+    is_async,
+    nothing,
+    run_plain,
+    table_of,
+)
+from ..values import Lease
+
+__all__ = ["serve_in_threads"]
+
+
+def serve_in_threads(
+    engine: Engine,
+    claims: Callable[[Stop, tuple[str, ...] | None], Iterator[Lease]],
+    handlers: Handlers,
+    *,
+    agent: str,
+    concurrency: int,
+    timeout: Seconds | None,
+    signals: bool,
+) -> Served:
+    """Serve with `concurrency` threads; with one, in the caller's own."""
+    handler_of, kinds = table_of(handlers)
+    timeout_ns(timeout)
+    book, stop = Book(engine), Stop()
+
+    def loop() -> None:
+        with _LazyLoop() as runner:
+            for lease in claims(stop, kinds):
+                _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
+                if stop.is_set:
+                    return
+
+    with _signals(stop) if signals else nothing():
+        if concurrency == 1:
+            loop()
+        else:
+            _crowd(loop, concurrency, agent, stop, lambda: engine.execute(ReleaseAll(agent)))
+    return book.served
+
+
+def _crowd(
+    loop: Callable[[], None], concurrency: int, agent: str, stop: Stop, give_back: Callable[[], object]
+) -> None:
+    """
+    Run a loop in several threads; raise the first error once all have ended.
+
+    Daemon threads and not a pool: a handler that never returns must not keep
+    an interrupted program from ending.
+    """
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            errors.append(error)
+            stop.set()
+
+    crowd = [
+        threading.Thread(target=run, name=f"ants_coord {agent} {number}", daemon=True)
+        for number in range(1, concurrency + 1)
+    ]
+    for thread in crowd:
+        thread.start()
+    try:
+        for thread in crowd:
+            thread.join()
+    except BaseException:
+        # interrupted for good: what runs is given back, and its result refused
+        stop.set()
+        give_back()
+        raise
+    if errors:
+        raise errors[0]
+
+
+class _LazyLoop:
+    """The event loop for the async handlers of one thread; asyncio is imported when the first one comes."""
+
+    def __init__(self) -> None:
+        self._loop: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is not None:
+            self._loop.close()
+
+    def attempt(self, engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
+        if self._loop is None:
+            from ..fronts.aio_attempts import LoopOfThread  # noqa: PLC0415
+
+            self._loop = LoopOfThread()
+        self._loop.attempt(engine, lease, handler, timeout)
+
+
+def _attempt(
+    engine: Engine,
+    lease: Lease,
+    handler: Handler,
+    timeout: Seconds | None,
+    runner: _LazyLoop,
+    book: Book,
+) -> None:
+    """Run one task to its ending. Handler errors are recorded, not raised."""
+    started = book.started()
+    error: BaseException | None = None
+    try:
+        if is_async(handler):
+            runner.attempt(engine, lease, handler, timeout)
+        else:
+            run_plain(engine, lease, handler, timeout)
+    except (LeaseLostError, Failed) as problem:
+        error = problem.__cause__ if isinstance(problem, Failed) else problem
+    except BaseException as problem:
+        book.ended(lease, started, problem)
+        raise
+    book.ended(lease, started, error)
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """Drain at the first signal, interrupt at the second. Only in the main thread, as Python demands."""
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        if stop.is_set:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {one: signal.signal(one, drain) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
