@@ -16,6 +16,7 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -42,6 +43,7 @@ R = TypeVar("R")
 
 _LATE_NS = 1_000_000_000
 """an alarm that rings later than this was not slow: the process stood still"""
+_FORK_PATIENCE_S = 5.0
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
 
@@ -88,7 +90,8 @@ class Engine(ABC):
         self._clock = clock
         self._asked = asked
         Settings(**asked)  # refuse bad settings at the constructor
-        self._lock = threading.Lock()
+        self._number = next(_numbers)
+        self._lock = threading.RLock()
         self._lobby = Lobby(self._surplus)
         self._kept: dict[int, Kept] = {}
         self._kept_of: dict[str, Kept] = {}
@@ -158,7 +161,7 @@ class Engine(ABC):
                             chore.close(self._try)
                 self._close_board()
             finally:
-                self._shut("the coordinator is closed")
+                self._shut("the coordinator is closed; open a new one")
 
     @property
     def is_closed(self) -> bool:
@@ -470,22 +473,50 @@ class Engine(ABC):
 
     def _forked(self) -> None:
         """Cut a copy off that a fork has made: its locks and threads are not there any more."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._alarm = None
         self._kept, self._kept_of, self._chores = {}, {}, {}
         self._lobby = Lobby(self._surplus)
         self._pool = None
         if self._is_open and not self._why_closed:
-            self._why_closed = "this coordinator was opened before a fork and belongs to the parent"
+            self._why_closed = (
+                "this coordinator was opened before a fork and belongs to the parent process; "
+                "spawn, or close it before forking"
+            )
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_numbers = itertools.count(1)
 
 
-def _after_fork() -> None:
+_held_for_fork: dict[int, list[Any]] = {}
+"""locks that a forking thread has taken, by thread: two may fork at once"""
+
+
+def _before_fork() -> None:
+    # a fork in the middle of a write would copy SQLite's own locks as they stand in that moment, and the
+    # child could open no database at all. Always in one order: two threads may fork at once
+    ours = sorted((engine._number, engine._lock) for engine in list(_engines))  # noqa: SLF001 - same module
+    held = _held_for_fork[threading.get_ident()] = []
+    # for all together: a journal that hangs must not stop a fork
+    deadline = time.monotonic() + _FORK_PATIENCE_S
+    for _, lock in ours:
+        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            held.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _held_for_fork.pop(threading.get_ident(), ()):
+        lock.release()
+
+
+def _after_fork_in_child() -> None:
+    _held_for_fork.clear()
     for engine in list(_engines):
         engine._forked()  # noqa: SLF001 - same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

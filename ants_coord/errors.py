@@ -439,12 +439,12 @@ class SettingsError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class ClosedError(CoordinationError):
-    """Say that the coordinator no longer answers."""
+    """Raised when a verb is called after close(), or in a child that inherited an open board by a fork."""
 
-    why: str = "the coordinator is closed"
+    why: str = "the coordinator is closed; open a new one"
 
     def __str__(self) -> str:
-        return f"{self.why}; open a new one"
+        return self.why
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

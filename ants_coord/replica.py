@@ -85,7 +85,7 @@ class LogEngine(Engine):
         self._open_journal = open_journal
         self._journal: Journal
         self._snapshot_every = snapshot_every
-        self._session = fresh_session()
+        self._session = ""
         self._numbers = itertools.count(1)
         self._pending: deque[_Slot] = deque()
         self._granted: set[int] = set()
@@ -347,6 +347,9 @@ class LogEngine(Engine):
     def _open_board(self) -> None:
         self._journal = self._open_journal()
         self._clock = self._journal.clock
+        # drawn here and not in the constructor: an unopened board may be copied by a fork, and two processes
+        # under one name would be answered with each other's replies
+        self._session = self._session or fresh_session()
         try:
             with _no_garbage():
                 if self._journal.load() is not None:

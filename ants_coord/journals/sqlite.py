@@ -41,6 +41,7 @@ from ..errors import (
 from ..ports import Clock, Entry
 from .codec import FORMAT
 from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
+from .forks import INHERITED, identity, is_inherited, note_closed, note_open
 
 __all__ = ["SQLiteJournal"]
 
@@ -90,6 +91,7 @@ class SQLiteJournal:
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self._given_clock = clock
         self._db: sqlite3.Connection | None = None
+        self._why_closed = "is closed"
         self._lock: FileLock
         self._neighbours: Neighbours | None = None
         self._writer = os.urandom(6).hex()
@@ -108,10 +110,15 @@ class SQLiteJournal:
             raise JournalConflictError(self.path, "is a directory; name a file in it")
         refuse_network(self.path)
         create_private(self.path)
+        self.file = identity(self.path)
+        if is_inherited(self.file):
+            raise JournalConflictError(self.path, INHERITED)
         self._lock = FileLock(self.path + "-lock")
+        note_open(self)
         try:
             self._connect()
         except BaseException as problem:
+            note_closed(self)
             if self._db is not None:
                 self._db.close()
             self._lock.close()
@@ -400,19 +407,21 @@ class SQLiteJournal:
                 if self._neighbours is not None:
                     self._neighbours.forget(db)
                 db.close()
+            note_closed(self)
         self._lock.close()
 
     def abandon(self) -> None:
         """Let go in a forked child: the connection must be neither used nor closed there."""
         self._lock.close()
-        _inherited.append(self._db)
-        self._db = None
+        if self._db is not None:
+            _inherited.append(self._db)
+        self._db, self._why_closed = None, INHERITED
 
     # -- trouble --------------------------------------------------------------------------------
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
-            raise JournalError(self.path, "is closed")
+            raise JournalError(self.path, self._why_closed)
         return self._db
 
 

@@ -1,0 +1,70 @@
+"""
+What a fork copies and must not: the files that the parent has open.
+
+SQLite keeps the locks of a process in memory that a fork copies, and the
+system keeps them per process and file: a child that opened the same file again
+would believe in locks that it does not have, and the first of the two to close
+would delete the log under the other. So a child lets go of what it inherited
+without closing it, and may not open those files again.
+
+Rejected: giving the child a fresh connection. It was acknowledged work that
+got lost, in every run.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+__all__ = ["INHERITED", "identity", "is_inherited", "note_closed", "note_open"]
+
+INHERITED = "was opened before a fork and belongs to the parent process; spawn, or close it before forking"
+
+
+class Forkable(Protocol):
+    """A journal over a file."""
+
+    file: tuple[int, int]
+    """device and inode"""
+
+    def abandon(self) -> None:
+        """Let go without closing anything; may be called again."""
+        ...
+
+
+_open: weakref.WeakSet[Forkable] = weakref.WeakSet()
+_inherited: set[tuple[int, int]] = set()
+"""files that some ancestor had open when it forked; never shrinks, since SQLite never forgets them either"""
+
+
+def identity(path: str) -> tuple[int, int]:
+    """Return the device and inode of a file."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def is_inherited(file: tuple[int, int]) -> bool:
+    """Tell whether an ancestor of this process had the file open when it forked."""
+    return file in _inherited
+
+
+def note_open(journal: Forkable) -> None:
+    """Cut this journal off in every child that is forked while it is open."""
+    _open.add(journal)
+
+
+def note_closed(journal: Forkable) -> None:
+    """Forget a journal: a child may open its file again."""
+    _open.discard(journal)
+
+
+def _abandon_all() -> None:
+    for journal in list(_open):
+        _inherited.add(journal.file)
+        journal.abandon()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
