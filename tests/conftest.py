@@ -1,25 +1,24 @@
 """
-Settings that all tests share.
+Settings that all tests share: how many examples (tests/scale.py), and whether every refusal was reached.
 
-Hypothesis runs few examples by default, so that the whole suite stays short;
-ANTS_COORD_PROFILE=deep searches for minutes.
+With pytest-xdist the tests run in workers: each hands over the refusals that it
+saw, and the process that started them judges the whole.
 """
 
-import os
-
+import pytest
 from hypothesis import HealthCheck, settings
 
 from .audit import places, watch
-
-_QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+from .scale import PROFILE, of
 
 settings.register_profile(
-    "quick", max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET
+    PROFILE,
+    max_examples=of(30, 100, 5_000),
+    stateful_step_count=of(40, 40, 80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-settings.register_profile(
-    "deep", max_examples=5_000, stateful_step_count=80, deadline=None, suppress_health_check=_QUIET
-)
-settings.load_profile(os.environ.get("ANTS_COORD_PROFILE", "quick"))
+settings.load_profile(PROFILE)
 
 _refused = watch()
 
@@ -29,8 +28,23 @@ def _is_whole(config):
     return config.args_source == config.ArgsSource.TESTPATHS and not narrowed
 
 
+class _Collector:
+    """Takes over what the workers of pytest-xdist have seen; without it, no such hook exists."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node, error):
+        _refused.update(map(tuple, getattr(node, "workeroutput", {}).get("refused", ())))
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(_Collector(), "ants_coord_refusals")
+
+
 def pytest_sessionfinish(session, exitstatus):
-    if exitstatus == 0 and _is_whole(session.config) and places() - _refused:
+    worker = getattr(session.config, "workeroutput", None)
+    if worker is not None:
+        worker["refused"] = sorted(_refused)  # a worker has a part of the tests and judges nothing
+    elif exitstatus == 0 and _is_whole(session.config) and places() - _refused:
         session.exitstatus = 1
 
 

@@ -18,8 +18,11 @@ from ants_coord.settings import Settings
 from ants_coord.values import Task
 
 from ..core.test_interrupts import landing_at
+from ..scale import of
 from .stage import Board
 from .test_model import SECOND, START, Walk
+
+EVERY = of(9, 3, 1)
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def board():
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_command_cut_short_has_happened_or_has_not(seed):
-    """An exception at every third line of every command of a walk: the digest of before or of after."""
+    """An exception at every few lines of every command of a walk: the digest of before or of after."""
     walk = Walk(seed)
     for _ in range(35):
         walk.step()
@@ -42,7 +45,7 @@ def test_a_command_cut_short_has_happened_or_has_not(seed):
         kinds.add(type(command))
         machine = play(log[:number])
         old, new = digest(machine), digest(play(log[: number + 1]))
-        step, came = 0, [0]
+        step, came = number % EVERY, [0]
         while came:
             with landing_at(step) as came:
                 machine.apply(command, now_ns=now)
@@ -51,7 +54,7 @@ def test_a_command_cut_short_has_happened_or_has_not(seed):
             assert found in (old, new), (command, step, came)
             if came and found == new and old != new:
                 machine = play(log[:number])
-            step += 3
+            step += EVERY
         assert found == new
     assert {Deposit, Write, c.Claim} <= kinds
 

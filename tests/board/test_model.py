@@ -20,6 +20,7 @@ from ants_coord.marks import Mark, MarkKind, Sense, Strongest, Thresholds
 from ants_coord.settings import Settings
 from ants_coord.values import Backoff, Lease, Task, TaskState
 
+from ..scale import of
 from .naive import SECOND, NaiveBoard
 
 START = 1_700_000_000 * SECOND
@@ -257,7 +258,7 @@ class Foraging(RuleBasedStateMachine):
         assert digest(replica) == digest(self.machine)
 
 
-Foraging.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Foraging.TestCase.settings = settings(max_examples=of(20, 60, 5_000), stateful_step_count=40, deadline=None)
 TestForaging = Foraging.TestCase
 
 
@@ -299,7 +300,7 @@ class Walk:
         model.both_agree()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(of(20, 60, 2_000)))
 def test_seeded_walks(seed):
     """Long walks through what matters; the log replays to the same digest."""
     walk = Walk(seed)

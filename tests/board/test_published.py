@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import json
 import math
-import os
 import random
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from ants_coord.marks import Deposit, Mark, MarkKind, Sense, Thresholds
 from ants_coord.settings import Settings
 from ants_coord.values import Lease, Task
 
-LARGE = 10 if os.environ.get("ANTS_COORD_LARGE") else 1
+from ..scale import of
+
+LARGE = of(1, 1, 10)
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 

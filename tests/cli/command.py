@@ -1,34 +1,70 @@
-"""Running the command line as a user does: in a process of its own."""
+"""
+Running the command line as a user does.
+
+`ants` runs it in this process, which is a hundred times cheaper and enough for
+whatever is only read; `ants_process` and `start` pay for a process of its own,
+for what depends on one: signals, kills, interpreters, the way in itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 ROOT = Path(__file__).parent.parent.parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+TERMINAL = {"COLUMNS": "200", "NO_COLOR": "1"}
+ENVIRONMENT = {**os.environ, **TERMINAL, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
 LIMIT_S = 120
 """a safety net only: nothing here waits for time to pass"""
 
 
-def ants(*arguments: object, stdin: str | None = None, cwd: Path | None = None):
-    """Run `ants-coord` and return the finished process."""
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def ants(*arguments: object, stdin: str | None = None) -> Done:
+    """Run `ants-coord` here; return what it wrote and its exit code."""
+    from ants_coord.cli import main, show
+
+    code, out, err = 0, io.StringIO(), io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(sys, "argv", ["ants-coord", *map(str, arguments)]))
+        stack.enter_context(mock.patch.object(sys, "stdin", io.StringIO(stdin or "")))
+        stack.enter_context(mock.patch.dict(os.environ, TERMINAL))
+        for console in (show.console, show.warnings):  # they have measured this terminal when they were made
+            stack.enter_context(mock.patch.object(console, "_width", 200))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def ants_process(*arguments: object, stdin: str | None = None):
+    """Run `python -m ants_coord` and return the finished process."""
     return subprocess.run(
         [sys.executable, "-m", "ants_coord", *map(str, arguments)],
         input=stdin,
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
-        cwd=cwd,
         timeout=LIMIT_S,
         check=False,
     )
 
 
 def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen:
-    """Start `ants-coord` and return at once."""
+    """Start `python -m ants_coord` and return at once."""
     return subprocess.Popen(
         [sys.executable, "-m", "ants_coord", *map(str, arguments)],
         stdin=subprocess.DEVNULL,

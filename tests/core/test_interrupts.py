@@ -3,12 +3,11 @@ An exception that lands anywhere inside the core leaves the state old or new, ne
 
 A trace function stands in for Ctrl-C: it raises at the k-th line that runs in
 ants_coord/core, for every k, in every step of a script that takes every arrow
-of the life cycle. ANTS_COORD_PROFILE=deep goes from byte code to byte code.
+of the life cycle. The quick profile takes every third k, deep goes from byte code to byte code.
 """
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 
@@ -21,13 +20,15 @@ from ants_coord.core.snapshot import records
 from ants_coord.settings import Settings
 from ants_coord.values import FINAL, Task
 
+from ..scale import of
 from .pair import SECOND, START
 from .stage import Stage
 from .walks import Scribe
 
 CORE = str(pathlib.Path(ants_coord.core.__file__).parent)
 SCRIPT = pathlib.Path(__file__).with_name("scenarios").joinpath("everything.txt")
-WHERE = "opcode" if os.environ.get("ANTS_COORD_PROFILE") == "deep" else "line"
+WHERE = of("line", "line", "opcode")
+EVERY = of(3, 1, 1)  # quick lands at every third line, of each command at another third
 
 
 class Landed(BaseException):
@@ -95,7 +96,7 @@ def test_a_command_cut_short_has_happened_or_has_not(part):
         machine = play(LOG[:number])
         old = digest(machine)
         new = digest(play(LOG[: number + 1]))
-        step, came = 0, [0]
+        step, came = number % EVERY, [0]
         while came:
             with landing_at(step) as came:
                 machine.apply(command, now_ns=now, request=request)
@@ -104,7 +105,7 @@ def test_a_command_cut_short_has_happened_or_has_not(part):
             assert found in (old, new), (command, step, came)
             if came and found == new and old != new:  # it landed behind the commit
                 machine = play(LOG[:number])
-            step += 1
+            step += EVERY
         assert found == new
         assert step > 10, "nothing was traced"
 
@@ -116,7 +117,7 @@ def test_an_interrupt_inside_the_repair_is_repaired_too():
     machine = play(LOG[:number])
     old = digest(machine)
     for torn_at in (40, 60, 80):
-        for step in range(0, 2_000, 7):
+        for step in range(0, 2_000, of(21, 7, 7)):
             with landing_at(torn_at) as came:
                 machine.apply(command, now_ns=now, request=request)
             assert came
@@ -145,20 +146,20 @@ def test_a_look_cut_short_hides_no_task(look):
         control = play(LOG[:number])
         now = control.ledger.timeline.reading[0]
         expected = control.apply(c.ClaimMany("zoe", 99), now_ns=now)
-        step, came = 0, [0]
+        step, came = number % EVERY, [0]
         while came:
             machine = play(LOG[:number])
             with landing_at(step) as came:
                 LOOKS[look](machine, now)
             assert machine.apply(c.ClaimMany("zoe", 99), now_ns=now) == expected
             machine.check()
-            step += 1
+            step += EVERY
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_in_progress_loses_no_row_to_an_interrupt(seed):
     """A command that is cut short while a snapshot is written leaves the snapshot complete."""
-    step, came = 0, [0]
+    step, came = seed, [0]
     while came:
         scribe = Scribe(seed).walk(30)
         machine, now = scribe.machine, scribe.pair.now
@@ -172,7 +173,7 @@ def test_a_snapshot_in_progress_loses_no_row_to_an_interrupt(seed):
         while piece := cut.step(50):
             pieces += piece
         assert {json.dumps(piece, sort_keys=True) for piece in pieces} == before
-        step += 1
+        step += EVERY
     assert step > 30
 
 

@@ -7,8 +7,6 @@ Hypothesis, which finds short stories and shrinks them, and by long seeded
 walks, which get to the corners that need a past.
 """
 
-import os
-
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -18,6 +16,7 @@ from ants_coord import commands as c
 from ants_coord.core import Machine
 from ants_coord.values import Task
 
+from ..scale import of
 from .pair import AGENTS, SECOND, START, Pair
 from .walks import STEPS_NS, a_board, a_command, walk
 
@@ -152,11 +151,8 @@ TestModel = Model.TestCase
 TestModel.settings = settings(stateful_step_count=25)
 
 
-DEEP = os.environ.get("ANTS_COORD_PROFILE") == "deep"
-
-
-@pytest.mark.parametrize("first", range(0, 3000 if DEEP else 80, 10))
+@pytest.mark.parametrize("first", range(0, 80, 10))
 def test_long_walks_agree_with_the_naive_machine(first):
-    """Hundreds of commands on one board, ten boards a case, every answer compared."""
-    for seed in range(first, first + 10):
+    """Hundreds of commands on one board, several boards a case, every answer compared."""
+    for seed in range(first, first + of(3, 10, 400)):
         walk(seed, 250)

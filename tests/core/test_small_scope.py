@@ -8,9 +8,11 @@ way is remembered and tried again, so each stale holder gets its say.
 """
 
 import collections
+import math
 from typing import NamedTuple
 
 import attrs
+import pytest
 
 from ants_coord import commands as c
 from ants_coord.core import TRANSITIONS, Machine, restore
@@ -18,6 +20,8 @@ from ants_coord.core.snapshot import records
 from ants_coord.settings import Settings
 from ants_coord.values import FINAL, Backoff, Lease, Task
 from ants_coord.verification import Verify
+
+from ..scale import of
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -30,23 +34,43 @@ class World(NamedTuple):
     agents: int = 2
     extra: tuple[str, ...] = ()
     """which further commands are sent in it: each multiplies the states"""
+    shows: frozenset[tuple[str, str]] = frozenset()
+    """arrows that must be taken in it"""
 
 
-TASKS = {
-    "apart, one slot": (Task("a", limit="one"), Task("b", limit="one", priority=1, backoff=Backoff(0))),
-    "one needs the other": (Task("a", key="k"), Task("b", needs=("a",))),
-    "checked by the other": (
-        Task("a", verify=Verify.by_check()),
-        Task("b", verify=Verify.by_quorum(), max_attempts=1),
-    ),
-    "needs it dead or alive": (Task("a"), Task("b", needs=("a",), if_need_fails="run", max_attempts=1)),
-}
+def life_cycle():
+    """Return the arrows of the life cycle, without those that these worlds have no commands for."""
+    absent = ("miss", "rewrite", "postpone")  # no finish_by, delay or replacement
+    # ways that another arrow of the same command follows at once
+    unseen = (("revive", "failed"), ("recall", "cancelled"), ("reject", "ready"))
+    return {
+        (str(state), str(new))
+        for state, verbs in TRANSITIONS.items()
+        for verb, new in verbs.items()
+        if verb not in absent and (verb, str(state)) not in unseen
+    }
+
+
 WORLDS = {
-    **{name: World(tasks) for name, tasks in TASKS.items()},
+    "one needs the other": World(
+        (Task("a", key="k"), Task("b", needs=("a",))),
+        shows=frozenset(life_cycle() | {("failed", "ready"), ("cancelled", "waiting")}),
+    ),
+    "apart, one slot": World(
+        (Task("a", limit="one"), Task("b", limit="one", priority=1, backoff=Backoff(0)))
+    ),
+    "checked by the other": World(
+        (Task("a", verify=Verify.by_check()), Task("b", verify=Verify.by_quorum(), max_attempts=1))
+    ),
+    "needs it dead or alive": World(
+        (Task("a"), Task("b", needs=("a",), if_need_fails="run", max_attempts=1)),
+        shows=frozenset({("failed", "waiting"), ("waiting", "leased")}),
+    ),
     "late, delayed, replaced": World(
         (Task("a", finish_by=2, max_attempts=1), Task("b", delay=1, needs=("a",), max_attempts=1)),
         agents=1,
         extra=("replace",),
+        shows=frozenset({("ready", "failed"), ("ready", "delayed"), ("waiting", "delayed")}),
     ),
     "paused, limited, given up together": World(
         (Task("a", limit="one", max_attempts=1), Task("b", limit="one", max_attempts=1)),
@@ -58,6 +82,10 @@ WORLDS = {
         agents=3,
     ),
 }
+
+MOST = of(150, math.inf, math.inf)
+MANY_STATES = set(WORLDS) - {"one needs the other"}
+"""which worlds the quick profile does not explore to the end"""
 
 
 class State(NamedTuple):
@@ -179,8 +207,8 @@ def step(state, command, wait_ns):
     return machine, State(list(records(machine)), now, tokens)
 
 
-def explore(world):
-    """Visit every state; returns them and the arrows of the life cycle that were taken."""
+def explore(world, most):
+    """Visit every state, or the `most` that are nearest; returns them and the arrows that were taken."""
     machine, tasks = Machine(), world.tasks
     machine.apply(c.Configure(SETTINGS), now_ns=START)
     machine.apply(c.submission(tasks), now_ns=START)
@@ -188,7 +216,7 @@ def explore(world):
     seen, arrows = {key_of(machine, START, ())}, set()
     todo = collections.deque([first])
     results = (True, False) if tasks[0].verify else (1,)
-    while todo:
+    while todo and len(seen) < most:
         state = todo.popleft()
         ways = [(command, 0) for command in moves(world, state.tokens, results)]
         for command, wait_ns in [*ways, (c.Wakeup(), SECOND), (c.Claim("ann"), 2 * SECOND)]:
@@ -202,25 +230,12 @@ def explore(world):
     return seen, arrows
 
 
-def test_every_interleaving_of_a_few_agents_and_tasks(capsys):
-    """S1 to S5 hold in every reachable state of small worlds, after every command."""
-    taken, sizes = set(), {}
-    for name, world in WORLDS.items():
-        seen, arrows = explore(world)
-        taken |= arrows
-        sizes[name] = len(seen)
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_interleaving_of_a_few_agents_and_tasks(name, capsys):
+    """S1 to S5 hold in every reachable state of a small world, after every command."""
+    most = MOST if name in MANY_STATES else math.inf
+    seen, arrows = explore(WORLDS[name], most)
     with capsys.disabled():
-        print(f"\n  small scope: {sum(sizes.values())} states, {sizes}")
-    assert min(sizes.values()) > 100
-    absent = ("miss", "rewrite", "postpone")  # no finish_by, delay or replacement in these worlds
-    # ways that another arrow of the same command follows at once
-    unseen = (("revive", "failed"), ("recall", "cancelled"), ("reject", "ready"))
-    wanted = {
-        (str(state), str(new))
-        for state, verbs in TRANSITIONS.items()
-        for verb, new in verbs.items()
-        if verb not in absent and (verb, str(state)) not in unseen
-    }
-    assert wanted - taken == set()
-    assert ("failed", "ready") in taken  # revived
-    assert ("cancelled", "waiting") in taken  # recalled
+        print(f"\n  small scope: {len(seen)} states, {name}{'' if len(seen) < most else ' (there are more)'}")
+    assert len(seen) > 100
+    assert len(seen) >= most or WORLDS[name].shows - arrows == set()

@@ -61,17 +61,21 @@ def all_is_well(board: Any) -> bool:
     return sorted(board.got) == ["a", "b"] and done == 2 and not double_grants(board.events())
 
 
-def explore(make: Any, executions: int) -> dict[str, Any]:
+def explore(make: Any, executions: int, patience_s: float = 60.0) -> dict[str, Any]:
     found = frontrun.explore(
         make,
         [work, work],
         all_is_well,
         trace_packages=["ants_coord*"],
         max_executions=executions,
-        total_timeout=60,
+        total_timeout=patience_s,
+        # a busy machine makes a thread late; that is no deadlock
+        timeout_per_run=patience_s,
+        deadlock_timeout=patience_s,
         reproduce_on_failure=0,
     )
-    return {"holds": found.property_holds, "schedules": found.num_explored}
+    why = found.inconclusive_reason or found.explanation
+    return {"holds": found.property_holds, "schedules": found.num_explored, "why": why}
 
 
 if __name__ == "__main__":

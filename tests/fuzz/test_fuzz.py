@@ -13,13 +13,14 @@ from ants_coord.cli.batch import read_tasks
 from ants_coord.journals.codec import encode
 from ants_coord.testing import strategies as ants
 
+from ..scale import of
 from .targets import TARGETS, seeds
 
 _MARKS = b'0123456789"{}[]:,#truefalsn\\ \x00\xff'
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=200)
+@settings(max_examples=of(60, 200, 10_000))
 @given(body=st.binary(max_size=200))
 def test_bytes(name, body):
     TARGETS[name](body)
@@ -40,7 +41,7 @@ def test_seeds_that_were_damaged(name):
         TARGETS[name](bytes(body))
 
 
-@settings(max_examples=300)
+@settings(max_examples=of(100, 300, 10_000))
 @given(ants.commands(), st.randoms(use_true_random=False))
 def test_entries_that_were_damaged(command, dice):
     """What is still understood says something that can be written again."""
@@ -67,7 +68,7 @@ def test_snapshots_that_were_damaged(seed):
     TARGETS["snapshot"](json.dumps(found).encode())
 
 
-@settings(max_examples=200)
+@settings(max_examples=of(60, 200, 10_000))
 @given(
     st.lists(
         st.text(max_size=60)

@@ -14,8 +14,10 @@ import pytest
 
 import ants_coord
 
+from ..scale import of
+
 ROOT = Path(__file__).parent.parent.parent
-ROUNDS = 200 if os.environ.get("ANTS_COORD_PROFILE") == "deep" else 10
+ROUNDS = of(3, 10, 200)
 
 WORKER = """
 import sys

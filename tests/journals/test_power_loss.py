@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 
@@ -14,9 +13,10 @@ from ants_coord import ClaimQueue, Task  # noqa: E402
 from ants_coord.errors import JournalError  # noqa: E402
 from ants_coord.journals import sqlite as journal  # noqa: E402
 
+from ..scale import of  # noqa: E402
 from .disk import Connection, Disk, image  # noqa: E402
 
-IMAGES = 2_000 if os.environ.get("ANTS_COORD_PROFILE") == "deep" else 150
+IMAGES = of(60, 150, 2_000)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_without_syncs_the_harness_catches_it(disk, tmp_path, monkeypatch):
 def test_a_disk_that_fails_at_the_kth_call_loses_nothing(disk, tmp_path, what, capsys):
     """For every k: an error and no lie; when the disk is well again, all that was acknowledged is there."""
     faults = 0
-    for k in range(0, 60, 1 if IMAGES > 1_000 else 4):
+    for k in range(0, 60, of(8, 4, 1)):
         folder = tmp_path / f"k{k}"
         folder.mkdir()
         disk.events.clear()

@@ -14,6 +14,8 @@ import pytest
 from ants_coord import Backoff, ClaimQueue, Task
 from ants_coord.testing import Operation, check_history
 
+from ..scale import of
+
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 60
 
@@ -67,7 +69,7 @@ def start(script, *args):
 
 
 def test_histories_of_processes(tmp_path, capsys):
-    path, rounds = tmp_path / "b.db", 300 if os.environ.get("ANTS_COORD_PROFILE") == "deep" else 120
+    path, rounds = tmp_path / "b.db", of(60, 120, 300)
     with ClaimQueue(path, backoff=Backoff(0), max_attempts=1_000_000) as board:
         board.submit_many([Task(f"t{n}") for n in range(60)])
     crowd = [start(MEMBER, path, f"p{n}", rounds) for n in range(4)]

@@ -15,6 +15,8 @@ from ants_coord.testing.scripted import Claim, Complete, Crash, Fail, Renew, Wai
 from ants_coord.testing.simlog import LogView
 from ants_coord.waiting import Lobby
 
+from ..scale import of
+
 STRATEGIES = (ClaimQueue, Matchmaker, Blackboard)
 ROUGH = Faults(
     crash_every=60, pause_every=60, clock_off=5, lost_reply=0.03, refused=0.02, duplicate=0.05
@@ -64,8 +66,8 @@ def sparse(seed, strategy=None, **options):
 
 
 def test_nothing_is_lost_and_nothing_is_done_twice(capsys):
-    """Forty seeds; ANTS_COORD_SEEDS=... plays more."""
-    count, total, passed = int(os.environ.get("ANTS_COORD_SEEDS", "40")), {}, 0.0
+    """ANTS_COORD_SEEDS=... plays more seeds."""
+    count, total, passed = int(os.environ.get("ANTS_COORD_SEEDS") or of(13, 40, 1_000)), {}, 0.0
     for seed in range(count):
         colony, number = (sparse(seed), 20) if seed % 4 == 3 else (rough(seed), 40)
         report = colony.run(limit=7_200)
@@ -83,7 +85,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(capsys):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_when_the_faults_end_the_work_ends(strategy):
     """Within a crash's absence, a pause, a lease and the work itself: nothing is stuck."""
-    for seed in range(8):
+    for seed in range(of(3, 8, 100)):
         colony = rough(seed, strategy)
         colony.faults = attrs.evolve(ROUGH, until=60, crash_every=15, lost_reply=0.2, refused=0.2)
         report = colony.run(limit=7_200)
@@ -98,7 +100,7 @@ def test_a_seed_repeats(strategy):
     assert one.digest != other.digest
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=of(5, 15, 500), deadline=None)
 @given(faults=strategies.faults())
 @example(faults=Faults(crash_every=30, pause_every=30, lost_reply=0.05, duplicate=0.01))
 def test_any_mixture_of_faults(faults):

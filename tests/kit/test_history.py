@@ -13,6 +13,10 @@ from ants_coord import Backoff, Blackboard, ClaimQueue, Lease, LeaseLostError, M
 from ants_coord.testing import AsyncRecorder, Operation, Recorder, check_history
 from ants_coord.testing.history import _after
 
+from ..scale import of
+
+HISTORIES = int(os.environ.get("ANTS_COORD_HISTORIES") or of(6, 12, 1_000))
+
 
 def load(board, *, threads, rounds, tasks, seed):
     """Several threads claim, complete, fail, release and renew, and some try with leases that are gone."""
@@ -51,7 +55,7 @@ def load(board, *, threads, rounds, tasks, seed):
 
 @pytest.mark.parametrize("where", ["ClaimQueue", "Matchmaker", "Blackboard", "file"])
 def test_real_threads_leave_linearisable_histories(where, tmp_path, capsys):
-    count, operations = int(os.environ.get("ANTS_COORD_HISTORIES", "12")), 0
+    count, operations = HISTORIES, 0
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
@@ -123,7 +127,7 @@ def watch_the_door(lobby):
 @pytest.mark.parametrize("where", ["ClaimQueue", "Matchmaker", "Blackboard", "file"])
 def test_event_loops_leave_linearisable_histories(where, tmp_path, capsys):
     """Two loops in two threads on one board, with calls that are cancelled at any await."""
-    count, operations, unknown = int(os.environ.get("ANTS_COORD_HISTORIES", "12")) // 2, 0, 0
+    count, operations, unknown = HISTORIES // 2, 0, 0
     for seed in range(count):
         settings = {"backoff": Backoff(0), "max_attempts": 1_000_000}
         if where == "file":

@@ -12,6 +12,8 @@ from ants_coord.core.snapshot import records
 from ants_coord.settings import Settings
 from ants_coord.testing import ManualClock, strategies
 
+from ..scale import of
+
 START = 1_700_000_000_000_000_000
 
 
@@ -33,7 +35,7 @@ def test_batches_are_accepted_as_a_whole(batch):
         assert all(ticket.created for ticket in board.submit_many(batch))
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=of(40, 80, 2_000), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.sampled_from(["claim", "match", "board"]),
     st.lists(st.tuples(strategies.commands(), st.integers(0, 40)), max_size=40),

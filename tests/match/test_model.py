@@ -17,6 +17,7 @@ from ants_coord.core.snapshot import records
 from ants_coord.settings import Settings
 from ants_coord.values import Backoff, Lease, Task, TaskState
 
+from ..scale import of
 from .naive import SECOND, NaiveMatchmaker
 
 START = 1_700_000_000 * SECOND
@@ -227,7 +228,7 @@ class Matching(RuleBasedStateMachine):
         assert digest(replica) == digest(self.machine)
 
 
-Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Matching.TestCase.settings = settings(max_examples=of(20, 60, 5_000), stateful_step_count=40, deadline=None)
 TestMatching = Matching.TestCase
 
 
@@ -297,7 +298,7 @@ class Walk:
         model.both_agree()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(of(20, 60, 2_000)))
 def test_seeded_walks(seed):
     """Long walks through what matters; the log replays to the same digest."""
     walk = Walk(seed)

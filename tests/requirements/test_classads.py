@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
@@ -10,11 +9,13 @@ import pytest
 from ants_coord import RequirementError
 from ants_coord.requirements import evaluate, facts_of, parse
 
+from ..scale import of
+
 classad2 = pytest.importorskip(
     "classad2", reason="the ClassAd library is not installed here (pip install htcondor)"
 )
 
-PAIRS = int(os.environ.get("ANTS_CLASSAD_PAIRS", "10000"))
+PAIRS = of(3_000, 10_000, 1_000_000)
 NUMBERS = ("n", "m", "k")
 TEXTS = ("region", "os")
 FLAGS = ("free", "spot")

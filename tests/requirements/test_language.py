@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ants_coord import RequirementError
 from ants_coord.requirements import evaluate, facts_of, parse
 
+from ..scale import of
 from .trees import facts, naive, text_of, trees
 
 ERRORS = {
@@ -99,7 +100,7 @@ def judge(text, known):
     return evaluate(parse(text).root, known) if text not in ("true", "false") else text == "true"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=of(100, 400, 20_000), deadline=None)
 @given(trees, facts)
 def test_the_canonical_form_means_the_same(tree, known):
     """Pushing `not` down, sorting and folding change no value, and reading it back changes nothing."""
@@ -120,7 +121,7 @@ def atoms_of(node):
     return [atom for child in node[1:] for atom in atoms_of(child)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=of(60, 200, 10_000), deadline=None)
 @given(trees, st.randoms(use_true_random=False))
 def test_order_and_doubles_do_not_matter(tree, dice):
     """However the same requirement is shuffled, its canonical text is one."""
@@ -150,7 +151,7 @@ def shuffled(tree, dice: random.Random):
 PIECES = ("and", "or", "not", "in", "(", ")", "{", "}", "a", "a.b", "==", "<", "'x'", '"', "3", "-1.5e3", ":", "p:>=3.1", ",", "\\", "\x00", "é", "\ud800")  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=of(100, 400, 20_000), deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join)))
 def test_any_text_is_read_or_refused(text):
     """Never anything but a requirement or a RequirementError whose column lies in the text."""

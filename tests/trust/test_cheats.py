@@ -4,11 +4,13 @@ import pytest
 
 from ants_coord.verification import Verify
 
+from ..scale import of
 from . import cheats, published
 
+CASES = [(name, strategy) for strategy in ("claim", "match") for name, number in cheats.CHEATS if number]
 
-@pytest.mark.parametrize("strategy", ["claim", "match"])
-@pytest.mark.parametrize("name", [name for name, number in cheats.CHEATS if number])
+
+@pytest.mark.parametrize(("name", "strategy"), of(CASES[::3], CASES, CASES))
 def test_wrong_results_stay_below_the_target(name, strategy):
     on = cheats.market(name, verify=cheats.CHECKED, seeds=2, strategy=strategy)
     assert on.accepted <= 0.05

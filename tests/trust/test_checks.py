@@ -27,6 +27,7 @@ from ants_coord.errors import VerdictError
 from ants_coord.settings import Settings
 from ants_coord.testing import ManualClock
 
+from ..scale import of
 from .naive_checks import NaiveChecks
 
 SECOND = 1_000_000_000
@@ -159,7 +160,7 @@ MOVES = (*MOVES * 3, "vouch")
 VALUES = (1, 1, 2, True, True, False, {"x": [1]})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=of(20, 60, 5_000), deadline=None)
 @given(
     strategy=st.sampled_from(["claim", "match", "board"]),
     steps=st.lists(
@@ -178,7 +179,7 @@ def test_a_naive_model_agrees(strategy, steps):
         both.step(*step)
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(of(5, 15, 500)))
 def test_a_naive_model_agrees_on_long_walks(seed):
     dice = random.Random(seed)
     both = Both(("claim", "match", "board")[seed % 3])

@@ -19,6 +19,9 @@ from ants_coord.trust import RollBack, TrustPolicy
 from ants_coord.values import Backoff, Lease, Task
 
 from ..core.test_interrupts import landing_at
+from ..scale import of
+
+EVERY = of(9, 3, 1)
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -401,7 +404,7 @@ def test_replicas_agree_on_trust(seed):
 
 
 def test_a_command_cut_short_has_happened_or_has_not():
-    """An exception at every third line of every command of a walk: the digest of before or of after."""
+    """An exception at every few lines of every command of a walk: the digest of before or of after."""
     board = Board("board", TrustPolicy(cooldown=1.0), half_life=60.0)
     board.submit(8)
     walk(board, random.Random(3), 40)
@@ -416,7 +419,7 @@ def test_a_command_cut_short_has_happened_or_has_not():
         now, command = board.log[number]
         machine = play(board.log[:number])
         old, new = digest(machine), digest(play(board.log[: number + 1]))
-        step, came = 0, [0]
+        step, came = number % EVERY, [0]
         while came:
             with landing_at(step) as came:
                 machine.apply(command, now_ns=now)
@@ -425,7 +428,7 @@ def test_a_command_cut_short_has_happened_or_has_not():
             assert found in (old, new), (command, step, came)
             if came and found == new and old != new:
                 machine = play(board.log[:number])
-            step += 3
+            step += EVERY
         assert found == new
 
 

@@ -1,14 +1,13 @@
-"""The attacks of threats.py, small: what trust is for is seen to work. ANTS_COORD_LARGE=1 plays all of them."""
+"""The attacks of threats.py, small: what trust is for is seen to work. The deep profile plays all of them."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from ..scale import of
 from . import threats
 
-LARGE = bool(os.environ.get("ANTS_COORD_LARGE"))
+LARGE = of(False, False, True)
 TICKS = 1_500 if LARGE else 400
 
 

@@ -1,0 +1,76 @@
+"""Every command once in a process of its own: the other tests of this folder call it within theirs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ants_coord import Blackboard, ClaimQueue, Mark, Task
+
+from .command import ENVIRONMENT, LIMIT_S, ants, ants_process
+from .test_demo import tree  # noqa: F401 - a fixture
+
+JOBS = '{"id": "job", "cmd": "true"}\n'
+
+
+@pytest.fixture
+def boards(tmp_path):
+    """Return the paths of three boards with something on them, by name."""
+    queue, ground, jobs = (tmp_path / f"{name}.db" for name in ("queue", "ground", "jobs"))
+    with ClaimQueue(queue) as board:
+        board.submit_many([Task("a"), Task("bad")])
+        board.fail(board.claim_nowait("ann", task="bad"), "boom", retry=False)
+    with Blackboard(ground) as board:
+        board.deposit(Mark("food", "here", 8.0), agent="ann")
+    assert ants("submit", jobs, "-", stdin=JOBS).returncode == 0
+    return {"queue": queue, "ground": ground, "jobs": jobs}
+
+
+READING = {
+    "status": ("queue", "1 ready"),
+    "explain": ("queue a", "a"),
+    "events": ("queue", "submitted"),
+    "standing": ("queue", ""),
+    "trails": ("ground", "here"),
+    "cancel": ("queue a", ""),
+    "requeue": ("queue bad", ""),
+    "submit": ("jobs -", "0 submitted"),
+    "run": ("- --json", '"job"'),
+    "work": ("jobs --json", '"completed": 1'),
+}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_process_says_the_same(boards, command):
+    """The way in, the streams and the exit code are those of a real program."""
+    words, said = READING[command]
+    done = ants_process(command, *[boards.get(word, word) for word in words.split()], stdin=JOBS)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+
+
+def test_the_demo_is_a_program(tree):  # noqa: F811
+    done = ants_process("demo", "--path", tree, "--json")
+    assert (done.returncode, done.stdout) == (0, ants("demo", "--path", tree, "--json").stdout)
+
+
+def test_errors_leave_through_stderr_and_the_exit_code(tmp_path):
+    done = ants_process("status", tmp_path / "nowhere.db")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no such board" in done.stderr
+    assert ants_process("status").returncode == 2
+
+
+def test_the_installed_script_is_the_same_program():
+    """`ants-coord` beside this Python, where it is installed."""
+    script = Path(sys.executable).with_name("ants-coord")
+    if not script.exists():
+        pytest.skip("the package is on the path only: there is no script")
+    done = subprocess.run(
+        [script, "--version"], capture_output=True, text=True, env=ENVIRONMENT, timeout=LIMIT_S, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ants("--version").stdout)
