@@ -26,19 +26,19 @@ from .errors import (
 )
 from .fronts.hold import GiveUp, Hold, RetryAfter
 from .sync.board import ClaimQueue
-from .values import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
+from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:
     from .abc import AsyncCoordinator, Clock, Coordinator, Journal
-    from .adverts import Advert
-    from .entries import Namespace
     from .errors import RequirementError
     from .guard import Guard, SQLGuard, StaleTokenError
-    from .marks import Mark, MarkKind
     from .sync.blackboard import Blackboard
     from .sync.matchmaker import Matchmaker
-    from .trust import TrustPolicy
-    from .verification import Verify
+    from .values.adverts import Advert
+    from .values.entries import Namespace
+    from .values.marks import Mark, MarkKind
+    from .values.trust import TrustPolicy
+    from .values.verification import Verify
 
 __all__ = [
     "Advert",
@@ -82,22 +82,22 @@ __all__ = [
 
 # what only one strategy, or only a type checker, needs is imported when it is first asked for
 _LATER = {
-    "Advert": "adverts",
+    "Advert": "values.adverts",
     "AsyncCoordinator": "abc",
     "Blackboard": "sync.blackboard",
     "Clock": "abc",
     "Coordinator": "abc",
     "Guard": "guard",
     "Journal": "abc",
-    "Mark": "marks",
-    "MarkKind": "marks",
+    "Mark": "values.marks",
+    "MarkKind": "values.marks",
     "Matchmaker": "sync.matchmaker",
-    "Namespace": "entries",
+    "Namespace": "values.entries",
     "RequirementError": "errors",
     "SQLGuard": "guard",
     "StaleTokenError": "guard",
-    "TrustPolicy": "trust",
-    "Verify": "verification",
+    "TrustPolicy": "values.trust",
+    "Verify": "values.verification",
 }
 
 

@@ -12,20 +12,20 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
-from .ports import Alarm, Clock, Entry, Journal
+from .journals.ports import Alarm, Clock, Entry, Journal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from .commands import Command, Query
-    from .events import Event
+    from .commands.shared import Command, Query
     from .fronts.agent import Agent, AsyncAgent, Shared
     from .fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from .fronts.arguments import LeaseLike, Seconds, TaskLike, Until
     from .fronts.hold import Hold, KeepAlive, LockHold
     from .fronts.serving import Handlers, Served
-    from .settings import Settings
-    from .values import (
+    from .values.events import Event
+    from .values.settings import Settings
+    from .values.tasks import (
         Explanation,
         Lease,
         Outcome,

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from .values import Outcome
+    from .values.tasks import Outcome
 
 __all__ = [
     "AdvertRefusedError",

@@ -17,8 +17,7 @@ from typing import Any
 import attrs
 
 from .errors import CoordinationError
-from .names import check_id
-from .values import count
+from .values.checks import check_id, count
 
 __all__ = ["Guard", "SQLGuard", "StaleTokenError"]
 

@@ -16,10 +16,10 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from ants_coord import Blackboard, ClaimQueue, Mark, Task
-from ants_coord.commands import Configure, Wakeup
+from ants_coord.commands.board import Deposit, Strongest
+from ants_coord.commands.shared import Configure, Wakeup
 from ants_coord.core import Machine
-from ants_coord.marks import Deposit, Strongest
-from ants_coord.settings import Settings
+from ants_coord.values.settings import Settings
 
 from .measure import Ratio, compare
 

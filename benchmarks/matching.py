@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from ants_coord.adverts import Advert, Advertise, Refresh
-from ants_coord.commands import Claim, Configure, Release, submission
+from ants_coord.commands.matching import Advertise, Refresh
+from ants_coord.commands.shared import Claim, Configure, Release, submission
 from ants_coord.core import Machine
 from ants_coord.requirements import evaluate, facts_of, parse
-from ants_coord.settings import Settings
-from ants_coord.values import Lease, Task
+from ants_coord.values.adverts import Advert
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Lease, Task
 
 from .measure import Ratio, compare
 

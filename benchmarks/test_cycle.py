@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pytest_benchmark", reason="pip install ants-coord[peers]")
 
 from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task
-from ants_coord.adverts import Advert
+from ants_coord.values.adverts import Advert
 
 
 def cycle(board, **fields):

@@ -14,29 +14,29 @@ from pathlib import Path
 from . import in_memory
 
 _PARTS = {
-    "values.py": "values: Task, Ticket, Lease, Outcome, Row",
-    "quick.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "values/tasks.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "values/frozen.py": "values: Task, Ticket, Lease, Outcome, Row",
     "<generated>": "values: Task, Ticket, Lease, Outcome, Row",
-    "names.py": "values: Task, Ticket, Lease, Outcome, Row",
-    "states.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "values/checks.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "state/records.py": "values: Task, Ticket, Lease, Outcome, Row",
     "board.py": "verbs and their arguments",
     "verbs.py": "verbs and their arguments",
     "arguments.py": "verbs and their arguments",
-    "commands.py": "verbs and their arguments",
-    "payloads.py": "payloads, results: checked, copied",
-    "direct.py": "lock, clock, dispatch",
-    "clocks.py": "lock, clock, dispatch",
-    "machine.py": "lock, clock, dispatch",
-    "timeline.py": "time: leases, delays, alarms",
-    "undo.py": "undo: what an interrupt takes back",
-    "ready.py": "ready order, limits, kinds",
-    "parts.py": "ready order, limits, kinds",
-    "reputation.py": "standing",
-    "ledger.py": "events, numbers",
-    "submitting.py": "life cycle: submit, claim, complete",
-    "claiming.py": "life cycle: submit, claim, complete",
-    "lifecycle.py": "life cycle: submit, claim, complete",
-    "reading.py": "life cycle: submit, claim, complete",
+    "commands/shared.py": "verbs and their arguments",
+    "values/payloads.py": "payloads, results: checked, copied",
+    "engine/memory.py": "lock, clock, dispatch",
+    "journals/clocks.py": "lock, clock, dispatch",
+    "core/machine.py": "lock, clock, dispatch",
+    "state/timeline.py": "time: leases, delays, alarms",
+    "state/undo.py": "undo: what an interrupt takes back",
+    "work/ready.py": "ready order, limits, kinds",
+    "state/parts.py": "ready order, limits, kinds",
+    "trust/evidence.py": "standing",
+    "state/ledger.py": "events, numbers",
+    "work/submitting.py": "life cycle: submit, claim, complete",
+    "work/leases.py": "life cycle: submit, claim, complete",
+    "work/lifecycle.py": "life cycle: submit, claim, complete",
+    "core/reading.py": "life cycle: submit, claim, complete",
     "enum.py": "life cycle: submit, claim, complete",
 }
 
@@ -52,8 +52,8 @@ def counted(
 
     def watch(frame, event, arg):  # type: ignore[no-untyped-def]
         name = frame.f_code.co_filename
-        where = "<generated>" if name.startswith("<") else Path(name).name
-        if where == loop:
+        where = "<generated>" if name.startswith("<") else "/".join(Path(name).parts[-2:])
+        if Path(name).name == loop:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "call":

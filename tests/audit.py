@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import ants_coord
-from ants_coord.commands import Refused
+from ants_coord.commands.shared import Refused
 
 CORE = Path(ants_coord.__file__).parent / "core"
 _MAKES = re.compile(r"\bRefused\(")

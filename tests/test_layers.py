@@ -9,123 +9,122 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ants_coord"
 
-VALUES = {
-    "names",
-    "payloads",
-    "errors",
-    "values",
-    "settings",
-    "events",
-    "commands",
-    "requirements",
-    "adverts",
-    "marks",
-    "entries",
-    "reactions",
-    "trust",
-    "routes",
-    "quick",
-    "verification",
-}
-BELOW = {
-    "names": set(),
-    "payloads": {"errors"},
+# One row per room, from the ground up: the room, and the rooms below it that it may use. A room may always use
+# itself. Nothing may use a room that is not in its row.
+_GROUND = {"errors", "requirements", "values"}
+_WORDS = _GROUND | {"commands"}
+_CORE = {"core.state", "core.work", "core.matching", "core.board", "core.trust", "core"}
+_HEART = _WORDS | _CORE | {"journals", "engine"}
+_FRONTS = _HEART | {"fronts"}
+ROOMS = {
     "errors": {"values"},  # for type checkers only
     "requirements": {"errors"},
-    "quick": set(),
-    "values": {
-        "names",
-        "quick",
-        "requirements",
-        "trust",
-        "verification",
-    },  # the last two for type checkers only
-    "settings": {"names", "values", "routes", "marks", "entries", "trust"},
-    "trust": VALUES,
-    "verification": {"names", "payloads", "requirements", "values"},
-    "routes": {"names", "errors", "requirements", "values"},
-    "events": set(),
-    "commands": VALUES - {"adverts", "marks", "entries", "reactions", "verification"},
-    "adverts": VALUES,
-    "marks": VALUES,
-    "entries": VALUES,
-    "reactions": VALUES,
-    "presence": VALUES | {"waiting"},
-    "core": VALUES,
-    "ports": set(),
-    "clocks": {"ports"},
-    "waiting": {"core"},
-    "engine": VALUES | {"ports", "core", "waiting"},
-    "direct": VALUES | {"engine"},
-    "journals": VALUES | {"ports", "clocks", "core"},
-    "replica": VALUES | {"ports", "core", "engine", "journals"},
-    "guard": VALUES,
-    "fronts": VALUES
-    | {"ports", "clocks", "core", "waiting", "engine", "direct", "journals", "replica"}
-    | {"sync", "aio"},  # the last two for type checkers only
+    "values": {"errors", "requirements"},
+    "commands": _GROUND,
+    "core.state": _WORDS | {"core.trust"},  # the ledger makes the parts of trust itself
+    "core.work": _WORDS | {"core.state"},
+    "core.matching": _WORDS | {"core.state", "core.work"},
+    "core.board": _WORDS | {"core.state", "core.work", "core.matching"},
+    "core.trust": _WORDS | {"core.state", "core.work", "core.board"},
+    "core": _WORDS | _CORE,
+    "journals": _WORDS | _CORE,
+    "engine": _WORDS | _CORE | {"journals"},
+    "guard": _GROUND,
+    "fronts": _HEART | {"aio", "sync"},  # the last two for type checkers only
+    "abc": _FRONTS,
 }
-COLOURS = {"sync", "aio"}
-FRONT = {*BELOW, *COLOURS, "abc"}
-ABOVE = {
-    "cli": {*FRONT, "_version", "lab"},
-    "lab": FRONT,
-    "adapters": FRONT,
-    "testing": FRONT,
-    "__init__": {*FRONT, "_version"},
+_EVERYTHING = {*ROOMS, "aio", "sync"}
+ROOMS |= {
+    "aio": _EVERYTHING,
+    "sync": _EVERYTHING,
+    "adapters": _EVERYTHING,
+    "testing": _EVERYTHING,
+    "lab": _EVERYTHING,
+    "cli": _EVERYTHING | {"_version", "adapters", "lab"},
+    "__init__": _EVERYTHING | {"_version"},
     "__main__": {"cli"},
+    "_version": set(),
 }
+ABOVE = {"cli", "adapters", "testing", "lab"}
 FORBIDDEN_IN_CORE = {
-    "time",
-    "random",
-    "threading",
-    "asyncio",
-    "os",
-    "uuid",
-    "logging",
-    "secrets",
-    "socket",
-    "sqlite3",
-}
+    "time", "random", "threading", "asyncio", "os", "uuid", "logging", "secrets", "socket", "sqlite3",
+}  # fmt: skip
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(module: str) -> str:
+    """Return the longest room that a dotted module lies in."""
+    parts = module.split(".")
+    for size in (2, 1):
+        name = ".".join(parts[:size])
+        if name in ROOMS:
+            return name
+    return parts[0]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def imported(path: Path) -> tuple[set[str], set[str]]:
-    """Return (layers of our own, modules of others) that a file imports, anywhere in it."""
+    """Return (rooms of our own, modules of others) that a file imports, anywhere in it."""
     ours, others = set(), set()
-    depth = len(path.relative_to(PACKAGE).parts) - 1
+    here = module_of(path).split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             others.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             others.add((node.module or "").partition(".")[0])
-        elif isinstance(node, ast.ImportFrom) and node.level == depth + 1:
-            head = (node.module or "").partition(".")[0]
-            ours.update([head] if head else [alias.name for alias in node.names])
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - (node.level - 1)]
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            for alias in node.names:
+                whole = [*base, alias.name]
+                is_module = (PACKAGE.joinpath(*whole)).is_dir() or PACKAGE.joinpath(*whole).with_suffix(
+                    ".py"
+                ).exists()
+                ours.add(room_of(".".join(whole if is_module else base or whole)))
     return ours, others
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_go_one_way(path):
-    """Each module imports only what stands below it."""
-    layer = layer_of(path)
-    allowed = BELOW.get(layer) or ABOVE.get(layer) or (FRONT if layer in FRONT else set())
+    """Each module imports only from its own room and from rooms below it."""
+    module = module_of(path)
+    room = room_of(module)
     ours, _ = imported(path)
-    assert ours <= allowed | {layer}, f"{layer} must not import {sorted(ours - allowed - {layer})}"
+    assert ours <= ROOMS[room] | {room}, f"{module} must not import {sorted(ours - ROOMS[room] - {room})}"
 
 
 def test_the_core_is_pure():
     """No module of the core imports time, chance, threads or the outside world."""
-    for path in (PACKAGE / "core").glob("*.py"):
+    for path in (PACKAGE / "core").rglob("*.py"):
         assert not imported(path)[1] & FORBIDDEN_IN_CORE, path
 
 
-def test_nobody_imports_testing():
-    """What is for tests is never needed by what it tests."""
+def test_nobody_imports_what_stands_above():
+    """What is for tests, shells and reports is never needed by what it serves."""
     for path in FILES:
-        if layer_of(path) != "testing":
-            assert "testing" not in imported(path)[0], path
+        room = room_of(module_of(path))
+        if room not in ABOVE:
+            assert not imported(path)[0] & (ABOVE - ({"cli"} if room == "__main__" else set())), path
+
+
+def test_every_folder_has_a_true_map():
+    """The first page of a folder names every file in it, and no other; no folder is crowded."""
+    for folder in {path.parent for path in FILES} - {PACKAGE}:
+        first = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        here = {
+            entry.stem for entry in folder.iterdir()
+            if (entry.suffix == ".py" or (entry.is_dir() and (entry / "__init__.py").exists())) and entry.stem[0] != "_"
+        }  # fmt: skip
+        words = {word.strip("`,:") for line in first.splitlines() for word in line.split()}
+        assert here <= words, f"{folder.relative_to(PACKAGE)}: the map misses {sorted(here - words)}"
+        assert len(here) <= 15, folder
+    hall = {
+        e.stem
+        for e in PACKAGE.iterdir()
+        if e.suffix == ".py" or (e.is_dir() and (e / "__init__.py").exists())
+    }
+    assert len(hall) <= 20, sorted(hall)

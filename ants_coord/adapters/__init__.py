@@ -1,3 +1,5 @@
 """
 Bridges to what lies outside: each module imports what it bridges to, and nobody imports them.
+
+files  a directory mirrored on a board
 """

@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..entries import Entry
 from ..errors import StaleVersionError
 from ..fronts.arguments import Seconds, agent_name
-from ..marks import Mark
-from ..names import check_id
 from ..sync import Blackboard
-from ..values import seconds
+from ..values.checks import check_id, seconds
+from ..values.entries import Entry
+from ..values.marks import Mark
 
 __all__ = ["DirectoryMirror"]
 

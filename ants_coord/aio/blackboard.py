@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from ..entries import Change, Changes, Entry, literal
+from ..commands.board import Changes, Reactions
+from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import board_arguments
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
-from ..marks import Mark, Threshold, Trail
-from ..ports import Clock
-from ..reactions import Reaction, Reactions
-from ..values import Task
-from ..waiting import Waiter, mute
+from ..journals.ports import Clock
+from ..values.entries import Change, Entry, literal
+from ..values.marks import Mark, Threshold, Trail
+from ..values.reactions import Reaction
+from ..values.tasks import Task
 from .matchmaker import MatchVerbs
 
 if TYPE_CHECKING:
     from .. import sync as other
-    from ..entries import Page
+    from ..values.entries import Page
 
 __all__ = ["Blackboard"]
 

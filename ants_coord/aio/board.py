@@ -10,33 +10,22 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from ..commands import (
-    Events,
-    Unfinished,
-    asked_for,
-    submission,
-)
+from ..commands.shared import Events, Unfinished, asked_for, submission
 from ..core.machine import Machine
 from ..core.reading import private
-from ..engine import Drained, Engine
+from ..engine.engine import Drained, Engine
+from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
-from ..events import Event
 from ..fronts import arguments
 from ..fronts.agent import AsyncAgent, Keys
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import SharedSettings, Where, build
-from ..names import fresh_agent
-from ..payloads import NESTS
-from ..ports import Clock
-from ..values import (
-    Lease,
-    Outcome,
-    Task,
-    Ticket,
-    count,
-)
-from ..waiting import Waiter, mute
+from ..journals.ports import Clock
+from ..values.checks import count, fresh_agent
+from ..values.events import Event
+from ..values.payloads import NESTS
+from ..values.tasks import Lease, Outcome, Task, Ticket
 from .verbs import Verbs
 
 if TYPE_CHECKING:

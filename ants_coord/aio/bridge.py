@@ -16,16 +16,16 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from ..commands import Command, Query, Release
-from ..engine import Engine
+from ..commands.shared import Command, Query, Release
+from ..engine.engine import Engine
+from ..engine.lobby import Countdown, Waiter
 from ..errors import ClosedError, LeaseLostError
 from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
 from ..fronts.serving import Handlers, Served, Stop
-from ..ports import Chore
-from ..values import Lease
-from ..waiting import Countdown, Waiter
+from ..journals.ports import Chore
+from ..values.tasks import Lease
 from .worker import serve_on_loop
 
 __all__ = ["Bridge"]

@@ -12,27 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import attrs
 
-from ..adverts import (
-    Advert,
-    Advertise,
-    Advertised,
-    AgentChange,
-    AgentRecord,
-    Agents,
-    Offer,
-    Offers,
-    WhyNot,
-    Withdraw,
-    checked_requirement,
-)
-from ..engine import Engine
+from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
+from ..engine.advert_keeper import KeptAdvert, Presence
+from ..engine.engine import Engine
 from ..fronts import arguments, match_arguments
 from ..fronts.agent import AsyncAgent
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
-from ..ports import Clock
-from ..presence import KeptAdvert, Presence
-from ..values import Explanation
+from ..journals.ports import Clock
+from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
+from ..values.tasks import Explanation
 from .board import Board
 
 if TYPE_CHECKING:

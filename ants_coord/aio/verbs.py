@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from ..commands import (
+from ..commands.shared import (
     Adopt,
     Command,
     Configure,
@@ -31,18 +31,9 @@ from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
-from ..names import check_id
-from ..settings import Settings
-from ..values import (
-    Explanation,
-    Lease,
-    Outcome,
-    Standing,
-    Statistics,
-    TaskRecord,
-    TaskState,
-    Ticket,
-)
+from ..values.checks import check_id
+from ..values.settings import Settings
+from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, TaskState, Ticket
 from .bridge import Bridge
 
 __all__ = ["Verbs"]

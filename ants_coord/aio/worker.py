@@ -11,23 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..commands import Release
-from ..engine import Engine
+from ..commands.shared import Release
+from ..engine.engine import Engine
 from ..errors import ClosedError, LeaseLostError
 from ..fronts.aio_attempts import run_async
 from ..fronts.arguments import Seconds, timeout_ns
-from ..fronts.serving import (
-    Book,
-    Failed,
-    Handlers,
-    Served,
-    Stop,
-    is_async,
-    nothing,
-    run_plain,
-    table_of,
-)
-from ..values import Lease
+from ..fronts.serving import Book, Failed, Handlers, Served, Stop, is_async, nothing, run_plain, table_of
+from ..values.tasks import Lease
 
 __all__ = ["serve_on_loop"]
 

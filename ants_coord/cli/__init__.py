@@ -1,4 +1,15 @@
-"""The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli"."""
+"""
+The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
+
+app     every command but those of trials
+batch   job files
+child   one command of a job, as a process
+show    tables and text on the terminal
+demo    what the demo command runs
+trials  race and bench, whose bodies are in
+race    several processes at one board
+bench   figures of this machine
+"""
 
 from __future__ import annotations
 

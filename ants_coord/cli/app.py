@@ -19,8 +19,8 @@ import attrs
 import typer
 
 from .. import _version
-from ..adverts import Advert
-from ..commands import Outcomes
+from ..commands.board import Strongest
+from ..commands.shared import Outcomes
 from ..errors import (
     CoordinationError,
     IllegalTransitionError,
@@ -29,13 +29,13 @@ from ..errors import (
     TaskNotFoundError,
 )
 from ..fronts.serving import Served
-from ..marks import Strongest
-from ..names import fresh_agent
 from ..requirements import evaluate, facts_of, parse
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
 from ..sync.matchmaker import MatchVerbs
-from ..values import TaskState
+from ..values.adverts import Advert
+from ..values.checks import fresh_agent
+from ..values.tasks import TaskState
 from . import batch
 from .child import run_child
 from .show import (
@@ -132,8 +132,7 @@ def demo(
     json_: AsJson = False,
 ) -> None:
     """Let several agents index a source tree; one falls silent, one task fails once, all gets done."""
-    from . import demo as colony  # noqa: PLC0415 - only this command needs them
-    from . import watch  # noqa: PLC0415
+    from .demo import colony, watch  # noqa: PLC0415 - only the demo needs it
 
     if strategy not in _STRATEGIES:
         raise fail(f"--strategy: there is no {strategy!r}; use {' or '.join(_STRATEGIES)}", BAD_INPUT)
@@ -347,7 +346,7 @@ def work(
 @app.command()
 def status(board: Board, json_: AsJson = False) -> None:
     """Show counts, who holds what and until when, what failed and why, what waits for what."""
-    from .watch import show_status, status_of  # noqa: PLC0415
+    from .demo.watch import show_status, status_of  # noqa: PLC0415
 
     with _board(board) as opened:
         found = status_of(opened)
@@ -426,7 +425,7 @@ def standing(
     json_: AsJson = False,
 ) -> None:
     """Show what the board has seen of agents: what they deliver, what they may hold, what bars them."""
-    from .watch import show_standings  # noqa: PLC0415
+    from .demo.watch import show_standings  # noqa: PLC0415
 
     with _board(board) as opened:
         names = agent or sorted(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import CoordinationError
-from ..values import Task
+from ..values.tasks import Task
 
 __all__ = ["KIND", "board_settings", "read_tasks"]
 

@@ -20,10 +20,10 @@ from typing import Any, Literal
 import attrs
 
 from .. import aio
-from ..adverts import Advert
-from ..marks import Mark
 from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
-from ..values import Task
+from ..values.adverts import Advert
+from ..values.marks import Mark
+from ..values.tasks import Task
 
 __all__ = ["Row", "rows"]
 

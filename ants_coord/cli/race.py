@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..sync import ClaimQueue
-from ..values import Task
+from ..values.tasks import Task
 
 __all__ = ["run_race"]
 

@@ -7,28 +7,25 @@ delays end), then decides, then commits. Nothing here reads a clock, draws a
 number, opens a file or starts a thread, and nothing iterates a container
 whose order depends on hashing, so every replica of a log is equal.
 
-machine      dispatch; the one door
-ledger       the tables, the indexes derived from them, `check`
-states       the transition table and the private records
-lifecycle    how tasks move and end; time passing; retention
-submitting   batches, needs, keys, requeue
-claiming     leases: grant, renew, complete, fail, release, adopt
-locking      named locks; cancel, limits, pause, settings
-reading      queries
-sessions     requests that come twice
-ready        the order of READY tasks
-parts        what a strategy may replace: eligibility and order
-timeline     two readings of one stamp, and the alarms set on them
-undo         commands that are torn by an exception are taken back
-content      equality of submissions
-snapshot     the state as records, and its digest
+Floors, from below (each imports only what stands under it):
+
+state       records, time, undo, the ledger
+work        rules that every strategy shares: submit, lease, lock, end
+matching    who can do what
+board       trails, entries, reactions, and work that follows them
+trust       standing, what follows from it, results that others check
+sessions    requests that come twice
+reading     queries
+strategies  which parts make a strategy
+machine     dispatch; the one door
+snapshot    the state as records, and its digest
 """
 
 from .machine import COMMANDS, Machine
-from .parts import Anyone, Eligibility, Order
-from .ready import ByPriority
 from .snapshot import Cut, digest, restore
-from .states import TRANSITIONS
+from .state.parts import Anyone, Eligibility, Order
+from .state.records import TRANSITIONS
+from .work.ready import ByPriority
 
 __all__ = [
     "COMMANDS",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ..commands import (
+from ..commands.shared import (
     Adopt,
     Cancel,
     Claim,
@@ -37,13 +37,14 @@ from ..commands import (
     Wakeup,
 )
 from ..errors import NotSupportedError
-from . import claiming, locking, submitting
-from .ledger import Ledger, News
-from .lifecycle import pass_time
-from .parts import Strategy
 from .reading import QUERIES
 from .sessions import answer_again, remember_reply
+from .state.ledger import Ledger, News
+from .state.parts import Strategy
 from .strategies import STRATEGIES
+from .work import leases as claiming
+from .work import locking, submitting
+from .work.lifecycle import pass_time
 
 __all__ = ["COMMANDS", "Machine"]
 
@@ -98,8 +99,8 @@ class Machine:
 
     Example:
         >>> from ants_coord.core import Machine
-        >>> from ants_coord.commands import Claim, submission
-        >>> from ants_coord.values import Task
+        >>> from ants_coord.commands.shared import Claim, submission
+        >>> from ants_coord.values.tasks import Task
         >>> machine = Machine()
         >>> machine.apply(submission((Task("a"),)), now_ns=1)[0].created
         True
@@ -130,7 +131,7 @@ class Machine:
 
         Args:
             command: what to do; it must not be changed afterwards.
-            now_ns: the raw stamp, ns; it may go back, see core/timeline.py.
+            now_ns: the raw stamp, ns; it may go back, see core/state/timeline.py.
             request: (session, number) of the caller; a repeat is answered with the first reply.
             position: where the command stands in its log; one further if not given.
 

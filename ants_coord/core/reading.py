@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from ..commands import (
+from ..commands.shared import (
     Events,
     Explain,
     ExplainAgent,
@@ -26,20 +26,13 @@ from ..commands import (
     Unfinished,
 )
 from ..errors import CursorTooOld, TaskNotFoundError
-from ..events import Event
-from ..payloads import copy_json
-from ..values import (
-    Explanation,
-    Lease,
-    Outcome,
-    Standing,
-    Statistics,
-    TaskRecord,
-)
-from .claiming import first, lease_of
-from .ledger import Ledger
-from .locking import lock_lease
-from .states import DELAYED, LEASED, READY, WAITING, AgentRow, Row
+from ..values.events import Event
+from ..values.payloads import copy_json
+from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord
+from .state.ledger import Ledger
+from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, Row
+from .work.leases import first, lease_of
+from .work.locking import lock_lease
 
 __all__ = ["QUERIES", "private"]
 

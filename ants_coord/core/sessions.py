@@ -17,13 +17,13 @@ from typing import Any
 
 import attrs
 
-from ..commands import Refused
+from ..commands.shared import Refused
 from ..errors import RequestTooOld
-from ..values import Lease, Outcome, make_lease, make_outcome
-from .claiming import lease_of
-from .ledger import Ledger, ns
+from ..values.tasks import Lease, Outcome, make_lease, make_outcome
 from .reading import private
-from .states import LEASED, SessionRow
+from .state.ledger import Ledger, ns
+from .state.records import LEASED, SessionRow
+from .work.leases import lease_of
 
 __all__ = ["answer_again", "remember_reply"]
 

@@ -18,13 +18,15 @@ from typing import Any
 
 import attrs
 
-from .. import errors, settings, values
-from ..commands import Lost, Refused, Renewed
-from ..settings import Settings
-from ..values import Outcome, Task, TaskState
-from .ledger import Ledger
+from .. import errors
+from ..commands.shared import Lost, Refused, Renewed
+from ..values import settings
+from ..values import tasks as values
+from ..values.settings import Settings
+from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
-from .states import AgentRow, LockRow, Row, SessionRow
+from .state.ledger import Ledger
+from .state.records import AgentRow, LockRow, Row, SessionRow
 from .strategies import every_part
 
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .ledger import Ledger, ns
-from .parts import Anyone, Part, Strategy
-from .ready import ByPriority
+from .state.ledger import Ledger, ns
+from .state.parts import Anyone, Part, Strategy
+from .work.ready import ByPriority
 
 __all__ = ["STRATEGIES", "by_priority", "every_part"]
 
@@ -26,25 +26,25 @@ def _claim() -> Strategy:
 
 
 def _match() -> Strategy:
-    from . import advertising  # noqa: PLC0415
-    from .matching import Capable  # noqa: PLC0415
-    from .queues import BySignature  # noqa: PLC0415
+    from .matching import adverts as advertising  # noqa: PLC0415
+    from .matching.eligibility import Capable  # noqa: PLC0415
+    from .matching.order import BySignature  # noqa: PLC0415
 
     part = Capable(advertising.COMMANDS, advertising.QUERIES)
     return Strategy(part, lambda ledger: BySignature(ledger, part), (part,), frozenset({"claim"}))
 
 
 def _board() -> Strategy:
-    from . import advertising  # noqa: PLC0415
-    from .activation import Activations  # noqa: PLC0415
-    from .changes import Surroundings  # noqa: PLC0415
-    from .diffusion import Diffusion  # noqa: PLC0415
-    from .foraging import ByTrails  # noqa: PLC0415
-    from .matching import Capable  # noqa: PLC0415
-    from .rollback import Rollback  # noqa: PLC0415
-    from .thresholds import Thresholds  # noqa: PLC0415
-    from .trails import Trails  # noqa: PLC0415
-    from .writing import Writing  # noqa: PLC0415
+    from .board.diffusion import Diffusion  # noqa: PLC0415
+    from .board.entries import Writing  # noqa: PLC0415
+    from .board.order import ByTrails  # noqa: PLC0415
+    from .board.reactions import Activations  # noqa: PLC0415
+    from .board.rollback import Rollback  # noqa: PLC0415
+    from .board.surroundings import Surroundings  # noqa: PLC0415
+    from .board.thresholds import Thresholds  # noqa: PLC0415
+    from .board.trails import Trails  # noqa: PLC0415
+    from .matching import adverts as advertising  # noqa: PLC0415
+    from .matching.eligibility import Capable  # noqa: PLC0415
 
     around = Surroundings()
     able = Capable(advertising.COMMANDS, advertising.QUERIES)
@@ -61,10 +61,10 @@ def _board() -> Strategy:
 
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
-    from .checking import Checking  # noqa: PLC0415 - parts know the ledger
-    from .principals import Principals  # noqa: PLC0415
-    from .reputation import Reputation  # noqa: PLC0415
-    from .restraint import Restraint  # noqa: PLC0415
+    from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
+    from .trust.effects import Restraint  # noqa: PLC0415
+    from .trust.evidence import Reputation  # noqa: PLC0415
+    from .trust.principals import Principals  # noqa: PLC0415
 
     reputation = Reputation()
     return [

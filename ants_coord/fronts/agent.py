@@ -15,7 +15,7 @@ from . import arguments
 
 if TYPE_CHECKING:
     from ..aio import Board as AsyncBoard
-    from ..engine import Engine
+    from ..engine.engine import Engine
     from ..sync import Board
 
 __all__ = ["Agent", "AsyncAgent", "Keys", "Shared"]

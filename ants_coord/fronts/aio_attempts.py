@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..engine import Engine
+from ..engine.engine import Engine
 from ..errors import ClosedError, LeaseLostError
-from ..values import Lease
+from ..values.tasks import Lease
 from .aio_hold import AsyncHold
 from .arguments import Seconds
 from .serving import Failed, Handler

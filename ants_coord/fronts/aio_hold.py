@@ -9,11 +9,11 @@ import contextlib
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..commands import Note, Release
-from ..engine import Engine
+from ..commands.shared import Note, Release
+from ..engine.engine import Engine
 from ..errors import ClosedError, LeaseLostError, VerdictError
-from ..payloads import json_value
-from ..values import Lease
+from ..values.payloads import json_value
+from ..values.tasks import Lease
 from .arguments import Seconds, fail
 from .hold import GiveUp, RetryAfter, Scope, SimulatedCrash, ending_of, summary
 

@@ -12,8 +12,7 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
-from .. import names
-from ..commands import (
+from ..commands.shared import (
     MAX_BATCH,
     Cancel,
     Claim,
@@ -33,8 +32,10 @@ from ..commands import (
     Vouch,
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
-from ..payloads import copy_json, json_value
-from ..values import Lease, Outcome, Task, TaskState, Ticket, count, seconds
+from ..values import checks as names
+from ..values.checks import count, seconds
+from ..values.payloads import copy_json, json_value
+from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 
 __all__ = [
     "LeaseLike",

@@ -6,15 +6,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..commands import MAX_BATCH
-from ..entries import Changes, Entries, Erase, History, Read, Take, Write, checked_pattern
+from ..commands.board import (
+    Changes,
+    Deposit,
+    Diffuse,
+    Entries,
+    Erase,
+    History,
+    React,
+    Read,
+    RollBack,
+    Sense,
+    Strongest,
+    Take,
+    Thresholds,
+    Unreact,
+    Write,
+)
+from ..commands.shared import MAX_BATCH
 from ..errors import LimitError
-from ..marks import Deposit, Diffuse, Mark, Sense, Strongest, Thresholds
-from ..names import check_id, check_name
-from ..payloads import json_value
-from ..reactions import React, Reaction, Unreact
-from ..trust import RollBack
-from ..values import Task, amount, count, seconds
+from ..values.checks import amount, check_id, check_name, count, seconds
+from ..values.entries import checked_pattern
+from ..values.marks import Mark
+from ..values.payloads import json_value
+from ..values.reactions import Reaction
+from ..values.tasks import Task
 from . import arguments
 from .arguments import Seconds
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
 
-from ..clocks import SystemClock
 from ..core.machine import Machine
-from ..direct import DirectEngine
-from ..engine import Engine
-from ..ports import Clock, Journal
-from ..settings import Settings
-from ..values import Backoff
+from ..engine.engine import Engine
+from ..engine.memory import DirectEngine
+from ..journals.clocks import SystemClock
+from ..journals.ports import Clock, Journal
+from ..values.settings import Settings
+from ..values.tasks import Backoff
 from .arguments import Seconds
 
 if TYPE_CHECKING:
-    from ..entries import Namespace
-    from ..marks import MarkKind
-    from ..routes import Route
-    from ..trust import TrustPolicy
+    from ..values.entries import Namespace
+    from ..values.marks import MarkKind
+    from ..values.routes import Route
+    from ..values.trust import TrustPolicy
 
 __all__ = ["BoardSettings", "MatchSettings", "SharedSettings", "Where", "build", "changed"]
 
@@ -129,7 +129,7 @@ def _engine(
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither
-    from ..replica import LogEngine  # noqa: PLC0415
+    from ..engine.replica import LogEngine  # noqa: PLC0415
 
     if isinstance(where, (str, os.PathLike)):
         path = os.fspath(where)

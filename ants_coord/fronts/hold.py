@@ -18,11 +18,12 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..commands import Note, Release
-from ..engine import Engine, Kept
+from ..commands.shared import Note, Release
+from ..engine.engine import Engine, Kept
 from ..errors import ClosedError, LeaseLostError, LimitError, VerdictError
-from ..payloads import json_value
-from ..values import Lease, seconds
+from ..values.checks import seconds
+from ..values.payloads import json_value
+from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, fail, timeout_ns
 
 if TYPE_CHECKING:

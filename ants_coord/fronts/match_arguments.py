@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..adverts import Advert, Agents, Decline, checked_requirement
-from ..payloads import json_value
-from ..values import count, seconds
+from ..commands.matching import Agents, Decline
+from ..values.adverts import Advert, checked_requirement
+from ..values.checks import count, seconds
+from ..values.payloads import json_value
 from . import arguments
 from .arguments import Seconds, TaskLike
 

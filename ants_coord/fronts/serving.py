@@ -22,11 +22,11 @@ from typing import Any
 
 import attrs
 
-from ..engine import Engine
+from ..engine.engine import Engine
+from ..engine.lobby import Waiter
 from ..errors import ClosedError, LeaseLostError
-from ..names import check_name
-from ..values import Lease
-from ..waiting import Waiter
+from ..values.checks import check_name
+from ..values.tasks import Lease
 from .arguments import Seconds
 from .hold import Hold, summary
 

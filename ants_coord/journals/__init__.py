@@ -1,6 +1,32 @@
-"""Journals: where the log of a board lives. Each is a dumb ordered log behind `abc.Journal`."""
+"""
+Journals: where the log of a board lives. Each is a dumb ordered log behind `ports.Journal`.
 
-from .memory import MemoryJournal
-from .sqlite import SQLiteJournal
+ports   what a journal, a clock and an alarm must be
+clocks  the only place where the package reads the time
+codec   commands as bytes, and back
+memory  a log in memory, for tests
+sqlite  a log in a SQLite file, shared by processes
+files   what a file needs from the operating system
+forks   what a fork copies and must not
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .memory import MemoryJournal
+    from .sqlite import SQLiteJournal
 
 __all__ = ["MemoryJournal", "SQLiteJournal"]
+
+
+def __getattr__(name: str) -> Any:
+    # boards in memory use the clocks of this folder; sqlite3 and cattrs take 80 ms to import
+    if name == "MemoryJournal":
+        from .memory import MemoryJournal  # noqa: PLC0415
+
+        return MemoryJournal
+    if name == "SQLiteJournal":
+        from .sqlite import SQLiteJournal  # noqa: PLC0415
+
+        return SQLiteJournal
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

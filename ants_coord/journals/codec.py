@@ -23,12 +23,12 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..commands import Command
+from ..commands.shared import Command
 from ..core.machine import COMMANDS
 from ..core.strategies import every_part
-from ..settings import Settings
-from ..values import Backoff, Task, TaskState
-from ..verification import Verify
+from ..values.settings import Settings
+from ..values.tasks import Backoff, Task, TaskState
+from ..values.verification import Verify
 
 __all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
 

@@ -12,8 +12,8 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from ..clocks import SystemClock
-from ..ports import Clock, Entry
+from .clocks import SystemClock
+from .ports import Clock, Entry
 
 __all__ = ["MemoryJournal"]
 

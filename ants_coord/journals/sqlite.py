@@ -31,17 +31,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from ..clocks import BootClock
-from ..errors import (
-    JournalConflictError,
-    JournalCorruptError,
-    JournalError,
-    JournalVersionError,
-)
-from ..ports import Clock, Entry
+from ..errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
+from .clocks import BootClock
 from .codec import FORMAT
 from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
 from .forks import INHERITED, identity, is_inherited, note_closed, note_open
+from .ports import Clock, Entry
 
 __all__ = ["SQLiteJournal"]
 

@@ -17,6 +17,10 @@ Python itself.
 
 The canonical form is equal for requirements that differ only in order,
 spelling, doubles and where `not` stands; tasks that share it share a queue.
+
+reader     text to tree
+canonical  one form for equal trees
+atoms      what a tree consists of, and what it says about an agent
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ import queue
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..engine import Engine
+from ..engine.engine import Engine
+from ..engine.lobby import Countdown, Waiter
 from ..fronts import arguments
 from ..fronts.arguments import Seconds
 from ..fronts.hold import Hold, KeepAlive, LockHold
-from ..ports import Chore
-from ..values import Lease
-from ..waiting import Countdown, Waiter
+from ..journals.ports import Chore
+from ..values.tasks import Lease
 
 if TYPE_CHECKING:
     from ..fronts.serving import Handlers, Served, Stop

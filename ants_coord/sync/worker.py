@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
-from ..commands import ReleaseAll
-from ..engine import Engine
+from ..commands.shared import ReleaseAll
+from ..engine.engine import Engine
 from ..errors import LeaseLostError
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
@@ -27,7 +27,7 @@ from ..fronts.serving import (
     run_plain,
     table_of,
 )
-from ..values import Lease
+from ..values.tasks import Lease
 
 __all__ = ["serve_in_threads"]
 

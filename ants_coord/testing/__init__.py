@@ -1,15 +1,26 @@
-"""Tools for testing coordination logic: time as an argument, faults on demand, every order of events."""
+"""
+Tools for testing coordination logic: time as an argument, faults on demand, every order of events.
+
+clock        time that moves when a test says so
+conformance  what every coordinator and every journal must do
+simulation   a colony of agents in virtual time, with faults
+story        assertions that tell what happened
+history      records of concurrent calls, checked against a sequential model
+schedules    every interleaving of two threads
+strategies   generators of tasks and commands for Hypothesis
+plugin       fixtures for pytest
+"""
 
 from ..fronts.hold import SimulatedCrash
-from . import characters
 from .clock import ManualClock
-from .colony import Colony, Faults, Report
 from .conformance import ConformanceError, check_coordinator
-from .conformance_journal import check_journal
+from .conformance.journal import check_journal
 from .history import AsyncRecorder, Operation, Recorder, check_history
-from .loop import StuckError, VirtualLoop, run
 from .schedules import Interleaving, interleavings
-from .scripted import ScriptedAgent
+from .simulation import characters
+from .simulation.colony import Colony, Faults, Report
+from .simulation.loop import StuckError, VirtualLoop, run
+from .simulation.scripted import ScriptedAgent
 from .story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 
 __all__ = [

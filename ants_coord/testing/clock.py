@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from ..ports import Alarm, Clock
-from ..values import seconds
+from ..journals.ports import Alarm, Clock
+from ..values.checks import seconds
 
 __all__ = ["ManualClock"]
 

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from ..sync import ClaimQueue
     from .clock import ManualClock
-    from .colony import Colony
+    from .simulation.colony import Colony
 
 __all__ = ["ants_board", "ants_clock", "ants_colony"]
 
@@ -43,7 +43,7 @@ def ants_board(ants_clock: ManualClock) -> Iterator[ClaimQueue]:
 @pytest.fixture
 def ants_colony() -> Callable[..., Colony]:
     """`Colony`, for tests that like fixtures: `ants_colony(seed=1, faults=...)`."""
-    from .colony import Colony  # noqa: PLC0415
+    from .simulation.colony import Colony  # noqa: PLC0415
 
     def make(*args: Any, **options: Any) -> Colony:
         return Colony(*args, **options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from ..events import Event
-from ..values import Lease, TaskRecord, TaskState
+from ..values.events import Event
+from ..values.tasks import Lease, TaskRecord, TaskState
 
 __all__ = [
     "assert_done",

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from .. import commands as c
-from ..adverts import Advert
-from ..marks import Mark
-from ..values import Backoff, Task
-from ..verification import Verify
-from .colony import Faults
+from ..commands import shared as c
+from ..values.adverts import Advert
+from ..values.marks import Mark
+from ..values.tasks import Backoff, Task
+from ..values.verification import Verify
+from .simulation.colony import Faults
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

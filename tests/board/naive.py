@@ -9,7 +9,7 @@ import decimal
 import fnmatch
 from decimal import Decimal
 
-from ants_coord.values import TaskState
+from ants_coord.values.tasks import TaskState
 
 SECOND = 1_000_000_000
 CLOSE = Decimal("1e-9")

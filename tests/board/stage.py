@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, Sense, Write
 from ants_coord.core import Machine
 from ants_coord.core.snapshot import records
-from ants_coord.entries import Write
 from ants_coord.fronts import board_arguments as args
-from ants_coord.marks import Deposit, Mark, Sense
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Task
+from ants_coord.values.marks import Mark
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Task
 
 from .test_model import SECOND, START
 

@@ -6,17 +6,18 @@ import math
 
 import pytest
 
-from ants_coord import commands as c
 from ants_coord import errors
-from ants_coord.adverts import Advert, Advertise
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, Entries, History, React, Reactions, Take, Unreact, Write
+from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine
-from ants_coord.entries import Entries, History, Namespace, Take, Write, checked_pattern, matches
 from ants_coord.fronts import board_arguments as args
-from ants_coord.marks import Deposit, Mark, MarkKind
-from ants_coord.reactions import React, Reactions, Unreact
-from ants_coord.routes import Route
-from ants_coord.settings import Settings
-from ants_coord.values import Task, TaskState
+from ants_coord.values.adverts import Advert
+from ants_coord.values.entries import Namespace, checked_pattern, matches
+from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.routes import Route
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task, TaskState
 
 from .stage import Board, state
 from .test_model import SECOND, START

@@ -8,14 +8,14 @@ import random
 
 import pytest
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, Sense, Strongest, Thresholds, Write
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.entries import Write
 from ants_coord.fronts import board_arguments as args
-from ants_coord.marks import Deposit, Mark, MarkKind, Sense, Strongest, Thresholds
-from ants_coord.settings import Settings
-from ants_coord.values import Task
+from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task
 
 from ..core.test_interrupts import landing_at
 from ..scale import of

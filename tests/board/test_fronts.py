@@ -211,7 +211,7 @@ def test_what_a_board_does_not_hold_is_refused_and_nothing_changes(make, monkeyp
             with pytest.raises(error, match=words):
                 call()
         assert [board.sense(place) for place in "abcd"] == before
-        monkeypatch.setattr("ants_coord.core.activation._MOST", 1)
+        monkeypatch.setattr("ants_coord.core.board.reactions._MOST", 1)
         board.react("one", "a/*", Task())
         with pytest.raises(LimitError, match="reactions of a board"):
             board.react("two", "a/*", Task())

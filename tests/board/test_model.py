@@ -11,14 +11,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Entries, Read, Sense, Strongest, Take, Thresholds
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.entries import Entries, Read, Take
 from ants_coord.fronts import board_arguments as args
-from ants_coord.marks import Mark, MarkKind, Sense, Strongest, Thresholds
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Lease, Task, TaskState
+from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
 from ..scale import of
 from .naive import SECOND, NaiveBoard

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, Sense, Thresholds
 from ants_coord.core import Machine
-from ants_coord.marks import Deposit, Mark, MarkKind, Sense, Thresholds
-from ants_coord.settings import Settings
-from ants_coord.values import Lease, Task
+from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Lease, Task
 
 from ..scale import of
 

@@ -8,8 +8,9 @@ import random
 import pytest
 
 from ants_coord import Blackboard, Mark
-from ants_coord.cli import demo, index_job
-from ants_coord.cli.demo_board import BoardColony, correlation
+from ants_coord.cli.demo import colony as demo
+from ants_coord.cli.demo import index_job
+from ants_coord.cli.demo.board import BoardColony, correlation
 
 from .command import ants
 from .test_demo import tree  # noqa: F401 - a fixture

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from ants_coord import ClaimQueue
-from ants_coord.cli import demo, index_job
+from ants_coord.cli.demo import colony as demo
+from ants_coord.cli.demo import index_job
 
 from .command import ants
 

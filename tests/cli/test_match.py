@@ -7,8 +7,9 @@ import json
 import pytest
 
 from ants_coord import Matchmaker
-from ants_coord.cli import demo, skill_job
-from ants_coord.cli.demo_match import MatchColony
+from ants_coord.cli.demo import colony as demo
+from ants_coord.cli.demo import skill_job
+from ants_coord.cli.demo.match import MatchColony
 
 from .command import ants
 from .test_demo import tree  # noqa: F401 - a fixture

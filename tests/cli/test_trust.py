@@ -7,8 +7,9 @@ import json
 import pytest
 
 from ants_coord import ClaimQueue, TrustPolicy
-from ants_coord.cli import demo, index_job
-from ants_coord.cli.demo_trust import TrustColony
+from ants_coord.cli.demo import colony as demo
+from ants_coord.cli.demo import index_job
+from ants_coord.cli.demo.trust import TrustColony
 
 from .command import ants
 from .test_demo import tree  # noqa: F401 - a fixture

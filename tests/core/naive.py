@@ -8,9 +8,9 @@ does with indexes, lazy heaps, counters and alarms, it must answer like this.
 from collections import Counter
 from types import SimpleNamespace as Item
 
-from ants_coord.commands import Claim, Complete
-from ants_coord.settings import Settings
-from ants_coord.values import Outcome, TaskState
+from ants_coord.commands.shared import Claim, Complete
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Outcome, TaskState
 
 from .replies import ns, plain, refused
 

@@ -7,10 +7,10 @@ after every step; the guarantees S1 to S5 are methods, so a failure names one.
 
 import json
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.values import Lease, Ticket
+from ants_coord.values.tasks import Lease, Ticket
 
 from .naive import FINAL, Naive
 from .replies import plain

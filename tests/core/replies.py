@@ -2,9 +2,9 @@
 Replies reduced to plain tuples: what the real and the naive machine must agree on.
 """
 
-from ants_coord.commands import Lost, Refused, Renewed
-from ants_coord.settings import Settings
-from ants_coord.values import Lease, Outcome, TaskState, Ticket
+from ants_coord.commands.shared import Lost, Refused, Renewed
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Lease, Outcome, TaskState, Ticket
 
 
 def plain(reply):

@@ -19,11 +19,11 @@ Every step is checked by `machine.check()`, but not in a flood or a count of cla
 import ast
 import shlex
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Lease, Outcome, Task, Ticket
-from ants_coord.verification import Verify
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Outcome, Task, Ticket
+from ants_coord.values.verification import Verify
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
-from ants_coord import commands as c
 from ants_coord import errors
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
-from ants_coord.payloads import json_value
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Task
+from ants_coord.values.payloads import json_value
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Task
 
 from .pair import START, copy_of
 

@@ -6,11 +6,11 @@ import random
 from pathlib import Path
 
 from ants_coord import Backoff, Blackboard, ClaimQueue, Task, TrustPolicy
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine
-from ants_coord.events import EVENT_TYPES
-from ants_coord.marks import Mark
 from ants_coord.testing import ManualClock
+from ants_coord.values.events import EVENT_TYPES
+from ants_coord.values.marks import Mark
 
 from ..board.test_model import Walk as BoardWalk
 from ..match.test_model import Walk as MatchWalk

@@ -14,11 +14,11 @@ import sys
 import pytest
 
 import ants_coord.core
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import TRANSITIONS, Cut, Machine, digest
 from ants_coord.core.snapshot import records
-from ants_coord.settings import Settings
-from ants_coord.values import FINAL, Task
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import FINAL, Task
 
 from ..scale import of
 from .pair import SECOND, START

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine
-from ants_coord.values import Task
+from ants_coord.values.tasks import Task
 
 from ..scale import of
 from .pair import AGENTS, SECOND, START, Pair

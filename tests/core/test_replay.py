@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Cut, Machine, digest, restore
 from ants_coord.core.snapshot import records
 

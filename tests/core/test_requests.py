@@ -2,11 +2,11 @@
 A request that comes twice is carried out once, and answered like the first time.
 """
 
-from ants_coord import commands as c
 from ants_coord import errors
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
-from ants_coord.settings import Settings
-from ants_coord.values import Task
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task
 
 from .pair import SECOND, START, copy_of
 

@@ -8,8 +8,8 @@ import pathlib
 
 import pytest
 
-from ants_coord import commands as c
-from ants_coord.values import Task
+from ants_coord.commands import shared as c
+from ants_coord.values.tasks import Task
 
 from .stage import Stage
 

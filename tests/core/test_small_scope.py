@@ -14,12 +14,12 @@ from typing import NamedTuple
 import attrs
 import pytest
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import TRANSITIONS, Machine, restore
 from ants_coord.core.snapshot import records
-from ants_coord.settings import Settings
-from ants_coord.values import FINAL, Backoff, Lease, Task
-from ants_coord.verification import Verify
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import FINAL, Backoff, Lease, Task
+from ants_coord.values.verification import Verify
 
 from ..scale import of
 

@@ -7,11 +7,11 @@ import datetime as dt
 import hypothesis.strategies as st
 from hypothesis import given
 
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine
-from ants_coord.core.timeline import Timeline
-from ants_coord.settings import Settings
-from ants_coord.values import Task
+from ants_coord.core.state.timeline import Timeline
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task
 
 from .pair import SECOND, START, copy_of
 

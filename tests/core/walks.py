@@ -7,9 +7,9 @@ Hypothesis), so a seed is the whole story.
 
 import random
 
-from ants_coord import commands as c
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Task
+from ants_coord.commands import shared as c
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Task
 
 from .pair import AGENTS, SECOND, Pair
 

@@ -12,22 +12,23 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import (
+from ants_coord import errors, guard
+from ants_coord.core import TRANSITIONS
+from ants_coord.sync import Blackboard, Board, Matchmaker
+from ants_coord.values import (
     adverts,
     entries,
-    errors,
     events,
-    guard,
     marks,
     reactions,
     routes,
     settings,
     trust,
-    values,
     verification,
 )
-from ants_coord.core import TRANSITIONS
-from ants_coord.sync import Blackboard, Board, Matchmaker
+from ants_coord.values import (
+    tasks as values,
+)
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

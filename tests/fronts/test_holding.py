@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ants_coord import GiveUp, HeldError, LeaseLostError, RetryAfter, Task
-from ants_coord.commands import Renew
+from ants_coord.commands.shared import Renew
 
 from .conftest import Background, waits
 

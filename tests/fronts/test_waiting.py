@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ants_coord import Backoff, ClaimQueue, ClosedError, JournalError, Task, TaskNotFoundError
-from ants_coord.commands import Claim, StatisticsOf
+from ants_coord.commands.shared import Claim, StatisticsOf
+from ants_coord.engine.lobby import Waiter
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
-from ants_coord.waiting import Waiter
 
 from .conftest import Background, waits
 
@@ -119,8 +119,8 @@ def test_a_waiter_that_leaves_passes_its_hint_on(board, clock):
     """Two wait, one task comes, the first times out at that instant: the second gets the task."""
     engine = board._engine
     board.statistics()
-    from ants_coord.commands import Claim
-    from ants_coord.waiting import Waiter
+    from ants_coord.commands.shared import Claim
+    from ants_coord.engine.lobby import Waiter
 
     woken = []
     one, two = (Waiter(lambda n=n: woken.append(n), ready=True) for n in (1, 2))

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from ants_coord import __version__
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
 from ants_coord.journals.codec import FORMAT, encode
-from ants_coord.settings import Settings
-from ants_coord.trust import TrustPolicy
-from ants_coord.values import Backoff
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff
+from ants_coord.values.trust import TrustPolicy
 
 EVERY = 25
 """commands between digests"""

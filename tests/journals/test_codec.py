@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ants_coord import Backoff, Task
-from ants_coord.commands import Claim, Complete, Configure, Fail, LockNames, Renew, Submit, submission
+from ants_coord.commands.shared import Claim, Complete, Configure, Fail, LockNames, Renew, Submit, submission
 from ants_coord.core.machine import COMMANDS
 from ants_coord.journals.codec import decode, encode
-from ants_coord.settings import Settings
+from ants_coord.values.settings import Settings
 
 names = st.from_regex(r"[A-Za-z0-9._:/@-]{1,12}", fullmatch=True)
 numbers = st.integers(0, 1 << 50)

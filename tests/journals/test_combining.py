@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ants_coord import ClaimQueue, Task
-from ants_coord.commands import Claim
+from ants_coord.commands.shared import Claim
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 

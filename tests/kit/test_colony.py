@@ -9,11 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 
 from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, TrustPolicy, Verify
-from ants_coord.core import claiming, lifecycle
-from ants_coord.testing import Colony, Faults, ManualClock, ScriptedAgent, characters, strategies
-from ants_coord.testing.scripted import Claim, Complete, Crash, Fail, Renew, Wait
-from ants_coord.testing.simlog import LogView
-from ants_coord.waiting import Lobby
+from ants_coord.core.work import leases as claiming
+from ants_coord.core.work import lifecycle
+from ants_coord.engine.lobby import Lobby
+from ants_coord.testing import Colony, Faults, ManualClock, ScriptedAgent, strategies
+from ants_coord.testing.simulation import characters
+from ants_coord.testing.simulation.log import LogView
+from ants_coord.testing.simulation.scripted import Claim, Complete, Crash, Fail, Renew, Wait
 
 from ..scale import of
 

@@ -7,7 +7,7 @@ import pytest
 from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, aio
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ConformanceError, check_coordinator, check_journal
-from ants_coord.testing.conformance_stories import STORIES
+from ants_coord.testing.conformance.coordinator import STORIES
 
 CLASSES = (ClaimQueue, Matchmaker, Blackboard, aio.ClaimQueue, aio.Matchmaker, aio.Blackboard)
 

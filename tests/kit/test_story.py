@@ -3,7 +3,6 @@
 import pytest
 
 from ants_coord import ClaimQueue, Task
-from ants_coord.events import Event
 from ants_coord.testing import (
     ManualClock,
     assert_done,
@@ -13,6 +12,7 @@ from ants_coord.testing import (
     story,
 )
 from ants_coord.testing.story import double_grants
+from ants_coord.values.events import Event
 
 
 @pytest.fixture

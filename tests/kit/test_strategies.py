@@ -6,11 +6,11 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
 from ants_coord import Blackboard, ClaimQueue, Matchmaker
-from ants_coord import commands as c
+from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.settings import Settings
 from ants_coord.testing import ManualClock, strategies
+from ants_coord.values.settings import Settings
 
 from ..scale import of
 

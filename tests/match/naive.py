@@ -5,9 +5,9 @@ Of tasks and leases it believes the machine (those have a model of their own in
 tests/core); adverts, declines, streaks and their times it keeps itself.
 """
 
-from ants_coord.core.index import task_facts
+from ants_coord.core.matching.index import task_facts
 from ants_coord.requirements import evaluate, facts_of, parse
-from ants_coord.values import TaskState
+from ants_coord.values.tasks import TaskState
 
 SECOND = 1_000_000_000
 

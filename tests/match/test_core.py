@@ -7,24 +7,15 @@ import json
 import pytest
 
 from ants_coord import Matchmaker, RequirementError, errors
-from ants_coord import commands as c
-from ants_coord.adverts import (
-    Advert,
-    Advertise,
-    Advertised,
-    Agents,
-    Decline,
-    Offers,
-    Refresh,
-    WhyNot,
-    Withdraw,
-)
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise, Agents, Decline, Offers, Refresh, WhyNot, Withdraw
 from ants_coord.core import Machine, digest, restore
-from ants_coord.core.index import MAX_SIGNATURES
+from ants_coord.core.matching.index import MAX_SIGNATURES
 from ants_coord.core.snapshot import records
-from ants_coord.routes import Piece, Route
-from ants_coord.settings import Settings
-from ants_coord.values import Lease, Task
+from ants_coord.values.adverts import Advert, Advertised
+from ants_coord.values.routes import Piece, Route
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Lease, Task
 
 from ..core.test_interrupts import landing_at
 from ..scale import of
@@ -205,7 +196,7 @@ def test_failing_fast_does_not_attract_work():
 
 
 def c_backoff():
-    from ants_coord.values import Backoff
+    from ants_coord.values.tasks import Backoff
 
     return Backoff(first=0)
 

@@ -9,11 +9,11 @@ import threading
 import pytest
 
 from ants_coord import ClaimQueue, Matchmaker, Task, aio
-from ants_coord.adverts import Advert
+from ants_coord.engine.advert_keeper import Presence
 from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError, TaskNotFoundError
 from ants_coord.journals import MemoryJournal, SQLiteJournal
-from ants_coord.presence import Presence
 from ants_coord.testing import ManualClock
+from ants_coord.values.adverts import Advert
 
 from ..fronts.conftest import LIMIT_S, Background, waits
 

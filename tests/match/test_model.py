@@ -10,12 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise, Agents, Decline, Offers, Refresh, Withdraw
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise, Agents, Decline, Offers, Refresh, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.settings import Settings
-from ants_coord.values import Backoff, Lease, Task, TaskState
+from ants_coord.values.adverts import Advert
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
 from ..scale import of
 from .naive import SECOND, NaiveMatchmaker

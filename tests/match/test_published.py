@@ -13,11 +13,12 @@ import random
 
 import pytest
 
-from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise, Offers
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise, Offers
 from ants_coord.core import Machine
-from ants_coord.settings import Settings
-from ants_coord.values import Task
+from ants_coord.values.adverts import Advert
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task
 
 from ..scale import of
 

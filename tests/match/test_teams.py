@@ -9,13 +9,14 @@ import random
 import pytest
 
 from ants_coord import Matchmaker, Task, errors
-from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise, Withdraw
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.requirements import evaluate, facts_of, parse
 from ants_coord.testing import ManualClock
-from ants_coord.values import Lease
+from ants_coord.values.adverts import Advert
+from ants_coord.values.tasks import Lease
 
 from ..core.test_interrupts import landing_at
 from ..fronts.conftest import Background, waits

@@ -83,8 +83,8 @@ def board():
 
 def who_has_left_stays_away():
     from ants_coord import ClaimQueue
-    from ants_coord.commands import Claim
-    from ants_coord.waiting import Waiter
+    from ants_coord.commands.shared import Claim
+    from ants_coord.engine.lobby import Waiter
 
     waiter = Waiter(lambda: None, ready=True, agent="ann")
     with ClaimQueue() as board:

@@ -15,13 +15,14 @@ import random
 
 import attrs
 
-from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine
-from ants_coord.settings import Settings
-from ants_coord.trust import TrustPolicy
-from ants_coord.values import Backoff, Lease, Task
-from ants_coord.verification import Verify
+from ants_coord.values.adverts import Advert
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Task
+from ants_coord.values.trust import TrustPolicy
+from ants_coord.values.verification import Verify
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

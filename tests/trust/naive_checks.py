@@ -4,7 +4,7 @@ Verified tasks, as naively as possible: lists, loops, and the rules as a reader 
 No leases by name, no needs, no backoff: what the big model covers. Times are integers (ns).
 """
 
-from ants_coord.verification import digest_of
+from ants_coord.values.verification import digest_of
 
 SECOND = 1_000_000_000
 

@@ -10,12 +10,14 @@ import math
 import random
 from unittest import mock
 
-from ants_coord import commands as c
-from ants_coord.core import Machine, checking, reputation
-from ants_coord.settings import Settings
-from ants_coord.trust import TrustPolicy
-from ants_coord.values import Task
-from ants_coord.verification import Verify
+from ants_coord.commands import shared as c
+from ants_coord.core import Machine
+from ants_coord.core.trust import checks as checking
+from ants_coord.core.trust import evidence as reputation
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Task
+from ants_coord.values.trust import TrustPolicy
+from ants_coord.values.verification import Verify
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

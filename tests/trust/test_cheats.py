@@ -2,7 +2,7 @@
 
 import pytest
 
-from ants_coord.verification import Verify
+from ants_coord.values.verification import Verify
 
 from ..scale import of
 from . import cheats, published

@@ -8,24 +8,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ants_coord import (
-    Backoff,
-    Blackboard,
-    ClaimQueue,
-    Matchmaker,
-    Task,
-    TaskFailedError,
-    TrustPolicy,
-    Verify,
-)
-from ants_coord import commands as c
-from ants_coord.adverts import Advertise
+from ants_coord import Backoff, Blackboard, ClaimQueue, Matchmaker, Task, TaskFailedError, TrustPolicy, Verify
+from ants_coord.commands import shared as c
+from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine, digest, restore
-from ants_coord.core.checking import agree, share_to_check
 from ants_coord.core.snapshot import records
+from ants_coord.core.trust.checks import agree, share_to_check
 from ants_coord.errors import VerdictError
-from ants_coord.settings import Settings
 from ants_coord.testing import ManualClock
+from ants_coord.values.settings import Settings
 
 from ..scale import of
 from .naive_checks import NaiveChecks

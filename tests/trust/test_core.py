@@ -7,16 +7,16 @@ import random
 
 import pytest
 
-from ants_coord import commands as c
 from ants_coord import errors
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, Read, RollBack, Sense, Take, Write
 from ants_coord.core import Machine, digest, restore
-from ants_coord.core.reputation import channel
 from ants_coord.core.snapshot import records
-from ants_coord.entries import Read, Take, Write
-from ants_coord.marks import Deposit, Mark, Sense
-from ants_coord.settings import Settings
-from ants_coord.trust import RollBack, TrustPolicy
-from ants_coord.values import Backoff, Lease, Task
+from ants_coord.core.trust.evidence import channel
+from ants_coord.values.marks import Mark
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Task
+from ants_coord.values.trust import TrustPolicy
 
 from ..core.test_interrupts import landing_at
 from ..scale import of

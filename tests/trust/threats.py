@@ -13,14 +13,15 @@ import random
 
 import attrs
 
-from ants_coord import commands as c
-from ants_coord.adverts import Advert, Advertise, Decline, Offers
+from ants_coord.commands import shared as c
+from ants_coord.commands.board import Deposit, RollBack, Strongest, Write
+from ants_coord.commands.matching import Advertise, Decline, Offers
 from ants_coord.core import Machine
-from ants_coord.entries import Write
-from ants_coord.marks import Deposit, Mark, Strongest
-from ants_coord.settings import Settings
-from ants_coord.trust import RollBack, TrustPolicy
-from ants_coord.values import Backoff, Lease, Task
+from ants_coord.values.adverts import Advert
+from ants_coord.values.marks import Mark
+from ants_coord.values.settings import Settings
+from ants_coord.values.tasks import Backoff, Lease, Task
+from ants_coord.values.trust import TrustPolicy
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

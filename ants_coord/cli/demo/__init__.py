@@ -1,0 +1,7 @@
+"""
+What the demo command runs.
+
+colony, board, match, trust  one demo each
+index_job, skill_job         the work they do
+watch                        the picture of it
+"""

@@ -1,0 +1,221 @@
+"""
+The demo: several agents index a real source tree, and nobody manages them.
+
+Each file is a task, each package a task that needs its files, the report a
+task that needs the packages. One agent falls silent while it holds a task, and
+one task fails at its first attempt, so that expiry and retry are seen to work;
+the report is complete and correct all the same.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ...errors import ClosedError
+from ...sync import Board
+from ...values.tasks import Backoff, Lease, Task, TaskState
+from . import index_job
+
+__all__ = ["AgentTimes", "Colony", "tasks_for"]
+
+LEASE_TTL = 2.0
+"""Short, so that the silent agent's task comes back while one watches."""
+
+
+@attrs.define
+class AgentTimes:
+    """What an agent spent its processor time on; waiting costs none."""
+
+    work: float = 0.0
+    coordination: float = 0.0
+
+
+def default_tree() -> Path:
+    """Return the running interpreter's own standard library."""
+    return Path(sysconfig.get_paths()["stdlib"])
+
+
+def tasks_for(root: Path) -> list[Task]:
+    """Return the whole job as tasks: files, packages that need them, the report that needs those."""
+    files = index_job.find_files(root)
+    members: dict[str, list[str]] = {}
+    for path in files:
+        members.setdefault(index_job.package_of(path), []).append(f"file/{path}")
+    tasks = [
+        Task(f"file/{path}", kind="file", payload={"root": str(root), "path": path}, max_attempts=5)
+        for path in files
+    ]
+    tasks += [
+        Task(f"package/{name}", kind="package", payload={"name": name}, needs=tuple(needs), max_attempts=5)
+        for name, needs in members.items()
+    ]
+    packages = tuple([f"package/{name}" for name in members])
+    tasks.append(Task("report", kind="report", needs=packages, priority=1, max_attempts=5))
+    return tasks
+
+
+def handle(lease: Lease) -> Any:
+    """Do one task; what the handlers of a real worker would be."""
+    if lease.kind == "file":
+        return index_job.index_file(Path(lease.payload["root"], lease.payload["path"]).read_bytes())
+    if lease.kind == "package":
+        return index_job.join_package(lease.inputs.values())
+    return index_job.report({task.removeprefix("package/"): part for task, part in lease.inputs.items()})
+
+
+class Colony:
+    """
+    Agents in threads around one board.
+
+    Args:
+        board: where the job is.
+        root: the source tree.
+        agents: how many.
+        seed: chooses who falls silent, when, and which task fails once.
+
+    """
+
+    def __init__(self, board: Board, root: Path, agents: int, seed: int) -> None:
+        self.board = board
+        self.tasks = self.tasks_for(root)
+        self.names = [f"ant-{number}" for number in range(1, agents + 1)]
+        self.times = {name: AgentTimes() for name in self.names}
+        dice = random.Random(seed)  # noqa: S311 - which of our own agents plays dead is no secret
+        files = [task.id for task in self.tasks if task.kind == "file"]
+        self.silent = dice.choice(self.names[1:] or self.names) if agents > 1 else None
+        self.silent_after = dice.randrange(3, 10)
+        self.fails_once = dice.choice(files) if files else None
+        self.left_behind: str | None = None
+        """the task that the silent agent held when it fell silent"""
+
+    def tasks_for(self, root: Path) -> list[Task]:
+        """Return the whole job."""
+        return tasks_for(root)
+
+    def handle(self, lease: Lease) -> Any:
+        """Do one task."""
+        return handle(lease)
+
+    def submit(self) -> int:
+        """Put the job on the board; on a board that has it already, this changes nothing."""
+        step = 5_000
+        made = 0
+        for start in range(0, len(self.tasks), step):
+            made += sum(ticket.created for ticket in self.board.submit_many(self.tasks[start : start + step]))
+        return made
+
+    def remarks(self) -> list[str]:
+        """Return what else there is to say at the end."""
+        return []
+
+    def run(self, watch: Callable[[], None]) -> Any:
+        """Let the agents work until the report is done; `watch` is called several times a second."""
+        crowd = {name: threading.Thread(target=self._live, args=(name,), name=name) for name in self.names}
+        if self.silent is not None:
+            # it goes first, and alone until it falls silent: on a small tree
+            # the others would be through before it has a task to die over
+            crowd[self.silent].start()
+            crowd[self.silent].join()
+        for name, ant in crowd.items():
+            if name != self.silent:
+                ant.start()
+        try:
+            while True:
+                try:
+                    return self.board.result("report", timeout=0.125)
+                except TimeoutError:
+                    watch()
+        finally:
+            for ant in crowd.values():
+                ant.join()
+
+    def _live(self, name: str) -> None:
+        """One agent's loop: claim, work, complete, until nothing is left."""
+        times, done = self.times[name], 0
+        try:
+            for lease in self._claims(name, times):
+                if name == self.silent and done >= self.silent_after and lease.kind == "file":
+                    self.left_behind = lease.task
+                    return  # no word to anybody: its lease will run out
+                self._work(lease, times)
+                done += 1
+        except ClosedError:
+            return
+
+    def _claims(self, name: str, times: AgentTimes) -> Iterator[Lease]:
+        waiting = self.board.claims(name, until="drained")
+        while True:
+            started = time.thread_time()
+            lease = self.board.claim_nowait(name)
+            times.coordination += time.thread_time() - started
+            if lease is None:
+                lease = next(waiting, None)
+                if lease is None:
+                    return
+            yield lease
+
+    def _work(self, lease: Lease, times: AgentTimes) -> None:
+        started = time.thread_time()
+        spent = 0.0
+        try:
+            with self.board.work(lease) as job:
+                begun = time.thread_time()
+                try:
+                    if lease.task == self.fails_once:
+                        self.fails_once = None
+                        raise RuntimeError("planned: this task fails at its first attempt")
+                    job.result = self.handle(lease)
+                finally:
+                    spent = time.thread_time() - begun
+        except RuntimeError:
+            pass  # told to the board by the scope; it will be tried again
+        finally:
+            times.work += spent
+            times.coordination += time.thread_time() - started - spent
+
+
+def settings() -> dict[str, Any]:
+    """Return the settings of a demo board: short leases, everything kept."""
+    return {
+        "lease_ttl": LEASE_TTL,
+        "backoff": Backoff(first=0.2),
+        "retention_count": 1_000_000,
+        "event_count": 100_000,
+    }
+
+
+def with_trust(strategy: str, agents: int) -> dict[str, Any]:
+    """Return the settings that a demo with standing has besides."""
+    from ...values.trust import TrustPolicy  # noqa: PLC0415 - only with standing
+    from ..show import BAD_INPUT, fail  # noqa: PLC0415
+    from .trust import LEAST_AGENTS  # noqa: PLC0415
+
+    if strategy != "claim":
+        raise fail("--trust: this demo is told with --strategy claim", BAD_INPUT)
+    if agents < LEAST_AGENTS:
+        raise fail(
+            f"--trust: takes at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
+        )
+    return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}
+
+
+def held(board: Board) -> list[tuple[str, str, float]]:
+    """Return (agent, task, seconds left) of every live lease."""
+    leases = board.leases()
+    now = time.time_ns()
+    return [(lease.agent, lease.task, max(0.0, (lease.expires_ns - now) / 1e9)) for lease in leases]
+
+
+def is_done(board: Board) -> bool:
+    """Tell whether a board holds a finished report."""
+    record = board.find("report")
+    return record is not None and record.state is TaskState.DONE

@@ -1,0 +1,111 @@
+"""
+The demo by capability matching: five skills a file, agents that differ, one that lies, one that leaves.
+
+`ant-1` can do everything; the others are specialists. The liar advertises a
+skill that it does not have: it fails at it, is benched for failing in a row,
+and others do the work. The silent one stops refreshing its advert while it
+holds a task: the lease runs out, and so does the advert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...sync import Matchmaker, Membership
+from ...values.adverts import Advert
+from ...values.tasks import Lease, Task
+from . import index_job, skill_job
+from .colony import AgentTimes, Colony
+
+__all__ = ["MatchColony"]
+
+_ADVERT_TTL = 1.5
+_LIE = "ast.docstrings"
+_SPECIALISTS = (
+    ("text.count", "text.tokenise"),
+    ("ast.parse", "hash.sha256"),
+    ("ast.docstrings", "ast.parse"),
+    ("hash.sha256", "text.count", "text.tokenise"),
+)
+_ATTEMPTS = 50
+"""a task that only suffers from liars should not fail for good"""
+
+
+class MatchColony(Colony):
+    """The colony of demo.py around a Matchmaker."""
+
+    board: Matchmaker
+
+    def __init__(self, board: Matchmaker, root: Path, agents: int, seed: int) -> None:
+        super().__init__(board, root, agents, seed)
+        everything = tuple(skill_job.SKILLS)
+        skills = [everything, *[_SPECIALISTS[number % 4] for number in range(agents - 1)]]
+        self.skills = dict(zip(self.names, skills, strict=True))
+        honest = [name for name in self.names[1:] if name != self.silent]
+        self.liar = honest[-1] if honest else None
+        if self.liar is not None:
+            self.skills[self.liar] = ("text.count", _LIE)
+        self.lies = 0
+        """how often the liar failed at what it had promised"""
+
+    def tasks_for(self, root: Path) -> list[Task]:
+        """Return the job: five tasks a file, a join a package, the report."""
+        tasks: list[Task] = []
+        members: dict[str, list[str]] = {}
+        for path in index_job.find_files(root):
+            payload = {"root": str(root), "path": path}
+            for skill in skill_job.SKILLS:
+                task = Task(
+                    f"{skill}/{path}", kind="file", payload=payload, requires=skill, max_attempts=_ATTEMPTS
+                )
+                tasks.append(task)
+                members.setdefault(index_job.package_of(path), []).append(task.id)
+        tasks += [
+            Task(f"package/{name}", kind="package", needs=tuple(needs), max_attempts=_ATTEMPTS)
+            for name, needs in members.items()
+        ]
+        packages = tuple([f"package/{name}" for name in members])
+        return [*tasks, Task("report", kind="report", needs=packages, priority=1, max_attempts=_ATTEMPTS)]
+
+    def handle(self, lease: Lease) -> Any:
+        """Do one task."""
+        if lease.kind == "file":
+            skill = lease.task.partition("/")[0]
+            if lease.agent == self.liar and skill == _LIE:
+                self.lies += 1
+                raise RuntimeError(f"{self.liar} cannot do {skill}, whatever its advert says")
+            return skill_job.SKILLS[skill](Path(lease.payload["root"], lease.payload["path"]).read_bytes())
+        if lease.kind == "package":
+            return skill_job.join_package((id_.partition("/")[2], part) for id_, part in lease.inputs.items())
+        return skill_job.report({id_.removeprefix("package/"): part for id_, part in lease.inputs.items()})
+
+    def remarks(self) -> list[str]:
+        """Say what became of the liar and of the silent agent's advert."""
+        said = []
+        if self.liar is not None:
+            why = [event for event in self.board.events() if event.type == "benched"]
+            said.append(
+                f"{self.liar} advertised {_LIE} and failed at it {self.lies} times: "
+                f"benched {len(why)} times, and others did that work"
+            )
+        for event in self.board.events():
+            if event.type in ("fading", "departed") and event.agent == self.silent:
+                said.append(f"the advert of {self.silent} is {event.type}")
+        return said
+
+    def _live(self, name: str) -> None:
+        if name == self.silent:
+            super()._live(name)  # it advertises by hand, and nobody refreshes for it once it is silent
+            return
+        with self._join(name):
+            super()._live(name)
+
+    def _join(self, name: str) -> Membership:
+        return self.board.join(name, self.skills[name], ttl=_ADVERT_TTL)
+
+    def _claims(self, name: str, times: AgentTimes) -> Iterator[Lease]:
+        if name == self.silent:
+            self.board.advertise(Advert(name, self.skills[name], ttl=_ADVERT_TTL))
+        yield from super()._claims(name, times)

@@ -1,0 +1,74 @@
+"""
+The demo with standing: one agent never works, one makes its results up, and the report is right.
+
+Each file's result is checked by a quorum of two, as seldom as agents earn it.
+The ghost claims and falls silent, again and again, until its standing shuts
+it out; the liar returns the figures of an empty file, is outvoted, and goes
+the same way. Nobody knows beforehand who they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ...errors import ClosedError
+from ...sync import Board
+from ...values.tasks import Lease, Task
+from ...values.verification import Verify
+from . import index_job
+from .colony import Colony, tasks_for
+
+__all__ = ["LEAST_AGENTS", "TrustColony"]
+
+LEAST_AGENTS = 4
+"""a ghost, a liar, and two whose results can agree"""
+_CHECKED = Verify.by_quorum(2, of=3, error=0.05)
+_ATTEMPTS = 50
+"""a task that only suffers from a ghost should not fail for good"""
+
+
+class TrustColony(Colony):
+    """The colony of demo.py with two bad agents."""
+
+    def __init__(self, board: Board, root: Path, agents: int, seed: int) -> None:
+        super().__init__(board, root, agents, seed)
+        self.silent = None  # the ghost does that, and more than once
+        self.ghost, self.liar = self.names[-1], self.names[-2]
+
+    def tasks_for(self, root: Path) -> list[Task]:
+        """Return the job; what is said of a file is checked."""
+        return [
+            attrs.evolve(task, verify=_CHECKED if task.kind == "file" else None, max_attempts=_ATTEMPTS)
+            for task in tasks_for(root)
+        ]
+
+    def handle(self, lease: Lease) -> Any:
+        """Do one task, or pretend to."""
+        if lease.agent == self.liar and lease.kind == "file":
+            return index_job.index_file(b"")
+        return super().handle(lease)
+
+    def _live(self, name: str) -> None:
+        if name != self.ghost:
+            super()._live(name)
+            return
+        try:
+            for _ in self.board.claims(name, until="drained"):
+                continue  # no work, no word
+        except ClosedError:
+            return
+
+    def remarks(self) -> list[str]:
+        """Say what became of the ghost and of the liar."""
+        said = []
+        for name, what in ((self.ghost, "never worked"), (self.liar, "made its results up")):
+            seen = self.board.standing(name)
+            out = next((e for e in self.board.events() if e.type == "quarantined" and e.agent == name), None)
+            fate = f"in quarantine: {out.detail['why']}" if out is not None else "not shut out before the end"
+            said.append(f"{name} {what}: {seen.claimed} claims, {fate}")
+        checked = sum(event.type == "handed in" for event in self.board.events())
+        said.append(f"{checked:,} results waited for another agent's; the others were taken on trust")
+        return said

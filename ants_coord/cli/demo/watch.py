@@ -1,0 +1,289 @@
+"""
+Watching a board: the demo's live view and its end, and `status`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from ...commands.matching import Agents
+from ...sync import Blackboard, Board, Matchmaker
+from ...values.tasks import Standing, TaskState
+from ..show import as_json, clean, console, table, warnings
+from .colony import Colony, held
+
+__all__ = ["run_demo", "show_standings", "show_status", "status_of"]
+
+
+class _Progress:
+    """Live on a terminal, a line a second elsewhere; on stderr when the answer is JSON."""
+
+    def __init__(self, board: Board, total: int, *, quiet: bool) -> None:
+        self._board = board
+        self._total = total
+        self._started = time.monotonic()
+        self._printed = 0.0
+        self._console = warnings if quiet else console
+        self._live = Live(console=self._console, transient=True) if self._console.is_terminal else None
+
+    def __enter__(self) -> _Progress:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self) -> None:
+        """Show where the job is."""
+        now = time.monotonic()
+        numbers = self._board.statistics()
+        line = (
+            f"{numbers.tasks['done']:,} of {self._total:,} done, {numbers.tasks['ready']:,} ready, "
+            f"{numbers.tasks['leased']} held, {numbers.expired} expired, {numbers.failed} failed attempts, "
+            f"{numbers.completed / max(now - self._started, 1e-6):,.0f} tasks/s"
+        )
+        if self._live is not None:
+            view = Table(title=line, title_justify="left")
+            for column in ("agent", "holds", "for"):
+                view.add_column(column)
+            for agent, task, left in sorted(held(self._board)):
+                view.add_row(clean(agent), clean(task), f"{left:.1f} s")
+            self._live.update(view)
+        elif now - self._printed >= 1.0:
+            self._printed = now
+            self._console.print(line)
+
+
+def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: bool) -> None:
+    """Run the demo to its end and show the report and what each agent did."""
+    colony: Colony
+    if isinstance(board, Blackboard):
+        from .board import BoardColony  # noqa: PLC0415
+
+        colony = BoardColony(board, root, agents, seed)
+    elif isinstance(board, Matchmaker):
+        from .match import MatchColony  # noqa: PLC0415
+
+        colony = MatchColony(board, root, agents, seed)
+    elif board.settings().trust is not None:
+        from .trust import TrustColony  # noqa: PLC0415
+
+        colony = TrustColony(board, root, agents, seed)
+    else:
+        colony = Colony(board, root, agents, seed)
+    made = colony.submit()
+    say = warnings if as_json_text else console
+    say.print(
+        f"{agents} agents index {clean(root)}: {len(colony.tasks):,} tasks, {made:,} of them new; "
+        "nobody manages them"
+    )
+    started = time.monotonic()
+    with _Progress(board, len(colony.tasks), quiet=as_json_text) as progress:
+        found = colony.run(progress.show)
+    seconds = time.monotonic() - started
+    if as_json_text:
+        typer.echo(as_json(found))
+        return
+    _show_report(found)
+    _show_agents(colony)
+    numbers = board.statistics()
+    if colony.left_behind is not None:
+        record = board.find(colony.left_behind)
+        by = "" if record is None or record.outcome is None else f", then completed by {record.outcome.by}"
+        console.print(
+            f"{colony.silent} fell silent holding {clean(colony.left_behind)}; its lease ran out{by}"
+        )
+    for line in colony.remarks():
+        console.print(clean(line, 500))
+    console.print(
+        f"{numbers.completed:,} completed, {numbers.expired} expired, {numbers.failed} failed and retried, "
+        f"in {seconds:.1f} s"
+    )
+
+
+def _show_report(found: dict[str, Any]) -> None:
+    total = found["total"]
+    console.print(
+        table(
+            "largest packages",
+            ["package", "files", "lines", "functions", "classes", "docstrings"],
+            [
+                (
+                    p["name"],
+                    p["files"],
+                    p["lines"],
+                    p["functions"],
+                    p["classes"],
+                    f"{p['docstring_coverage']:.0%}",
+                )
+                for p in found["packages"][:10]
+            ],
+        )
+    )
+    most = ", ".join(f"{entry['module']} ({entry['imports']})" for entry in found["most_imported"][:10])
+    console.print(f"most imported: {clean(most, 500)}")
+    console.print(
+        f"in all: {total['files']:,} files ({total['broken']} do not parse), {total['lines']:,} lines, "
+        f"{total['functions']:,} functions, {total['classes']:,} classes, "
+        f"{found['docstring_coverage']:.0%} with a docstring"
+    )
+    if "tokens" in found:
+        console.print(
+            f"{found['bytes']:,} bytes, {found['tokens']:,} tokens, "
+            f"SHA-256 over all {found['sha256'][:16]}..."
+        )
+
+
+def _show_agents(colony: Colony) -> None:
+    rows = []
+    for name in colony.names:
+        seen, times = colony.board.standing(name), colony.times[name]
+        busy = times.work + times.coordination
+        rows.append(
+            (
+                name + (" (fell silent)" if name == colony.silent else ""),
+                seen.claimed,
+                seen.completed,
+                seen.failed,
+                seen.expired,
+                f"{times.work:.2f} s",
+                f"{times.coordination:.2f} s",
+                f"{times.coordination / busy:.1%}" if busy else "-",
+            )
+        )
+    columns = ["agent", "claimed", "completed", "failed", "expired", "work", "coordination", "tax"]
+    console.print(table("agents (processor time)", columns, rows))
+
+
+# -- status ---------------------------------------------------------------------------------
+
+
+def status_of(board: Board, most: int = 20) -> dict[str, Any]:
+    """Return what `status` shows, as plain data."""
+    numbers = board.statistics()
+    now = time.time_ns()
+    return {
+        "tasks": numbers.tasks,
+        "unfinished": numbers.unfinished,
+        "paused": numbers.paused,
+        "claimed": numbers.claimed,
+        "completed": numbers.completed,
+        "failed_attempts": numbers.failed,
+        "expired": numbers.expired,
+        "cursor": numbers.cursor,
+        "strategy": board.settings().strategy,
+        **_adverts_of(board),
+        "held": [
+            {
+                "agent": lease.agent,
+                "task": lease.task,
+                "handle": lease.handle,
+                "seconds_left": round(max(0, lease.expires_ns - now) / 1e9, 3),
+            }
+            for lease in board.leases()
+        ],
+        "failed": [
+            {
+                "task": record.task.id,
+                "state": record.state,
+                "reason": record.outcome.reason if record.outcome else "",
+                "attempts": record.attempts,
+            }
+            for record in board.tasks(state=[TaskState.FAILED, TaskState.CANCELLED], count=most)
+        ],
+        "waiting": [
+            {"task": record.task.id, "waits_for": list(record.waits_for)}
+            for record in board.tasks(state=TaskState.WAITING, count=most)
+        ],
+    }
+
+
+def _adverts_of(board: Board) -> dict[str, Any]:
+    """Return who advertises what, if the board's strategy knows adverts."""
+    if board.settings().strategy == "claim":
+        return {}
+    return {
+        "agents": [
+            {
+                "agent": found.agent,
+                "state": found.state,
+                "capabilities": list(found.advert.capabilities),
+                "attributes": dict(found.advert.attributes),
+                "slots": found.advert.slots,
+                "held": found.held,
+                "load": round(found.load, 3),
+                "benched_for": round(found.benched_for, 3),
+            }
+            for found in board.query(Agents(count=1_000)).agents
+        ]
+    }
+
+
+def show_standings(found: list[Standing]) -> None:
+    """Print standings as a table, with reasons below it."""
+    if not found:
+        console.print("no agent has claimed anything")
+        return
+    rows = []
+    for one in sorted(found, key=lambda one: -(one.delivery.mean if one.delivery is not None else 0)):
+        seen = one.delivery
+        assert seen is not None
+        holds = f"{one.held}" if one.limit is None else f"{one.held} of {one.limit}"
+        sure = f"{seen.low:.0%} to {min(1.0, seen.high):.0%}"
+        counts = (one.completed, one.failed, one.expired, one.released)
+        right = "-" if one.quality is None else f"{one.quality.mean:.0%}"
+        rows.append((one.agent, f"{seen.mean:.0%}", sure, right, *counts, holds))
+    columns = [
+        "agent",
+        "delivers",
+        "surely",
+        "right",
+        "completed",
+        "failed",
+        "expired",
+        "given back",
+        "holds",
+    ]
+    console.print(table("standing", columns, rows))
+    for one in found:
+        if one.barred is not None:
+            console.print(f"{clean(one.agent)} {clean(one.barred, 500)}")
+
+
+def show_status(found: dict[str, Any]) -> None:
+    """Print a status as tables."""
+    counts = ", ".join(f"{n:,} {state}" for state, n in found["tasks"].items() if n)
+    console.print((counts or "no tasks") + (" [yellow](paused)[/yellow]" if found["paused"] else ""))
+    console.print(
+        f"{found['claimed']:,} claims, {found['completed']:,} completions, "
+        f"{found['failed_attempts']:,} failed attempts, {found['expired']:,} expiries"
+    )
+    rows: list[tuple[Any, ...]]
+    if found.get("agents"):
+        rows = [
+            (
+                a["agent"],
+                a["state"] + (f", benched {a['benched_for']:.1f} s" if a["benched_for"] else ""),
+                ", ".join([*a["capabilities"], *[f"{k}={v}" for k, v in a["attributes"].items()]]),
+                f"{a['held']}/{a['slots']}",
+            )
+            for a in found["agents"]
+        ]
+        console.print(table("adverts", ["agent", "state", "can do", "slots in use"], rows))
+    if found["held"]:
+        rows = [(h["agent"], h["task"], f"{h['seconds_left']:.1f} s") for h in found["held"]]
+        console.print(table("held", ["agent", "task", "for"], rows))
+    if found["failed"]:
+        rows = [(f["task"], f["state"], f["reason"]) for f in found["failed"]]
+        console.print(table("failed or cancelled", ["task", "state", "why"], rows))
+    if found["waiting"]:
+        rows = [(w["task"], ", ".join(w["waits_for"][:5])) for w in found["waiting"]]
+        console.print(table("waiting", ["task", "for"], rows))

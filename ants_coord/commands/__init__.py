@@ -1,0 +1,7 @@
+"""
+The only ways to change a board, or to ask it. Plain data; the rules are in core.
+
+shared    what every strategy has: submit, claim, complete, lock, ...
+matching  adverts, declines, discovery
+board     marks, entries, reactions, roll-back
+"""

@@ -1,0 +1,171 @@
+"""
+Commands about the shared environment: marks, entries, reactions, roll-back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..values.entries import Change, Entry, Page
+from ..values.marks import Mark, Threshold, Trail
+from ..values.reactions import Reaction
+from .shared import Command, Query
+
+__all__ = [
+    "Changes",
+    "Deposit",
+    "Diffuse",
+    "Entries",
+    "Erase",
+    "History",
+    "React",
+    "Reactions",
+    "Read",
+    "RollBack",
+    "Sense",
+    "Strongest",
+    "Take",
+    "Thresholds",
+    "Unreact",
+    "Write",
+]
+
+
+@attrs.define
+class Deposit(Command[Trail]):
+    """Lay a mark."""
+
+    mark: Mark
+    agent: str
+
+
+@attrs.define
+class Diffuse(Command[int]):
+    """Let each place give `share` of its trail evenly to its neighbours; answers how many trails changed."""
+
+    kind: str
+    neighbours: tuple[tuple[str, tuple[str, ...]], ...]
+    share: float
+    agent: str
+
+
+@attrs.define
+class Sense(Query[tuple[Trail, ...]]):
+    """Read the trails at a place, by kind."""
+
+    place: str
+    kind: str | None = None
+
+
+@attrs.define
+class Strongest(Query[tuple[Trail, ...]]):
+    """Read the strongest trails of a kind, or the places with the most attraction, all kinds together."""
+
+    kind: str | None = None
+    count: int = 10
+
+
+@attrs.define
+class Thresholds(Query[tuple[Threshold, ...]]):
+    """Read an agent's thresholds by kind of task."""
+
+    agent: str
+
+
+@attrs.define
+class Write(Command[Entry]):
+    """Write an entry; `expect` is the version that it must have (0: there is none)."""
+
+    path: str
+    value: Any
+    agent: str
+    expect: int | None = None
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Take(Command[Entry | None]):
+    """Remove and return the first entry by path that matches; None if there is none."""
+
+    pattern: str
+    agent: str
+
+
+@attrs.define
+class Erase(Command[bool]):
+    """Remove an entry; `expect` as for Write. Answers whether there was one."""
+
+    path: str
+    agent: str
+    expect: int | None = None
+
+
+@attrs.define
+class Read(Query[Entry | None]):
+    """Read one entry."""
+
+    path: str
+
+
+@attrs.define
+class Entries(Query[tuple[Entry, ...]]):
+    """List entries by path: those that begin with `prefix` and match `pattern`, after the path `after`."""
+
+    prefix: str = ""
+    pattern: str | None = None
+    after: str | None = None
+    count: int = 1000
+    newer_than: int = 0
+
+
+@attrs.define
+class History(Query[tuple[Change, ...]]):
+    """Read what became of an entry, oldest first, with the values."""
+
+    path: str
+
+
+@attrs.define
+class Changes(Query[Page]):
+    """Read changes below a prefix after a cursor; with None the state itself, as "present"."""
+
+    prefix: str
+    since: int | None
+    count: int = 1000
+
+
+@attrs.define
+class React(Command[bool]):
+    """Set a reaction; answers whether it is new. `payload` is the private copy of its task's."""
+
+    reaction: Reaction
+    payload: Any = None
+
+
+@attrs.define
+class Unreact(Command[bool]):
+    """Remove a reaction; the tasks that it made stay. Answers whether there was one."""
+
+    name: str
+
+
+@attrs.define
+class Reactions(Query[tuple[Reaction, ...]]):
+    """List the reactions by name."""
+
+
+@attrs.define
+class RollBack(Command[dict[str, Any]]):
+    """
+    Take back what an agent has done to the shared state, in one step.
+
+    Entries that it wrote last get the value back that somebody else had given them, or go; its share
+    is taken out of trails. With a TrustPolicy the agent is also put in quarantine, unless
+    `quarantine` is False. Answers how many trails changed and how many entries were restored and erased.
+    """
+
+    agent: str
+    by: str
+    quarantine: bool = True

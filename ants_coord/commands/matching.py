@@ -1,0 +1,80 @@
+"""
+Commands about adverts, and what one asks about agents.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ..values.adverts import Advert, Advertised, Offer, Roster
+from ..values.tasks import Explanation
+from .shared import Command, Query
+
+__all__ = [
+    "Advertise",
+    "Agents",
+    "Decline",
+    "Offers",
+    "Refresh",
+    "WhyNot",
+    "Withdraw",
+]
+
+
+@attrs.define
+class Advertise(Command[Advertised]):
+    """Declare or change what an agent can do."""
+
+    advert: Advert
+
+
+@attrs.define
+class Refresh(Command[tuple[Advertised, ...]]):
+    """Keep adverts alive, (agent, incarnation) each; `load` replaces what they reported, if given."""
+
+    agents: tuple[tuple[str, int], ...]
+    load: float | None = None
+
+
+@attrs.define
+class Withdraw(Command[bool]):
+    """Take an advert back; answers whether there was one. Running work goes on."""
+
+    agent: str
+    incarnation: int | None = None
+
+
+@attrs.define
+class Decline(Command[None]):
+    """Remember that an agent does not want a task, for a while or until something relevant changes."""
+
+    agent: str
+    task: str
+    reason: str = ""
+    retry_ns: int | None = None
+
+
+@attrs.define
+class Agents(Query[Roster]):
+    """Find agents by requirement, best first."""
+
+    requires: str | None = None
+    prefer: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
+    count: int = 100
+
+
+@attrs.define
+class Offers(Query[tuple[Offer, ...]]):
+    """List what an agent could claim now, best first."""
+
+    agent: str
+    count: int = 20
+
+
+@attrs.define
+class WhyNot(Query[Explanation]):
+    """Say why an agent does not get a task."""
+
+    task: str
+    agent: str

@@ -1,0 +1,412 @@
+"""
+Every command: the only ways in which the state of a board can change.
+
+A command is plain data, complete in itself: no clock, no dice, no callables.
+`Command[R]` names its reply type, so that `execute(command)` is typed without
+a table. Queries ask the same state and change nothing; they are never logged.
+
+Commands are not frozen: they live from a verb to its answer and freezing one
+costs as much as applying it. Nobody keeps or changes a command after handing it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+from ..errors import CoordinationError, LimitError
+from ..values.events import Event
+from ..values.payloads import json_value
+from ..values.settings import Settings
+from ..values.tasks import (
+    Explanation,
+    Lease,
+    Outcome,
+    Standing,
+    Statistics,
+    Task,
+    TaskRecord,
+    TaskState,
+    Ticket,
+)
+
+__all__ = [
+    "MAX_BATCH",
+    "Adopt",
+    "Cancel",
+    "Claim",
+    "ClaimMany",
+    "Command",
+    "Complete",
+    "CompleteMany",
+    "Configure",
+    "Events",
+    "Explain",
+    "ExplainAgent",
+    "Fail",
+    "Find",
+    "Holder",
+    "Leases",
+    "LockNames",
+    "Lost",
+    "Note",
+    "Outcomes",
+    "Pause",
+    "Query",
+    "Refused",
+    "Release",
+    "ReleaseAll",
+    "Renew",
+    "Renewed",
+    "Requeue",
+    "Resume",
+    "SetLimit",
+    "SettingsOf",
+    "StandingOf",
+    "StatisticsOf",
+    "Submit",
+    "Tasks",
+    "Unfinished",
+    "Vouch",
+    "Wakeup",
+    "asked_for",
+    "submission",
+]
+
+R = TypeVar("R", covariant=True)
+
+MAX_BATCH = 10_000
+"""Tasks, leases or ids in one command at most."""
+
+_MAX_DEPTH = 16
+
+Lookup = Literal["same", "keep", "replace", "rerun"]
+
+
+class Command(Generic[R]):
+    """Be the base of everything that changes state; R is the type of the reply."""
+
+    __slots__ = ()
+
+
+class Query(Generic[R]):
+    """Be the base of everything that only reads; R is the type of the reply."""
+
+    __slots__ = ()
+
+
+@attrs.frozen
+class Refused:
+    """The reply that says no, and why; the state is as before. Fronts raise `error`."""
+
+    error: CoordinationError
+
+
+@attrs.frozen
+class Renewed:
+    """This lease lasts until `expires_ns` now."""
+
+    token: int
+    expires_ns: int
+
+
+@attrs.frozen
+class Lost:
+    """This lease is gone; `reason` as in LeaseLostError."""
+
+    token: int
+    reason: str
+
+
+@attrs.define
+class Configure(Command[Settings]):
+    """Set all settings; the first entry of every log. `first` changes nothing on a board that has some."""
+
+    settings: Settings
+    first: bool = False
+
+
+@attrs.define
+class Submit(Command[tuple[Ticket, ...]]):
+    """Add a batch, all or nothing. `payloads` are the private, checked copies, in step with `tasks`."""
+
+    tasks: tuple[Task, ...]
+    payloads: tuple[Any, ...]
+    if_exists: Lookup = "same"
+
+
+def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
+    """Yield the parts of a task, theirs first, then the task itself, which now needs them."""
+    if depth > _MAX_DEPTH:
+        raise LimitError("depth of parts", depth, _MAX_DEPTH)
+    if not task.parts:
+        yield task
+        return
+    for part in task.parts:
+        yield from _taken_apart(part, depth + 1)
+    yield attrs.evolve(task, parts=(), needs=(*task.needs, *[part.id for part in task.parts]))
+
+
+def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
+    """Return the tickets of the tasks that the caller named, without those of their parts."""
+    if len(tasks) == len(tickets):
+        return list(tickets)
+    by_id = {ticket.id: ticket for ticket in tickets}
+    return [by_id[task.id] for task in tasks]
+
+
+def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
+    """Return a Submit whose payloads have been checked and copied."""
+    if if_exists not in ("same", "keep", "replace", "rerun"):
+        raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
+    if len(tasks) > MAX_BATCH:
+        raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
+    payloads, composed = [], False
+    for task in tasks:
+        if task.__class__ is not Task:
+            raise TypeError(f"submit takes a Task, not {task!r}; write Task({task!r}) for a plain id")
+        if task.parts:
+            composed = True
+        payloads.append(json_value(task.payload, "payload"))
+    if composed:
+        return submission(tuple([each for task in tasks for each in _taken_apart(task, 0)]), if_exists)
+    return Submit(tasks, tuple(payloads), if_exists)
+
+
+@attrs.define
+class Claim(Command[Lease | None]):
+    """Lease one READY task to `agent`: the first in order, or a particular one."""
+
+    agent: str
+    kinds: tuple[str, ...] | None = None
+    task: str | None = None
+    ttl_ns: int | None = None
+    patient: bool = False
+    """whether the caller would rather wait than take what less capable agents could do (spill_after)"""
+
+
+@attrs.define
+class ClaimMany(Command[tuple[Lease, ...]]):
+    """Lease up to `count` READY tasks to `agent` in one step."""
+
+    agent: str
+    count: int
+    kinds: tuple[str, ...] | None = None
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Renew(Command[tuple[Renewed | Lost, ...]]):
+    """Move the deadlines of (task, token) pairs; each is answered for itself."""
+
+    leases: tuple[tuple[str, int], ...]
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Complete(Command[Outcome]):
+    """End a leased task with its result."""
+
+    task: str
+    token: int
+    result: Any = None
+    late: Literal["refuse", "accept"] = "refuse"
+    draw: float | None = None
+    """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
+
+
+@attrs.define
+class CompleteMany(Command[tuple[Outcome, ...]]):
+    """End several leased tasks, all or none: (task, token, result) each."""
+
+    endings: tuple[tuple[str, int, Any], ...]
+
+
+@attrs.define
+class Fail(Command[TaskState]):
+    """End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up."""
+
+    task: str
+    token: int
+    reason: str
+    retry: bool = True
+    retry_ns: int | None = None
+
+
+@attrs.define
+class Release(Command[TaskState]):
+    """Give a lease back politely: the attempt does not count."""
+
+    task: str
+    token: int
+
+
+@attrs.define
+class ReleaseAll(Command[int]):
+    """Give back every lease of an agent; answers how many."""
+
+    agent: str
+
+
+@attrs.define
+class Adopt(Command[tuple[Lease, ...]]):
+    """Re-issue an agent's live leases under fresh tokens; the old ones are superseded."""
+
+    agent: str
+
+
+@attrs.define
+class Note(Command[None]):
+    """Keep a progress note with a leased task."""
+
+    task: str
+    token: int
+    note: Any
+
+
+@attrs.define
+class Cancel(Command[TaskState]):
+    """Drop a task and, by cascade, what needs it."""
+
+    task: str
+    reason: str = "cancelled"
+
+
+@attrs.define
+class Requeue(Command[Ticket]):
+    """Bring a FAILED task back as a new generation with fresh attempts."""
+
+    task: str
+
+
+@attrs.define
+class SetLimit(Command[None]):
+    """Let at most `n` tasks with this limit name be leased at once."""
+
+    name: str
+    n: int
+
+
+@attrs.define
+class Pause(Command[None]):
+    """Stop claims; renewals and completions go on."""
+
+
+@attrs.define
+class Resume(Command[None]):
+    """Allow claims again."""
+
+
+@attrs.define
+class LockNames(Command[Lease]):
+    """Lock all names for `agent`, or none; refused with HeldError."""
+
+    names: tuple[str, ...]
+    agent: str
+    ttl_ns: int | None = None
+
+
+@attrs.define
+class Vouch(Command[bool]):
+    """Set who vouches for an agent: agents of one principal do not check each other."""
+
+    agent: str
+    principal: str
+    by: str
+
+
+@attrs.define
+class Wakeup(Command[None]):
+    """
+    Let time pass: expire, unblock and forget what is due.
+
+    `late_ns` is how late the writer was that should have done so: while it was paused it heard
+    nobody, so silence in that time is no evidence against adverts.
+    """
+
+    late_ns: int = 0
+
+
+@attrs.define
+class Find(Query[TaskRecord | None]):
+    """Look one task up."""
+
+    task: str
+
+
+@attrs.define
+class Tasks(Query[tuple[TaskRecord, ...]]):
+    """List tasks in submission order, a page at a time, after the task `after`."""
+
+    states: tuple[TaskState, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    tag: str | None = None
+    after: str | None = None
+    count: int = 100
+
+
+@attrs.define
+class Outcomes(Query[tuple[Outcome | None, ...]]):
+    """Ask for the outcomes of tasks; None for each that is unfinished. Unknown ids are refused."""
+
+    tasks: tuple[str, ...]
+
+
+@attrs.define
+class Unfinished(Query[int]):
+    """Count the tasks that have not ended."""
+
+
+@attrs.define
+class Leases(Query[tuple[Lease, ...]]):
+    """List the live leases of an agent (of all with None), oldest first."""
+
+    agent: str | None = None
+
+
+@attrs.define
+class Holder(Query[Lease | None]):
+    """Ask who holds a named lock."""
+
+    name: str
+
+
+@attrs.define
+class Explain(Query[Explanation]):
+    """Say why a task is where it is."""
+
+    task: str
+
+
+@attrs.define
+class ExplainAgent(Query[Explanation]):
+    """Say why an agent gets work, or does not."""
+
+    agent: str
+
+
+@attrs.define
+class StandingOf(Query[Standing]):
+    """Ask what has been seen of an agent."""
+
+    agent: str
+
+
+@attrs.define
+class SettingsOf(Query[Settings]):
+    """Ask for the board's settings."""
+
+
+@attrs.define
+class StatisticsOf(Query[Statistics]):
+    """Count everything."""
+
+
+@attrs.define
+class Events(Query[tuple[Event, ...]]):
+    """Read events from a cursor on; 0 is the oldest that is kept."""
+
+    since: int = 0
+    count: int = 1000

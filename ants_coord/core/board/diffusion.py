@@ -1,0 +1,69 @@
+"""
+Diffusion: trails spread over a graph of places, one explicit, bounded step at a time.
+
+Each place gives a share of its trail evenly to its neighbours and keeps the
+rest; what an edge cannot take stays, so nothing is lost or made (as NetLogo's
+`diffuse` does). Evaporation multiplies all trails of a kind by one factor, so
+it commutes with this step, and only forward weights are spread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...commands.board import Diffuse
+from ...commands.shared import Refused
+from ...errors import LimitError, UnknownKindError
+from ..state.parts import Part
+from .decay import Weight, add, scaled
+
+if TYPE_CHECKING:
+    from ..state.ledger import Ledger
+    from .surroundings import Surroundings
+    from .trails import Trails
+
+__all__ = ["Diffusion"]
+
+
+class Diffusion(Part):
+    """The one command that spreads trails."""
+
+    def __init__(self, around: Surroundings, trails: Trails) -> None:
+        self.around, self.trails = around, trails
+        self.commands = {Diffuse: self.diffuse}
+
+    def diffuse(self, ledger: Ledger, command: Diffuse) -> int | Refused:
+        """Spread one kind once. O(edges)."""
+        kind, table = command.kind, ledger.tables["trails"]
+        settings = ledger.settings
+        if settings.kinds and kind not in [known.name for known in settings.kinds]:
+            return Refused(UnknownKindError(kind, tuple([known.name for known in settings.kinds])))
+        places = {place for place, _ in command.neighbours}
+        places.update(place for _, others in command.neighbours for place in others)
+        for place in sorted(places):
+            error = self.around.forbidden(ledger, place, command.agent)
+            if error is not None:
+                return Refused(error)
+        given: dict[str, Weight] = {}
+        for place in sorted(places):
+            row = table.get((kind, place))
+            if row is not None:
+                given[place] = (row[0], row[1])
+        after: dict[str, Weight | None] = dict(given)
+        kept = 1.0 - command.share
+        giving = [
+            (place, others) for place, others in sorted(command.neighbours) if place in given and others
+        ]
+        for place, _ in giving:
+            after[place] = scaled(given[place], kept) if kept else None
+        # what arrives is added in the order of places, so that every replica rounds alike
+        for place, others in giving:
+            part = scaled(given[place], command.share / len(others))
+            for other in sorted(others):
+                has = after.get(other)
+                after[other] = part if has is None else add(has, part)
+        begun = self.trails.begun.get(command.agent, 0) + len(after) - len(given)
+        if begun > settings.quota:
+            return Refused(LimitError(f"live trails begun by {command.agent}", begun, settings.quota))
+        moved = {place: weight for place, weight in after.items() if weight != given.get(place)}
+        return self.trails.spread(ledger, kind, moved, command.agent)

@@ -1,0 +1,328 @@
+"""
+Entries: the shared state that agents write, read, take and watch.
+
+A write copies nothing but what it was given, and replaces the value under its
+path; versions come from the one sequence that orders the whole board. `take`
+removes and returns in one step, so exactly one taker gets an entry (Linda's
+`in`, Gelernter 1985). What an entry was before is kept for a while.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sortedcontainers import SortedDict, SortedList
+
+from ...commands.board import Changes, Entries, Erase, History, Read, Take, Write
+from ...commands.shared import Refused
+from ...errors import LimitError, StaleVersionError
+from ...values.entries import Change, Entry, Namespace, Page, literal, matches
+from ...values.payloads import copy_json
+from ..state.ledger import FAR_NS, Ledger, ns
+from ..state.parts import Part
+from .surroundings import changes
+
+if TYPE_CHECKING:
+    from .surroundings import Surroundings
+    from .trails import Trails
+
+__all__ = ["Writing"]
+
+_PAST = 10
+"""changes of one entry that are kept besides its present value"""
+_AT_ONCE = 1_000
+
+
+class Writing(Part):
+    """
+    The entries of a board.
+
+    Tables:
+        entries: path -> (version, value, author, written ns, expires ns or 0)
+        pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present one
+    """
+
+    tables = ("entries", "pasts")
+    values = (Change, Entry, Namespace, Page)
+
+    def __init__(self, around: Surroundings, trails: Trails) -> None:
+        self.around, self.trails = around, trails
+        around.entries = self
+        self.commands = {Write: self.write, Take: self.take, Erase: self.erase}
+        self.idle = {Take: self.nothing_to_take}
+        self.queries = {
+            Read: self.read,
+            Entries: self.list,
+            History: self.history,
+            Changes: self.changes,
+        }
+        self.by_path: SortedDict = SortedDict()
+        """path -> version: the order of paths"""
+        self.authored: dict[str, int] = {}
+        self.lapses: list[tuple[int, str, int]] = []
+        """heap of (expires ns, path, version), lazily corrected"""
+        self.gone: SortedList = SortedList()
+        """(ns of the last change, path) of entries of which only the past is kept"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the order and the alarms."""
+        entries = ledger.tables["entries"]
+        self.by_path = SortedDict({path: row[0] for path, row in entries.items()})
+        self.authored = {}
+        for row in entries.values():
+            self.authored[row[2]] = self.authored.get(row[2], 0) + 1
+        self.lapses = sorted((row[4], path, row[0]) for path, row in entries.items() if row[4])
+        pasts = ledger.tables["pasts"]
+        self.gone = SortedList((past[-1][2], path) for path, past in pasts.items() if path not in entries)
+
+    # -- commands ---------------------------------------------------------------------------
+
+    def write(self, ledger: Ledger, command: Write) -> Entry | Refused:
+        """Write an entry. O(log n)."""
+        path, agent = command.path, command.agent
+        error = self.around.forbidden(ledger, path, agent)
+        if error is not None:
+            return Refused(error)
+        entries, now = ledger.tables["entries"], ledger.timeline.reading[2]
+        old = entries.get(path)
+        found = 0 if old is None else old[0]
+        if command.expect is not None and command.expect != found:
+            return Refused(StaleVersionError(path, command.expect, found))
+        quota, mine = ledger.settings.quota, self.authored.get(agent, 0)
+        if mine >= quota and (old is None or old[2] != agent):
+            return Refused(LimitError(f"entries written by {agent}", mine + 1, quota))
+        version = ledger.ordinal()
+        expires = 0 if command.ttl_ns is None else now + command.ttl_ns
+        if old is not None:
+            self._remember(ledger, path, old)
+            self._disown(old[2])
+        elif path in ledger.tables["pasts"]:
+            self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+        row = (version, command.value, agent, now, expires)
+        ledger.undo.put(entries, path, row)
+        self.by_path[path] = version
+        self.authored[agent] = self.authored.get(agent, 0) + 1
+        if expires:
+            self._watch_lapse(ledger, expires, path, version)
+            self.around.due(expires)
+        ledger.emit("written", None, agent, version, path)
+        self.around.entry_changed(ledger, "created" if old is None else "changed", path, version, agent)
+        return _entry(path, row)
+
+    def take(self, ledger: Ledger, command: Take) -> Entry | Refused | None:
+        """Remove and return the first match. O(log n + paths that begin alike and do not match)."""
+        for path in self._paths(literal(command.pattern)):
+            if not matches(command.pattern, path):
+                continue
+            error = self.around.forbidden(ledger, path, command.agent)
+            if error is not None:
+                return Refused(error)
+            row = ledger.tables["entries"][path]
+            self._remove(ledger, path, row, "taken", command.agent)
+            return _entry(path, row)
+        return None
+
+    def restore(self, ledger: Ledger, path: str, agent: str) -> bool:
+        """Give an entry back what others had written before this agent; tell whether there was such."""
+        row = ledger.tables["entries"][path]
+        past = ledger.tables["pasts"].get(path, ())
+        before = next((old for old in reversed(past) if old[3] == "written" and old[1] != agent), None)
+        gone = next((old for old in reversed(past) if old[3] != "written"), None)
+        if before is None or (gone is not None and gone[0] > before[0]):
+            self._remove(ledger, path, row, "erased", None)
+            return False
+        version, now = ledger.ordinal(), ledger.timeline.reading[2]
+        self._remember(ledger, path, row)
+        self._disown(row[2])
+        ledger.undo.put(ledger.tables["entries"], path, (version, before[4], before[1], now, 0))
+        self.by_path[path] = version
+        self.authored[before[1]] = self.authored.get(before[1], 0) + 1
+        ledger.emit("restored", None, before[1], version, path)
+        self.around.entry_changed(ledger, "changed", path, version, None)
+        return True
+
+    def nothing_to_take(self, ledger: Ledger, command: Take) -> bool:
+        """Tell whether no entry matches."""
+        return not any(matches(command.pattern, path) for path in self._paths(literal(command.pattern)))
+
+    def erase(self, ledger: Ledger, command: Erase) -> bool | Refused:
+        """Remove an entry."""
+        path = command.path
+        error = self.around.forbidden(ledger, path, command.agent)
+        if error is not None:
+            return Refused(error)
+        row = ledger.tables["entries"].get(path)
+        found = 0 if row is None else row[0]
+        if command.expect is not None and command.expect != found:
+            return Refused(StaleVersionError(path, command.expect, found))
+        if row is None:
+            return False
+        self._remove(ledger, path, row, "erased", command.agent)
+        return True
+
+    def _remove(self, ledger: Ledger, path: str, row: tuple[Any, ...], what: str, agent: str | None) -> None:
+        now = ledger.timeline.reading[2]
+        self._remember(ledger, path, row)
+        past = ledger.tables["pasts"].get(path, ())
+        end = (ledger.ordinal(), agent, now, what, None)
+        ledger.undo.put(ledger.tables["pasts"], path, (*past[1 - _PAST :], end))
+        self.gone.add((now, path))
+        self.around.due(self._next_forgotten(ledger))
+        ledger.undo.drop(ledger.tables["entries"], path)
+        del self.by_path[path]
+        self._disown(row[2])
+        ledger.emit(what, None, agent, row[0], path)
+        self.around.entry_changed(ledger, "deleted", path, row[0], agent)
+
+    def _remember(self, ledger: Ledger, path: str, row: tuple[Any, ...]) -> None:
+        past = ledger.tables["pasts"].get(path, ())
+        version, value, author, written, _ = row
+        fresh = (*past[1 - _PAST :], (version, author, written, "written", value))
+        ledger.undo.put(ledger.tables["pasts"], path, fresh)
+
+    def _disown(self, author: str) -> None:
+        left = self.authored[author] - 1
+        if left:
+            self.authored[author] = left
+        else:
+            del self.authored[author]
+
+    # -- time -------------------------------------------------------------------------------
+
+    def pass_due(self, ledger: Ledger) -> None:
+        """Let entries lapse, and forget the past of those that are gone."""
+        now, entries = ledger.timeline.reading[2], ledger.tables["entries"]
+        for _ in range(_AT_ONCE):
+            when = self._next_lapse(ledger)
+            if when is None or when > now:
+                break
+            _, path, _ = heapq.heappop(self.lapses)
+            self._remove(ledger, path, entries[path], "lapsed", None)
+        for _ in range(_AT_ONCE):
+            if self._next_forgotten(ledger) > now:
+                break
+            _, path = self.gone.pop(0)
+            ledger.undo.drop(ledger.tables["pasts"], path)
+
+    def next_due(self, ledger: Ledger) -> int:
+        """Return when the next entry lapses, or the next past is forgotten."""
+        when = self._next_lapse(ledger)
+        return min(FAR_NS if when is None else when, self._next_forgotten(ledger))
+
+    def _next_forgotten(self, ledger: Ledger) -> int:
+        settings = ledger.settings
+        if not self.gone:
+            return FAR_NS
+        return 0 if len(self.gone) > settings.retention_count else self.gone[0][0] + ns(settings.retention)
+
+    def _watch_lapse(self, ledger: Ledger, expires: int, path: str, version: int) -> None:
+        entries, lapses = ledger.tables["entries"], self.lapses
+        if len(lapses) > 2 * len(entries) + 64:  # mostly of versions that have been replaced since
+            lapses[:] = [alarm for alarm in lapses if entries.get(alarm[1], (0,))[0] == alarm[2]]
+            heapq.heapify(lapses)
+        heapq.heappush(lapses, (expires, path, version))
+
+    def _next_lapse(self, ledger: Ledger) -> int | None:
+        lapses, entries = self.lapses, ledger.tables["entries"]
+        while lapses:
+            when, path, version = lapses[0]
+            row = entries.get(path)
+            if row is not None and row[0] == version:
+                return when
+            heapq.heappop(lapses)
+        return None
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def _paths(self, prefix: str, after: str | None = None) -> Iterator[str]:
+        first = prefix if after is None or after < prefix else after
+        for path in self.by_path.irange(first, inclusive=(first != after, False)):
+            if not path.startswith(prefix):
+                return
+            yield path
+
+    def read(self, ledger: Ledger, query: Read) -> Entry | None:
+        """Read one entry. O(1)."""
+        row = ledger.tables["entries"].get(query.path)
+        now = ledger.asked_ns
+        if row is None or 0 < row[4] <= now:
+            return None
+        return _entry(query.path, row)
+
+    def list(self, ledger: Ledger, query: Entries) -> tuple[Entry, ...]:
+        """List a page of entries. O(log n + paths that begin alike, up to the end of the page)."""
+        entries = ledger.tables["entries"]
+        prefix = query.prefix
+        if query.pattern is not None:
+            beginning = literal(query.pattern)
+            if not beginning.startswith(prefix):
+                if not prefix.startswith(beginning):
+                    return ()
+                beginning = prefix
+            prefix = beginning
+        found = (
+            path
+            for path in self._paths(prefix, query.after)
+            if (query.pattern is None or matches(query.pattern, path)) and entries[path][0] > query.newer_than
+        )
+        return tuple([_entry(path, entries[path]) for path in islice(found, query.count)])
+
+    def history(self, ledger: Ledger, query: History) -> tuple[Change, ...]:
+        """Read what became of an entry."""
+        path = query.path
+        past = list(ledger.tables["pasts"].get(path, ()))
+        row = ledger.tables["entries"].get(path)
+        if row is not None:
+            past.append((row[0], row[2], row[3], "written", row[1]))
+        return tuple(
+            [
+                Change(what, path, agent, at, version, value=copy_json(value))
+                for version, agent, at, what, value in past
+            ]
+        )
+
+    def changes(self, ledger: Ledger, query: Changes) -> Page | Refused:
+        """Read changes after a cursor, or the state itself."""
+        if query.since is not None:
+            return changes(ledger, query)
+        cursor = ledger.ring[0] + len(ledger.ring[1])
+        found = []
+        for path in self._paths(query.prefix):
+            version, _, author, at, _ = ledger.tables["entries"][path]
+            found.append(Change("present", path, author, at, version, cursor=cursor))
+        now = ledger.asked_ns
+        for (kind, place), row in sorted(ledger.tables["trails"].items()):
+            if place.startswith(query.prefix):
+                strength = self.trails.strength(self.trails.rules[kind], row, now)
+                if strength:
+                    found.append(
+                        Change("present", place, row[6], row[4], kind=kind, strength=strength, cursor=cursor)
+                    )
+        return Page(tuple(found), cursor)
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return the number of entries."""
+        return {"entries": len(self.by_path)}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the orders follow the tables."""
+        entries, pasts = ledger.tables["entries"], ledger.tables["pasts"]
+        assert dict(self.by_path) == {path: row[0] for path, row in entries.items()}
+        authored: dict[str, int] = {}
+        for path, row in entries.items():
+            authored[row[2]] = authored.get(row[2], 0) + 1
+            assert not row[4] or (row[4], path, row[0]) in self.lapses
+        assert authored == self.authored
+        assert list(self.gone) == sorted(
+            (past[-1][2], path) for path, past in pasts.items() if path not in entries
+        )
+        assert all(len(past) <= _PAST for past in pasts.values())
+        assert self._next_lapse(ledger) is None or self.lapses[0][0] < FAR_NS
+
+
+def _entry(path: str, row: tuple[Any, ...]) -> Entry:
+    version, value, author, written, expires = row
+    return Entry(path, copy_json(value), version, author, written, expires or None)

@@ -1,0 +1,474 @@
+"""
+The ready order of the blackboard: places pull agents, the most attractive first.
+
+A place attracts by the trails that lead to it and by how long its oldest task
+has waited; divided by the agent's threshold for the kind of task, that is its
+score, and the highest score is claimed. Within a place the task that has been
+ready longest comes first. Priority still comes before everything.
+
+Scores change with time, so they are not kept. What is kept never changes with
+time: for each group (signature, kind, priority) the places with READY tasks by
+the pull of their trails, one list a pool (kinds of one half-life: their sum
+keeps its order, too), and by the age of their oldest task. A claim walks down
+these lists together and stops as soon as nothing unseen can beat the best (the
+threshold algorithm: Fagin, Lotem, Naor 2003). It visits at most 256 places;
+that cap is part of the semantics.
+
+With `explore` some claims draw instead, with a probability proportional to the
+square of the score: the choice function of Deneubourg et al. 1990. The draw
+comes from the log's position and the last token, so replicas agree.
+
+Spots of a full limit are parked, out of all lists, so they delay nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Hashable, Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sortedcontainers import SortedList
+
+from ..matching.order import Seats, in_order
+from ..matching.teams import seat_for
+from ..state.ledger import Ledger
+from ..state.records import READY, Row
+from .decay import moment, pull_at
+from .places import END, Group, Line, Spot
+
+if TYPE_CHECKING:
+    from ..matching.eligibility import Capable
+    from .thresholds import Thresholds
+    from .trails import Pool, Rule, Trails
+
+__all__ = ["VISITS", "ByTrails"]
+
+VISITS = 256
+"""places that one claim looks at, at most, in each group"""
+_UNKNOWN: dict[str, float] = {}
+
+_Key = tuple[Hashable, str, int, str | None, str | None]
+_Found = tuple[float, int, int, Row]
+"""(score, negated ready ns, negated seq, row): the greatest is claimed"""
+
+
+class ByTrails(Seats):
+    """
+    The order part of the blackboard.
+
+    Args:
+        ledger: asked for settings, limits and time.
+        part: whose index says which signatures may have tasks.
+        trails: asked for attraction.
+        thresholds: asked for agents' thresholds.
+
+    """
+
+    __slots__ = (
+        "_at",
+        "_groups",
+        "_ledger",
+        "_limited",
+        "_live",
+        "_made",
+        "_parked",
+        "_part",
+        "_spots",
+        "_thresholds",
+        "_trails",
+    )
+    honours = frozenset({"place"})
+
+    def __init__(self, ledger: Ledger, part: Capable, trails: Trails, thresholds: Thresholds) -> None:
+        self._ledger, self._part, self._trails, self._thresholds = ledger, part, trails, thresholds
+        self._spots: dict[_Key, Spot] = {}
+        self._groups: dict[Hashable, dict[tuple[str, int], Group]] = {}
+        self._at: dict[str, dict[int, Spot]] = {}
+        """place -> listed spots there"""
+        self._parked: dict[str, dict[int, Spot]] = {}
+        """full limit -> spots that were taken out of the lists"""
+        self._limited: dict[str, dict[int, Spot]] = {}
+        """limit -> listed spots"""
+        self._live: dict[Hashable, int] = {}
+        """signature -> listed spots"""
+        self._made = 0
+
+    # -- rows come and go -------------------------------------------------------------------
+
+    def add(self, row: Row, signature: Hashable) -> None:
+        """Take in a row that has become READY. O(log n)."""
+        spot = row.lane
+        if spot is not None:
+            spot.stale -= 1  # its old entry has the same key and serves again
+        else:
+            spec = row.spec
+            key = (signature, spec.kind, spec.priority, spec.place, spec.limit)
+            spot = self._spots.get(key) or self._spot(key)
+            row.lane = spot
+            heapq.heappush(spot.heap, (row.ready_ns, row.seq, row))
+        if spot.age is None:
+            best = spot.best()  # a parked spot has more rows than this one
+            assert best is not None
+            self._list(spot, best[:2])
+        elif (row.ready_ns, row.seq) < spot.age:
+            self._age(spot, (row.ready_ns, row.seq))
+        if row.spec.seat is not None:
+            self._note_seat(row)
+        self._part.spill_later(row)
+        self._part.index.ready |= spot.group.bit
+
+    def leave(self, row: Row) -> None:
+        """Note that a READY row has left. Amortised O(log n)."""
+        spot = row.lane
+        heap = spot.heap
+        if heap and heap[0][2] is row:
+            heapq.heappop(heap)
+            row.lane = None
+        else:
+            spot.stale += 1
+            if spot.stale > 32 and 2 * spot.stale > len(heap):
+                spot.sweep(row)
+        if len(spot.heap) == spot.stale:
+            self._unlist(spot)
+        if row.spec.seat is not None:
+            self._forget_seat(row)
+
+    def reorder(self, row: Row) -> None:
+        """Forget a row's entry, since its key or spot is about to change."""
+        spot = row.lane
+        if spot is not None:
+            if row.state is not READY:
+                spot.stale -= 1
+            spot.heap = [entry for entry in spot.heap if entry[2] is not row]
+            heapq.heapify(spot.heap)
+            row.lane = None
+            if len(spot.heap) == spot.stale:
+                self._unlist(spot)
+        self._forget_seat(row)
+
+    def reopen(self, limit: str) -> None:
+        """List the spots of a limit again: it has a free slot."""
+        for spot in self._parked.pop(limit, {}).values():
+            best = spot.best()
+            if best is not None and spot.age is None:
+                self._list(spot, best[:2])
+                self._part.index.ready |= spot.group.bit
+
+    def trail_moved(self, rule: Rule, place: str) -> None:
+        """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
+        spots = self._at.get(place)
+        if spots is None:
+            return
+        pool = rule.pool
+        pull = self._trails.pulls(self._ledger, place).get(pool)
+        for number, spot in spots.items():
+            line = spot.group.by_trail.setdefault(pool, SortedList())
+            old = spot.pulls.pop(pool, None)
+            if old is not None:
+                line.remove((*old, number))
+            if pull is not None:
+                spot.pulls[pool] = pull
+                line.add((*pull, number))
+
+    # -- claims -----------------------------------------------------------------------------
+
+    def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
+        """Return the row at the most attractive place of the highest priority. Log factors, 256 visits."""
+        seat: Row | None = None
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if seat is not None and kinds is not None and seat.spec.kind not in kinds:
+                seat = None
+            if agent in self._ledger.tables["reserved"]:
+                return seat
+        groups = [
+            group
+            for signature in signatures
+            for (kind, _), group in self._groups.get(signature, {}).items()
+            if group.spots and (kinds is None or kind in kinds)
+        ]
+        if len(groups) > 1:
+            groups.sort(key=lambda group: -group.priority)
+        draws = self._draws(agent) if self._ledger.settings.explore else None
+        if len(groups) == 1 and seat is None and draws is None:
+            best = self._plain(groups[0], agent)
+            if best is not None:
+                return best
+        at = 0
+        while at < len(groups):
+            level = groups[at].priority
+            if seat is not None and seat.spec.priority >= level:
+                return seat
+            found: list[_Found] = []
+            while at < len(groups) and groups[at].priority == level:
+                found += self._walk(groups[at], agent, everything=draws is not None)
+                at += 1
+            if found:
+                return max(found, key=_rank)[3] if draws is None else _drawn(found, draws)
+        return seat
+
+    def _walk(self, group: Group, agent: str, *, everything: bool = False) -> list[_Found]:
+        """Return the first row that fits at the best spot, if any; or those of all spots visited."""
+        while True:
+            found = self._walk_once(group, agent, everything)
+            if found is not None:
+                return found
+
+    def _plain(self, group: Group, agent: str) -> Row | None:
+        """Return the best spot's first row if one look proves that it is the best: the usual case."""
+        if len(group.by_trail) != 1 or agent in self._part.declined:
+            return None
+        ((pool, line),) = group.by_trail.items()
+        if len(line) < 2 or pool[1]:
+            return None
+        strongest, second = islice(reversed(line), 2)
+        sign, exponent, mantissa, number = strongest
+        spot = group.spots[number]
+        ready, _, row = spot.heap[0]
+        if sign < 1 or spot.limit is not None or row.state is not READY or group.is_mixed:
+            return None
+        settings, now = self._ledger.settings, self._ledger.timeline.reading[2]
+        at, stimulus = moment(now, pool[0]), settings.stimulus
+        pull = pull_at((sign, exponent, mantissa), at)
+        best = settings.indifference + pull + stimulus * ((now - ready) / 1e9)
+        pull = pull_at(second, at) if second[0] > 0 else 0.0
+        if best <= settings.indifference + pull + stimulus * ((now - group.by_age[0][0]) / 1e9):
+            return None
+        return row
+
+    def _walk_once(self, group: Group, agent: str, everything: bool) -> list[_Found] | None:
+        ledger, settings = self._ledger, self._ledger.settings
+        now, indifference, stimulus = ledger.timeline.reading[2], settings.indifference, settings.stimulus
+        threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
+        by_age, spots = group.by_age, group.spots
+        lines = self._lines(group, now)
+        takes_all = not group.is_mixed and agent not in self._part.declined
+        seen: set[int] = set()
+        found: list[_Found] = []
+        best: _Found | None = None
+        at = 0
+        while at < len(by_age) and len(found) < VISITS:
+            ready, seq, oldest = by_age[at]
+            head = spots[oldest].best()
+            assert head is not None
+            if head[0] != ready or head[1] != seq:
+                self._age(spots[oldest], head[:2])  # its oldest task has been claimed since
+                continue
+            numbers, bound = [], 0.0
+            for line in lines.values():
+                if line.number != END:
+                    numbers.append(line.number)
+                    line.step()
+                    bound += line.pull
+            if not numbers or len(found) > 1:  # strong trails alone may do, and mostly do
+                numbers.append(oldest)
+                at += 1
+            for number in numbers:
+                if number in seen:
+                    continue
+                seen.add(number)
+                spot = spots[number]
+                if spot.limit is not None and not ledger.is_open(spot.limit):
+                    self._park(spot.limit)
+                    return None  # the lists are others now
+                entry = spot.best() if takes_all else self._fit(spot, agent)
+                if entry is None:
+                    continue
+                pulled = 0.0
+                for pool, pull in spot.pulls.items():  # in the order of pools, as the lines are
+                    pulled += lines[pool].value(pull)
+                score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
+                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[2])
+                found.append(one)
+                if best is None or one[:3] > best[:3]:
+                    best = one
+            if best is not None and not everything:
+                # by the same steps as a score, so that rounding cannot tell them apart
+                most = max(0.0, indifference + bound + stimulus * ((now - ready) / 1e9)) / threshold
+                if best[0] > most or (best[0] == most and best[1:3] >= (-ready, -seq)):
+                    break
+        return found if everything or best is None else [best]
+
+    def _lines(self, group: Group, now: int) -> dict[Pool, Line]:
+        """Begin a walk down each pool."""
+        lines = {}
+        for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
+            lines[pool] = Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
+        return lines
+
+    def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
+        """Return the first entry of a spot that the agent has not declined and may take."""
+        declined = self._part.declined.get(agent, {})
+        is_mixed, part = spot.group.is_mixed, self._part
+
+        def fits(row: Row) -> bool:
+            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
+
+        return next(in_order(spot, fits), None)
+
+    def _draws(self, agent: str) -> tuple[float, float] | None:
+        """Return a number in [0, 1) if this claim is to draw, with all that decides it in the log."""
+        ledger, explore = self._ledger, self._ledger.settings.explore
+        text = f"{ledger.position}/{ledger.last_token}/{agent}"
+        found = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        chance, draw = (int.from_bytes(half) >> 11 for half in (found[:8], found[8:]))
+        return (0.0, draw / (1 << 53)) if chance < explore * (1 << 53) else None
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows in the order of their scores now; of 256 places a group at most."""
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if agent in self._ledger.tables["reserved"]:
+                return [] if seat is None else [seat]
+        rows: list[tuple[int, _Found]] = []
+        for signature in signatures:
+            for group in list(self._groups.get(signature, {}).values()):
+                found = self._walk(group, agent, everything=True) if group.spots else []
+                found.sort(key=_rank, reverse=True)
+                rows += [(group.priority, one) for one in found[:count]]
+        rows.sort(key=lambda pair: (pair[0], *_rank(pair[1])), reverse=True)
+        heads = [one[3] for _, one in rows]
+        more = [
+            entry[2]
+            for head in heads
+            for entry in sorted(head.lane.heap, key=lambda entry: entry[:2])[1:count]
+            if entry[2].state is READY and self._part.may(agent, entry[2])
+        ]
+        return [*heads, *more][:count]
+
+    def head(self, signature: Hashable) -> Row | None:
+        """Return the row of a signature that has been ready longest, of those of the highest priority."""
+        groups = [group for group in self._groups.get(signature, {}).values() if group.spots]
+        if not groups:
+            return None
+        group = max(groups, key=lambda group: group.priority)
+        entries = [group.spots[number].best() for _, _, number in group.by_age[:1]]
+        return None if not entries or entries[0] is None else entries[0][2]
+
+    def signatures_in_use(self) -> Iterable[Hashable]:
+        """Return the signatures whose queues are not empty."""
+        return {spot.signature for spot in self._spots.values() if spot.heap}
+
+    # -- lists ------------------------------------------------------------------------------
+
+    def _spot(self, key: _Key) -> Spot:
+        signature, kind, priority, place, limit = key
+        if len(self._spots) >= 1024 and len(self._spots) & (len(self._spots) - 1) == 0:
+            self._prune()
+        groups = self._groups.setdefault(signature, {})
+        group = groups.get((kind, priority))
+        if group is None:
+            group = groups[kind, priority] = Group(signature, kind, priority)
+        self._made += 1
+        spot = self._spots[key] = Spot(self._made, group, place, limit)
+        return spot
+
+    def _prune(self) -> None:
+        """Forget empty spots and groups, at each power of two: places may be many."""
+        self._spots = {key: spot for key, spot in self._spots.items() if spot.heap}
+        used = {id(spot.group) for spot in self._spots.values()}
+        for signature, groups in list(self._groups.items()):
+            kept = {key: group for key, group in groups.items() if id(group) in used}
+            if kept:
+                self._groups[signature] = kept
+            else:
+                del self._groups[signature]
+
+    def _list(self, spot: Spot, age: tuple[int, int]) -> None:
+        group, number, place = spot.group, spot.number, spot.place
+        spot.age = age
+        group.spots[number] = spot
+        group.by_age.add((*age, number))
+        self._live[spot.signature] = self._live.get(spot.signature, 0) + 1
+        if spot.limit is not None:
+            self._limited.setdefault(spot.limit, {})[number] = spot
+        if place is None:
+            return
+        self._at.setdefault(place, {})[number] = spot
+        spot.pulls = self._trails.pulls(self._ledger, place)
+        for pool, pull in spot.pulls.items():
+            group.by_trail.setdefault(pool, SortedList()).add((*pull, number))
+
+    def _unlist(self, spot: Spot) -> None:
+        if spot.age is None:
+            return
+        group, number, place = spot.group, spot.number, spot.place
+        group.by_age.remove((*spot.age, number))
+        spot.age = None
+        del group.spots[number]
+        left = self._live[spot.signature] - 1
+        if left:
+            self._live[spot.signature] = left
+        else:
+            del self._live[spot.signature]
+            self._part.index.ready &= ~spot.group.bit
+        if spot.limit is not None:
+            del self._limited[spot.limit][number]
+            if not self._limited[spot.limit]:
+                del self._limited[spot.limit]
+        if place is None:
+            return
+        here = self._at[place]
+        del here[number]
+        if not here:
+            del self._at[place]
+        for pool, pull in spot.pulls.items():
+            group.by_trail[pool].remove((*pull, number))
+        spot.pulls = {}
+
+    def _age(self, spot: Spot, age: tuple[int, int]) -> None:
+        assert spot.age is not None
+        spot.group.by_age.remove((*spot.age, spot.number))
+        spot.age = age
+        spot.group.by_age.add((*age, spot.number))
+
+    def _park(self, limit: str) -> None:
+        """Take all spots of a full limit out of the lists until it reopens."""
+        parked = self._parked.setdefault(limit, {})
+        for spot in list(self._limited[limit].values()):
+            self._unlist(spot)
+            parked[spot.number] = spot
+
+    def check(self, rows: Iterable[Row]) -> None:
+        """Assert that the lists follow the rows and the trails. O(n)."""
+        entries = {id(entry[2]): spot for spot in self._spots.values() for entry in spot.heap}
+        for row in rows:
+            assert entries.get(id(row)) is row.lane, row
+            assert row.lane is not None or row.state is not READY, row
+        live: dict[Any, int] = {}
+        for spot in self._spots.values():
+            assert spot.stale == sum(entry[2].state is not READY for entry in spot.heap)
+            best = min((entry for entry in spot.heap if entry[2].state is READY), default=None)
+            if spot.age is None:
+                assert best is None or (spot.limit is not None and spot.number in self._parked[spot.limit])
+                continue
+            live[spot.signature] = live.get(spot.signature, 0) + 1
+            assert best is not None
+            assert spot.age <= best[:2]
+            assert (*spot.age, spot.number) in spot.group.by_age
+            assert spot.pulls == (self._trails.pulls(self._ledger, spot.place) if spot.place else {})
+            for pool, pull in spot.pulls.items():
+                assert (*pull, spot.number) in spot.group.by_trail[pool]
+        assert live == self._live
+        for groups in self._groups.values():
+            for group in groups.values():
+                assert len(group.by_age) == len(group.spots)
+                for pool, line in group.by_trail.items():
+                    assert len(line) == sum(pool in spot.pulls for spot in group.spots.values())
+
+
+def _rank(found: _Found) -> tuple[float, int, int]:
+    return found[:3]
+
+
+def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
+    """Draw with weights score squared; if nothing attracts at all, the oldest."""
+    total = sum(one[0] * one[0] for one in found)
+    point = draws[1] * total
+    for one in found:
+        point -= one[0] * one[0]
+        if point < 0:
+            return one[3]
+    return max(found, key=_rank)[3]

@@ -1,0 +1,91 @@
+"""
+Spots: the READY tasks at one place, and the lists in which claims find the best of them.
+
+What is in here only keeps order; foraging.py decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedList
+
+from ..matching.index import MAX_SIGNATURES, Signature
+from ..work.ready import Lane
+from .decay import Moment, Pull, pull_at
+
+if TYPE_CHECKING:
+    from .trails import Pool, Trails
+
+__all__ = ["END", "Group", "Line", "Spot"]
+
+END = 0
+"""no spot has this number"""
+
+
+class Spot(Lane):
+    """READY tasks of one group at one place, under one limit; the longest ready first."""
+
+    __slots__ = ("age", "group", "place", "pulls")
+
+    def __init__(self, number: int, group: Group, place: str | None, limit: str | None) -> None:
+        super().__init__(number, group.signature, limit, ())
+        self.group = group
+        self.place = place
+        self.age: tuple[int, int] | None = None
+        """the key under which it is listed by age, at least as old as its best; None: it is not listed"""
+        self.pulls: dict[Pool, Pull] = {}
+        """pool of marks -> the pull under which it is listed"""
+
+
+class Group:
+    """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
+
+    __slots__ = ("bit", "by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
+
+    def __init__(self, signature: Hashable, kind: str, priority: int) -> None:
+        self.signature, self.kind, self.priority = signature, kind, priority
+        number = _number_of(signature)
+        self.bit = 1 << number
+        self.is_mixed = number == MAX_SIGNATURES
+        self.by_age: SortedList = SortedList()
+        self.by_trail: dict[Pool, SortedList] = {}
+        self.spots: dict[int, Spot] = {}
+
+
+class Line:
+    """A walk down the spots of one pool of marks, the strongest pull first, as long as it pulls at all."""
+
+    __slots__ = ("at", "floor", "moment", "number", "pull", "spots")
+
+    def __init__(self, pool: Pool, trails: Trails, spots: SortedList, at: Moment) -> None:
+        self.spots, self.at, self.moment = spots, len(spots), at
+        self.floor = trails.rules[pool[1]] if pool[1] else None
+        self.step()
+
+    def value(self, pull: Pull) -> float:
+        """Return what a pull is worth now."""
+        strength = pull_at(pull, self.moment)
+        if self.floor is None:
+            return strength
+        draw = self.floor.draw
+        return math.copysign(max(abs(strength), abs(draw) * self.floor.floor), draw)
+
+    def step(self) -> None:
+        """Come to the next spot: its number and its pull; at the end `END` and 0."""
+        if self.at:
+            self.at -= 1
+            sign, exponent, mantissa, self.number = self.spots[self.at]
+            if sign > 0:
+                self.pull = self.value((sign, exponent, mantissa))
+                return
+            self.at = 0  # the age of their tasks will bring the others
+        self.number, self.pull = END, 0.0
+
+
+def _number_of(signature: Hashable) -> int:
+    """Return the number of a signature."""
+    assert isinstance(signature, Signature)
+    return signature.number

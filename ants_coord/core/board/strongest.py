@@ -1,0 +1,60 @@
+"""
+The places with the most attraction, all kinds of marks together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedList
+
+from ...values.marks import Trail, make_trail
+from ..state.ledger import Ledger
+
+if TYPE_CHECKING:
+    from .trails import Trails
+
+__all__ = ["net"]
+
+
+def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
+    """
+    Walk down the kinds that draw, all at once, until nothing unseen can be among the best.
+
+    The threshold algorithm (Fagin, Lotem, Naor 2003): what has not been seen in any list is at most
+    the sum of where the lists stand.
+    """
+    table = ledger.tables["trails"]
+    lists = {
+        kind: part.rankings[kind].strongest(table) for kind in part.rankings if part.rules[kind].draw > 0
+    }
+    best: SortedList = SortedList()
+    seen: set[str] = set()
+    while lists:
+        bound = 0.0
+        for kind, line in list(lists.items()):
+            spot = next(line, None)
+            rule = part.rules[kind]
+            strength = 0.0 if spot is None else part.strength(rule, table[kind, spot[2]], now)
+            if spot is None or not (strength or rule.floor):
+                del lists[kind]
+                continue
+            bound += rule.draw * strength
+            if spot[2] not in seen:
+                seen.add(spot[2])
+                net = part.attraction(ledger, spot[2], now)
+                if net > 0:
+                    best.add((net, spot[2]))
+                    if len(best) > most:
+                        del best[0]
+        if len(best) == most and best[0][0] > bound:
+            break
+    return [_sum_of(part, ledger, place, net) for net, place in reversed(best)]
+
+
+def _sum_of(part: Trails, ledger: Ledger, place: str, net: float) -> Trail:
+    rows = [row for _, row in part.at(ledger, place)]
+    latest = max(rows, key=lambda row: row[4])
+    first = min(rows, key=lambda row: row[3])
+    marks = sum(row[2] for row in rows)
+    return make_trail(None, place, net, marks, first[3], latest[4], first[5], latest[6], 0.0)

@@ -1,0 +1,134 @@
+"""
+What a change of the shared state touches besides itself: the ready order, reactions, watchers, owners.
+
+The parts of a blackboard know each other only through this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...commands.board import Changes
+from ...errors import CursorTooOld, NotOwnerError
+from ...values.entries import Change, Page
+from ..state.ledger import FAR_NS
+from ..state.parts import Part
+
+if TYPE_CHECKING:
+    from ...commands.shared import Refused
+    from ..state.ledger import Ledger
+    from .entries import Writing
+    from .order import ByTrails
+    from .reactions import Activations
+    from .trails import Trails
+
+__all__ = ["ABOUT_ENTRIES", "ABOUT_TRAILS", "Surroundings", "changes"]
+
+ABOUT_ENTRIES = frozenset({"written", "taken", "erased", "lapsed", "restored"})
+ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
+
+
+class Surroundings(Part):
+    """
+    One for all parts of a board: what they tell each other, and when time does something to any of them.
+
+    Entries that lapse, trails that evaporate, triggers that fall: one bound says that nothing of
+    this is due yet, so a command that comes before it pays one comparison.
+    """
+
+    ledger: Ledger
+    order: ByTrails
+    trails: Trails
+    entries: Writing
+    reactions: Activations
+    next_ns = 0
+    """before this (calendar time) nothing is due"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Look again at the next command."""
+        self.next_ns = 0
+
+    def due(self, at_ns: int) -> None:
+        """Be there at a time."""
+        self.next_ns = min(self.next_ns, at_ns)
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Do what is due: trails first, since a trigger falls with them."""
+        if ledger.timeline.reading[2] < self.next_ns:
+            return
+        parts = (self.trails, self.entries, self.reactions)
+        for part in parts:
+            part.pass_due(ledger)
+        self.next_ns = min([part.next_due(ledger) for part in parts])
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when to look again, which may be some time before anything happens."""
+        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[2])
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that nothing is due before it is looked for."""
+        for part in (self.trails, self.entries, self.reactions):
+            assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[2] + 1)
+
+    def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | None:
+        """Return why an agent may not change what is at a path; the longest prefix that fits decides."""
+        best = None
+        for space in ledger.settings.namespaces:
+            if path.startswith(space.prefix) and (best is None or len(space.prefix) > len(best.prefix)):
+                best = space
+        if best is None or agent in best.owners:
+            return None
+        return NotOwnerError(path, agent, best.prefix, best.owners)
+
+    def trail_changed(
+        self, ledger: Ledger, what: str, kind: str, place: str, strength: float, agent: str | None
+    ) -> None:
+        """Tell watchers and reactions of a trail."""
+        if ledger.news.is_wanted:
+            ledger.news.changed.append(place)
+        if self.reactions.about_trails:
+            self.reactions.notice_trail(ledger, what, kind, place, strength, agent)
+
+    def entry_changed(self, ledger: Ledger, what: str, path: str, version: int, agent: str | None) -> None:
+        """Tell watchers and reactions of an entry."""
+        if ledger.news.is_wanted:
+            ledger.news.changed.append(path)
+        if self.reactions.about_entries:
+            self.reactions.notice_entry(ledger, what, path, version, agent)
+
+
+def _change(cursor: int, event: tuple[Any, ...]) -> Change | None:
+    at, kind, _, agent, token, detail = event
+    if kind in ABOUT_ENTRIES:
+        return Change(kind, detail, agent, at, token, cursor=cursor)
+    if kind in ABOUT_TRAILS:
+        trail, place, strength = detail
+        if kind == "evaporated":  # its third field is the instant
+            return Change(kind, place, agent, strength, kind=trail, strength=0.0, cursor=cursor)
+        return Change(kind, place, agent, at, kind=trail, strength=strength, cursor=cursor)
+    return None
+
+
+def changes(ledger: Ledger, query: Changes) -> Page | Refused:
+    """Read a page of changes below a prefix. O(events since the cursor)."""
+    from ...commands.shared import Refused  # noqa: PLC0415 - for its type alone otherwise
+
+    dropped, kept = ledger.ring
+    assert query.since is not None
+    if query.since < dropped:
+        return Refused(CursorTooOld(query.since, dropped + 1))
+    if query.since > dropped + len(kept):
+        raise ValueError(
+            f"since={query.since} is beyond the last event, {dropped + len(kept)}: "
+            "the cursor belongs to another board"
+        )
+    found: list[Change] = []
+    cursor = query.since
+    for event in kept[query.since - dropped :]:
+        cursor += 1
+        change = _change(cursor, event)
+        if change is not None and change.path.startswith(query.prefix):
+            found.append(change)
+            if len(found) == query.count:
+                break
+    return Page(tuple(found), cursor)

@@ -1,0 +1,506 @@
+"""
+Trails: marks reinforce them, time evaporates them, success and failure teach them.
+
+A trail is a forward weight (decay.py) under (kind, place). Reading computes
+its strength at the moment of asking and changes nothing. A trail whose
+strength falls below `faint` is gone: that is an event with its exact instant,
+done before the first command at or after it, so every replica sees it at the
+same place in the log, and its memory is given back.
+
+Bounds as in max-min ant systems (Stützle & Hoos 2000): a ceiling clips what a
+deposit adds; a floor is what a trail does not fall below, so such a trail is
+gone only when nobody has laid a mark for `forget_after`. Applying them when a
+trail is touched or read equals clamping at every instant, since time moves all
+strengths of a kind by one factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sortedcontainers import SortedList
+
+from ...commands.board import Deposit, Sense, Strongest
+from ...commands.shared import Refused
+from ...errors import FaintMarkError, LimitError, QuarantinedError, UnknownKindError
+from ...values.marks import Mark, MarkKind, Trail, make_trail
+from ...values.settings import Settings
+from ..state.ledger import FAR_NS, Ledger, ns
+from ..state.parts import Part
+from ..state.records import Row
+from .decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
+from .ranking import Ranking
+from .strongest import net
+
+if TYPE_CHECKING:
+    from .surroundings import Surroundings
+
+__all__ = ["Pool", "Rule", "Trails"]
+
+_AT_ONCE = 1_000
+"""trails that evaporate per command at most: a backlog must not stall one caller"""
+_FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
+_SPARSE = 4_096
+_AUTHORS = 64
+"""authors whose shares of one trail are known one by one"""
+
+
+Pool = tuple[int, str]
+"""half-life, and the kind if it has a floor"""
+
+
+class Rule:
+    """How one kind behaves on this board, in the units of the core."""
+
+    __slots__ = (
+        "ceiling",
+        "draw",
+        "failure",
+        "floor",
+        "forget_ns",
+        "half_life",
+        "is_bound",
+        "pool",
+        "success",
+    )
+
+    def __init__(self, kind: MarkKind, settings: Settings) -> None:
+        self.half_life = ns(settings.half_life if kind.half_life is None else kind.half_life)
+        if not self.half_life and kind.half_life != 0:
+            self.half_life = 1
+        self.ceiling = kind.ceiling
+        self.floor = kind.floor
+        self.forget_ns = ns(kind.forget_after)
+        self.draw = -kind.weight if kind.repels else kind.weight
+        self.is_bound = kind.ceiling is not None or kind.floor > 0
+        self.pool = (self.half_life, kind.name if kind.floor else "")
+        """kinds of one pool pull together: their sum keeps its order, as each of them does"""
+        self.success = kind.success
+        self.failure = (1.0 if kind.repels else 0.5) if kind.failure is None else kind.failure
+
+
+class Trails(Part):
+    """
+    The marks of a board.
+
+    Tables:
+        trails: (kind, place) -> (exponent, mantissa, marks, first ns, last ns, first by, last by)
+        shares: (kind, place) -> ((author, exponent, mantissa), ...) by author, of trails with several
+    """
+
+    tables = ("trails", "shares")
+    values = (Mark, MarkKind, Trail)
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        around.trails = self
+        self.commands = {Deposit: self.deposit}
+        self.queries = {Sense: self.sense, Strongest: self.strongest}
+        self.rankings: dict[str, Ranking] = {}
+        """kind -> its order; a kind stays once it was used, their number is bounded by the settings"""
+        self.ages: dict[str, SortedList] = {}
+        """kind with a floor -> (last ns, place)"""
+        self.begun: dict[str, int] = {}
+        """agent -> live trails that it began"""
+        self.rules: dict[str, Rule] = {}
+        self.is_behind = False
+        """whether some trails are gone already that have not been seen to be"""
+        self.most = 0
+
+    # -- the part ---------------------------------------------------------------------------
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make rankings and counts from the trails."""
+        settings = self.settings = ledger.settings
+        self.faint = settings.faint
+        self.faint_exponent = weight_of(self.faint, 0, 0)[0]
+        self.rules = {kind.name: Rule(kind, settings) for kind in settings.kinds}
+        self.is_closed = bool(settings.kinds)
+        spots: dict[str, list[tuple[int, float, str]]] = {}
+        self.ages, self.begun = {}, {}
+        for (kind, place), row in ledger.tables["trails"].items():
+            spots.setdefault(kind, []).append((row[0], row[1], place))
+            self.begun[row[5]] = self.begun.get(row[5], 0) + 1
+            if self.rule(kind).floor:
+                self.ages.setdefault(kind, SortedList()).add((row[4], place))
+        self.rankings = {kind: Ranking(kind, spots[kind]) for kind in sorted(spots)}
+        self.is_behind = True
+        self.most = len(ledger.tables["trails"])
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Write each trail's strength of this instant as a weight under its new half-life. O(n)."""
+        new, now, table = ledger.settings, ledger.timeline.reading[2], ledger.tables["trails"]
+        before = {kind.name: Rule(kind, old) for kind in old.kinds}
+        after = {kind.name: Rule(kind, new) for kind in new.kinds}
+        for (kind, place), row in list(table.items()):
+            was = before.get(kind) or Rule(MarkKind(kind), old)
+            will = after.get(kind) or Rule(MarkKind(kind), new)
+            if was.half_life != will.half_life:
+                strength = max(strength_at(row[:2], now, was.half_life), new.faint)
+                weight = weight_of(strength, now, will.half_life)
+                ledger.undo.put(table, (kind, place), (*weight, *row[2:]))
+
+    def rule(self, kind: str) -> Rule:
+        """Return how a kind behaves; a kind that nobody declared behaves as the board does."""
+        rule = self.rules.get(kind)
+        if rule is None:
+            rule = self.rules[kind] = Rule(MarkKind(kind), self.settings)
+        return rule
+
+    def strength(self, rule: Rule, row: tuple[Any, ...], now: int) -> float:
+        """Return what a trail's strength is now, 0.0 if it is gone."""
+        strength = strength_at((row[0], row[1]), now, rule.half_life)
+        if rule.floor:
+            return max(rule.floor, strength) if row[4] + rule.forget_ns > now else 0.0
+        if rule.ceiling is not None and strength > rule.ceiling:
+            return rule.ceiling  # by a last digit
+        return strength if strength >= self.faint else 0.0
+
+    def attraction(self, ledger: Ledger, place: str, now: int) -> float:
+        """Return the net of all trails at a place, each by its weight. O(kinds)."""
+        table, total = ledger.tables["trails"], 0.0
+        for kind in self.rankings:
+            row = table.get((kind, place))
+            if row is not None:
+                rule = self.rules[kind]
+                total += rule.draw * self.strength(rule, row, now)
+        return total
+
+    def pulls(self, ledger: Ledger, place: str) -> dict[Pool, Pull]:
+        """Return what pulls to a place, one sum a pool. O(kinds)."""
+        parts: dict[Pool, list[tuple[float, Weight]]] = {}
+        for kind, row in self.at(ledger, place):
+            rule = self.rules[kind]
+            parts.setdefault(rule.pool, []).append((rule.draw, (row[0], row[1])))
+        return {pool: pull_of(parts[pool]) for pool in sorted(parts)}
+
+    def at(self, ledger: Ledger, place: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Iterate over (kind, row) of the trails at a place."""
+        table = ledger.tables["trails"]
+        for kind in self.rankings:
+            row = table.get((kind, place))
+            if row is not None:
+                yield kind, row
+
+    # -- laying -----------------------------------------------------------------------------
+
+    def deposit(self, ledger: Ledger, command: Deposit) -> Trail | Refused:
+        """Lay a mark. O(1), and log factors where tasks wait at its place."""
+        mark, agent = command.mark, command.agent
+        kind, place, asked = mark.kind, mark.place, mark.strength
+        now = ledger.timeline.reading[2]
+        if self.is_closed and kind not in self.rules:
+            return Refused(UnknownKindError(kind, tuple([known.name for known in self.settings.kinds])))
+        if self.settings.namespaces:
+            error = self.around.forbidden(ledger, place, agent)
+            if error is not None:
+                return Refused(error)
+        if ledger.restraint is not None:
+            weight_of_agent = ledger.restraint.weight(ledger, agent)
+            if not weight_of_agent:
+                why = ledger.restraint.holds_back(ledger, agent) or "is in quarantine: its marks do not count"
+                return Refused(QuarantinedError(agent, why))
+            asked *= weight_of_agent
+        rule = self.rule(kind)
+        row = ledger.tables["trails"].get((kind, place))
+        has = self.strength(rule, row, now) if row is not None and (rule.is_bound or self.is_behind) else 0.0
+        if row is not None and self.is_behind and not has:
+            # there was a backlog, and it had not come to this one
+            self._evaporate(ledger, kind, place, row, self._death(rule, row))
+            row = None
+        laid = asked if rule.ceiling is None else max(0.0, min(asked, rule.ceiling - has))
+        if row is None:
+            if laid < self.faint:
+                return Refused(FaintMarkError(asked, self.faint))
+            if self.begun.get(agent, 0) >= self.settings.quota:
+                return Refused(
+                    LimitError(f"live trails begun by {agent}", self.begun[agent] + 1, self.settings.quota)
+                )
+        weight = None if row is None else (row[0], row[1])
+        if row is not None and rule.floor and has <= rule.floor:
+            weight = weight_of(rule.floor, now, rule.half_life)  # lifted when it is touched
+        if laid:
+            more = weight_of(laid, now, rule.half_life)
+            weight = more if weight is None else add(weight, more)
+            if row is not None and (agent != row[5] or (kind, place) in ledger.tables["shares"]):
+                self._share(ledger, kind, place, row, agent, more)
+        assert weight is not None
+        strength = self._lay(ledger, kind, place, weight, agent, row)
+        if row is None:
+            return make_trail(kind, place, strength, 1, now, now, agent, agent, laid)
+        return make_trail(kind, place, strength, row[2] + 1, row[3], now, row[5], agent, laid)
+
+    def _lay(
+        self, ledger: Ledger, kind: str, place: str, weight: Weight, agent: str, row: tuple[Any, ...] | None
+    ) -> float:
+        """Give a trail a new weight by a mark of `agent`, and tell everybody; return its strength."""
+        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rules[kind]
+        if row is None:
+            fresh = (*weight, 1, now, now, agent, agent)
+            self.begun[agent] = self.begun.get(agent, 0) + 1
+        else:
+            fresh = (*weight, row[2] + 1, row[3], now, row[5], agent)
+        ledger.undo.put(table, (kind, place), fresh)
+        ranking = self.rankings.get(kind)
+        if ranking is None:
+            self.rankings[kind] = ranking = Ranking(kind, [])
+            self.rankings = dict(sorted(self.rankings.items()))
+        ranking.move(place, None if row is None else (row[0], row[1]))
+        if rule.floor:
+            ages = self.ages.setdefault(kind, SortedList())
+            if row is not None:
+                ages.remove((row[4], place))
+            ages.add((now, place))
+            self.around.due(now + rule.forget_ns)
+        elif rule.half_life and row is None:
+            self.around.due(self._at_least_until(weight, rule))
+        if row is None and len(table) > self.most:
+            self.most = len(table)
+        self.around.order.trail_moved(rule, place)
+        strength = self.strength(rule, fresh, now)
+        ledger.emit("deposited", None, agent, 0, [kind, place, strength])
+        self.around.trail_changed(
+            ledger, "created" if row is None else "changed", kind, place, strength, agent
+        )
+        return strength
+
+    def _share(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], agent: str, more: Weight
+    ) -> None:
+        """Note an author's share of a trail; beyond the first authors they are counted together, as ""."""
+        table = ledger.tables["shares"]
+        shares = {name: (e, m) for name, e, m in table.get((kind, place), ((row[5], row[0], row[1]),))}
+        if agent not in shares and len(shares) >= _AUTHORS:
+            agent = ""
+        shares[agent] = add(shares[agent], more) if agent in shares else more
+        ledger.undo.put(table, (kind, place), tuple([(name, *shares[name]) for name in sorted(shares)]))
+
+    def disown(self, ledger: Ledger, kind: str, place: str, agent: str) -> bool:
+        """Take an agent's share out of a trail; tell whether it had one."""
+        row = ledger.tables["trails"][kind, place]
+        shares = ledger.tables["shares"].get((kind, place))
+        if shares is None:
+            if row[5] != agent:
+                return False
+            self._evaporate(ledger, kind, place, row)
+            return True
+        rest = [share for share in shares if share[0] != agent]
+        if len(rest) == len(shares):
+            return False
+        if not rest:
+            self._evaporate(ledger, kind, place, row)
+            return True
+        weight: Weight = rest[0][1:]
+        for share in rest[1:]:
+            weight = add(weight, share[1:])
+        author = rest[0][0]
+        if row[5] == agent:
+            self._begin(agent, -1)
+            self._begin(author, 1)
+        fresh = (*weight, row[2], row[3], row[4], author if row[5] == agent else row[5], row[6])
+        if len(rest) == 1:
+            ledger.undo.drop(ledger.tables["shares"], (kind, place))
+            fresh = (*fresh[:5], author, row[6])
+        else:
+            ledger.undo.put(ledger.tables["shares"], (kind, place), tuple(rest))
+        self._reweigh(ledger, kind, place, row, fresh)
+        return True
+
+    def _begin(self, agent: str, more: int) -> None:
+        left = self.begun.get(agent, 0) + more
+        if left:
+            self.begun[agent] = left
+        else:
+            del self.begun[agent]
+
+    def _reweigh(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], fresh: tuple[Any, ...]
+    ) -> None:
+        """Put another weight in place of a trail's, by other means than a mark."""
+        rule = self.rules[kind]
+        ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
+        self.rankings[kind].move(place, (row[0], row[1]))
+        if not rule.floor and rule.half_life:
+            self.around.due(self._at_least_until((fresh[0], fresh[1]), rule))
+        self.around.order.trail_moved(rule, place)
+
+    def _at_least_until(self, weight: Weight, rule: Rule) -> int:
+        """Return a time before which a trail is not faint: its exponent says so without a logarithm."""
+        return (weight[0] - 1 - self.faint_exponent) * rule.half_life
+
+    def spread(self, ledger: Ledger, kind: str, moved: dict[str, Weight | None], agent: str) -> int:
+        """Give trails new weights in one step (diffusion); what is faint then is gone. Return how many."""
+        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rule(kind)
+        done = 0
+        for place, weight in sorted(moved.items()):
+            row = table.get((kind, place))
+            has = 0.0 if weight is None else strength_at(weight, now, rule.half_life)
+            if rule.ceiling is not None and has > rule.ceiling:
+                weight = weight_of(rule.ceiling, now, rule.half_life)  # noqa: PLW2901
+            if weight is None or has < (self.faint if row is None or not rule.floor else 0.0):
+                if row is not None:
+                    self._evaporate(ledger, kind, place, row)
+                    done += 1
+                continue
+            if (kind, place) in ledger.tables["shares"]:
+                # what came from elsewhere has no author any more
+                ledger.undo.put(ledger.tables["shares"], (kind, place), (("", *weight),))
+            self._lay(ledger, kind, place, weight, agent, row)
+            done += 1
+        return done
+
+    # -- fading -----------------------------------------------------------------------------
+
+    def pass_due(self, ledger: Ledger) -> None:
+        """Let trails evaporate that are due, by kind and then in the order of their death."""
+        now = ledger.timeline.reading[2]
+        left = _AT_ONCE
+        for kind in list(self.rankings):
+            while left and (found := self._next_death(ledger, kind)) is not None and found[0] <= now:
+                place = found[1]
+                self._evaporate(ledger, kind, place, ledger.tables["trails"][kind, place], found[0])
+                left -= 1
+        self.is_behind = not left
+        if left < _AT_ONCE:
+            self._shrink(ledger)
+
+    def _next_death(self, ledger: Ledger, kind: str) -> tuple[int, str] | None:
+        rule = self.rules[kind]
+        if rule.floor:
+            ages = self.ages.get(kind)
+            return (ages[0][0] + rule.forget_ns, ages[0][1]) if ages else None
+        if not rule.half_life:
+            return None
+        weakest = self.rankings[kind].first(ledger.tables["trails"])
+        if weakest is None:
+            return None
+        when = dies_at(weakest[:2], self.faint, rule.half_life)
+        assert when is not None
+        return when, weakest[2]
+
+    def _death(self, rule: Rule, row: tuple[Any, ...]) -> int | None:
+        if rule.floor:
+            return int(row[4]) + rule.forget_ns
+        return dies_at((row[0], row[1]), self.faint, rule.half_life)
+
+    def next_due(self, ledger: Ledger) -> int:
+        """Return when the next trail is gone."""
+        deaths = [self._next_death(ledger, kind) for kind in self.rankings]
+        return min([death[0] for death in deaths if death is not None], default=FAR_NS)
+
+    def _evaporate(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
+    ) -> None:
+        ledger.undo.drop(ledger.tables["trails"], (kind, place))
+        self.rankings[kind].drop(place, (row[0], row[1]))
+        if self.rules[kind].floor:
+            self.ages[kind].remove((row[4], place))
+        self._begin(row[5], -1)
+        if (kind, place) in ledger.tables["shares"]:
+            ledger.undo.drop(ledger.tables["shares"], (kind, place))
+        self.around.order.trail_moved(self.rules[kind], place)
+        at = ledger.timeline.reading[2] if when is None else when
+        ledger.emit("evaporated", None, None, 0, [kind, place, at])
+        self.around.trail_changed(ledger, "deleted", kind, place, 0.0, None)
+
+    def _shrink(self, ledger: Ledger) -> None:
+        """Give the memory of a table back that has become sparse: dicts never shrink by themselves."""
+        table = ledger.tables["trails"]
+        if self.most < _SPARSE or len(table) * 4 > self.most:
+            return
+        ledger.undo.entries.append((ledger.tables.__setitem__, "trails", table))
+        ledger.tables["trails"] = dict(table)
+        self.most = len(table)
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Teach the trails at a task's place: success reinforces or consumes them, failure weakens them."""
+        place = row.spec.place
+        if place is None or (verb != "complete" and verb not in _FAILURES):
+            return
+        for kind, trail in list(self.at(ledger, place)):
+            rule = self.rules[kind]
+            factor = rule.success if verb == "complete" else rule.failure
+            if factor != 1.0:
+                self._rescale(ledger, kind, place, trail, factor)
+
+    def _rescale(self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], factor: float) -> None:
+        rule, now = self.rules[kind], ledger.timeline.reading[2]
+        has = self.strength(rule, row, now)
+        if not has:
+            return  # it evaporated before this; that is told at its own instant
+        wanted = has * factor
+        if rule.ceiling is not None and wanted > rule.ceiling:
+            factor = rule.ceiling / has
+        if not factor or (not rule.floor and wanted < self.faint):
+            self._evaporate(ledger, kind, place, row)
+            return
+        weight = scaled((row[0], row[1]), factor)
+        if rule.floor and wanted <= rule.floor:
+            weight = weight_of(rule.floor, now, rule.half_life)
+        shares = ledger.tables["shares"].get((kind, place))
+        if shares is not None:
+            less = tuple([(name, *scaled((e, m), factor)) for name, e, m in shares])
+            ledger.undo.put(ledger.tables["shares"], (kind, place), less)
+        self._reweigh(ledger, kind, place, row, (*weight, *row[2:]))
+        strength = min(wanted, rule.ceiling) if rule.ceiling is not None else max(wanted, rule.floor)
+        ledger.emit("reinforced" if factor > 1 else "weakened", None, None, 0, [kind, place, strength])
+        self.around.trail_changed(ledger, "changed", kind, place, strength, None)
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return the number of trails."""
+        return {"trails": len(ledger.tables["trails"])}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the orders follow the table."""
+        table = ledger.tables["trails"]
+        begun: dict[str, int] = {}
+        for (kind, place), row in table.items():
+            assert 0.5 <= row[1] < 1
+            begun[row[5]] = begun.get(row[5], 0) + 1
+            assert not self.rules[kind].floor or (row[4], place) in self.ages[kind]
+        for key, shares in ledger.tables["shares"].items():
+            assert key in table
+            assert [share[0] for share in shares] == sorted({share[0] for share in shares})
+        assert begun == self.begun
+        assert {kind for kind, _ in table} <= set(self.rankings)
+        assert list(self.rankings) == sorted(self.rankings)
+        for ranking in self.rankings.values():
+            ranking.check(table)
+        floored = [key for key in table if self.rules[key[0]].floor]
+        assert sum(map(len, self.ages.values())) == len(floored)
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def sense(self, ledger: Ledger, query: Sense) -> tuple[Trail, ...]:
+        """Read the trails at a place. O(kinds)."""
+        now, place = ledger.asked_ns, query.place
+        table = ledger.tables["trails"]
+        found = []
+        for kind in self.rankings if query.kind is None else (query.kind,):
+            row = table.get((kind, place))
+            if row is not None:
+                strength = self.strength(self.rules[kind], row, now)
+                if strength:
+                    found.append(make_trail(kind, place, strength, *row[2:], 0.0))
+        return tuple(found)
+
+    def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
+        """Read the top of one kind, or of the net of all. O(log n + count) for one kind."""
+        now, table = ledger.asked_ns, ledger.tables["trails"]
+        found: list[Trail] = []
+        if query.kind is None:
+            return tuple(net(self, ledger, query.count, now))
+        if query.kind not in self.rankings:
+            return ()
+        rule = self.rules[query.kind]
+        for _, _, place in self.rankings[query.kind].strongest(table):
+            if len(found) >= query.count:
+                break
+            row = table[query.kind, place]
+            strength = self.strength(rule, row, now)
+            if strength:
+                found.append(make_trail(query.kind, place, strength, *row[2:], 0.0))
+            elif not rule.floor:
+                break  # all that follow are gone too
+        return tuple(found)

@@ -1,0 +1,11 @@
+"""
+Eligibility: who can do what.
+
+index        requirements against agents, as bit masks
+eligibility  the part itself
+adverts      commands about adverts
+order        the ready order by signature
+teams        one task, several agents at once
+routes       tasks rewritten at submit
+explain      why a task waits, why an agent gets nothing
+"""

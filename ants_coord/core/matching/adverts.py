@@ -1,0 +1,217 @@
+"""
+What can be done with adverts: declare, refresh, withdraw, decline; and what can be asked.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from ...commands.matching import Advertise, Agents, Decline, Offers, Refresh, WhyNot, Withdraw
+from ...commands.shared import Refused
+from ...errors import AdvertRefusedError, NotOfferedError, TaskNotFoundError
+from ...requirements import parse
+from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
+from ..state.ledger import Ledger, ns
+from ..state.parts import Function
+from ..state.records import READY
+from ..work.opinions import as_check
+from .eligibility import DECLINE, Capable
+from .explain import why_not
+from .order import Matched
+
+__all__ = ["COMMANDS", "QUERIES"]
+
+_DECLINES = 1_000
+"""tasks that one agent may have declined at a time; the oldest is forgotten first"""
+
+
+def _part(ledger: Ledger) -> Capable:
+    part = ledger.eligibility
+    assert isinstance(part, Capable)
+    return part
+
+
+# -- commands -------------------------------------------------------------------------------
+
+
+def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
+    """Take in an advert; what did not change costs nothing."""
+    part, advert = _part(ledger), command.advert
+    agent, tables, undo = advert.agent, ledger.tables, ledger.undo
+    raw, now, _ = ledger.timeline.reading
+    old, (_, load, fading) = tables["adverts"].get(agent), tables["presence"].get(agent, (0, 0.0, False))
+    if old is not None and advert.incarnation < old[1]:
+        return Refused(AdvertRefusedError(agent, advert.incarnation, old[1]))
+    ttl_ns = max(1, ns(advert.ttl))
+    said = (advert.capabilities, tuple(advert.attributes.items()), advert.slots, advert.accepts, ttl_ns)
+    is_same = old is not None and repr(old[2:]) == repr(said)
+    changed = not is_same or load != advert.load
+    rejoins = old is not None and (fading or old[1] != advert.incarnation)
+    undo.put(tables["presence"], agent, (now + ttl_ns, advert.load, False))
+    if old is None or not is_same or old[1] != advert.incarnation:
+        number = ledger.ordinal() if old is None else old[0]
+        undo.put(tables["adverts"], agent, (number, advert.incarnation, *said))
+    status = "joined" if old is None else "rejoined" if rejoins else "changed" if changed else "renewed"
+    if not is_same:
+        reads = {atom.name for atom in parse(advert.accepts).atoms} if advert.accepts else set()
+        if reads <= set(part.index.reads):
+            known = part.index.members.get(agent)
+            if known is not None:
+                part.by_weight.discard((known.weight, agent))
+            put = part.index.put(agent, advert.capabilities, advert.attributes, advert.accepts)
+            part.by_weight.add((put.weight, agent))
+        else:
+            ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
+    if old is None or not is_same or fading:
+        part.ring_at(agent, now + ttl_ns)
+    if changed:
+        for task in list(part.declined.get(agent, ())):
+            part.forget_decline(ledger, agent, task)
+    if status != "renewed":
+        part.tell(ledger, agent)
+        ledger.emit("changed" if status == "changed" else "joined", None, agent)
+    return Advertised(agent, status, raw + ttl_ns)  # type: ignore[arg-type]
+
+
+def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
+    """Renew adverts. O(1) each: the alarm follows lazily."""
+    raw, now, _ = ledger.timeline.reading
+    tables = ledger.tables
+    adverts, presences = tables["adverts"], tables["presence"]
+    answers = []
+    for agent, incarnation in command.agents:
+        row = adverts.get(agent)
+        if row is None:
+            answers.append(Advertised(agent, "unknown"))
+            continue
+        if incarnation < row[1]:
+            answers.append(Advertised(agent, "refused"))
+            continue
+        _, load, fading = presences[agent]
+        reported = load if command.load is None else command.load
+        ledger.undo.put(presences, agent, (now + row[6], reported, False))
+        if fading or reported != load:
+            part = _part(ledger)
+            part.ring_at(agent, now + row[6])
+            for task in list(part.declined.get(agent, ())):
+                part.forget_decline(ledger, agent, task)
+            part.tell(ledger, agent)
+            ledger.emit("joined" if fading else "changed", None, agent)
+        status = "rejoined" if fading else "renewed" if reported == load else "changed"
+        answers.append(Advertised(agent, status, raw + row[6]))  # type: ignore[arg-type]
+    return tuple(answers)
+
+
+def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
+    """Take an advert back."""
+    row = ledger.tables["adverts"].get(command.agent)
+    if row is None:
+        return False
+    if command.incarnation is not None and command.incarnation < row[1]:
+        return Refused(AdvertRefusedError(command.agent, command.incarnation, row[1]))
+    _part(ledger).drop(ledger, command.agent, "withdrawn")
+    return True
+
+
+def decline(ledger: Ledger, command: Decline) -> Refused | None:
+    """Remember that an agent does not want a task that it could take."""
+    part, agent = _part(ledger), command.agent
+    row = ledger.tasks.get(command.task)
+    if row is None:
+        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
+    opinions = ledger.checking.opinions
+    may = opinions.may(ledger, agent, row) if command.task in opinions.rows else part.may(agent, row)
+    if row.state is not READY or not may:
+        return Refused(NotOfferedError(agent, command.task, str(row.state)))
+    until = 0 if command.retry_ns is None else ledger.timeline.reading[1] + command.retry_ns
+    mine = part.declined.get(agent, {})
+    if command.task in mine:
+        part.forget_decline(ledger, agent, command.task)
+    elif len(mine) >= _DECLINES:
+        part.forget_decline(ledger, agent, next(iter(mine)))
+    ordinal = ledger.ordinal()
+    ledger.undo.put(ledger.tables["declines"], (agent, command.task), (ordinal, command.reason, until))
+    part.note_decline(agent, command.task, ordinal)
+    if until:
+        heapq.heappush(part.alarms, (until, DECLINE, agent, command.task))
+    if ledger.news.is_wanted:  # somebody else may want it, now that this one does not
+        ledger.news.ready.append((row.spec.kind, part.signature(row.spec), command.task))
+    ledger.emit("declined", command.task, agent, 0, command.reason)
+    return None
+
+
+# -- queries --------------------------------------------------------------------------------
+
+
+def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
+    """Build the value of an agent that has an advert."""
+    _, incarnation, capabilities, attributes, slots, accepts, ttl_ns = ledger.tables["adverts"][agent]
+    deadline, load, fading = ledger.tables["presence"][agent]
+    raw, now, _ = ledger.timeline.reading
+    held = part.held(ledger, agent)
+    advert = Advert(agent, capabilities, dict(attributes), slots, load, accepts, ttl_ns / 1e9, incarnation)
+    benched = max(0, ledger.tables["streaks"].get(agent, (0, 0))[1] - now)
+    return AgentRecord(
+        agent,
+        "fading" if fading or deadline <= now else "live",
+        advert,
+        held,
+        max(load, min(1.0, held / slots) if slots else 1.0),
+        benched / 1e9,
+        raw + deadline - now,
+    )
+
+
+def agents(ledger: Ledger, query: Agents) -> Roster:
+    """Find agents: live before fading, most preferences met, least loaded, least capable, by name."""
+    part = _part(ledger)
+    index = part.index
+    found = index.masks(parse(query.requires or "").root)[0]
+    preferred = [index.masks(parse(text).root)[0] for text in query.prefer]
+    ranked = []
+    for name in index.names_in(found):
+        if query.names is not None and name not in query.names:
+            continue
+        record, member = record_of(ledger, part, name), index.members[name]
+        met = sum(bool(mask & member.bit) for mask in preferred)
+        ranked.append(((record.state != "live", -met, record.load, member.weight, name), record))
+    ranked.sort(key=lambda pair: pair[0])
+    cursor = ledger.ring[0] + len(ledger.ring[1])
+    return Roster(tuple([record for _, record in ranked[: query.count]]), cursor)
+
+
+def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
+    """List what an agent could claim now, in the order in which it would get it."""
+    part = _part(ledger)
+    order: Matched = ledger.order  # type: ignore[assignment]
+    if ledger.paused or ledger.held_back(query.agent) is not None:
+        return ()
+    now = ledger.timeline.reading[2]
+    ledger.undo.look()  # looking corrects lazy heaps
+    rows = order.best(query.agent, part.open_to(query.agent), query.count)
+    ledger.undo.entries.clear()
+    if ledger.checking.open:
+        rows = ledger.checking.offers(ledger, query.agent, rows, query.count)
+    handed = ledger.checking.opinions.rows
+    return tuple(
+        [
+            Offer(
+                row.spec.id,
+                (as_check(row.spec) if row.spec.id in handed else row.spec).kind,
+                row.spec.priority,
+                (as_check(row.spec) if row.spec.id in handed else row.spec).requires,
+                None if row.spec.uses is None else dict(row.spec.uses),
+                max(0, now - row.ready_ns),
+            )
+            for row in rows
+        ]
+    )
+
+
+COMMANDS: dict[type, Function] = {
+    Advertise: advertise,
+    Refresh: refresh,
+    Withdraw: withdraw,
+    Decline: decline,
+}
+QUERIES: dict[type, Function] = {Agents: agents, Offers: offers, WhyNot: why_not}

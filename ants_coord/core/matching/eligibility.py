@@ -1,0 +1,493 @@
+"""
+Capability matching: adverts in, eligibility out. Nobody schedules.
+
+An agent declares what it can do; a task declares what it requires; an idle
+agent claims, and gets the best task that it may take and that it accepts.
+Adverts are soft state: live until their ttl, then fading (offered nothing that
+requires anything) for one more ttl, then gone. Work that is running keeps its
+own lease, whatever happens to the advert.
+
+What is derived from live leases is never counted: slots in use and amounts
+used up are sums over the leases that the agent holds at this moment.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from sortedcontainers import SortedList
+
+from ...errors import CoordinationError
+from ...requirements import parse
+from ...values.adverts import Advert, Advertised
+from ...values.routes import Piece, Route
+from ...values.tasks import Task
+from ..state.ledger import Ledger, ns
+from ..state.parts import Function, Part
+from ..state.records import CANCELLED, FAILED, READY, Row
+from . import explain as why
+from .index import MAX_SIGNATURES, NO_FACTS, Index, Signature, bits, task_facts
+from .order import Matched
+from .routes import apply_routes
+from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
+
+__all__ = ["DECLINE", "Capable"]
+
+_PRESENCE, _BENCH, DECLINE, _SPILL = 0, 1, 2, 4
+_AT_ONCE = 1_000
+"""adverts that fade, and declines that end, per command at most"""
+_FAILURES = frozenset({"retry", "back_off", "give_up"})
+_BENCH_NS = 1_000_000_000
+_BENCH_MOST = 60
+
+
+class Capable(Part):
+    """
+    The eligibility part of the matchmaker, with the adverts and declines that it goes by.
+
+    Tables:
+        adverts: agent -> (ordinal, incarnation, capabilities, attributes as pairs, slots, accepts, ttl in ns)
+        presence: agent -> (deadline in lease time, reported load, whether it is fading)
+        declines: (agent, task) -> (ordinal, reason, until in lease time or 0)
+        streaks: agent -> (failures in a row, benched until in lease time)
+        reserved: agent -> (seat, team, until in lease time)
+        absent: agent -> until when it is left out of teams, lease time
+    """
+
+    honours = frozenset({"requires", "uses", "team"})
+    tables = ("adverts", "presence", "declines", "streaks", "reserved", "absent")
+    values = (Advert, Advertised, Piece, Route)
+
+    def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
+        self.commands, self.queries = commands, queries
+        self.index = Index()
+        self.alarms: list[tuple[int, int, str, str]] = []
+        """heap of (lease time, what, agent, declined task), lazily corrected"""
+        self.listed: dict[str, int] = {}
+        """agent -> when the one entry for its presence rings"""
+        self.declined: dict[str, dict[str, int]] = {}
+        """agent -> the tasks it declined, oldest first (with their ordinals)"""
+        self.decliners: dict[str, dict[str, None]] = {}
+        """task -> agents that declined it"""
+        self.by_weight: SortedList = SortedList()
+        """(capabilities and attributes, agent): the least capable first"""
+        self.open_seats: dict[str, dict[str, Row]] = {}
+        """team -> its READY seats"""
+        self.reserved_teams: frozenset[str] = frozenset()
+        self.plan: dict[str, str] = {}
+        """seat -> agent, as the last look found it; used by the grant that follows in the same command"""
+
+    # -- the part ---------------------------------------------------------------------------
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the index from the adverts."""
+        self.ledger = ledger
+        self.index = index = Index()
+        self.alarms, self.listed, self.declined, self.decliners = [], {}, {}, {}
+        self.open_seats, self.plan = {}, {}
+        adverts = ledger.tables["adverts"]
+        reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms}
+        index.reads = tuple(sorted(reads))
+        for agent, (deadline, _, fading) in ledger.tables["presence"].items():
+            advert = adverts[agent]
+            index.put(agent, advert[2], dict(advert[3]), advert[5])
+            self.ring_at(agent, deadline + advert[6] if fading else deadline)
+        self.by_weight = SortedList((member.weight, name) for name, member in index.members.items())
+        for agent, (seat, _, until) in ledger.tables["reserved"].items():
+            heapq.heappush(self.alarms, (until, RESERVATION, agent, seat))
+        self.count_reserved()
+        declines = sorted(ledger.tables["declines"].items(), key=lambda item: item[1][0])
+        for (agent, task), (ordinal, _, until) in declines:
+            self.note_decline(agent, task, ordinal)
+            if until:
+                heapq.heappush(self.alarms, (until, DECLINE, agent, task))
+        for agent, (_, until) in ledger.tables["streaks"].items():
+            if until:
+                heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
+
+    def ring_at(self, agent: str, when: int) -> None:
+        """Be there when an agent's presence is due; one entry an agent counts."""
+        listed = self.listed.get(agent)
+        if listed is None or when < listed:
+            self.listed[agent] = when
+            heapq.heappush(self.alarms, (when, _PRESENCE, agent, ""))
+
+    def settle(self, ledger: Ledger) -> None:
+        """Let the index see which queues have tasks."""
+        order: Matched = ledger.order  # type: ignore[assignment]
+        self.index.in_use = order.signatures_in_use
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Let adverts fade and declines end, those that are due."""
+        now, alarms = ledger.timeline.reading[1], self.alarms
+        if not alarms or alarms[0][0] > now:
+            return
+        done = 0
+        # only what is done counts: a replica that was restored has fewer stale entries to step over
+        while done < _AT_ONCE and alarms and alarms[0][0] <= now:
+            when, what, agent, task = alarms[0]
+            if not self._is_due(when, what, agent, task) or (
+                what == _PRESENCE and self._is_early(when, agent)
+            ):
+                heapq.heappop(alarms)
+                continue
+            done += 1
+            if what == _SPILL:
+                heapq.heappop(alarms)  # it changes nothing but who may be woken
+                row = ledger.tasks[task]
+                if ledger.news.is_wanted:
+                    ledger.news.ready.append((row.spec.kind, self.index.signature(row.spec), task))
+                done -= 1
+            elif what == _PRESENCE:
+                self._look_after(ledger, agent)
+            elif what == RESERVATION:
+                team = ledger.tables["reserved"][agent][1]
+                disband(self, ledger, team, agent, f"{agent} did not come for its seat in time")
+            elif what == DECLINE:
+                self.forget_decline(ledger, agent, task)
+                self.tell(ledger, agent)
+            else:
+                failures, _ = ledger.tables["streaks"][agent]
+                ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
+                self.tell(ledger, agent)
+
+    def _is_early(self, when: int, agent: str) -> bool:
+        """Tell whether an advert was refreshed since its alarm was set; then it is set anew."""
+        deadline, _, fading = self.ledger.tables["presence"][agent]
+        due = deadline + self.ledger.tables["adverts"][agent][6] if fading else deadline
+        if due <= when:
+            return False
+        del self.listed[agent]
+        self.ring_at(agent, due)
+        return True
+
+    def _look_after(self, ledger: Ledger, agent: str) -> None:
+        """Let an agent fade that was not refreshed in time, or let it go."""
+        deadline, load, fading = ledger.tables["presence"][agent]
+        del self.listed[agent]
+        if fading:
+            self.drop(ledger, agent, "silent")
+        else:
+            ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
+            ledger.emit("fading", None, agent)
+            self.ring_at(agent, deadline + ledger.tables["adverts"][agent][6])
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when the next advert fades or the next decline ends."""
+        alarms = self.alarms
+        while alarms:
+            when, what, agent, task = alarms[0]
+            if not self._is_due(when, what, agent, task) or (
+                what == _PRESENCE and self._is_early(when, agent)
+            ):
+                heapq.heappop(alarms)
+            else:
+                return max(0, when - reading[1])
+        return None
+
+    def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
+        tables = self.ledger.tables
+        if what == _SPILL:
+            row = self.ledger.tasks.get(task)
+            return row is not None and row.state is READY
+        if what == RESERVATION:
+            held = tables["reserved"].get(agent)
+            return held is not None and held[0] == task and held[2] == when
+        if what == DECLINE:
+            decline = tables["declines"].get((agent, task))
+            return decline is not None and decline[2] == when
+        if what == _BENCH:
+            return tables["streaks"].get(agent, (0, 0))[1] == when  # type: ignore[no-any-return]
+        return self.listed.get(agent) == when
+
+    def holds_back(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent gets nothing now: benched, busy, or out of slots."""
+        now = ledger.timeline.reading[1]
+        streak = ledger.tables["streaks"].get(agent)
+        if streak is not None and streak[1] > now:
+            return (
+                f"failed {streak[0]} times in a row and is benched for {(streak[1] - now) / 1e9:.3g} s more"
+            )
+        presence = ledger.tables["presence"].get(agent)
+        if presence is None or presence[2]:
+            return None
+        slots = ledger.tables["adverts"][agent][4]
+        if slots == 0:
+            return "advertises no slots"
+        if self.held(ledger, agent) >= slots:
+            return f"has all of its {slots} slot(s) in use"
+        if presence[1] >= 1:
+            return "reports that it is fully loaded"
+        return None
+
+    def granted(self, ledger: Ledger, row: Row) -> None:
+        """Forget that an agent declined what it now takes."""
+        assert row.agent is not None
+        if row.agent in self.decliners.get(row.spec.id, ()):
+            self.forget_decline(ledger, row.agent, row.spec.id)
+        if row.spec.seat is not None:
+            reserve(self, ledger, row)
+        if row.agent in ledger.tables["absent"]:
+            ledger.undo.drop(ledger.tables["absent"], row.agent)
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Tell an agent of its free slot; put one that fails in a row on the bench."""
+        agent = row.agent
+        assert agent is not None
+        streaks = ledger.tables["streaks"]
+        if verb in ("complete", "hand_in"):
+            if agent in streaks:
+                ledger.undo.drop(streaks, agent)
+        elif verb in _FAILURES:
+            failures = streaks.get(agent, (0, 0))[0] + 1
+            until, most = 0, ledger.settings.bench_after
+            if most and failures >= most:
+                pause = min(1 << min(failures - most, 10), _BENCH_MOST) * _BENCH_NS
+                until = ledger.timeline.reading[1] + pause
+                heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
+                ledger.emit("benched", None, agent, 0, {"failures": failures, "ns": pause})
+            ledger.undo.put(streaks, agent, (failures, until))
+        self.tell(ledger, agent)
+
+    def replaced(self, ledger: Ledger, row: Row) -> None:
+        """Forget who declined the old content."""
+        self.ended(ledger, row, "rewrite")
+
+    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Forget who declined a task that has ended."""
+        for agent in list(self.decliners.get(row.spec.id, ())):
+            self.forget_decline(ledger, agent, row.spec.id)
+        if (row.spec.seat is not None or row.spec.team) and row.state in (FAILED, CANCELLED):
+            team = row.spec.seat or row.spec.id
+            if team in self.reserved_teams:
+                disband(self, ledger, team, None, f"{row.spec.id} is {row.state}")
+            drop_rest(ledger, row)
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return counts of adverts, signatures and declines."""
+        presence = ledger.tables["presence"]
+        return {
+            "adverts": len(presence),
+            "fading": sum(row[2] for row in presence.values()),
+            "signatures": len(self.index.signatures),
+            "unindexed": bool(self.index.ready >> MAX_SIGNATURES & 1),
+            "declines": len(ledger.tables["declines"]),
+        }
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the index follows the tables."""
+        tables = ledger.tables
+        assert set(tables["adverts"]) == set(tables["presence"]) == set(self.index.members)
+        self.index.check()
+        assert list(self.by_weight) == sorted((m.weight, name) for name, m in self.index.members.items())
+        seats = {
+            (row.spec.seat, row.spec.id)
+            for row in ledger.tasks.values()
+            if row.spec.seat and row.state is READY
+        }
+        assert seats == {(team, seat) for team, rows in self.open_seats.items() for seat in rows}
+        for agent, (seat, team, _) in tables["reserved"].items():
+            assert agent in tables["presence"]
+            assert (team, seat) in seats
+        told = {(agent, task) for agent, tasks in self.declined.items() for task in tasks}
+        assert told == set(tables["declines"])
+        assert told == {(agent, task) for task, agents in self.decliners.items() for agent in agents}
+        for _, task in told:
+            assert task in ledger.tasks
+        rung = set(self.alarms)
+        for agent, (deadline, _, fading) in tables["presence"].items():
+            assert (self.listed[agent], _PRESENCE, agent, "") in rung
+            assert self.listed[agent] <= deadline + (tables["adverts"][agent][6] if fading else 0)
+        for row in ledger.tasks.values():
+            limit = row.spec.limit
+            if row.spec.id in tables["handed"]:
+                continue
+            if row.state is READY and (limit is None or ledger.is_open(limit)):
+                assert self.index.ready >> self.index.signature(row.spec).number & 1, row
+
+    def rewrite(
+        self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
+    ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
+        """Apply the board's routes to a batch."""
+        return apply_routes(ledger, tasks, payloads)
+
+    # -- eligibility ------------------------------------------------------------------------
+
+    def heard_nobody(self, ledger: Ledger, raw_ns: int, late_ns: int) -> None:
+        """Give those adverts one more ttl that ran out while nobody could be heard."""
+        previous, lease_now, _ = ledger.timeline.reading
+        now = lease_now + max(0, raw_ns - previous)
+        for agent, (deadline, load, fading) in sorted(ledger.tables["presence"].items()):
+            ttl = ledger.tables["adverts"][agent][6]
+            if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:
+                ledger.undo.put(ledger.tables["presence"], agent, (now + ttl, load, False))
+
+    def spill_later(self, row: Row) -> None:
+        """Be there when a task has waited long enough for agents that can do more."""
+        spill = self.ledger.settings.spill_after
+        if spill:
+            due = self.ledger.timeline.reading[1] + ns(spill)
+            heapq.heappush(self.alarms, (due, _SPILL, "", row.spec.id))
+
+    def count_reserved(self) -> None:
+        """Note which teams are being seated."""
+        self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
+
+    def may_do(self, agent: str, spec: Task) -> bool:
+        """Tell whether an agent with an advert may take a task: requirement, own rule, amounts."""
+        index, member = self.index, self.index.members[agent]
+        uses = () if spec.uses is None else tuple(spec.uses.items())
+        facts = task_facts(spec) if member.rule is not None else NO_FACTS
+        if not Signature(MAX_SIGNATURES, parse(spec.requires or ""), uses, facts).fits(member):
+            return False
+        used = self.used(agent) if uses else {}
+        assert index.members
+        return all(used.get(name, 0) + n <= member.capacity(name) for name, n in uses)
+
+    def can(self, agent: str, task: Task) -> bool:
+        """Tell whether an agent may take such a task now: requirement, own rule, amounts, declines."""
+        if task.id in self.declined.get(agent, ()) or agent in self.ledger.tables["reserved"]:
+            return False
+        if agent not in self.index.members or self.ledger.tables["presence"][agent][2]:
+            return not task.requires and not task.uses
+        return self.may_do(agent, task)
+
+    def signature(self, task: Task) -> Hashable:
+        """Return the signature of a task."""
+        return self.index.signature(task)
+
+    def open_to(self, agent: str, *, patient: bool = False) -> list[Signature]:
+        """Return the signatures with tasks that this agent may take, amounts included."""
+        index = self.index
+        member = index.members.get(agent)
+        if member is None or self.ledger.tables["presence"][agent][2]:
+            mask = index.plain & index.ready
+        else:
+            mask = index.view(member) & index.ready
+        spares = patient and member is not None and self.ledger.settings.spill_after > 0
+        found = []
+        used: dict[str, int] | None = None
+        for number in bits(mask):
+            signature = index.overflow if number == MAX_SIGNATURES else index.signatures[number]
+            if signature.uses:
+                assert member is not None
+                if used is None:
+                    used = self.used(agent)
+                if any(used.get(name, 0) + n > member.capacity(name) for name, n in signature.uses):
+                    continue
+            if spares and self._is_for_others(agent, signature):
+                continue
+            found.append(signature)
+        return found
+
+    def _is_for_others(self, agent: str, signature: Signature) -> bool:
+        """Tell whether a queue's first task is young, and an agent that can do less could do it."""
+        order: Matched = self.ledger.order  # type: ignore[assignment]
+        head = order.head(signature)
+        return head is not None and self._is_young(head) and self._is_too_good(agent, signature)
+
+    def _is_young(self, row: Row) -> bool:
+        spill_ns = ns(self.ledger.settings.spill_after)
+        return self.ledger.timeline.reading[2] < row.ready_ns + spill_ns
+
+    def _is_too_good(self, agent: str, signature: Signature) -> bool:
+        """Tell whether some live agent that can do less could do these tasks too."""
+        members, presence = self.index.members, self.ledger.tables["presence"]
+        weight = members[agent].weight
+        for other_weight, other in self.by_weight:
+            if other_weight >= weight:
+                return False
+            if not presence[other][2] and signature.fits(members[other]):
+                return True
+        return False
+
+    def may(self, agent: str, row: Row) -> bool:
+        """Tell whether an agent may take this very task, slots and declines aside."""
+        index, spec = self.index, row.spec
+        reserved = self.ledger.tables["reserved"].get(agent)
+        if spec.seat is not None or reserved is not None:
+            return seat_for(self, self.ledger, agent) is row
+        member = index.members.get(agent)
+        signature = index.signature(spec)
+        if signature is index.overflow:
+            uses = () if spec.uses is None else tuple(spec.uses.items())
+            signature = Signature(MAX_SIGNATURES, parse(spec.requires or ""), uses, task_facts(spec))
+        if member is None or self.ledger.tables["presence"][agent][2]:
+            return signature.is_plain
+        if not signature.fits(member):
+            return False
+        if not signature.uses:
+            return True
+        used = self.used(agent)
+        return all(used.get(name, 0) + n <= member.capacity(name) for name, n in signature.uses)
+
+    def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
+        """Return how much more a waiting agent can do; among equals a hash decides, not who came first."""
+        row = self.ledger.tasks.get(hint[2])
+        if row is None or self.holds_back(self.ledger, agent) is not None:
+            return None
+        if hint[2] in self.declined.get(agent, ()) or not self.may(agent, row):
+            return None
+        member = self.index.members.get(agent)
+        if member is not None and self.ledger.settings.spill_after and self._is_young(row):
+            signature = self.index.signature(row.spec)
+            if self._is_too_good(agent, signature):
+                return None
+        if member is None:
+            return 0  # agents without an advert are served as in a claim queue: first come, first served
+        return member.weight << 32 | zlib.crc32(f"{hint[2]}\0{agent}".encode()) or 1
+
+    def why(self, ledger: Ledger, row: Row) -> list[str]:
+        """Say what keeps every agent from a READY task."""
+        return why_no_team(self, ledger, row) if row.spec.seat is not None else why.nobody(self, ledger, row)
+
+    # -- what an agent has ------------------------------------------------------------------
+
+    def held(self, ledger: Ledger, agent: str) -> int:
+        """Return how many leases an agent holds."""
+        holder = ledger.agents.get(agent)
+        return 0 if holder is None else len(holder.leases)
+
+    def used(self, agent: str) -> dict[str, int]:
+        """Return what the agent's live leases use up: a sum, never a counter."""
+        total: dict[str, int] = {}
+        holder = self.ledger.agents.get(agent)
+        for row in holder.leases.values() if holder is not None else ():
+            for name, amount in (row.spec.uses or {}).items():
+                total[name] = total.get(name, 0) + amount
+        return total
+
+    def tell(self, ledger: Ledger, agent: str) -> None:
+        """Let an agent that waits look again."""
+        if ledger.news.is_wanted:
+            ledger.news.agents.append(agent)
+
+    def note_decline(self, agent: str, task: str, ordinal: int) -> None:
+        """Enter a decline into the indexes."""
+        self.declined.setdefault(agent, {})[task] = ordinal
+        self.decliners.setdefault(task, {})[agent] = None
+
+    def forget_decline(self, ledger: Ledger, agent: str, task: str) -> None:
+        """Let a declined task be on offer again."""
+        ledger.undo.drop(ledger.tables["declines"], (agent, task))
+        for table, key, member in ((self.declined, agent, task), (self.decliners, task, agent)):
+            line: dict[str, Any] = table[key]
+            del line[member]
+            if not line:
+                del table[key]
+
+    def drop(self, ledger: Ledger, agent: str, why_gone: str) -> None:
+        """Take an advert away."""
+        ledger.undo.drop(ledger.tables["adverts"], agent)
+        ledger.undo.drop(ledger.tables["presence"], agent)
+        for task in list(self.declined.get(agent, ())):
+            self.forget_decline(ledger, agent, task)
+        self.listed.pop(agent, None)
+        self.by_weight.discard((self.index.members[agent].weight, agent))
+        self.index.drop(agent)
+        if agent in ledger.tables["reserved"]:
+            disband(self, ledger, ledger.tables["reserved"][agent][1], None, f"{agent} has gone")
+        ledger.emit("departed", None, agent, 0, why_gone)

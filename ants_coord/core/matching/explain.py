@@ -1,0 +1,190 @@
+"""
+Why nobody takes a task, and why this agent does not.
+
+The loudest complaint about every matcher is silence: tasks that wait for ever
+with no reason. The masks that match also count, so the answer names every
+clause with the number of agents that meet it, those who fail exactly one, and
+keeps apart what looks alike from outside: nobody knows the word, nobody fits,
+all refuse, all are busy, all declined, all are benched.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from ...commands.matching import WhyNot
+from ...commands.shared import Refused
+from ...errors import TaskNotFoundError
+from ...requirements import Node, Requirement, evaluate, parse, show
+from ...values.tasks import Explanation
+from ..state.ledger import Ledger
+from ..state.records import READY, Row
+from ..work.leases import first
+from .index import Member, task_facts
+
+if TYPE_CHECKING:
+    from .eligibility import Capable
+
+__all__ = ["nobody", "why_not"]
+
+_SHOWN = 5
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
+    """Say what keeps agents from a READY task, or who could take it now."""
+    spec, index = row.spec, part.index
+    requirement = parse(spec.requires or "")
+    refusing = [m for m in index.members.values() if not _accepts(m, row)]
+    if requirement.root[0] == "true" and not spec.uses and not refusing and not part.decliners.get(spec.id):
+        return []
+    if not index.members:
+        return [f"requires {requirement.text}: no agent has advertised yet"] if not _is_plain(row) else []
+    fits = index.masks(requirement.root)[0]
+    why = []
+    if not fits:
+        why += _clauses(part, requirement)
+        why += _unknown_words(part, requirement)
+        why += _near_misses(part, requirement)
+        return why
+    able = [member for member in index.members.values() if member.bit & fits]
+    able.sort(key=lambda member: member.name)
+    groups: dict[str, list[str]] = {}
+    for member in able:
+        groups.setdefault(_obstacle(part, ledger, row, member), []).append(member.name)
+    why.append(f"requires {requirement.text}: met by {len(able)} of {len(index.members)} agent(s)")
+    free = groups.pop("", None)
+    if free is not None:
+        why.append(f"could be claimed now by {_some(free)}")
+    why += [f"{obstacle}: {_some(names)}" for obstacle, names in sorted(groups.items())]
+    return why
+
+
+def _is_plain(row: Row) -> bool:
+    return not row.spec.requires and not row.spec.uses
+
+
+def _accepts(member: Member, row: Row) -> bool:
+    return member.rule is None or evaluate(member.rule.root, task_facts(row.spec)) is True
+
+
+def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
+    """Return what keeps an agent that meets the requirement from a task; "" for nothing."""
+    spec, agent = row.spec, member.name
+    if ledger.tables["presence"][agent][2]:
+        return "fading: the advert was not refreshed in time"
+    if member.rule is not None and not _accepts(member, row):
+        return f"refused by the agent's own rule {member.rule.text!r}"
+    used = part.used(agent) if spec.uses else {}
+    for name, amount in (spec.uses or {}).items():
+        if member.capacity(name) < amount:
+            return f"too small: uses {amount} {name}"
+        if used.get(name, 0) + amount > member.capacity(name):
+            return f"busy: not enough {name} free for {amount}"
+    held_back = part.holds_back(ledger, agent)
+    if held_back is not None:
+        return "benched" if "benched" in held_back else f"busy: {held_back}"
+    declined = ledger.tables["declines"].get((agent, spec.id))
+    if declined is not None:
+        return f"declined ({declined[1]})" if declined[1] else "declined"
+    return ""
+
+
+def _clauses(part: Capable, requirement: Requirement) -> list[str]:
+    told = []
+    for clause in requirement.clauses:
+        true, unknown = part.index.masks(clause)
+        line = f"{show(clause)}: met by {true.bit_count()} of {len(part.index.members)} agent(s)"
+        if unknown:
+            line += f", not known of {unknown.bit_count()}"
+        told.append(line)
+    if len(told) > 1 and all("met by 0 of" not in line for line in told):
+        told.append("each clause is met by somebody, all together by nobody")
+    return told
+
+
+def _unknown_words(part: Capable, requirement: Requirement) -> list[str]:
+    known = part.index.known_names()
+    told = []
+    for name in sorted({atom.name for atom in requirement.atoms} - known):
+        close = difflib.get_close_matches(name, sorted(known), 2)
+        meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        told.append(f"nobody advertises {name!r}{meant}")
+    return told
+
+
+def _near_misses(part: Capable, requirement: Requirement) -> list[str]:
+    """Name the agents that fail exactly one clause: two running masks, whatever their number."""
+    index = part.index
+    if len(requirement.clauses) < 2:
+        return []
+    once = twice = 0
+    for clause in requirement.clauses:
+        failing = index.everyone & ~index.masks(clause)[0]
+        once, twice = (once ^ failing) & ~(twice | (once & failing)), twice | (once & failing)
+    told = []
+    for name in index.names_in(once)[:_SHOWN]:
+        member = index.members[name]
+        clause = next(c for c in requirement.clauses if evaluate(c, member.facts) is not True)
+        told.append(f"{name} fails only {show(clause)}{_has(member, clause)}")
+    return told
+
+
+def _has(member: Member, clause: Node) -> str:
+    if clause[0] != "atom":
+        return ""
+    name = clause[1].name
+    if name in member.facts.attributes:
+        return f" (it has {member.facts.attributes[name]!r})"
+    if clause[1].op[0] == ":" and name in member.facts.capabilities:
+        versions = [".".join(map(str, version)) for version in member.facts.capabilities[name]]
+        return f" (it has {', '.join(versions) or 'no version'})"
+    return f" (it does not advertise {name})"
+
+
+def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
+    """Say why an agent does not get a task."""
+    part: Capable = ledger.eligibility  # type: ignore[assignment]
+    row = ledger.tasks.get(query.task)
+    if row is None:
+        return Refused(TaskNotFoundError(query.task, query.task in ledger.tombstones))
+    agent, subject = query.agent, f"task {query.task!r} for agent {query.agent!r}"
+    if row.state is not READY:
+        return Explanation(subject, str(row.state), (f"the task is {row.state}, not ready",))
+    if query.task in ledger.checking.opinions.rows:
+        told = ledger.checking.why_not(ledger, agent, row)
+        return Explanation(subject, "not on offer" if told else "on offer", (told or "it could check it",))
+    member = part.index.members.get(agent)
+    requirement = parse(row.spec.requires or "")
+    why = []
+    if ledger.paused:
+        why.append("the board is paused")
+    limit = row.spec.limit
+    if limit is not None and not ledger.is_open(limit):
+        why.append(f"limit {limit!r} is full")
+    if member is None:
+        if not _is_plain(row):
+            why.append(f"{agent!r} has no advert (any more); the task requires {requirement.text}")
+        held_back = part.holds_back(ledger, agent)
+        why += [held_back] if held_back else []
+    else:
+        for clause in requirement.clauses:
+            answer = evaluate(clause, member.facts)
+            if answer is not True:
+                word = "not known" if answer is None else "not met"
+                why.append(f"{show(clause)}: {word}{_has(member, clause)}")
+        obstacle = _obstacle(part, ledger, row, member)
+        why += [obstacle] if obstacle else []
+    if why:
+        return Explanation(subject, "not on offer", tuple(why))
+    ledger.undo.look()
+    ahead = first(ledger, agent)
+    ledger.undo.entries.clear()
+    if ahead is not None and ahead is not row:
+        return Explanation(subject, "on offer", (f"it would get {ahead.spec.id!r} first",))
+    return Explanation(subject, "on offer", ("it would get it at its next claim",))

@@ -1,0 +1,206 @@
+"""
+The ready order of the matchmaker: a queue for each signature, the best head wins.
+
+What `ByPriority` keeps by lanes is asked here signature by signature: those
+open to the agent that have tasks at all, so a queue that nobody can serve
+blocks nobody. A task that the agent has declined is stepped over, and so is,
+in the one queue that is shared by the signatures beyond the indexed ones, a
+task that the agent may not take: by a walk through the heap in its order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from ..state.ledger import Ledger, ns
+from ..state.records import READY, Row
+from ..work.ready import ByPriority, Lane
+from .index import MAX_SIGNATURES, Signature
+from .teams import seat_for
+
+if TYPE_CHECKING:
+    from .eligibility import Capable
+
+__all__ = ["BySignature", "Matched", "Seats", "in_order"]
+
+_ANY = (None,)
+_Entry = tuple[int, int, Row]
+
+
+class Matched(Protocol):
+    """What eligibility by adverts asks of the ready order that its strategy pairs it with."""
+
+    def signatures_in_use(self) -> Iterable[Hashable]:
+        """Return the signatures whose queues are not empty."""
+        ...
+
+    def head(self, signature: Hashable) -> Row | None:
+        """Return the first row of a signature whose limit is open."""
+        ...
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows that the agent could take, in order."""
+        ...
+
+
+class Seats:
+    """Keeps the READY seats of teams where the matching looks for them."""
+
+    __slots__ = ()
+    _part: Capable
+
+    def _note_seat(self, row: Row) -> None:
+        assert row.spec.seat is not None
+        self._part.open_seats.setdefault(row.spec.seat, {})[row.spec.id] = row
+
+    def _forget_seat(self, row: Row) -> None:
+        team = row.spec.seat
+        if team is not None and team in self._part.open_seats:
+            seats = self._part.open_seats[team]
+            seats.pop(row.spec.id, None)
+            if not seats:
+                del self._part.open_seats[team]
+
+
+class BySignature(Seats, ByPriority):
+    """
+    The order part of the matchmaker.
+
+    Args:
+        ledger: asked for aging and limits.
+        part: whose index says which signatures may have tasks.
+
+    """
+
+    __slots__ = ("_ledger", "_part")
+
+    def __init__(self, ledger: Ledger, part: Capable) -> None:
+        super().__init__(ns(ledger.settings.aging), ledger.is_open)
+        self._ledger = ledger
+        self._part = part
+
+    def add(self, row: Row, signature: Hashable) -> None:
+        """Take in a row that has become READY. O(log n)."""
+        super().add(row, signature)
+        if row.spec.seat is not None:
+            self._note_seat(row)
+        self._part.spill_later(row)
+        # the lane's signature: that of a row which returns may have been made anew since
+        self._mark(row.lane)
+
+    def leave(self, row: Row) -> None:
+        """Note that a READY row has left. Amortised O(1)."""
+        super().leave(row)
+        if row.spec.seat is not None:
+            self._forget_seat(row)
+
+    def reorder(self, row: Row) -> None:
+        """Forget a row's entry."""
+        super().reorder(row)
+        self._forget_seat(row)
+
+    def reopen(self, limit: str) -> None:
+        """List the lanes of a limit again: it has a free slot."""
+        super().reopen(limit)
+        for lane in self._by_limit.get(limit, ()):
+            self._mark(lane)
+
+    def _mark(self, lane: Lane) -> None:
+        assert isinstance(lane.signature, Signature)
+        self._part.index.ready |= 1 << lane.signature.number
+
+    def signatures_in_use(self) -> Iterable[Hashable]:
+        """Return the signatures whose queues are not empty."""
+        return {lane.signature for lane in self._lanes.values() if lane.heap}
+
+    def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
+        """Return the best row that the agent may take and has not declined. O(signatures open to it)."""
+        index = self._part.index
+        declined = self._part.declined.get(agent, {})
+        best: _Entry | None = None
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if seat is not None and (kinds is None or seat.spec.kind in kinds):
+                best = self._entry(seat)
+            if agent in self._ledger.tables["reserved"]:
+                return None if best is None else best[2]
+        for signature in signatures:
+            assert isinstance(signature, Signature)
+            for kind in _ANY if kinds is None else kinds:
+                heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+                entry = heads.first(self._is_open)
+                if entry is None:
+                    if kind is None:
+                        index.ready &= ~(1 << signature.number)
+                    continue
+                if best is not None and best[:2] < entry[:2]:
+                    continue
+                if entry[2].spec.id in declined or signature.number == MAX_SIGNATURES:
+                    entry = next(self._walk(agent, signature, kind), None)
+                    if entry is None or (best is not None and best[:2] < entry[:2]):
+                        continue
+                best = entry
+        return None if best is None else best[2]
+
+    def _entry(self, row: Row) -> _Entry:
+        rank = row.ready_ns - row.spec.priority * self._aging_ns if self._aging_ns else -row.spec.priority
+        return rank, row.seq, row
+
+    def head(self, signature: Hashable) -> Row | None:
+        """Return the first row of a signature whose limit is open."""
+        heads = self._heads.get((signature, None)) or self._group(signature, None)
+        entry = heads.first(self._is_open)
+        return None if entry is None else entry[2]
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows that the agent could take, in order."""
+        walks = [self._walk(agent, signature, None) for signature in signatures]
+        if self._part.open_seats:
+            seat = seat_for(self._part, self._ledger, agent)
+            if agent in self._ledger.tables["reserved"]:
+                return [] if seat is None else [seat]
+            walks += [] if seat is None else [iter([self._entry(seat)])]
+        return [row for _, _, row in islice(heapq.merge(*walks, key=lambda entry: entry[:2]), count)]
+
+    def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:
+        """Iterate over the rows of one group that the agent may take, in order."""
+        declined = self._part.declined.get(agent, {})
+        is_mixed = isinstance(signature, Signature) and signature.number == MAX_SIGNATURES
+        part = self._part
+
+        def fits(row: Row) -> bool:
+            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
+
+        heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+        lanes = {entry[2]: entry[3] for entry in heads.heap if entry[2] in heads.listed}
+        walks = [
+            in_order(lane, fits) for lane in lanes.values() if lane.limit is None or self._is_open(lane.limit)
+        ]
+        return heapq.merge(*walks, key=lambda entry: entry[:2])
+
+    def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
+        # made with the first lane: looking for its lanes later would be a look at all of them
+        self._group(signature, None)
+        return super()._lane(signature, kind, limit)
+
+    def _prune(self) -> None:
+        super()._prune()
+        used = {lane.signature for lane in self._lanes.values()}
+        self._heads = {key: heads for key, heads in self._heads.items() if key[0] in used}
+
+
+def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[_Entry]:
+    """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
+    heap = lane.heap
+    frontier = [(heap[0][:2], 0)] if heap else []
+    while frontier:
+        _, at = heapq.heappop(frontier)
+        entry = heap[at]
+        for child in (2 * at + 1, 2 * at + 2):
+            if child < len(heap):
+                heapq.heappush(frontier, (heap[child][:2], child))
+        if entry[2].state is READY and fits(entry[2]):
+            yield entry

@@ -1,0 +1,39 @@
+"""
+Equal content: when two submissions of one id mean the same task.
+
+Compared after normalising, so a payload that was a tuple equals the list it
+became. A forgotten task leaves a digest of its content behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ...values.tasks import Task
+
+__all__ = ["content_digest", "same_content"]
+
+_FIELDS = tuple(
+    field.name for field in attrs.fields(Task) if field.init and field.name not in ("payload", "verify")
+)
+
+
+def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
+    """Tell whether two submissions are equal in every field."""
+    if one.verify != other.verify or payload != other_payload:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in _FIELDS)
+
+
+def content_digest(task: Task, payload: Any) -> str:
+    """Return a hash of the content."""
+    import hashlib  # noqa: PLC0415 - 4 ms that most programs never need
+    import json  # noqa: PLC0415
+
+    content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
+    if task.verify is not None:
+        content.append(str(task.verify))
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

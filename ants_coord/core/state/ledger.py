@@ -1,0 +1,487 @@
+"""
+The ledger: every table of the shared state, and how the indexes follow from the records.
+
+Primary tables are plain dicts of records, changed by single operations after
+an undo entry. Indexes are derived: `rebuild` makes them from the primary
+tables alone (after a restore, and after an interrupted command), and `check`
+asserts that they are what `rebuild` would make. The functions that decide live
+in their own files (submitting, claiming, locking, lifecycle, reading) and take
+the ledger as their first argument.
+
+Invariants (numbers as in `check`):
+ 1. a task is in exactly one state, and the counts agree;
+ 2. LEASED exactly if its agent's leases hold its token;
+ 3. tokens are unique, none above `last_token`;
+ 4. a WAITING task has unfinished needs, and `waiting` counts them (the reverse
+    does not hold: a need that failed may be revived after its dependent went on);
+ 5. a key belongs to at most one unfinished task;
+ 6. a limit's live tokens are the leased tasks that name it;
+ 7. each locked name has one lock;
+ 8. a final task is idle exactly if no unfinished task needs it;
+ 9. no deadline of a live lease or due time lacks its alarm;
+10. the parts' own invariants.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...values.settings import Settings
+from ...values.tasks import FINAL, TaskState
+from .parts import Eligibility, Function, Order, Part, Strategy
+from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
+from .timeline import Alarms, Timeline
+from .undo import Undo
+
+if TYPE_CHECKING:
+    from ..trust.effects import Restraint
+
+__all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "ns"]
+
+FAR_NS = 1 << 62
+"""later than any time"""
+
+
+def ns(seconds: float) -> int:
+    """Return seconds as integer nanoseconds (one multiplication, rounded: the same everywhere)."""
+    return round(seconds * 1_000_000_000)
+
+
+Hint = tuple[str, Hashable, str]
+"""kind, signature and id of a task that became claimable"""
+ANY: Hint = ("", None, "")
+"""some task, of whatever kind and signature, may have become claimable"""
+
+
+class News:
+    """What the last commands made possible: hints for whoever wakes waiters. Cleared by the reader."""
+
+    __slots__ = ("agents", "changed", "ended", "freed", "is_wanted", "ready")
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        """whether anybody listens; set by the reader, so that nobody pays for news that nobody reads"""
+        self.agents: list[str] = []
+        """agents whose own circumstances changed: an advert, a slot, a decline"""
+        self.changed: list[str] = []
+        """paths of shared entries and trails that changed"""
+        self.ready: list[Hint] = []
+        """each task that became claimable; ANY where it may be any"""
+        self.ended: list[str] = []
+        """ids of tasks that ended"""
+        self.freed: list[str] = []
+        """names of locks that were freed"""
+
+
+class Ledger:
+    """
+    The shared state of all strategies. Not thread-safe; time is an argument.
+
+    Args:
+        strategies: name -> function that makes a strategy's parts; the settings name one.
+        commands: what every strategy can carry out; parts add theirs.
+        queries: what every strategy can answer.
+
+    """
+
+    # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
+    __slots__ = (
+        "_common",
+        "_make_order",
+        "agents",
+        "alarms",
+        "asked_ns",
+        "checking",
+        "commands",
+        "configured",
+        "counts",
+        "departed",
+        "dependents",
+        "eligibility",
+        "forget_beyond",
+        "forget_from_ns",
+        "gates",
+        "idle",
+        "idlers",
+        "keys",
+        "last_seq",
+        "last_token",
+        "lease_ttl_ns",
+        "limits",
+        "live",
+        "lock_of",
+        "locks",
+        "needed",
+        "news",
+        "on_end",
+        "on_grant",
+        "on_left",
+        "on_pause",
+        "on_replace",
+        "order",
+        "parts",
+        "paused",
+        "position",
+        "principals",
+        "queries",
+        "reputation",
+        "restraint",
+        "rewriters",
+        "ring",
+        "sessions",
+        "settings",
+        "strategies",
+        "strategy",
+        "tables",
+        "tasks",
+        "timed",
+        "timeline",
+        "tombstones",
+        "undo",
+    )
+
+    def __init__(
+        self,
+        strategies: Mapping[str, Callable[[], Strategy]],
+        commands: Mapping[type, Function],
+        queries: Mapping[type, Function],
+    ) -> None:
+        self.strategies = strategies
+        self._common = (commands, queries)
+        self.strategy = ""
+        self.restraint: Restraint | None = None
+        """the effects of standing, if the settings have a TrustPolicy"""
+        self.tables: dict[str, dict[Any, Any]] = {}
+        """what the parts remember; see parts.py"""
+        self.undo = Undo()
+        self.news = News()
+        self.timeline = Timeline()
+        self.settings = Settings()
+        self.configured = False
+        self.paused = False
+        self.last_token = 0
+        self.last_seq = 0
+        self.position = 0
+        self.asked_ns = 0
+        """calendar time of the query in hand"""
+        self.tasks: dict[str, Row] = {}
+        """in submission order"""
+        self.locks: dict[int, LockRow] = {}
+        self.limits: dict[str, int] = {}
+        self.agents: OrderedDict[str, AgentRow] = OrderedDict()
+        self.departed = AgentRow()
+        """tallies of agents that are no longer remembered one by one"""
+        self.tombstones: OrderedDict[str, tuple[int, str, str, int]] = OrderedDict()
+        """forgotten id -> (ordinal, state, content digest, forgotten_ns), oldest first"""
+        self.sessions: OrderedDict[str, SessionRow] = OrderedDict()
+        self.ring: tuple[int, list[tuple[Any, ...]]] = (0, [])
+        """(events dropped so far, the kept ones)"""
+        self.rebuild()
+
+    # -- one command ------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """Take a torn command back and rebuild every index."""
+        self.undo.roll_back()
+        self.rebuild()
+        self.undo.entries.clear()
+
+    def rewind(
+        self,
+        ring: tuple[int, list[tuple[Any, ...]]],
+        events: int,
+        reading: tuple[int, int, int],
+        token: int,
+        seq: int,
+        position: int,
+    ) -> None:
+        """Take back what every command changes: the first undo entry of each."""
+        self.ring = ring
+        del ring[1][events:]
+        self.timeline.reading = reading
+        self.last_token, self.last_seq, self.position = token, seq, position
+
+    def switch(self, *, paused: bool, settings: Settings, configured: bool) -> None:
+        """Change what only a few commands change."""
+        self.undo.entries.append((self._switch_back, self.paused, self.settings, self.configured))
+        self._switch_back(paused, settings, configured)
+
+    def _switch_back(self, paused: bool, settings: Settings, configured: bool) -> None:
+        self.paused, self.settings, self.configured = paused, settings, configured
+        self._read_settings()
+
+    def _read_settings(self) -> None:
+        """Work out what every command would have to work out again."""
+        self.lease_ttl_ns = ns(self.settings.lease_ttl)
+        # a few beyond the count gather and are forgotten together: cheaper than one by one
+        kept = self.settings.retention_count
+        self.forget_beyond = kept + kept // 64
+
+    def trim_ring(self) -> None:
+        """Drop the oldest events once there are twice as many as are kept. Amortised O(1)."""
+        dropped, events = self.ring
+        surplus = len(events) - self.settings.event_count
+        if surplus > self.settings.event_count:
+            self.ring = (dropped + surplus, events[surplus:])
+
+    def emit(
+        self, kind: str, task: str | None, agent: str | None, token: int = 0, detail: Any = None
+    ) -> None:
+        """Record an event."""
+        self.ring[1].append((self.timeline.reading[2], kind, task, agent, token, detail))
+
+    def ordinal(self) -> int:
+        """Return the next number of the one sequence that orders everything."""
+        self.last_seq += 1
+        return self.last_seq
+
+    # -- small questions ---------------------------------------------------------------------
+
+    @property
+    def unfinished(self) -> int:
+        """How many tasks have not ended."""
+        counts = self.counts
+        return counts[WAITING] + counts[DELAYED] + counts[READY] + counts[LEASED]
+
+    def is_open(self, limit: str) -> bool:
+        """Tell whether a named limit has a free slot."""
+        return len(self.live.get(limit, ())) < self.limits.get(limit, 1)
+
+    def agent(self, name: str) -> AgentRow:
+        """Return an agent's record, made at its first claim."""
+        row = self.agents.get(name)
+        if row is None:
+            if len(self.agents) >= 10_000:
+                self._let_go()
+            row = AgentRow(self.ordinal())
+            self.undo.put(self.agents, name, row)
+        return row
+
+    def _let_go(self) -> None:
+        """Fold the longest known agent that holds nothing into `departed`."""
+        for name, row in self.agents.items():
+            if not row.leases:
+                self.undo.touch_agent(self.departed)
+                total = self.departed
+                total.claimed += row.claimed
+                total.completed += row.completed
+                total.failed += row.failed
+                total.expired += row.expired
+                total.released += row.released
+                self.undo.drop(self.agents, name)
+                return
+
+    # -- parts -------------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        """Take the parts of the strategy that the settings name, unless they are in place."""
+        name, trust = self.settings.strategy, self.settings.trust
+        if name == self.strategy and (trust is None) == (self.restraint is None):
+            return
+        from ..trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
+        from ..trust.effects import Restraint  # noqa: PLC0415
+        from ..trust.evidence import Reputation  # noqa: PLC0415
+        from ..trust.principals import Principals  # noqa: PLC0415
+
+        strategy = self.strategies[name]()
+        reputation = Reputation()
+        self.restraint = None if trust is None else Restraint(reputation)
+        self.eligibility: Eligibility = strategy.eligibility
+        self._make_order = strategy.order
+        self.reputation = reputation
+        self.checking, self.principals = Checking(), Principals()
+        self.parts: tuple[Part, ...] = (*strategy.parts, self.checking, self.principals, reputation)
+        if self.restraint is not None:
+            self.parts = (*self.parts, self.restraint)
+        commands, queries = map(dict, self._common)
+        for part in self.parts:
+            commands.update(part.commands)
+            queries.update(part.queries)
+            for table in part.tables:
+                self.tables.setdefault(table, {})
+        self.commands: dict[type, Function] = commands
+        self.queries: dict[type, Function] = queries
+        self.idlers = {kind: idle for part in self.parts for kind, idle in part.idle.items()}
+        # only hooks that a part really has are called: a strategy without parts pays nothing
+        self.on_grant = tuple([part.granted for part in self._with("granted")])
+        self.on_left = tuple([part.left for part in self._with("left")])
+        self.on_end = tuple([part.ended for part in self._with("ended")])
+        self.on_replace = tuple([part.replaced for part in self._with("replaced")])
+        self.gates = tuple([part.holds_back for part in self._with("holds_back")])
+        self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
+        self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
+        self.timed = tuple(self._with("pass_time"))
+        self.strategy = name
+
+    def _with(self, hook: str) -> list[Part]:
+        return [part for part in self.parts if getattr(type(part), hook) is not getattr(Part, hook)]
+
+    def held_back(self, agent: str) -> str | None:
+        """Return why a part lets an agent claim nothing now, or None."""
+        for gate in self.gates:
+            why = gate(self, agent)
+            if why is not None:
+                return why
+        return None
+
+    # -- derived state -----------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Make every index from the primary tables alone."""
+        self.tasks = dict(sorted(self.tasks.items(), key=lambda item: item[1].seq))
+        self.tombstones = OrderedDict(sorted(self.tombstones.items(), key=lambda item: item[1][0]))
+        self.agents = OrderedDict(sorted(self.agents.items(), key=lambda item: item[1].number))
+        self.sessions = OrderedDict(sorted(self.sessions.items(), key=lambda item: item[1].number))
+        self.locks = dict(sorted(self.locks.items()))
+        self._install()
+        self.order: Order = self._make_order(self)
+        self.alarms = Alarms()
+        self.counts = dict.fromkeys(TaskState, 0)
+        self.keys: dict[str, str] = {}
+        self.live: dict[str, dict[int, Row]] = {}
+        """limit name -> live leases that count against it"""
+        self.needed: dict[str, int] = {}
+        """id -> unfinished tasks that name it as a need"""
+        self.dependents: dict[str, dict[str, Row]] = {}
+        self.lock_of: dict[str, LockRow] = {}
+        self._read_settings()
+        self.forget_from_ns = FAR_NS
+        """no idle task is due to be forgotten by age before this"""
+        idle = []
+        for agent in self.agents.values():
+            agent.leases = {}
+        for part in self.parts:
+            part.rebuild(self)
+        for row in self.tasks.values():
+            self._index(row)
+            if row.idle_no:
+                idle.append(row)
+        for agent in self.agents.values():
+            agent.leases = dict(sorted(agent.leases.items()))
+        idle.sort(key=lambda row: row.idle_no)
+        self.idle: OrderedDict[int, Row] = OrderedDict((row.idle_no, row) for row in idle)
+        if idle:
+            self.forget_from_ns = idle[0].idle_ns + ns(self.settings.retention)
+        for token, lock in self.locks.items():
+            for name in lock.names:
+                self.lock_of[name] = lock
+            self.alarms.lease(lock.deadline_ns, token, lock)
+        for part in self.parts:
+            part.settle(self)
+
+    def _index(self, row: Row) -> None:
+        spec, state = row.spec, row.state
+        row.lane, row.waiting = None, 0
+        self.counts[state] += 1
+        final = state in FINAL
+        if spec.key is not None and not final:
+            self.keys[spec.key] = spec.id
+        for need in spec.needs:
+            self.dependents.setdefault(need, {})[spec.id] = row
+            if not final:
+                self.needed[need] = self.needed.get(need, 0) + 1
+                row.waiting += self.is_pending(need)
+        if state is READY:
+            self._enter(row)
+        elif state is LEASED:
+            assert row.agent is not None
+            self.agents[row.agent].leases[row.token] = row
+            if spec.limit is not None:
+                self.live.setdefault(spec.limit, {})[row.token] = row
+            self.alarms.lease(row.deadline_ns, row.token, row)
+        elif state is DELAYED:
+            self.alarms.task(row.due_ns, "ripen", row)
+        if row.finish_by_ns and not final:
+            self.alarms.task(row.finish_by_ns, "miss", row)
+
+    def sort_again(self) -> None:
+        """Make parts and ready order anew, since the settings that they follow have changed. O(n log n)."""
+        self._install()
+        self.order = self._make_order(self)
+        for part in self.parts:
+            part.rebuild(self)
+        for row in self.tasks.values():
+            row.lane = None
+            if row.state is READY:
+                self._enter(row)
+        for part in self.parts:
+            part.settle(self)
+
+    def _enter(self, row: Row) -> None:
+        if row.spec.id in self.tables["handed"]:
+            self.checking.enter(self, row)
+        else:
+            self.order.add(row, self.eligibility.signature(row.spec))
+
+    def leave(self, row: Row) -> None:
+        """Take a READY row out of the order, or from those that wait for another opinion."""
+        if self.checking.opinions.rows and row.spec.id in self.checking.opinions.rows:
+            self.checking.opinions.leave(row)
+        else:
+            self.order.leave(row)
+
+    def is_pending(self, need: str) -> bool:
+        """Tell whether a need is known and has not ended."""
+        row = self.tasks.get(need)
+        return row is not None and row.state not in FINAL
+
+    def check(self) -> None:
+        """Assert every invariant. O(everything); for tests, simulations and the embedder's doubts."""
+        assert not self.undo.entries, "torn"
+        counts = dict.fromkeys(TaskState, 0)
+        keys: dict[str, str] = {}
+        live: dict[str, set[int]] = {}
+        tokens: set[int] = set(self.locks)
+        needed: dict[str, int] = {}
+        for task_id, row in self.tasks.items():
+            assert row.spec.id == task_id
+            counts[row.state] += 1
+            final = row.state in FINAL
+            assert (row.outcome is not None) == final, row
+            if row.state is LEASED:  # 2, 3
+                assert row.agent is not None
+                assert self.agents[row.agent].leases[row.token] is row
+                assert row.token not in tokens
+                tokens.add(row.token)
+                assert row.deadline_ns > self.timeline.reading[1], row
+                if row.spec.limit is not None:
+                    live.setdefault(row.spec.limit, set()).add(row.token)
+            pending = sum(self.is_pending(need) for need in row.spec.needs)
+            if not final:
+                assert row.state is not WAITING or row.waiting == pending > 0, row  # 4
+                for need in row.spec.needs:
+                    needed[need] = needed.get(need, 0) + 1
+                if row.spec.key is not None:  # 5
+                    assert row.spec.key not in keys
+                    keys[row.spec.key] = task_id
+        assert counts == self.counts  # 1
+        assert keys == self.keys
+        assert needed == {need: n for need, n in self.needed.items() if n}
+        assert max(tokens, default=0) <= self.last_token  # 3
+        assert live == {name: set(rows) for name, rows in self.live.items() if rows}  # 6
+        assert sum(len(agent.leases) for agent in self.agents.values()) == counts[LEASED]
+        self._check_locks_and_retention(needed)
+        ordered = [row for row in self.tasks.values() if row.spec.id not in self.tables["handed"]]
+        self.order.check(ordered)  # 10
+        for part in self.parts:
+            part.check(self)
+
+    def _check_locks_and_retention(self, needed: dict[str, int]) -> None:
+        names = [name for lock in self.locks.values() for name in lock.names]
+        assert len(names) == len(set(names)) == len(self.lock_of)  # 7
+        for name in names:
+            assert name in self.lock_of[name].names
+        for row in self.tasks.values():  # 8
+            is_idle = row.state in FINAL and not needed.get(row.spec.id)
+            assert (row.idle_no > 0) == is_idle == (row.idle_no in self.idle), row
+        assert list(self.idle) == sorted(self.idle)
+        alarmed = {token for _, token, _ in self.alarms.leases}  # 9
+        assert alarmed >= set(self.locks)
+        due = {(when, verb, id(row)) for when, _, verb, _, row in self.alarms.due}
+        for row in self.tasks.values():
+            assert row.state is not LEASED or row.token in alarmed
+            assert row.state is not DELAYED or (row.due_ns, "ripen", id(row)) in due
+            if row.finish_by_ns and row.state not in FINAL:
+                assert (row.finish_by_ns, "miss", id(row)) in due

@@ -1,0 +1,144 @@
+"""
+The life of a task as ONE literal table, and the private records of the state.
+
+Everything that moves a task goes through `TRANSITIONS`; the diagram in the
+docs is drawn from it, and a pair that is not in it cannot happen. Records are
+mutable and private: they never leave the core (values do), and they are
+changed only after `Undo.touch` has kept their old form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ...values.tasks import Outcome, Task, TaskState
+
+__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow"]
+
+WAITING = TaskState.WAITING
+DELAYED = TaskState.DELAYED
+READY = TaskState.READY
+LEASED = TaskState.LEASED
+DONE = TaskState.DONE
+FAILED = TaskState.FAILED
+CANCELLED = TaskState.CANCELLED
+
+TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
+    WAITING: {
+        "unblock": READY,  # the last need ended
+        "postpone": DELAYED,  # ... but its delay has not
+        "rewrite": WAITING,  # submit with if_exists="replace", decided anew from here
+        "miss": FAILED,  # finish_by passed
+        "cancel": CANCELLED,
+    },
+    DELAYED: {
+        "ripen": READY,  # the delay or backoff ended
+        "rewrite": WAITING,
+        "land": DONE,  # complete(late="accept") by the latest lease
+        "miss": FAILED,
+        "cancel": CANCELLED,
+    },
+    READY: {
+        "claim": LEASED,
+        "reject": FAILED,  # what was handed in did not stand, and there are no attempts left
+        "rewrite": WAITING,
+        "land": DONE,
+        "miss": FAILED,
+        "cancel": CANCELLED,
+    },
+    LEASED: {
+        "complete": DONE,
+        "retry": READY,  # failed, may try again at once
+        "back_off": DELAYED,  # failed, may try again later
+        "give_up": FAILED,  # failed for good, or out of attempts
+        "release": READY,  # given back politely
+        "hand_in": READY,  # a result that others check before it counts
+        "expire": READY,  # the holder fell silent
+        "miss": FAILED,
+        "cancel": CANCELLED,
+    },
+    DONE: {},
+    FAILED: {
+        "revive": WAITING,  # requeue, or submit with if_exists="rerun"; decided anew from there
+    },
+    CANCELLED: {
+        "recall": WAITING,  # only what a cascade cancelled, when the cause is revived
+    },
+}
+"""state -> {verb: next state}. DONE is final; CANCELLED is final but for the cascade of a revived task."""
+
+
+@attrs.define(eq=False)
+class Row:
+    """
+    A task in the ledger.
+
+    Times ending in `_ns` are calendar time, except `deadline_ns`, which is
+    lease time (see timeline.py). `token` is the latest lease's, live exactly
+    while the state is LEASED; `lost` says how it ended otherwise.
+    """
+
+    # primary: kept by Undo, snapshots and the digest
+    spec: Task
+    payload: Any
+    seq: int
+    submitted_ns: int
+    state: TaskState
+    attempts: int = 0
+    releases: int = 0
+    generation: int = 0
+    token: int = 0
+    agent: str | None = None
+    deadline_ns: int = 0
+    ttl_ns: int = 0
+    due_ns: int = 0
+    ready_ns: int = -1
+    lost: str = ""
+    outcome: Outcome | None = None
+    cause: str | None = None
+    note: Any = None
+    history: tuple[str, ...] = ()
+    idle_no: int = 0
+    idle_ns: int = 0
+    finish_by_ns: int = 0
+    # derived: rebuilt from the above
+    waiting: int = 0
+    lane: Any = None
+    mark: int = 0
+
+
+@attrs.define(eq=False)
+class LockRow:
+    """Named locks under one lease; `depth` counts re-entries by the same agent."""
+
+    names: tuple[str, ...]
+    token: int
+    agent: str
+    deadline_ns: int
+    ttl_ns: int
+    depth: int = 1
+
+
+@attrs.define(eq=False)
+class AgentRow:
+    """What has been seen of an agent; `leases` (token -> Row) is derived."""
+
+    number: int = 0
+    claimed: int = 0
+    completed: int = 0
+    failed: int = 0
+    expired: int = 0
+    released: int = 0
+    leases: dict[int, Row] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class SessionRow:
+    """The last replies of one client, by request number; up to `low` they are forgotten."""
+
+    number: int
+    seen_ns: int
+    low: int = -1
+    replies: dict[int, Any] = attrs.field(factory=dict)

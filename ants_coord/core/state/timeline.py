@@ -1,0 +1,114 @@
+"""
+Two readings of one stamp, and the alarms set on them.
+
+The log stores raw stamps. Lease time is the sum of the forward steps, so a
+clock that is set back lengthens no lease by more than the step it repeats; calendar time
+is the highest stamp seen and serves delays, finish_by and retention
+(Gray & Cheriton 1989 for leases; Redis Streams for ids that never go back).
+
+Alarms sit in two heaps and are lazily corrected: renewing a lease moves only
+the row's deadline, and the entry that it left behind finds its row again when
+it comes due. A heap with more stale entries than live ones is rebuilt, so
+both stay O(live) in memory and O(log live) amortised in time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+from ...values.tasks import TaskState
+from .records import LockRow, Row
+
+__all__ = ["Alarms", "Timeline"]
+
+LEASED = TaskState.LEASED
+DELAYED = TaskState.DELAYED
+
+
+class Timeline:
+    """The clock readings as one tuple, so that they change in one store."""
+
+    __slots__ = ("reading",)
+
+    def __init__(self) -> None:
+        self.reading: tuple[int, int, int] = (0, 0, 0)
+        """(previous raw stamp, lease time, calendar time)"""
+
+    def advance(self, raw_ns: int) -> tuple[int, int, int]:
+        """Take the next stamp; returns the new reading."""
+        previous, lease, calendar = self.reading
+        if raw_ns > previous:  # every command comes here, so the usual case comes first, and calls nothing
+            lease = lease + raw_ns - previous if previous or calendar else raw_ns
+            if raw_ns > calendar:  # noqa: PLR1730
+                calendar = raw_ns
+        elif previous == calendar == 0:  # the first stamp; a clock may also be set back to 0
+            lease = calendar = raw_ns
+        self.reading = reading = (raw_ns, lease, calendar)
+        return reading
+
+
+class Alarms:
+    """Deadlines of leases and locks (lease time) and due times of tasks (calendar time)."""
+
+    __slots__ = ("due", "leases", "live")
+
+    def __init__(self) -> None:
+        self.leases: list[tuple[int, int, Any]] = []
+        """heap of (deadline at most, token, Row or LockRow)"""
+        self.due: list[tuple[int, int, str, int, Row]] = []
+        """heap of (time, seq, "ripen" or "miss", generation, Row)"""
+        self.live = 0
+        """live leases and locks, to know when the heap is mostly stale"""
+
+    def lease(self, deadline_ns: int, token: int, row: Row | LockRow) -> None:
+        """Watch a fresh lease. O(log live)."""
+        self.live += 1
+        heap = self.leases
+        if len(heap) > 2 * self.live + 64:
+            heap[:] = [entry for entry in heap if _is_live(entry[1], entry[2])]
+            heapq.heapify(heap)
+        heapq.heappush(heap, (deadline_ns, token, row))
+
+    def next_lease(self) -> tuple[int, int, Any] | None:
+        """Return the entry whose deadline really is the earliest. Amortised O(log live)."""
+        heap = self.leases
+        while heap:
+            entry = heap[0]
+            deadline, token, row = entry
+            if not _is_live(token, row):
+                heapq.heappop(heap)
+            elif row.deadline_ns != deadline:
+                heapq.heapreplace(heap, (row.deadline_ns, token, row))
+            else:
+                return entry
+        return None
+
+    def task(self, when_ns: int, verb: str, row: Row) -> None:
+        """Watch a delay ("ripen") or a finish_by ("miss") of a task."""
+        heap = self.due
+        if len(heap) > 4096 and len(heap) & (len(heap) - 1) == 0:
+            # at each power of two: sweep what no longer applies
+            heap[:] = [entry for entry in heap if _is_due(entry)]
+            heapq.heapify(heap)
+        heapq.heappush(heap, (when_ns, row.seq, verb, row.generation, row))
+
+    def next_task(self) -> tuple[int, int, str, int, Row] | None:
+        """Return the earliest due entry that still applies."""
+        heap = self.due
+        while heap and not _is_due(heap[0]):
+            heapq.heappop(heap)
+        return heap[0] if heap else None
+
+
+def _is_live(token: int, row: Row | LockRow) -> bool:
+    if row.__class__ is LockRow:
+        return row.depth > 0 and row.token == token
+    return row.token == token and row.state is LEASED  # type: ignore[union-attr]
+
+
+def _is_due(entry: tuple[int, int, str, int, Row]) -> bool:
+    when, _seq, verb, generation, row = entry
+    if verb == "ripen":
+        return row.state is DELAYED and row.due_ns == when
+    return row.generation == generation and row.finish_by_ns == when and not row.state.is_final

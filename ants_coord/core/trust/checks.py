@@ -1,0 +1,374 @@
+"""
+Checking results before they count: hand in, look again, judge.
+
+A task with `verify=` that somebody completes is not DONE: its result is kept
+(table `handed`) and the task is READY again, for agents of other principals
+only. What they hand in is a verdict, or a result of their own; as soon as it
+is decided, the task is DONE with the accepted result, or the attempt has
+failed and everything handed in is dropped. So checks have leases, attempts,
+expiry and retries like any work, and nothing has to be cleaned up after them.
+
+Agents that have stood many checks are checked less often, if the task allows
+some error: never under ten in a row, then at a rate that keeps the expected
+share of wrong results that pass below the error (and never below one in
+twenty). Whether this one is checked is decided by a number that comes with
+the command; without one it is always checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...commands.shared import Complete
+from ...errors import VerdictError
+from ...values.payloads import copy_json
+from ...values.tasks import Outcome, make_outcome
+from ...values.verification import Verify, digest_of
+from ..state.ledger import Ledger
+from ..state.parts import Part
+from ..state.records import READY, Row
+from ..work.lifecycle import end, max_attempts, remember, shift, to_ready, unlease
+from ..work.opinions import Opinions, as_check
+
+__all__ = ["Checking", "agree", "share_to_check"]
+
+_STREAK = 10
+_LEAST = 0.05
+_CANARY = 2.0
+
+_Given = tuple[str, int, Any]
+"""(agent, token, what it handed in)"""
+
+
+def share_to_check(good: float, bad: float, streak: int, error: float) -> float:
+    """
+    Return how often an agent's results are checked.
+
+    Args:
+        good: evidence of right results.
+        bad: evidence of wrong results.
+        streak: right results since the last wrong one.
+        error: share of wrong results that may be accepted.
+
+    """
+    if streak < _STREAK or not error:
+        return 1.0
+    wrong = (bad + 1.0) / (good + bad + 2.0)
+    return max(_LEAST, 1.0 / streak, 1.0 - error / wrong)
+
+
+def agree(one: Any, other: Any, tolerance: float) -> bool:
+    """Tell whether two JSON values are equal, numbers within a tolerance."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(agree(one[key], other[key], tolerance) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(agree(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return one == other or abs(one - other) <= tolerance * max(1.0, abs(one), abs(other))
+    return bool(one == other)
+
+
+class Checking(Part):
+    """
+    Results that wait for others to check them.
+
+    Tables:
+        handed: task -> (when the first was handed in, ((agent, token, result or verdict), ...))
+    """
+
+    tables = ("handed",)
+    values = (Verify,)
+
+    def __init__(self) -> None:
+        self.opinions = Opinions()
+        self.open: dict[str, int] = {}
+        """agent -> first results of its own that wait to be judged"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Empty the lanes; rows find their way in when they are indexed."""
+        self.opinions, self.open = Opinions(), {}
+        for _, given in ledger.tables["handed"].values():
+            self._count(given[0][0], 1)
+
+    def _count(self, agent: str, change: int) -> None:
+        left = self.open.get(agent, 0) + change
+        if left:
+            self.open[agent] = left
+        else:
+            del self.open[agent]
+
+    def enter(self, ledger: Ledger, row: Row) -> None:
+        """Take in a READY row with results."""
+        since, given = ledger.tables["handed"][row.spec.id]
+        self.opinions.add(row, since, tuple(sorted({agent for agent, _, _ in given})))
+
+    def kind_of(self, ledger: Ledger, row: Row) -> str:
+        """Return the kind of work that the lease of a task is."""
+        return as_check(row.spec).kind if self._is_check(ledger, row) else row.spec.kind
+
+    def _is_check(self, ledger: Ledger, row: Row) -> bool:
+        handed = ledger.tables["handed"].get(row.spec.id)
+        verify = row.spec.verify
+        return (
+            handed is not None
+            and verify is not None
+            and verify.method == "check"
+            and handed[1][0][1] != row.token  # not the lease under which the result was handed in
+        )
+
+    def payload(self, ledger: Ledger, row: Row) -> Any:
+        """Return what a lease shows: the work, or for a check the work and its result."""
+        if not self._is_check(ledger, row):
+            return copy_json(row.payload)
+        spec, result = row.spec, ledger.tables["handed"][row.spec.id][1][0][2]
+        return {
+            "task": spec.id,
+            "kind": spec.kind,
+            "payload": copy_json(row.payload),
+            "result": copy_json(result),
+        }
+
+    def problem(self, ledger: Ledger, row: Row, result: Any) -> VerdictError | None:
+        """Return why a check cannot be completed with this; None if it can, or if it is no check."""
+        if not self._is_check(ledger, row) or _verdict(result) is not None:
+            return None
+        assert row.spec.verify is not None
+        return VerdictError(row.spec.id, str(row.spec.verify.kind), repr(result)[:80])
+
+    def before(
+        self, ledger: Ledger, agent: str, kinds: tuple[str, ...] | None, row: Row | None
+    ) -> Row | None:
+        """Return what comes first: another opinion, unless what the ready order offers is more urgent."""
+        if row is not None and ledger.restraint is not None and ledger.restraint.owes(ledger, agent):
+            row = None  # enough of its results wait: it may help to judge those of others
+        other = self.opinions.first(ledger, agent, kinds)
+        if other is None or (row is not None and row.spec.priority > other.spec.priority):
+            return row
+        return other
+
+    def offers(self, ledger: Ledger, agent: str, rows: list[Row], count: int) -> list[Row]:
+        """Return what an agent could take, others' results among it, in its order."""
+        if ledger.restraint is not None and ledger.restraint.owes(ledger, agent):
+            rows = []
+        both = [*self.opinions.best(ledger, agent, count), *rows]
+        both.sort(key=lambda row: -row.spec.priority)  # stable: at equal priority results come first
+        return both[:count]
+
+    def why_not(self, ledger: Ledger, agent: str, row: Row) -> str:
+        """Say why an agent does not get a task with results; "" if it could."""
+        if self.opinions.may(ledger, agent, row):
+            return ""
+        principals = ledger.principals
+        authors = self.opinions.rows[row.spec.id][0][0]
+        mine = principals.of(ledger, agent)
+        same = [author for author in authors if principals.of(ledger, author) == mine]
+        if same:
+            return f"{same[0]!r}, of the same principal {mine!r}, has handed a result in"
+        return f"does not meet what a check asks for: {as_check(row.spec).requires or 'what it uses'}"
+
+    # -- handing in -------------------------------------------------------------------------
+
+    def take(self, ledger: Ledger, row: Row, command: Complete) -> Outcome | None:
+        """Take in what a live lease (touched) is completed with; None if no check is needed."""
+        spec, agent = row.spec, row.agent
+        verify = spec.verify
+        assert verify is not None
+        assert agent is not None
+        handed = ledger.tables["handed"].get(spec.id)
+        if verify.method == "canary":
+            return self._known(ledger, row, command.result)
+        if handed is None and not self._is_due(ledger, row, command.draw):
+            return None
+        value = _verdict(command.result) if self._is_check(ledger, row) else command.result
+        given: tuple[_Given, ...] = (*(() if handed is None else handed[1]), (agent, row.token, value))
+        since = ledger.ordinal() if handed is None else handed[0]
+        if handed is None:
+            self._count(agent, 1)
+        ledger.undo.put(ledger.tables["handed"], spec.id, (since, given))
+        return self._judge(ledger, row, verify, given)
+
+    def again(self, ledger: Ledger, row: Row, token: int) -> Outcome | None:
+        """Return the answer of a lease that has handed in and asks again, None for any other."""
+        handed = ledger.tables["handed"].get(row.spec.id)
+        if row.state is not READY or handed is None or handed[1][-1][1] != token:
+            return None
+        return self._pending(row)
+
+    def _pending(self, row: Row) -> Outcome:
+        why = "handed in: the result counts once others have checked it"
+        return make_outcome(row.spec.id, row.state, None, why, row.agent, row.attempts, False)
+
+    def _is_due(self, ledger: Ledger, row: Row, draw: float | None) -> bool:
+        assert row.agent is not None
+        assert row.spec.verify is not None
+        error = row.spec.verify.error
+        if draw is None or not error:
+            return True
+        restraint = ledger.restraint
+        if restraint is not None and restraint.watches(ledger, row.agent):
+            return True
+        good, bad, streak = ledger.reputation.quality_in(ledger, row.agent, row.spec.kind)
+        return draw < share_to_check(good, bad, streak, error)
+
+    def _known(self, ledger: Ledger, row: Row, result: Any) -> Outcome | None:
+        assert row.agent is not None
+        assert row.spec.verify is not None
+        if digest_of(result) == row.spec.verify.digest:
+            self._right(ledger, row.agent, row.spec.kind)
+            return None
+        return self._refute(ledger, row, row.agent, "the answer is known, and it is another", _CANARY)
+
+    # -- judging ----------------------------------------------------------------------------
+
+    def _judge(self, ledger: Ledger, row: Row, verify: Verify, given: tuple[_Given, ...]) -> Outcome:
+        if verify.method == "check":
+            author, _, result = given[0]
+            votes = given[1:]
+            for word in (True, False):
+                side = [agent for agent, _, (ok, _) in votes if ok is word]
+                if len(side) >= verify.agree:
+                    self._judge_voters(ledger, verify, votes, word)
+                    if word:
+                        return self._accept(ledger, row, (author,), result)
+                    why = next(why for _, _, (ok, why) in votes if not ok)
+                    by = ", ".join(side)
+                    return self._refute(ledger, row, author, f"rejected by {by}: {why or 'no reason given'}")
+            return self._wait(ledger, row)
+        groups: list[list[_Given]] = []
+        for one in given:
+            for group in groups:
+                if agree(group[0][2], one[2], verify.tolerance):
+                    group.append(one)
+                    break
+            else:
+                groups.append([one])
+        best = max(groups, key=len)
+        if len(best) >= verify.agree:
+            for group in groups:
+                if group is not best:
+                    for agent, _, _ in group:
+                        self._wrong(ledger, agent, row.spec.kind, 1.0, f"result of {row.spec.id} outvoted")
+            return self._accept(ledger, row, tuple([agent for agent, _, _ in best]), best[0][2])
+        if len(best) + verify.most - len(given) < verify.agree:
+            return self._give_up(ledger, row, f"no {verify.agree} of {len(given)} results agree")
+        return self._wait(ledger, row)
+
+    def _judge_voters(self, ledger: Ledger, verify: Verify, votes: tuple[_Given, ...], word: bool) -> None:
+        """Judge those who voted by the majority; a single vote proves nothing about who gave it."""
+        if verify.agree > 1:
+            assert verify.kind is not None
+            for agent, _, (ok, _) in votes:
+                if ok is word:
+                    self._right(ledger, agent, verify.kind)
+                else:
+                    self._wrong(ledger, agent, verify.kind, 1.0, "verdict outvoted")
+
+    def _wait(self, ledger: Ledger, row: Row) -> Outcome:
+        agent, token = row.agent, row.token
+        row.attempts -= 1  # only what fails counts as an attempt
+        self._back(ledger, row)
+        ledger.emit("handed in", row.spec.id, agent, token, len(ledger.tables["handed"][row.spec.id][1]))
+        return self._pending(row)
+
+    def _back(self, ledger: Ledger, row: Row, *, forget: bool = False) -> None:
+        """Return a row to READY, with what was handed in or without."""
+        ledger.order.reorder(row)  # if an old entry is left there, it must not come alive again
+        unlease(ledger, row, "finished", "hand_in")
+        if forget:
+            self.forget(ledger, row.spec.id)
+        shift(ledger, row, "hand_in")
+        to_ready(ledger, row)
+
+    def _accept(self, ledger: Ledger, row: Row, authors: tuple[str, ...], result: Any) -> Outcome:
+        last, token = row.agent, row.token
+        outcome = end(ledger, row, "complete", result=result, by=authors[0])
+        for agent in authors:
+            self._right(ledger, agent, row.spec.kind)
+        ledger.emit("completed", row.spec.id, last, token, {"by": authors[0], "checked": True})
+        return outcome
+
+    def _refute(self, ledger: Ledger, row: Row, author: str, why: str, weight: float = 1.0) -> Outcome:
+        remember(row, f"attempt {row.attempts} by {author}: {why}")
+        ledger.emit("rejected", row.spec.id, author, row.token, why)
+        kind = row.spec.kind
+        if row.attempts >= max_attempts(ledger, row):
+            outcome = self._give_up(ledger, row, why)
+        else:
+            self._back(ledger, row, forget=True)
+            outcome = make_outcome(row.spec.id, row.state, None, why, author, row.attempts, False)
+        self._wrong(ledger, author, kind, weight, f"result of {row.spec.id} {why}")
+        return outcome
+
+    def _give_up(self, ledger: Ledger, row: Row, why: str) -> Outcome:
+        agent, token = row.agent, row.token
+        self._back(ledger, row)
+        outcome = end(ledger, row, "reject", reason=why)
+        ledger.emit("failed", row.spec.id, agent, token, why)
+        return outcome
+
+    def _right(self, ledger: Ledger, agent: str, kind: str) -> None:
+        ledger.reputation.judged(ledger, agent, kind, 1.0, 0.0)
+        if ledger.restraint is not None:
+            ledger.restraint.proved(ledger, agent)
+
+    def _wrong(self, ledger: Ledger, agent: str, kind: str, weight: float, why: str) -> None:
+        ledger.reputation.judged(ledger, agent, kind, 0.0, weight)
+        if ledger.restraint is not None:
+            ledger.restraint.disproved(ledger, agent, kind, why)
+
+    # -- the rest of a task's life ----------------------------------------------------------
+
+    def forget(self, ledger: Ledger, task: str) -> None:
+        """Forget what was handed in, if something was: the task has ended, or begins anew."""
+        handed = ledger.tables["handed"].get(task)
+        if handed is not None:
+            ledger.undo.drop(ledger.tables["handed"], task)
+            author = handed[1][0][0]
+            self._count(author, -1)
+            if ledger.news.is_wanted:
+                ledger.news.agents.append(author)
+
+    def replaced(self, ledger: Ledger, row: Row) -> None:
+        """Forget what was handed in for the old content."""
+        self.forget(ledger, row.spec.id)
+
+    def why(self, ledger: Ledger, row: Row) -> list[str]:
+        """Say what a task with results waits for."""
+        assert row.spec.verify is not None
+        _, given = ledger.tables["handed"][row.spec.id]
+        verify = row.spec.verify
+        names = ", ".join(agent for agent, _, _ in given)
+        if verify.method == "check":
+            votes = f", {len(given) - 1} verdict(s) so far" if len(given) > 1 else ""
+            what = f"a result of {given[0][0]} waits for {verify.agree} agreeing verdict(s){votes}"
+        else:
+            what = f"{len(given)} result(s) handed in ({names}); {verify.agree} must agree"
+        terms = as_check(row.spec)
+        needs = "" if terms.requires is None else f" that meets {terms.requires}"
+        return [what, f"claimable as kind {terms.kind!r} by an agent of another principal{needs}"]
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that results are kept exactly of unfinished tasks with `verify`."""
+        for task, (_, given) in ledger.tables["handed"].items():
+            row = ledger.tasks[task]
+            assert row.spec.verify is not None
+            assert not row.state.is_final
+            assert given
+            assert len(given) <= row.spec.verify.most + (row.spec.verify.method == "check")
+            assert len({agent for agent, _, _ in given}) == len(given)
+        first = [given[0][0] for _, given in ledger.tables["handed"].values()]
+        assert self.open == {agent: first.count(agent) for agent in first}
+        self.opinions.check(ledger)
+
+
+def _verdict(value: Any) -> tuple[bool, str] | None:
+    """Return (ok, reason) for a verdict, None for what is none."""
+    if isinstance(value, bool):
+        return value, ""
+    if isinstance(value, dict) and isinstance(value.get("ok"), bool) and set(value) <= {"ok", "reason"}:
+        reason = value.get("reason", "")
+        if isinstance(reason, str):
+            return value["ok"], reason[:200]
+    return None

@@ -1,0 +1,357 @@
+"""
+Restraint: what follows from standing on a board with a TrustPolicy.
+
+Limit early, quarantine late: how many tasks an agent may hold follows from a
+lower bound of what it delivers, so newcomers and the slow get fewer; quarantine
+needs an upper bound below a third, or several bad outcomes in a row, so it
+takes proof. After a while a quarantined agent may try one task, and only its
+success lets it back in. If more than a share of the established agents would
+be in quarantine, the cause is an outage and not they: nobody is, and an alarm
+says so.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from ...values.trust import TrustPolicy
+from ..state.ledger import ANY, Ledger, ns
+from ..state.parts import Part
+from ..state.records import Row
+from .evidence import FAILED_VERBS, Reputation
+
+if TYPE_CHECKING:
+    from ...values.settings import Settings
+
+__all__ = ["Restraint"]
+
+_TRUSTED, _PROVEN = 0.5, 0.85
+"""the lower bound from which an agent is established, and the one from which it has every right"""
+_HOPELESS, _WORTHLESS = 0.35, 0.5
+"""an upper bound of what is delivered, or of what results are worth, below which the breaker opens"""
+_MOST_RELAPSES = 10
+_ENOUGH = 3
+"""established agents at work, without whom newcomers are not held back: somebody must do the work"""
+_KEEP_SHARE = 0.9930924954370359  # 2^(-1/100)
+_UNJUDGED = 4
+"""results that wait to be judged, for each task that an agent may hold: who is fast and wrong would have
+spoilt everything before the first verdict"""
+
+
+class Restraint(Part):
+    """
+    The effects of standing.
+
+    Tables:
+        breakers: agent -> (until in lease time, how often in a row, why)
+        strikes: agent -> bad outcomes in a row
+        established: agent -> (ordinal,) once it has been trusted
+        holds: leased task -> (granted, latest deadline) in lease time; from its first renewal on
+        alarm: "" -> (until in lease time,)
+        share: "" -> (claims of newcomers, of everybody), both fading; with `newcomers` only
+    """
+
+    tables = ("breakers", "strikes", "established", "holds", "alarm", "share")
+    values = (TrustPolicy,)
+
+    def __init__(self, reputation: Reputation) -> None:
+        self.reputation = reputation
+        self.alarms: list[tuple[int, str]] = []
+        """heap of (lease time, agent): when a quarantine, or the alarm (""), ends"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the alarms."""
+        assert ledger.settings.trust is not None
+        self.policy = ledger.settings.trust
+        self.ledger = ledger
+        tables = ledger.tables
+        self.alarms = [(row[0], agent) for agent, row in tables["breakers"].items()]
+        self.alarms += [(row[0], "") for row in tables["alarm"].values()]
+        heapq.heapify(self.alarms)
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Leases that were granted before there was a policy keep their terms."""
+
+    # -- what an agent may ------------------------------------------------------------------
+
+    def limit(self, ledger: Ledger, agent: str) -> int:
+        """Return how many tasks an agent may hold."""
+        if agent in ledger.tables["breakers"] or ledger.tables["alarm"]:
+            return 1
+        low = self.reputation.low(ledger, agent)
+        most = self.policy.claims_most
+        if low < _TRUSTED:
+            return 1
+        return min(most, 1 + round((most - 1) * (low - _TRUSTED) / (_PROVEN - _TRUSTED)))
+
+    def holds_back(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent may not claim now: in quarantine, or holding as much as it is trusted with."""
+        if not self.policy.strangers and not ledger.principals.vouched(ledger, agent):
+            return "is a stranger: the policy lets only agents claim that somebody vouches for"
+        holder = ledger.agents.get(agent)
+        held = 0 if holder is None else len(holder.leases)
+        if self.policy.newcomers is not None and self._had_their_share(ledger, agent):
+            return f"has no standing yet, and newcomers have had their {self.policy.newcomers:.0%} of claims"
+        breaker = ledger.tables["breakers"].get(agent)
+        now = ledger.timeline.reading[1]
+        if breaker is not None and breaker[0] > now:
+            return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
+        if not held:
+            return None
+        if breaker is not None:
+            return "was in quarantine, and may hold one task at a time until one is completed"
+        most = self.limit(ledger, agent)
+        if held < most:
+            return None
+        if ledger.tables["alarm"]:
+            return "everybody may hold one task at a time: so much fails that an outage is likely"
+        low = self.reputation.low(ledger, agent)
+        return f"holds {held} task(s), as many as its standing allows (at least {low:.2f})"
+
+    def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
+        if agent in ledger.tables["established"]:
+            return False
+        new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
+        assert self.policy.newcomers is not None
+        return new > self.policy.newcomers * everybody and self._at_work(ledger) >= _ENOUGH
+
+    def _at_work(self, ledger: Ledger) -> int:
+        """Count established agents that hold something, up to enough."""
+        count = 0
+        for agent in ledger.tables["established"]:
+            row = ledger.agents.get(agent)
+            count += row is not None and bool(row.leases)
+            if count >= _ENOUGH:
+                break
+        return count
+
+    def granted(self, ledger: Ledger, row: Row) -> None:
+        """Count a claim of a newcomer, or of somebody known."""
+        if self.policy.newcomers is None:
+            return
+        new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
+        is_new = row.agent not in ledger.tables["established"]
+        fresh = (new * _KEEP_SHARE + is_new, everybody * _KEEP_SHARE + 1.0)
+        ledger.undo.put(ledger.tables["share"], "", fresh)
+
+    def bars(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent gets nothing now, or only others' results to judge; None if nothing bars it."""
+        if self.owes(ledger, agent):
+            return (
+                f"has {ledger.checking.open[agent]} results that others have not judged yet, as many as its "
+                "standing allows; until then it may only judge those of others"
+            )
+        return self.holds_back(ledger, agent)
+
+    def owes(self, ledger: Ledger, agent: str) -> bool:
+        """Tell whether so many results of an agent wait to be judged that it gets no new work for now."""
+        waiting = ledger.checking.open.get(agent, 0)
+        return waiting > 0 and waiting >= _UNJUDGED * self.limit(ledger, agent)
+
+    def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
+        """Return how long a fresh lease lasts."""
+        if not self.policy.short_leases:
+            return ttl_ns
+        low = self.reputation.low(ledger, agent)
+        return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
+
+    def latest(self, ledger: Ledger, row: Row) -> int | None:
+        """Return the lease time beyond which a lease cannot be renewed; noted at its first renewal."""
+        if not self.policy.hold_most:
+            return None
+        holds, spec = ledger.tables["holds"], row.spec
+        if spec.id not in holds:
+            granted = row.deadline_ns - row.ttl_ns
+            usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
+            latest = granted + round(max(usual, row.ttl_ns) * self.policy.hold_most)
+            ledger.undo.put(holds, spec.id, (granted, latest))
+        return int(holds[spec.id][1])
+
+    def latest_known(self, ledger: Ledger, row: Row) -> int | None:
+        """Return what `latest` has noted of a lease that has been renewed; None if it has not."""
+        hold = ledger.tables["holds"].get(row.spec.id)
+        return None if hold is None else int(hold[1])
+
+    def weight(self, ledger: Ledger, agent: str) -> float:
+        """Return how much an agent's marks count."""
+        if not self.policy.weigh_deposits:
+            return 1.0
+        breaker = ledger.tables["breakers"].get(agent)
+        if breaker is not None:
+            return 0.0
+        return min(1.0, max(0.0, self.reputation.low(ledger, agent)) / _PROVEN)
+
+    def rank(self, ledger: Ledger, agent: str, task: str, surplus: int) -> int:
+        """
+        Return the place of a waiting agent among those that could take a task: the least is woken.
+
+        By what it is expected to deliver; never by the lower bound, which would starve newcomers. Every
+        tenth task goes to newcomers first, or nobody would ever learn what they can do.
+        """
+        seen, mean = self.reputation.of(ledger, agent), 1.0
+        if ledger.tables["quality"]:
+            quality = self.reputation.quality(ledger, agent)
+            mean = 1.0 if quality is None else quality.mean
+        is_new = seen.good + seen.bad < 10 and seen.high >= 0.4
+        row = ledger.tasks.get(task)
+        for_new = row is not None and row.seq % 10 == 0
+        expected = round((1.0 - seen.mean * mean) * 1_000_000)
+        return (0 if is_new and for_new else 1 + expected) << 80 | surplus + 1
+
+    def hopeless(self, ledger: Ledger, row: Row) -> str | None:
+        """Return why a task should be given up: enough different agents have failed it."""
+        most = self.policy.poison_after
+        if not most:
+            return None
+        tried = {agent for agent, _, _ in ledger.tables["failers"].get(row.spec.id, ())} | {row.agent}
+        if len(tried) < most:
+            return None
+        names = ", ".join(sorted(str(agent) for agent in tried))
+        return f"poison: {len(tried)} different agents failed it ({names})"
+
+    # -- what happens -----------------------------------------------------------------------
+
+    def left(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Judge an agent by how its lease ended; its evidence has been noted."""
+        agent, tables = row.agent, ledger.tables
+        assert agent is not None
+        if row.spec.id in tables["holds"]:
+            ledger.undo.drop(tables["holds"], row.spec.id)
+        if verb in ("complete", "hand_in"):
+            if agent in tables["strikes"]:
+                ledger.undo.drop(tables["strikes"], agent)
+            if row.spec.verify is None:  # where results are checked, the verdict decides
+                self._credit(ledger, agent)
+        elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
+            self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up
+        elif verb in FAILED_VERBS:
+            strikes = tables["strikes"].get(agent, 0)
+            if len({name for name, _, _ in tables["failers"].get(row.spec.id, ())}) < 2:
+                strikes += 1  # what others failed, too, is weaker evidence, and no strike
+                ledger.undo.put(tables["strikes"], agent, strikes)
+            self._judge(ledger, agent, strikes)
+        self._tell(ledger, agent)
+        if self.policy.newcomers is not None and ledger.news.is_wanted and agent in tables["established"]:
+            ledger.news.ready.append(ANY)  # fewer are at work: a newcomer that was held back may look again
+
+    def watches(self, ledger: Ledger, agent: str) -> bool:
+        """Tell whether every result of an agent is checked now: it is on probation, or there is an alarm."""
+        return agent in ledger.tables["breakers"] or bool(ledger.tables["alarm"])
+
+    def proved(self, ledger: Ledger, agent: str) -> None:
+        """Let an agent back in whose result stood a check."""
+        self._credit(ledger, agent)
+        self._tell(ledger, agent)
+
+    def _credit(self, ledger: Ledger, agent: str) -> None:
+        tables = ledger.tables
+        if agent in tables["breakers"]:
+            self._readmit(ledger, agent)
+        if agent not in tables["established"] and self.reputation.low(ledger, agent) >= _TRUSTED:
+            ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
+
+    def disproved(self, ledger: Ledger, agent: str, kind: str, why: str) -> None:
+        """Judge an agent whose result did not stand; the evidence has been noted."""
+        breaker = ledger.tables["breakers"].get(agent)
+        quality, wrong = self.reputation.quality(ledger, agent), 0
+        if (agent, kind) in ledger.tables["quality"]:
+            wrong = ledger.tables["quality"][agent, kind][3]
+        if breaker is not None:
+            self._shut_out(ledger, agent, breaker[1] + 1, f"on probation, and {why}")
+        elif wrong >= self.policy.quarantine_after:
+            self._shut_out(ledger, agent, 0, f"{wrong} wrong results in a row")
+        elif quality is not None and quality.high < _WORTHLESS:
+            self._shut_out(ledger, agent, 0, f"its results are right in {quality.mean:.0%} of cases at best")
+        self._tell(ledger, agent)
+
+    def _judge(self, ledger: Ledger, agent: str, strikes: int) -> None:
+        breaker = ledger.tables["breakers"].get(agent)
+        seen = self.reputation.of(ledger, agent)
+        if breaker is not None:
+            self._shut_out(ledger, agent, breaker[1] + 1, "the task it was tried with failed, too")
+        elif strikes >= self.policy.quarantine_after:
+            self._shut_out(ledger, agent, 0, f"{strikes} bad outcomes in a row")
+        elif seen.high < _HOPELESS:
+            self._shut_out(
+                ledger, agent, 0, f"it delivers {seen.mean:.0%} at best {seen.high:.0%} of its claims"
+            )
+
+    def shut_out(self, ledger: Ledger, agent: str, why: str) -> None:
+        """Put an agent in quarantine because somebody says so; no budget protects it."""
+        breaker = ledger.tables["breakers"].get(agent)
+        self._open(ledger, agent, 0 if breaker is None else breaker[1] + 1, why)
+
+    def _shut_out(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
+        tables = ledger.tables
+        if relapses == 0 and agent in tables["established"]:
+            out = sum(name in tables["established"] for name in tables["breakers"]) + 1
+            # one may always be: what befalls a single agent is no outage, however few there are
+            if out > max(1.0, self.policy.quarantine_most * len(tables["established"])):
+                self._raise_alarm(ledger, agent, why)
+                return
+        self._open(ledger, agent, relapses, why)
+
+    def _open(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
+        tables, now = ledger.tables, ledger.timeline.reading[1]
+        pause = ns(self.policy.cooldown * ledger.settings.lease_ttl) << min(relapses, _MOST_RELAPSES)
+        ledger.undo.put(tables["breakers"], agent, (now + pause, relapses, why))
+        heapq.heappush(self.alarms, (now + pause, agent))
+        ledger.emit("quarantined", None, agent, 0, {"why": why, "ns": pause})
+
+    def _raise_alarm(self, ledger: Ledger, agent: str, why: str) -> None:
+        tables, now = ledger.tables, ledger.timeline.reading[1]
+        pause = ns(self.policy.cooldown * ledger.settings.lease_ttl)
+        is_new = not tables["alarm"]
+        ledger.undo.put(tables["alarm"], "", (now + pause,))
+        heapq.heappush(self.alarms, (now + pause, ""))
+        if is_new:
+            ledger.emit(
+                "alarm", None, agent, 0, {"why": f"{why}, as with too many others: an outage is likely"}
+            )
+
+    def _readmit(self, ledger: Ledger, agent: str) -> None:
+        ledger.undo.drop(ledger.tables["breakers"], agent)
+        self.reputation.pardon(ledger, agent)
+        ledger.emit("readmitted", None, agent)
+
+    def _tell(self, ledger: Ledger, agent: str) -> None:
+        if ledger.news.is_wanted:
+            ledger.news.agents.append(agent)
+
+    # -- time -------------------------------------------------------------------------------
+
+    def pass_time(self, ledger: Ledger) -> None:
+        """Let those look again whose quarantine has come to its probe, and end the alarm."""
+        now, tables = ledger.timeline.reading[1], ledger.tables
+        while self.alarms and self.alarms[0][0] <= now:
+            when, agent = heapq.heappop(self.alarms)
+            if agent:
+                self._tell(ledger, agent)
+            elif tables["alarm"] and tables["alarm"][""][0] == when:
+                ledger.undo.drop(tables["alarm"], "")
+                ledger.emit("alarm", None, None, 0, {"why": "over"})
+                if ledger.news.is_wanted:
+                    ledger.news.agents.extend(ledger.agents)
+
+    def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
+        """Return when the next quarantine, or the alarm, ends."""
+        return max(0, self.alarms[0][0] - reading[1]) if self.alarms else None
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return how many are in quarantine, and whether there is an alarm."""
+        return {"quarantined": len(ledger.tables["breakers"]), "alarm": bool(ledger.tables["alarm"])}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that the tables agree with leases and alarms."""
+        tables = ledger.tables
+        for agent, row in tables["breakers"].items():
+            assert row[0] <= ledger.timeline.reading[1] or (row[0], agent) in self.alarms
+        for task, (granted, latest) in tables["holds"].items():
+            row = ledger.tasks[task]
+            assert row.agent is not None
+            assert ledger.agents[row.agent].leases[row.token] is row
+            assert granted < latest
+            assert row.deadline_ns <= latest
+        for row in tables["alarm"].values():
+            assert (row[0], "") in self.alarms

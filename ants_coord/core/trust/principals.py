@@ -1,0 +1,51 @@
+"""
+Who vouches for whom. An agent without a principal is its own.
+
+Names are free, trust is not: what one principal's agents say of each other's
+work is worth nothing, so they do not check each other. In one process this
+guards against mistakes, not against hostile code, which could use any name.
+"""
+
+from __future__ import annotations
+
+from ...commands.shared import Vouch
+from ..state.ledger import Ledger
+from ..state.parts import Part
+
+__all__ = ["Principals"]
+
+
+class Principals(Part):
+    """
+    Who vouches for whom: agents of one principal do not check each other.
+
+    Tables:
+        principals: agent -> (ordinal, principal, who said so)
+    """
+
+    tables = ("principals",)
+
+    def __init__(self) -> None:
+        self.commands = {Vouch: self.vouch}
+
+    def vouch(self, ledger: Ledger, command: Vouch) -> bool:
+        """Set an agent's principal; answers whether that is news."""
+        table = ledger.tables["principals"]
+        known = table.get(command.agent)
+        if known is not None and known[1] == command.principal:
+            return False
+        ordinal = ledger.ordinal() if known is None else known[0]
+        ledger.undo.put(table, command.agent, (ordinal, command.principal, command.by))
+        ledger.emit("vouched", None, command.agent, 0, {"principal": command.principal, "by": command.by})
+        if ledger.news.is_wanted:
+            ledger.news.agents.append(command.agent)
+        return True
+
+    def of(self, ledger: Ledger, agent: str) -> str:
+        """Return an agent's principal: itself, if nobody vouches for it."""
+        row = ledger.tables["principals"].get(agent)
+        return agent if row is None else str(row[1])
+
+    def vouched(self, ledger: Ledger, agent: str) -> bool:
+        """Tell whether somebody vouches for an agent."""
+        return agent in ledger.tables["principals"]

@@ -1,0 +1,10 @@
+"""
+The rules of work that every strategy shares.
+
+ready       order by priority
+lifecycle   transitions, expiry, dependents
+submitting  batches, keys, replacement, requeue
+leases      claim, renew, complete, fail, release
+locking     named locks, and what steers a board: cancel, limits, pause, settings
+opinions    tasks that wait to be checked
+"""

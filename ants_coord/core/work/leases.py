@@ -1,0 +1,424 @@
+"""
+Claim-and-lock: grant, renew, complete, fail, release, adopt.
+
+One rule for the late: a command whose token is not the task's live lease
+changes nothing. A deadline that equals now has passed, and time has passed
+before any of these functions is called, so "LEASED with this token" is the
+whole test. Two exceptions: completing again with the same lease repeats the
+first answer (a safe retry), and `late="accept"` lands while the task is still
+unclaimed after this very lease ran out.
+"""
+
+from __future__ import annotations
+
+from ...commands.shared import (
+    Adopt,
+    Claim,
+    ClaimMany,
+    Complete,
+    CompleteMany,
+    Fail,
+    Lost,
+    Note,
+    Refused,
+    Release,
+    ReleaseAll,
+    Renew,
+    Renewed,
+)
+from ...errors import IllegalTransitionError, LeaseLostError, TaskNotFoundError
+from ...values.payloads import copy_json
+from ...values.tasks import FINAL, Lease, Outcome, TaskState, make_lease
+from ..state.ledger import Ledger, ns
+from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
+from .lifecycle import backoff_ns, backoff_of, drop_lock, end, give_back, max_attempts, remember, shift
+from .opinions import as_check
+
+__all__ = [
+    "adopt",
+    "claim",
+    "claim_many",
+    "complete",
+    "complete_many",
+    "fail",
+    "first",
+    "lease_of",
+    "lost_reason",
+    "next_token",
+    "note",
+    "pick",
+    "release",
+    "release_all",
+    "renew",
+]
+
+
+def next_token(ledger: Ledger) -> int:
+    """
+    Return a fencing token: above every earlier one, also across restarts.
+
+    At least the stamp in microseconds, so that an in-memory board that starts
+    afresh does not fall behind a guard that outlived it.
+    """
+    last, stamp = ledger.last_token + 1, ledger.timeline.reading[0] // 1_000
+    ledger.last_token = token = max(last, stamp)
+    return token
+
+
+def lease_of(ledger: Ledger, row: Row) -> Lease:
+    """Build the value of a live lease, with its own copy of payload and inputs."""
+    spec, payload, kind = row.spec, row.payload, row.spec.kind
+    raw, lease_now, _ = ledger.timeline.reading
+    assert row.agent is not None
+    if spec.verify is None:
+        payload = payload if payload is None else copy_json(payload)
+    else:
+        kind, payload = ledger.checking.kind_of(ledger, row), ledger.checking.payload(ledger, row)
+    return make_lease(
+        spec.id,
+        row.token,
+        row.agent,
+        kind,
+        payload,
+        _inputs(ledger, row) if spec.needs else {},
+        row.attempts,
+        raw + row.deadline_ns - lease_now,
+        row.ttl_ns,
+        (),
+    )
+
+
+def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:
+    found = {}
+    for need in row.spec.needs:
+        needed = ledger.tasks.get(need)
+        if needed is not None and needed.state is DONE:
+            assert needed.outcome is not None
+            found[need] = copy_json(needed.outcome.result)
+    return found
+
+
+# -- claim ----------------------------------------------------------------------------------
+
+
+def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
+    """Grant the first claimable task, or the named one if it is claimable. O(log n)."""
+    if command.task is not None:
+        row = _named(ledger, command)
+    elif ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
+        return None
+    else:
+        agent = command.agent
+        signatures = ledger.eligibility.open_to(agent, patient=command.patient)
+        row = ledger.order.first(agent, signatures, command.kinds)
+        if ledger.checking.open:
+            row = ledger.checking.before(ledger, agent, command.kinds, row)
+    return _grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row  # type: ignore[return-value]
+
+
+def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
+    """Choose what a claim would get, without granting it."""
+    if command.__class__ is Claim and command.task is not None:
+        return _named(ledger, command)
+    if ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
+        return None
+    patient = command.__class__ is Claim and command.patient
+    return first(ledger, command.agent, command.kinds, patient=patient)
+
+
+def first(
+    ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None, *, patient: bool = False
+) -> Row | None:
+    """Return what an agent that nothing holds back would get."""
+    row = ledger.order.first(agent, ledger.eligibility.open_to(agent, patient=patient), kinds)
+    if ledger.checking.open:
+        row = ledger.checking.before(ledger, agent, kinds, row)
+    return row
+
+
+def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
+    assert command.task is not None
+    row = ledger.tasks.get(command.task)
+    if row is None:
+        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
+    if row.state in FINAL:
+        return Refused(IllegalTransitionError(command.task, row.state, "claimed"))
+    spec = row.spec
+    if (
+        ledger.paused
+        or row.state is not READY
+        or (spec.limit is not None and not ledger.is_open(spec.limit))
+        or not _may(ledger, command, row)
+        or (ledger.gates and ledger.held_back(command.agent) is not None)
+    ):
+        return None
+    return row
+
+
+def _may(ledger: Ledger, command: Claim, row: Row) -> bool:
+    opinions, kinds = ledger.checking.opinions, command.kinds
+    if row.spec.id in opinions.rows:
+        return opinions.may(ledger, command.agent, row) and (
+            kinds is None or as_check(row.spec).kind in kinds
+        )
+    restraint = ledger.restraint
+    if restraint is not None and ledger.checking.open and restraint.owes(ledger, command.agent):
+        return False
+    return ledger.eligibility.may(command.agent, row) and (kinds is None or row.spec.kind in kinds)
+
+
+def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
+    """Grant up to `count` tasks. O(count log n)."""
+    leases: list[Lease] = []
+    agent = command.agent
+    while len(leases) < command.count and not ledger.paused:
+        if ledger.gates and ledger.held_back(agent) is not None:
+            break
+        # asked anew each time: a lease may use up what the next one needs
+        row = first(ledger, agent, command.kinds)
+        if row is None:
+            break
+        leases.append(_grant(ledger, row, agent, command.ttl_ns))
+    return tuple(leases)
+
+
+def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
+    spec, undo = row.spec, ledger.undo
+    holder = ledger.agents.get(agent) or ledger.agent(agent)
+    undo.touch_both(row, holder)
+    holder.claimed += 1
+    if ledger.checking.opinions.rows:
+        ledger.leave(row)
+    else:
+        ledger.order.leave(row)
+    shift(ledger, row, "claim")
+    if ttl_ns is None:
+        ttl_ns = ledger.lease_ttl_ns if spec.lease_ttl is None else ns(spec.lease_ttl)
+    if ledger.restraint is not None:
+        ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
+    row.token = token = next_token(ledger)
+    row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
+    row.deadline_ns = deadline = ledger.timeline.reading[1] + ttl_ns
+    row.attempts += 1
+    holder.leases[token] = row
+    if spec.limit is not None:
+        ledger.live.setdefault(spec.limit, {})[token] = row
+    ledger.alarms.lease(deadline, token, row)
+    ledger.emit("claimed", spec.id, agent, token, row.attempts)
+    for hook in ledger.on_grant:
+        hook(ledger, row)
+    return lease_of(ledger, row)
+
+
+# -- hold -----------------------------------------------------------------------------------
+
+
+def lost_reason(ledger: Ledger, task_id: str, token: int) -> str:
+    """Say why a lease that is not live is not live."""
+    row = ledger.tasks.get(task_id)
+    if row is None:
+        if task_id in ledger.tombstones:
+            return "finished"
+        return "expired" if task_id.startswith("lock:") and token <= ledger.last_token else "unknown"
+    if token == row.token:
+        return row.lost or "finished"
+    return "superseded" if 0 < token < row.token else "unknown"
+
+
+def _live(ledger: Ledger, task_id: str, token: int) -> Row | LockRow | None:
+    row = ledger.tasks.get(task_id)
+    if row is not None and row.token == token and row.state is LEASED:
+        return row
+    lock = ledger.locks.get(token)
+    return lock if lock is not None and task_id.startswith("lock:") else None
+
+
+def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
+    """Move deadlines to now + ttl. O(1) a lease: the alarm follows lazily."""
+    raw, now, _ = ledger.timeline.reading
+    answers: list[Renewed | Lost] = []
+    for task_id, token in command.leases:
+        row = _live(ledger, task_id, token)
+        if row is None:
+            answers.append(Lost(token, lost_reason(ledger, task_id, token)))
+            continue
+        if row.__class__ is LockRow:
+            ledger.undo.touch_lock(row)
+        else:
+            ledger.undo.touch(row)  # type: ignore[arg-type]
+        latest = None
+        if ledger.restraint is not None and row.__class__ is Row:
+            latest = ledger.restraint.latest(ledger, row)
+        row.ttl_ns = ttl_ns = row.ttl_ns if command.ttl_ns is None else command.ttl_ns
+        deadline = now + ttl_ns if latest is None else min(now + ttl_ns, latest)
+        earlier = deadline < row.deadline_ns
+        row.deadline_ns = deadline
+        if earlier:  # a lazily corrected alarm must never ring too late
+            ledger.alarms.live -= 1
+            ledger.alarms.lease(row.deadline_ns, token, row)
+        answers.append(Renewed(token, raw + deadline - now))
+    return tuple(answers)
+
+
+def note(ledger: Ledger, command: Note) -> Refused | None:
+    """Keep a progress note with the live lease."""
+    row = _live(ledger, command.task, command.token)
+    if row is None or row.__class__ is LockRow:
+        return _refuse(ledger, command.task, command.token)
+    assert isinstance(row, Row)
+    ledger.undo.touch(row)
+    row.note = command.note
+    ledger.emit("noted", command.task, row.agent, command.token, command.note)
+    return None
+
+
+def _refuse(ledger: Ledger, task_id: str, token: int) -> Refused:
+    return Refused(LeaseLostError(task_id, token, lost_reason(ledger, task_id, token)))
+
+
+# -- end ------------------------------------------------------------------------------------
+
+
+def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
+    """End a task with its result. O(log n), plus its dependents."""
+    row = ledger.tasks.get(command.task)
+    if row is None or row.token != command.token:
+        return _refuse(ledger, command.task, command.token)
+    late = False
+    if row.state is not LEASED:
+        if row.state is DONE:
+            assert row.outcome is not None
+            return row.outcome
+        if row.spec.verify is not None:
+            again = ledger.checking.again(ledger, row, command.token)
+            return again or _refuse(ledger, command.task, command.token)
+        late = command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
+        if not late:
+            return _refuse(ledger, command.task, command.token)
+    assert row.agent is not None
+    verify = row.spec.verify
+    if verify is not None:
+        problem = ledger.checking.problem(ledger, row, command.result)
+        if problem is not None:
+            return Refused(problem)
+    holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
+    ledger.undo.touch_both(row, holder)
+    holder.completed += 1
+    if verify is not None:
+        ledger.undo.touch(row)
+        outcome = ledger.checking.take(ledger, row, command)
+        if outcome is not None:
+            return outcome
+    if late:
+        ledger.reputation.landed(ledger, row)
+    outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)
+    ledger.emit("completed", command.task, row.agent, command.token, "late" if late else None)
+    return outcome
+
+
+def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] | Refused:
+    """End several tasks, or none if one of the leases is lost."""
+    for task_id, token, result in command.endings:
+        row = ledger.tasks.get(task_id)
+        if row is None or row.token != token or row.state not in (LEASED, DONE):
+            return _refuse(ledger, task_id, token)
+        problem = None if row.spec.verify is None else ledger.checking.problem(ledger, row, result)
+        if problem is not None:
+            return Refused(problem)
+    done = []
+    for ending in command.endings:
+        outcome = complete(ledger, Complete(*ending))
+        assert isinstance(outcome, Outcome)
+        done.append(outcome)
+    return tuple(done)
+
+
+def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
+    """End an attempt: again later, or FAILED for good after the last one."""
+    row = ledger.tasks.get(command.task)
+    if row is None or row.token != command.token or row.state is not LEASED:
+        return _refuse(ledger, command.task, command.token)
+    assert row.agent is not None
+    ledger.undo.touch(row)
+    holder = ledger.agents[row.agent]
+    ledger.undo.touch_agent(holder)
+    holder.failed += 1
+    remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}")
+    hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
+    if not command.retry or row.attempts >= max_attempts(ledger, row) or hopeless is not None:
+        why = command.reason if hopeless is None else f"{hopeless}, at last: {command.reason}"
+        end(ledger, row, "give_up", reason=why)
+        ledger.emit("failed", command.task, row.agent, command.token, why)
+    else:
+        pause = command.retry_ns
+        if pause is None:
+            pause = backoff_ns(backoff_of(ledger, row), row.attempts)
+        give_back(ledger, row, "retry", "finished", pause)
+        ledger.emit("retried", command.task, row.agent, command.token, command.reason)
+    return row.state
+
+
+def release(ledger: Ledger, command: Release) -> TaskState | Refused:
+    """Give a lease back; the attempt is refunded and the release counted."""
+    row = _live(ledger, command.task, command.token)
+    if row is None:
+        return _refuse(ledger, command.task, command.token)
+    if isinstance(row, LockRow):
+        if row.depth > 1:
+            ledger.undo.touch_lock(row)
+            row.depth -= 1
+        else:
+            drop_lock(ledger, row, "released")
+        return READY
+    _release(ledger, row)
+    return row.state
+
+
+def _release(ledger: Ledger, row: Row) -> None:
+    assert row.agent is not None
+    ledger.undo.touch(row)
+    holder = ledger.agents[row.agent]
+    ledger.undo.touch_agent(holder)
+    holder.released += 1
+    row.attempts -= 1
+    row.releases += 1
+    give_back(ledger, row, "release", "revoked")
+    ledger.emit("released", row.spec.id, row.agent, row.token)
+
+
+def release_all(ledger: Ledger, command: ReleaseAll) -> int:
+    """Give back everything an agent holds, tasks and locks."""
+    holder = ledger.agents.get(command.agent)
+    rows = list(holder.leases.values()) if holder is not None else []
+    for row in rows:
+        _release(ledger, row)
+    locks = [lock for lock in ledger.locks.values() if lock.agent == command.agent]
+    for lock in locks:
+        drop_lock(ledger, lock, "released")
+    return len(rows) + len(locks)
+
+
+def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
+    """Re-issue an agent's live leases: the process that held the old tokens is fenced off."""
+    holder = ledger.agents.get(command.agent)
+    adopted: list[Lease] = []
+    for old, row in list(holder.leases.items()) if holder is not None else ():
+        assert holder is not None
+        ledger.undo.touch(row)
+        del holder.leases[old]
+        limit = row.spec.limit
+        if limit is not None:
+            del ledger.live[limit][old]
+        ledger.alarms.live -= 1
+        row.token = token = next_token(ledger)
+        row.deadline_ns = ledger.timeline.reading[1] + row.ttl_ns
+        if ledger.restraint is not None:
+            latest = ledger.restraint.latest_known(ledger, row)
+            row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)
+        holder.leases[token] = row
+        if limit is not None:
+            ledger.live[limit][token] = row
+        ledger.alarms.lease(row.deadline_ns, token, row)
+        ledger.emit("adopted", row.spec.id, command.agent, token, old)
+        adopted.append(lease_of(ledger, row))
+    return tuple(adopted)

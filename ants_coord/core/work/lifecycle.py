@@ -1,0 +1,374 @@
+"""
+How a task moves: leases end, tasks end, dependents follow, time passes.
+
+Each function expects that the decision has been made; it only commits. Every
+way in which a task can end goes through `end`, so no path can forget the
+dependents, the key, the limit or the waiting readers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import Any
+
+from ...values.checks import is_fresh_id
+from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
+from ..state.content import content_digest
+from ..state.ledger import ANY, FAR_NS, Ledger, ns
+from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
+from .opinions import as_check
+
+__all__ = [
+    "awaken",
+    "backoff_ns",
+    "by_submission",
+    "drop_lock",
+    "end",
+    "give_back",
+    "max_attempts",
+    "pass_time",
+    "remember",
+    "to_ready",
+    "unidle",
+    "unlease",
+    "unneed",
+]
+
+RECLAIM_AT_ONCE = 1_000
+"""Ended tasks forgotten per command at most: a backlog must not stall one caller."""
+_HISTORY = 20
+_WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
+_REASON = 500
+
+
+def shift(ledger: Ledger, row: Row, verb: str) -> None:
+    """Take one arrow of the table and keep the counts."""
+    counts, state = ledger.counts, row.state
+    counts[state] -= 1
+    row.state = state = TRANSITIONS[state][verb]
+    counts[state] += 1
+
+
+def remember(row: Row, line: str) -> None:
+    """Add a line to a task's history (the last 20 are kept)."""
+    row.history = (*row.history[1 - _HISTORY :], line[:_REASON])
+
+
+def to_ready(ledger: Ledger, row: Row) -> None:
+    """Put a row whose state has become READY into the order."""
+    if row.ready_ns < 0:
+        row.ready_ns = ledger.timeline.reading[2]
+    spec = row.spec
+    if spec.id in ledger.tables["handed"]:
+        ledger.checking.enter(ledger, row)
+        if ledger.news.is_wanted:
+            ledger.news.ready.append((as_check(spec).kind, None, spec.id))
+        return
+    signature = ledger.eligibility.signature(spec)
+    ledger.order.add(row, signature)
+    if ledger.news.is_wanted:
+        ledger.news.ready.append((spec.kind, signature, spec.id))
+
+
+def max_attempts(ledger: Ledger, row: Row) -> int:
+    """Return how often a task may be claimed."""
+    own = row.spec.max_attempts
+    return ledger.settings.max_attempts if own is None else own
+
+
+def backoff_of(ledger: Ledger, row: Row) -> Backoff:
+    """Return the pause policy of a task."""
+    return ledger.settings.backoff if row.spec.backoff is None else row.spec.backoff
+
+
+def backoff_ns(policy: Backoff, attempts: int) -> int:
+    """Return first * factor**(attempts - 1), at most limit, in integers."""
+    most = ns(policy.limit)
+    pause = ns(policy.first)
+    for _ in range(attempts - 1):
+        if pause >= most or policy.factor == 1:
+            break
+        pause *= policy.factor
+    return min(pause, most)
+
+
+def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
+    """Take a live lease out of the indexes. The row has been touched."""
+    assert row.agent is not None
+    row.lost = lost
+    del ledger.agents[row.agent].leases[row.token]
+    ledger.alarms.live -= 1
+    limit = row.spec.limit
+    if limit is not None:
+        live = ledger.live[limit]
+        was_full = len(live) >= ledger.limits.get(limit, 1)
+        del live[row.token]
+        if not live:
+            del ledger.live[limit]
+        if was_full:
+            ledger.order.reopen(limit)
+            if ledger.news.is_wanted:
+                ledger.news.ready.append(ANY)  # lanes of any kind may wait at this limit
+    for hook in ledger.on_left:
+        hook(ledger, row, verb)
+
+
+def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
+    """Return a leased task to READY (or DELAYED for `pause_ns`); it keeps its place."""
+    unlease(ledger, row, lost, "back_off" if pause_ns > 0 else verb)
+    if pause_ns > 0:
+        shift(ledger, row, "back_off")
+        row.due_ns = ledger.timeline.reading[2] + pause_ns
+        ledger.alarms.task(row.due_ns, "ripen", row)
+    else:
+        shift(ledger, row, verb)
+        to_ready(ledger, row)
+
+
+def end(
+    ledger: Ledger,
+    row: Row,
+    verb: str,
+    *,
+    lost: str = "finished",
+    result: Any = None,
+    reason: str = "",
+    late: bool = False,
+    by: str | None = None,
+) -> Outcome:
+    """End a task (the row has been touched) and settle everything that waits for it."""
+    outcome = _end_one(ledger, row, verb, lost, result, reason, late, by)
+    if row.spec.id in ledger.dependents:
+        _settle(ledger, row)
+    return outcome
+
+
+def _end_one(
+    ledger: Ledger,
+    row: Row,
+    verb: str,
+    lost: str,
+    result: Any,
+    reason: str,
+    late: bool,
+    by: str | None = None,
+) -> Outcome:
+    state, spec = row.state, row.spec
+    if state is LEASED:
+        unlease(ledger, row, lost, verb)
+    elif state is READY:
+        ledger.leave(row)
+    shift(ledger, row, verb)
+    outcome = row.outcome = make_outcome(
+        spec.id, row.state, result, reason[:_REASON], by or row.agent, row.attempts, late
+    )
+    if spec.key is not None:
+        del ledger.keys[spec.key]
+    for need in spec.needs:
+        unneed(ledger, need)
+    if not ledger.needed.get(spec.id):
+        _make_idle(ledger, row)
+    if spec.id in ledger.tables["failers"]:
+        ledger.undo.drop(ledger.tables["failers"], spec.id)
+    if spec.verify is not None:
+        ledger.checking.forget(ledger, spec.id)
+    if ledger.news.is_wanted:
+        ledger.news.ended.append(spec.id)
+    for hook in ledger.on_end:
+        hook(ledger, row, verb)
+    return outcome
+
+
+def _settle(ledger: Ledger, first: Row) -> None:
+    """Tell dependents, breadth first: a chain may be longer than Python's stack."""
+    ended = deque([first])
+    while ended:
+        row = ended.popleft()
+        for dependent in by_submission(ledger.dependents.get(row.spec.id, {})):
+            if dependent.state is not WAITING:
+                continue
+            dependent.waiting -= 1
+            if row.state is not DONE and dependent.spec.if_need_fails == "cancel":
+                assert row.outcome is not None
+                ledger.undo.touch(dependent)
+                dependent.cause = row.spec.id
+                why = f"needs {row.spec.id!r}, which is {row.state}: {row.outcome.reason}"
+                _end_one(ledger, dependent, "cancel", "cancelled", None, why, False)
+                ledger.emit("cancelled", dependent.spec.id, None, 0, why[:_REASON])
+                ended.append(dependent)
+            elif dependent.waiting == 0:
+                ledger.undo.touch(dependent)
+                awaken(ledger, dependent)
+
+
+def by_submission(rows: dict[str, Row]) -> list[Row]:
+    """Return rows in submission order: the order of an index may differ between replicas."""
+    return sorted(rows.values(), key=lambda row: row.seq)
+
+
+def awaken(ledger: Ledger, row: Row) -> None:
+    """Move a WAITING row (touched) whose needs have ended to READY, or DELAYED while its delay lasts."""
+    if row.due_ns > ledger.timeline.reading[2]:
+        shift(ledger, row, "postpone")
+        ledger.alarms.task(row.due_ns, "ripen", row)
+    else:
+        shift(ledger, row, "unblock")
+        to_ready(ledger, row)
+        ledger.emit("ready", row.spec.id, None)
+
+
+# -- retention ------------------------------------------------------------------------------
+
+
+def _make_idle(ledger: Ledger, row: Row) -> None:
+    """Start the retention of an ended row (touched) that nothing unfinished needs."""
+    ledger.last_seq = row.idle_no = ledger.last_seq + 1
+    row.idle_ns = ledger.timeline.reading[2]
+    if not ledger.idle:
+        ledger.forget_from_ns = row.idle_ns + ns(ledger.settings.retention)
+    ledger.idle[row.idle_no] = row
+
+
+def unidle(ledger: Ledger, row: Row) -> None:
+    """Stop the retention of a row: it is needed, or it is coming back."""
+    if row.idle_no:
+        ledger.undo.touch(row)
+        del ledger.idle[row.idle_no]
+        row.idle_no = row.idle_ns = 0
+
+
+def unneed(ledger: Ledger, need: str) -> None:
+    """Note that one unfinished task fewer needs this one; when none does, its retention begins."""
+    left = ledger.needed[need] - 1
+    if left:
+        ledger.needed[need] = left
+        return
+    del ledger.needed[need]
+    row = ledger.tasks.get(need)
+    if row is not None and row.state in FINAL and not row.idle_no:
+        ledger.undo.touch(row)
+        _make_idle(ledger, row)
+
+
+def _reclaim(ledger: Ledger, now_ns: int) -> None:
+    """Forget what is beyond the count or too old; tasks in the order in which they became idle."""
+    settings, idle = ledger.settings, ledger.idle
+    age = ns(settings.retention)
+    surplus = len(idle) - settings.retention_count
+    leaving = []
+    for row in islice(idle.values(), RECLAIM_AT_ONCE):
+        if surplus <= 0 and row.idle_ns + age > now_ns:
+            break
+        surplus -= 1
+        leaving.append(row)
+    if leaving:
+        _forget(ledger, leaving, now_ns)
+    ledger.forget_from_ns = next(iter(idle.values())).idle_ns + age if idle else FAR_NS
+
+
+def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
+    """Leave tombstones in place of tasks, and drop up to two overdue ones for each: the backlog shrinks."""
+    undo, tasks, stones, idle = ledger.undo, ledger.tasks, ledger.tombstones, ledger.idle
+    faded: list[tuple[str, tuple[int, str, str, int]]] = []
+    undo.entries.append((_unforget, ledger, leaving, faded))
+    for row in leaving:
+        spec = row.spec
+        if undo.before_change is not None:
+            undo.before_change(row)
+        del idle[row.idle_no]
+        trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
+        ledger.last_seq = ordinal = ledger.last_seq + 1
+        stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns)
+        for need in spec.needs:
+            siblings = ledger.dependents[need]
+            del siblings[spec.id]
+            if not siblings:
+                del ledger.dependents[need]
+        del tasks[spec.id]
+        ledger.counts[row.state] -= 1
+    # only forgetting lets tombstones fade, so that it happens at the same commands in a replica
+    # that was restored, whose `forget_from_ns` may be more exact than ours
+    settings = ledger.settings
+    most, oldest = settings.id_retention_count, now_ns - ns(settings.id_retention)
+    while len(faded) < 2 * len(leaving) and stones:
+        task_id, stone = next(iter(stones.items()))
+        if len(stones) <= most and stone[3] > oldest:
+            break
+        faded.append((task_id, stone))
+        del stones[task_id]
+
+
+def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, tuple[int, str, str, int]]]) -> None:
+    for row in left:
+        ledger.tasks[row.spec.id] = row
+        ledger.tombstones.pop(row.spec.id, None)
+    ledger.tombstones.update(faded)
+
+
+# -- time -----------------------------------------------------------------------------------
+
+
+def pass_time(ledger: Ledger, raw_ns: int) -> None:
+    """
+    Let time come to `raw_ns`: expire leases, end delays, miss deadlines, forget.
+
+    A deadline that equals now has passed. Leases, delays and deadlines are
+    processed in full, in order of their time; forgetting is bounded.
+    """
+    _, lease_now, now = ledger.timeline.advance(raw_ns)
+    alarms = ledger.alarms
+    if alarms.leases and alarms.leases[0][0] <= lease_now:
+        while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now:
+            if entry[2].__class__ is LockRow:
+                drop_lock(ledger, entry[2], "expired")
+            else:
+                _expire(ledger, entry[2])
+    if alarms.due and alarms.due[0][0] <= now:
+        while (due := alarms.next_task()) is not None and due[0] <= now:
+            row = due[4]
+            ledger.undo.touch(row)
+            if due[2] == "ripen":
+                shift(ledger, row, "ripen")
+                to_ready(ledger, row)
+                ledger.emit("ready", row.spec.id, None)
+            else:
+                token = row.token if row.state is LEASED else 0
+                end(ledger, row, "miss", reason="deadline: finish_by passed")
+                ledger.emit("failed", row.spec.id, row.agent, token, "deadline")
+    for part in ledger.timed:
+        part.pass_time(ledger)
+    if now >= ledger.forget_from_ns or len(ledger.idle) > ledger.forget_beyond:
+        _reclaim(ledger, now)
+
+
+def _expire(ledger: Ledger, row: Row) -> None:
+    assert row.agent is not None
+    ledger.undo.touch(row)
+    agent = ledger.agents[row.agent]
+    ledger.undo.touch_agent(agent)
+    agent.expired += 1
+    remember(row, f"attempt {row.attempts} by {row.agent}: expired")
+    ledger.emit("expired", row.spec.id, row.agent, row.token, row.attempts)
+    hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
+    if row.attempts >= max_attempts(ledger, row) or hopeless is not None:
+        why = hopeless or f"expired: lease {row.attempts} of {row.attempts} ran out"
+        end(ledger, row, "give_up", lost="expired", reason=why)
+        ledger.emit("failed", row.spec.id, row.agent, row.token, why)
+        return
+    policy = backoff_of(ledger, row)
+    pause = backoff_ns(policy, row.attempts) if policy.on_expiry else 0
+    give_back(ledger, row, "expire", "expired", pause)
+
+
+def drop_lock(ledger: Ledger, lock: LockRow, why: str) -> None:
+    """Free the names of a lock, whatever its depth."""
+    ledger.undo.touch_lock(lock)
+    ledger.undo.drop(ledger.locks, lock.token)
+    lock.depth = 0
+    ledger.alarms.live -= 1
+    for name in lock.names:
+        del ledger.lock_of[name]
+        if ledger.news.is_wanted:
+            ledger.news.freed.append(name)
+    ledger.emit("unlocked", None, lock.agent, lock.token, {"names": list(lock.names), "why": why})

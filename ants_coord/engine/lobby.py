@@ -1,0 +1,241 @@
+"""
+The lobby: who waits for what, and whom to wake. No threads and no clock of its own.
+
+A wake-up is a hint: the woken one tries again and may find that somebody was
+faster. What must hold is that no hint is lost:
+
+- a waiter enters under the same lock under which its last try failed;
+- a newly claimable task wakes at most one waiter that may take it: the one
+  with the least to spare for it, the longest waiting among equals;
+- a woken waiter that leaves without a claim passes its hint on, and so does
+  one that got another task than it was woken for, and one that tried in vain
+  on a hint that may have been meant for others.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import attrs
+from sortedcontainers import SortedDict
+
+from ..core.state.ledger import ANY, Hint, News
+
+__all__ = ["NEVER_NS", "Countdown", "Lobby", "Waiter", "mute"]
+
+NEVER_NS = 1 << 62
+
+
+@attrs.define(eq=False)
+class Waiter:
+    """
+    One caller that waits.
+
+    Args:
+        wake: called (under the board's lock) when it should try again; must not block.
+        ready: `agent` wants to claim; `kinds` narrows which.
+        ended: ids it wants to see end.
+        names: locks it wants to see freed.
+        paths: beginnings of the paths of shared entries and trails it wants to see change.
+        changes: it wants to hear of everything.
+        drained: it also wants to hear that no task is unfinished.
+        until_ns: when it gives up.
+        passed: up to this event nothing happened on its paths since it began to wait.
+
+    """
+
+    wake: Callable[[], None]
+    ready: bool = False
+    agent: str = ""
+    kinds: tuple[str, ...] | None = None
+    ended: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    changes: bool = False
+    drained: bool = False
+    until_ns: int = NEVER_NS
+    passed: int = 0
+    number: int = 0
+    woken: bool = False
+    hint: Hint | None = None
+    timed_out: bool = False
+    has_left: bool = False
+
+
+class Lobby:
+    """
+    All waiters of one coordinator; every method is called under its lock.
+
+    Args:
+        surplus: how much more an agent can do than a task would use it for; None if it may not take it.
+
+    """
+
+    def __init__(self, surplus: Callable[[str, Hint], int | None]) -> None:
+        self._surplus = surplus
+        self._numbers = itertools.count(1)
+        self._all: dict[int, Waiter] = {}
+        self._ready: SortedDict = SortedDict()
+        self._ended: dict[str, dict[int, Waiter]] = {}
+        self._names: dict[str, dict[int, Waiter]] = {}
+        self._paths: dict[int, Waiter] = {}
+        self._changes: dict[int, Waiter] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def next_timeout_ns(self) -> int:
+        """When the first waiter gives up. O(waiters)."""
+        return min((waiter.until_ns for waiter in self._all.values()), default=NEVER_NS)
+
+    def enter(self, waiter: Waiter) -> None:
+        """Begin, or go on, waiting; a waiter keeps its place in the line."""
+        again = waiter.number != 0
+        if not again:
+            waiter.number = next(self._numbers)
+        number = waiter.number
+        passes_on = waiter.hint is ANY and waiter.woken
+        waiter.woken, waiter.hint = False, None
+        self._all[number] = waiter
+        if waiter.ready:
+            self._ready[number] = waiter
+        for task_id in waiter.ended:
+            self._ended.setdefault(task_id, {})[number] = waiter
+        for name in waiter.names:
+            self._names.setdefault(name, {})[number] = waiter
+        if waiter.paths:
+            self._paths[number] = waiter
+        if waiter.changes or waiter.drained:
+            self._changes[number] = waiter
+        if passes_on:
+            self._wake_ready(ANY, after=number)
+
+    def leave(self, waiter: Waiter, *, claimed: str | None) -> None:
+        """
+        Stop waiting; a hint that was not used goes to the next in line.
+
+        Args:
+            waiter: who leaves.
+            claimed: the task it got ("" for something else that it waited for), or None.
+
+        """
+        number = waiter.number
+        hint = waiter.hint if waiter.woken and waiter.ready else None
+        waiter.woken, waiter.hint = False, None
+        if self._all.pop(number, None) is not None:
+            self._ready.pop(number, None)
+            for task_id in waiter.ended:
+                _remove(self._ended, task_id, number)
+            for name in waiter.names:
+                _remove(self._names, name, number)
+            self._paths.pop(number, None)
+            self._changes.pop(number, None)
+        if hint is not None:
+            if claimed is None:
+                self._wake_ready(ANY, after=0)
+            elif hint is not ANY and claimed != hint[2]:
+                self._wake_ready(hint, after=0)
+
+    def spread(self, news: News, unfinished: int, cursor: int) -> None:
+        """Wake whoever the news up to an event concerns, and clear the news."""
+        if self._all:
+            for hint in news.ready:
+                if not self._wake_ready(hint, after=0) and not self._ready:
+                    break
+            for agent in news.agents:
+                self._wake_agent(agent)
+            for path in news.changed:
+                self._wake_watchers(path)
+            for task_id in news.ended:
+                for waiter in list(self._ended.get(task_id, {}).values()):
+                    self._wake(waiter)
+            for name in news.freed:
+                for waiter in list(self._names.get(name, {}).values()):
+                    self._wake(waiter)
+            for waiter in self._paths.values():
+                waiter.passed = cursor
+            for waiter in list(self._changes.values()):
+                if waiter.changes or unfinished == 0:
+                    self._wake(waiter)
+        news.ready.clear()
+        news.agents.clear()
+        news.changed.clear()
+        news.ended.clear()
+        news.freed.clear()
+
+    def time_out(self, now_ns: int) -> None:
+        """Wake everybody whose time is over."""
+        for waiter in list(self._all.values()):
+            if waiter.until_ns <= now_ns:
+                waiter.timed_out = True
+                self._wake(waiter)
+
+    def wake_all(self) -> None:
+        """Wake everybody: the board is closing, or its state was reloaded."""
+        for waiter in list(self._all.values()):
+            self._wake(waiter)
+
+    def _wake_ready(self, hint: Hint, after: int) -> bool:
+        chosen, least = None, -1
+        for number in self._ready.irange(after, inclusive=(False, False)):
+            waiter = self._ready[number]
+            if hint is not ANY:
+                if waiter.kinds is not None and hint[0] not in waiter.kinds:
+                    continue
+                surplus = self._surplus(waiter.agent, hint)
+                if surplus is None:
+                    continue
+                if surplus:  # 0 cannot be bettered, and who came first is found first
+                    if least < 0 or surplus < least:
+                        chosen, least = waiter, surplus
+                    continue
+            chosen = waiter
+            break
+        if chosen is None:
+            return False
+        self._wake(chosen, hint)
+        return True
+
+    def _wake_agent(self, agent: str) -> None:
+        for waiter in list(self._ready.values()):
+            if waiter.agent == agent:
+                self._wake(waiter, ANY)
+
+    def _wake_watchers(self, path: str) -> None:
+        for waiter in list(self._paths.values()):
+            if path.startswith(waiter.paths):
+                self._wake(waiter)
+
+    def _wake(self, waiter: Waiter, hint: Hint | None = None) -> None:
+        """Wake one; it is out of all lines until it enters again."""
+        self.leave(waiter, claimed="")
+        waiter.woken, waiter.hint = True, hint
+        waiter.wake()
+
+
+def mute() -> None:
+    """Stand in for a waiter's `wake` until its wait begins."""
+
+
+class Countdown:
+    """Seconds that are left of a timeout for several waits together."""
+
+    def __init__(self, now_ns: Callable[[], int], wait_ns: int | None) -> None:
+        self._now_ns = now_ns
+        self._until_ns = NEVER_NS if wait_ns is None else now_ns() + wait_ns
+
+    def __call__(self) -> float | None:
+        """Return the seconds that are left, or None for no limit."""
+        if self._until_ns == NEVER_NS:
+            return None
+        return max(0, self._until_ns - self._now_ns()) / 1e9
+
+
+def _remove(lines: dict[str, dict[int, Waiter]], key: str, number: int) -> None:
+    line = lines.get(key)
+    if line is not None:
+        line.pop(number, None)
+        if not line:
+            del lines[key]

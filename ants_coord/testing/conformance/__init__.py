@@ -1,0 +1,129 @@
+"""
+What every coordinator must do, as a suite without a test framework: `check_coordinator(make)`.
+
+For strategies, journals and fronts of your own. Each check is a small story;
+its name says what is promised. Coordinators for event loops are checked by the
+same stories, in virtual time.
+
+coordinator  the stories of coordinators
+journal      the stories of journals
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ..clock import ManualClock
+from ..simulation.loop import VirtualLoop
+from ..story import story
+from .coordinator import STORIES
+
+__all__ = ["ConformanceError", "check_coordinator"]
+
+Make = Callable[..., Any]
+"""(clock=ManualClock, **settings) -> a coordinator, of either colour"""
+
+
+class ConformanceError(AssertionError):
+    """
+    Some promises are not kept; the message says which, and how that was seen.
+
+    `failures` maps the name of each story to its traceback.
+    """
+
+    def __init__(self, failures: dict[str, str], passed: list[str]) -> None:
+        self.failures, self.passed = failures, passed
+        told = "\n\n".join(f"-- {name.replace('_', ' ')}\n{trace}" for name, trace in failures.items())
+        super().__init__(f"{len(failures)} of {len(failures) + len(passed)} promises are not kept:\n\n{told}")
+
+
+def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) -> list[str]:
+    """
+    Play every story on a fresh coordinator.
+
+    Args:
+        make: called with `clock=` (a ManualClock) and settings such as `lease_ttl=`; returns a
+            coordinator for threads or for event loops. Boards must not share anything.
+        only: picks stories by name; all if not given.
+
+    Returns:
+        The names of the promises that are kept.
+
+    Raises:
+        ConformanceError: some are not.
+
+    Example:
+        >>> from ants_coord import ClaimQueue
+        >>> from ants_coord.testing import check_coordinator
+        >>> "a task has one holder" in check_coordinator(ClaimQueue)
+        True
+
+    """
+    passed: list[str] = []
+    failures: dict[str, str] = {}
+    for name, (play, settings) in STORIES.items():
+        if only is not None and not only(name):
+            continue
+        clock = ManualClock()
+        board = make(clock=clock, **{"lease_ttl": 30, **settings})
+        seen = _OnItsLoop(board, clock) if inspect.iscoroutinefunction(board.submit) else board
+        try:
+            play(seen, clock)
+            seen.check()
+        except Exception:  # noqa: BLE001 - whatever it is, the promise is not kept
+            failures[name] = f"{traceback.format_exc(limit=-2)}\n{_story(board)}"
+        else:
+            passed.append(name)
+        finally:
+            seen.close()
+            if seen is not board:
+                seen.end()
+    if failures:
+        raise ConformanceError(failures, [name.replace("_", " ") for name in passed])
+    return [name.replace("_", " ") for name in passed]
+
+
+def _story(board: Any) -> str:
+    try:
+        return story(board.sync if hasattr(board, "sync") else board)
+    except Exception as problem:  # noqa: BLE001 - it is broken, after all
+        return f"(its events cannot be read: {problem!r})"
+
+
+class _OnItsLoop:
+    """A coordinator for event loops, seen as one for threads: each verb runs to its end in virtual time."""
+
+    def __init__(self, board: Any, clock: ManualClock) -> None:
+        self._board = board
+        self._loop = VirtualLoop(clock)
+
+    def __getattr__(self, verb: str) -> Any:
+        member = getattr(self._board, verb)
+        if not callable(member):
+            return member
+
+        def call(*args: Any, **options: Any) -> Any:
+            answer = member(*args, **options)
+            if inspect.isawaitable(answer):
+                return self._loop.run_until_complete(_only(answer))
+            if hasattr(answer, "__aiter__"):
+                return self._loop.run_until_complete(_all_of(answer))
+            return answer
+
+        return call
+
+    def end(self) -> None:
+        """Close the loop."""
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+async def _only(answer: Any) -> Any:
+    return await answer
+
+
+async def _all_of(answer: Any) -> list[Any]:
+    return [one async for one in answer]

@@ -1,0 +1,10 @@
+"""
+A colony in virtual time: clocks, faults, and agents with characters.
+
+colony      the world in which agents run
+loop        an event loop on virtual time
+characters  agents that fail in a known way
+scripted    agents that do as they are told
+log         a log that loses replies
+liveness    what must happen in time
+"""

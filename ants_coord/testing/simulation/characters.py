@@ -1,0 +1,186 @@
+"""
+Agents with characters, for a Colony: the diligent, and those that a colony must survive.
+
+Each function returns a behaviour for `Colony.add`. All of them claim until
+nothing is left; what they do with a lease is their character.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ...errors import LeaseLostError
+from ...fronts.hold import SimulatedCrash
+
+__all__ = ["crasher", "decliner", "diligent", "ghost", "greedy", "liar", "sleeper"]
+
+_Me = Any
+_Async = Callable[[_Me], Awaitable[None]]
+
+
+def _result_of(lease: Any) -> Any:
+    return {"done": lease.task}  # the same whoever does it, so that results can agree
+
+
+def diligent(work: float = 3.0) -> _Async:
+    """
+    Return an agent that does what it claims.
+
+    Args:
+        work: seconds that a task takes.
+
+    """
+
+    async def diligent_agent(me: _Me) -> None:
+        async for lease in me.claims(until="drained"):
+            try:
+                async with me.work(lease) as job:
+                    await asyncio.sleep(work)
+                    job.result = _result_of(lease)
+            except LeaseLostError:
+                continue  # somebody else has it by now
+
+    return diligent_agent
+
+
+def crasher(work: float = 3.0, *, after: int = 3) -> _Async:
+    """
+    Return an agent that dies in the middle of every `after`-th task (and is started again by the Colony).
+
+    Args:
+        work: seconds that a task takes.
+        after: tasks from start to crash.
+
+    """
+
+    async def crashing_agent(me: _Me) -> None:
+        done = 0
+        async for lease in me.claims(until="drained"):
+            async with me.work(lease) as job:
+                await asyncio.sleep(work / 2)
+                done += 1
+                if done >= after:
+                    raise SimulatedCrash
+                await asyncio.sleep(work / 2)
+                job.result = _result_of(lease)
+
+    return crashing_agent
+
+
+def sleeper(work: float = 3.0, *, nap: float = 100.0) -> _Async:
+    """
+    Return an agent that falls asleep over its work without renewing, and reports all the same.
+
+    Args:
+        work: seconds that a task takes.
+        nap: seconds that it sleeps before it reports; longer than a lease.
+
+    """
+
+    async def sleeping_agent(me: _Me) -> None:
+        async for lease in me.claims(until="drained"):
+            await asyncio.sleep(work + nap)
+            try:
+                await me.complete(lease, _result_of(lease))
+            except LeaseLostError:
+                continue  # refused, as it must be
+
+    return sleeping_agent
+
+
+def greedy(work: float = 3.0, *, count: int = 10) -> _Async:
+    """
+    Return an agent that claims many tasks at once and works them off one by one.
+
+    Args:
+        work: seconds that a task takes.
+        count: tasks per claim.
+
+    """
+
+    async def greedy_agent(me: _Me) -> None:
+        async for first in me.claims(until="drained"):
+            for lease in [first, *await me.claim_many(count - 1)]:
+                try:
+                    async with me.work(lease) as job:
+                        await asyncio.sleep(work)
+                        job.result = _result_of(lease)
+                except LeaseLostError:
+                    continue
+
+    return greedy_agent
+
+
+def liar(work: float = 0.5, *, share: float = 1.0, seed: int = 0) -> _Async:
+    """
+    Return an agent that makes results up.
+
+    Args:
+        work: seconds that it takes for a lie.
+        share: share of the results that are made up.
+        seed: decides which.
+
+    """
+
+    async def lying_agent(me: _Me) -> None:
+        dice = random.Random(f"{seed} {me.name}")  # noqa: S311 - which lies it tells is no secret
+        async for lease in me.claims(until="drained"):
+            try:
+                async with me.work(lease) as job:
+                    await asyncio.sleep(work)
+                    is_lie = dice.random() < share
+                    job.result = f"made up {dice.random()}" if is_lie else _result_of(lease)
+            except LeaseLostError:
+                continue
+
+    return lying_agent
+
+
+def ghost(*, pause: float = 1.0) -> _Async:
+    """
+    Return an agent that claims and is never heard of again, until its next claim.
+
+    Args:
+        pause: seconds between its claims.
+
+    """
+
+    async def ghostly_agent(me: _Me) -> None:
+        async for _ in me.claims(until="drained"):
+            await asyncio.sleep(pause)
+
+    return ghostly_agent
+
+
+def decliner(work: float = 3.0, *, share: float = 0.5, seed: int = 0) -> _Async:
+    """
+    Return an agent that gives some of its tasks back, politely; on a Matchmaker it declines them.
+
+    Args:
+        work: seconds that a task takes.
+        share: share of the tasks that it does not want.
+        seed: decides which.
+
+    """
+
+    async def declining_agent(me: _Me) -> None:
+        dice = random.Random(f"{seed} {me.name}")  # noqa: S311
+        async for lease in me.claims(until="drained"):
+            if dice.random() < share:
+                await me.release(lease)
+                decline = getattr(me, "decline", None) if hasattr(me._board, "decline") else None  # noqa: SLF001
+                if decline is not None:
+                    await decline(lease.task, reason="not in the mood")
+                await asyncio.sleep(work)
+                continue
+            try:
+                async with me.work(lease) as job:
+                    await asyncio.sleep(work)
+                    job.result = _result_of(lease)
+            except LeaseLostError:
+                continue
+
+    return declining_agent

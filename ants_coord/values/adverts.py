@@ -1,0 +1,211 @@
+"""
+The words of capability matching: what an agent can do, and what is offered to it.
+
+An advert says what an agent CAN do, not what it is doing. It is soft state: it
+is renewed while its agent lives and fades when the agent falls silent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from ..errors import LimitError
+from ..requirements import parse
+from .checks import check_name, count, seconds
+
+__all__ = [
+    "Advert",
+    "Advertised",
+    "AgentChange",
+    "AgentRecord",
+    "Offer",
+    "Roster",
+    "checked_requirement",
+]
+
+MAX_CAPABILITIES = 512
+MAX_ATTRIBUTES = 256
+_CAPABILITY = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*(:[0-9]{1,9}(\.[0-9]{1,9}){0,7})?\Z")
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*\Z")
+_WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
+_set = object.__setattr__
+
+
+def checked_requirement(value: object, field: str) -> str | None:
+    """Return a requirement that can be read, or None; otherwise raise with the column."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a string such as 'gpu and mem >= 16', not {value!r}")
+    parse(value)
+    return value
+
+
+def _capability(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"each of capabilities must be a string, not {value!r}")
+    if len(value) > 128 or _CAPABILITY.match(value) is None or value in _WORDS:
+        raise ValueError(
+            f"each of capabilities must be a dotted name such as 'doc.parse', with a version such as "
+            f"'python:3.11' if it has one, not {value[:140]!r}"
+        )
+    return value
+
+
+def _attribute(name: object, value: object) -> tuple[str, int | float | str | bool]:
+    if not isinstance(name, str) or len(name) > 128 or _ATTRIBUTE.match(name) is None or name in _WORDS:
+        raise ValueError(f"each name in attributes must be a word such as 'gpu_mem', not {name!r}")
+    if isinstance(value, str):
+        if len(value) > 256 or any(
+            ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value
+        ):
+            raise ValueError(
+                f"attributes[{name!r}] must be at most 256 characters without controls: {value[:60]!r}"
+            )
+    elif not isinstance(value, (bool, int, float)):
+        raise TypeError(f"attributes[{name!r}] must be a number, a string or a bool, not {value!r}")
+    elif not isinstance(value, bool) and not (math.isfinite(value) and abs(value) <= 1 << 53):
+        raise ValueError(f"attributes[{name!r}] must be finite and within 2**53, not {value!r}")
+    elif isinstance(value, float) and value == int(value):
+        value = int(value)
+    return name, value
+
+
+@attrs.frozen
+class Advert:
+    """
+    Declare what an agent can do.
+
+    Args:
+        agent: its name.
+        capabilities: dotted names; "doc.parse.pdf" is found by whoever asks for "doc.parse" or
+            "doc"; a version stands after a colon, and an agent may hold several ("python:3.11").
+        attributes: name -> number, string or bool; a whole number may be used up by `uses=` of tasks.
+        slots: tasks at a time; 0 is discoverable and never offered anything.
+        load: how busy the agent says it is, 0 to 1; at 1 it gets nothing.
+        accepts: the agent's own rule over a task: kind, priority, place, limit, uses.NAME, and tags
+            as bare names; tasks for which it is not true are not offered.
+        ttl: seconds that the advert lives without being renewed.
+        incarnation: grows with every start of the agent; an advert of a lower one is refused.
+
+    Raises:
+        TypeError, ValueError, LimitError, RequirementError: naming the field and the rule.
+
+    Source:
+        Soft state as in HTCondor's collector, Jini's leases and Eureka; symmetric matching as in ClassAds.
+
+    """
+
+    agent: str
+    capabilities: tuple[str, ...] = ()
+    attributes: Mapping[str, int | float | str | bool] = attrs.field(factory=dict)
+    slots: int = 1
+    load: float = 0.0
+    accepts: str | None = None
+    ttl: float = 60.0
+    incarnation: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.agent, "agent")
+        if isinstance(self.capabilities, (str, bytes)):
+            raise TypeError(f"capabilities must be a set of strings, not {self.capabilities!r}")
+        names = tuple(sorted({_capability(name) for name in self.capabilities}))
+        if len(names) > MAX_CAPABILITIES:
+            raise LimitError("capabilities of one advert", len(names), MAX_CAPABILITIES)
+        _set(self, "capabilities", names)
+        if not isinstance(self.attributes, Mapping):
+            raise TypeError(
+                f"attributes must be a mapping such as {{'gpu_mem': 24}}, not {self.attributes!r}"
+            )
+        if len(self.attributes) > MAX_ATTRIBUTES:
+            raise LimitError("attributes of one advert", len(self.attributes), MAX_ATTRIBUTES)
+        pairs = [_attribute(name, value) for name, value in self.attributes.items()]
+        _set(self, "attributes", dict(sorted(pairs)))
+        count(self.slots, "slots", least=0, most=100_000)
+        _set(self, "load", checked_load(self.load))
+        checked_requirement(self.accepts, "accepts")
+        _set(self, "ttl", seconds(self.ttl, "ttl"))
+        count(self.incarnation, "incarnation", least=0, most=(1 << 62))
+
+
+def checked_load(value: object) -> float:
+    """Return a load between 0 and 1, or raise an error that names the field."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"load must be a number from 0 to 1, not {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"load must be from 0 to 1, not {value!r}")
+    return float(value)
+
+
+@attrs.frozen
+class Advertised:
+    """
+    The answer to an advert or a refresh.
+
+    `status` is "joined" (it is new), "renewed" (nothing changed but the time), "changed" or
+    "rejoined" (it had faded or the agent was started anew). A refresh that finds no advert is answered
+    "unknown": advertise again; one of an older incarnation is "refused": the name belongs to a newer
+    start of the agent. `expires_ns` is on the board's clock.
+    """
+
+    agent: str
+    status: Literal["joined", "renewed", "changed", "rejoined", "unknown", "refused"]
+    expires_ns: int = 0
+
+
+@attrs.frozen
+class AgentRecord:
+    """
+    An agent as it stands.
+
+    `state` is "live" or "fading"; `held` counts its live leases; `load` is the larger of what it
+    reports and held/slots; `benched_for` is seconds that it gets nothing after failing in a row.
+    """
+
+    agent: str
+    state: str
+    advert: Advert
+    held: int
+    load: float
+    benched_for: float
+    expires_ns: int
+
+
+@attrs.frozen
+class Roster:
+    """The agents found, and the event cursor of that instant: follow from there without a gap."""
+
+    agents: tuple[AgentRecord, ...]
+    cursor: int
+
+
+@attrs.frozen
+class AgentChange:
+    """
+    An agent that came, changed or went.
+
+    `what` is "present" (it was here when the watch began), "joined", "changed", "fading" or
+    "departed"; `record` is the agent as it stands now, None once it is gone. Resume from `cursor`.
+    """
+
+    what: str
+    agent: str
+    record: AgentRecord | None
+    cursor: int
+
+
+@attrs.frozen
+class Offer:
+    """A task that an agent could claim now."""
+
+    task: str
+    kind: str
+    priority: int
+    requires: str | None
+    uses: Mapping[str, int] | None
+    waited_ns: int

@@ -1,0 +1,152 @@
+"""
+Entries: values under paths, which stay until somebody changes them, and the changes themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from .checks import check_id, check_name, count
+
+__all__ = [
+    "Change",
+    "Entry",
+    "Namespace",
+    "Page",
+    "checked_namespaces",
+    "checked_pattern",
+    "literal",
+    "matches",
+]
+
+_set = object.__setattr__
+
+
+@attrs.frozen
+class Namespace:
+    """
+    Let only its owners change what lies below a path.
+
+    Args:
+        prefix: the beginning of paths and places, such as "plans/".
+        owners: agents that may write, take, erase and lay marks there.
+
+    """
+
+    prefix: str
+    owners: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.prefix, "namespace prefix")
+        if isinstance(self.owners, str) or not isinstance(self.owners, Iterable):
+            raise TypeError(f"owners must be a list of agents such as ['ant-1'], not {self.owners!r}")
+        _set(self, "owners", tuple([check_name(owner, "each of owners") for owner in self.owners]))
+
+
+def checked_namespaces(namespaces: Iterable[Any]) -> tuple[Namespace, ...]:
+    """Return namespaces with different prefixes."""
+    found = tuple(namespaces)
+    for space in found:
+        if not isinstance(space, Namespace):
+            raise TypeError(f"namespaces must hold Namespaces, not {space!r}")
+    prefixes = [space.prefix for space in found]
+    twice = next((prefix for prefix in prefixes if prefixes.count(prefix) > 1), None)
+    if twice is not None:
+        raise ValueError(f"namespaces names {twice!r} twice")
+    count(len(found), "number of namespaces", least=0, most=1024)
+    return found
+
+
+def checked_pattern(pattern: object, field: str = "pattern") -> str:
+    """
+    Return a pattern for paths: exact, or with `*` for one segment and `**` at the end for the rest.
+
+    Raises:
+        ValueError: `*` beside text, `**` before the end, or too broad: the first segment must be
+            given, unless the pattern is "**" alone.
+
+    """
+    text = check_id(pattern, field)
+    segments = text.split("/")
+    for number, segment in enumerate(segments):
+        if "*" in segment and segment not in ("*", "**"):
+            raise ValueError(
+                f"{field} {text!r} mixes * with text; * stands for a whole segment, as in 'a/*/c'"
+            )
+        if segment == "**" and number != len(segments) - 1:
+            raise ValueError(f"{field} {text!r} has ** before its end; write * for one segment")
+    if segments[0] == "*":
+        raise ValueError(f"{field} {text!r} is too broad; give the first segment, or '**' for everything")
+    return text
+
+
+def literal(pattern: str) -> str:
+    """Return the beginning that every path has which matches a pattern."""
+    star = pattern.find("*")
+    return pattern if star < 0 else pattern[:star]
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Tell whether a path matches a checked pattern. O(segments)."""
+    if "*" not in pattern:
+        return pattern == path
+    if pattern == "**":
+        return True
+    wanted, found = pattern.split("/"), path.split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        if len(found) <= len(wanted):
+            return False
+        found = found[: len(wanted)]
+    return len(wanted) == len(found) and all(
+        want in ("*", part) for want, part in zip(wanted, found, strict=True)
+    )
+
+
+@attrs.frozen
+class Entry:
+    """
+    A value under a path.
+
+    `version` grows with every write on the board, so it also tells which of two entries is newer.
+    Times are ns since the epoch.
+    """
+
+    path: str
+    value: Any
+    version: int
+    author: str
+    written_ns: int
+    expires_ns: int | None = None
+
+
+@attrs.frozen
+class Change:
+    """
+    One change of the shared state.
+
+    `what` is "written", "taken", "erased", "lapsed" (its ttl ended) or "restored" for entries, "deposited" or
+    "evaporated" for trails, "present" for what a watch finds at its beginning. `kind` is the trail's,
+    None for entries; `cursor` continues a watch after this change; `value` is only in histories.
+    """
+
+    what: str
+    path: str
+    agent: str | None
+    at_ns: int
+    version: int = 0
+    kind: str | None = None
+    strength: float | None = None
+    cursor: int = 0
+    value: Any = None
+
+
+@attrs.frozen
+class Page:
+    """A part of the state, or of its changes, and the cursor after it."""
+
+    changes: tuple[Change, ...]
+    cursor: int

@@ -1,0 +1,156 @@
+"""
+Marks and trails: what agents leave behind, and what becomes of it.
+
+A mark is laid at a place and becomes part of a *trail* (its kind, at its
+place), whose strength fades. Kinds are part of the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .checks import amount, check_id, check_name, count, seconds
+from .frozen import maker
+
+if TYPE_CHECKING:
+    from attrs import frozen as _quick
+else:
+    from .frozen import quick as _quick
+
+__all__ = [
+    "Mark",
+    "MarkKind",
+    "Threshold",
+    "Trail",
+    "checked_kinds",
+    "make_trail",
+]
+
+_set = object.__setattr__
+_MOST_KINDS = 256
+
+
+@_quick
+class Mark:
+    """
+    Describe a mark to lay.
+
+    Args:
+        kind: which trail; a name (a repellent is a kind, never a negative strength).
+        place: where: 1 to 512 bytes of text, the same as the `place` of tasks.
+        strength: how much is laid, > 0 and at most 1e12.
+
+    """
+
+    kind: str
+    place: str
+    strength: float = 1.0
+
+    def _check(self: Any) -> None:
+        check_name(self.kind, "mark kind")
+        check_id(self.place, "mark place")
+        self.strength = amount(self.strength, "strength")
+
+
+@attrs.frozen
+class MarkKind:
+    """
+    Say how the marks of a kind behave.
+
+    Args:
+        name: the kind.
+        half_life: seconds in which half of a trail evaporates; None takes the board's, 0 never evaporates.
+        ceiling: the strength that deposits cannot pass (the upper bound of max-min ants).
+        floor: the strength that a trail keeps (their lower bound); such a trail is gone once nobody has
+            laid a mark for `forget_after`. 0 is without.
+        forget_after: seconds; only with a floor.
+        repels: trails of this kind keep agents away from a place instead of drawing them.
+        weight: how much a unit of this kind draws or repels.
+        success: what a trail at a task's place is multiplied by when the task is completed; 0 consumes
+            it, 2 doubles it.
+        failure: the same when an attempt fails or its lease runs out; None is 0.5 for trails that draw
+            and 1 for those that repel.
+
+    """
+
+    name: str
+    half_life: float | None = None
+    ceiling: float | None = None
+    floor: float = 0.0
+    forget_after: float = 86_400.0
+    repels: bool = False
+    weight: float = 1.0
+    success: float = 1.0
+    failure: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.name, "mark kind")
+        if self.half_life is not None:
+            _set(self, "half_life", seconds(self.half_life, "half_life", zero=True))
+        if self.ceiling is not None:
+            _set(self, "ceiling", amount(self.ceiling, "ceiling"))
+        _set(self, "floor", amount(self.floor, "floor", zero=True))
+        if self.ceiling is not None and self.floor > self.ceiling:
+            raise ValueError(f"floor={self.floor!r} is above ceiling={self.ceiling!r} of kind {self.name!r}")
+        _set(self, "forget_after", seconds(self.forget_after, "forget_after"))
+        if not isinstance(self.repels, bool):
+            raise TypeError(f"repels must be a bool, not {self.repels!r}")
+        _set(self, "weight", amount(self.weight, "weight", most=1e6))
+        _set(self, "success", amount(self.success, "success", zero=True, most=1e3))
+        if self.failure is not None:
+            _set(self, "failure", amount(self.failure, "failure", zero=True, most=1e3))
+
+
+def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
+    """Return kinds of marks with different names, whose bounds are not below `faint`."""
+    found = tuple(kinds)
+    for kind in found:
+        if not isinstance(kind, MarkKind):
+            raise TypeError(f"kinds must hold MarkKinds, not {kind!r}")
+        for field in ("floor", "ceiling"):
+            bound = getattr(kind, field)
+            if bound and bound < faint:
+                raise ValueError(
+                    f"{field}={bound!r} of kind {kind.name!r} is below faint={faint!r}, where trails are gone"
+                )
+    names = [kind.name for kind in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"kinds names {twice!r} twice")
+    count(len(found), "number of kinds", least=0, most=_MOST_KINDS)
+    return found
+
+
+@_quick
+class Trail:
+    """
+    A trail as it stands: its strength now, and who laid how many marks when (ns since the epoch).
+
+    In the answer to a deposit, `laid` is how much of the mark counted (less than asked under a
+    ceiling). `kind` is None where `strength` is the net of all kinds at a place.
+    """
+
+    kind: str | None
+    place: str
+    strength: float
+    marks: int
+    first_ns: int
+    last_ns: int
+    first_by: str
+    last_by: str
+    laid: float = 0.0
+
+
+make_trail = maker(Trail)
+
+
+@attrs.frozen
+class Threshold:
+    """How hard it is to draw an agent to a kind of task: attraction is divided by it; 1 at first."""
+
+    agent: str
+    kind: str
+    threshold: float

@@ -1,0 +1,90 @@
+"""
+Reactions: what turns a change of the shared state into a task.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from .checks import amount, check_name
+from .entries import checked_pattern
+from .tasks import Task
+
+__all__ = ["Reaction"]
+
+_set = object.__setattr__
+_ON = ("created", "changed", "deleted")
+_EDGES = ("rose", "fell")
+
+
+@attrs.frozen
+class Reaction:
+    """
+    Turn matching changes into tasks.
+
+    Args:
+        name: names the reaction; its tasks are called "<name>/<path>#<number>".
+        pattern: paths of entries, or places of trails, such as "inbox/*" or "src/**".
+        task: what the tasks are like; path, version (of entries) and change are added to the payload.
+        on: which changes: "created", "changed", "deleted"; for a trigger "rose", "fell".
+        coalesce: one open task a path: changes before it is claimed are one with it, changes while it
+            is leased make one follow-up at its end.
+        trails: which kind of mark; None reacts to entries.
+        above: makes a trigger: "rose" once when the trail comes to this strength, and not again before it
+            has fallen below `below`.
+        below: "fell", at the instant when the trail is weaker than this; half of `above` if not given.
+
+    """
+
+    name: str
+    pattern: str
+    task: Task
+    on: tuple[str, ...] = ()
+    coalesce: bool = True
+    trails: str | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.name, "reaction name")
+        checked_pattern(self.pattern)
+        if not isinstance(self.task, Task):
+            raise TypeError(f"task must be a Task, not {self.task!r}")
+        if self.task.needs or self.task.parts or self.task.team or self.task.key:
+            raise ValueError(f"the task of reaction {self.name!r} can have no needs, parts, team or key")
+        # two templates that say the same must be equal, whatever fresh ids they were given
+        _set(self, "task", attrs.evolve(self.task, id=self.name))
+        if self.task.payload is not None and not isinstance(self.task.payload, dict):
+            raise TypeError(
+                f"the payload of reaction {self.name!r} must be an object or None, "
+                f"not {self.task.payload!r}: path, version and change are added to it"
+            )
+        if not isinstance(self.coalesce, bool):
+            raise TypeError(f"coalesce must be a bool, not {self.coalesce!r}")
+        self._check_trigger()
+        known = _ON if self.above is None else _EDGES
+        if isinstance(self.on, str):
+            raise TypeError(f"on must be a list such as [{self.on!r}], not a string")
+        _set(self, "on", tuple(dict.fromkeys(self.on)) or known[:-1])
+        for change in self.on:
+            if change not in known:
+                raise ValueError(f"on must name some of {', '.join(known)}, not {change!r}")
+
+    def _check_trigger(self) -> None:
+        if self.trails is not None:
+            check_name(self.trails, "trails")
+        if self.above is None:
+            if self.below is not None:
+                raise ValueError("below= belongs to above=: a trigger has both edges")
+            return
+        if self.trails is None:
+            raise ValueError("above= needs trails=: a trigger watches a kind of mark")
+        _set(self, "above", amount(self.above, "above"))
+        _set(self, "below", amount(self.above / 2 if self.below is None else self.below, "below"))
+        assert self.above is not None
+        assert self.below is not None
+        if self.below >= self.above:
+            raise ValueError(
+                f"below={self.below!r} must be under above={self.above!r}: "
+                "the gap keeps a trigger from chattering"
+            )

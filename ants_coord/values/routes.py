@@ -1,0 +1,179 @@
+"""
+Routing rules: what a board does to a task when it is submitted. Rules rewrite; they never name a winner.
+
+All rules whose `when` is true apply, in their order. A rule may add
+requirements, set the priority, or split a task into parts that it then waits
+for. Rules are settings, so they are data in the log, and they are checked as a
+whole when they are made: a split that leads back to itself, and two rules that
+can meet on one task and demand what no agent can have, are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..errors import LimitError, RequirementError
+from ..requirements import Facts, evaluate, parse
+from .checks import check_id, check_name, count
+
+__all__ = ["Piece", "Route", "check_routes"]
+
+MAX_ROUTES = 256
+_MAX_PIECES = 64
+
+
+def _requirement(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a requirement such as 'kind == \"train\"', not {value!r}")
+    parse(value)
+    return value
+
+
+@attrs.frozen
+class Piece:
+    """
+    One part that a task is split into; its id is "<task>/<name>" and its payload the task's.
+
+    Args:
+        name: unique among the pieces of a rule.
+        kind: of the part; the name if not given.
+        requires: what its agent must be able to do.
+        needs: names of pieces that must be DONE before it.
+
+    """
+
+    name: str
+    kind: str = ""
+    requires: str | None = None
+    needs: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.name, "piece name")
+        object.__setattr__(self, "kind", check_name(self.kind or self.name, "piece kind"))
+        if self.requires is not None:
+            _requirement(self.requires, "piece requires")
+        if isinstance(self.needs, str):
+            raise TypeError(f"piece needs must be a list of names such as [{self.needs!r}], not a string")
+        object.__setattr__(self, "needs", tuple(check_id(name, "each of piece needs") for name in self.needs))
+
+
+@attrs.frozen
+class Route:
+    """
+    Rewrite the tasks that meet a condition when they are submitted.
+
+    Args:
+        when: a requirement over the task: kind, priority, place, limit, uses.NAME, tags as bare names.
+        requires: added to what the task requires.
+        priority: replaces the task's.
+        split: parts; the task becomes claimable when they are DONE and gets their results as inputs.
+
+    Raises:
+        TypeError, ValueError, RequirementError: naming the field.
+
+    """
+
+    when: str
+    requires: str | None = None
+    priority: int | None = None
+    split: tuple[Piece, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        _requirement(self.when, "when")
+        if self.requires is not None:
+            _requirement(self.requires, "requires")
+        if self.priority is not None:
+            count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
+        pieces = tuple(self.split)
+        object.__setattr__(self, "split", pieces)
+        if len(pieces) > _MAX_PIECES:
+            raise LimitError("pieces of one route", len(pieces), _MAX_PIECES)
+        if self.requires is None and self.priority is None and not pieces:
+            raise ValueError(f"route {self.when!r} changes nothing; give requires, priority or split")
+        known: set[str] = set()
+        for piece in pieces:
+            if not isinstance(piece, Piece):
+                raise TypeError(f"split must hold Pieces, not {piece!r}")
+            if piece.name in known:
+                raise ValueError(f"route {self.when!r} has two pieces named {piece.name!r}")
+            for need in piece.needs:
+                if need not in known:
+                    raise ValueError(
+                        f"piece {piece.name!r} needs {need!r}, which is no piece before it in this route"
+                    )
+            known.add(piece.name)
+
+
+def check_routes(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """
+    Return rules that agree with each other.
+
+    Raises:
+        ValueError: a split leads back to a rule that splits again, or two rules contradict each other.
+
+    """
+    found = tuple(routes)
+    if len(found) > MAX_ROUTES:
+        raise LimitError("routes", len(found), MAX_ROUTES)
+    for route in found:
+        if not isinstance(route, Route):
+            raise TypeError(f"routes must hold Routes, not {route!r}")
+    _refuse_loops(found)
+    for number, one in enumerate(found):
+        for other in found[:number]:
+            if one.requires and other.requires and _can_meet(one, other):
+                try:
+                    parse(f"({one.requires}) and ({other.requires})")
+                except RequirementError as problem:
+                    raise ValueError(
+                        f"routes {other.when!r} and {one.when!r} can meet on one task and contradict each "
+                        f"other: {problem.problem}"
+                    ) from None
+    return found
+
+
+def _can_meet(one: Route, other: Route) -> bool:
+    try:
+        parse(f"({one.when}) and ({other.when})")
+    except RequirementError:
+        return False
+    return True
+
+
+def _refuse_loops(routes: tuple[Route, ...]) -> None:
+    """Follow each split to the rules that its pieces may meet in turn."""
+    splitting = [route for route in routes if route.split]
+    leads: dict[int, list[int]] = {}
+    for number, route in enumerate(splitting):
+        leads[number] = [
+            other
+            for other, target in enumerate(splitting)
+            for piece in route.split
+            if evaluate(parse(target.when).root, _facts(piece)) is not False
+        ]
+    for start in leads:
+        path, seen = [start], set()
+        while path:
+            here = path.pop()
+            for target in leads[here]:
+                if target == start:
+                    raise ValueError(
+                        f"routes: what {splitting[start].when!r} splits a task into can meet the same rule "
+                        "again; let `when` name a kind that its pieces do not have"
+                    )
+                if target not in seen:
+                    seen.add(target)
+                    path.append(target)
+
+
+class _Partial(dict[str, Any]):
+    """Attributes of which those that are not here may be anything: no test of them is false."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name)
+
+
+def _facts(piece: Piece) -> Facts:
+    return Facts({}, _Partial(kind=piece.kind))

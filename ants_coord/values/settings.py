@@ -1,0 +1,145 @@
+"""
+Everything that changes what a board decides, as one value: the first entry of every log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .checks import amount, check_name, count, seconds
+from .tasks import Backoff
+
+if TYPE_CHECKING:
+    from .entries import Namespace
+    from .marks import MarkKind
+    from .routes import Route
+    from .trust import TrustPolicy
+
+__all__ = ["Settings"]
+
+_set = object.__setattr__
+_MATCHED = {"strategies": ("match", "board")}
+_BOARD = {"strategies": ("board",)}
+_NAMES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
+
+
+@attrs.frozen
+class Settings:
+    """
+    Everything that changes what a board decides; kept in its log.
+
+    Args:
+        strategy: which parts decide who gets what; "claim" here.
+        lease_ttl: seconds a claim lasts without renewal.
+        max_attempts: claims before a task is FAILED for good.
+        backoff: pause after a failed attempt.
+        aging: seconds of waiting that weigh as much as one step of priority; 0 is off.
+        retention: seconds that a finished task stays readable.
+        retention_count: finished tasks kept at most.
+        id_retention: seconds that a forgotten task's id and state are remembered.
+        id_retention_count: forgotten ids remembered at most.
+        event_count: events kept for readers that come back.
+        session_retention: seconds that the replies of an idle client are kept.
+        trust: what follows from the standing of agents; None: nothing.
+        spill_after: seconds that a task is kept from waiting agents that can do more than others who
+            could do it; 0 is off (Matchmaker, Blackboard).
+        team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
+        routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
+        bench_after: failures in a row after which an agent gets nothing for a second, then two,
+            four ... a minute at most; 0 is off (Matchmaker, Blackboard).
+        half_life: seconds in which half of a trail evaporates, unless its kind says otherwise (Blackboard,
+            and so all that follow).
+        faint: the strength below which a trail is gone.
+        kinds: how marks of these kinds behave; if any are given, marks of other kinds are refused.
+        namespaces: paths and places that only their owners may change.
+        quota: live trails that one agent may have begun, and as many entries that it may have written.
+        indifference: what every place attracts without any mark; the larger, the less trails count
+            (the k of Deneubourg's choice function).
+        stimulus: what each second of waiting adds to a place's attraction.
+        explore: how often, 0 to 1, a claim draws its place by attraction squared instead of taking the
+            strongest.
+        learning: how much an agent's threshold for a kind of task falls with each success, and those for
+            other kinds rise; 0 is off.
+
+    """
+
+    strategy: str = "claim"
+    lease_ttl: float = 30.0
+    max_attempts: int = 3
+    backoff: Backoff = attrs.field(factory=Backoff)
+    aging: float = 0.0
+    retention: float = 86_400.0
+    retention_count: int = 10_000
+    id_retention: float = 7 * 86_400.0
+    id_retention_count: int = 100_000
+    event_count: int = 10_000
+    session_retention: float = 3_600.0
+    trust: TrustPolicy | None = None
+    routes: tuple[Route, ...] = attrs.field(default=(), metadata=_MATCHED)
+    spill_after: float = attrs.field(default=0.0, metadata=_MATCHED)
+    team_hold: float = attrs.field(default=10.0, metadata=_MATCHED)
+    bench_after: int = attrs.field(default=5, metadata=_MATCHED)
+    half_life: float = attrs.field(default=600.0, metadata=_BOARD)
+    faint: float = attrs.field(default=0.01, metadata=_BOARD)
+    kinds: tuple[MarkKind, ...] = attrs.field(default=(), metadata=_BOARD)
+    namespaces: tuple[Namespace, ...] = attrs.field(default=(), metadata=_BOARD)
+    quota: int = attrs.field(default=100_000, metadata=_BOARD)
+    indifference: float = attrs.field(default=1.0, metadata=_BOARD)
+    stimulus: float = attrs.field(default=0.02, metadata=_BOARD)
+    explore: float = attrs.field(default=0.0, metadata=_BOARD)
+    learning: float = attrs.field(default=0.1, metadata=_BOARD)
+
+    def __attrs_post_init__(self) -> None:
+        check_name(self.strategy, "strategy")
+        _set(self, "lease_ttl", seconds(self.lease_ttl, "lease_ttl"))
+        count(self.max_attempts, "max_attempts", most=1_000_000)
+        if not isinstance(self.backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+        for field in ("aging", "retention", "id_retention", "session_retention"):
+            _set(self, field, seconds(getattr(self, field), field, zero=True))
+        for field in ("retention_count", "id_retention_count"):
+            count(getattr(self, field), field, least=0)
+        count(self.event_count, "event_count", least=16, most=10_000_000)
+        if self.trust is not None:
+            from .trust import TrustPolicy  # noqa: PLC0415 - most boards have none
+
+            if not isinstance(self.trust, TrustPolicy):
+                raise TypeError(f"trust must be a TrustPolicy, not {self.trust!r}")
+        if self.routes:
+            from .routes import check_routes  # noqa: PLC0415 - most boards have none
+
+            _set(self, "routes", check_routes(self.routes))
+        _set(self, "spill_after", seconds(self.spill_after, "spill_after", zero=True))
+        _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
+        count(self.bench_after, "bench_after", least=0, most=1_000_000)
+        self._check_board()
+        for setting in attrs.fields(type(self)):
+            strategies = setting.metadata.get("strategies")
+            value = getattr(self, setting.name)
+            if not strategies or self.strategy not in _NAMES or self.strategy in strategies:
+                continue
+            if value != setting.default:
+                honoured = " or ".join(_NAMES[name] for name in strategies)
+                raise ValueError(
+                    f"{setting.name}={value!r} means nothing to a {_NAMES[self.strategy]}; "
+                    f"{honoured} honours it"
+                )
+
+    def _check_board(self) -> None:
+        if self.strategy == "board" and self.aging:
+            raise ValueError(f"aging={self.aging!r} means nothing to a Blackboard; stimulus does the same")
+        _set(self, "half_life", seconds(self.half_life, "half_life"))
+        for field, most in (("indifference", 1e12), ("stimulus", 1e9), ("explore", 1.0), ("learning", 0.5)):
+            _set(self, field, amount(getattr(self, field), field, zero=True, most=most))
+        _set(self, "faint", amount(self.faint, "faint", most=1e9))
+        count(self.quota, "quota")
+        if self.kinds:
+            from .marks import checked_kinds  # noqa: PLC0415 - most boards have none
+
+            _set(self, "kinds", checked_kinds(self.kinds, self.faint))
+        if self.namespaces:
+            from .entries import checked_namespaces  # noqa: PLC0415
+
+            _set(self, "namespaces", checked_namespaces(self.namespaces))

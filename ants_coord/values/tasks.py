@@ -1,0 +1,424 @@
+"""
+The values that cross our border: frozen, comparable, without behaviour.
+
+What a user hands in (Task, Backoff) is checked when it is made, so
+that a bad argument is refused at the line that wrote it; what we hand out
+(Ticket, Lease, Outcome, TaskRecord ...) is made by the core.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from .checks import check_id, check_name, count, fresh_id, seconds
+from .frozen import maker
+
+__all__ = [
+    "Backoff",
+    "Explanation",
+    "Lease",
+    "Outcome",
+    "Standing",
+    "Statistics",
+    "Task",
+    "TaskRecord",
+    "TaskState",
+    "Ticket",
+]
+
+_set = object.__setattr__
+
+
+if TYPE_CHECKING:
+    from attrs import frozen as _quick
+
+    from .trust import Channel, Record
+    from .verification import Verify
+else:
+    from .frozen import quick as _quick
+
+
+class TaskState(enum.StrEnum):
+    """Where a task is in its life; docs/explanation/lifecycle.md draws the arrows."""
+
+    WAITING = "waiting"
+    """a task it needs has not ended"""
+    DELAYED = "delayed"
+    """not before some time: a delay, or backing off after a failure"""
+    READY = "ready"
+    """claimable"""
+    LEASED = "leased"
+    """held by one agent until its lease's deadline"""
+    DONE = "done"
+    """completed; final"""
+    FAILED = "failed"
+    """out of attempts, given up, or past its deadline; only requeue leaves it"""
+    CANCELLED = "cancelled"
+    """dropped, by itself or with a task that it needs; final"""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has ended."""
+        return self in FINAL
+
+
+FINAL = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
+
+
+def _moment(value: object, field: str) -> float | dt.datetime:
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{field} must be an aware datetime (or seconds from now), not {value!r}")
+        return value.astimezone(dt.UTC)
+    return seconds(value, field, zero=True)
+
+
+def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{field} must be a list of strings, not {values!r}")
+    found = tuple(check(value, f"each of {field}") for value in values)
+    if len(set(found)) != len(found):
+        twice = next(value for value in found if found.count(value) > 1)
+        raise ValueError(f"{field} names {twice!r} twice")
+    return found
+
+
+@attrs.frozen
+class Backoff:
+    """
+    How long a failed attempt keeps its task DELAYED: first * factor**(attempts - 1), at most `limit`.
+
+    Args:
+        first: seconds after the first failure.
+        limit: seconds at most.
+        factor: what each further failure multiplies by (an int: powers stay exact).
+        on_expiry: back off after an expired lease too; off, since silence is mostly a crash.
+
+    """
+
+    first: float = 1.0
+    limit: float = 300.0
+    factor: int = 2
+    on_expiry: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _set(self, "first", seconds(self.first, "backoff.first", zero=True))
+        _set(self, "limit", seconds(self.limit, "backoff.limit", zero=True))
+        _set(self, "factor", count(self.factor, "backoff.factor", most=1000))
+        if not isinstance(self.on_expiry, bool):
+            raise TypeError(f"backoff.on_expiry must be a bool, not {self.on_expiry!r}")
+
+
+@_quick
+class Task:
+    """
+    Describe what to do.
+
+    Args:
+        id: 1 to 512 bytes of text; made when not given.
+        kind: picks the handler; a name.
+        payload: any JSON value; every claim gets a fresh copy.
+        priority: higher runs first; an int.
+        requires: what an agent must be able to do (Matchmaker).
+        uses: amounts of consumables taken while leased (Matchmaker).
+        place: where the work is (Blackboard).
+        needs: ids of tasks that must be DONE first; their results arrive as `inputs`.
+        if_need_fails: "cancel" (with the chain as the reason) or "run" anyway.
+        delay: seconds (or an aware datetime) before it may run.
+        finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
+        lease_ttl: seconds a claim lasts without renewal; None takes the board's.
+        max_attempts: claims before it is FAILED for good; None takes the board's.
+        backoff: pause after a failure; None takes the board's.
+        key: unique among unfinished tasks.
+        limit: name of a concurrency limit that it counts against.
+        tags: labels to filter by.
+        parts: tasks that this one consists of, submitted with it: it becomes claimable when they are
+            DONE and gets their results as inputs, in their order.
+        team: one requirement a seat: as many different agents hold a lease each at the same time, or
+            none does; the task itself then gets their results as `parts` do (Matchmaker).
+        verify: how its result is checked before it counts.
+        seat: set by submit on the seats of a team: the team's task.
+
+    Raises:
+        TypeError, ValueError: naming the field, the value and the rule.
+
+    """
+
+    id: str = ""
+    kind: str = attrs.field(default="default", kw_only=True)
+    payload: Any = attrs.field(default=None, kw_only=True)
+    priority: int = attrs.field(default=0, kw_only=True)
+    requires: str | None = attrs.field(default=None, kw_only=True)
+    uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
+    place: str | None = attrs.field(default=None, kw_only=True)
+    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
+    delay: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
+    finish_by: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
+    lease_ttl: float | None = attrs.field(default=None, kw_only=True)
+    max_attempts: int | None = attrs.field(default=None, kw_only=True)
+    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
+    key: str | None = attrs.field(default=None, kw_only=True)
+    limit: str | None = attrs.field(default=None, kw_only=True)
+    tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    parts: tuple[Task, ...] = attrs.field(default=(), kw_only=True)
+    team: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    verify: Verify | None = attrs.field(default=None, kw_only=True)
+    seat: str | None = attrs.field(default=None, kw_only=True)
+    is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
+    """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
+
+    def _check(self: Any) -> None:
+        if self.id == "":
+            self.id = fresh_id()
+        else:
+            check_id(self.id, "task id")
+        if self.kind != "default":
+            check_name(self.kind, "kind")
+        if self.priority != 0 or self.priority.__class__ is not int:
+            count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
+        optional = (
+            self.needs,
+            self.tags,
+            self.parts,
+            self.team,
+            self.if_need_fails,
+            self.limit,
+            self.key,
+            self.place,
+            self.requires,
+            self.uses,
+            self.delay,
+            self.finish_by,
+            self.lease_ttl,
+            self.max_attempts,
+            self.backoff,
+            self.verify,
+        )
+        if optional != _DEFAULTS:
+            self._check_optional()
+
+    def _check_optional(self: Any) -> None:
+        self.needs = _names(self.needs, "needs", check_id)
+        self.tags = _names(self.tags, "tags", check_name)
+        self._check_parts()
+        self._check_team()
+        self._check_optional_names()
+        self._check_optional_times()
+        waits = (self.limit, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
+        self.is_plain = not (self.needs or self.parts or self.team) and waits == (None,) * 7
+        if self.if_need_fails not in ("cancel", "run"):
+            raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
+
+    def _check_parts(self: Any) -> None:
+        if isinstance(self.parts, (str, Task)) or not isinstance(self.parts, Iterable):
+            raise TypeError(f"parts must be a list of Tasks, not {self.parts!r}")
+        self.parts = tuple(self.parts)
+        known = {self.id, *self.needs}
+        for part in self.parts:
+            if not isinstance(part, Task):
+                raise TypeError(f"each of parts must be a Task, not {part!r}")
+            if part.id in known:
+                raise ValueError(
+                    f"parts names {part.id!r} twice, or it is the task itself or one of its needs"
+                )
+            known.add(part.id)
+
+    def _check_team(self: Any) -> None:
+        if isinstance(self.team, str) or not isinstance(self.team, Iterable):
+            raise TypeError(f"team must be a list of requirements, one a seat, not {self.team!r}")
+        self.team = tuple(self.team)
+        if len(self.team) == 1 or len(self.team) > 64:
+            raise ValueError(f"team must have 2 to 64 seats, not {len(self.team)}")
+        if self.team:
+            from ..requirements import parse  # noqa: PLC0415
+
+            for requires in self.team:
+                parse(requires)
+            if self.verify is not None:
+                raise ValueError("verify cannot be asked of a team; give it to a task that needs the team")
+
+    def _check_optional_names(self: Any) -> None:
+        if self.limit is not None:
+            check_name(self.limit, "limit")
+        if self.key is not None:
+            check_id(self.key, "key")
+        if self.place is not None:
+            check_id(self.place, "place")
+        if self.requires is not None:
+            from ..requirements import parse  # noqa: PLC0415 - most tasks require nothing
+
+            if not isinstance(self.requires, str):
+                raise TypeError(
+                    f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}"
+                )
+            parse(self.requires)
+        if self.uses is not None:
+            if not isinstance(self.uses, Mapping):
+                raise TypeError(f"uses must be a mapping such as {{'gpu_mem': 16}}, not {self.uses!r}")
+            amounts = {
+                check_name(name, "each name in uses"): count(amount, f"uses[{name!r}]")
+                for name, amount in sorted(self.uses.items())
+            }
+            self.uses = amounts
+
+    def _check_optional_times(self: Any) -> None:
+        if self.delay is not None:
+            self.delay = _moment(self.delay, "delay")
+        if self.finish_by is not None:
+            self.finish_by = _moment(self.finish_by, "finish_by")
+        if self.lease_ttl is not None:
+            self.lease_ttl = seconds(self.lease_ttl, "lease_ttl")
+        if self.max_attempts is not None:
+            count(self.max_attempts, "max_attempts", most=1_000_000)
+        if self.backoff is not None and not isinstance(self.backoff, Backoff):
+            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+        if self.verify is not None:
+            from .verification import Verify  # noqa: PLC0415 - most tasks are not verified
+
+            if not isinstance(self.verify, Verify):
+                raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
+
+
+_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 11
+
+
+@_quick
+class Ticket:
+    """What submit answers: the id, whether this call created the task, and its state."""
+
+    id: str
+    created: bool
+    state: TaskState
+
+
+make_ticket = maker(Ticket)
+
+
+@_quick
+class Lease:
+    """
+    The right of one agent to one task (or to named locks) until a deadline.
+
+    `token` is the fencing token: strictly growing over the whole board, so an
+    outside resource that remembers the highest one it has seen can refuse a
+    paused holder (Chubby's sequencer; Kleppmann 2016). `expires_ns` is on the
+    board's clock, nanoseconds since the epoch, and only a hint: the board
+    decides. `inputs` holds the results of the task's needs by id.
+    """
+
+    task: str
+    token: int
+    agent: str
+    kind: str = "default"
+    payload: Any = None
+    inputs: dict[str, Any] = attrs.field(factory=dict)
+    attempt: int = 1
+    expires_ns: int = 0
+    ttl_ns: int = 0
+    names: tuple[str, ...] = ()
+
+    @property
+    def handle(self) -> str:
+        """The printable form "id#token", accepted wherever a lease is."""
+        return f"{self.task}#{self.token}"
+
+
+make_lease = maker(Lease)
+
+
+@_quick
+class Outcome:
+    """How a task ended: `result` when DONE, `reason` otherwise; `by` is the last holder."""
+
+    task: str
+    state: TaskState
+    result: Any = None
+    reason: str = ""
+    by: str | None = None
+    attempts: int = 0
+    late: bool = False
+
+
+make_outcome = maker(Outcome)
+
+
+@attrs.frozen
+class TaskRecord:
+    """A task as it stands: a copy, not a live view. Times are ns since the epoch."""
+
+    task: Task
+    state: TaskState
+    attempts: int
+    releases: int
+    submitted_ns: int
+    lease: Lease | None = None
+    outcome: Outcome | None = None
+    waits_for: tuple[str, ...] = ()
+    ready_ns: int | None = None
+    note: Any = None
+    history: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Standing:
+    """
+    What the coordinator itself has seen of an agent; no opinions of others.
+
+    `delivery` is what to expect of a claim, `quality` of a result (None if none was checked), all kinds
+    together, and `kinds` the same kind by kind. `principal` is who vouches for it.
+    `limit` is how many tasks it may hold (None: any number, the board has no TrustPolicy), `barred`
+    why it gets nothing now, or only one task at a time; None if nothing bars it.
+    """
+
+    agent: str
+    claimed: int = 0
+    completed: int = 0
+    failed: int = 0
+    expired: int = 0
+    released: int = 0
+    held: int = 0
+    delivery: Channel | None = None
+    kinds: tuple[Record, ...] = ()
+    limit: int | None = None
+    barred: str | None = None
+    quality: Channel | None = None
+    principal: str | None = None
+
+
+@attrs.frozen
+class Statistics:
+    """Counts at one instant; `cursor` is where events(since=...) continues from here."""
+
+    tasks: dict[str, int]
+    unfinished: int
+    locks: int
+    agents: int
+    claimed: int
+    completed: int
+    failed: int
+    expired: int
+    released: int
+    remembered: int
+    paused: bool
+    position: int
+    cursor: int
+    parts: dict[str, Any] = attrs.field(factory=dict)
+    """what the strategy's own parts count"""
+
+
+@attrs.frozen
+class Explanation:
+    """Why a task or an agent is where it is: the state, then one sentence per cause."""
+
+    subject: str
+    state: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.subject} is {self.state}: " + "; ".join(self.reasons)
