@@ -5,7 +5,6 @@ The worker for event loops; see fronts/serving.py.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +12,20 @@ from typing import Any
 
 from ..commands.shared import Release
 from ..engine.engine import Engine
-from ..errors import ClosedError, LeaseLostError
-from ..fronts.aio_attempts import run_async
+from ..errors import ClosedError, JournalError, LeaseLostError
+from ..fronts.aio_attempts import Helper, run_async
 from ..fronts.arguments import Seconds, timeout_ns
-from ..fronts.serving import Book, Failed, Handlers, Served, Stop, is_async, nothing, run_plain, table_of
+from ..fronts.serving import (
+    Book,
+    Handlers,
+    Served,
+    Stop,
+    is_async,
+    is_survived,
+    nothing,
+    run_plain,
+    table_of,
+)
 from ..values.tasks import Lease
 
 __all__ = ["serve_on_loop"]
@@ -37,17 +46,13 @@ async def serve_on_loop(
     handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
     book, stop = Book(engine), Stop()
-    pool: concurrent.futures.ThreadPoolExecutor | None = None
 
-    async def attempt(lease: Lease) -> None:
-        nonlocal pool
+    async def attempt(lease: Lease, helper: Helper) -> None:
         handler = handler_of(lease.kind)
         if is_async(handler):
             await run_async(engine, lease, handler, timeout, run)
             return
-        if pool is None:
-            pool = concurrent.futures.ThreadPoolExecutor(concurrency, f"ants_coord {agent}")
-        work = asyncio.get_running_loop().run_in_executor(pool, run_plain, engine, lease, handler, timeout)
+        work = helper.run(run_plain, engine, lease, handler, timeout)
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -57,38 +62,39 @@ async def serve_on_loop(
             await _quietly(run(Release(lease.task, lease.token)))
             raise
 
-    async def loop() -> None:
-        async for lease in claims(stop, kinds):
-            started = book.started()
-            error: BaseException | None = None
-            try:
-                await attempt(lease)
-            except (LeaseLostError, Failed) as problem:
-                error = problem.__cause__ if isinstance(problem, Failed) else problem
-            except BaseException as problem:
-                book.ended(lease, started, problem)
-                raise
-            book.ended(lease, started, error)
-            if stop.is_set:
-                return
+    async def loop(number: int) -> None:
+        helper = Helper(f"ants_coord {agent} {number}")
+        try:
+            async for lease in claims(stop, kinds):
+                started = book.started()
+                error: BaseException | None = None
+                try:
+                    await attempt(lease, helper)
+                except BaseException as problem:
+                    if not is_survived(problem):
+                        book.ended(lease, started, problem)
+                        raise
+                    error = problem
+                book.ended(lease, started, error)
+                if stop.is_set:
+                    return
+        finally:
+            helper.close()
 
     with _loop_signals(stop) if signals else nothing():
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(loop())
+                for number in range(1, concurrency + 1):
+                    group.create_task(loop(number))
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=False)
     return book.served
 
 
 async def _quietly(ending: Awaitable[Any]) -> None:
     try:
         await asyncio.shield(asyncio.ensure_future(ending))
-    except (LeaseLostError, ClosedError):
+    except (LeaseLostError, ClosedError, JournalError):
         return
 
 

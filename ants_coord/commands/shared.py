@@ -226,13 +226,18 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
 
 @attrs.define
 class Fail(Command[TaskState]):
-    """End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up."""
+    """
+    End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up.
+
+    `trace` is the traceback of what went wrong, kept with the newest line of the history.
+    """
 
     task: str
     token: int
     reason: str
     retry: bool = True
     retry_ns: int | None = None
+    trace: str = ""
 
 
 @attrs.define

@@ -5,17 +5,18 @@ How an async handler runs in its scope: on the event loop of a coordinator, or o
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..engine.engine import Engine
-from ..errors import ClosedError, LeaseLostError
 from ..values.tasks import Lease
 from .aio_hold import AsyncHold
 from .arguments import Seconds
-from .serving import Failed, Handler
+from .serving import Failed, Handler, is_verdict_on
 
-__all__ = ["LoopOfThread", "run_async"]
+__all__ = ["Helper", "LoopOfThread", "run_async"]
 
 
 class LoopOfThread:
@@ -45,17 +46,83 @@ async def run_async(
     run: Callable[[Any], Awaitable[Any]],
 ) -> None:
     """Run an async handler in its scope."""
-    failed: Exception | None = None
+    failed: BaseException | None = None
     try:
         async with AsyncHold(engine, lease, run, timeout) as job:
             try:
                 job.result = await handler(job)
-            except Exception as error:
+            except BaseException as error:
                 failed = error
                 raise
-    except (ClosedError, LeaseLostError):
+    except BaseException as error:
+        # what the scope itself raises goes on as it is: it is no failure of the handler
+        if not _is_cancelled(error) and is_verdict_on(lease, error, failed):
+            raise Failed from error
         raise
-    except Exception as error:
-        raise Failed from error
-    if failed is not None:
+    if failed is not None:  # GiveUp or RetryAfter: the scope has ended the attempt
         raise Failed from failed
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Tell whether somebody has cancelled the running task, in contrast to something that it awaited."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+class Helper:
+    """
+    A thread for the plain handlers of one loop of a worker.
+
+    A daemon, and not a thread of a pool: Python waits at its exit for the
+    threads of pools, so a handler that never returns would keep a cancelled
+    program from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def run(self, call: Callable[..., None], *arguments: Any) -> asyncio.Future[None]:
+        """Call a function in the thread; the future is the caller's to await, on its loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def job() -> None:
+            try:
+                call(*arguments)
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
+                _tell(loop, future, error)
+            else:
+                _tell(loop, future, None)
+
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+        return future
+
+    def close(self) -> None:
+        """End the thread after what it runs."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], error: BaseException | None) -> None:
+    def tell() -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        elif isinstance(error, StopIteration):  # a future refuses it
+            future.set_exception(RuntimeError("a handler raised StopIteration"))
+        else:
+            future.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(tell)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits any more

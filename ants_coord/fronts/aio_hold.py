@@ -5,17 +5,18 @@ Scopes for event loops: as in hold.py, and the body is cancelled when the lease 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from asyncio import sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from ..commands.shared import Note, Release
+from ..commands.shared import Command, Note, Release
 from ..engine.engine import Engine
-from ..errors import ClosedError, LeaseLostError, VerdictError
+from ..errors import ClosedError, JournalError, LeaseLostError, VerdictError
 from ..values.payloads import json_value
 from ..values.tasks import Lease
-from .arguments import Seconds, fail
-from .hold import GiveUp, RetryAfter, Scope, SimulatedCrash, ending_of, summary
+from .arguments import Seconds
+from .failures import summary
+from .hold import OnError, Scope, SimulatedCrash, ending_of, wrong_with
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,8 +38,10 @@ class AsyncHold(Scope):
         lease: Lease,
         run: Callable[[Any], Awaitable[Any]],
         timeout: Seconds | None = None,
+        on_error: OnError = "raise",
+        verb: str = "work",
     ) -> None:
-        super().__init__(engine, lease, timeout)
+        super().__init__(engine, lease, timeout, on_error, verb)
         self._run = run
         self.lost = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,27 +69,68 @@ class AsyncHold(Scope):
         ours = self._is_our_cancellation(error)
         try:
             if error is None:
-                self.check()
-                command, problem = self._completion()
-                try:
-                    await asyncio.shield(self._run(command))
-                except VerdictError as verdict:
-                    problem = verdict
-                    await asyncio.shield(self._run(fail(self.lease, summary(verdict), retry=True)))
-                if problem is not None:
-                    raise problem
-            elif self.lost_reason is None and not isinstance(error, ClosedError):
-                ending = ending_of(self.lease, error, timed_out=ours and self._timed_out)
-                # the body's own error matters more than a lease that is lost
-                with contextlib.suppress(LeaseLostError, ClosedError):
-                    await asyncio.shield(self._run(ending))
+                await self._end_well()
+            elif self.lost_reason is None:
+                await self._end_failed(error, timed_out=ours and self._timed_out)
+            if ours:
+                self._raise_why(error)
+        except Exception as problem:
+            if not self._swallows(problem):
+                raise
+            return True
         finally:
             self._stop_keeping()
-        if ours and self._timed_out:
+        return self._swallows(error)
+
+    def _raise_why(self, error: BaseException | None) -> None:
+        """Raise why the scope has cancelled its own body."""
+        if self._timed_out:
             raise TimeoutError("the handler took too long") from error
-        if ours and self.lost_reason is not None:
+        if self.lost_reason is not None:
             raise LeaseLostError(self.lease.task, self.lease.token, self.lost_reason) from error
-        return isinstance(error, (GiveUp, RetryAfter))
+
+    async def _end_well(self) -> None:
+        self.check()
+        command, problem = self._completion()
+        try:
+            await self._send(command)
+        except VerdictError as verdict:
+            problem = verdict
+            await self._send(self._refused(verdict))
+        if problem is not None:
+            raise problem
+
+    async def _end_failed(self, error: BaseException, *, timed_out: bool) -> None:
+        task = asyncio.current_task()
+        # a CancelledError that nobody asked this task for is the body's own failure: it awaited something
+        # that was cancelled. Taken for a wish to stop, it would be retried for ever at no cost
+        stopped = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+        # the body's own error matters more than what became of the lease
+        try:
+            await self._send(ending_of(self.lease, error, timed_out=timed_out, stopped=stopped))
+        except (LeaseLostError, ClosedError):
+            return
+        except JournalError as problem:
+            error.add_note(f"{summary(problem)}: the failure could not be recorded; the lease runs out")
+
+    async def _send(self, command: Command[Any]) -> None:
+        """Carry out an ending; it goes on in the background if the caller is cancelled meanwhile."""
+        await asyncio.shield(self._sending(command))
+
+    async def _sending(self, command: Command[Any]) -> None:
+        """Carry out an ending; while the lease lives, again and again if the journal cannot take it now."""
+        tries = 0
+        while True:
+            try:
+                await self._run(command)
+            except LeaseLostError as lost:
+                if not self._was_carried_out(command, lost, tries):
+                    raise
+            except JournalError as problem:
+                await sleep(self._pause_after(problem, tries))
+                tries += 1
+                continue
+            return
 
     def _is_our_cancellation(self, error: BaseException | None) -> bool:
         if not self._cancelled:
@@ -115,6 +159,14 @@ class AsyncHold(Scope):
             self._cancelled = True
             self._task.cancel()
 
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        def __enter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("async with board.work(lease) as job"))
+
+        __exit__ = __aexit__
+
 
 class AsyncLockHold:
     """A scope around named locks, for event loops: `async with board.lock("a", agent="w1")`."""
@@ -132,7 +184,7 @@ class AsyncLockHold:
 
     async def __aenter__(self) -> AsyncHold:
         """Wait for the locks and begin renewing them."""
-        hold = AsyncHold(self._engine, await self._acquire(), self._run)
+        hold = AsyncHold(self._engine, await self._acquire(), self._run, verb="lock")
         self._hold = hold
         return await hold.__aenter__()
 
@@ -146,17 +198,26 @@ class AsyncLockHold:
         assert self._hold is not None
         hold, self._hold = self._hold, None
         ours = hold._is_our_cancellation(error)  # noqa: SLF001 - same module
-        hold._stop_keeping()  # noqa: SLF001
-        if isinstance(error, SimulatedCrash):
-            return
+        hold._ending = True  # noqa: SLF001
         try:
-            await asyncio.shield(self._run(Release(hold.lease.task, hold.lease.token)))
+            if not isinstance(error, SimulatedCrash):
+                await hold._send(Release(hold.lease.task, hold.lease.token))  # noqa: SLF001
         except LeaseLostError:
             if error is None or ours:
                 raise
-        except ClosedError:
+        except (ClosedError, JournalError):
             if error is None:
                 raise
+        finally:
+            hold._stop_keeping()  # noqa: SLF001
+
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        def __enter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("async with board.lock(name, agent=...)"))
+
+        __exit__ = __aexit__
 
 
 class AsyncKeepAlive:

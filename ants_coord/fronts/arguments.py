@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
@@ -49,6 +50,7 @@ __all__ = [
     "complete_many",
     "fail",
     "find",
+    "held",
     "limit",
     "lock",
     "note",
@@ -120,6 +122,30 @@ def pair(lease: LeaseLike) -> tuple[str, int]:
             return task, int(token)
         raise ValueError(f'lease must be a handle such as "frame-1#1700000000000000", not {lease!r}')
     raise TypeError(f"lease must be a Lease, a Hold or a handle, not {lease!r}")
+
+
+def held(lease: object, verb: str) -> Lease:
+    """Return the lease that a scope is to hold, or say what was given instead of one."""
+    if isinstance(lease, Lease):
+        return lease
+    if lease is None:
+        raise TypeError(
+            f"{verb} needs a lease, not None: nothing was claimed (claim_nowait answers None when no task "
+            "may run now); test for None first, or wait with claim()"
+        )
+    if inspect.iscoroutine(lease):
+        lease.close()
+        raise TypeError(f"{verb} needs a lease, not a coroutine: await the claim first")
+    if isinstance(lease, str):
+        raise TypeError(
+            f"{verb} needs the lease that a claim returned, not its handle {lease!r}; with a handle you can "
+            "renew, complete, fail or release"
+        )
+    if isinstance(lease, (Task, Ticket)):
+        raise TypeError(
+            f"{verb} needs a lease, not a {type(lease).__name__}: claim(agent, task=...) gives one"
+        )
+    raise TypeError(f"{verb} needs the lease that a claim returned, not {lease!r}")
 
 
 def result_of(outcome: Outcome) -> Any:
@@ -210,15 +236,15 @@ def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
     return CompleteMany(found)
 
 
-def fail(lease: LeaseLike, reason: str, retry: bool | Seconds) -> Fail:
-    """Build a Fail."""
+def fail(lease: LeaseLike, reason: str, retry: bool | Seconds, trace: str = "") -> Fail:
+    """Build a Fail; `trace` is the traceback of what went wrong."""
     if not isinstance(reason, str):
         raise TypeError(f"reason must be a string, not {reason!r}")
     task, token = pair(lease)
     text = json_value(reason[:2_000], "reason")
     if isinstance(retry, bool):
-        return Fail(task, token, text, retry)
-    return Fail(task, token, text, retry=True, retry_ns=timeout_ns(retry, "retry"))
+        return Fail(task, token, text, retry, trace=trace)
+    return Fail(task, token, text, retry=True, retry_ns=timeout_ns(retry, "retry"), trace=trace)
 
 
 def release(lease: LeaseLike) -> Release:

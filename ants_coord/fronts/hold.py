@@ -7,24 +7,40 @@ exception fails it; being cancelled or interrupted gives it back. The holder
 is told at once when the lease is lost, and whatever it then tries to report
 is refused.
 
-Rejected: swallowing exceptions at the end of a scope. `serve` goes on after a
-failed task; a plain scope re-raises, as every context manager should. Only
-GiveUp and RetryAfter, which are messages to the scope, end with it.
+A journal that is busy or broken for a moment does not cost a finished piece
+of work: the ending is tried again for as long as the lease lives.
+
+Rejected: swallowing exceptions at the end of every scope. A plain scope
+re-raises, as context managers should; only GiveUp and RetryAfter, which are
+messages to the scope, end with it. A loop that is to survive its tasks says
+so with `on_error="log"`; `serve` always does.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from time import sleep
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from ..commands.shared import Note, Release
+from ..commands.shared import Command, Fail, Note, Release
 from ..engine.engine import Engine, Kept
-from ..errors import ClosedError, LeaseLostError, LimitError, VerdictError
+from ..errors import (
+    ClosedError,
+    JournalConflictError,
+    JournalCorruptError,
+    JournalError,
+    JournalVersionError,
+    LeaseLostError,
+    LimitError,
+    VerdictError,
+)
 from ..values.checks import seconds
 from ..values.payloads import json_value
 from ..values.tasks import Lease
-from .arguments import HasLease, Seconds, complete, fail, timeout_ns
+from .arguments import HasLease, Seconds, complete, fail, held, timeout_ns
+from .failures import is_stop, reason_text, summary, trace_of, users_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +50,20 @@ __all__ = [
     "Hold",
     "KeepAlive",
     "LockHold",
+    "OnError",
     "RetryAfter",
     "SimulatedCrash",
-    "summary",
+    "log",
+    "log_failure",
 ]
+
+log = logging.getLogger("ants_coord")
+
+OnError = Literal["raise", "log"]
+_FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+_RING_AGAIN_NS = 500_000_000
 
 
 class SimulatedCrash(BaseException):
@@ -67,36 +93,58 @@ class RetryAfter(Exception):  # noqa: N818
         super().__init__(reason)
         self.delay = seconds(delay, "delay", zero=True)
 
-
-def summary(error: BaseException) -> str:
-    """Return an exception as one short line: type, message, and where it was raised."""
-    import traceback  # noqa: PLC0415 - only failures need it
-
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    text = str(error).replace("\n", " ").encode(errors="replace").decode().replace("\0", "?")
-    return f"{type(error).__name__}: {text[:300]}{where}"
+    def __reduce__(self) -> tuple[Any, ...]:
+        # an exception is pickled by its args, which here are those of the message: a process pool that
+        # could not unpickle it would break for good
+        return type(self), (self.delay, *self.args), self.__dict__
 
 
-def ending_of(lease: Lease, error: BaseException, *, timed_out: bool) -> Any:
-    """Return the command that ends a scope which an exception leaves."""
+def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, stopped: bool = False) -> Any:
+    """
+    Return the command that ends a scope which an exception leaves.
+
+    Args:
+        lease: what the scope holds.
+        error: what leaves it.
+        timed_out: the scope itself has cancelled the body, because its time was over.
+        stopped: whoever runs the body has cancelled it.
+
+    """
     if isinstance(error, GiveUp):
-        return fail(lease, str(error) or "given up", retry=False)
+        return fail(lease, reason_text(error) or "given up", retry=False)
     if isinstance(error, RetryAfter):
-        return fail(lease, str(error), retry=error.delay)
-    if isinstance(error, Exception):
-        return fail(lease, summary(error), retry=True)
+        return fail(lease, reason_text(error), retry=error.delay)
     if timed_out:
         return fail(lease, "timeout: the handler took too long", retry=True)
-    return Release(lease.task, lease.token)
+    if stopped or is_stop(error):
+        return Release(lease.task, lease.token)
+    return fail(lease, summary(error), retry=True, trace=trace_of(error))
+
+
+def log_failure(lease: Lease, error: BaseException) -> None:
+    """Tell the log how an attempt ended; with a traceback if it leads to a line of the user."""
+    trace = users_part(error)
+    routine = trace is None or isinstance(error, (LeaseLostError, GiveUp, RetryAfter))
+    info = None if routine else (type(error), error, trace)
+    log.warning("task %s (%s): %s", lease.task, lease.handle, summary(error), exc_info=info)
 
 
 class Scope(HasLease):
     """What both colours share: the lease, how it is kept, and how it was lost."""
 
-    def __init__(self, engine: Engine, lease: Lease, timeout: Seconds | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        lease: Lease,
+        timeout: Seconds | None = None,
+        on_error: OnError = "raise",
+        verb: str = "work",
+    ) -> None:
+        if on_error not in ("raise", "log"):
+            raise ValueError(f"on_error must be 'raise' or 'log', not {on_error!r}")
         self._engine = engine
-        self.lease = lease
+        self.lease = held(lease, verb)
+        self._on_error = on_error
         self.result: Any = None
         """what the task is completed with"""
         self.lost_reason: str | None = None
@@ -127,11 +175,44 @@ class Scope(HasLease):
             raise LeaseLostError(self.lease.task, self.lease.token, self.lost_reason)
 
     def _completion(self) -> tuple[Any, Exception | None]:
-        """Return the command that ends the scope well; for a result that is no JSON, one that fails it."""
+        """
+        Return the command that ends the scope well; for a result that cannot be kept, one that fails it.
+
+        Without further attempts: doing dear work again gives a result of the same type and size.
+        """
         try:
             return complete(self.lease, self.result, "refuse", self._engine), None
         except (TypeError, ValueError, LimitError) as problem:
-            return fail(self.lease, summary(problem), retry=True), problem
+            return fail(self.lease, summary(problem), retry=False), problem
+
+    def _refused(self, verdict: VerdictError) -> Fail:
+        return fail(self.lease, summary(verdict), retry=True)
+
+    def _pause_after(self, problem: JournalError, tries: int) -> float:
+        """Return how many seconds to wait before an ending is tried again; raises if there is no use."""
+        if isinstance(problem, _FINAL) or self._kept is None or self._kept.until_ns <= self._engine.now_ns():
+            problem.add_note(f"the ending of {self.lease.handle} could not be recorded; its lease runs out")
+            raise problem
+        if tries == 0:
+            log.warning("task %s: the journal is in trouble, trying again: %s", self.lease.task, problem)
+        return min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
+
+    def _was_carried_out(self, command: Command[Any], lost: LeaseLostError, tries: int) -> bool:
+        """Tell whether the lease is gone because an earlier try arrived, and only its answer was lost."""
+        if tries == 0:
+            return False
+        return lost.reason == ("finished" if isinstance(command, Fail) else "revoked")
+
+    def _swallows(self, error: BaseException | None) -> bool:
+        """Tell the log what a scope that goes on after errors does not raise."""
+        if not isinstance(error, Exception) or isinstance(error, ClosedError):
+            return False
+        if isinstance(error, (GiveUp, RetryAfter)):
+            return True
+        if self._on_error == "raise":
+            return False
+        log_failure(self.lease, error)
+        return True
 
     def _keep(self) -> None:
         self._kept = self._engine.kept_from(
@@ -170,8 +251,15 @@ class Hold(Scope):
     running (nobody can stop a thread), but its result will be refused.
     """
 
-    def __init__(self, engine: Engine, lease: Lease, timeout: Seconds | None = None) -> None:
-        super().__init__(engine, lease, timeout)
+    def __init__(
+        self,
+        engine: Engine,
+        lease: Lease,
+        timeout: Seconds | None = None,
+        on_error: OnError = "raise",
+        verb: str = "work",
+    ) -> None:
+        super().__init__(engine, lease, timeout, on_error, verb)
         self.lost = threading.Event()
 
     def __enter__(self) -> Hold:
@@ -192,26 +280,50 @@ class Hold(Scope):
         self._ending = True
         try:
             if error is None:
-                self.check()
-                command, problem = self._completion()
-                try:
-                    self._engine.execute(command)
-                except VerdictError as verdict:
-                    problem = verdict
-                    self._engine.execute(fail(self.lease, summary(verdict), retry=True))
-                if problem is not None:
-                    raise problem
-            elif self.lost_reason is None and not isinstance(error, ClosedError):
+                self._end_well()
+            elif self.lost_reason is None:
                 self._end_failed(error)
+        except Exception as problem:
+            if not self._swallows(problem):
+                raise
         finally:
             self._stop_keeping()
-        return isinstance(error, (GiveUp, RetryAfter))
+        return self._swallows(error)
+
+    def _end_well(self) -> None:
+        self.check()
+        command, problem = self._completion()
+        try:
+            self._send(command)
+        except VerdictError as verdict:
+            problem = verdict
+            self._send(self._refused(verdict))
+        if problem is not None:
+            raise problem
 
     def _end_failed(self, error: BaseException) -> None:
+        # the body's own error matters more than what became of the lease
         try:
-            self._engine.execute(ending_of(self.lease, error, timed_out=self._timed_out))
+            self._send(ending_of(self.lease, error, timed_out=self._timed_out))
         except (LeaseLostError, ClosedError):
-            return  # the task is somebody else's by now; the body's own error matters more
+            return
+        except JournalError as problem:
+            error.add_note(f"{summary(problem)}: the failure could not be recorded; the lease runs out")
+
+    def _send(self, command: Command[Any]) -> None:
+        """Carry out an ending; while the lease lives, again and again if the journal cannot take it now."""
+        tries = 0
+        while True:
+            try:
+                self._engine.execute(command)
+            except LeaseLostError as lost:
+                if not self._was_carried_out(command, lost, tries):
+                    raise
+            except JournalError as problem:
+                sleep(self._pause_after(problem, tries))
+                tries += 1
+                continue
+            return
 
     def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""
@@ -225,15 +337,35 @@ class Hold(Scope):
         self._timed_out = True
         try:
             self._engine.execute(fail(self.lease, "timeout: the handler took too long", retry=True))
+        except JournalError as problem:
+            if not isinstance(problem, _FINAL) and self._kept is not None:
+                # one thread serves all alarms, so it does not wait here: it rings again soon
+                self._kept.stop_ns = self._engine.now_ns() + _RING_AGAIN_NS
+                self._engine.keep(self._kept)
+                return
         except (LeaseLostError, ClosedError):
-            return
-        finally:
-            self._stop_keeping()
-            self._ending = False
-            self._on_lost("finished")
+            pass
+        self._stop_keeping()
+        self._ending = False
+        self._on_lost("finished")
 
     def _tell(self) -> None:
         self.lost.set()
+
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        async def __aenter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("with board.work(lease) as job"))
+
+        __aexit__ = __exit__
+
+
+def wrong_with(right: str) -> str:
+    """Return what to say to somebody who used the `with` of the other colour."""
+    if right.startswith("async"):
+        return f"this board is for event loops: write `{right}`, or take `board.sync` for threads"
+    return f"this board is for threads: write `{right}`, or take `board.aio` for event loops"
 
 
 class LockHold:
@@ -246,7 +378,7 @@ class LockHold:
 
     def __enter__(self) -> Hold:
         """Wait for the locks and begin renewing them."""
-        self._hold = Hold(self._engine, self._acquire())
+        self._hold = Hold(self._engine, self._acquire(), verb="lock")
         self._hold._keep()  # noqa: SLF001 - same module
         return self._hold
 
@@ -259,21 +391,30 @@ class LockHold:
         """Free the locks, whatever happened; raises LeaseLostError if they had been lost unnoticed."""
         assert self._hold is not None
         hold, self._hold = self._hold, None
-        hold._stop_keeping()  # noqa: SLF001
-        if isinstance(error, SimulatedCrash):
-            return
+        hold._ending = True  # noqa: SLF001
         try:
-            self._engine.execute(Release(hold.lease.task, hold.lease.token))
-        except (LeaseLostError, ClosedError):
+            if not isinstance(error, SimulatedCrash):
+                hold._send(Release(hold.lease.task, hold.lease.token))  # noqa: SLF001
+        except (LeaseLostError, ClosedError, JournalError):
             if error is None:
                 raise
+        finally:
+            hold._stop_keeping()  # noqa: SLF001
+
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        async def __aenter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("with board.lock(name, agent=...)"))
+
+        __aexit__ = __exit__
 
 
 class KeepAlive:
     """A scope that renews one lease; `lost` says whether it is known to be gone."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
-        self._hold = Hold(engine, lease)
+        self._hold = Hold(engine, lease, verb="keep_alive")
         self.lease = lease
 
     @property

@@ -7,14 +7,13 @@ that drops what is running, a result reported for a lease that was lost.
 
 Any mix of colours works: under threads an async handler gets an event loop of
 its thread; under asyncio a plain handler runs in a thread and gets the
-threaded Hold. Logging goes to the logger "ants_coord" (silent by default).
+threaded Hold. What fails is told to the logger "ants_coord" with its traceback.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +23,12 @@ import attrs
 
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
-from ..errors import ClosedError, LeaseLostError
+from ..errors import ClosedError, JournalError, LeaseLostError
 from ..values.checks import check_name
 from ..values.tasks import Lease
 from .arguments import Seconds
-from .hold import Hold, summary
+from .failures import is_stop
+from .hold import Hold, SimulatedCrash, log_failure
 
 __all__ = [
     "Book",
@@ -38,6 +38,8 @@ __all__ = [
     "Served",
     "Stop",
     "is_async",
+    "is_survived",
+    "is_verdict_on",
     "nothing",
     "run_plain",
     "table_of",
@@ -46,9 +48,6 @@ __all__ = [
 Handler = Callable[[Any], Any]
 """Takes the Hold (AsyncHold for async functions), returns the result or an awaitable of it."""
 Handlers = Handler | Mapping[str, Handler]
-
-log = logging.getLogger("ants_coord")
-log.addHandler(logging.NullHandler())
 
 
 @attrs.define
@@ -96,6 +95,7 @@ def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, .
     """Return (kind -> handler, kinds to claim)."""
     if callable(handlers):
         single = handlers
+        _check_arity(single, "handlers")
         return lambda _: single, None
     if not isinstance(handlers, Mapping) or not handlers:
         raise TypeError(f"handlers must be a function or a dict of kind -> function, not {handlers!r}")
@@ -103,7 +103,24 @@ def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, .
     for kind, handler in table.items():
         if not callable(handler):
             raise TypeError(f"handlers[{kind!r}] must be a function, not {handler!r}")
+        _check_arity(handler, f"handlers[{kind!r}]")
     return table.__getitem__, tuple(table)
+
+
+def _check_arity(handler: Handler, field: str) -> None:
+    """Refuse at once what would fail every attempt of every task."""
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError as problem:
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise TypeError(
+            f"{field} is called with one argument, the job: {name}{signature} cannot be ({problem}); "
+            "bind the others with functools.partial or a lambda"
+        ) from None
 
 
 def is_async(handler: Handler) -> bool:
@@ -132,39 +149,65 @@ class Book:
             self.served.work_seconds += (self._engine.now_ns() - started_ns) / 1e9
             if error is None:
                 self.served.completed += 1
-            elif isinstance(error, LeaseLostError):
+            elif isinstance(error, (LeaseLostError, JournalError)):
                 self.served.lost += 1
-            elif isinstance(error, Exception):
+            elif isinstance(error, Failed):
                 self.served.failed += 1
             else:
                 self.served.released += 1
-        if error is not None:
-            log.warning("task %s (%s): %s", lease.task, lease.handle, summary(error))
+        if error is None:
+            return
+        told = error.__cause__ if isinstance(error, Failed) else error
+        assert told is not None
+        log_failure(lease, told)
 
 
 class Failed(Exception):  # noqa: N818
     """Carries a handler's error out of its scope, so that ours are not mistaken for it."""
 
 
+def is_survived(problem: BaseException) -> bool:
+    """
+    Tell whether a worker goes on with the next task.
+
+    After a failed one, a lost lease, and an ending that the journal did not take for as long as the lease
+    lived; if the trouble lasts, the next claim raises it.
+    """
+    return isinstance(problem, (Failed, LeaseLostError, JournalError))
+
+
+def is_failure(error: BaseException) -> bool:
+    """Tell whether what a handler raised fails its attempt, in contrast to ending the worker."""
+    return not (is_stop(error) or isinstance(error, SimulatedCrash))
+
+
 def run_plain(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds | None) -> None:
     """Run a plain handler in its scope."""
-    failed: Exception | None = None
+    failed: BaseException | None = None
     try:
         with Hold(engine, lease, timeout) as job:
             try:
                 job.result = handler(job)
-            except Exception as error:
+                _refuse_awaitable(handler, job.result)
+            except BaseException as error:
                 failed = error
                 raise
-            _refuse_awaitable(handler, job.result)
-    except (ClosedError, LeaseLostError) as error:
-        if error is failed and isinstance(error, ClosedError):
+    except BaseException as error:
+        # what the scope itself raises goes on as it is: it is no failure of the handler
+        if is_verdict_on(lease, error, failed):
             raise Failed from error
         raise
-    except Exception as error:
-        raise Failed from error
     if failed is not None:  # GiveUp or RetryAfter: the scope has ended the attempt
         raise Failed from failed
+
+
+def is_verdict_on(lease: Lease, error: BaseException, failed: BaseException | None) -> bool:
+    """Tell whether what leaves a scope is a failure of its handler, or of the result that it returned."""
+    if isinstance(error, LeaseLostError) and error.token == lease.token:
+        return False
+    if error is failed:
+        return is_failure(error)
+    return isinstance(error, Exception) and not isinstance(error, (ClosedError, LeaseLostError, JournalError))
 
 
 def _refuse_awaitable(handler: Handler, result: object) -> None:

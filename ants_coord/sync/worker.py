@@ -13,16 +13,15 @@ from typing import Any, Self
 
 from ..commands.shared import ReleaseAll
 from ..engine.engine import Engine
-from ..errors import LeaseLostError
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
     Book,
-    Failed,
     Handler,
     Handlers,
     Served,
     Stop,
     is_async,
+    is_survived,
     nothing,
     run_plain,
     table_of,
@@ -135,11 +134,11 @@ def _attempt(
             runner.attempt(engine, lease, handler, timeout)
         else:
             run_plain(engine, lease, handler, timeout)
-    except (LeaseLostError, Failed) as problem:
-        error = problem.__cause__ if isinstance(problem, Failed) else problem
     except BaseException as problem:
-        book.ended(lease, started, problem)
-        raise
+        if not is_survived(problem):
+            book.ended(lease, started, problem)
+            raise
+        error = problem
     book.ended(lease, started, error)
 
 

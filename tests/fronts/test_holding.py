@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ants_coord import GiveUp, HeldError, LeaseLostError, RetryAfter, Task
@@ -36,7 +38,8 @@ def test_a_scope_completes_with_its_result(board, lease):
         (RetryAfter(5), "delayed", 1, True),
         (RetryAfter(0), "ready", 1, True),
         (KeyboardInterrupt(), "ready", 0, False),
-        (SystemExit(), "ready", 0, False),
+        (SystemExit(2), "delayed", 1, False),
+        (asyncio.CancelledError(), "delayed", 1, False),
     ],
 )
 def test_an_exception_decides_how_the_attempt_ends(board, lease, error, state, attempts, swallowed):

@@ -343,7 +343,7 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     holder = ledger.agents[row.agent]
     ledger.undo.touch_agent(holder)
     holder.failed += 1
-    remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}")
+    remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}", command.trace)
     hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
     if not command.retry or row.attempts >= max_attempts(ledger, row) or hopeless is not None:
         why = command.reason if hopeless is None else f"{hopeless}, at last: {command.reason}"

@@ -40,6 +40,8 @@ RECLAIM_AT_ONCE = 1_000
 _HISTORY = 20
 _WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
 _REASON = 500
+_TRACE = 5_000
+_TRACE_HEAD = "\nTraceback (most recent call last):\n"
 
 
 def shift(ledger: Ledger, row: Row, verb: str) -> None:
@@ -50,9 +52,13 @@ def shift(ledger: Ledger, row: Row, verb: str) -> None:
     counts[state] += 1
 
 
-def remember(row: Row, line: str) -> None:
-    """Add a line to a task's history (the last 20 are kept)."""
-    row.history = (*row.history[1 - _HISTORY :], line[:_REASON])
+def remember(row: Row, line: str, trace: str = "") -> None:
+    """Add a line to a task's history (the last 20 are kept); only the newest keeps its traceback."""
+    before = row.history[1 - _HISTORY :]
+    if before and _TRACE_HEAD in before[-1]:
+        before = (*before[:-1], before[-1].partition(_TRACE_HEAD)[0])
+    line = line[:_REASON]
+    row.history = (*before, f"{line}\n{trace[:_TRACE]}" if trace else line)
 
 
 def to_ready(ledger: Ledger, row: Row) -> None:
