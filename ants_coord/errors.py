@@ -23,6 +23,7 @@ Every error that ants_coord raises on purpose.
       RequirementError                a requirement cannot be read; names the column (also a ValueError)
       IllegalTransitionError          the task is in a state that this verb does not leave
       CursorTooOld                    events before this cursor are no longer kept
+      RequestReusedError              a request id that was used for something else
       RequestTooOld                   a repeat of a request that is no longer remembered
       LimitError                      a size or count is over its limit
       SettingsError                   the board was opened with other settings than it has
@@ -69,6 +70,7 @@ __all__ = [
     "NotOwnerError",
     "NotSupportedError",
     "QuarantinedError",
+    "RequestReusedError",
     "RequestTooOld",
     "RequirementError",
     "SettingsError",
@@ -338,6 +340,22 @@ class RequestTooOld(CoordinationError):  # noqa: N818
 
     def __str__(self) -> str:
         return f"request {self.request!r} is too old to be answered again; look the task up instead"
+
+
+@attrs.define(eq=False, str=False, repr=False, slots=False)
+class RequestReusedError(CoordinationError, ValueError):
+    """Raised when a request id has been used for something else: another command, or other arguments."""
+
+    request: str
+    used_for: str
+    asked: str
+
+    def __str__(self) -> str:
+        if self.used_for == self.asked:
+            told = f"another {self.asked}: a repeat has the same arguments"
+        else:
+            told = f"{self.used_for}, and this is {self.asked}"
+        return f"request id {self.request!r} has been used for {told}; take another id. Nothing was changed"
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

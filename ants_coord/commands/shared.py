@@ -150,11 +150,22 @@ def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
 
 
 def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
-    """Return the tickets of the tasks that the caller named, without those of their parts."""
+    """
+    Return the tickets of the tasks that the caller named, without those of their parts.
+
+    By place, not by id: who repeats a request may have drawn other ids than the first time.
+    """
     if len(tasks) == len(tickets):
         return list(tickets)
-    by_id = {ticket.id: ticket for ticket in tickets}
-    return [by_id[task.id] for task in tasks]
+    found, place = [], -1
+    for task in tasks:
+        place += _size(task)
+        found.append(tickets[place])
+    return found
+
+
+def _size(task: Task) -> int:
+    return 1 + sum(map(_size, task.parts))
 
 
 def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
@@ -213,7 +224,7 @@ class Complete(Command[Outcome]):
     token: int
     result: Any = None
     late: Literal["refuse", "accept"] = "refuse"
-    draw: float | None = None
+    draw: float | None = attrs.field(default=None, metadata={"drawn": True})
     """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
 
 

@@ -132,7 +132,8 @@ class Machine:
         Args:
             command: what to do; it must not be changed afterwards.
             now_ns: the raw stamp, ns; it may go back, see core/state/timeline.py.
-            request: (session, number) of the caller; a repeat is answered with the first reply.
+            request: (session, number) of the caller, or (request id, 0); a repeat is answered with the
+                first reply.
             position: where the command stands in its log; one further if not given.
 
         Returns:
@@ -162,11 +163,12 @@ class Machine:
             for hook in ledger.on_pause:
                 hook(ledger, now_ns, command.late_ns)
         pass_time(ledger, now_ns)
-        known = None if request is None else answer_again(ledger, request)
+        known = None if request is None else answer_again(ledger, request, command)
         if known is None:
             reply = ledger.commands.get(command.__class__, _refuse)(ledger, command)
-            if request is not None:
-                remember_reply(ledger, request, reply)
+            # what was looked for in vain is looked for again: only what was done is done once
+            if request is not None and (request[1] or reply or not self.may_be_idle(command)):
+                remember_reply(ledger, request, command, reply)
         else:
             reply = known[0]
         if not here & 127:  # a function of the position: every replica trims at the same commands
@@ -197,12 +199,11 @@ class Machine:
         undo.entries.clear()
         return answer
 
-    def answer(self, request: tuple[str, int]) -> Any:
-        """Return the remembered reply to a request, or None."""
+    def answer(self, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
+        """Return the remembered reply to a request (or the refusal of a second use) in a 1-tuple, or None."""
         if self.ledger.undo.entries:
             self.ledger.mend()
-        known = answer_again(self.ledger, request)
-        return None if known is None else known[0]
+        return answer_again(self.ledger, request, command)
 
     def ask(self, query: Query[R], *, now_ns: int | None = None) -> R | Refused:
         """

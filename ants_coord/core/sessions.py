@@ -7,48 +7,81 @@ answer was cut off had been committed), so every logged command carries
 dropped 64 at a time, since one by one would copy them each time; sessions
 that have been idle for `session_retention` are dropped.
 
+A request id that a caller chose is (id, 0). It belongs to one agent and one
+exact command, of which a digest is kept; for anybody and anything else it is
+refused, by name. (A name space per agent was tried first: what an agent does
+through the board, which names no agent, then shares ids with everybody, and
+whether two uses meet depends on who spoke.) An answer that found nothing is
+not kept: who asks again wants to know whether there is something by now.
+
 Replies are kept without payloads and results: those are in the task, and a
 caller must not share them with us.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from ..commands.shared import Refused
-from ..errors import RequestTooOld
-from ..values.tasks import Lease, Outcome, make_lease, make_outcome
+from ..commands.shared import Command, Refused, Submit
+from ..errors import RequestReusedError, RequestTooOld
+from ..names import is_fresh_id
+from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome
 from .reading import private
 from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
 from .work.leases import lease_of
 
-__all__ = ["answer_again", "remember_reply"]
+__all__ = ["answer_again", "fingerprint", "remember_reply"]
 
 _KEPT = 64
 
 
-def answer_again(ledger: Ledger, request: tuple[str, int]) -> tuple[Any] | None:
-    """Return the first reply in a 1-tuple, or None if the request is new."""
-    session = ledger.sessions.get(request[0])
+def answer_again(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
+    """Return the first reply (or the refusal of a second use) in a 1-tuple, or None if the request is new."""
+    name, number = request
+    if number == 0:
+        return _answer_named(ledger, name, command)
+    session = ledger.sessions.get(name)
     if session is None:
         return None
-    if request[1] in session.replies:
-        return (_refill(ledger, session.replies[request[1]]),)
-    if request[1] <= session.low:
-        return (Refused(RequestTooOld(f"{request[0]}/{request[1]}")),)
+    if number in session.replies:
+        return (_refill(ledger, session.replies[number]),)
+    if number <= session.low:
+        return (Refused(RequestTooOld(f"{name}/{number}")),)
     return None
 
 
-def remember_reply(ledger: Ledger, request: tuple[str, int], reply: Any) -> None:
+def _answer_named(ledger: Ledger, request_id: str, command: Command[Any]) -> tuple[Any] | None:
+    session = ledger.sessions.get(f"={request_id}")
+    if session is None:
+        return None
+    if session.fingerprint != fingerprint(command):
+        return (Refused(RequestReusedError(request_id, session.used_for, _told(command))),)
+    return (_refill(ledger, session.replies[0]),)
+
+
+def _told(command: Command[Any]) -> str:
+    """Say what a request id is used for: the verb, and who speaks if the command names somebody."""
+    agent = getattr(command, "by", None) or getattr(command, "agent", None)
+    name = command.__class__.__name__
+    return name if agent is None else f"{name} by {agent!r}"
+
+
+def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[Any], reply: Any) -> None:
     """Keep a reply, and drop what is too old."""
     name, number = request
+    if number == 0:
+        name = f"={name}"  # no session that we drew begins so
     undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[2]
     session = sessions.get(name)
     if session is None:
         session = SessionRow(ledger.ordinal(), now)
+        if number == 0:
+            session.fingerprint, session.used_for = fingerprint(command), _told(command)
         undo.put(sessions, name, session)
         _drop_idle(ledger, now)
     undo.touch_session(session)
@@ -62,6 +95,55 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], reply: Any) -> None
         del replies[oldest]
         session.low = max(session.low, oldest)
     session.replies = replies
+
+
+def fingerprint(command: Command[Any]) -> str:
+    """
+    Return a digest that is equal for commands that ask for the same, in every process and release.
+
+    Ids that we drew ourselves are told apart by their place only: a caller that builds its task once more
+    gets another one. Defaults are left out, so that a field of a later release changes nothing.
+    """
+    import hashlib  # noqa: PLC0415 - 3 ms, for who names its requests
+    import json  # noqa: PLC0415
+
+    drawn: dict[str, str] = {}
+    if command.__class__ is Submit:
+        fresh = [task.id for task in command.tasks if is_fresh_id(task.id)]
+        drawn = {task_id: f"~{place}" for place, task_id in enumerate(fresh)}
+    text = json.dumps(_plain(command, drawn), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _plain(value: Any, drawn: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return drawn.get(value, str(value))
+    if value.__class__ is float:
+        return int(value) if value.is_integer() else value  # a log may say 1 where the caller said 1.0
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(_plain(key, drawn)): _plain(item, drawn) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(item, drawn) for item in value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item, drawn) for item in value]
+    if attrs.has(value.__class__):
+        return [value.__class__.__name__, _fields(value, drawn)]
+    return value
+
+
+def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
+    found = {}
+    for field in attrs.fields(value.__class__):
+        if not field.init or field.metadata.get("drawn"):
+            continue
+        if value.__class__ is Task and field.name in ("payload", "parts"):
+            continue  # they stand beside the task in a Submit
+        item = getattr(value, field.name)
+        if item is not field.default and item != field.default:
+            found[field.name] = _plain(item, drawn)
+    return found
 
 
 def _drop_idle(ledger: Ledger, now_ns: int) -> None:

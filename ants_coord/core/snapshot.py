@@ -269,7 +269,7 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
     """Copy references to what may be long; the things themselves never change, and are packed later."""
     stones = list(ledger.tombstones.items())
     sessions = [
-        (name, session.number, session.seen_ns, session.low, list(session.replies.items()))
+        (name, _pack_session(session), list(session.replies.items()))
         for name, session in ledger.sessions.items()
     ]
     events = ledger.ring[1][:]
@@ -278,7 +278,7 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
     def packed() -> Iterator[Record]:
         for task_id, stone in stones:
             yield ["stone", task_id, *stone]
-        for name, *session, replies in sessions:
+        for name, session, replies in sessions:
             yield ["session", name, *session]
             for place, (number, reply) in enumerate(replies):
                 yield from _pack_reply(name, place, number, reply)
@@ -289,6 +289,11 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
             yield ["events", start, [list(event) for event in events[start : start + _CHUNK]]]
 
     return packed()
+
+
+def _pack_session(session: SessionRow) -> Record:
+    used = [session.fingerprint, session.used_for] if session.fingerprint else []
+    return [session.number, session.seen_ns, session.low, *used]
 
 
 def _pack_reply(session: str, place: int, number: int, reply: Any) -> Iterator[Record]:
@@ -384,8 +389,8 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 _, task_id, *stone = record
                 ledger.tombstones[task_id] = tuple(stone)
             case "session":
-                _, name, number, seen, low = record
-                ledger.sessions[name] = SessionRow(number, seen, low, {})
+                _, name, *session = record
+                ledger.sessions[name] = SessionRow(*session)
             case "ring":
                 ledger.ring = (record[1], [])
             case other:

@@ -160,11 +160,22 @@ class LogEngine(Engine):
         """
         may_be_idle = self._machine.may_be_idle
         for number, slot in enumerate(batch):
+            # first: a claim that is repeated after its reply was lost would often find nothing to do
+            if slot.request is not _UNNUMBERED and self._is_known(slot):
+                continue
             if not may_be_idle(slot.command) or not self._has_nothing_to_do(slot.command):
                 return batch[number:] if number else batch
             slot.reply = () if isinstance(slot.command, ClaimMany) else None
             slot.done = True
         return []
+
+    def _is_known(self, slot: _Slot) -> bool:
+        """Answer a request that was answered before."""
+        self._catch_up()
+        known = self._machine.answer(slot.request, slot.command)
+        if known is not None:
+            slot.reply, slot.done = known[0], True
+        return slot.done
 
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
         # a look at the file is cheap; a claim written in vain, when several wake for one task, is not
@@ -211,7 +222,8 @@ class LogEngine(Engine):
             # the log was trimmed past us while we were not looking
             self._reload()
             entries = self._journal.read(self._position)
-        waiting = {slot.request: slot for slot in mine}
+        # not those that callers named: another agent may use the same word at this moment
+        waiting = {slot.request: slot for slot in mine if slot.request[1]}
         for entry in entries:
             ours = own.get(entry.position)
             if ours is not None:
@@ -225,7 +237,8 @@ class LogEngine(Engine):
                 self._answer(waiting[request], reply)
         for slot in mine:
             if not slot.done:  # trimmed before we read it: the state remembers the answer
-                slot.reply = self._machine.answer(slot.request)
+                known = self._machine.answer(slot.request, slot.command)
+                slot.reply = None if known is None else known[0]
                 slot.done = True
 
     def _settle(self, slot: _Slot, entry: Entry) -> None:

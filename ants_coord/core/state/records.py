@@ -136,9 +136,16 @@ class AgentRow:
 
 @attrs.define(eq=False)
 class SessionRow:
-    """The last replies of one client, by request number; up to `low` they are forgotten."""
+    """
+    The last replies of one client, by request number; up to `low` they are forgotten.
+
+    A request id that a caller chose is a session of its own with the one number 0; `fingerprint` and
+    `used_for` say for what.
+    """
 
     number: int
     seen_ns: int
     low: int = -1
+    fingerprint: str = ""
+    used_for: str = ""
     replies: dict[int, Any] = attrs.field(factory=dict)

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...commands.shared import Refused, Requeue, Submit, asked_for
+from ...commands.shared import Refused, Requeue, Submit
 from ...errors import (
     CoordinationError,
     DependencyError,
@@ -56,7 +56,8 @@ def _submit_rewritten(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | R
     reply = _submit(ledger, rewritten)
     if isinstance(reply, Refused) or len(rewritten.tasks) == len(command.tasks):
         return reply
-    return tuple(asked_for(command.tasks, reply))
+    by_id = {ticket.id: ticket for ticket in reply}
+    return tuple([by_id[task.id] for task in command.tasks])
 
 
 def _rewrite(ledger: Ledger, command: Submit) -> Submit | Refused:
