@@ -28,7 +28,7 @@ import attrs
 
 from ..commands.shared import Command, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
-from ..names import is_fresh_id
+from ..values.checks import is_fresh_id
 from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome
 from .reading import private
 from .state.ledger import Ledger, ns

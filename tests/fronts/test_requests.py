@@ -7,10 +7,10 @@ import inspect
 import pytest
 
 from ants_coord import Blackboard, Task
-from ants_coord.adverts import Advert
 from ants_coord.errors import RequestReusedError
-from ants_coord.marks import Mark
 from ants_coord.testing import ManualClock
+from ants_coord.values.adverts import Advert
+from ants_coord.values.marks import Mark
 
 AGAIN = "again"
 
