@@ -28,6 +28,7 @@ _TASK_FIELDS = (
     "delay",
     "finish_by",
     "lease_ttl",
+    "stall_after",
     "max_attempts",
     "key",
     "limit",

@@ -33,8 +33,12 @@ from .state.ledger import Ledger
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, Row
 from .work.leases import first, lease_of
 from .work.locking import lock_lease
+from .work.signs import every_note, quiet
 
 __all__ = ["QUERIES", "private"]
+
+_NOTES_SHOWN, _NOTE_SHOWN = 3, 200
+"""how many notes an explanation shows, and how many characters of each"""
 
 
 def private(outcome: Outcome) -> Outcome:
@@ -61,6 +65,7 @@ def record_of(ledger: Ledger, row: Row) -> TaskRecord:
         None if row.ready_ns < 0 else row.ready_ns,
         copy_json(row.note),
         row.history,
+        every_note(ledger, row),
     )
 
 
@@ -207,12 +212,24 @@ def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
     elif row.state is LEASED:
         left = (row.deadline_ns - lease_now) / 1e9
         why.append(f"held by {row.agent!r} (attempt {row.attempts}, token {row.token}) for {left:.3f} s more")
+        silence = quiet(ledger, row)
+        why += [silence] if silence is not None else []
     elif row.state is READY:
         why += _why_ready(ledger, row)
     elif row.outcome is not None:
         why.append(row.outcome.reason or f"completed by {row.outcome.by!r}")
-    why += row.history
+    why += row.history + _said(ledger, row)
     return Explanation(f"task {query.task!r}", str(row.state), tuple(why))
+
+
+def _said(ledger: Ledger, row: Row) -> tuple[str, ...]:
+    import json  # noqa: PLC0415 - 4 ms that most programs never need
+
+    told = []
+    for record in every_note(ledger, row)[-_NOTES_SHOWN:]:
+        said = json.dumps(record.note, ensure_ascii=False)
+        told.append(f"note of attempt {record.attempt} by {record.agent}: {said[:_NOTE_SHOWN]}")
+    return tuple(told)
 
 
 def _why_ready(ledger: Ledger, row: Row) -> list[str]:

@@ -180,6 +180,7 @@ def _condense(reply: Any) -> Any:
             reply.expires_ns,
             reply.ttl_ns,
             reply.names,
+            (),
         )
     if isinstance(reply, Outcome):
         return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)

@@ -42,6 +42,7 @@ _KNOWN: dict[str, type] = {
     for kind in (
         values.Backoff,
         values.Lease,
+        values.NoteRecord,
         values.Outcome,
         settings.Settings,
         values.Ticket,

@@ -65,11 +65,12 @@ def every_part() -> list[Part]:
     from .trust.effects import Restraint  # noqa: PLC0415
     from .trust.evidence import Reputation  # noqa: PLC0415
     from .trust.principals import Principals  # noqa: PLC0415
+    from .work.signs import Signs  # noqa: PLC0415
 
     reputation = Reputation()
     return [
         *[part for make in STRATEGIES.values() for part in make().parts],
-        Checking(), Principals(), reputation, Restraint(reputation),
+        Signs(), Checking(), Principals(), reputation, Restraint(reputation),
     ]  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from asyncio import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from ..commands.shared import Command, Note, Release
+from ..commands.shared import Command, Release
 from ..engine.engine import Engine
 from ..errors import ClosedError, JournalError, LeaseLostError, VerdictError
-from ..values.payloads import json_value
 from ..values.tasks import Lease
 from .arguments import Seconds
+from .arguments import note as note_of
 from .failures import summary
 from .hold import OnError, Scope, SimulatedCrash, ending_of, wrong_with
 
@@ -143,7 +143,7 @@ class AsyncHold(Scope):
     async def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""
         self.check()
-        await self._run(Note(self.lease.task, self.lease.token, json_value(note, "note")))
+        await self._run(note_of(self.lease, note))
 
     def _tell(self) -> None:
         assert self._loop is not None

@@ -35,7 +35,7 @@ from ..commands.shared import (
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
 from ..values.checks import count, seconds
-from ..values.payloads import copy_json, json_value
+from ..values.payloads import MAX_NOTE, copy_json, json_value
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 
 __all__ = [
@@ -254,7 +254,7 @@ def release(lease: LeaseLike) -> Release:
 
 def note(lease: LeaseLike, value: object) -> Note:
     """Build a Note."""
-    return Note(*pair(lease), json_value(value, "note"))
+    return Note(*pair(lease), json_value(value, "note", MAX_NOTE))
 
 
 def cancel(task: TaskLike, reason: str) -> Cancel:

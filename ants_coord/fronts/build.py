@@ -50,6 +50,7 @@ class SharedSettings(TypedDict, total=False):
     """The settings that every strategy has, as constructors take them; see settings.Settings."""
 
     lease_ttl: Seconds | None
+    stall_after: Seconds | None
     max_attempts: int | None
     backoff: Backoff | None
     aging: Seconds | None
@@ -75,6 +76,7 @@ class BoardSettings(TypedDict, total=False):
     """The settings of a Blackboard."""
 
     lease_ttl: Seconds | None
+    stall_after: Seconds | None
     max_attempts: int | None
     backoff: Backoff | None
     retention: Seconds | None

@@ -24,7 +24,7 @@ from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from ..commands.shared import Command, Fail, Note, Release
+from ..commands.shared import Command, Fail, Release
 from ..engine.engine import Engine, Kept
 from ..errors import (
     ClosedError,
@@ -37,9 +37,9 @@ from ..errors import (
     VerdictError,
 )
 from ..values.checks import seconds
-from ..values.payloads import json_value
 from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, fail, held, timeout_ns
+from .arguments import note as note_of
 from .failures import is_stop, reason_text, summary, trace_of, users_part
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Hold(Scope):
     def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""
         self.check()
-        self._engine.execute(Note(self.lease.task, self.lease.token, json_value(note, "note")))
+        self._engine.execute(note_of(self.lease, note))
 
     def _on_timeout(self) -> None:
         """End the attempt: the thread cannot be stopped, but the task need not wait for it."""

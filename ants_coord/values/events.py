@@ -23,6 +23,7 @@ EVENT_TYPES: dict[str, str] = {
     "failed": "a task is FAILED for good",
     "released": "a lease was given back",
     "expired": "a holder fell silent and its lease ended",
+    "stalled": "a holder renews its lease and shows no sign of work (seconds since the last one)",
     "adopted": "an agent took over its own leases under new tokens",
     "cancelled": "a task was dropped",
     "requeued": "a failed task was brought back",

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..errors import LimitError
 
-__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_SIZE", "NESTS", "copy_json", "json_value"]
+__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_NOTE", "MAX_SIZE", "NESTS", "copy_json", "json_value", "size_of"]
 
 MAX_SIZE = 1 << 20
 """Largest payload or result: bytes of UTF-8 in strings and keys, plus 8 per value."""
+MAX_NOTE = 16_384
+"""Largest progress note, measured in the same way: notes are kept for whoever holds the task next."""
 MAX_DEPTH = 32
 """Deepest nesting of lists and objects."""
 MAX_INT = 1 << 53
@@ -25,7 +27,12 @@ _ATOMS = frozenset({type(None), bool})
 NESTS = frozenset({dict, list})
 
 
-def json_value(value: object, field: str) -> Any:
+def size_of(value: object) -> int:
+    """Return the size of a JSON value, as the limits measure it."""
+    return _walk(value, "value", 0)[0]
+
+
+def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
     """
     Return a normalised private copy of a JSON value.
 
@@ -33,19 +40,20 @@ def json_value(value: object, field: str) -> Any:
         value: None, bool, int within 2**53, finite float, str, or lists,
             tuples and dicts (with str keys) of these.
         field: what to call the value in errors, such as "payload".
+        most: the largest size allowed.
 
     Raises:
         TypeError: something that JSON does not have; names the value.
         ValueError: NaN, infinity, a NUL or lone surrogate, an integer that is too large.
-        LimitError: larger than MAX_SIZE or deeper than MAX_DEPTH.
+        LimitError: larger than `most` or deeper than MAX_DEPTH.
 
     """
     kind = type(value)
     if kind in _ATOMS or (kind is int and -MAX_INT <= value <= MAX_INT):  # type: ignore[operator]
         return value
     size, copied = _walk(value, field, 0)
-    if size > MAX_SIZE:
-        raise LimitError(f"size of {field}", size, MAX_SIZE)
+    if size > most:
+        raise LimitError(f"size of {field}", size, most)
     return copied
 
 

@@ -33,6 +33,8 @@ class Settings:
     Args:
         strategy: which parts decide who gets what; "claim" here.
         lease_ttl: seconds a claim lasts without renewal.
+        stall_after: seconds without a sign of work (a progress note) after which renewals count no
+            more, so that the lease of an agent that hangs runs out; 0 is off.
         max_attempts: claims before a task is FAILED for good.
         backoff: pause after a failed attempt.
         aging: seconds of waiting that weigh as much as one step of priority; 0 is off.
@@ -67,6 +69,7 @@ class Settings:
 
     strategy: str = "claim"
     lease_ttl: float = 30.0
+    stall_after: float = 0.0
     max_attempts: int = 3
     backoff: Backoff = attrs.field(factory=Backoff)
     aging: float = 0.0
@@ -97,7 +100,7 @@ class Settings:
         count(self.max_attempts, "max_attempts", most=1_000_000)
         if not isinstance(self.backoff, Backoff):
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
-        for field in ("aging", "retention", "id_retention", "session_retention"):
+        for field in ("stall_after", "aging", "retention", "id_retention", "session_retention"):
             _set(self, field, seconds(getattr(self, field), field, zero=True))
         for field in ("retention_count", "id_retention_count"):
             count(getattr(self, field), field, least=0)

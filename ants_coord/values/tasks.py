@@ -22,6 +22,7 @@ __all__ = [
     "Backoff",
     "Explanation",
     "Lease",
+    "NoteRecord",
     "Outcome",
     "Standing",
     "Statistics",
@@ -132,6 +133,8 @@ class Task:
         delay: seconds (or an aware datetime) before it may run.
         finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
         lease_ttl: seconds a claim lasts without renewal; None takes the board's.
+        stall_after: seconds without a sign of work after which renewals count no more; 0 is off,
+            None takes the board's.
         max_attempts: claims before it is FAILED for good; None takes the board's.
         backoff: pause after a failure; None takes the board's.
         key: unique among unfinished tasks.
@@ -161,6 +164,7 @@ class Task:
     delay: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
     finish_by: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
     lease_ttl: float | None = attrs.field(default=None, kw_only=True)
+    stall_after: float | None = attrs.field(default=None, kw_only=True)
     max_attempts: int | None = attrs.field(default=None, kw_only=True)
     backoff: Backoff | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
@@ -196,6 +200,7 @@ class Task:
             self.delay,
             self.finish_by,
             self.lease_ttl,
+            self.stall_after,
             self.max_attempts,
             self.backoff,
             self.verify,
@@ -274,6 +279,8 @@ class Task:
             self.finish_by = _moment(self.finish_by, "finish_by")
         if self.lease_ttl is not None:
             self.lease_ttl = seconds(self.lease_ttl, "lease_ttl")
+        if self.stall_after is not None:
+            self.stall_after = seconds(self.stall_after, "stall_after", zero=True)
         if self.max_attempts is not None:
             count(self.max_attempts, "max_attempts", most=1_000_000)
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
@@ -285,7 +292,7 @@ class Task:
                 raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
 
 
-_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 11
+_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 12
 
 
 @_quick
@@ -300,6 +307,16 @@ class Ticket:
 make_ticket = maker(Ticket)
 
 
+@attrs.frozen
+class NoteRecord:
+    """What an agent said of a task while it held it: in which attempt, and when (ns since the epoch)."""
+
+    agent: str
+    attempt: int
+    at_ns: int
+    note: Any = None
+
+
 @_quick
 class Lease:
     """
@@ -309,7 +326,8 @@ class Lease:
     outside resource that remembers the highest one it has seen can refuse a
     paused holder (Chubby's sequencer; Kleppmann 2016). `expires_ns` is on the
     board's clock, nanoseconds since the epoch, and only a hint: the board
-    decides. `inputs` holds the results of the task's needs by id.
+    decides. `inputs` holds the results of the task's needs by id, `notes` the
+    last progress notes of earlier attempts, oldest first.
     """
 
     task: str
@@ -322,6 +340,7 @@ class Lease:
     expires_ns: int = 0
     ttl_ns: int = 0
     names: tuple[str, ...] = ()
+    notes: tuple[NoteRecord, ...] = ()
 
     @property
     def handle(self) -> str:
@@ -350,7 +369,11 @@ make_outcome = maker(Outcome)
 
 @attrs.frozen
 class TaskRecord:
-    """A task as it stands: a copy, not a live view. Times are ns since the epoch."""
+    """
+    A task as it stands: a copy, not a live view. Times are ns since the epoch.
+
+    `note` is the present holder's last one, `notes` the last few of all attempts, oldest first.
+    """
 
     task: Task
     state: TaskState
@@ -363,6 +386,7 @@ class TaskRecord:
     ready_ns: int | None = None
     note: Any = None
     history: tuple[str, ...] = ()
+    notes: tuple[NoteRecord, ...] = ()
 
 
 @attrs.frozen

@@ -26,6 +26,7 @@ class Naive:
         self.seen, self.gone = Counter(), Counter()
         self.raw = self.lease_now = self.now = None
         self.last_token, self.paused = 0, False
+        self.stalls = []
 
     def apply(self, command, now):
         self.pass_time(now)
@@ -247,6 +248,7 @@ class Naive:
                 t.lost = t.lost and "revoked"
                 for need in old:
                     self.unneed(need)
+                t.notes = []
                 self.set_times(t, task, task.delay)
             elif action == "rerun":
                 self.reopen(t, task, task.delay)
@@ -265,6 +267,7 @@ class Naive:
     def create(self, task):
         t = Item(id=task.id, state=W, needs=(), attempts=0, releases=0, token=0, agent=None, lost="")
         t.ready_ns = t.cause = t.outcome = t.note = None
+        t.notes = []
         t.seq = self.tasks[-1].seq + 1 if self.tasks else 1
         self.tasks.append(t)
         self.set_times(t, task, task.delay)
@@ -359,13 +362,15 @@ class Naive:
         t.state, t.token, t.agent, t.lost, t.note = L, self.token(), agent, "", None
         t.ttl = ns(default) if ttl is None else ttl
         t.deadline, t.attempts = self.lease_now + t.ttl, t.attempts + 1
+        t.sign, t.told = self.lease_now, False
         return self.lease(t)
 
     def lease(self, t):
         found = [o for n in t.needs if (o := self.get(n)) and o.state == DONE]
         expires = self.raw + t.deadline - self.lease_now
         return ("lease", t.id, t.token, t.agent, t.attempts, expires, (), t.spec.payload,
-                {o.id: o.outcome.result for o in found})  # fmt: skip
+                {o.id: o.outcome.result for o in found},
+                [(a, n, at, note) for token, a, n, at, note in t.notes if token != t.token])  # fmt: skip
 
     def renew(self, command):
         answers = []
@@ -374,16 +379,31 @@ class Naive:
             if x is None:
                 answers.append(("lost", token, self.lost(task, token)))
                 continue
+            if x not in self.locks and self.is_stalled(x):
+                answers.append(("renewed", token, self.raw + x.deadline - self.lease_now))
+                continue
             x.ttl = x.ttl if command.ttl_ns is None else command.ttl_ns
             x.deadline = self.lease_now + x.ttl
             answers.append(("renewed", token, self.raw + x.ttl))
         return answers
 
+    def is_stalled(self, t):
+        own, silent = t.spec.stall_after, self.lease_now - t.sign
+        most = ns(self.settings.stall_after if own is None else own)
+        is_over = most > 0 and silent >= most
+        if (is_over or silent >= 10 * t.ttl) and not t.told:
+            t.told = True
+            self.stalls.append((t.id, t.token))
+        return is_over
+
     def note(self, command):
         x = self.holding(command.task, command.token)
         if x is None or x in self.locks:
             return refused("LeaseLostError", self.lost(command.task, command.token))
-        x.note = command.note
+        x.note, x.sign, x.told = command.note, self.lease_now, False
+        mine = [note for note in x.notes if note[0] == x.token]
+        x.notes = [note for note in x.notes if len(mine) < 3 or note is not mine[0]]
+        x.notes = [*x.notes, (x.token, x.agent, x.attempts, self.now, command.note)][-12:]
         return None
 
     def complete(self, command):
@@ -447,6 +467,7 @@ class Naive:
         answers = []
         for t in sorted(rows, key=lambda t: t.token):
             t.token, t.deadline = self.token(), self.lease_now + t.ttl
+            t.sign, t.told = self.lease_now, False
             answers.append(self.lease(t))
         return answers
 
@@ -467,7 +488,18 @@ class Naive:
             x.deadline = self.lease_now + ttl
             self.locks.append(x)
         expires = self.raw + x.deadline - self.lease_now
-        return ("lease", "lock:" + ",".join(x.names), x.token, x.agent, x.depth, expires, x.names, None, {})
+        return (
+            "lease",
+            "lock:" + ",".join(x.names),
+            x.token,
+            x.agent,
+            x.depth,
+            expires,
+            x.names,
+            None,
+            {},
+            [],
+        )
 
     def cancel(self, command):
         t = self.get(command.task)

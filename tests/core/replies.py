@@ -14,7 +14,8 @@ def plain(reply):
             return ("refused", type(error).__name__, getattr(error, "reason", None))
         case Lease():
             kept = (reply.task, reply.token, reply.agent, reply.attempt, reply.expires_ns, reply.names)
-            return ("lease", *kept, reply.payload, reply.inputs)
+            notes = [(one.agent, one.attempt, one.at_ns, one.note) for one in reply.notes]
+            return ("lease", *kept, reply.payload, reply.inputs, notes)
         case Ticket(id=task, created=created, state=state):
             return ("ticket", task, created, str(state))
         case Outcome():

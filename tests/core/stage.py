@@ -11,6 +11,7 @@ A tiny stage for text scripts: one verb a line, what it must answer after `->`.
     tick 30                               30 s pass, and the board is woken
     pass 30                               30 s pass unseen (negative: the clock is set back)
     expect a ready [attempts=1] [why=text_with_underscores]
+    expect why a held_by !no_sign / expect events stalled 1 / expect notes a ann:half bob:more
     expect count ready 5 / expect holder x ann / expect wakeup 12.5 / expect inputs a b=1
 
 Every step is checked by `machine.check()`, but not in a flood or a count of claims.
@@ -201,8 +202,27 @@ class Stage:
         elif what == "inputs":
             lease = ask(c.Find(words[0])).lease
             assert lease.inputs == options(words[1:]), lease
+        elif what in ("why", "events", "notes"):
+            getattr(self, f"expect_{what}")(*words)
         else:
             self.expect_task(ask(c.Find(what)), *words)
+
+    def expect_why(self, task, *words):
+        """Check that an explanation has all of these; `!text` must not be in it."""
+        said = str(self.machine.ask(c.Explain(task)))
+        for word in words:
+            text = word.lstrip("!").replace("_", " ")
+            assert (text in said) != word.startswith("!"), said
+
+    def expect_events(self, kind, count):
+        """Check how often something happened."""
+        events = [event for event in self.machine.ask(c.Events(0, 10_000)) if event.type == kind]
+        assert len(events) == int(count), events
+
+    def expect_notes(self, task, *words):
+        """Check what the lease of a task tells of earlier attempts, as `agent:note`."""
+        notes = self.machine.ask(c.Find(task)).lease.notes
+        assert [f"{note.agent}:{note.note}" for note in notes] == list(words), notes
 
     def expect_task(self, record, state, *words):
         assert (str(record.state) if record else "unknown") == state, record

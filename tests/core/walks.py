@@ -30,6 +30,7 @@ def a_task(dice, task=None):
         delay=pick([None, None, None, 7.0]),
         finish_by=pick([None, None, None, 45.0]),
         lease_ttl=pick([None, None, 5.0, 60.0]),
+        stall_after=pick([None, None, 0, 12.0]),
         max_attempts=pick([None, 1, 2]),
         backoff=pick([None, Backoff(first=0), Backoff(first=3, on_expiry=True)]),
         key=pick([None, None, None, "k"]),
@@ -42,6 +43,7 @@ def a_board(dice):
     pick = dice.choice
     return Settings(
         lease_ttl=pick([10.0, 30.0]),
+        stall_after=pick([0.0, 0.0, 15.0, 70.0]),
         max_attempts=pick([1, 2, 3]),
         backoff=pick([Backoff(), Backoff(first=0), Backoff(first=2, on_expiry=True)]),
         aging=pick([0.0, 0.0, 4.0]),
@@ -80,7 +82,7 @@ def a_command(pair, dice):
         (1, lambda: c.CompleteMany(((*some(), None), (*some(), 2)))),
         (5, lambda: c.Fail(*some(), "no", pick([True, False]), pick([None, None, 0]))),
         (2, lambda: c.Release(*some())),
-        (1, lambda: c.Note(*some(), {"half": "way"})),
+        (2, lambda: c.Note(*some(), pick([{"half": "way"}, "half way", 7]))),
         (1, lambda: c.Adopt(pick(AGENTS))),
         (1, lambda: c.ReleaseAll(pick(AGENTS))),
         (2, lambda: c.Cancel(pick(IDS), "not wanted")),

@@ -72,6 +72,21 @@ def test_a_scope_renews_for_as_long_as_it_is_open(board, lease, clock):
     assert board.outcome("t").state == "done"
 
 
+def test_a_scope_that_hangs_loses_its_lease_where_stall_after_is_set(make_board, clock):
+    """Its renewals go on and count no more; progress is what keeps a lease."""
+    board = make_board(lease_ttl=30, stall_after=120)
+    board.submit_many([Task("hangs"), Task("works")])
+    hangs, works = board.claim_many("w", 2)
+    with pytest.raises(LeaseLostError), board.work(hangs) as hanging, board.work(works) as working:
+        for _ in range(10):
+            clock.advance(60)
+            working.progress("on it")
+        assert hanging.lost.is_set()
+        assert "no sign" not in str(board.explain("works"))
+    assert board.outcome("works").state == "done"
+    assert [event.task for event in board.events() if event.type == "stalled"] == ["hangs"]
+
+
 def test_all_leases_are_renewed_in_one_command(board, clock, monkeypatch):
     """Ten scopes cost one Renew each time, not ten."""
     board.submit_many([Task(f"t{n}") for n in range(10)])

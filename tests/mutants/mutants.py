@@ -35,6 +35,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/leases.py", "    row.attempts -= 1\n    row.releases += 1", "    row.releases += 1", "conformance"),
     ("core/work/lifecycle.py", "    for _ in range(attempts - 1):", "    for _ in range(attempts):", "conformance"),
     ("core/work/submitting.py", "    row.generation += 1\n    row.attempts = 0", "    row.generation += 1", "conformance"),
+    # signs of work
+    ("core/work/leases.py", "    sign(ledger, row)\n    keep_note", "    keep_note", "conformance"),
+    ("core/work/signs.py", "    return not is_over", "    return True", "conformance"),
+    ("core/work/signs.py", "if token != row.token])", "])", "conformance"),
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),

@@ -284,6 +284,7 @@ class Ledger:
         from ..trust.effects import Restraint  # noqa: PLC0415
         from ..trust.evidence import Reputation  # noqa: PLC0415
         from ..trust.principals import Principals  # noqa: PLC0415
+        from ..work.signs import Signs  # noqa: PLC0415
 
         strategy = self.strategies[name]()
         reputation = Reputation()
@@ -292,7 +293,7 @@ class Ledger:
         self._make_order = strategy.order
         self.reputation = reputation
         self.checking, self.principals = Checking(), Principals()
-        self.parts: tuple[Part, ...] = (*strategy.parts, self.checking, self.principals, reputation)
+        self.parts: tuple[Part, ...] = (*strategy.parts, Signs(), self.checking, self.principals, reputation)
         if self.restraint is not None:
             self.parts = (*self.parts, self.restraint)
         commands, queries = map(dict, self._common)

@@ -6,5 +6,6 @@ lifecycle   transitions, expiry, dependents
 submitting  batches, keys, replacement, requeue
 leases      claim, renew, complete, fail, release
 locking     named locks, and what steers a board: cancel, limits, pause, settings
+signs       signs of work: notes, and what follows from their absence
 opinions    tasks that wait to be checked
 """

@@ -33,6 +33,7 @@ from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
 from .lifecycle import backoff_ns, backoff_of, drop_lock, end, give_back, max_attempts, remember, shift
 from .opinions import as_check
+from .signs import earlier_notes, keep_note, may_renew, sign
 
 __all__ = [
     "adopt",
@@ -70,6 +71,7 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
     spec, payload, kind = row.spec, row.payload, row.spec.kind
     raw, lease_now, _ = ledger.timeline.reading
     assert row.agent is not None
+    notes = ledger.tables["notes"]
     if spec.verify is None:
         payload = payload if payload is None else copy_json(payload)
     else:
@@ -85,6 +87,7 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
         raw + row.deadline_ns - lease_now,
         row.ttl_ns,
         (),
+        earlier_notes(ledger, row) if notes and spec.id in notes else (),
     )
 
 
@@ -244,8 +247,11 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
             continue
         if row.__class__ is LockRow:
             ledger.undo.touch_lock(row)
-        else:
+        elif may_renew(ledger, row):  # type: ignore[arg-type]
             ledger.undo.touch(row)  # type: ignore[arg-type]
+        else:  # it shows no sign of work: its lease runs out as it stands
+            answers.append(Renewed(token, raw + row.deadline_ns - now))
+            continue
         latest = None
         if ledger.restraint is not None and row.__class__ is Row:
             latest = ledger.restraint.latest(ledger, row)
@@ -268,6 +274,8 @@ def note(ledger: Ledger, command: Note) -> Refused | None:
     assert isinstance(row, Row)
     ledger.undo.touch(row)
     row.note = command.note
+    sign(ledger, row)
+    keep_note(ledger, row, command.note)
     ledger.emit("noted", command.task, row.agent, command.token, command.note)
     return None
 
@@ -416,6 +424,7 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
             latest = ledger.restraint.latest_known(ledger, row)
             row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)
         holder.leases[token] = row
+        sign(ledger, row)
         if limit is not None:
             ledger.live[limit][token] = row
         ledger.alarms.lease(row.deadline_ns, token, row)

@@ -105,6 +105,9 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     row.lost = lost
     del ledger.agents[row.agent].leases[row.token]
     ledger.alarms.live -= 1
+    signs = ledger.tables["signs"]
+    if signs and row.spec.id in signs:
+        ledger.undo.drop(signs, row.spec.id)
     limit = row.spec.limit
     if limit is not None:
         live = ledger.live[limit]
@@ -291,6 +294,8 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
             del siblings[spec.id]
             if not siblings:
                 del ledger.dependents[need]
+        if spec.id in ledger.tables["notes"]:
+            undo.drop(ledger.tables["notes"], spec.id)
         del tasks[spec.id]
         ledger.counts[row.state] -= 1
     # only forgetting lets tombstones fade, so that it happens at the same commands in a replica

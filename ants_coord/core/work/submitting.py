@@ -26,6 +26,7 @@ from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
 from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
+from .signs import forget_notes
 
 __all__ = ["requeue", "submit"]
 
@@ -367,6 +368,7 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     if task.key is not None:
         ledger.keys[task.key] = task.id
     ledger.emit("submitted", task.id, None, 0, "replaced")
+    forget_notes(ledger, row.spec.id)
     for hook in ledger.on_replace:
         hook(ledger, row)
 

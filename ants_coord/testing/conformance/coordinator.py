@@ -19,6 +19,7 @@ from ...errors import (
     HeldError,
     IllegalTransitionError,
     LeaseLostError,
+    LimitError,
     TaskDroppedError,
     TaskExistsError,
     TaskFailedError,
@@ -358,6 +359,37 @@ def adopting_fences_the_old_process_off(board: Any, clock: ManualClock) -> None:
     assert new.token > old.token
     refused(LeaseLostError, board.complete, old, 1)
     assert board.complete(new, 2).state is TaskState.DONE
+
+
+@told(stall_after=60, lease_ttl=30)
+def a_renewal_is_no_sign_of_work(board: Any, clock: ManualClock) -> None:
+    board.submit(Task("a"))
+    lease = board.claim_nowait("ann")
+    for _ in range(3):
+        clock.advance(20)
+        board.renew(lease)
+    assert "no sign of work for 60 s" in str(board.explain("a"))
+    board.progress(lease, {"pages": 7})
+    for _ in range(4):
+        board.renew(lease)
+        clock.advance(20)
+    clock.advance(10)
+    refused(LeaseLostError, board.complete, lease, 1)
+    stalled = [event for event in board.events() if event.type == "stalled"]
+    assert [event.agent for event in stalled] == ["ann", "ann"]
+    assert board.claim_nowait("bob").attempt == 2
+
+
+@told()
+def notes_come_with_the_next_lease(board: Any, clock: ManualClock) -> None:
+    board.submit(Task("a"))
+    lease = board.claim_nowait("ann")
+    board.progress(lease, {"pages": 7})
+    refused(LimitError, board.progress, lease, "x" * 20_000)
+    clock.advance(30)
+    (note,) = board.claim_nowait("bob").notes
+    assert (note.agent, note.attempt, note.note) == ("ann", 1, {"pages": 7})
+    assert board.find("a").notes == (note,)
 
 
 @told()
