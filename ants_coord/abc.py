@@ -1,514 +1,63 @@
 """
-What a coordinator is, in both colours, and the ports it stands on (from ports.py).
+What a coordinator is, in both colours, and the ports it stands on.
 
-Protocols only. An agent loop is written against `Coordinator` or
-`AsyncCoordinator`; a test compares them with each other and with the classes.
-What a verb promises is told once, in the classes.
+Protocols only, cut by purpose: a function asks for what it needs, such as `Claims` and `Holds`.
+`AgentVerbs` is what an agent does, `OperatorVerbs` what an operator does, `Coordinator` everything
+that all strategies offer. Those that begin with `Async` are for event loops. They are generated from
+the verbs; what a verb promises is told once, in the classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
-
+from .aio.protocols import (
+    AsyncAgentVerbs,
+    AsyncClaims,
+    AsyncCoordinator,
+    AsyncHolds,
+    AsyncLocks,
+    AsyncOperatorVerbs,
+    AsyncReads,
+    AsyncResults,
+    AsyncSteers,
+    AsyncSubmits,
+)
 from .journals.ports import Alarm, Clock, Entry, Journal
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from .commands.shared import Command, Query
-    from .fronts.agent import Agent, AsyncAgent, Shared
-    from .fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
-    from .fronts.arguments import LeaseLike, Seconds, TaskLike, Until
-    from .fronts.hold import Hold, KeepAlive, LockHold
-    from .fronts.serving import Handlers, Served
-    from .values.events import Event
-    from .values.settings import Settings
-    from .values.tasks import (
-        Explanation,
-        Lease,
-        Outcome,
-        Standing,
-        Statistics,
-        Task,
-        TaskRecord,
-        TaskState,
-        Ticket,
-    )
-
-__all__ = ["Alarm", "AsyncCoordinator", "Clock", "Coordinator", "Entry", "Journal"]
-
-R = TypeVar("R")
-
-
-class Coordinator(Protocol):
-    """
-    What an agent loop for threads is written against; every strategy offers it.
-
-    `Board` in sync/ documents each verb in full.
-    """
-
-    def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
-        """Carry any command out; raises what the core refuses."""
-        ...
-
-    def query(self, query: Query[R]) -> R:
-        """Answer any query; never logged."""
-        ...
-
-    def submit(
-        self,
-        task: Task,
-        *,
-        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
-        request_id: str | None = None,
-    ) -> Ticket:
-        """Add a task."""
-        ...
-
-    def submit_many(
-        self,
-        tasks: Iterable[Task],
-        *,
-        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
-        request_id: str | None = None,
-    ) -> list[Ticket]:
-        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
-        ...
-
-    def claim(
-        self,
-        agent: str,
-        *,
-        task: TaskLike | None = None,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-    ) -> Lease:
-        """Wait for a task and lease it."""
-        ...
-
-    def claim_nowait(
-        self,
-        agent: str,
-        *,
-        task: TaskLike | None = None,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> Lease | None:
-        """Lease a task if one may run now, else return None."""
-        ...
-
-    def claim_many(
-        self,
-        agent: str,
-        count: int,
-        *,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> list[Lease]:
-        """Lease up to `count` tasks that may run now, in one step."""
-        ...
-
-    def claims(
-        self,
-        agent: str,
-        *,
-        until: Until = "closed",
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-    ) -> Iterator[Lease]:
-        """Iterate over leases, waiting for each."""
-        ...
-
-    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
-        """Return the scope that holds a lease: it renews, then completes, fails or releases."""
-        ...
-
-    def keep_alive(self, lease: Lease) -> KeepAlive:
-        """Return a scope that renews a lease and does nothing else."""
-        ...
-
-    def renew(
-        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> int:
-        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
-        ...
-
-    def complete(
-        self,
-        lease: LeaseLike,
-        result: object = None,
-        *,
-        late: Literal["refuse", "accept"] = "refuse",
-        request_id: str | None = None,
-    ) -> Outcome:
-        """End a task with its result."""
-        ...
-
-    def complete_many(
-        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
-    ) -> list[Outcome]:
-        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
-        ...
-
-    def fail(
-        self, lease: LeaseLike, reason: str, *, retry: bool | Seconds = True, request_id: str | None = None
-    ) -> TaskState:
-        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
-        ...
-
-    def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
-        """Give a lease back; the attempt does not count."""
-        ...
-
-    def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
-        """Keep a progress note with a leased task."""
-        ...
-
-    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
-        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        ...
-
-    def release_all(self, agent: str, *, request_id: str | None = None) -> int:
-        """Give back everything an agent holds; returns how many leases."""
-        ...
-
-    def serve(
-        self,
-        handlers: Handlers,
-        *,
-        agent: str | None = None,
-        concurrency: int = 1,
-        until: Until = "closed",
-        timeout: Seconds | None = None,
-        lease_ttl: Seconds | None = None,
-        signals: bool = False,
-    ) -> Served:
-        """Work: claim, keep alive, run the handler, complete or fail; until there is no more."""
-        ...
-
-    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
-        ...
-
-    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        ...
-
-    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
-        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
-        ...
-
-    def as_finished(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> Iterator[Outcome]:
-        """Iterate over outcomes as tasks end; `timeout` is for all together."""
-        ...
-
-    def drain(self, *, timeout: Seconds | None = None) -> None:
-        """Wait until no task is unfinished."""
-        ...
-
-    def lock(
-        self, *names: str, agent: str, lease_ttl: Seconds | None = None, timeout: Seconds | None = None
-    ) -> LockHold:
-        """Return a scope that locks all names or none: it waits on entry and frees on exit."""
-        ...
-
-    def lock_nowait(
-        self, *names: str, agent: str, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> Lease:
-        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        ...
-
-    def holder(self, name: str) -> Lease | None:
-        """Return the lock that holds a name, or None."""
-        ...
-
-    def cancel(self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None) -> None:
-        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
-        ...
-
-    def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
-        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
-        ...
-
-    def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
-        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
-        ...
-
-    def pause(self, *, request_id: str | None = None) -> None:
-        """Stop claims; what is held goes on."""
-        ...
-
-    def resume(self, *, request_id: str | None = None) -> None:
-        """Allow claims again."""
-        ...
-
-    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
-        """Change settings for everybody who uses this board; see Settings for the names."""
-        ...
-
-    def settings(self) -> Settings:
-        """Return the board's settings."""
-        ...
-
-    def find(self, task: TaskLike) -> TaskRecord | None:
-        """Look a task up; None if there is none (any more)."""
-        ...
-
-    def tasks(
-        self,
-        *,
-        state: TaskState | str | Iterable[TaskState | str] | None = None,
-        kinds: Iterable[str] | None = None,
-        tag: str | None = None,
-        after: TaskLike | None = None,
-        count: int = 100,
-    ) -> list[TaskRecord]:
-        """List tasks in submission order, a page of `count` after the task `after`."""
-        ...
-
-    def leases(self, agent: str | None = None) -> list[Lease]:
-        """List live leases, of one agent or of all, oldest first."""
-        ...
-
-    def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is."""
-        ...
-
-    def explain_agent(self, agent: str) -> Explanation:
-        """Say what an agent holds and why it gets work, or does not."""
-        ...
-
-    def standing(self, agent: str) -> Standing:
-        """Return what has been seen of an agent."""
-        ...
-
-    def vouch(self, agent: str, principal: str, *, by: str) -> bool:
-        """Say who vouches for an agent."""
-        ...
-
-    def statistics(self) -> Statistics:
-        """Count everything."""
-        ...
-
-    def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
-        """Iterate over events, each once and in order."""
-        ...
-
-    def as_agent(self, name: str) -> Agent:
-        """Return a handle with the agent's name bound."""
-        ...
-
-    def key_of(self, agent: str) -> str:
-        """Return the key with which an agent may speak through `shared()`."""
-        ...
-
-    def shared(self) -> Shared:
-        """Return this coordinator as many agents may be given it."""
-        ...
-
-    def close(self) -> None:
-        """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
-        ...
-
-    def __enter__(self) -> Self:
-        """Open the board."""
-        ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the board."""
-        ...
-
-
-class AsyncCoordinator(Protocol):
-    """
-    What an agent loop for asyncio is written against: the verbs of Coordinator, with await.
-    """
-
-    async def execute(self, command: Command[R], *, request_id: str | None = None) -> R: ...
-
-    async def query(self, query: Query[R]) -> R: ...
-
-    async def submit(
-        self,
-        task: Task,
-        *,
-        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
-        request_id: str | None = None,
-    ) -> Ticket: ...
-
-    async def submit_many(
-        self,
-        tasks: Iterable[Task],
-        *,
-        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
-        request_id: str | None = None,
-    ) -> list[Ticket]: ...
-
-    async def claim(
-        self,
-        agent: str,
-        *,
-        task: TaskLike | None = None,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-    ) -> Lease: ...
-
-    async def claim_nowait(
-        self,
-        agent: str,
-        *,
-        task: TaskLike | None = None,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> Lease | None: ...
-
-    async def claim_many(
-        self,
-        agent: str,
-        count: int,
-        *,
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> list[Lease]: ...
-
-    def claims(
-        self,
-        agent: str,
-        *,
-        until: Until = "closed",
-        kinds: Iterable[str] | None = None,
-        lease_ttl: Seconds | None = None,
-    ) -> AsyncIterator[Lease]: ...
-
-    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> AsyncHold: ...
-
-    def keep_alive(self, lease: Lease) -> AsyncKeepAlive: ...
-
-    async def renew(
-        self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> int: ...
-
-    async def complete(
-        self,
-        lease: LeaseLike,
-        result: object = None,
-        *,
-        late: Literal["refuse", "accept"] = "refuse",
-        request_id: str | None = None,
-    ) -> Outcome: ...
-
-    async def complete_many(
-        self, endings: Iterable[tuple[LeaseLike, object]], *, request_id: str | None = None
-    ) -> list[Outcome]: ...
-
-    async def fail(
-        self, lease: LeaseLike, reason: str, *, retry: bool | Seconds = True, request_id: str | None = None
-    ) -> TaskState: ...
-
-    async def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None: ...
-
-    async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None: ...
-
-    async def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]: ...
-
-    async def release_all(self, agent: str, *, request_id: str | None = None) -> int: ...
-
-    async def serve(
-        self,
-        handlers: Handlers,
-        *,
-        agent: str | None = None,
-        concurrency: int = 1,
-        until: Until = "closed",
-        timeout: Seconds | None = None,
-        lease_ttl: Seconds | None = None,
-        signals: bool = False,
-    ) -> Served: ...
-
-    async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome: ...
-
-    async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any: ...
-
-    async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]: ...
-
-    def as_finished(
-        self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
-    ) -> AsyncIterator[Outcome]: ...
-
-    async def drain(self, *, timeout: Seconds | None = None) -> None: ...
-
-    def lock(
-        self, *names: str, agent: str, lease_ttl: Seconds | None = None, timeout: Seconds | None = None
-    ) -> AsyncLockHold: ...
-
-    async def lock_nowait(
-        self, *names: str, agent: str, lease_ttl: Seconds | None = None, request_id: str | None = None
-    ) -> Lease: ...
-
-    async def holder(self, name: str) -> Lease | None: ...
-
-    async def cancel(
-        self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
-    ) -> None: ...
-
-    async def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket: ...
-
-    async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None: ...
-
-    async def pause(self, *, request_id: str | None = None) -> None: ...
-
-    async def resume(self, *, request_id: str | None = None) -> None: ...
-
-    async def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings: ...
-
-    async def settings(self) -> Settings: ...
-
-    async def find(self, task: TaskLike) -> TaskRecord | None: ...
-
-    async def tasks(
-        self,
-        *,
-        state: TaskState | str | Iterable[TaskState | str] | None = None,
-        kinds: Iterable[str] | None = None,
-        tag: str | None = None,
-        after: TaskLike | None = None,
-        count: int = 100,
-    ) -> list[TaskRecord]: ...
-
-    async def leases(self, agent: str | None = None) -> list[Lease]: ...
-
-    async def explain(self, task: TaskLike) -> Explanation: ...
-
-    async def explain_agent(self, agent: str) -> Explanation: ...
-
-    async def standing(self, agent: str) -> Standing: ...
-
-    async def vouch(self, agent: str, principal: str, *, by: str) -> bool: ...
-
-    async def statistics(self) -> Statistics: ...
-
-    def events(self, *, since: int = 0, follow: bool = False) -> AsyncIterator[Event]: ...
-
-    def as_agent(self, name: str) -> AsyncAgent: ...
-
-    def key_of(self, agent: str) -> str: ...
-
-    def shared(self) -> Shared: ...
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+from .sync.protocols import (
+    AgentVerbs,
+    Claims,
+    Coordinator,
+    Holds,
+    Locks,
+    OperatorVerbs,
+    Reads,
+    Results,
+    Steers,
+    Submits,
+)
+
+__all__ = [
+    "AgentVerbs",
+    "Alarm",
+    "AsyncAgentVerbs",
+    "AsyncClaims",
+    "AsyncCoordinator",
+    "AsyncHolds",
+    "AsyncLocks",
+    "AsyncOperatorVerbs",
+    "AsyncReads",
+    "AsyncResults",
+    "AsyncSteers",
+    "AsyncSubmits",
+    "Claims",
+    "Clock",
+    "Coordinator",
+    "Entry",
+    "Holds",
+    "Journal",
+    "Locks",
+    "OperatorVerbs",
+    "Reads",
+    "Results",
+    "Steers",
+    "Submits",
+]

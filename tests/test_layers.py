@@ -30,13 +30,13 @@ ROOMS = {
     "journals": _WORDS | _CORE,
     "engine": _WORDS | _CORE | {"journals"},
     "guard": _GROUND,
-    "fronts": _HEART | {"aio", "sync"},  # the last two for type checkers only
-    "abc": _FRONTS,
+    "fronts": _HEART,
 }
-_EVERYTHING = {*ROOMS, "aio", "sync"}
+_EVERYTHING = {*ROOMS, "aio", "sync", "abc"}
 ROOMS |= {
-    "aio": _EVERYTHING,
-    "sync": _EVERYTHING,
+    "aio": _FRONTS | {"sync"},  # each colour names the other, in one property of each strategy
+    "sync": _FRONTS | {"aio"},
+    "abc": {"journals", "sync", "aio"},
     "adapters": _EVERYTHING,
     "testing": _EVERYTHING,
     "lab": _EVERYTHING,

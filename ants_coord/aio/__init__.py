@@ -5,23 +5,47 @@ The coordinators for event loops: one class a strategy, the same verbs.
 names, verbs and arguments.
 
 Files: `bridge` and `worker` are what truly differs between the colours; `verbs` (of one line),
-`board` (`Board`, `ClaimQueue`), `matchmaker` and `blackboard` say the same in both.
+`board` (`Board`, `ClaimQueue`), `matchmaker` and `blackboard` say the same in both. `agent`,
+`match_agent` and `board_agent` are the handles of agents, `protocols` what a function may ask
+for: both are generated from the verbs.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .board import Board, ClaimQueue
-
 if TYPE_CHECKING:
-    from .blackboard import Blackboard
+    from .agent import Agent
+    from .blackboard import Blackboard, BoardMembership
+    from .board import Board, ClaimQueue
+    from .board_agent import BoardAgent
+    from .match_agent import MatchAgent
     from .matchmaker import Matchmaker, Membership
 
-__all__ = ["Blackboard", "Board", "ClaimQueue", "Matchmaker", "Membership"]
+__all__ = [
+    "Agent",
+    "Blackboard",
+    "Board",
+    "BoardAgent",
+    "BoardMembership",
+    "ClaimQueue",
+    "MatchAgent",
+    "Matchmaker",
+    "Membership",
+]
 
-# the other strategies are imported when they are first asked for
-_LATER = {"Blackboard": "blackboard", "Matchmaker": "matchmaker", "Membership": "matchmaker"}
+# nothing is imported before it is asked for: a strategy brings its own values, an event loop asyncio
+_LATER = {
+    "Agent": "agent",
+    "Blackboard": "blackboard",
+    "Board": "board",
+    "BoardAgent": "board_agent",
+    "BoardMembership": "blackboard",
+    "ClaimQueue": "board",
+    "MatchAgent": "match_agent",
+    "Matchmaker": "matchmaker",
+    "Membership": "matchmaker",
+}
 
 
 def __getattr__(name: str) -> Any:

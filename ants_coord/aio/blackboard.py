@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from ..commands.board import Changes, Reactions
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
-from ..fronts import board_arguments
+from ..fronts import arguments, board_arguments, match_arguments
+from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
 from ..journals.ports import Clock
@@ -20,13 +21,20 @@ from ..values.entries import Change, Entry, literal
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
 from ..values.tasks import Task
-from .matchmaker import MatchVerbs
+from .board_agent import BoardAgent
+from .matchmaker import MatchVerbs, Membership
 
 if TYPE_CHECKING:
     from .. import sync as other
     from ..values.entries import Page
 
-__all__ = ["Blackboard"]
+__all__ = ["Blackboard", "BoardMembership"]
+
+
+class BoardMembership(Membership, BoardAgent):
+    """An agent that has joined a Blackboard; see Membership."""
+
+    _board: Blackboard
 
 
 class Blackboard(MatchVerbs):
@@ -70,6 +78,32 @@ class Blackboard(MatchVerbs):
         from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
 
         return other.Blackboard._over_engine(self._engine)  # noqa: SLF001 - our own class
+
+    # -- agents ---------------------------------------------------------------------------------
+
+    def as_agent(self, name: str) -> BoardAgent:
+        """Return a handle with the agent's name bound."""
+        return BoardAgent(self, arguments.agent_name(name))
+
+    def shared(self) -> Shared[BoardAgent]:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
+
+    def join(
+        self,
+        agent: str,
+        capabilities: Iterable[str] = (),
+        *,
+        attributes: Mapping[str, int | float | str | bool] | None = None,
+        slots: int = 1,
+        load: float = 0.0,
+        accepts: str | None = None,
+        ttl: Seconds = 60.0,
+    ) -> BoardMembership:
+        """Return a scope in which an agent is here; the arguments are those of Matchmaker.join."""
+        return BoardMembership(
+            self, match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
+        )
 
     # -- marks ----------------------------------------------------------------------------------
 

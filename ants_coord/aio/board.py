@@ -17,7 +17,7 @@ from ..engine.engine import Drained, Engine
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
-from ..fronts.agent import AsyncAgent, Keys
+from ..fronts.agent import Keys, Shared
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import SharedSettings, Where, build
@@ -31,6 +31,7 @@ from .verbs import Verbs
 if TYPE_CHECKING:
     from .. import sync as other
     from ..fronts.serving import Handlers, Served, Stop
+    from .agent import Agent
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -451,9 +452,15 @@ class Board(Keys, Verbs):
 
     # -- the rest -----------------------------------------------------------------------------
 
-    def as_agent(self, name: str) -> AsyncAgent:
+    def as_agent(self, name: str) -> Agent:
         """Return a handle with the agent's name bound."""
-        return AsyncAgent(self, arguments.agent_name(name))
+        from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
+
+        return Agent(self, arguments.agent_name(name))
+
+    def shared(self) -> Shared[Agent]:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
 
     def check(self) -> None:
         """Assert every invariant of the state; for tests."""

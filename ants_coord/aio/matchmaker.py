@@ -16,13 +16,14 @@ from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
 from ..fronts import arguments, match_arguments
-from ..fronts.agent import AsyncAgent
+from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.tasks import Explanation
 from .board import Board
+from .match_agent import MatchAgent
 
 if TYPE_CHECKING:
     from .. import sync as other
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
 
-class Membership(AsyncAgent):
+class Membership(MatchAgent):
     """
     An agent that has joined: its own handle, and the scope that keeps its advert fresh.
 
@@ -106,6 +107,14 @@ class Membership(AsyncAgent):
 
 class MatchVerbs(Board):
     """What a coordinator with adverts can do besides the shared verbs."""
+
+    def as_agent(self, name: str) -> MatchAgent:
+        """Return a handle with the agent's name bound."""
+        return MatchAgent(self, arguments.agent_name(name))
+
+    def shared(self) -> Shared[MatchAgent]:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
 
     def join(
         self,

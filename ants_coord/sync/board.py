@@ -1,4 +1,4 @@
-# Generated, do not edit: change ants_coord/aio/board.py and run `python -m tests.colours`.
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
 The verbs that wait, hold, lock and follow; `Board`, with all that strategies share, and `ClaimQueue`.
 
@@ -18,7 +18,7 @@ from ..engine.engine import Drained, Engine
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
-from ..fronts.agent import Agent, Keys
+from ..fronts.agent import Keys, Shared
 from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import SharedSettings, Where, build
@@ -32,6 +32,7 @@ from .verbs import Verbs
 if TYPE_CHECKING:
     from .. import aio as other
     from ..fronts.serving import Handlers, Served, Stop
+    from .agent import Agent
 
 __all__ = ["Board", "ClaimQueue"]
 
@@ -454,7 +455,13 @@ class Board(Keys, Verbs):
 
     def as_agent(self, name: str) -> Agent:
         """Return a handle with the agent's name bound."""
+        from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
+
         return Agent(self, arguments.agent_name(name))
+
+    def shared(self) -> Shared[Agent]:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
 
     def check(self) -> None:
         """Assert every invariant of the state; for tests."""

@@ -1,4 +1,4 @@
-# Generated, do not edit: change ants_coord/aio/matchmaker.py and run `python -m tests.colours`.
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
 Capability matching: agents broadcast what they can do, and claim what fits.
 
@@ -17,13 +17,14 @@ from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
 from ..fronts import arguments, match_arguments
-from ..fronts.agent import Agent
+from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.tasks import Explanation
 from .board import Board
+from .match_agent import MatchAgent
 
 if TYPE_CHECKING:
     from .. import aio as other
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
 
-class Membership(Agent):
+class Membership(MatchAgent):
     """
     An agent that has joined: its own handle, and the scope that keeps its advert fresh.
 
@@ -107,6 +108,14 @@ class Membership(Agent):
 
 class MatchVerbs(Board):
     """What a coordinator with adverts can do besides the shared verbs."""
+
+    def as_agent(self, name: str) -> MatchAgent:
+        """Return a handle with the agent's name bound."""
+        return MatchAgent(self, arguments.agent_name(name))
+
+    def shared(self) -> Shared[MatchAgent]:
+        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        return Shared(self)
 
     def join(
         self,

@@ -1,4 +1,4 @@
-# Generated, do not edit: change ants_coord/aio/verbs.py and run `python -m tests.colours`.
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
 The verbs of one line: ending, steering and looking.
 

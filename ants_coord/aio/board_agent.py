@@ -1,0 +1,206 @@
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+"""
+An agent's own handle on a Blackboard for event loops; see Agent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .match_agent import MatchAgent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from ..fronts.arguments import Seconds
+    from ..values.entries import Change, Entry
+    from ..values.marks import Mark, Threshold, Trail
+    from .blackboard import Blackboard
+
+__all__ = ["BoardAgent"]
+
+
+class BoardAgent(MatchAgent):
+    """An agent's own handle on a Blackboard for event loops; see Agent."""
+
+    _board: Blackboard
+
+    async def deposit(self, mark: Mark, *, request_id: str | None = None) -> Trail:
+        """
+        Lay a mark: it reinforces the trail of its kind at its place, or begins one.
+
+        Args:
+            mark: what to lay, and where.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The trail as it is now; `laid` is how much of the mark counted under a ceiling.
+
+        Raises:
+            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
+
+        """
+        return await self._board.deposit(mark, agent=self.name, request_id=request_id)
+
+    async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
+        """Read the trails at a place, by kind; reading changes nothing."""
+        return await self._board.sense(place, kind=kind)
+
+    async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
+        """
+        Read the strongest trails, strongest first.
+
+        Args:
+            kind: of this kind; None ranks places by the net of all kinds, those that repel subtracted.
+            count: how many at most.
+
+        """
+        return await self._board.strongest(kind, count=count)
+
+    async def diffuse(
+        self,
+        kind: str,
+        neighbours: Mapping[str, Iterable[str]],
+        *,
+        share: float = 0.5,
+        request_id: str | None = None,
+    ) -> int:
+        """
+        Let trails of one kind spread once over a graph of places; nothing is lost but what is faint.
+
+        Args:
+            kind: of mark.
+            neighbours: place -> the places that it gives to; at most 10,000 places and edges.
+            share: how much of its trail a place gives away, 0 to 1, evenly.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            How many trails changed.
+
+        """
+        return await self._board.diffuse(
+            kind,
+            neighbours,
+            agent=self.name,
+            share=share,
+            request_id=request_id,
+        )
+
+    async def thresholds(self) -> list[Threshold]:
+        """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
+        return await self._board.thresholds(self.name)
+
+    async def write(
+        self,
+        path: str,
+        value: object,
+        *,
+        expect: int | None = None,
+        ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Entry:
+        """
+        Write an entry.
+
+        Args:
+            path: where: 1 to 512 bytes of text; segments are parted by "/".
+            value: any JSON value.
+            expect: the version that the entry must have; 0: there must be none.
+            ttl: seconds after which the entry lapses.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            StaleVersionError, NotOwnerError, LimitError (the agent's quota).
+
+        """
+        return await self._board.write(
+            path,
+            value,
+            agent=self.name,
+            expect=expect,
+            ttl=ttl,
+            request_id=request_id,
+        )
+
+    async def read(self, path: str) -> Entry | None:
+        """Read an entry; None if there is none."""
+        return await self._board.read(path)
+
+    async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
+        """
+        Wait until an entry matches, and read it.
+
+        Args:
+            pattern: a path, with `*` for one segment and `**` at the end for the rest.
+            newer_than: only versions after this one.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            The first that matches, by path.
+
+        """
+        return await self._board.wait_for(pattern, newer_than=newer_than, timeout=timeout)
+
+    async def entries(
+        self,
+        prefix: str = "",
+        *,
+        pattern: str | None = None,
+        after: str | None = None,
+        count: int = 1000,
+    ) -> list[Entry]:
+        """
+        List entries by path.
+
+        Args:
+            prefix: the beginning of their paths.
+            pattern: what they must match, such as "inbox/*/text".
+            after: go on after this path.
+            count: how many at most.
+
+        """
+        return await self._board.entries(prefix, pattern=pattern, after=after, count=count)
+
+    async def take(self, pattern: str, *, timeout: Seconds | None = None) -> Entry:
+        """
+        Wait for an entry that matches, remove and return it: exactly one taker gets it.
+
+        Args:
+            pattern: as in `wait_for`; the first match by path is taken.
+            timeout: seconds to wait; None waits for ever.
+
+        """
+        return await self._board.take(pattern, agent=self.name, timeout=timeout)
+
+    async def take_nowait(self, pattern: str, *, request_id: str | None = None) -> Entry | None:
+        """Take an entry if one matches now, else return None."""
+        return await self._board.take_nowait(pattern, agent=self.name, request_id=request_id)
+
+    async def erase(self, path: str, *, expect: int | None = None, request_id: str | None = None) -> bool:
+        """Remove an entry (if it has the version `expect`). Returns whether there was one."""
+        return await self._board.erase(path, agent=self.name, expect=expect, request_id=request_id)
+
+    async def history(self, path: str) -> list[Change]:
+        """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
+        return await self._board.history(path)
+
+    def watch(
+        self,
+        prefix: str = "",
+        *,
+        since: int | None = None,
+        follow: bool = True,
+    ) -> AsyncIterator[Change]:
+        """
+        Iterate over changes of entries and trails, each once and in order.
+
+        Args:
+            prefix: the beginning of their paths and places.
+            since: go on after the cursor of an earlier change; None begins with everything that is
+                there, as "present".
+            follow: wait for more at the end, until the coordinator closes.
+
+        Raises:
+            CursorTooOld: changes after `since` are gone; begin again without it.
+
+        """
+        return self._board.watch(prefix, since=since, follow=follow)

@@ -1,0 +1,337 @@
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+"""
+An agent's own handle on a coordinator for threads: the verbs with the agent's name bound.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..fronts.agent import Handle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Iterable
+    from typing import Any, Literal
+    from ..fronts.hold import Hold, KeepAlive, LockHold
+    from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.serving import Handlers, Served
+    from ..values.tasks import Explanation, Lease, Outcome, Standing, Task, TaskRecord, TaskState, Ticket
+    from .board import Board
+
+__all__ = ["Agent"]
+
+
+class Agent(Handle):
+    """
+    An agent's own handle on a coordinator for threads: the verbs with the agent's name bound.
+
+    An agent that is handed its own handle cannot claim under another name by mistake (models invent
+    names), nor end another's lease. In one process this guards against bugs, not against hostile code.
+    `board.as_agent(name)` makes it; the verbs are those of Board, without `agent`.
+
+    """
+
+    _board: Board
+
+    def renew(
+        self,
+        lease: LeaseLike,
+        *,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> int:
+        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
+        return self._board.renew(self._own(lease), lease_ttl=lease_ttl, request_id=request_id)
+
+    def complete_many(
+        self,
+        endings: Iterable[tuple[LeaseLike, object]],
+        *,
+        request_id: str | None = None,
+    ) -> list[Outcome]:
+        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        return self._board.complete_many(
+            [(self._own(lease), result) for lease, result in endings],
+            request_id=request_id,
+        )
+
+    def fail(
+        self,
+        lease: LeaseLike,
+        reason: str,
+        *,
+        retry: bool | Seconds = True,
+        request_id: str | None = None,
+    ) -> TaskState:
+        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
+        return self._board.fail(self._own(lease), reason, retry=retry, request_id=request_id)
+
+    def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
+        """Give a lease back; the attempt does not count."""
+        self._board.release(self._own(lease), request_id=request_id)
+
+    def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
+        """Keep a progress note with a leased task."""
+        self._board.progress(self._own(lease), note, request_id=request_id)
+
+    def adopt(self, *, request_id: str | None = None) -> list[Lease]:
+        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
+        return self._board.adopt(self.name, request_id=request_id)
+
+    def release_all(self, *, request_id: str | None = None) -> int:
+        """Give back everything an agent holds; returns how many leases."""
+        return self._board.release_all(self.name, request_id=request_id)
+
+    def find(self, task: TaskLike) -> TaskRecord | None:
+        """Look a task up; None if there is none (any more)."""
+        return self._board.find(task)
+
+    def leases(self) -> list[Lease]:
+        """List live leases, of one agent or of all, oldest first."""
+        return self._board.leases(self.name)
+
+    def explain(self, task: TaskLike) -> Explanation:
+        """Say why a task is where it is."""
+        return self._board.explain(task)
+
+    def explain_agent(self) -> Explanation:
+        """Say what an agent holds and why it gets work, or does not."""
+        return self._board.explain_agent(self.name)
+
+    def standing(self) -> Standing:
+        """Return what has been seen of an agent."""
+        return self._board.standing(self.name)
+
+    def submit(
+        self,
+        task: Task,
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> Ticket:
+        """
+        Add a task.
+
+        Args:
+            task: what to do.
+            if_exists: "same" answers an equal task with its ticket and refuses a different one;
+                "keep" keeps whatever is there; "replace" replaces what nobody has started;
+                "rerun" starts a FAILED one again with this content.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
+            FieldNotHonouredError, ClosedError.
+
+        """
+        return self._board.submit(task, if_exists=if_exists, request_id=request_id)
+
+    def submit_many(
+        self,
+        tasks: Iterable[Task],
+        *,
+        if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        return self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
+
+    def claim(
+        self,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> Lease:
+        """
+        Wait for a task and lease it.
+
+        Args:
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
+            IllegalTransitionError (it has ended).
+
+        """
+        return self._board.claim(
+            self.name,
+            task=task,
+            kinds=kinds,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+        )
+
+    def claim_nowait(
+        self,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease | None:
+        """Lease a task if one may run now, else return None."""
+        return self._board.claim_nowait(
+            self.name,
+            task=task,
+            kinds=kinds,
+            lease_ttl=lease_ttl,
+            request_id=request_id,
+        )
+
+    def claim_many(
+        self,
+        count: int,
+        *,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> list[Lease]:
+        """Lease up to `count` tasks that may run now, in one step."""
+        return self._board.claim_many(
+            self.name,
+            count,
+            kinds=kinds,
+            lease_ttl=lease_ttl,
+            request_id=request_id,
+        )
+
+    def claims(
+        self,
+        *,
+        until: Until = "closed",
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> Iterator[Lease]:
+        """
+        Iterate over leases, waiting for each.
+
+        Args:
+            until: "closed" goes on until the coordinator closes; "drained" ends when no task
+                is unfinished; "idle" ends when nothing may run now.
+            kinds: only these kinds.
+            lease_ttl: as in `claim`.
+
+        """
+        return self._board.claims(self.name, until=until, kinds=kinds, lease_ttl=lease_ttl)
+
+    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+        """
+        Return the scope that holds a lease: it renews, then completes, fails or releases.
+
+        Args:
+            lease: what a claim returned.
+            timeout: seconds after which the attempt is failed.
+
+        """
+        return self._board.work(self._own(lease), timeout=timeout)
+
+    def keep_alive(self, lease: Lease) -> KeepAlive:
+        """Return a scope that renews a lease and does nothing else."""
+        return self._board.keep_alive(self._own(lease))
+
+    def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        return self._board.complete(self._own(lease), result, late=late, request_id=request_id)
+
+    def serve(
+        self,
+        handlers: Handlers,
+        *,
+        concurrency: int = 1,
+        until: Until = "closed",
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+        signals: bool = False,
+    ) -> Served:
+        """
+        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+
+        Args:
+            handlers: one function for every task, or {kind: function}; plain or async.
+                Each gets the Hold and returns the result.
+            concurrency: how many tasks at a time.
+            until: as in `claims`.
+            timeout: seconds after which an attempt is failed.
+            lease_ttl: as in `claim`.
+            signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
+
+        Returns:
+            What was done, counted.
+
+        """
+        return self._board.serve(
+            handlers,
+            agent=self.name,
+            concurrency=concurrency,
+            until=until,
+            timeout=timeout,
+            lease_ttl=lease_ttl,
+            signals=signals,
+        )
+
+    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        return self._board.outcome(task, timeout=timeout)
+
+    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return self._board.result(task, timeout=timeout)
+
+    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        return self._board.results(tasks, timeout=timeout)
+
+    def lock(
+        self,
+        *names: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> LockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as file paths; 1 to 512 bytes each.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+
+        """
+        return self._board.lock(*names, agent=self.name, lease_ttl=lease_ttl, timeout=timeout)
+
+    def lock_nowait(
+        self,
+        *names: str,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Lease:
+        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        return self._board.lock_nowait(
+            *names,
+            agent=self.name,
+            lease_ttl=lease_ttl,
+            request_id=request_id,
+        )
