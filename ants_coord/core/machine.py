@@ -41,7 +41,7 @@ from .reading import QUERIES
 from .sessions import answer_again, remember_reply
 from .state.ledger import Ledger, News
 from .state.parts import Strategy
-from .strategies import STRATEGIES
+from .strategies import STRATEGIES, shared_parts
 from .work import leases as claiming
 from .work import locking, submitting
 from .work.lifecycle import pass_time
@@ -114,7 +114,7 @@ class Machine:
     __slots__ = ("ledger", "news")
 
     def __init__(self, strategies: Mapping[str, Callable[[], Strategy]] = STRATEGIES) -> None:
-        self.ledger = Ledger(strategies, COMMANDS, QUERIES)
+        self.ledger = Ledger(strategies, COMMANDS, QUERIES, shared_parts)
         self.news: News = self.ledger.news
         """hints for whoever wakes waiters: set `is_wanted`, and clear the lists after reading"""
 

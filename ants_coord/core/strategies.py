@@ -12,8 +12,9 @@ from collections.abc import Callable
 from .state.ledger import Ledger, ns
 from .state.parts import Anyone, Part, Strategy
 from .work.ready import ByPriority
+from .work.signs import Signs
 
-__all__ = ["STRATEGIES", "by_priority", "every_part"]
+__all__ = ["STRATEGIES", "by_priority", "every_part", "shared_parts"]
 
 
 def by_priority(ledger: Ledger) -> ByPriority:
@@ -59,18 +60,22 @@ def _board() -> Strategy:
     return Strategy(able, order, (able, around, trails, thresholds, *rest), frozenset({"claim", "match"}))
 
 
+def shared_parts() -> tuple[Part, ...]:
+    """Make the parts that every strategy has; they cost nothing while nobody uses them."""
+    return (Signs(),)
+
+
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
     from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
     from .trust.effects import Restraint  # noqa: PLC0415
     from .trust.evidence import Reputation  # noqa: PLC0415
     from .trust.principals import Principals  # noqa: PLC0415
-    from .work.signs import Signs  # noqa: PLC0415
 
     reputation = Reputation()
     return [
         *[part for make in STRATEGIES.values() for part in make().parts],
-        Signs(), Checking(), Principals(), reputation, Restraint(reputation),
+        *shared_parts(), Checking(), Principals(), reputation, Restraint(reputation),
     ]  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
+        shared: makes the parts that every strategy has.
 
     """
 
@@ -90,6 +91,7 @@ class Ledger:
     __slots__ = (
         "_common",
         "_make_order",
+        "_shared",
         "agents",
         "alarms",
         "asked_ns",
@@ -147,8 +149,10 @@ class Ledger:
         strategies: Mapping[str, Callable[[], Strategy]],
         commands: Mapping[type, Function],
         queries: Mapping[type, Function],
+        shared: Callable[[], tuple[Part, ...]],
     ) -> None:
         self.strategies = strategies
+        self._shared = shared
         self._common = (commands, queries)
         self.strategy = ""
         self.restraint: Restraint | None = None
@@ -284,7 +288,6 @@ class Ledger:
         from ..trust.effects import Restraint  # noqa: PLC0415
         from ..trust.evidence import Reputation  # noqa: PLC0415
         from ..trust.principals import Principals  # noqa: PLC0415
-        from ..work.signs import Signs  # noqa: PLC0415
 
         strategy = self.strategies[name]()
         reputation = Reputation()
@@ -293,7 +296,8 @@ class Ledger:
         self._make_order = strategy.order
         self.reputation = reputation
         self.checking, self.principals = Checking(), Principals()
-        self.parts: tuple[Part, ...] = (*strategy.parts, Signs(), self.checking, self.principals, reputation)
+        common = (*self._shared(), self.checking, self.principals, reputation)
+        self.parts: tuple[Part, ...] = (*strategy.parts, *common)
         if self.restraint is not None:
             self.parts = (*self.parts, self.restraint)
         commands, queries = map(dict, self._common)
