@@ -1,9 +1,4 @@
-"""
-Golden logs: `python -m tests.golden claim|match|board|checks` adds one.
-
-`python -m tests.golden again` records the digests of all anew, for a change of the rules or of what is
-remembered that stays within one unreleased format; the commands and their stamps stay as they are.
-"""
+"""Add a golden log: `python -m tests.golden claim|match|board|checks`."""
 
 import json
 import random
@@ -17,8 +12,6 @@ from ants_coord.journals.codec import FORMAT, encode
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff
 from ants_coord.values.trust import TrustPolicy
-
-from .replay import replay
 
 EVERY = 25
 """commands between digests"""
@@ -89,18 +82,6 @@ def write(name):
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def again():
-    for path in sorted(Path(__file__).parent.glob("*.jsonl")):
-        found = iter(replay(path))
-        lines = [
-            json.dumps({"digest": next(found)}, separators=(",", ":"))
-            if line.startswith('{"digest"')
-            else line
-            for line in path.read_text(encoding="utf-8").splitlines()
-        ]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
     for one in sys.argv[1:]:
-        again() if one == "again" else write(one)
+        write(one)
