@@ -15,6 +15,7 @@ from ..engine.engine import Engine
 from ..engine.memory import DirectEngine
 from ..journals.clocks import SystemClock
 from ..journals.ports import Clock, Journal
+from ..values.checks import check_path
 from ..values.settings import Settings
 from ..values.tasks import Backoff
 from .arguments import Seconds
@@ -134,11 +135,10 @@ def _engine(
     from ..engine.replica import LogEngine  # noqa: PLC0415
 
     if isinstance(where, (str, os.PathLike)):
-        path = os.fspath(where)
-        if path.startswith(_FUTURE):
-            raise ValueError(f"no journal for {path.split(':', 1)[0]!r} yet; use a file path")
-        if not path:
-            raise ValueError("the board's path is empty; leave it out for a board in memory")
+        named = os.fspath(where)
+        if named.startswith(_FUTURE):
+            raise ValueError(f"no journal for {named.split(':', 1)[0]!r} yet; use a file path")
+        path = check_path(named)
 
         def open_file() -> Journal:
             from ..journals.sqlite import SQLiteJournal  # noqa: PLC0415

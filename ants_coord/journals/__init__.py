@@ -6,8 +6,12 @@ clocks  the only place where the package reads the time
 codec   commands as bytes, and back
 memory  a log in memory, for tests
 sqlite  a log in a SQLite file, shared by processes
+board_file  that file, open: its connection, its lock, and whether it is still the same
+identity    which file it is, and how far its log had come
+chain       the hash chain of a log
 files   what a file needs from the operating system
 forks   what a fork copies and must not
+trouble     errors of SQLite and of the system in our words
 """
 
 from typing import TYPE_CHECKING, Any

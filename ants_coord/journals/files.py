@@ -5,10 +5,14 @@ What a file-based journal needs from the operating system: locks, privacy, neigh
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import sqlite3
+import struct
 import threading
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,29 +21,127 @@ from ..errors import JournalConflictError
 
 try:
     import fcntl
-except ImportError:  # Windows: BEGIN IMMEDIATE alone must do, with SQLite's own fairness
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt
+except ImportError:
+    msvcrt = None  # type: ignore[assignment]
 
 __all__ = ["FileLock", "Neighbours", "boot_id", "create_private", "refuse_network"]
 
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs")
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
+_AWAIT_OWN = getattr(fcntl, "F_OFD_SETLKW", None)
+"""locks on bytes that belong to a descriptor, not to a process (Linux)"""
+
+
+def _range(kind: str, at: int) -> bytes:
+    return b"" if fcntl is None else struct.pack("hhqqi4x", getattr(fcntl, kind), os.SEEK_SET, at, 1, 0)
+
+
+_TURN_AT = 1 << 28
+_LOCK_AT = _TURN_AT + 1
+_LIFE_AT = 1 << 29
+"""bytes far behind the end of the lock file: only their locks mean something"""
+_TAKE_TURN, _GIVE_TURN = _range("F_WRLCK", _TURN_AT), _range("F_UNLCK", _TURN_AT)
+_POLL_S = 0.001
+_log = logging.getLogger("ants_coord")
 
 
 class FileLock:
     """
     An exclusive lock between processes, freed by the kernel when its holder dies.
 
-    flock queues its waiters, so writers take turns. A process that is stopped
-    (SIGSTOP) inside the locked section, well under a millisecond of our own
+    flock wakes whoever waits but hands nothing over: a process that frees the lock and wants it again at
+    once gets it before the sleeper has woken, time after time (4 to 6 s were seen). So there are two locks.
+    The turn is taken first and given back as soon as the lock itself is held. Whoever wants the lock again
+    stops at the turn, which the next one in line holds while it waits, and so cannot overtake it.
+
+    A process that is stopped (SIGSTOP) inside the locked section, well under a millisecond of our own
     code, makes the others wait until it goes on or dies.
+
+    An interrupt may land between any two byte codes. `give` may therefore be called by anybody at any time,
+    and what `take` might have taken is noted before it is taken.
     """
 
     def __init__(self, path: str) -> None:
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
+        self._is_held = False
+        self._is_my_turn = False
+        self._names: set[str] = set()
+
+    @property
+    def file(self) -> int:
+        """The descriptor of the lock file."""
+        assert self._file is not None
+        return self._file
+
+    def take(self) -> None:
+        """Wait for the lock and take it."""
+        file = self._file
+        if file is None:
+            return
+        self._is_held = True
+        if fcntl is None:
+            if msvcrt is not None:
+                self._poll(file)
+            return
+        if _AWAIT_OWN is None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return
+        self._is_my_turn = True
+        fcntl.fcntl(file, _AWAIT_OWN, _TAKE_TURN)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.fcntl(file, _AWAIT_OWN, _GIVE_TURN)
+        self._is_my_turn = False
+
+    def _poll(self, file: int) -> None:
+        # Windows can wait for a lock as well, but looks once a second only
+        self._is_my_turn = True
+        for at in (_TURN_AT, _LOCK_AT):
+            while not _claim(file, at):
+                time.sleep(_POLL_S)
+        _unclaim(file, _TURN_AT)
+        self._is_my_turn = False
+
+    def take_now(self) -> bool:
+        """Take the lock if it is free; tell whether it was."""
+        file = self._file
+        if file is None:
+            return True
+        self._is_held = True
+        if fcntl is None:
+            self._is_held = msvcrt is None or _claim(file, _LOCK_AT)
+            return self._is_held
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._is_held = False
+            return False
+        return True
+
+    def give(self) -> None:
+        """Free the lock if it is held."""
+        file = self._file
+        if not self._is_held or file is None:
+            return
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
+        elif msvcrt is not None:
+            _unclaim(file, _LOCK_AT)
+        if self._is_my_turn:
+            _unclaim(file, _TURN_AT)
+            self._is_my_turn = False
+        self._is_held = False
 
     def __enter__(self) -> None:
-        if fcntl is not None and self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            self.take()
+        except BaseException:
+            self.give()
+            raise
 
     def __exit__(
         self,
@@ -47,17 +149,75 @@ class FileLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if fcntl is not None and self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self.give()
+
+    # -- who lives --------------------------------------------------------------------------------
+
+    def live(self, name: str) -> None:
+        """
+        Say that `name` lives as long as this lock file is open here.
+
+        The kernel keeps it as a lock on a byte, so it ends with the process, however that ends. A process
+        id would not do: it is used again, means another process in another container, and asking after it
+        with `os.kill(pid, 0)` ends that process on Windows.
+        """
+        self._names.add(name)
+        _living.add((os.getpid(), name))
+        _claim(self.file, _life_at(name))
+
+    def lives(self, name: str) -> bool:
+        """Tell whether anybody has said that `name` lives, and still does."""
+        if (os.getpid(), name) in _living:
+            return True
+        at = _life_at(name)
+        if not _claim(self.file, at):
+            return True
+        _unclaim(self.file, at)
+        return False
 
     def close(self) -> None:
-        """Close the file; may be called again."""
+        """Close the file, which ends the lives that were said with it; may be called again."""
+        while self._names:
+            _living.discard((os.getpid(), self._names.pop()))
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
 
 
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_living: set[tuple[int, str]] = set()
+"""(process, name) that lives here: a lock of our own does not stop us, where locks belong to processes"""
+
+
+def _life_at(name: str) -> int:
+    return _LIFE_AT + (zlib.crc32(name.encode()) & 0x0FFFFFFF)
+
+
+def _claim(file: int, at: int) -> bool:
+    """Lock one byte; False if somebody else has locked it. True as well where that cannot be done."""
+    try:
+        if fcntl is not None:
+            if _SET_OWN is not None:
+                fcntl.fcntl(file, _SET_OWN, _range("F_WRLCK", at))
+            else:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+        elif msvcrt is not None:
+            os.lseek(file, at, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _unclaim(file: int, at: int) -> None:
+    with contextlib.suppress(OSError):
+        if fcntl is not None:
+            if _SET_OWN is not None:
+                fcntl.fcntl(file, _SET_OWN, _range("F_UNLCK", at))
+            else:
+                fcntl.lockf(file, fcntl.LOCK_UN, 1, at)
+        elif msvcrt is not None:
+            os.lseek(file, at, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
 
 
 def create_private(path: str) -> None:
@@ -108,11 +268,11 @@ class Neighbours:
 
     SLOW_LOOK_S = 0.5
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._socket: socket.socket | None = None
+    def __init__(self, lock: FileLock | None) -> None:
+        self._lock = lock
         self._out: socket.socket | None = None
         self._port = 0
+        self._stop: Callable[[], None] | None = None
 
     def wake(self, ports: list[int]) -> None:
         """Send a hint to every neighbour but ourselves. Never blocks, never raises."""
@@ -126,74 +286,88 @@ class Neighbours:
 
     def listen(self, db: sqlite3.Connection, changed: Callable[[], None]) -> Callable[[], None]:
         """Register in the file and start a thread that calls `changed`; returns what stops it."""
+        if self._stop is not None:  # an interrupt came before the caller had got it
+            self._stop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 0))
-        sock.settimeout(self.SLOW_LOOK_S)
-        self._socket, self._port = sock, sock.getsockname()[1]
-        gone = [(pid,) for (pid,) in db.execute("SELECT DISTINCT pid FROM neighbour") if not _alive(pid)]
-        db.execute("BEGIN IMMEDIATE")
-        db.executemany("DELETE FROM neighbour WHERE pid = ?", gone)
-        db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (self._port, os.getpid()))
-        db.execute("COMMIT")
-        looker = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         stop = threading.Event()
-        threading.Thread(
-            target=_listen, args=(sock, looker, changed, stop), name="ants_coord listener", daemon=True
-        ).start()
-
-        def finish() -> None:
+        try:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(self.SLOW_LOOK_S)
+            self._port = port = sock.getsockname()[1]
+            if self._lock is not None:
+                self._register(db, self._lock, port)
+            self._stop = _Stop(stop, port)
+            threading.Thread(
+                target=_listen, args=(sock, changed, stop), name="ants_coord listener", daemon=True
+            ).start()
+        except BaseException:
             stop.set()
-            self.wake_port(sock)
+            sock.close()
+            raise
+        return self._stop
 
-        return finish
-
-    def wake_port(self, sock: socket.socket) -> None:
-        """Let a listener see that it should stop."""
-        with contextlib.suppress(OSError):
-            port = sock.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-                out.sendto(b".", ("127.0.0.1", port))
+    def _register(self, db: sqlite3.Connection, lock: FileLock, port: int) -> None:
+        # before the row is there, so that nobody takes it for a row that was left behind
+        lock.live(_life(port))
+        rows = [other for (other,) in db.execute("SELECT port FROM neighbour") if other != port]
+        gone = [(other,) for other in rows if not _alive(lock, other)]
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("DELETE FROM neighbour WHERE port = ?", gone)
+        db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (port, os.getpid()))
+        db.execute("COMMIT")
 
     def forget(self, db: sqlite3.Connection) -> None:
         """Take our port out of the file."""
-        if self._port:
+        if self._port and self._lock is not None:
             db.execute("DELETE FROM neighbour WHERE port = ?", (self._port,))
 
     def close(self) -> None:
-        """Close the sending socket."""
+        """Stop listening and close the sending socket."""
+        if self._stop is not None:
+            self._stop()
         out, self._out = self._out, None
         if out is not None:
             out.close()
 
 
-def _listen(
-    sock: socket.socket, looker: sqlite3.Connection, changed: Callable[[], None], stop: threading.Event
-) -> None:
-    """Wait for hints; without any, look at the file's version twice a second (4 us a look)."""
-    seen = looker.execute("PRAGMA data_version").fetchone()
-    try:
+class _Stop:
+    """Stops a listener; may be called again."""
+
+    def __init__(self, stop: threading.Event, port: int) -> None:
+        self._stop, self._port = stop, port
+
+    def __call__(self) -> None:
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto(b".", ("127.0.0.1", self._port))
+
+
+def _life(port: int) -> str:
+    return f"port {port}"
+
+
+def _alive(lock: FileLock, port: int) -> bool:
+    """Tell whether the process that listens at a port still has the board open."""
+    return lock.lives(_life(port))
+
+
+def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Event) -> None:
+    """Look at each hint, and twice a second without one (a look costs some microseconds)."""
+    with sock:
         while not stop.is_set():
             try:
                 sock.recv(16)
             except TimeoutError:
-                version = looker.execute("PRAGMA data_version").fetchone()
-                if version == seen:
-                    continue
-                seen = version
-            if not stop.is_set():
+                pass
+            except OSError:  # no hints any more; the slow look goes on
+                stop.wait(Neighbours.SLOW_LOOK_S)
+            if stop.is_set():
+                return
+            try:
                 changed()
-    except (OSError, sqlite3.Error):
-        return  # the file or the socket is gone; the next verb will say so
-    finally:
-        looker.close()
-        sock.close()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            except Exception:  # noqa: BLE001
+                # this thread is what wakes every waiter of the process: nothing may end it
+                _log.exception("ants_coord: looking at the board failed; it is tried again")

@@ -18,6 +18,7 @@ __all__ = [
     "amount",
     "check_id",
     "check_name",
+    "check_path",
     "count",
     "fresh_agent",
     "fresh_id",
@@ -150,3 +151,29 @@ def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12)
         least = ">= 0" if zero else "> 0"
         raise ValueError(f"{field} must be finite, {least} and <= {most:g}, not {value!r}")
     return float(value)
+
+
+def check_path(path: str | os.PathLike[str]) -> str:
+    """
+    Return the absolute path that a board's path means now, without links.
+
+    Once, when a coordinator is made: a path that is looked up again later may mean another file, after
+    os.chdir for example.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is empty, or a word with which SQLite means something else than a file.
+
+    """
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError(f"the board's path must be text, not {name!r}")
+    if not name or name.isspace():
+        raise ValueError("the board's path is empty; leave it out for a board in memory")
+    if name == ":memory:":
+        raise ValueError("':memory:' is no file; leave the path out for a board in memory")
+    if name.lower().startswith("file:"):
+        raise ValueError(f"{name!r} is a URI; give the plain path of the board's file")
+    if "\0" in name:
+        raise ValueError(f"the board's path must not contain NUL: {name!r}")
+    return os.path.realpath(name)

@@ -222,7 +222,7 @@ def test_snapshots_trim_the_log_and_open_to_the_same_state(tmp_path):
         entries, snapshots = (
             db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("entry", "snapshot")
         )
-    assert snapshots == 1
+    assert snapshots == 2  # the one before stays, in case that the newest is damaged
     assert entries < position / 2
     with ClaimQueue(path) as again:
         assert again.statistics().position >= position
@@ -249,8 +249,30 @@ def test_a_process_that_was_away_starts_over_from_the_snapshot(tmp_path):
     busy.close()
 
 
-def test_a_damaged_snapshot_is_refused(tmp_path):
-    """A flipped byte in a piece: named, not guessed."""
+def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
+    """The entries since that one are still there, so the state is the same; a new snapshot heals the file."""
+    path = tmp_path / "b.db"
+    board = engine_with_snapshots(path, 10)
+    for number in range(60):
+        board.submit(Task(f"t{number}"))
+        board.complete(board.claim("w"))
+    digest = board._engine.digest()
+    board.close()
+    alter(path, "UPDATE piece SET body = x'00' WHERE position = (SELECT max(position) FROM snapshot)")
+    with ClaimQueue(path) as again:
+        assert again._engine.digest() == digest
+        again._engine._snapshot_every = 10
+        for number in range(60):
+            again.submit(Task(f"u{number}"))
+            again.complete(again.claim("w"))
+        digest = again._engine.digest()
+    with ClaimQueue(path) as healed:
+        assert healed._engine.digest() == digest
+        healed._engine._journal.verify()
+
+
+def test_damaged_snapshots_are_refused(tmp_path):
+    """A flipped byte in each: named, not guessed."""
     path = tmp_path / "b.db"
     board = engine_with_snapshots(path, 10)
     for number in range(60):

@@ -1,0 +1,346 @@
+"""
+A board's file, open: the connection, the lock, and whether it is still the board that was opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from ..errors import JournalConflictError, JournalError, JournalVersionError
+from ..values.checks import check_path
+from .chain import link_at
+from .clocks import BootClock
+from .codec import FORMAT
+from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
+from .forks import INHERITED, is_inherited, note_closed, note_open
+from .identity import Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
+from .ports import Clock
+from .trouble import Naming
+
+__all__ = ["BoardFile"]
+
+R = TypeVar("R")
+
+_WAL_BYTES = 4 << 20
+_BUSY_S = 5.0
+"""how long another program (ours take turns at the lock file) may keep the database locked"""
+_APPLICATION = 0x616E7473  # "ants"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE entry (position INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, body BLOB NOT NULL,
+                    crc INTEGER NOT NULL, link BLOB NOT NULL);
+CREATE TABLE piece (position INTEGER, writer TEXT, part INTEGER, body BLOB NOT NULL, crc INTEGER NOT NULL,
+                    hash BLOB NOT NULL, PRIMARY KEY (position, writer, part));
+CREATE TABLE snapshot (position INTEGER PRIMARY KEY, writer TEXT NOT NULL, parts INTEGER NOT NULL,
+                       link BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE neighbour (port INTEGER PRIMARY KEY, pid INTEGER NOT NULL);
+"""
+
+
+class BoardFile:
+    """
+    The file of a board, opened; see SQLiteJournal for the arguments.
+
+    What its heirs do under the lock they do by `_locked`, what they only read, behind `_check`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Literal["power", "process"] = "power",
+        clock: Clock | None = None,
+    ) -> None:
+        if durability not in ("power", "process"):
+            raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
+        self.path = check_path(path)
+        self._naming = Naming(self.path)
+        self._synchronous = "FULL" if durability == "power" else "NORMAL"
+        self._given_clock = clock
+        self._db: sqlite3.Connection | None = None
+        self._lock: FileLock
+        self._hold: Hold | None = None
+        self._companions: Companions
+        self._dead: JournalConflictError | None = None
+        self._why_closed = "is closed"
+        self.file = (0, 0)
+        self._neighbours: Neighbours | None = None
+        self._writer = os.urandom(6).hex()
+        self._seen: tuple[int, int] = (-1, 0)
+        """(data_version, position) as of which nothing is unread"""
+        self._link: tuple[int, bytes] = (0, b"")
+        """(position, the link of the entry there), as of the last entry that we have read or written"""
+        self._boot = bytes(16)
+        self._log = bytes(16)
+        self._ports: list[int] = []
+        self._checked = self._damaged = -1
+        """positions of the snapshots that were found to be whole, and not to be, last"""
+        with self._naming:
+            self._open()
+
+    # -- opening --------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        found = refuse_links(self.path)
+        if found is not None and is_inherited((found.st_dev, found.st_ino)):
+            raise JournalConflictError(self.path, INHERITED)
+        refuse_network(self.path)
+        self._refuse_foreign(found)
+        self._lock = FileLock(self.path + "-lock")
+        try:
+            try:
+                self._lock.take()
+                self._connect()
+            except BaseException:
+                self._undo_opening()
+                raise
+            finally:
+                self._let_go()
+        except BaseException:
+            self._lock.close()
+            raise
+        self._neighbours = Neighbours(self._lock)
+
+    def _refuse_foreign(self, found: os.stat_result | None) -> None:
+        """Refuse what is no database before anything is written beside it."""
+        if found is None or not found.st_size:
+            return
+        hold = Hold.of(self.path, found)
+        header = hold.header()
+        if header.startswith(b"SQLite format 3\0"):
+            self._hold = hold
+            return
+        hold.close()
+        raise JournalConflictError(self.path, "is not a board; choose another path")
+
+    def _undo_opening(self) -> None:
+        """Leave everything as it was found, under the lock."""
+        note_closed(self)
+        hold, self._hold = self._hold, None
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                if hold is not None:
+                    hold.lock()  # SQLite must not take itself for the last one, which writes at closing
+                db.close()
+        if hold is not None:
+            hold.close()
+        if not os.fstat(self._lock.file).st_size:
+            # we have just made it, for something that is no board
+            Path(self.path + "-lock").unlink(missing_ok=True)
+
+    def _connect(self) -> None:
+        found = refuse_links(self.path)
+        if found is None:
+            # a board that was deleted is no reason not to begin another one
+            os.truncate(self._lock.file, 0)
+            create_private(self.path)
+            found = os.stat(self.path)
+        if self._hold is None:
+            self._hold = Hold.of(self.path, found)
+        elif not self._hold.is_of(found):
+            raise JournalConflictError(self.path, "was replaced while it was being opened; try again")
+        self.file = (found.st_dev, found.st_ino)
+        if is_inherited(self.file):
+            raise JournalConflictError(self.path, INHERITED)
+        note_open(self)
+        self._boot = boot_key(boot_id())
+        last = Last.read(self._lock.file)
+        if last is not None and (last.boot != self._boot or last.boot == bytes(16)):
+            last = None
+        if last is not None and last.position and not found.st_size:
+            self._refuse_rewound(0, last.position)
+        db = self._db = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S, cached_statements=64
+        )
+        self._prepare(db, last)
+        self._note()
+        anchor = self._agree_on_anchor(db)
+        self.clock: Clock = BootClock(anchor) if self._given_clock is None else self._given_clock
+        self._hold.lock()
+        self._companions = Companions(self.path)
+
+    def _prepare(self, db: sqlite3.Connection, last: Last | None) -> None:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != _APPLICATION and (tables or application or version):
+            # stays open: closing it would drop the locks of whoever uses that database in this process
+            self._hold = None
+            raise JournalConflictError(self.path, "is another program's database; choose another path")
+        if application == _APPLICATION and version != FORMAT:
+            raise JournalVersionError(
+                self.path,
+                f"has format {version}, this ants_coord reads {FORMAT}; "
+                "upgrade ants_coord, nothing was changed",
+            )
+        db.execute("PRAGMA trusted_schema=OFF")
+        if tables:
+            self._compare(db, last)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={self._synchronous}")
+        # a reader that stayed long makes the write-ahead log long; when it has left, the log is cut again
+        db.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+        if not tables:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.strip().split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id={_APPLICATION}")
+            db.execute(f"PRAGMA user_version={FORMAT}")
+            db.execute("COMMIT")
+        if self._log == bytes(16):
+            self._log = os.urandom(16)
+            db.execute("INSERT INTO meta VALUES ('log', ?)", (self._log,))
+
+    def _compare(self, db: sqlite3.Connection, last: Last | None) -> None:
+        """Refuse a log that is not the one, or ends before the entry, that somebody was told of."""
+        known = db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
+        if known is not None:
+            self._log = bytes(known[0])
+        tail = self._tail(db, 0)
+        if last is not None and last.position:
+            if last.log != self._log:
+                raise JournalConflictError(
+                    self.path,
+                    "is another board than the one that was here before; choose another path, or delete "
+                    f"{self.path}-lock if that is what you want",
+                )
+            link = link_at(db, last.position)
+            if tail < last.position or (link and link != last.link):
+                self._refuse_rewound(tail, last.position)
+        self._link = (tail, link_at(db, tail))
+
+    def _refuse_rewound(self, tail: int, position: int) -> None:
+        raise JournalConflictError(
+            self.path,
+            f"ends at position {tail}, but {position} was acknowledged: the file was replaced by an older "
+            "copy, was truncated or damaged, or was copied without its write-ahead log (-wal); bring the "
+            "right file back, or use `ants-coord restore` to go on from this one; nothing was changed",
+        )
+
+    def _note(self) -> None:
+        """Keep in the lock file how far the log has come."""
+        # it is a warning for others: that it cannot be written is no reason to fail what has been committed
+        with contextlib.suppress(OSError):
+            Last(self._boot, self._log, *self._link).write(self._lock.file)
+
+    def _agree_on_anchor(self, db: sqlite3.Connection) -> int:
+        """Return what turns time since boot into wall time: one value per boot, never behind the log."""
+        boot = boot_id()
+        known = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        if known.get("boot") == boot:
+            return int(known["anchor"])
+        since_boot = BootClock.since_boot_ns()
+        last = db.execute("SELECT max(stamp) FROM entry").fetchone()[0] or 0
+        anchor = max(BootClock.wall_ns(), last + 1) - since_boot
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("boot", boot), ("anchor", anchor)])
+        db.execute("COMMIT")
+        return anchor
+
+    # -- using ----------------------------------------------------------------------------------
+
+    def _locked(self, do: Callable[..., R], *args: object) -> R:
+        """
+        Do something under the lock file, with the connection.
+
+        An interrupt (Ctrl-C, an exception out of a signal handler) may land between any two byte codes,
+        also on the way into a `finally`; so there are two, and each undoes whatever it finds.
+        """
+        try:
+            try:
+                self._lock.take()
+                self._check()
+                return do(self._connection(), *args)
+            finally:
+                self._let_go()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            db = self._db
+            if db is not None and db.in_transaction:
+                db.execute("ROLLBACK")
+        except sqlite3.ProgrammingError:  # an interrupt landed just behind its closing
+            self._db = None
+        finally:
+            self._lock.give()
+
+    def _check(self) -> None:
+        """Raise JournalConflictError if what this process has open is not the board any more."""
+        if self._dead is None:
+            try:
+                self._companions.check()
+            except JournalConflictError as problem:
+                self._dead = problem
+        if self._dead is not None:
+            self._abandon()
+            raise JournalConflictError(self.path, self._dead.problem)
+
+    def _tail(self, db: sqlite3.Connection, after: int) -> int:
+        """Return the last position; a log that ends before what was already read has been rewound."""
+        tail = db.execute("SELECT max(position) FROM entry").fetchone()[0]
+        if tail is None:
+            tail = db.execute("SELECT max(position) FROM snapshot").fetchone()[0] or 0
+        if tail < after:
+            raise JournalConflictError(
+                self.path,
+                f"ends at position {tail}, but {after} was read before: the file was replaced by an "
+                "older copy; open it anew if that is what you want",
+            )
+        return int(tail)
+
+    # -- closing --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the file; may be called again."""
+        if self._neighbours is not None:
+            self._neighbours.close()
+        with contextlib.suppress(sqlite3.Error, JournalError):
+            if self._db is not None:
+                # the last connection to close checkpoints: under our lock, like every write
+                self._locked(self._disconnect)
+            note_closed(self)
+        self._db = None
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.close()
+        self._lock.close()
+
+    def _disconnect(self, db: sqlite3.Connection) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._neighbours is not None:
+                self._neighbours.forget(db)
+        if self._hold is not None:
+            self._hold.let_go()
+        try:
+            db.close()
+        finally:
+            self._db = None
+
+    def _abandon(self) -> None:
+        """Let go of a board whose file is dead: its connection must never be used or closed."""
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.abandon()
+        if self._db is not None:
+            keep_for_ever(self._db)
+            self._db = None
+
+    def abandon(self) -> None:
+        """Let go in a forked child: the connection must be neither used nor closed there."""
+        self._why_closed = INHERITED
+        self._lock.close()
+        self._abandon()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise JournalError(self.path, self._why_closed)
+        return self._db

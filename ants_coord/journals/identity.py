@@ -1,0 +1,264 @@
+"""
+A board is a file, not a path: which file this is, and how far its log had come.
+
+Three things tell a board's file from another one that has taken its name:
+
+- `Companions`: the inodes of the database and of the two files that SQLite keeps beside it. Whoever
+  works on a file that is no longer the one under its name writes into nothing, so they are compared
+  before each append and read (three stats, about 4 us).
+- `Last`: the last entry that anybody was told of, kept in the lock file. The end of a log cannot be
+  told from the log alone: a file that was restored, truncated, or copied without its write-ahead log
+  looks whole, and ends too early.
+- `Hold`: locks that keep SQLite from taking itself for the last connection. Its own ones belong to the
+  process, and the kernel drops them when the process closes any other descriptor of the file (it copies
+  or hashes its board), and a forked child has none. Then the next program that closes the board deletes
+  the write-ahead log under the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import struct
+import zlib
+from typing import NamedTuple
+
+from ..errors import JournalConflictError
+
+try:
+    import fcntl
+except ImportError:  # Windows: locks belong to a handle there, and a file in use cannot be exchanged
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Companions", "Hold", "Last", "boot_key", "keep_for_ever", "refuse_links"]
+
+_MAGIC = b"antslock"
+_LAST = struct.Struct("<8s16s16sQ20s")
+_SUM = struct.Struct("<I")
+_SIZE = _LAST.size + _SUM.size
+
+SUFFIXES = ("-wal", "-shm")
+
+
+class Last(NamedTuple):
+    """The last acknowledged entry, as the lock file has it."""
+
+    boot: bytes
+    """of which boot: after a power failure a log of `durability="process"` may rightly end earlier"""
+    log: bytes
+    position: int
+    link: bytes
+
+    def write(self, file: int) -> None:
+        """Note it. Needs no sync: it is compared within one boot only."""
+        body = _LAST.pack(_MAGIC, self.boot, self.log, self.position, self.link)
+        _pwrite(file, body + _SUM.pack(zlib.crc32(body)))
+
+    @staticmethod
+    def read(file: int) -> Last | None:
+        """Return what was noted; None if nothing was, or not all of it."""
+        raw = _pread(file)
+        if len(raw) < _SIZE or _SUM.unpack_from(raw, _LAST.size)[0] != zlib.crc32(raw[: _LAST.size]):
+            return None
+        magic, *fields = _LAST.unpack_from(raw)
+        return Last(*fields) if magic == _MAGIC else None
+
+
+def _pwrite(file: int, body: bytes) -> None:
+    if hasattr(os, "pwrite"):
+        os.pwrite(file, body, 0)
+    else:
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, body)
+
+
+def _pread(file: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file, _SIZE, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    return os.read(file, _SIZE)
+
+
+def boot_key(boot: str) -> bytes:
+    """Return a boot's name as the lock file has it; zeros if the boot is unknown."""
+    return bytes(16) if boot == "unknown" else hashlib.blake2b(boot.encode(), digest_size=16).digest()
+
+
+def refuse_links(path: str) -> os.stat_result | None:
+    """
+    Return what is at the path, None if nothing is.
+
+    Raises:
+        JournalConflictError: it is no ordinary file, has a second name, or what SQLite would put beside it
+            is a link: each name would have a write-ahead log of its own, and the last one would win.
+
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        found = None
+    if found is not None:
+        if stat.S_ISDIR(found.st_mode):
+            raise JournalConflictError(path, "is a directory; name a file in it")
+        if not stat.S_ISREG(found.st_mode):
+            raise JournalConflictError(path, "is no ordinary file; choose another path")
+        if found.st_nlink > 1:
+            raise JournalConflictError(
+                path,
+                f"has {found.st_nlink} names (hard links), and each would get a log of its own; "
+                "remove the other names, or make a copy with `ants-coord backup`",
+            )
+    for suffix in SUFFIXES:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(path + suffix).st_mode):
+                raise JournalConflictError(path + suffix, "is a link or no ordinary file; remove it")
+    return found
+
+
+class Companions:
+    """The inodes of the database and of what SQLite keeps beside it, as of opening."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: list[tuple[str, int, int]] = []
+        if os.name == "nt":  # an open file can be neither replaced nor deleted there
+            return
+        for suffix in ("", *SUFFIXES):
+            found = os.stat(path + suffix)
+            self._files.append((path + suffix, found.st_dev, found.st_ino))
+
+    def check(self) -> None:
+        """Raise JournalConflictError if one of the files is not there any more, or is another one."""
+        # not below our lock alone: whoever exchanges files asks for no lock. What is exchanged behind this
+        # look is lost as if it had been exchanged behind the whole command.
+        for name, device, inode in self._files:
+            try:
+                found = os.stat(name)
+            except (FileNotFoundError, NotADirectoryError):
+                found = None
+            if found is None or found.st_ino != inode or found.st_dev != device:
+                what = "is gone" if found is None else "is another file now"
+                raise JournalConflictError(
+                    self._path,
+                    f"{os.path.basename(name)} {what}: it was deleted, moved or replaced while this "
+                    "process had it open; nothing was written; close this coordinator and open the board "
+                    "again if that is what you want",
+                )
+
+
+_READ = 0 if fcntl is None else fcntl.F_RDLCK
+_FREE = 0 if fcntl is None else fcntl.F_UNLCK
+_SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
+"""locks that belong to a descriptor, not to a process: only such ones are of use here (Linux)"""
+# where SQLite locks: both are part of its file format
+_SHARED = (0x40000002, 510)
+_DEAD_MAN = (128, 1)
+
+
+class Hold:
+    """
+    Descriptors of the database and the WAL index, with locks of their own; one pair for a process and file.
+
+    Shared by all journals of the process: closing a descriptor drops the locks that SQLite holds in the
+    same process on the same file, so it may only be closed when nobody there needs them any more.
+    """
+
+    _open: dict[tuple[int, int, int], Hold] = {}  # noqa: RUF012 - one table for the process
+
+    def __init__(self, path: str, key: tuple[int, int, int]) -> None:
+        self._path = path
+        self._key = key
+        self._users = 0
+        self._index: int | None = None
+        self._index_is_locked = False
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+
+    @classmethod
+    def of(cls, path: str, found: os.stat_result) -> Hold:
+        """Return the process's hold on a file, with one user more."""
+        # the process is part of the key: a forked child must neither use nor close what it has inherited
+        key = (os.getpid(), found.st_dev, found.st_ino)
+        hold = cls._open.get(key)
+        if hold is None:
+            hold = cls._open[key] = cls(path, key)
+        hold._users += 1
+        return hold
+
+    def is_of(self, found: os.stat_result) -> bool:
+        """Tell whether this is the hold on a file."""
+        return self._key[1:] == (found.st_dev, found.st_ino)
+
+    def header(self) -> bytes:
+        """Return the first bytes of the file, read without a new descriptor."""
+        if hasattr(os, "pread"):
+            return os.pread(self._file, 100, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        return os.read(self._file, 100)
+
+    def lock(self) -> None:
+        """Take the locks, once SQLite has made its files. No-op where the kernel has none of that kind."""
+        if _SET_OWN is None or self._index_is_locked:
+            return
+        if self._index is None:
+            self._index = os.open(self._path + "-shm", os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # a sandbox may know the name and not the thing
+            _lock_range(self._file, _READ, _SHARED)
+            _lock_range(self._index, _READ, _DEAD_MAN)
+            self._index_is_locked = True
+
+    def let_go(self) -> bool:
+        """Free the locks if this user is the only one, so that SQLite may be the last; tell whether it is."""
+        if self._users != 1:
+            return False
+        self._free()
+        return True
+
+    def _free(self) -> None:
+        if self._index_is_locked and self._index is not None:
+            self._index_is_locked = False
+            with contextlib.suppress(OSError):
+                _lock_range(self._file, _FREE, _SHARED)
+                _lock_range(self._index, _FREE, _DEAD_MAN)
+
+    def close(self) -> None:
+        """Take one user off, behind its connection; the last one closes the descriptors."""
+        self._users -= 1
+        if self._users == 0:
+            self._open.pop(self._key, None)
+            os.close(self._file)
+            if self._index is not None:
+                os.close(self._index)
+
+    def abandon(self) -> None:
+        """
+        Keep the descriptors and the locks for ever.
+
+        The connection of a dead file must never take itself for the last one: it would write its log over
+        the new file and delete, by name, the new file's write-ahead log.
+        """
+        self._open.pop(self._key, None)
+
+
+def _lock_range(file: int, kind: int, where: tuple[int, int]) -> None:
+    assert _SET_OWN is not None
+    fcntl.fcntl(file, _SET_OWN, struct.pack("hhqqi4x", kind, os.SEEK_SET, *where, 0))
+
+
+_kept: list[object] = []
+
+
+def keep_for_ever(connection: object) -> None:
+    """
+    See to it that a connection is never closed, not even when the interpreter ends.
+
+    Closing one drops the locks of others on the file, and the last one to close writes its log into the
+    database and deletes what has the log's name.
+    """
+    _kept.append(connection)
+    # the list goes when the interpreter ends; where `Hold` has no locks, only this keeps the connection
+    with contextlib.suppress(Exception):
+        import ctypes  # noqa: PLC0415 - 10 ms, for boards that have died only
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
