@@ -6,53 +6,79 @@ for them and writes only what differs, so nothing is told twice, whoever was
 away in between. The operating system's notifications (by watchfiles, extra
 `files`) only say where to look next; a full pass now and then finds what they
 may have lost.
+
+Four rules, each of which was broken once and erased what it could not see:
+
+1. Versions are read before the disk. The other way round, a slow mirror would
+   put its old view over the newer one of a fast mirror.
+2. One predicate decides what is mirrored, for the watcher and for full passes
+   (adapters/tree.py). A fault costs one path, is listed, and never ends the loop.
+3. Only what this root wrote is erased, and only what is known to be absent:
+   below a folder that could be listed, in a root that is still the same
+   directory at the end of the pass. Many erasures at once must be confirmed.
+4. Erasures come before additions, or a board at its quota would stay full for
+   ever; an entry and its mark are one command.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from ..errors import StaleVersionError
+from ..errors import ClosedError, CoordinationError, StaleVersionError, UnknownKindError
 from ..fronts.arguments import Seconds, agent_name
 from ..sync import Blackboard
 from ..values.checks import check_id, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark
+from .tree import IGNORED, Look, Tree
 
 __all__ = ["DirectoryMirror"]
 
 _PAGE = 1_000
-_LOOK_MS = 1_000
-"""how long the watcher may be silent before we look whether a full pass is due, ms"""
+_LOOK_MS = 500
+"""how long the watcher may be silent before we look at the root, the board and the time, ms"""
+_BURST = 1_000
+"""a batch of more paths than this may have lost some: the system's queue is finite"""
+_FEW = 20
+"""as many erasures in one pass need no second thought"""
+_log = logging.getLogger("ants_coord.files")
 
 
 class DirectoryMirror:
     """
-    Mirror the files of a directory as entries of a blackboard: path -> {"size", "mtime_us", "inode"}.
+    Mirror the files of a directory as entries of a blackboard.
 
-    A file that appears or changes is written, one that goes is erased; a rename is both. Hidden
-    files and folders, links, and names that no path of the board can have are left out (the latter
-    are in `skipped`). Several mirrors of one directory do no harm. Not thread-safe; the board is.
+    The entry of a file holds {"size", "mtime_us", "ctime_us", "inode", "digest", "root"}. A file that
+    appears or changes is written, one that goes is erased; a rename is both. Links below the
+    directory, what `ignore` names, the board's own files and names that no path of the board can
+    have are left out. Several mirrors of one directory agree; two directories on one prefix are
+    refused. Not thread-safe; the board is.
 
     Args:
         board: where to.
-        directory: what to mirror, with everything below.
-        prefix: the beginning of the entries' paths.
+        directory: what to mirror, with everything below. A link to a directory may be re-pointed.
+        prefix: the beginning of the entries' paths; it ends with "/".
         agent: under which name.
         mark: also lay a mark of this kind at the path of each file that appears or changes.
+        content: compare contents, so that saving the same text again is no change. False reads no
+            file: any new time stamp is a change.
+        ignore: patterns of the names of files and folders that are left out.
         rescan: seconds between full passes while following.
 
+    Raises:
+        NotADirectoryError: there is no such directory.
+        UnknownKindError: the board's settings name its kinds of marks, and `mark` is not among them.
+
     Example:
-        >>> import tempfile
+        >>> import pathlib, tempfile
         >>> from ants_coord import Task
         >>> with tempfile.TemporaryDirectory() as folder, Blackboard() as board:
         ...     _ = board.react("index", "files/**", Task(kind="index"))
-        ...     _ = Path(folder, "a.txt").write_text("hello")
+        ...     _ = pathlib.Path(folder, "a.txt").write_text("hello")
         ...     DirectoryMirror(board, folder).sync()
         ...     board.claim("worker-1").payload["path"]
         1
@@ -68,119 +94,233 @@ class DirectoryMirror:
         prefix: str = "files/",
         agent: str = "files",
         mark: str | None = None,
+        content: bool = True,
+        ignore: Iterable[str] = IGNORED,
         rescan: Seconds = 60.0,
     ) -> None:
         self._board = board
-        self._root = Path(directory).resolve()
-        if not self._root.is_dir():
-            raise NotADirectoryError(f"directory: {self._root} is not a directory")
-        self._prefix = check_id(prefix, "prefix")
+        if not check_id(prefix, "prefix").endswith("/"):
+            raise ValueError(f"prefix must end with '/', such as {prefix + '/'!r}, not {prefix!r}")
+        self._prefix = prefix
+        self._tree = Tree(directory, prefix, ignore)
+        if self._tree.identity() is None:
+            raise NotADirectoryError(f"directory: {self._tree.root} is not a directory")
         self._agent = agent_name(agent)
         self._mark = mark if mark is None else Mark(mark, "x").kind
+        self._content = content
         self._rescan = seconds(rescan, "rescan")
-        self.skipped: set[str] = set()
-        """files whose names cannot be paths of the board: too long, or with control characters"""
+        if board.path is not None:
+            own = os.path.realpath(board.path)
+            self._tree.own = {own + end for end in ("", "-wal", "-shm", "-lock", "-journal")}
+        if mark is not None and (kinds := board.settings().kinds):
+            known = tuple([kind.name for kind in kinds])
+            if mark not in known:
+                raise UnknownKindError(mark, known)
+        self.skipped: dict[str, str] = {}
+        """path below the root -> why its last look or write failed; empty when all went well"""
+        self.held_back: tuple[str, ...] = ()
+        """entries of files that are gone, kept by the brake on mass deletion; see `sync`"""
 
-    def sync(self) -> int:
-        """Compare everything once; return how many entries were written or erased."""
-        return self._sync_below("")
+    def sync(self, *, mass_delete: bool = False) -> int:
+        """
+        Compare everything once.
+
+        If more than half of the entries (and more than twenty) would have to go, none of them does: an
+        unmounted disk or a wrong directory looks like that. They are listed in `held_back`.
+
+        Args:
+            mass_delete: erase them all the same.
+
+        Returns:
+            How many entries were written or erased.
+
+        Raises:
+            NotADirectoryError: the directory is not there now. Nothing was erased.
+            ValueError: the prefix belongs to another directory.
+
+        """
+        self.skipped.clear()
+        return self._compare("", mass_delete=mass_delete)
 
     def follow(self, stop: threading.Event | None = None) -> None:
         """
-        Mirror until `stop` is set (or the board closes); it blocks, so give it a thread.
+        Mirror until `stop` is set or the board closes; it blocks, so give it a thread.
+
+        A directory that is renamed away or unmounted is waited for; one that is made again in its place
+        is followed.
 
         Raises:
             ImportError: watchfiles is not installed; it comes with the extra `files`.
+            ValueError: the prefix belongs to another directory.
 
         """
-        from watchfiles import watch  # noqa: PLC0415 - an extra, and only this method needs it
+        import watchfiles  # noqa: F401, PLC0415 - an extra, and only this method needs it
 
-        self.sync()
-        full_ns = 0  # what changed before the watcher stood is found by a second pass
-        for batch in watch(
-            self._root, stop_event=stop, rust_timeout=_LOOK_MS, yield_on_timeout=True, raise_interrupt=True
-        ):
-            if time.monotonic_ns() >= full_ns:
+        ends = threading.Event() if stop is None else stop
+        try:
+            while not ends.is_set() and not self._board.is_closed:
+                root = self._tree.identity()
+                if root is None:
+                    ends.wait(_LOOK_MS / 1_000)
+                    continue
+                self._follow(root, ends)
+        except ClosedError:
+            return  # the board was closed between two of our verbs: that is how following ends
+
+    def _follow(self, root: tuple[int, int], stop: threading.Event) -> None:
+        """Follow one directory until it is another one, or the watcher has to begin again."""
+        full_ns = 0  # what changed before the watcher stood is found by a full pass after it
+        for names in self._batches(stop):
+            if self._board.is_closed or self._tree.identity() != root:
+                return
+            now_ns = time.monotonic_ns()
+            if now_ns >= full_ns or names is None or len(names) > _BURST:
                 self.sync()
                 full_ns = time.monotonic_ns() + round(self._rescan * 1e9)
-            else:
-                for path in sorted({path for _, path in batch}):
-                    self._sync_below(Path(path).relative_to(self._root).as_posix())
+                continue
+            for name in names:
+                self.skipped.pop(name, None)
+                self._compare(name)
 
-    def _sync_below(self, relative: str) -> int:
+    def _batches(self, stop: threading.Event) -> Iterator[list[str] | None]:
+        """Yield paths below the root that may have changed, often none; None means: look at everything."""
+        from watchfiles import watch  # noqa: PLC0415
+        from watchfiles._rust_notify import WatchfilesRustInternalError  # noqa: PLC0415
+
+        root = os.path.realpath(self._tree.root)  # the watcher tells real paths
+        try:
+            for batch in watch(
+                root,
+                stop_event=stop,
+                watch_filter=None,  # the one predicate is in the tree
+                rust_timeout=_LOOK_MS,
+                yield_on_timeout=True,
+                raise_interrupt=True,
+            ):
+                names = {os.path.relpath(path, root).replace(os.sep, "/") for _, path in batch}
+                yield None if "." in names else sorted(names)
+        except WatchfilesRustInternalError:
+            # a name that is not UTF-8 ends the watcher; the full pass tells which, and the next one goes on
+            yield None
+        except FileNotFoundError:
+            stop.wait(_LOOK_MS / 1_000)  # gone just now; the caller looks whether it comes back
+
+    # -- one pass -------------------------------------------------------------------------------
+
+    def _compare(self, name: str, *, mass_delete: bool = False) -> int:
         """Compare one file, or everything below a folder, with what the board has of it."""
-        path = self._root / relative
-        on_disk = dict(self._files(path))
-        known = self._known(relative)
+        if name and (misfit := self._tree.misfit(name)) is not None:
+            self.skipped[name] = misfit
+            return 0
+        root = self._tree.identity()
+        if root is None:
+            raise NotADirectoryError(f"directory: {self._tree.root} is not there now; nothing was erased")
+        known = self._known(name)  # before the disk: rule 1
+        look = self._tree.look(name)
+        self.skipped.update(look.failed)
         changed = 0
-        for name in sorted(on_disk):
-            entry = known.pop(name, None)
-            if entry is None or entry.value != on_disk[name]:
-                changed += self._write(name, on_disk[name], entry)
-        for entry in known.values():
-            changed += self._erase(entry)
+        for gone in self._gone(known, look, whole=not name, mass_delete=mass_delete):
+            if self._tree.identity() != root:
+                return changed  # what was not seen in this directory says nothing about the next
+            changed += self._erase(gone, known.pop(gone))
+        for each in sorted(look.found):
+            changed += self._update(each, known.get(each), look)
         return changed
 
-    def _files(self, start: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Iterate over (path below the root, what stands for its content) of what is there now."""
-        if start.is_file():
-            paths: Iterator[Path] = iter((start,))
-        else:
-            paths = _walk(start)
-        for path in paths:
-            name = path.relative_to(self._root).as_posix()
-            if path.is_symlink() or any(part.startswith(".") for part in name.split("/")):
-                continue
-            try:
-                check_id(self._prefix + name, "path")
-                about = path.stat()
-            except ValueError:
-                self.skipped.add(name)
-            except OSError:
-                continue  # gone in between
-            else:
-                yield (
-                    name,
-                    {
-                        "size": about.st_size,
-                        "mtime_us": about.st_mtime_ns // 1_000,
-                        "inode": str(about.st_ino),
-                    },
-                )
-
-    def _known(self, relative: str) -> dict[str, Entry]:
+    def _known(self, name: str) -> dict[str, Entry]:
         """Return the entries of one file or of everything below a folder, by their path below the root."""
         found: dict[str, Entry] = {}
-        start = self._prefix + (f"{relative}/" if relative not in ("", ".") else "")
-        if start != self._prefix:
+        start = f"{self._prefix}{name}/" if name else self._prefix
+        if name:
             entry = self._board.read(start[:-1])
             if entry is not None:
-                found[relative] = entry
+                found[name] = entry
         after = None
         while page := self._board.entries(start, after=after, count=_PAGE):
             found.update((entry.path.removeprefix(self._prefix), entry) for entry in page)
             after = page[-1].path
+        for entry in found.values():
+            theirs = _root_of(entry)
+            if theirs not in (None, str(self._tree.root)):
+                raise ValueError(
+                    f"prefix {self._prefix!r} belongs to {theirs} (see {entry.path!r}); give this mirror a "
+                    "prefix of its own, or erase those entries if that directory is no longer mirrored"
+                )
         return found
 
-    def _write(self, name: str, value: dict[str, Any], old: Entry | None) -> int:
-        path = self._prefix + name
+    def _gone(self, known: dict[str, Entry], look: Look, *, whole: bool, mass_delete: bool) -> list[str]:
+        """Return which of our entries stand for files that are known to be absent: rule 3."""
+        ours = [name for name, entry in known.items() if _root_of(entry) is not None]
+        gone = sorted(name for name in ours if look.is_gone(name))
+        # a file that stands elsewhere under its inode was moved, not lost
+        there = {str(status.st_ino) for status in look.found.values()}
+        lost = [name for name in gone if known[name].value["inode"] not in there]
+        if len(lost) > max(_FEW, len(ours) // 2) and not mass_delete:
+            if self.held_back != tuple(lost):
+                _log.warning(
+                    "%d of %d files below %s are gone at once; their entries are kept. "
+                    "Call sync(mass_delete=True) if that is right",
+                    len(lost), len(ours), self._tree.root,
+                )  # fmt: skip
+            self.held_back = tuple(lost)
+            return [name for name in gone if name not in set(lost)]
+        if whole:
+            self.held_back = ()
+        return gone
+
+    def _update(self, name: str, entry: Entry | None, look: Look) -> int:
+        status = look.found[name]
+        if entry is not None and _root_of(entry) is None:
+            self.skipped[name] = f"its entry was written by {entry.author}, not by a mirror"
+            return 0
+        if entry is not None and _is_same(entry, self._tree.about(name, status, content=False)):
+            return 0  # the usual case: nothing has moved, and no file is read
+        value = self._tree.about(name, status, content=self._content)
+        if value is None:
+            self.skipped[name] = "could not be read"
+            return 0
+        if entry is not None and self._content and entry.value.get("digest") == value["digest"]:
+            return 0  # saved again with the same content: an agent that does so must not feed itself
         try:
-            self._board.write(path, value, agent=self._agent, expect=0 if old is None else old.version)
+            self._board.write(
+                self._prefix + name,
+                value,
+                agent=self._agent,
+                expect=0 if entry is None else entry.version,
+                mark=self._mark,
+            )
         except StaleVersionError:
             return 0  # another mirror was faster; a later pass compares again
-        if self._mark is not None:
-            self._board.deposit(Mark(self._mark, path), agent=self._agent)
+        except ClosedError:
+            raise
+        except CoordinationError as problem:
+            self.skipped[name] = str(problem)
+            return 0
         return 1
 
-    def _erase(self, entry: Entry) -> int:
+    def _erase(self, name: str, entry: Entry) -> int:
+        self._tree.forget(name)
         try:
             return int(self._board.erase(entry.path, agent=self._agent, expect=entry.version))
         except StaleVersionError:
             return 0
+        except ClosedError:
+            raise
+        except CoordinationError as problem:
+            self.skipped[name] = str(problem)
+            return 0
 
 
-def _walk(start: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(start):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            yield Path(folder, name)
+def _root_of(entry: Entry) -> str | None:
+    """Return the directory whose mirror wrote an entry; None if no mirror did."""
+    value = entry.value
+    if not isinstance(value, dict) or not isinstance(value.get("inode"), str):
+        return None
+    root = value.get("root")
+    return root if isinstance(root, str) else None
+
+
+def _is_same(entry: Entry, value: dict[str, object] | None) -> bool:
+    """Tell whether size, times and inode are those of the entry, which says nothing of the content."""
+    assert value is not None
+    return all(entry.value.get(field) == found for field, found in value.items())

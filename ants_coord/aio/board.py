@@ -462,6 +462,16 @@ class Board(Keys, Verbs):
         """Return this coordinator as many agents may be given it: each handle of it needs a key."""
         return Shared(self)
 
+    @property
+    def path(self) -> str | None:
+        """Where the board's file lies; None if it has none."""
+        return self._engine.path
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the coordinator no longer answers."""
+        return self._engine.is_closed
+
     def check(self) -> None:
         """Assert every invariant of the state; for tests."""
         self._engine.check()

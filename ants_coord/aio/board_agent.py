@@ -96,6 +96,7 @@ class BoardAgent(MatchAgent):
         *,
         expect: int | None = None,
         ttl: Seconds | None = None,
+        mark: str | None = None,
         request_id: str | None = None,
     ) -> Entry:
         """
@@ -106,10 +107,12 @@ class BoardAgent(MatchAgent):
             value: any JSON value.
             expect: the version that the entry must have; 0: there must be none.
             ttl: seconds after which the entry lapses.
+            mark: the kind of a mark of strength 1 to lay at the path in the same step: both, or neither.
             request_id: makes a repeat of this call answer the first reply.
 
         Raises:
-            StaleVersionError, NotOwnerError, LimitError (the agent's quota).
+            StaleVersionError, NotOwnerError, LimitError (the agent's quota); UnknownKindError,
+            FaintMarkError, QuarantinedError (the mark).
 
         """
         return await self._board.write(
@@ -118,6 +121,7 @@ class BoardAgent(MatchAgent):
             agent=self.name,
             expect=expect,
             ttl=ttl,
+            mark=mark,
             request_id=request_id,
         )
 

@@ -76,13 +76,14 @@ class Thresholds(Query[tuple[Threshold, ...]]):
 
 @attrs.define
 class Write(Command[Entry]):
-    """Write an entry; `expect` is the version that it must have (0: there is none)."""
+    """Write an entry that has the version `expect` (0: there is none), and lay `mark` in the same step."""
 
     path: str
     value: Any
     agent: str
     expect: int | None = None
     ttl_ns: int | None = None
+    mark: Mark | None = None
 
 
 @attrs.define

@@ -101,6 +101,8 @@ class Engine(ABC):
         self._is_open = False
         self._why_closed = ""
         self._pool: ThreadPoolExecutor | None = None
+        self.path: str | None = None
+        """the board's file, if it has one"""
         self.secret: bytes | None = None
         """decides which results are checked; never logged"""
         _engines.add(self)

@@ -104,7 +104,9 @@ def _version(expect: int | None) -> int | None:
     return None if expect is None else count(expect, "expect", least=0)
 
 
-def write(path: str, value: object, agent: str, expect: int | None, ttl: Seconds | None) -> Write:
+def write(
+    path: str, value: object, agent: str, expect: int | None, ttl: Seconds | None, mark: str | None = None
+) -> Write:
     """Build a Write."""
     return Write(
         check_id(path, "path"),
@@ -112,6 +114,7 @@ def write(path: str, value: object, agent: str, expect: int | None, ttl: Seconds
         arguments.agent_name(agent),
         _version(expect),
         None if ttl is None else max(1, round(seconds(ttl, "ttl") * 1e9)),
+        None if mark is None else Mark(mark, path),
     )
 
 

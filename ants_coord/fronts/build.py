@@ -145,7 +145,9 @@ def _engine(
 
             return SQLiteJournal(path, durability=durability, clock=clock)
 
-        return LogEngine(machine, open_file, settings)
+        engine = LogEngine(machine, open_file, settings)
+        engine.path = os.path.abspath(path)
+        return engine
     if clock is not None:
         raise ValueError("a journal has its own clock; give clock= to the journal")
     journal = where

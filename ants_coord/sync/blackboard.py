@@ -180,6 +180,7 @@ class Blackboard(MatchVerbs):
         agent: str,
         expect: int | None = None,
         ttl: Seconds | None = None,
+        mark: str | None = None,
         request_id: str | None = None,
     ) -> Entry:
         """
@@ -191,13 +192,15 @@ class Blackboard(MatchVerbs):
             agent: who writes.
             expect: the version that the entry must have; 0: there must be none.
             ttl: seconds after which the entry lapses.
+            mark: the kind of a mark of strength 1 to lay at the path in the same step: both, or neither.
             request_id: makes a repeat of this call answer the first reply.
 
         Raises:
-            StaleVersionError, NotOwnerError, LimitError (the agent's quota).
+            StaleVersionError, NotOwnerError, LimitError (the agent's quota); UnknownKindError,
+            FaintMarkError, QuarantinedError (the mark).
 
         """
-        command = board_arguments.write(path, value, agent, expect, ttl)
+        command = board_arguments.write(path, value, agent, expect, ttl, mark)
         return self._engine.execute(command, request_id)
 
     def read(self, path: str) -> Entry | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ants_coord import Blackboard, Task
+from ants_coord import Blackboard, MarkKind, Task
 from ants_coord.adapters.files import DirectoryMirror
+from ants_coord.errors import UnknownKindError
 
 LIMIT_S = 60
 
@@ -116,14 +117,14 @@ def test_a_pass_compares_and_writes_only_what_differs(tmp_path):
         assert mirror.sync() == 3
         assert mirror.sync() == 0
         assert [entry.path for entry in board.entries()] == ["src/deep/er/z", "src/deep/y", "src/x"]
-        assert mirror.skipped == {"odd\nname"}
+        assert list(mirror.skipped) == ["odd\nname"]
         assert board.read("src/x").value["size"] == 1
         os.rename(folder / "deep", folder / "moved")
         assert mirror.sync() == 4
         assert [entry.path for entry in board.entries()] == ["src/moved/er/z", "src/moved/y", "src/x"]
-        assert mirror._sync_below("deep") == 0
+        assert mirror._compare("deep") == 0
         (folder / "moved" / "y").unlink()
-        assert mirror._sync_below("moved/y") == 1
+        assert mirror._compare("moved/y") == 1
         other = DirectoryMirror(board, folder, prefix="src/", agent="other")
         (folder / "x").write_text("22")
         assert (other.sync(), mirror.sync()) == (1, 0)
@@ -142,9 +143,13 @@ def test_two_mirrors_at_once_write_once(tmp_path):
 
 
 def test_bad_input(tmp_path):
-    """What is no directory is refused by name."""
-    with Blackboard() as board:
+    """What cannot be mirrored is refused by name, when the mirror is made."""
+    with Blackboard(kinds=[MarkKind("other")]) as board:
         with pytest.raises(NotADirectoryError, match="nowhere"):
             DirectoryMirror(board, tmp_path / "nowhere")
         with pytest.raises(ValueError, match="mark kind"):
             DirectoryMirror(board, Path(tmp_path), mark="two words")
+        with pytest.raises(ValueError, match="prefix must end with '/', such as 'src/', not 'src'"):
+            DirectoryMirror(board, tmp_path, prefix="src")
+        with pytest.raises(UnknownKindError, match="touched"):
+            DirectoryMirror(board, tmp_path, mark="touched")

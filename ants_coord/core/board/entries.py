@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedDict, SortedList
 
-from ...commands.board import Changes, Entries, Erase, History, Read, Take, Write
+from ...commands.board import Changes, Deposit, Entries, Erase, History, Read, Take, Write
 from ...commands.shared import Refused
 from ...errors import LimitError, StaleVersionError
 from ...values.entries import Change, Entry, Namespace, Page, literal, matches
@@ -94,6 +94,11 @@ class Writing(Part):
         quota, mine = ledger.settings.quota, self.authored.get(agent, 0)
         if mine >= quota and (old is None or old[2] != agent):
             return Refused(LimitError(f"entries written by {agent}", mine + 1, quota))
+        if command.mark is not None:
+            # first, since only a mark can still be refused here: both are done, or neither
+            laid = self.trails.deposit(ledger, Deposit(command.mark, agent))
+            if isinstance(laid, Refused):
+                return laid
         version = ledger.ordinal()
         expires = 0 if command.ttl_ns is None else now + command.ttl_ns
         if old is not None:
