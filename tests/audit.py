@@ -7,6 +7,7 @@ refused fails, and names it; a part of the suite is not judged.
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from pathlib import Path
@@ -21,11 +22,17 @@ _MAKES = re.compile(r"\bRefused\(")
 def places() -> set[tuple[str, int]]:
     """Return (file, line) of every place that makes a Refused."""
     return {
-        (path.name, number)
-        for path in CORE.glob("*.py")
+        (path.relative_to(CORE).as_posix(), number)
+        for path in CORE.rglob("*.py")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if _MAKES.search(line)
     }
+
+
+@functools.cache
+def _within_core(filename: str) -> str:
+    path = Path(filename)
+    return path.relative_to(CORE).as_posix() if path.is_relative_to(CORE) else filename
 
 
 def watch() -> set[tuple[str, int]]:
@@ -35,7 +42,7 @@ def watch() -> set[tuple[str, int]]:
 
     def noted(self: Refused, error: object) -> None:
         frame = sys._getframe(1)
-        seen.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+        seen.add((_within_core(frame.f_code.co_filename), frame.f_lineno))
         make(self, error)  # type: ignore[arg-type]
 
     Refused.__init__ = noted  # type: ignore[method-assign]

@@ -8,8 +8,11 @@ story        assertions that tell what happened
 history      records of concurrent calls, checked against a sequential model
 schedules    every interleaving of two threads
 strategies   generators of tasks and commands for Hypothesis
+exclusivity  a Hypothesis machine that tries to give one thing to two holders
 plugin       fixtures for pytest
 """
+
+from typing import TYPE_CHECKING, Any
 
 from ..fronts.hold import SimulatedCrash
 from .clock import ManualClock
@@ -23,10 +26,14 @@ from .simulation.loop import StuckError, VirtualLoop, run
 from .simulation.scripted import ScriptedAgent
 from .story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 
+if TYPE_CHECKING:
+    from .exclusivity import ExclusivityMachine
+
 __all__ = [
     "AsyncRecorder",
     "Colony",
     "ConformanceError",
+    "ExclusivityMachine",
     "Faults",
     "Interleaving",
     "ManualClock",
@@ -49,3 +56,11 @@ __all__ = [
     "run",
     "story",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ExclusivityMachine":  # it needs hypothesis, which the rest of the kit does without
+        from .exclusivity import ExclusivityMachine  # noqa: PLC0415
+
+        return ExclusivityMachine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

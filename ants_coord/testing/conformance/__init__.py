@@ -69,7 +69,7 @@ def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) 
             continue
         clock = ManualClock()
         board = make(clock=clock, **{"lease_ttl": 30, **settings})
-        seen = _OnItsLoop(board, clock) if inspect.iscoroutinefunction(board.submit) else board
+        seen = OnItsLoop(board, clock) if inspect.iscoroutinefunction(board.submit) else board
         try:
             play(seen, clock)
             seen.check()
@@ -93,7 +93,7 @@ def _story(board: Any) -> str:
         return f"(its events cannot be read: {problem!r})"
 
 
-class _OnItsLoop:
+class OnItsLoop:
     """A coordinator for event loops, seen as one for threads: each verb runs to its end in virtual time."""
 
     def __init__(self, board: Any, clock: ManualClock) -> None:
