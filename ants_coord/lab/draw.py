@@ -1,0 +1,140 @@
+"""Tables, text bars and figures of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .experiment import CROWD, Experiment, Row, Spread
+from .worlds import World
+
+__all__ = ["svg", "table"]
+
+_HEAD = (
+    f"{'way':<11}{'agents':>6}  {'work/s':>7}  {'x solo':>20}  {'by harness':>10}  {'tokens/job':>10}"
+    f"  {'share':>5}  {'twice':>6}  {'raced':>5}  {'newcomer':>8}  {'unheard':>7}  {'given up':>8}"
+    f"  {'silent':>6}  {'noticed after':>13}  {'inside':>6}  {'idle':>5}"
+)
+_LONGEST_BAR = 40
+
+
+def table(found: Experiment) -> str:
+    """Return all tables, each with what was assumed under it."""
+    return "\n\n".join(_of_world(found, name) for name in found.worlds if any(r.world == name for r in found.rows))
+
+
+def _of_world(found: Experiment, name: str) -> str:
+    rows = [row for row in found.rows if row.world == name]
+    alone = max((row.alone for row in rows), key=len)
+    rate = sorted(run.rate for run in alone)[len(alone) // 2]
+    lines = [f"{_about(found.worlds[name])} One agent: {rate:.2f}", _HEAD, *[_line(row) for row in rows]]
+    most = max(row.agents for row in rows)
+    lines += _bars([row for row in rows if row.agents == most], most)
+    seeds = {len(row.runs) for row in rows}
+    fewer = f" (talk of {CROWD} agents and more: {min(seeds)})" if len(seeds) > 1 else ""
+    lines.append(f"medians over {max(seeds)} seeds{fewer}, x solo with quartiles; twice = raced + newcomer + unheard + given up")
+    lines.append(str(found.costs))
+    return "\n".join(lines)
+
+
+def _about(world: World) -> str:
+    work = f"{world.work / 3600:.1f} h" if world.work >= 3600 else f"{world.work / 60:.1f} min"
+    said = f"{world.name}: {len(world.jobs):,} jobs, {work} of work, longest path {world.path / 60:.1f} min"
+    if world.horizon is not None:
+        said += f", all stop after {world.horizon / 3600:g} h"
+    return said + "."
+
+
+def _line(row: Row) -> str:
+    harness, noticed = row.beside_solo_by_harness, row.noticed_after
+    shown = row.of
+    unfinished = shown(lambda run: run.lost).median if row.runs[0].jobs < 1_000 else 0.0
+    beside = row.beside_solo
+    text = (
+        f"{row.way:<11}{row.agents:>6}  {shown(lambda r: r.rate).median:>7.2f}"
+        f"  {_spread(beside):>20}  {'' if harness is None else f'{harness.median:.2f}':>10}"
+        f"  {shown(lambda r: r.tokens_per_job).median:>10,.0f}  {shown(lambda r: r.token_share).median:>5.0%}"
+        f"  {shown(lambda r: r.duplicates.all).median:>6g}  {shown(lambda r: r.duplicates.raced).median:>5g}"
+        f"  {shown(lambda r: r.duplicates.no_context).median:>8g}  {shown(lambda r: r.duplicates.unheard).median:>7g}"
+        f"  {shown(lambda r: r.duplicates.given_up).median:>8g}  {shown(lambda r: r.broken).median:>6g}"
+        f"  {'-' if noticed is None else f'{noticed.median:,.0f} s':>13}"
+        f"  {shown(lambda r: r.inside / r.present).median:>6.0%}  {max(0.0, shown(lambda r: r.idle / r.present).median):>5.0%}"
+    )
+    return text + (f"  {unfinished:g} jobs never done" if unfinished else "")
+
+
+def _spread(found: Spread) -> str:
+    return f"{found.median:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _bars(rows: list[Row], agents: int) -> Iterator[str]:
+    yield f"x solo at {agents} agents; tokens of coordination per finished job"
+    speeds = [row.beside_solo.median for row in rows]
+    tokens = [row.of(lambda run: run.tokens_per_job).median for row in rows]
+    for row, speed, price in zip(rows, speeds, tokens, strict=True):
+        one = "#" * max(1, round(speed / max(speeds) * _LONGEST_BAR))
+        two = "#" * max(1, round(price / max(tokens) * _LONGEST_BAR)) if max(tokens) else ""
+        yield f"  {row.way:<11} {one:<{_LONGEST_BAR}} {speed:>7.2f}   {two:<{_LONGEST_BAR}} {price:>11,.0f}"
+
+
+_COLOURS = {"talk": "#b03a2e", "claim": "#1f618d", "match": "#b7950b", "board": "#1e8449", "board+poor": "#6c3483"}
+
+
+def svg(found: Experiment, path: str | Path) -> None:
+    """
+    Draw two rows of curves: work per second over one agent, and tokens per finished job.
+
+    Args:
+        found: what to draw.
+        path: the file; the same experiment gives the same bytes.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is missing; pip install 'ants-coord[plots]'.
+
+    """
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "drawing needs matplotlib; pip install 'ants-coord[plots]'", name="matplotlib"
+        ) from None
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "ants_coord"
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    worlds = [name for name in found.worlds if any(row.world == name for row in found.rows)]
+    figure, axes = plt.subplots(
+        2, len(worlds), figsize=(3.1 * len(worlds), 6.0), sharex="col", squeeze=False, layout="constrained"
+    )
+    for column, name in enumerate(worlds):
+        _draw_world(axes[0][column], axes[1][column], [row for row in found.rows if row.world == name])
+        axes[0][column].set_title(name)
+        axes[1][column].set_xlabel("agents")
+    axes[0][0].set_ylabel("work per second, over one agent")
+    axes[1][0].set_ylabel("coordination tokens per job")
+    axes[0][0].legend(fontsize=8)
+    figure.text(0.01, -0.03, str(found.costs), fontsize=6, va="top")
+    figure.savefig(path, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _draw_world(speed: Any, price: Any, rows: list[Row]) -> None:
+    for way in dict.fromkeys([row.way for row in rows]):
+        mine = sorted([row for row in rows if row.way == way], key=lambda row: row.agents)
+        agents = [row.agents for row in mine]
+        colour = _COLOURS.get(way)
+        figures = (
+            (speed, [row.beside_solo for row in mine]),
+            (price, [row.of(lambda run: run.tokens_per_job) for row in mine]),
+        )
+        for axis, spreads in figures:
+            axis.plot(agents, [one.median for one in spreads], label=way, color=colour, marker=".", lw=1.2)
+            axis.fill_between(
+                agents, [one.low for one in spreads], [one.high for one in spreads], color=colour, alpha=0.15, lw=0
+            )
+    speed.axhline(1.0, color="black", ls="--", lw=0.8)
+    for axis in (speed, price):
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.grid(alpha=0.3)

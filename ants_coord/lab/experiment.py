@@ -1,0 +1,253 @@
+"""
+The experiment: worlds x ways x numbers of agents x seeds, each run in virtual time.
+
+Every figure is a median over seeds with its quartiles. A rate is set against one agent alone in the same
+world with the same seed. Boards are run twice where it makes a difference: once with the model making the
+calls, once with the loop around it (the harness), which costs neither turns nor tokens.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from .costs import Costs
+from .runs import Run
+from .scaling import Scaling, fit
+from .talk import Talk
+from .ways import Board, Solo, Way
+from .worlds import WORLDS, MakeWorld, World
+
+__all__ = ["AGENTS", "Experiment", "Row", "Spread", "WAYS", "experiment", "spread"]
+
+AGENTS = (1, 2, 5, 10, 20, 50, 100)
+WAYS: tuple[Way, ...] = (Talk(), Board("claim"), Board("match"), Board("board"), Board("board", repels=True))
+SEEDS = 10
+CROWD, SEEDS_OF_A_CROWD = 100, 3
+"""talk of this many agents costs seconds a run: it gets fewer seeds, and tables say so"""
+FORAGERS = 20
+"""more agents than this would run out of rich work in a world whose worth moves"""
+JOBS_PER_AGENT = 10
+"""fewer, and the window of a run is not steady: its tail is taken for contention"""
+
+Progress = Callable[[int, int, str], None]
+"""Takes (runs done, runs in all, what is next)."""
+
+
+@attrs.frozen
+class Spread:
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.median:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+
+def spread(values: Iterable[float]) -> Spread | None:
+    """Return median and quartiles; None if there are no values."""
+    given = sorted(values)
+    if not given:
+        return None
+    if len(given) == 1:
+        return Spread(given[0], given[0], given[0])
+    low, middle, high = statistics.quantiles(given, n=4, method="inclusive")
+    return Spread(middle, low, high)
+
+
+@attrs.frozen(eq=False)
+class Row:
+    """Runs of one world, way and number of agents, and what each came to beside one agent alone."""
+
+    world: str
+    way: str
+    agents: int
+    runs: tuple[Run, ...]
+    alone: tuple[Run, ...]
+    """one agent alone, the same seeds"""
+    by_harness: tuple[Run, ...] = ()
+    """the same with free calls; empty where nobody calls a board"""
+
+    def of(self, figure: Callable[[Run], float]) -> Spread:
+        """Return the spread of a figure over the seeds."""
+        found = spread([figure(run) for run in self.runs])
+        assert found is not None
+        return found
+
+    @property
+    def beside_solo(self) -> Spread:
+        """Work per second through that of one agent alone."""
+        return self._beside(self.runs)
+
+    @property
+    def beside_solo_by_harness(self) -> Spread | None:
+        """The same if the harness makes the calls."""
+        return self._beside(self.by_harness) if self.by_harness else None
+
+    def _beside(self, runs: tuple[Run, ...]) -> Spread:
+        found = spread([run.rate / alone.rate for run, alone in zip(runs, self.alone, strict=True)])
+        assert found is not None
+        return found
+
+    @property
+    def noticed_after(self) -> Spread | None:
+        """Seconds until somebody took up what a silent agent had promised; None if nobody fell silent."""
+        return spread([seconds for run in self.runs for seconds in run.noticed_after])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the figures, each as median and quartiles."""
+        figures: dict[str, Spread | None] = {
+            "work_per_second": self.of(lambda run: run.rate),
+            "beside_solo": self.beside_solo,
+            "beside_solo_by_harness": self.beside_solo_by_harness,
+            "tokens_per_job": self.of(lambda run: run.tokens_per_job),
+            "token_share": self.of(lambda run: run.token_share),
+            "inside": self.of(lambda run: run.inside / run.present),
+            "idle": self.of(lambda run: run.idle / run.present),
+            "raced": self.of(lambda run: run.duplicates.raced),
+            "no_context": self.of(lambda run: run.duplicates.no_context),
+            "unheard": self.of(lambda run: run.duplicates.unheard),
+            "given_up": self.of(lambda run: run.duplicates.given_up),
+            "broken_promises": self.of(lambda run: run.broken),
+            "noticed_after": self.noticed_after,
+            "lost_jobs": self.of(lambda run: run.lost),
+        }
+        return {
+            "world": self.world,
+            "way": self.way,
+            "agents": self.agents,
+            "seeds": len(self.runs),
+            **{name: None if found is None else attrs.asdict(found) for name, found in figures.items()},
+        }
+
+
+@attrs.frozen(eq=False)
+class Experiment:
+    """What came out. Print it with `str()` or `lab.table`, draw it with `figure`."""
+
+    rows: tuple[Row, ...]
+    costs: Costs
+    worlds: dict[str, World]
+    """world -> the one of the first seed, for its head line"""
+
+    def row(self, world: str, way: str, agents: int) -> Row:
+        """Return one row; a ValueError names what there is."""
+        for row in self.rows:
+            if (row.world, row.way, row.agents) == (world, way, agents):
+                return row
+        there = ", ".join(f"{row.world}/{row.way}/{row.agents}" for row in self.rows)
+        raise ValueError(f"there is no {world}/{way}/{agents}; there are {there}")
+
+    def fit(self, world: str, way: str) -> Scaling:
+        """
+        Fit the scaling law to the steady windows of a world's runs.
+
+        Args:
+            world: its name.
+            way: its name.
+
+        Raises:
+            ValueError: fewer than 4 numbers of agents have 10 jobs an agent or more; see `steady_curve`.
+
+        """
+        points = [
+            (row.agents, run.steady)
+            for row in self.rows
+            if (row.world, row.way) == (world, way)
+            for run in row.runs
+            if run.jobs >= JOBS_PER_AGENT * row.agents
+        ]
+        try:
+            return fit(points)
+        except ValueError as problem:
+            raise ValueError(
+                f"{world}/{way}: {problem} (a steady window needs {JOBS_PER_AGENT} jobs an agent)"
+            ) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: what was assumed, and every figure."""
+        return {"costs": attrs.asdict(self.costs), "rows": [row.to_dict() for row in self.rows]}
+
+    def __str__(self) -> str:
+        from .draw import table  # noqa: PLC0415 - drawing knows the experiment, not the other way round
+
+        return table(self)
+
+    def figure(self, path: str) -> None:
+        """Draw the two curves of every world as SVG; needs the extra "plots"."""
+        from .draw import svg  # noqa: PLC0415
+
+        svg(self, path)
+
+
+def experiment(
+    worlds: Mapping[str, MakeWorld] | None = None,
+    ways: Sequence[Way] = WAYS,
+    agents: Sequence[int] = AGENTS,
+    seeds: int = SEEDS,
+    costs: Costs | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Experiment:
+    """
+    Run every world, way and number of agents, each with every seed.
+
+    Args:
+        worlds: name -> function that makes one from a seed; all of ours if not given.
+        ways: ways of working; one agent alone is always run beside them.
+        agents: numbers of agents, each at least 1.
+        seeds: how many seeds; talk of 100 agents and more is run with 3 at most.
+        costs: what is assumed.
+        progress: called before each row.
+
+    Example:
+        >>> from ants_coord.lab import Job, World, experiment
+        >>> def mine(seed):
+        ...     return World("mine", [Job(f"j{n}", 60) for n in range(8)])
+        >>> found = experiment({"mine": mine}, agents=(1, 2), seeds=2)
+        >>> found.row("mine", "claim", 2).beside_solo.median > 1.5
+        True
+
+    """
+    costs = Costs() if costs is None else costs
+    made = WORLDS if worlds is None else dict(worlds)
+    for number in agents:
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 1_000:
+            raise ValueError(f"agents: must be whole numbers from 1 to 1,000, not {number!r}")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise ValueError(f"seeds must be a whole number of at least 1, not {seeds!r}")
+    first = {name: make(1) for name, make in made.items()}
+    plan = [
+        (name, way, number)
+        for name in made
+        for way in ways
+        for number in sorted(set(agents))
+        if _makes_sense(first[name], way, number)
+    ]
+    free = attrs.evolve(costs, call_by_harness=True)
+    alone: dict[str, list[Run]] = {}
+    rows: list[Row] = []
+    for done, (name, way, number) in enumerate(plan):
+        if progress is not None:
+            progress(done, len(plan), f"{name}, {way.name}, {number}")
+        known = alone.setdefault(name, [])
+        count = min(seeds, SEEDS_OF_A_CROWD) if way.name == "talk" and number >= CROWD else seeds
+        while len(known) < count:
+            known.append(Solo().run(made[name](len(known) + 1), 1, len(known) + 1, costs))
+        runs = [way.run(made[name](seed), number, seed, costs) for seed in range(1, count + 1)]
+        freed: list[Run] = []
+        if runs[0].calls and not costs.call_by_harness:
+            freed = [way.run(made[name](seed), number, seed, free) for seed in range(1, count + 1)]
+        rows.append(Row(name, way.name, number, tuple(runs), tuple(known[:count]), tuple(freed)))
+    return Experiment(tuple(rows), costs, first)
+
+
+def _makes_sense(world: World, way: Way, agents: int) -> bool:
+    if world.worth is None:
+        return not (isinstance(way, Board) and way.repels)
+    return agents <= FORAGERS and not (isinstance(way, Board) and way.strategy == "match")

@@ -1,0 +1,259 @@
+"""
+Ways of working: one agent alone, and boards. (Talk has a file of its own.)
+
+The boards are the library's own `Machine` with one of its three strategies: every grant, expiry and match
+is the real one. Only time and agents are virtual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from typing import Any, Literal, Protocol
+
+from ..adverts import Advert, Advertise, Refresh
+from ..commands import Claim, Command, Complete, Configure, Refused, Renew, SetLimit, Wakeup, submission
+from ..core import Machine
+from ..marks import Deposit, Mark, MarkKind
+from ..settings import Settings
+from ..values import Backoff, Lease, Task
+from .costs import Costs
+from .runs import LIMIT, Life, Run, Trial
+from .worlds import Job, World
+
+__all__ = ["Board", "Solo", "Way"]
+
+_START_NS = 1_750_000_000_000_000_000
+_ADVERT_TTL = 600.0
+_HALF_LIFE = 600.0
+_STRENGTH = 10.0
+
+
+class Way(Protocol):
+    """A way of working together."""
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+
+    def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
+        """
+        Let agents do a world's work.
+
+        Args:
+            world: what there is to do.
+            agents: how many of them, at least 1.
+            seed: decides about everything that is left to chance.
+            costs: what is assumed.
+            limit: virtual seconds after which the run is given up.
+
+        """
+
+
+class Solo:
+    """One agent alone: no coordination whatsoever, whatever the number that was asked for."""
+
+    name = "solo"
+
+    def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
+        """Let one agent do a world's work."""
+        trial = Trial(world, self.name, 1, seed, costs)
+        trial.start(trial.alone())
+        return trial.finish(limit)
+
+
+class Board:
+    """
+    A board of the library.
+
+    Args:
+        strategy: "claim", "match" or "board".
+        repels: whether agents also mark places where work was worth little (worlds whose worth moves).
+
+    """
+
+    def __init__(self, strategy: Literal["claim", "match", "board"], *, repels: bool = False) -> None:
+        self.strategy, self.repels = strategy, repels
+        self.name = strategy + ("+poor" if repels else "")
+
+    def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
+        """Let agents do a world's work over a board."""
+        return _Boards(self, world, agents, seed, costs).live(limit)
+
+
+class _Boards(Trial):
+    def __init__(self, way: Board, world: World, agents: int, seed: int, costs: Costs) -> None:
+        super().__init__(world, way.name, agents, seed, costs)
+        self.strategy, self.repels = way.strategy, way.repels
+        self.machine = Machine()
+        self.machine.news.is_wanted = True
+        self.idle: list[Callable[[], None]] = []
+        """what wakes those that found nothing"""
+        self.stamp, self.alarm_at = 0.0, math.inf
+        self.broken_at: dict[str, float] = {}
+        more: dict[str, Any] = {}
+        if self.strategy == "board" and world.worth is not None:
+            # nothing but marks attracts here: what waits longer is worth no more
+            more = {"half_life": _HALF_LIFE, "faint": 0.001, "stimulus": 0.0}
+            if self.repels:
+                more["kinds"] = (MarkKind("rich"), MarkKind("poor", half_life=_HALF_LIFE, repels=True))
+        settings = Settings(
+            strategy=self.strategy,
+            lease_ttl=costs.lease,
+            max_attempts=1_000,
+            backoff=Backoff(first=0.0),
+            retention_count=100_000,
+            **more,
+        )
+        self.do(Configure(settings))
+        for name, slots in world.slots.items():
+            self.do(SetLimit(name, slots))
+
+    # -- the machine ----------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return _START_NS + round(self.now * 1e9)
+
+    def do(self, command: Command[Any]) -> Any:
+        """Carry a command out at this instant, and wake whoever it may concern."""
+        self.run.commands += 1
+        self.stamp = self.now
+        reply = self.machine.apply(command, now_ns=self._now_ns())
+        if isinstance(reply, Refused):
+            raise reply.error
+        news = self.machine.news
+        if self.idle and (news.ready or news.agents):
+            waiting, self.idle = self.idle, []
+            for again in waiting:
+                self.at(self.now, again)
+        news.ready.clear()
+        news.ended.clear()
+        news.agents.clear()
+        news.freed.clear()
+        news.changed.clear()
+        return reply
+
+    def _sleep(self, again: Callable[[], None]) -> None:
+        self.idle.append(again)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        wait_ns = self.machine.next_wakeup_in_ns
+        if wait_ns is None:
+            return
+        at = max(self.stamp + wait_ns / 1e9, self.now) + 1e-6
+        if at < self.alarm_at:
+            self.alarm_at = at
+            self.at(at, lambda: self._ring(at))
+
+    def _ring(self, at: float) -> None:
+        if at != self.alarm_at:
+            return  # an earlier one was set since
+        self.alarm_at = math.inf
+        if self.idle:
+            self.do(Wakeup())
+            if self.idle:
+                self._set_alarm()
+
+    # -- agents ---------------------------------------------------------------------------------
+
+    def call(self, agent: int) -> Generator[float, None, None]:
+        """Let an agent spend what one call of the board costs it."""
+        costs, run = self.costs, self.run
+        run.calls += 1
+        if costs.call_by_harness:
+            return
+        run.tokens_out += costs.call // 3
+        run.tokens_in += costs.call - costs.call // 3
+        yield self.pass_(agent, "inside", costs.call_seconds)
+
+    def task(self, job: Job) -> Task:
+        """Return what the board is told of a job."""
+        kind, requires = "default", None
+        if job.skill is not None and self.agents > 1:
+            if self.strategy == "match":
+                requires = f"{job.skill} and {job.skill}_level >= {job.level}"
+            else:
+                kind = job.skill  # a queue without kinds would be a straw man; it cannot know the level
+        place = job.place if self.strategy == "board" else None
+        return Task(job.id, kind=kind, requires=requires, place=place, needs=job.needs, limit=job.limit)
+
+    def _join(self, agent: int, name: str) -> Generator[float, None, tuple[str, ...] | None]:
+        """Tell the board what an agent can do; returns the kinds that it claims."""
+        skills = self.world.skills if self.agents > 1 else ()
+        can = {skill: self.level(agent, skill) for skill in skills if self.level(agent, skill)}
+        if self.strategy != "match":
+            return tuple(can) or None
+        levels = {f"{skill}_level": level for skill, level in can.items()}
+        self.do(Advertise(Advert(name, tuple(can), levels, ttl=_ADVERT_TTL)))
+        yield from self.call(agent)
+
+        def refresh() -> None:
+            self.do(Refresh(((name, 0),)))
+            self.at(self.now + _ADVERT_TTL / 3.0, refresh)
+
+        self.at(self.now + _ADVERT_TTL / 3.0, refresh)
+        return None
+
+    def life(self, agent: int) -> Life:
+        """Live as one agent: claim, work, hand over what was found, complete; wait if there is nothing."""
+        yield self.joined[agent]
+        name = f"a{agent}"
+        claim = Claim(name, (yield from self._join(agent, name)))
+        while True:
+            yield from self.call(agent)
+            lease: Lease | None = None
+            while lease is None:
+                if not self.machine.is_idle(claim, self._now_ns()):
+                    lease = self.do(claim)
+                if lease is None:
+                    yield self._sleep
+            yield from self._work(agent, name, lease)
+
+    def _work(self, agent: int, name: str, lease: Lease) -> Life:
+        job, run = self.world.jobs[lease.task], self.run
+        run.promises += 1
+        self.count_if_twice(agent, job)
+        if job.id in self.broken_at:
+            run.noticed_after.append(self.now - self.broken_at.pop(job.id))
+        alive = self._keep_alive(lease)
+        seconds = yield from self.attempt(agent, job)
+        if seconds is None:
+            alive.clear()
+            self.broken_at[job.id] = self.now
+            yield self.pass_(agent, "down", self.costs.down)
+            return
+        if job.children:
+            yield from self.call(agent)
+            self.do(submission(tuple([self.task(self.world.jobs[child]) for child in job.children])))
+        yield from self.call(agent)
+        alive.clear()
+        self.do(Complete(lease.task, lease.token, None))
+        self.accept(job, seconds)
+        if self.strategy == "board" and self.world.worth is not None and job.place is not None:
+            is_rich = self.worth(job) > 1.0
+            if is_rich or self.repels:
+                yield from self.call(agent)
+                self.do(Deposit(Mark("rich" if is_rich else "poor", job.place, _STRENGTH), name))
+
+    def _keep_alive(self, lease: Lease) -> list[int]:
+        """Renew a lease until the list that is returned is cleared."""
+        alive, pause = [1], self.costs.lease / 3.0
+
+        def again() -> None:
+            if alive:
+                self.do(Renew(((lease.task, lease.token),)))
+                self.at(self.now + pause, again)
+
+        self.at(self.now + pause, again)
+        return alive
+
+    def live(self, limit: float) -> Run:
+        """Run to the end."""
+        jobs = self.world.jobs
+        roots = [self.task(jobs[job]) for job in self.world.roots]
+        for start in range(0, len(roots), 5_000):
+            self.do(submission(tuple(roots[start : start + 5_000])))
+        for agent in range(self.agents):
+            self.start(self.life(agent))
+        return self.finish(limit)

@@ -1,0 +1,301 @@
+"""
+Worlds: kinds of work, each made from a seed.
+
+A job is what one attempt does; its size is in seconds of a skilled agent. `needs` are jobs that must be
+done before; `children` are jobs that nobody knows of until this one is done. A world of your own is any
+function that takes a seed and returns a World.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+import attrs
+
+__all__ = [
+    "WORLDS",
+    "Job",
+    "MakeWorld",
+    "World",
+    "chain",
+    "foraging",
+    "imports",
+    "independent",
+    "skills",
+    "spawning",
+]
+
+_LONGEST = 300.0
+_SPREAD = 0.6
+"""sigma of the lognormal sizes"""
+
+
+@attrs.frozen
+class Job:
+    """
+    One piece of work.
+
+    Args:
+        id: its name in its world.
+        seconds: how long a skilled agent works at it, more than 0.
+        needs: ids of jobs that must be done before.
+        skill: what an agent should be good at; None: nothing in particular.
+        level: how good, if there is a skill: 1 (a beginner will do) to 3.
+        limit: name of something of which only so many may be used at once; see World.slots.
+        place: where the work is.
+        children: ids of jobs that become known when this one is done.
+        worth: what a second of it is worth, where that does not move.
+
+    """
+
+    id: str
+    seconds: float
+    needs: tuple[str, ...] = ()
+    skill: str | None = None
+    level: int = 1
+    limit: str | None = None
+    place: str | None = None
+    children: tuple[str, ...] = ()
+    worth: float = 1.0
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("seconds", "worth"):
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or not (math.isfinite(value) and value > 0)
+            ):
+                raise ValueError(f"job {self.id!r}: {name} must be a number above 0, not {value!r}")
+
+
+@attrs.frozen(eq=False)
+class World:
+    """
+    Jobs and what they have to do with each other.
+
+    Args:
+        name: for tables.
+        jobs: all jobs, also those that are not known at the start.
+        slots: limit name -> how many jobs with it may run at once; 1 if it is not named.
+        worth: what a second of a job is worth when it is done at an instant, if that moves; nobody is
+            told, one learns it by doing.
+        horizon: seconds after which all stop; None: when all is done.
+        speed: number of an agent -> its speed; None: all have speed 1.
+
+    Raises:
+        ValueError: jobs that need each other in a circle, are named twice, or do not exist.
+
+    Example:
+        >>> from ants_coord.lab import Job, World
+        >>> world = World("two", [Job("a", 60), Job("b", 30, needs=("a",))])
+        >>> world.work, world.path
+        (90.0, 90.0)
+
+    """
+
+    name: str
+    jobs: Mapping[str, Job] = attrs.field(converter=lambda jobs: _by_id(jobs))
+    slots: Mapping[str, int] = attrs.field(factory=dict)
+    worth: Callable[[Job, float], float] | None = None
+    horizon: float | None = None
+    speed: Callable[[int], float] | None = None
+    parents: Mapping[str, str] = attrs.field(init=False, repr=False)
+    order: tuple[str, ...] = attrs.field(init=False, repr=False)
+    """ids, each after what comes before it"""
+
+    def __attrs_post_init__(self) -> None:
+        parents: dict[str, str] = {}
+        for job in self.jobs.values():
+            for other in (*job.needs, *job.children):
+                if other not in self.jobs:
+                    raise ValueError(f"job {job.id!r}: there is no job {other!r} in world {self.name!r}")
+            for child in job.children:
+                if child in parents:
+                    raise ValueError(f"job {child!r} is a child of {parents[child]!r} and of {job.id!r}")
+                parents[child] = job.id
+        object.__setattr__(self, "parents", parents)
+        object.__setattr__(self, "order", self._sorted())
+
+    def before(self, job: str) -> tuple[str, ...]:
+        """Return what must be done before a job can be started: its needs, and the job that reveals it."""
+        needs = self.jobs[job].needs
+        return (*needs, self.parents[job]) if job in self.parents else needs
+
+    def _sorted(self) -> tuple[str, ...]:
+        placed: dict[str, None] = {}
+        on_path: dict[str, None] = {}
+        for first in self.jobs:
+            stack = [first]
+            while stack:
+                top = stack[-1]
+                if top in placed:
+                    stack.pop()
+                    continue
+                on_path[top] = None
+                missing = [other for other in self.before(top) if other not in placed]
+                circle = [other for other in missing if other in on_path]
+                if circle:
+                    around = list(on_path)[list(on_path).index(circle[0]) :]
+                    said = " needs ".join([*around, around[0]])
+                    raise ValueError(f"world {self.name!r}: jobs in a circle: {said}")
+                if missing:
+                    stack.append(missing[0])
+                else:
+                    placed[top] = None
+                    del on_path[stack.pop()]
+        return tuple(placed)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Jobs that are known at the start."""
+        return tuple([job for job in self.jobs if job not in self.parents])
+
+    @property
+    def work(self) -> float:
+        """Seconds of all jobs together."""
+        return float(sum(job.seconds for job in self.jobs.values()))
+
+    @property
+    def path(self) -> float:
+        """Seconds of the longest chain of jobs that wait for each other: nobody is faster."""
+        return self.longest(0.0)
+
+    def longest(self, extra: float) -> float:
+        """Return the longest chain if each job takes so many seconds more."""
+        until: dict[str, float] = {}
+        for job in self.order:
+            start = max([until[other] for other in self.before(job)], default=0.0)
+            until[job] = start + self.jobs[job].seconds + extra
+        return max(until.values())
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """The skills that matter here."""
+        return tuple(dict.fromkeys([job.skill for job in self.jobs.values() if job.skill is not None]))
+
+    @property
+    def width(self) -> float:
+        """How many agents could work at once on average: work through path."""
+        return self.work / self.path
+
+
+MakeWorld = Callable[[int], World]
+
+
+def _by_id(jobs: Any) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    for job in jobs.values() if isinstance(jobs, Mapping) else jobs:
+        if not isinstance(job, Job):
+            raise TypeError(f"jobs: must be Job, not {job!r}")
+        if job.id in found:
+            raise ValueError(f"job {job.id!r} is there twice")
+        found[job.id] = job
+    if not found:
+        raise ValueError("jobs: a world needs at least one job")
+    return found
+
+
+def _size(dice: random.Random, mean: float) -> float:
+    return min(_LONGEST, dice.lognormvariate(math.log(mean) - _SPREAD * _SPREAD / 2.0, _SPREAD))
+
+
+def independent(seed: int, *, count: int = 120, mean: float = 60.0) -> World:
+    """Return jobs that have nothing to do with each other."""
+    dice = random.Random(f"independent {seed}")
+    return World("independent", [Job(f"j{i}", _size(dice, mean), place=f"p{i % 10}") for i in range(count)])
+
+
+def chain(seed: int, *, count: int = 40, mean: float = 60.0) -> World:
+    """Return jobs each of which needs the one before."""
+    dice = random.Random(f"chain {seed}")
+    needs = [(), *[(f"j{i}",) for i in range(count - 1)]]
+    return World("chain", [Job(f"j{i}", _size(dice, mean), needs[i], place="p") for i in range(count)])
+
+
+def imports(seed: int, *, mean: float = 60.0) -> World:
+    """
+    Return the import graph of Python 3.11's own library: a module needs those that it imports at its top.
+
+    Modules in a circle are one job; sizes go by lines, at most 2,000. It does not depend on the seed.
+    """
+    text = resources.files(__package__).joinpath("imports.json").read_text(encoding="utf-8")
+    modules: dict[str, tuple[int, list[str]]] = json.loads(text)
+    lines = {name: min(found[0], 2_000) for name, found in modules.items()}
+    usual = sum(lines.values()) / len(lines)
+    return World(
+        "imports",
+        [
+            Job(name, max(5.0, lines[name] / usual * mean), tuple(needs), place=name[:1])
+            for name, (_, needs) in modules.items()
+        ],
+    )
+
+
+def skills(seed: int, *, count: int = 120, kinds: int = 5, mean: float = 60.0) -> World:
+    """Return jobs of several skills, a third of which need an expert."""
+    dice = random.Random(f"skills {seed}")
+    jobs = []
+    for i in range(count):
+        kind = dice.randrange(kinds)
+        level = dice.choice((1, 1, 3))
+        jobs.append(Job(f"j{i}", _size(dice, mean), skill=f"skill{kind}", level=level, place=f"p{kind}"))
+    return World("skills", jobs)
+
+
+def spawning(seed: int, *, count: int = 120, roots: int = 5, mean: float = 60.0) -> World:
+    """Return jobs that are found by doing others; a few are known at the start."""
+    dice = random.Random(f"spawning {seed}")
+    size = {f"r{i}": _size(dice, mean) for i in range(roots)}
+    children: dict[str, list[str]] = {name: [] for name in size}
+    queue, at = list(size), 0
+    while len(size) < count:
+        parent = queue[at % len(queue)]
+        at += 1
+        for _ in range(min(dice.choice((0, 0, 1, 2, 3)), count - len(size))):
+            child = f"{parent}.{len(children[parent])}"
+            children[parent].append(child)
+            size[child], children[child] = _size(dice, mean), []
+            queue.append(child)
+    return World(
+        "spawning",
+        [Job(name, size[name], children=tuple(children[name]), place="p" + name[1]) for name in size],
+    )
+
+
+def foraging(
+    seed: int,
+    *,
+    places: int = 20,
+    rich: int = 3,
+    moves: float = 1_800.0,
+    horizon: float = 7_200.0,
+    each: int = 200,
+) -> World:
+    """
+    Return places with plenty of work, a few of which are worth ten times the others, for half an hour.
+
+    Nobody is told where: one learns it by doing a job there. All stop after two hours.
+    """
+    dice = random.Random(f"foraging {seed}")
+    jobs = [Job(f"p{p}.{k}", _size(dice, 60.0), place=f"p{p}") for k in range(each) for p in range(places)]
+    dice.shuffle(jobs)
+    windows = [
+        frozenset(random.Random(f"rich {seed} {i}").sample(range(places), rich))
+        for i in range(int(horizon // moves) + 1)
+    ]
+
+    def worth(job: Job, at: float) -> float:
+        return 10.0 if int(str(job.place)[1:]) in windows[min(len(windows) - 1, int(at // moves))] else 1.0
+
+    return World("foraging", jobs, worth=worth, horizon=horizon)
+
+
+WORLDS: dict[str, MakeWorld] = {
+    made.__name__: made for made in (independent, chain, imports, skills, spawning, foraging)
+}
