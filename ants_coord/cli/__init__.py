@@ -1,14 +1,15 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app     every command but those of trials
-batch   job files
-child   one command of a job, as a process
-show    tables and text on the terminal
-demo    what the demo command runs
-trials  race and bench, whose bodies are in
-race    several processes at one board
-bench   figures of this machine
+app           every command but those of trials and coordination
+batch         job files
+child         one command of a job, as a process
+show          tables and text on the terminal
+demo          what the demo command runs
+trials        race and bench, whose bodies are in
+race          several processes at one board
+bench         figures of this machine
+coordination  lab, tax and advise: what coordination costs
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
     try:
-        from . import trials  # noqa: F401, PLC0415 - it adds its commands
+        from . import coordination, trials  # noqa: F401, PLC0415 - they add their commands
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):

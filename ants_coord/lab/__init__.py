@@ -2,8 +2,45 @@
 The coordination tax: what it costs that several agents work on the same thing, in figures.
 
 scaling      the Universal Scalability Law: fit, errors, the interval of its peak
+costs        everything that the experiment assumes
+worlds       kinds of work, each made from a seed
+runs         what one run came to; virtual time, fates, the account of time
+ways         one agent alone, and the library's boards
+talk         naive talk
+experiment   worlds x ways x agents x seeds, beside one agent alone
+studies      what matters, from which size of job on more agents pay, steady curves
+draw         tables, text bars, figures
+
+Everything here stands on the library as any program may; nothing of the library needs it.
 """
 
+from .costs import Costs
+from .experiment import Experiment, Row, Spread, experiment
+from .runs import Duplicates, Run
 from .scaling import Scaling, fit
+from .studies import break_even, sensitivity, steady_curve
+from .talk import Talk
+from .ways import Board, Solo, Way
+from .worlds import WORLDS, Job, World
 
-__all__ = ["Scaling", "fit"]
+__all__ = [
+    "WORLDS",
+    "Board",
+    "Costs",
+    "Duplicates",
+    "Experiment",
+    "Job",
+    "Row",
+    "Run",
+    "Scaling",
+    "Solo",
+    "Spread",
+    "Talk",
+    "Way",
+    "World",
+    "break_even",
+    "experiment",
+    "fit",
+    "sensitivity",
+    "steady_curve",
+]

@@ -76,7 +76,7 @@ class Costs:
 
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Costs:
-        """Return costs from plain data, such as a JSON object; fields that are not there keep their default."""
+        """Return costs from plain data, such as a JSON object; what is not there keeps its default."""
         known = [field.name for field in attrs.fields(cls)]
         for name in found:
             if name not in known:

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .experiment import CROWD, Experiment, Row, Spread
+from .runs import LIMIT, Run
 from .worlds import World
 
 __all__ = ["svg", "table"]
 
-_HEAD = (
-    f"{'way':<11}{'agents':>6}  {'work/s':>7}  {'x solo':>20}  {'by harness':>10}  {'tokens/job':>10}"
-    f"  {'share':>5}  {'twice':>6}  {'raced':>5}  {'newcomer':>8}  {'unheard':>7}  {'given up':>8}"
-    f"  {'silent':>6}  {'noticed after':>13}  {'inside':>6}  {'idle':>5}"
+_COLUMNS: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
+    ("work/s", 8, lambda row: f"{_median(row, lambda run: run.rate):.2f}"),
+    ("x solo", 21, lambda row: f"{row.beside_solo:.2f}"),
+    ("by harness", 12, lambda row: _or_nothing(row.beside_solo_by_harness, ".2f")),
+    ("tokens/job", 12, lambda row: f"{_median(row, lambda run: run.tokens_per_job):,.0f}"),
+    ("share", 7, lambda row: f"{_median(row, lambda run: run.token_share):.0%}"),
+    ("twice", 7, lambda row: f"{_median(row, lambda run: run.duplicates.all):g}"),
+    ("raced", 7, lambda row: f"{_median(row, lambda run: run.duplicates.raced):g}"),
+    ("newcomer", 10, lambda row: f"{_median(row, lambda run: run.duplicates.no_context):g}"),
+    ("unheard", 9, lambda row: f"{_median(row, lambda run: run.duplicates.unheard):g}"),
+    ("given up", 10, lambda row: f"{_median(row, lambda run: run.duplicates.given_up):g}"),
+    ("silent", 8, lambda row: f"{_median(row, lambda run: run.broken):g}"),
+    ("noticed after", 15, lambda row: _or_nothing(row.noticed_after, ",.0f", " s")),
+    ("inside", 8, lambda row: f"{_median(row, lambda run: run.inside / run.present):.0%}"),
+    ("idle", 6, lambda row: f"{max(0.0, _median(row, lambda run: run.idle / run.present)):.0%}"),
 )
 _LONGEST_BAR = 40
 
 
 def table(found: Experiment) -> str:
     """Return all tables, each with what was assumed under it."""
-    return "\n\n".join(_of_world(found, name) for name in found.worlds if any(r.world == name for r in found.rows))
+    worlds = dict.fromkeys([row.world for row in found.rows])
+    return "\n\n".join([_of_world(found, name) for name in worlds])
 
 
 def _of_world(found: Experiment, name: str) -> str:
     rows = [row for row in found.rows if row.world == name]
     alone = max((row.alone for row in rows), key=len)
     rate = sorted(run.rate for run in alone)[len(alone) // 2]
-    lines = [f"{_about(found.worlds[name])} One agent: {rate:.2f}", _HEAD, *[_line(row) for row in rows]]
+    head = f"{'way':<11}{'agents':>6}" + "".join([f"{title:>{width}}" for title, width, _ in _COLUMNS])
+    lines = [f"{_about(found.worlds[name])} One agent: {rate:.2f}", head, *[_line(row) for row in rows]]
     most = max(row.agents for row in rows)
     lines += _bars([row for row in rows if row.agents == most], most)
     seeds = {len(row.runs) for row in rows}
     fewer = f" (talk of {CROWD} agents and more: {min(seeds)})" if len(seeds) > 1 else ""
-    lines.append(f"medians over {max(seeds)} seeds{fewer}, x solo with quartiles; twice = raced + newcomer + unheard + given up")
+    lines.append(
+        f"medians over {max(seeds)} seeds{fewer}, x solo with quartiles; "
+        "twice = raced + newcomer + unheard + given up"
+    )
     lines.append(str(found.costs))
     return "\n".join(lines)
 
@@ -47,25 +64,19 @@ def _about(world: World) -> str:
 
 
 def _line(row: Row) -> str:
-    harness, noticed = row.beside_solo_by_harness, row.noticed_after
-    shown = row.of
-    unfinished = shown(lambda run: run.lost).median if row.runs[0].jobs < 1_000 else 0.0
-    beside = row.beside_solo
-    text = (
-        f"{row.way:<11}{row.agents:>6}  {shown(lambda r: r.rate).median:>7.2f}"
-        f"  {_spread(beside):>20}  {'' if harness is None else f'{harness.median:.2f}':>10}"
-        f"  {shown(lambda r: r.tokens_per_job).median:>10,.0f}  {shown(lambda r: r.token_share).median:>5.0%}"
-        f"  {shown(lambda r: r.duplicates.all).median:>6g}  {shown(lambda r: r.duplicates.raced).median:>5g}"
-        f"  {shown(lambda r: r.duplicates.no_context).median:>8g}  {shown(lambda r: r.duplicates.unheard).median:>7g}"
-        f"  {shown(lambda r: r.duplicates.given_up).median:>8g}  {shown(lambda r: r.broken).median:>6g}"
-        f"  {'-' if noticed is None else f'{noticed.median:,.0f} s':>13}"
-        f"  {shown(lambda r: r.inside / r.present).median:>6.0%}  {max(0.0, shown(lambda r: r.idle / r.present).median):>5.0%}"
-    )
-    return text + (f"  {unfinished:g} jobs never done" if unfinished else "")
+    text = f"{row.way:<11}{row.agents:>6}" + "".join([f"{cell(row):>{width}}" for _, width, cell in _COLUMNS])
+    left = _median(row, lambda run: run.lost)
+    # a world with a horizon is never emptied; elsewhere a job that is not done is one that nobody noticed
+    is_given_up = row.of(lambda run: run.seconds).high >= LIMIT
+    return f"{text}  {left:g} jobs never done" if left and is_given_up else text
 
 
-def _spread(found: Spread) -> str:
-    return f"{found.median:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _median(row: Row, figure: Callable[[Run], float]) -> float:
+    return row.of(figure).median
+
+
+def _or_nothing(found: Spread | None, form: str, unit: str = "") -> str:
+    return "" if found is None else f"{found.median:{form}}{unit}"
 
 
 def _bars(rows: list[Row], agents: int) -> Iterator[str]:
@@ -78,7 +89,13 @@ def _bars(rows: list[Row], agents: int) -> Iterator[str]:
         yield f"  {row.way:<11} {one:<{_LONGEST_BAR}} {speed:>7.2f}   {two:<{_LONGEST_BAR}} {price:>11,.0f}"
 
 
-_COLOURS = {"talk": "#b03a2e", "claim": "#1f618d", "match": "#b7950b", "board": "#1e8449", "board+poor": "#6c3483"}
+_COLOURS = {
+    "talk": "#b03a2e",
+    "claim": "#1f618d",
+    "match": "#b7950b",
+    "board": "#1e8449",
+    "board+poor": "#6c3483",
+}
 
 
 def svg(found: Experiment, path: str | Path) -> None:
@@ -103,7 +120,7 @@ def svg(found: Experiment, path: str | Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "ants_coord"
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    worlds = [name for name in found.worlds if any(row.world == name for row in found.rows)]
+    worlds = list(dict.fromkeys([row.world for row in found.rows]))
     figure, axes = plt.subplots(
         2, len(worlds), figsize=(3.1 * len(worlds), 6.0), sharex="col", squeeze=False, layout="constrained"
     )
@@ -131,7 +148,12 @@ def _draw_world(speed: Any, price: Any, rows: list[Row]) -> None:
         for axis, spreads in figures:
             axis.plot(agents, [one.median for one in spreads], label=way, color=colour, marker=".", lw=1.2)
             axis.fill_between(
-                agents, [one.low for one in spreads], [one.high for one in spreads], color=colour, alpha=0.15, lw=0
+                agents,
+                [one.low for one in spreads],
+                [one.high for one in spreads],
+                color=colour,
+                alpha=0.15,
+                lw=0,
             )
     speed.axhline(1.0, color="black", ls="--", lw=0.8)
     for axis in (speed, price):

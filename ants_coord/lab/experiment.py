@@ -21,7 +21,7 @@ from .talk import Talk
 from .ways import Board, Solo, Way
 from .worlds import WORLDS, MakeWorld, World
 
-__all__ = ["AGENTS", "Experiment", "Row", "Spread", "WAYS", "experiment", "spread"]
+__all__ = ["AGENTS", "WAYS", "Experiment", "Row", "Spread", "experiment", "spread"]
 
 AGENTS = (1, 2, 5, 10, 20, 50, 100)
 WAYS: tuple[Way, ...] = (Talk(), Board("claim"), Board("match"), Board("board"), Board("board", repels=True))

@@ -290,10 +290,10 @@ class Trial:
             return
         position = 0
         while position < len(queue):
-            job = world.jobs[queue[position]]
-            yield from self._until_done(job)
+            done = queue[position]
+            yield from self._until_done(world.jobs[done])
             position += 1
-            for other in after.get(job.id, ()):
+            for other in after.get(done, ()):
                 waits[other] -= 1
                 if not waits[other]:
                     queue.append(other)
@@ -308,10 +308,10 @@ class Trial:
         self.accept(job, seconds)
 
     def _from_memory(self, jobs: list[str]) -> Life:
-        """Stay where work is worth much; where it is not, go elsewhere. Most of what a colony knows, for free."""
+        """Stay where work is worth much; where it is not, go elsewhere."""
         by_place: dict[Any, list[str]] = {}
-        for job in jobs:
-            by_place.setdefault(self.world.jobs[job].place, []).append(job)
+        for name in jobs:
+            by_place.setdefault(self.world.jobs[name].place, []).append(name)
         dice, places = random.Random(f"{self.seed} alone"), list(by_place)
         place = dice.choice(places)
         while True:

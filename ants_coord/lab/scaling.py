@@ -80,7 +80,7 @@ class Scaling:
         gamma: rate of one agent on the fitted curve, in the unit of the data.
         errors: standard error of each of the three; a parameter that stands at its bound 0 has none.
         residual: standard error of the residuals, in the unit of the data (weighted, if weights were given).
-        misfit: largest residual as a share of the highest rate.
+        misfit: largest distance of a size's mean rate from the curve, as a share of the highest rate.
         largest: largest number of agents in the data.
         points: what was fitted: (agents, rate, weight).
 
@@ -235,7 +235,14 @@ def fit(points: Iterable[tuple[float, float]], *, weights: Sequence[float] | Non
 
 def _described(data: tuple[_Point, ...], squares: float, at: _Vector, free: tuple[int, ...]) -> Scaling:
     highest = max(rate for _, rate, _ in data)
-    off, agents = max((abs(x - at[2] * n / _loss(n, at[0], at[1])) / highest, n) for n, x, _ in data)
+    # noise is no misfit: of several measurements of one size their mean must lie near the curve
+    rates: dict[float, list[float]] = {}
+    for size, rate, _ in data:
+        rates.setdefault(size, []).append(rate)
+    off, agents = max(
+        (abs(sum(found) / len(found) - at[2] * n / _loss(n, at[0], at[1])) / highest, n)
+        for n, found in rates.items()
+    )
     if off > MISFIT:
         raise ValueError(
             f"points: not a curve of the scaling law: the rate at {agents:g} agents lies {off:.0%} of the "

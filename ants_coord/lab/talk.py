@@ -214,10 +214,11 @@ class _Conversation(Trial):
     def choose(self, agent: int) -> str | None:
         """Return a job that this agent thinks free and can start."""
         mind, jobs = self.minds[agent], self.world.jobs
-        for place in [place for place, when in mind.rich.items() if self.now - when < _REMEMBER]:
-            there = [job for job in self.by_place.get(place, ()) if job in mind.left and self._is_free(mind, job)]
-            if there:
-                return self._one_of(there)
+        rich = [place for place, when in mind.rich.items() if self.now - when < _REMEMBER]
+        there = [job for place in rich for job in self.by_place[place] if job in mind.left]
+        there = [job for job in there if self._is_free(mind, job)]
+        if there:
+            return self._one_of(there)
         if self.costs.choice == "random" and len(mind.pool) > _MANY:
             # the same chances as choosing among all that are free, without looking at all
             for _ in range(_MANY):
@@ -344,10 +345,10 @@ class _Conversation(Trial):
         for child in job.children:
             self._learn_of(mind, child)
         is_rich = self.world.worth is not None and self.worth(job) > 1.0
-        if is_rich and job.place is not None:
-            mind.rich[job.place] = self.now
-        elif job.place is not None:
-            mind.rich.pop(job.place, None)
+        if is_rich:
+            mind.rich[str(job.place)] = self.now
+        else:
+            mind.rich.pop(str(job.place), None)
         self.accept(job, seconds)
         if not self.is_over:
             tokens = costs.message + _FOUND * len(job.children)

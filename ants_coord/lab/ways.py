@@ -1,5 +1,5 @@
 """
-Ways of working: one agent alone, and boards. (Talk has a file of its own.)
+Ways of working: one agent alone, and boards; talk has a file of its own.
 
 The boards are the library's own `Machine` with one of its three strategies: every grant, expiry and match
 is the real one. Only time and agents are virtual.
@@ -11,12 +11,24 @@ import math
 from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol
 
-from ..adverts import Advert, Advertise, Refresh
-from ..commands import Claim, Command, Complete, Configure, Refused, Renew, SetLimit, Wakeup, submission
+from ..commands.board import Deposit
+from ..commands.matching import Advertise, Refresh
+from ..commands.shared import (
+    Claim,
+    Command,
+    Complete,
+    Configure,
+    Refused,
+    Renew,
+    SetLimit,
+    Wakeup,
+    submission,
+)
 from ..core import Machine
-from ..marks import Deposit, Mark, MarkKind
-from ..settings import Settings
-from ..values import Backoff, Lease, Task
+from ..values.adverts import Advert
+from ..values.marks import Mark, MarkKind
+from ..values.settings import Settings
+from ..values.tasks import Backoff, Lease, Task
 from .costs import Costs
 from .runs import LIMIT, Life, Run, Trial
 from .worlds import Job, World

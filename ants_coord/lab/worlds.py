@@ -74,6 +74,19 @@ class Job:
                 raise ValueError(f"job {self.id!r}: {name} must be a number above 0, not {value!r}")
 
 
+def _by_id(jobs: Any) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    for job in jobs.values() if isinstance(jobs, Mapping) else jobs:
+        if not isinstance(job, Job):
+            raise TypeError(f"jobs: must be Job, not {job!r}")
+        if job.id in found:
+            raise ValueError(f"job {job.id!r} is there twice")
+        found[job.id] = job
+    if not found:
+        raise ValueError("jobs: a world needs at least one job")
+    return found
+
+
 @attrs.frozen(eq=False)
 class World:
     """
@@ -100,7 +113,7 @@ class World:
     """
 
     name: str
-    jobs: Mapping[str, Job] = attrs.field(converter=lambda jobs: _by_id(jobs))
+    jobs: Mapping[str, Job] = attrs.field(converter=_by_id)
     slots: Mapping[str, int] = attrs.field(factory=dict)
     worth: Callable[[Job, float], float] | None = None
     horizon: float | None = None
@@ -186,19 +199,6 @@ class World:
 
 
 MakeWorld = Callable[[int], World]
-
-
-def _by_id(jobs: Any) -> dict[str, Job]:
-    found: dict[str, Job] = {}
-    for job in jobs.values() if isinstance(jobs, Mapping) else jobs:
-        if not isinstance(job, Job):
-            raise TypeError(f"jobs: must be Job, not {job!r}")
-        if job.id in found:
-            raise ValueError(f"job {job.id!r} is there twice")
-        found[job.id] = job
-    if not found:
-        raise ValueError("jobs: a world needs at least one job")
-    return found
 
 
 def _size(dice: random.Random, mean: float) -> float:

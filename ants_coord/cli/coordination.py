@@ -1,0 +1,190 @@
+"""Commands about what coordination costs: the experiment, a board's own account, and advice."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .app import AsJson, app
+from .show import BAD_INPUT, as_json, fail, warnings
+
+__all__: list[str] = []
+
+_QUICK_AGENTS = (1, 2, 5, 20)
+_QUICK_SEEDS = 3
+
+
+# -- lab --------------------------------------------------------------------------------------
+
+
+@app.command()
+def lab(
+    world: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this world, or FILE.py:FUNCTION of your own; may be repeated."),
+    ] = None,
+    agents: Annotated[str | None, typer.Option(help="Numbers of agents, such as 1,2,5,20.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="How many seeds.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few agents, few seeds: under half a minute.")
+    ] = False,
+    costs: Annotated[Path | None, typer.Option(help="JSON object of what is assumed instead.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the curves as SVG; needs the extra plots.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Run the experiment: what talk, claims, matching and marks cost beside one agent alone."""
+    from ..lab import experiment  # noqa: PLC0415 - only this command needs it
+
+    worlds = _worlds(world)
+    assumed = _costs(costs)
+    numbers = _numbers(agents, quick=quick)
+    many = seeds or (_QUICK_SEEDS if quick else 10)
+    began = time.monotonic()
+    with _progress() as show:
+        try:
+            found = experiment(worlds, agents=numbers, seeds=many, costs=assumed, progress=show)
+        except (ValueError, TypeError) as problem:
+            raise fail(str(problem), BAD_INPUT) from None
+        studies = None if world else _studies(assumed, many, quick=quick, show=show)
+    if figure is not None:
+        try:
+            found.figure(str(figure))
+        except (ModuleNotFoundError, OSError) as problem:
+            raise fail(f"--figure: {problem}", BAD_INPUT) from None
+    if json_:
+        typer.echo(as_json({**found.to_json(), **(studies or {})}))
+        return
+    typer.echo(str(found))
+    if studies is not None:
+        typer.echo("\n" + _told(studies) + "\n" + str(assumed))
+    typer.echo(f"took {time.monotonic() - began:.0f} s")
+
+
+def _worlds(names: list[str] | None) -> dict[str, Any]:
+    from ..lab import WORLDS  # noqa: PLC0415
+
+    if not names:
+        return dict(WORLDS)
+    found: dict[str, Any] = {}
+    for name in names:
+        path, is_own, function = name.rpartition(":")
+        if name in WORLDS:
+            found[name] = WORLDS[name]
+        elif is_own and path.endswith(".py"):
+            try:
+                found[function] = runpy.run_path(path)[function]
+            except OSError as problem:
+                raise fail(f"--world: {path}: {problem.strerror}", BAD_INPUT) from None
+            except KeyError:
+                raise fail(f"--world: {path} has no function {function!r}", BAD_INPUT) from None
+        else:
+            known = ", ".join(WORLDS)
+            raise fail(f"--world: there is no {name!r}; use {known}, or FILE.py:FUNCTION", BAD_INPUT)
+    return found
+
+
+def _costs(path: Path | None) -> Any:
+    from ..lab import Costs  # noqa: PLC0415
+
+    if path is None:
+        return Costs()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise TypeError('must be a JSON object such as {"turn": 3}')  # noqa: TRY301
+        return Costs.read(found)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValueError, TypeError) as problem:
+        raise fail(f"--costs: {path}: {problem}", BAD_INPUT) from None
+
+
+def _numbers(text: str | None, *, quick: bool) -> tuple[int, ...]:
+    from ..lab.experiment import AGENTS  # noqa: PLC0415
+
+    if text is None:
+        return _QUICK_AGENTS if quick else AGENTS
+    try:
+        return tuple([int(part) for part in text.split(",")])
+    except ValueError:
+        raise fail(
+            f"--agents: must be numbers with commas such as 1,2,5,20, not {text!r}", BAD_INPUT
+        ) from None
+
+
+class _progress:  # noqa: N801 - a scope
+    """Show on a terminal how far the work is; say nothing to programs."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=warnings, transient=True)
+
+    def __enter__(self) -> Callable[[int, int, str], None]:
+        self._progress.start()
+        task = self._progress.add_task("")
+
+        def show(done: int, total: int, what: str) -> None:
+            self._progress.update(task, completed=done, total=total, description=f"{done} of {total}: {what}")
+
+        return show
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _studies(
+    assumed: Any, seeds: int, *, quick: bool, show: Callable[[int, int, str], None]
+) -> dict[str, Any]:
+    from ..lab import Board, Talk, fit  # noqa: PLC0415
+    from ..lab.studies import break_even, sensitivity, steady_curve  # noqa: PLC0415
+
+    effects = sensitivity(20, seeds, assumed, progress=show)
+    breaks = break_even(2, seeds, assumed)
+    curves: dict[str, Any] = {}
+    two = attrs.evolve(assumed, choice="first", read_rate=200.0)
+    for name, way, costs in (
+        ("talk", Talk(), assumed),
+        ("talk, choice first, reads 200/s", Talk(), two),
+        ("claim", Board("claim"), assumed),
+    ):
+        show(len(curves), 3, f"steady rates of {name}")
+        points = steady_curve(way, seeds=1 if quick else 3, costs=costs)
+        try:
+            said = str(fit(points))
+        except ValueError as problem:
+            said = str(problem)
+        curves[name] = {"points": points, "said": said}
+    return {"sensitivity": effects, "break_even": breaks, "curves": curves}
+
+
+def _told(studies: dict[str, Any]) -> str:
+    effects, breaks = studies["sensitivity"], studies["break_even"]
+    lines = [
+        f"what matters: independent jobs, {effects[0].agents} agents, one change at a time, x solo",
+        f"{'':<30}{'talk':>22}{'claim':>22}  tokens/job  twice",
+    ]
+    for one in effects:
+        left = f"  {one.lost:g} jobs never done" if one.lost else ""
+        lines.append(
+            f"{one.assumption:<30}{f'{one.talk:.2f}':>22}{f'{one.claim:.2f}':>22}{one.tokens_per_job:>12,.0f}"
+            f"{one.twice:>7g}{left}"
+        )
+    lines += [
+        "",
+        "two agents over one, by the size of jobs (nobody falls silent)",
+        f"{'seconds a job':<15}{'talk':>8}{'claim':>8}{'claim by harness':>18}",
+    ]
+    lines += [
+        f"{one.mean:<15g}{one.talk:>8.2f}{one.claim:>8.2f}{one.claim_by_harness:>18.2f}" for one in breaks
+    ]
+    lines += ["", "does the curve turn? (independent jobs, ten or more an agent, steady windows)"]
+    lines += [f"{name}: {found['said']}" for name, found in studies["curves"].items()]
+    return "\n".join(lines)

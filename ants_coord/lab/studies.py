@@ -1,0 +1,184 @@
+"""
+Smaller studies: what matters, from which size of job on a second agent pays, and whether a curve turns.
+
+`sensitivity` changes one assumption at a time; `break_even` changes the size of the jobs; `steady_curve`
+measures rates in steady windows, which is what the scaling law may be fitted to.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from .costs import Costs
+from .experiment import JOBS_PER_AGENT, Spread, spread
+from .talk import Talk
+from .ways import Board, Solo, Way
+from .worlds import independent
+
+__all__ = ["ASSUMPTIONS", "Break", "Effect", "break_even", "sensitivity", "steady_curve"]
+
+ASSUMPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("as assumed", {}),
+    ("choice first", {"choice": "first"}),
+    ("reads 200/s", {"read_rate": 200.0}),
+    ("choice first, reads 200/s", {"choice": "first", "read_rate": 200.0}),
+    ("silence noticed after 300 s", {"deadline": 300.0}),
+    ("silence noticed after 3,600 s", {"deadline": 3_600.0}),
+    ("silence never noticed", {"deadline": None}),
+    ("nobody falls silent", {"silent": 0.0}),
+    ("nobody late", {"late": 0.0}),
+    ("latency 10 s", {"latency": 10.0}),
+    ("loss 10 %", {"loss": 0.1}),
+    ("lease 30 s", {"lease": 30.0}),
+    ("lease 600 s", {"lease": 600.0}),
+)
+"""what is changed, one at a time, and how"""
+
+_PATIENCE = 5.0
+"""a run that takes this many times the work itself is given up"""
+
+
+@attrs.frozen
+class Effect:
+    """What one assumption does to talk and to a claim queue of the same size; rates over one agent."""
+
+    assumption: str
+    agents: int
+    talk: Spread
+    claim: Spread
+    tokens_per_job: float
+    """of talk"""
+    twice: float
+    """of talk"""
+    lost: float
+    """jobs that talk never finished"""
+
+
+def sensitivity(
+    agents: int = 20,
+    seeds: int = 10,
+    costs: Costs | None = None,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[Effect]:
+    """
+    Change one assumption at a time, in the world of independent jobs.
+
+    Args:
+        agents: how many.
+        seeds: how many.
+        costs: what is assumed otherwise.
+        progress: called before each assumption.
+
+    """
+    base = Costs() if costs is None else costs
+    found = []
+    for number, (name, change) in enumerate(ASSUMPTIONS):
+        if progress is not None:
+            progress(number, len(ASSUMPTIONS), name)
+        changed = attrs.evolve(base, **change)
+        pairs = []
+        for seed in range(1, seeds + 1):
+            world = independent(seed)
+            limit = _PATIENCE * world.work
+            alone = Solo().run(world, 1, seed, changed)
+            talk = Talk().run(world, agents, seed, changed, limit)
+            pairs.append((alone, talk, Board("claim").run(world, agents, seed, changed, limit)))
+        talked = spread([talk.rate / alone.rate for alone, talk, _ in pairs])
+        claimed = spread([claim.rate / alone.rate for alone, _, claim in pairs])
+        assert talked is not None
+        assert claimed is not None
+        talks = [talk for _, talk, _ in pairs]
+        found.append(
+            Effect(
+                name,
+                agents,
+                talked,
+                claimed,
+                statistics.median([talk.tokens_per_job for talk in talks]),
+                statistics.median([talk.duplicates.all for talk in talks]),
+                statistics.median([talk.lost for talk in talks]),
+            )
+        )
+    return found
+
+
+@attrs.frozen
+class Break:
+    """Rates over one agent, for jobs of one size; nobody falls silent."""
+
+    mean: float
+    """seconds of a job"""
+    talk: float
+    claim: float
+    """the model makes the calls"""
+    claim_by_harness: float
+
+
+def break_even(
+    agents: int = 2,
+    seeds: int = 10,
+    costs: Costs | None = None,
+    *,
+    means: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0, 60.0),
+) -> list[Break]:
+    """
+    Measure how long jobs must be for more agents to pay.
+
+    Args:
+        agents: how many.
+        seeds: how many.
+        costs: what is assumed; silence is taken out.
+        means: mean seconds of the jobs.
+
+    """
+    model = attrs.evolve(Costs() if costs is None else costs, silent=0.0)
+    harness = attrs.evolve(model, call_by_harness=True)
+    found = []
+    for mean in means:
+        rates: dict[str, list[float]] = {"talk": [], "claim": [], "harness": []}
+        for seed in range(1, seeds + 1):
+            world = independent(seed, mean=mean)
+            alone = Solo().run(world, 1, seed, model).rate
+            ways: tuple[tuple[str, Way, Costs], ...] = (
+                ("talk", Talk(), model),
+                ("claim", Board("claim"), model),
+                ("harness", Board("claim"), harness),
+            )
+            for name, way, costs_ in ways:
+                rates[name].append(way.run(world, agents, seed, costs_).rate / alone)
+        found.append(Break(mean, *[statistics.median(rates[name]) for name in ("talk", "claim", "harness")]))
+    return found
+
+
+def steady_curve(
+    way: Way,
+    agents: Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
+    seeds: int = 3,
+    costs: Costs | None = None,
+) -> list[tuple[int, float]]:
+    """
+    Measure rates in steady windows: independent jobs, at least ten for every agent.
+
+    Args:
+        way: the way of working.
+        agents: numbers of agents.
+        seeds: how many; each gives a point.
+        costs: what is assumed.
+
+    Returns:
+        (agents, useful work per second) for `fit`.
+
+    """
+    assumed = Costs() if costs is None else costs
+    points = []
+    for number in agents:
+        make = functools.partial(independent, count=JOBS_PER_AGENT * number + 20)
+        for seed in range(1, seeds + 1):
+            points.append((number, way.run(make(seed), number, seed, assumed).steady))
+    return points
