@@ -26,7 +26,7 @@ import attrs
 from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Release, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import Cut, restore
-from ..errors import JournalCorruptError, JournalError
+from ..errors import JournalCorruptError, JournalError, LimitError
 from ..journals.codec import decode, decode_piece, encode, encode_piece
 from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import check_name, fresh_session
@@ -41,6 +41,10 @@ R = TypeVar("R")
 _RECORDS = 40
 """records of a snapshot written with each command: more live long enough to set off a full garbage
 collection, which stops a board of 100,000 tasks for a tenth of a second"""
+_PIECE_BYTES = 1 << 20
+"""what a piece of a snapshot should weigh at most"""
+_LOG_BYTES = 8 << 20
+"""entries that weigh this much are trimmed, however few they are"""
 _BATCH = 512
 _UNNUMBERED = ("", 0)
 _MOVED = 4
@@ -91,7 +95,11 @@ class LogEngine(Engine):
         self._granted: set[int] = set()
         self._cut: Cut | None = None
         self._parts = 0
+        self._stride = _RECORDS
         self._snapshot_at = 0
+        self._weight = self._weight_at_cut = 0
+        """bytes of the entries since the last snapshot, and of those that the one in progress covers"""
+        self._snapshot_bytes = 0
         self._stop_watching: Callable[[], None] | None = None
 
     # -- commands -------------------------------------------------------------------------------
@@ -146,9 +154,10 @@ class LogEngine(Engine):
 
     def _write(self, batch: list[_Slot]) -> None:
         active = self._answer_idle(batch)
-        if active:
-            entries = self._journal.append(self._position, [self._body(slot) for slot in active])
-            self._absorb(entries, active)
+        bodies = self._bodies(active)
+        if bodies:
+            entries = self._journal.append(self._position, bodies)
+            self._absorb(entries, [slot for slot in active if not slot.done])
             self._snapshot()
 
     def _answer_idle(self, batch: list[_Slot]) -> list[_Slot]:
@@ -182,10 +191,17 @@ class LogEngine(Engine):
         self._catch_up()
         return self._machine.is_idle(command, self._clock.now_ns())
 
-    def _body(self, slot: _Slot) -> bytes:
-        if slot.request is _UNNUMBERED:
-            slot.request = (self._session, next(self._numbers))
-        return encode(slot.request, slot.command)
+    def _bodies(self, active: list[_Slot]) -> list[bytes]:
+        """Return the entries of commands; one that may not be written is refused, the others go on."""
+        bodies = []
+        for slot in active:
+            if slot.request is _UNNUMBERED:
+                slot.request = (self._session, next(self._numbers))
+            try:
+                bodies.append(encode(slot.request, slot.command))
+            except LimitError as refusal:
+                slot.reply, slot.done = Refused(refusal), True
+        return bodies
 
     def _try(self, command: Command[R]) -> R | Refused:
         slot = self._slot(command, None)
@@ -211,6 +227,7 @@ class LogEngine(Engine):
 
     def _absorb(self, entries: list[Entry], mine: list[_Slot]) -> None:
         """Apply entries in order; the last `len(mine)` of what append returned are ours: no decoding."""
+        self._weight += sum([len(entry.body) for entry in entries])
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
                 self._settle(slot, entry)
@@ -270,7 +287,7 @@ class LogEngine(Engine):
         machine = self._make_machine()
         try:
             with _no_garbage():
-                restore(machine, _records(pieces))
+                restore(machine, self._records(pieces))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as problem:
             raise JournalCorruptError(self._name, f"the snapshot ({problem})", position) from problem
         if machine.ledger.position != position:
@@ -278,8 +295,14 @@ class LogEngine(Engine):
         self._drop_cut()
         machine.news.is_wanted = self._machine.news.is_wanted
         self._machine = machine
-        self._snapshot_at = position
+        self._snapshot_at, self._weight = position, 0
         self._lobby.wake_all()
+
+    def _records(self, pieces: Any) -> Iterator[list[Any]]:
+        self._snapshot_bytes = 0
+        for piece in pieces:
+            self._snapshot_bytes += len(piece)
+            yield from decode_piece(piece)
 
     @property
     def _name(self) -> str:
@@ -315,7 +338,8 @@ class LogEngine(Engine):
 
     def _look(self, query: Query[R]) -> R | Refused:
         self._catch_up()
-        if not self._machine.is_idle(Wakeup(), self._clock.now_ns()):
+        may_write = not getattr(self._journal, "is_read_only", False)  # such a board can be looked at
+        if may_write and not self._machine.is_idle(Wakeup(), self._clock.now_ns()):
             self._try(Wakeup())
         else:
             self._spread()
@@ -326,28 +350,43 @@ class LogEngine(Engine):
     def _snapshot(self) -> None:
         """Go on with a snapshot, some records per append; begin one when it is due."""
         if self._cut is None:
-            if self._position - self._snapshot_at < self._snapshot_every:
-                return
-            size = max(self._snapshot_every, 2 * len(self._machine.ledger.tasks))
-            if self._position - self._snapshot_at < size:
+            if not self._is_snapshot_due():
                 return
             newest = self._journal.load()
             if newest is not None and newest[0] > self._snapshot_at:
-                self._snapshot_at = newest[0]
+                self._snapshot_at, self._weight = newest[0], 0
                 return
-            self._cut, self._parts = Cut(self._machine), 0
-        self._step_cut(_RECORDS)
+            self._begin_cut()
+        self._step_cut(self._stride)
+
+    def _is_snapshot_due(self) -> bool:
+        # twice what a snapshot would write: then trimming writes at most half as much again as the log itself
+        count = self._position - self._snapshot_at
+        if count >= self._snapshot_every and count >= 2 * len(self._machine.ledger.tasks):
+            return True
+        return self._weight >= _LOG_BYTES and self._weight >= 2 * self._snapshot_bytes
+
+    def _begin_cut(self) -> None:
+        self._cut, self._parts = Cut(self._machine), 0
+        self._weight_at_cut, self._snapshot_bytes = self._weight, 0
 
     def _step_cut(self, count: int) -> None:
         assert self._cut is not None
         records = self._cut.step(count)
         position = self._cut.position
         if records:
-            self._journal.save(position, self._parts, encode_piece(records))
+            piece = encode_piece(records)
+            self._journal.save(position, self._parts, piece)
             self._parts += 1
+            self._snapshot_bytes += len(piece)
+            if len(piece) > _PIECE_BYTES:
+                self._stride = max(1, self._stride // 2)
+            elif len(piece) < _PIECE_BYTES // 4:
+                self._stride = min(_RECORDS, 2 * self._stride)
         else:
             self._journal.save(position, self._parts, None)
             self._snapshot_at = position
+            self._weight -= self._weight_at_cut
             self._cut = None
 
     def _drop_cut(self) -> None:
@@ -390,7 +429,7 @@ class LogEngine(Engine):
             with contextlib.suppress(JournalError):
                 self._release_granted()
                 while self._cut is not None:
-                    self._step_cut(5_000)
+                    self._step_cut(125 * self._stride)
         finally:
             self._drop_cut()
             if self._stop_watching is not None:
@@ -449,11 +488,6 @@ def _no_garbage() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-
-
-def _records(pieces: Any) -> Iterator[list[Any]]:
-    for piece in pieces:
-        yield from decode_piece(piece)
 
 
 class _Unopened(Clock):

@@ -26,16 +26,18 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from ..commands.shared import Command
 from ..core.machine import COMMANDS
 from ..core.strategies import every_part
+from ..errors import LimitError
 from ..values.settings import Settings
 from ..values.tasks import Backoff, Task, TaskState
 from ..values.verification import Verify
 
-__all__ = ["FORMAT", "decode", "decode_piece", "encode", "encode_piece"]
+__all__ = ["FORMAT", "MAX_ENTRY", "decode", "decode_piece", "encode", "encode_piece"]
 
 FORMAT = 1
 """Version of entries and snapshots."""
 
-_MAX_ENTRY = 1 << 28
+MAX_ENTRY = 1 << 28
+"""bytes of an entry at most"""
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -170,9 +172,19 @@ _dumps = json.JSONEncoder(
 
 
 def encode(request: tuple[str, int], command: Command[Any]) -> bytes:
-    """Return the bytes of one entry."""
+    """
+    Return the bytes of one entry.
+
+    Raises:
+        LimitError: it is larger than a reader takes.
+
+    """
     name = command.__class__.__name__
-    return _dumps([*request, name, _KNOWN[name][2](command)]).encode()
+    body = _dumps([*request, name, _KNOWN[name][2](command)]).encode()
+    if len(body) > MAX_ENTRY:
+        # whatever a reader would refuse must not be written: it would stop everybody, for ever
+        raise LimitError(f"bytes of one {name} with all it carries", len(body), MAX_ENTRY)
+    return body
 
 
 def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
@@ -183,7 +195,7 @@ def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
         ValueError, TypeError, KeyError: the bytes are not an entry of this format.
 
     """
-    if len(body) > _MAX_ENTRY:
+    if len(body) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(body)} bytes")
     session, number, name, fields = _loads(body)
     if session.__class__ is not str or number.__class__ is not int:
