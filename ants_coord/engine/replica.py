@@ -157,7 +157,8 @@ class LogEngine(Engine):
         bodies = self._bodies(active)
         if bodies:
             entries = self._journal.append(self._position, bodies)
-            self._absorb(entries, [slot for slot in active if not slot.done])
+            written = active if len(bodies) == len(active) else [slot for slot in active if not slot.done]
+            self._absorb(entries, written)
             self._snapshot()
 
     def _answer_idle(self, batch: list[_Slot]) -> list[_Slot]:
@@ -227,7 +228,8 @@ class LogEngine(Engine):
 
     def _absorb(self, entries: list[Entry], mine: list[_Slot]) -> None:
         """Apply entries in order; the last `len(mine)` of what append returned are ours: no decoding."""
-        self._weight += sum([len(entry.body) for entry in entries])
+        for entry in entries:
+            self._weight += len(entry.body)
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
                 self._settle(slot, entry)
