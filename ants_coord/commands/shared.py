@@ -69,6 +69,7 @@ __all__ = [
     "Submit",
     "Tasks",
     "Unfinished",
+    "Upgrade",
     "Vouch",
     "Wakeup",
     "asked_for",
@@ -126,6 +127,20 @@ class Configure(Command[Settings]):
 
     settings: Settings
     first: bool = False
+    rules: tuple[tuple[str, int], ...] = ()
+    """(what, version) of all that readers of the log must have from here on; () leaves it as it was"""
+
+
+@attrs.define
+class Upgrade(Command[bool]):
+    """
+    Go on under these rules; answers whether they are new here.
+
+    Live leases and locks are revoked (attempts do not count): their holders were told what the old rules
+    said.
+    """
+
+    rules: tuple[tuple[str, int], ...]
 
 
 @attrs.define

@@ -34,6 +34,7 @@ from ..commands.shared import (
     Resume,
     SetLimit,
     Submit,
+    Upgrade,
     Wakeup,
 )
 from ..errors import NotSupportedError
@@ -41,6 +42,7 @@ from .reading import QUERIES
 from .sessions import answer_again, remember_reply
 from .state.ledger import Ledger, News
 from .state.parts import Strategy
+from .state.rules import Rules, lacking, rules_of
 from .strategies import STRATEGIES, shared_parts
 from .work import leases as claiming
 from .work import locking, submitting
@@ -74,6 +76,7 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Resume: locking.resume,
     SetLimit: locking.set_limit,
     Submit: submitting.submit,
+    Upgrade: locking.upgrade,
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out, under every strategy"""
@@ -156,6 +159,7 @@ class Machine:
                 ledger.last_token,
                 ledger.last_seq,
                 ledger.position,
+                ledger.refusals,
             )
         )
         ledger.position = here = ledger.position + 1 if position is None else position
@@ -169,6 +173,8 @@ class Machine:
             # what was looked for in vain is looked for again: only what was done is done once
             if request is not None and (request[1] or reply or not self.may_be_idle(command)):
                 remember_reply(ledger, request, command, reply)
+            if reply.__class__ is Refused:
+                ledger.note_refusal()
         else:
             reply = known[0]
         if not here & 127:  # a function of the position: every replica trims at the same commands
@@ -198,6 +204,19 @@ class Machine:
             answer = claiming.pick(self.ledger, command) is None
         undo.entries.clear()
         return answer
+
+    def lacks(self, command: Command[Any]) -> list[str]:
+        """Return what a log needs that holds this command, and is not here; empty if all is."""
+        ledger = self.ledger
+        if command.__class__ is Configure:
+            return lacking(ledger.strategies, command.settings.strategy, command.rules)
+        if command.__class__ is Upgrade:
+            return lacking(ledger.strategies, ledger.settings.strategy, command.rules)
+        return []
+
+    def rules_of(self, strategy: str) -> Rules:
+        """Return the rules that a board of this strategy follows here."""
+        return rules_of(self.ledger.strategies, strategy)
 
     def answer(self, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
         """Return the remembered reply to a request (or the refusal of a second use) in a 1-tuple, or None."""

@@ -27,6 +27,7 @@ from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
 from .state.ledger import Ledger
 from .state.records import AgentRow, LockRow, Row, SessionRow
+from .state.rules import RulesMissing, lacking
 from .strategies import every_part
 
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
@@ -117,6 +118,8 @@ def unpack(packed: Any) -> Any:
             name, *fields = body
             if name not in _KNOWN:
                 _learn()
+            if name not in _KNOWN:
+                raise RulesMissing([f"values named {name!r}"])
             return _KNOWN[name](*[unpack(field) for field in fields])
     raise ValueError(f"unknown tag {tag!r}")
 
@@ -255,6 +258,8 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
         ledger.last_seq,
         ledger.paused,
         ledger.configured,
+        [list(rule) for rule in ledger.rules],
+        ledger.refusals,
     ]
     for token, lock in ledger.locks.items():
         yield ["lock", list(lock.names), token, lock.agent, lock.deadline_ns, lock.ttl_ns, lock.depth]
@@ -359,6 +364,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
 
     Raises:
         ValueError, KeyError, TypeError: a record is malformed; the machine is void.
+        RulesMissing: the board needs code that is not here.
 
     """
     ledger, pieces_of = machine.ledger, _Pieces()
@@ -368,10 +374,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 row = _unpack_row(record)
                 ledger.tasks[row.spec.id] = row
             case "head":
-                _, settings, ledger.position, reading, *scalars = record
-                ledger.settings = _settings(unpack(settings))
-                ledger.timeline.reading = tuple(reading)
-                ledger.last_token, ledger.last_seq, ledger.paused, ledger.configured = scalars
+                _take_head(ledger, record)
             case "lock":
                 _, names, token, agent, deadline, ttl, depth = record
                 ledger.locks[token] = LockRow(tuple(names), token, agent, deadline, ttl, depth)
@@ -396,9 +399,22 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 ledger.ring = (record[1], [])
             case other:
                 if not pieces_of.take(record):
-                    raise ValueError(f"unknown record {other!r}")
+                    raise RulesMissing([f"records named {other!r}"])
     pieces_of.put(ledger)
     ledger.rebuild()
+
+
+def _take_head(ledger: Ledger, record: Record) -> None:
+    _, settings, ledger.position, reading, *scalars = record
+    ledger.settings = _settings(unpack(settings))
+    ledger.timeline.reading = tuple(reading)
+    ledger.last_token, ledger.last_seq, ledger.paused, ledger.configured, *since_2 = scalars
+    if since_2:
+        rules, ledger.refusals = since_2
+        ledger.rules = tuple([(what, version) for what, version in rules])
+    missing = lacking(ledger.strategies, ledger.settings.strategy, ledger.rules)
+    if missing:
+        raise RulesMissing(missing)
 
 
 class _Pieces:

@@ -17,17 +17,19 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import attrs
 
-from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Release, Wakeup
+from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Release, Upgrade, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import Cut, restore
-from ..errors import JournalCorruptError, JournalError, LimitError
-from ..journals.codec import decode, decode_piece, encode, encode_piece
+from ..core.state.rules import RulesMissing
+from ..errors import JournalCorruptError, JournalError, JournalVersionError, LimitError, SettingsError
+from ..journals.codec import FORMAT, decode_entry, decode_piece, encode, encode_piece
 from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import check_name, fresh_session
 from ..values.settings import Settings
@@ -37,6 +39,7 @@ from .engine import Engine
 __all__ = ["LogEngine"]
 
 R = TypeVar("R")
+log = logging.getLogger("ants_coord")
 
 _RECORDS = 40
 """records of a snapshot written with each command: more live long enough to set off a full garbage
@@ -46,6 +49,7 @@ _PIECE_BYTES = 1 << 20
 _LOG_BYTES = 8 << 20
 """entries that weigh this much are trimmed, however few they are"""
 _BATCH = 512
+_MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _UNNUMBERED = ("", 0)
 _MOVED = 4
 """how often a log may be trimmed under a reader that reloads before something is wrong"""
@@ -101,6 +105,8 @@ class LogEngine(Engine):
         """bytes of the entries since the last snapshot, and of those that the one in progress covers"""
         self._snapshot_bytes = 0
         self._stop_watching: Callable[[], None] | None = None
+        self._unreadable: JournalVersionError | None = None
+        """why this process must not answer any more: it lacks code that the board needs"""
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -121,6 +127,9 @@ class LogEngine(Engine):
         return slot.reply  # type: ignore[no-any-return]
 
     def _slot(self, command: Command[Any], request_id: str | None) -> _Slot:
+        if command.__class__ is Configure and (missing := self._machine.lacks(command)):
+            # written, it would stop every reader; refused before, it stops nobody
+            raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
         if request_id is not None:
             return _Slot(command, (check_name(request_id, "request_id"), 0))
         return _Slot(command, _UNNUMBERED)
@@ -194,14 +203,17 @@ class LogEngine(Engine):
 
     def _bodies(self, active: list[_Slot]) -> list[bytes]:
         """Return the entries of commands; one that may not be written is refused, the others go on."""
+        seen: tuple[int, int] | None = (self._position, self._machine.ledger.refusals)
         bodies = []
         for slot in active:
             if slot.request is _UNNUMBERED:
                 slot.request = (self._session, next(self._numbers))
             try:
-                bodies.append(encode(slot.request, slot.command))
+                bodies.append(encode(slot.request, slot.command, seen))
             except LimitError as refusal:
                 slot.reply, slot.done = Refused(refusal), True
+            else:
+                seen = None  # one a batch is enough
         return bodies
 
     def _try(self, command: Command[R]) -> R | Refused:
@@ -249,9 +261,15 @@ class LogEngine(Engine):
                 self._settle(ours, entry)
                 continue
             request, command = self._decode(entry)
-            reply = self._machine.apply(
-                command, now_ns=entry.stamp_ns, request=request, position=entry.position
-            )
+            try:
+                reply = self._machine.apply(
+                    command, now_ns=entry.stamp_ns, request=request, position=entry.position
+                )
+            except _MEANINGLESS as odd:
+                # what no front would have written, under a checksum that fits
+                raise JournalCorruptError(
+                    self._name, f"a command that means nothing here ({odd!r})", entry.position
+                ) from odd
             if request in waiting:
                 self._answer(waiting[request], reply)
         for slot in mine:
@@ -274,11 +292,38 @@ class LogEngine(Engine):
 
     def _decode(self, entry: Entry) -> tuple[tuple[str, int], Command[Any]]:
         try:
-            return decode(entry.body)
-        except (ValueError, TypeError, KeyError) as problem:
+            request, command, seen = decode_entry(entry.body)
+        except RulesMissing as missing:
+            raise self._stop(missing, entry.position) from missing
+        except (ValueError, TypeError, KeyError, RecursionError) as problem:
             raise JournalCorruptError(
                 self._name, f"an entry that this version cannot read ({problem})", entry.position
             ) from problem
+        lacked = self._machine.lacks(command)
+        if lacked:
+            raise self._stop(RulesMissing(lacked), entry.position)
+        if seen is not None:
+            self._compare(*seen, entry.position)
+        return request, command
+
+    def _stop(self, missing: RulesMissing, position: int) -> JournalVersionError:
+        """Answer nothing from here on: whoever goes on without a rule grants what others hold."""
+        self._unreadable = JournalVersionError(
+            self._name,
+            f"needs at position {position} what is not here: {missing}; upgrade ants_coord, or import what "
+            "registers it, before you open the board; nothing was changed",
+        )
+        return self._unreadable
+
+    def _compare(self, position: int, refusals: int, at: int) -> None:
+        ours = self._machine.ledger.refusals_until(position)
+        if ours is not None and ours != refusals:
+            raise JournalCorruptError(
+                self._name,
+                f"its writer had refused {refusals} commands up to position {position}, and here it is "
+                f"{ours}: the two follow different rules",
+                at,
+            )
 
     def _reload(self) -> None:
         """Start over from the newest snapshot."""
@@ -290,6 +335,8 @@ class LogEngine(Engine):
         try:
             with _no_garbage():
                 restore(machine, self._records(pieces))
+        except RulesMissing as missing:
+            raise self._stop(missing, position) from missing
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as problem:
             raise JournalCorruptError(self._name, f"the snapshot ({problem})", position) from problem
         if machine.ledger.position != position:
@@ -411,6 +458,8 @@ class LogEngine(Engine):
                 self._catch_up()
             if not self._machine.ledger.configured:
                 self._write_settings()
+            elif not self._machine.ledger.rules:
+                self._upgrade()
             self._compare_settings()
         except BaseException:
             self._journal.close()
@@ -420,7 +469,28 @@ class LogEngine(Engine):
     def _write_settings(self) -> None:
         # `first`: if two processes open a new board at once, one of them wins
         # and the other compares its settings like anybody who comes later
-        self._write([self._slot(Configure(Settings(**self._asked), first=True), None)])
+        settings = Settings(**self._asked)
+        rules = self._machine.rules_of(settings.strategy)
+        self._write([self._slot(Configure(settings, first=True, rules=rules), None)])
+
+    def _ready_or_raise(self) -> None:
+        if self._unreadable is not None:
+            raise self._unreadable
+        super()._ready_or_raise()
+
+    def _upgrade(self) -> None:
+        """
+        Bring a board of format 1 to this one, once: replayed, its leases revoked, sealed by a snapshot.
+
+        A process of the release before that still has it open stops at the Upgrade, which it cannot read.
+        """
+        rules = self._machine.rules_of(self._machine.ledger.settings.strategy)
+        self._write([self._slot(Upgrade(rules), None)])
+        if self._cut is None:
+            self._cut, self._parts = Cut(self._machine), 0
+        while self._cut is not None:
+            self._step_cut(5_000)
+        log.warning("%s was upgraded to format %d: live leases and locks were revoked", self._name, FORMAT)
 
     def _close_board(self) -> None:
         if not self._is_open:

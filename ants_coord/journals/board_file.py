@@ -174,7 +174,7 @@ class BoardFile:
             # stays open: closing it would drop the locks of whoever uses that database in this process
             self._hold = None
             raise JournalConflictError(self.path, "is another program's database; choose another path")
-        if application == _APPLICATION and version != FORMAT:
+        if application == _APPLICATION and not 1 <= version <= FORMAT:
             raise JournalVersionError(
                 self.path,
                 f"has format {version}, this ants_coord reads {FORMAT}; "

@@ -1,7 +1,9 @@
 """
 Commands as bytes: JSON, strict in both directions, with a format version.
 
-An entry is `[session, number, command name, {field: value}]`. cattrs turns
+An entry is `[session, number, command name, {field: value}]`, and the first of
+each batch also says what its writer had come to, `[position, refusals so far]`:
+a reader that counts otherwise has another state. cattrs turns
 commands into plain data and back, under hooks that refuse what its defaults
 would mend (None to "None", "abc" to a tuple of letters): a log that does not
 say exactly what was written must stop its readers, not be guessed at.
@@ -21,19 +23,21 @@ from typing import Any, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from ..commands.shared import Command
 from ..core.machine import COMMANDS
+from ..core.state.rules import RulesMissing
 from ..core.strategies import every_part
 from ..errors import LimitError
 from ..values.settings import Settings
 from ..values.tasks import Backoff, Task, TaskState
 from ..values.verification import Verify
 
-__all__ = ["FORMAT", "MAX_ENTRY", "decode", "decode_piece", "encode", "encode_piece"]
+__all__ = ["FORMAT", "MAX_ENTRY", "decode", "decode_entry", "decode_piece", "encode", "encode_piece"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of entries and snapshots."""
 
 MAX_ENTRY = 1 << 28
@@ -171,16 +175,19 @@ _dumps = json.JSONEncoder(
 ).encode
 
 
-def encode(request: tuple[str, int], command: Command[Any]) -> bytes:
+def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int] | None = None) -> bytes:
     """
-    Return the bytes of one entry.
+    Return the bytes of one entry; `seen` is (position, refusals) of its writer.
 
     Raises:
         LimitError: it is larger than a reader takes.
 
     """
     name = command.__class__.__name__
-    body = _dumps([*request, name, _KNOWN[name][2](command)]).encode()
+    entry = [*request, name, _KNOWN[name][2](command)]
+    if seen is not None:
+        entry.append(seen)
+    body = _dumps(entry).encode()
     if len(body) > MAX_ENTRY:
         # whatever a reader would refuse must not be written: it would stop everybody, for ever
         raise LimitError(f"bytes of one {name} with all it carries", len(body), MAX_ENTRY)
@@ -188,26 +195,47 @@ def encode(request: tuple[str, int], command: Command[Any]) -> bytes:
 
 
 def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
+    """Return (request, command); raises as `decode_entry` does."""
+    return decode_entry(body)[:2]
+
+
+def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int, int] | None]:
     """
-    Return (request, command).
+    Return (request, command, what its writer had seen).
 
     Raises:
+        RulesMissing: a command, or a field of one, that this version does not know.
         ValueError, TypeError, KeyError: the bytes are not an entry of this format.
 
     """
     if len(body) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(body)} bytes")
-    session, number, name, fields = _loads(body)
-    if session.__class__ is not str or number.__class__ is not int:
+    session, number, name, fields, *seen = _loads(body)
+    if session.__class__ is not str or number.__class__ is not int or len(seen) > 1:
         raise TypeError("malformed request id")
+    if name.__class__ is not str:
+        raise TypeError(f"malformed command name {name!r:.80}")
+    if name not in _KNOWN:
+        raise RulesMissing([f"the command {name:.80}"])
     kind, structure, _ = _KNOWN[name]
     try:
         command = structure(fields, kind)
+    except ForbiddenExtraKeysError as problem:
+        raise RulesMissing([f"{name} with {', '.join(sorted(problem.extra_fields))}"]) from problem
     except Exception as problem:
         raise ValueError(f"{name}: {problem}") from problem
     if name == "Submit" and len(command.tasks) != len(command.payloads):
         raise ValueError("tasks and payloads differ in number")
-    return (session, number), command
+    if name == "LockNames" and len(set(command.names)) != max(1, len(command.names)):
+        raise ValueError("names of a lock are missing or come twice")
+    return (session, number), command, _seen(seen[0]) if seen else None
+
+
+def _seen(value: Any) -> tuple[int, int]:
+    position, refusals = value
+    if position.__class__ is not int or refusals.__class__ is not int:
+        raise TypeError(f"expected [position, refusals], found {value!r:.80}")
+    return position, refusals
 
 
 def encode_piece(records: list[list[Any]]) -> bytes:

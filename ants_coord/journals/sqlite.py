@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ..errors import JournalConflictError, JournalCorruptError
 from .board_file import BoardFile
 from .chain import checksum, digest_of, link_at, linked, walk
+from .codec import FORMAT
 from .ports import Entry
 
 __all__ = ["SQLiteJournal"]
@@ -221,6 +222,8 @@ class SQLiteJournal(BoardFile):
         db.execute("COMMIT")
 
     def _seal(self, db: sqlite3.Connection, position: int, parts: int) -> None:
+        # who opens a board of format 1 upgrades its log before anything else: this is of ours
+        db.execute(f"PRAGMA user_version={FORMAT}")
         newest = db.execute(
             "SELECT max(position) FROM snapshot WHERE position != ?", (self._damaged,)
         ).fetchone()[0]

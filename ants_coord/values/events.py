@@ -15,6 +15,7 @@ __all__ = ["EVENT_TYPES", "Event"]
 
 EVENT_TYPES: dict[str, str] = {
     "configured": "the settings were set or changed",
+    "upgraded": "the board goes on under newer rules; live leases and locks were revoked",
     "submitted": "a task was accepted",
     "ready": "a task became claimable after waiting, a delay or a backoff",
     "claimed": "a lease was granted",

@@ -69,7 +69,14 @@ def log_of_everything():
     stage = Stage().play(SCRIPT.read_text())
     # a session that is full loses its oldest reply at each further request
     filling = [(stage.log[0][0], c.Wakeup(), ("full", number)) for number in range(FILLING)]
-    log = [(now, command, ("full", number)) for number, (now, command) in enumerate(stage.log, FILLING)]
+    last = stage.log[-1][0]
+    held = [
+        c.submission((Task("held at last"),)),
+        c.Claim("ann", task="held at last"),
+        c.LockNames(("at last",), "ann"),
+    ]
+    script = [*stage.log, *[(last, command) for command in [*held, c.Upgrade((("core", 2),))]]]
+    log = [(now, command, ("full", number)) for number, (now, command) in enumerate(script, FILLING)]
     return [*filling, *log, log[-1]]
 
 

@@ -38,7 +38,9 @@ commands = (
     | st.builds(Renew, st.lists(st.tuples(names, numbers), max_size=3).map(tuple), st.none() | numbers)
     | st.builds(Complete, names, numbers, plain, st.sampled_from(["refuse", "accept"]))
     | st.builds(Fail, names, numbers, names, st.booleans(), st.none() | numbers)
-    | st.builds(LockNames, st.lists(names, max_size=3).map(tuple), names, st.none() | numbers)
+    | st.builds(
+        LockNames, st.lists(names, min_size=1, max_size=3, unique=True).map(tuple), names, st.none() | numbers
+    )
     | st.builds(Configure, st.builds(Settings, lease_ttl=st.floats(0.1, 99)), st.booleans())
 )
 

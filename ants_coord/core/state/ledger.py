@@ -24,6 +24,7 @@ Invariants (numbers as in `check`):
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Eligibility, Function, Order, Part, Strategy
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
+from .rules import Rules
 from .timeline import Alarms, Timeline
 from .undo import Undo
 
@@ -73,6 +75,10 @@ class News:
         """ids of tasks that ended"""
         self.freed: list[str] = []
         """names of locks that were freed"""
+
+
+_REFUSED_KEPT = 1_000
+"""refusals that a reader can look back on: writers look at the end of the log, so a few would do"""
 
 
 class Ledger:
@@ -128,10 +134,13 @@ class Ledger:
         "position",
         "principals",
         "queries",
+        "refusals",
+        "refused_at",
         "reputation",
         "restraint",
         "rewriters",
         "ring",
+        "rules",
         "sessions",
         "settings",
         "strategies",
@@ -168,6 +177,12 @@ class Ledger:
         self.last_token = 0
         self.last_seq = 0
         self.position = 0
+        self.rules: Rules = ()
+        """what the log says that its readers must have; empty for a log of format 1"""
+        self.refusals = 0
+        """commands that were refused since the log began"""
+        self.refused_at: list[int] = []
+        """positions of the last of them, for `refusals_until`; not part of the state"""
         self.asked_ns = 0
         """calendar time of the query in hand"""
         self.tasks: dict[str, Row] = {}
@@ -200,12 +215,29 @@ class Ledger:
         token: int,
         seq: int,
         position: int,
+        refusals: int,
     ) -> None:
         """Take back what every command changes: the first undo entry of each."""
         self.ring = ring
         del ring[1][events:]
         self.timeline.reading = reading
         self.last_token, self.last_seq, self.position = token, seq, position
+        self.refusals = refusals
+        while self.refused_at and self.refused_at[-1] > position:
+            self.refused_at.pop()
+
+    def note_refusal(self) -> None:
+        """Count a refused command, by which readers of a log see that they came to what its writers did."""
+        self.refusals += 1
+        self.refused_at.append(self.position)
+        if len(self.refused_at) > 2 * _REFUSED_KEPT:
+            del self.refused_at[:_REFUSED_KEPT]
+
+    def refusals_until(self, position: int) -> int | None:
+        """Return how many commands were refused up to a position; None if that is too long ago to tell."""
+        later = len(self.refused_at) - bisect_right(self.refused_at, position)
+        is_known = later < len(self.refused_at) or self.refusals == len(self.refused_at)
+        return self.refusals - later if is_known else None
 
     def switch(self, *, paused: bool, settings: Settings, configured: bool) -> None:
         """Change what only a few commands change."""
@@ -215,6 +247,14 @@ class Ledger:
     def _switch_back(self, paused: bool, settings: Settings, configured: bool) -> None:
         self.paused, self.settings, self.configured = paused, settings, configured
         self._read_settings()
+
+    def follow(self, rules: Rules) -> None:
+        """Note under which rules the log goes on."""
+        self.undo.entries.append((self._rules_back, self.rules))
+        self.rules = rules
+
+    def _rules_back(self, rules: Rules) -> None:
+        self.rules = rules
 
     def _read_settings(self) -> None:
         """Work out what every command would have to work out again."""

@@ -47,6 +47,8 @@ class Part:
     touched; they must not fail.
     """
 
+    version: ClassVar[int] = 1
+    """grows when the same commands would come to another state; a board's log names it"""
     tables: ClassVar[tuple[str, ...]] = ()
     """names of the ledger's tables that this part owns"""
     commands: Mapping[type, Function] = {}
@@ -174,6 +176,7 @@ class Strategy:
         order: makes the order part from the ledger.
         parts: everything with state or verbs of its own (the eligibility part too, if it has some).
         takes_over: strategies whose boards this one can carry on, by a logged upgrade.
+        version: grows when the same commands would come to another state; a board's log names it.
 
     """
 
@@ -181,6 +184,7 @@ class Strategy:
     order: Callable[[Ledger], Order]
     parts: tuple[Part, ...] = ()
     takes_over: frozenset[str] = frozenset()
+    version: int = 1
 
 
 class Anyone:

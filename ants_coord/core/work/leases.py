@@ -43,6 +43,7 @@ __all__ = [
     "complete_many",
     "fail",
     "first",
+    "hand_back",
     "lease_of",
     "lost_reason",
     "next_token",
@@ -378,11 +379,12 @@ def release(ledger: Ledger, command: Release) -> TaskState | Refused:
         else:
             drop_lock(ledger, row, "released")
         return READY
-    _release(ledger, row)
+    hand_back(ledger, row)
     return row.state
 
 
-def _release(ledger: Ledger, row: Row) -> None:
+def hand_back(ledger: Ledger, row: Row) -> None:
+    """End a lease without prejudice: the attempt does not count."""
     assert row.agent is not None
     ledger.undo.touch(row)
     holder = ledger.agents[row.agent]
@@ -399,7 +401,7 @@ def release_all(ledger: Ledger, command: ReleaseAll) -> int:
     holder = ledger.agents.get(command.agent)
     rows = list(holder.leases.values()) if holder is not None else []
     for row in rows:
-        _release(ledger, row)
+        hand_back(ledger, row)
     locks = [lock for lock in ledger.locks.values() if lock.agent == command.agent]
     for lock in locks:
         drop_lock(ledger, lock, "released")

@@ -8,16 +8,16 @@ different orders cannot deadlock.
 
 from __future__ import annotations
 
-from ...commands.shared import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit
+from ...commands.shared import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit, Upgrade
 from ...errors import HeldError, IllegalTransitionError, SettingsError, TaskNotFoundError
 from ...values.settings import Settings
 from ...values.tasks import FINAL, Lease, TaskState
 from ..state.ledger import ANY, Ledger, ns
 from ..state.records import CANCELLED, LEASED, LockRow
-from .leases import next_token
-from .lifecycle import end
+from .leases import hand_back, next_token
+from .lifecycle import drop_lock, end
 
-__all__ = ["cancel", "configure", "lock", "lock_lease", "pause", "resume", "set_limit"]
+__all__ = ["cancel", "configure", "lock", "lock_lease", "pause", "resume", "set_limit", "upgrade"]
 
 
 def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
@@ -115,6 +115,20 @@ def resume(ledger: Ledger, command: Resume) -> None:
         ledger.emit("resumed", None, None)
 
 
+def upgrade(ledger: Ledger, command: Upgrade) -> bool:
+    """Go on under new rules: whoever holds something by the old ones is told that it is lost."""
+    if ledger.rules == command.rules:
+        return False  # two processes opened the board at once
+    for holder in ledger.agents.values():
+        for row in list(holder.leases.values()):
+            hand_back(ledger, row)
+    for lock in list(ledger.locks.values()):
+        drop_lock(ledger, lock, "revoked")
+    ledger.follow(command.rules)
+    ledger.emit("upgraded", None, None, 0, dict(command.rules))
+    return True
+
+
 def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
     """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
     if command.first and ledger.configured:
@@ -127,6 +141,8 @@ def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
     ):
         return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
     ledger.switch(paused=ledger.paused, settings=new, configured=True)
+    if command.rules:
+        ledger.follow(command.rules)
     for part in ledger.parts:
         part.reconfigured(ledger, old)
     ledger.emit("configured", None, None, 0, new.strategy)
