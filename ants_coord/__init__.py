@@ -17,21 +17,16 @@ from .errors import (
     ClosedError,
     CoordinationError,
     HeldError,
-    JournalError,
     LeaseLostError,
     TaskDroppedError,
-    TaskExistsError,
     TaskFailedError,
-    TaskNotFoundError,
 )
 from .fronts.hold import GiveUp, Hold, RetryAfter
-from .sync.board import ClaimQueue
+from .sync.board import Board, ClaimQueue
 from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:
-    from .abc import AsyncCoordinator, Clock, Coordinator, Journal
-    from .errors import RequirementError
-    from .guard import Guard, SQLGuard, StaleTokenError
+    from .abc import AsyncCoordinator, Coordinator
     from .sync.blackboard import Blackboard
     from .sync.matchmaker import Matchmaker
     from .values.adverts import Advert
@@ -45,17 +40,14 @@ __all__ = [
     "AsyncCoordinator",
     "Backoff",
     "Blackboard",
+    "Board",
     "ClaimQueue",
-    "Clock",
     "ClosedError",
     "CoordinationError",
     "Coordinator",
     "GiveUp",
-    "Guard",
     "HeldError",
     "Hold",
-    "Journal",
-    "JournalError",
     "Lease",
     "LeaseLostError",
     "Mark",
@@ -63,21 +55,18 @@ __all__ = [
     "Matchmaker",
     "Namespace",
     "Outcome",
-    "RequirementError",
     "RetryAfter",
-    "SQLGuard",
-    "StaleTokenError",
     "Task",
     "TaskDroppedError",
-    "TaskExistsError",
     "TaskFailedError",
-    "TaskNotFoundError",
     "TaskRecord",
     "TaskState",
     "Ticket",
     "TrustPolicy",
     "Verify",
 ]
+# the other names are where they belong: every error in `errors`, protocols and ports in `abc`, guards of
+# outside resources in `guard`, handles of agents in `sync` and `aio`, the other values in `values`
 
 
 # what only one strategy, or only a type checker, needs is imported when it is first asked for
@@ -85,17 +74,11 @@ _LATER = {
     "Advert": "values.adverts",
     "AsyncCoordinator": "abc",
     "Blackboard": "sync.blackboard",
-    "Clock": "abc",
     "Coordinator": "abc",
-    "Guard": "guard",
-    "Journal": "abc",
     "Mark": "values.marks",
     "MarkKind": "values.marks",
     "Matchmaker": "sync.matchmaker",
     "Namespace": "values.entries",
-    "RequirementError": "errors",
-    "SQLGuard": "guard",
-    "StaleTokenError": "guard",
     "TrustPolicy": "values.trust",
     "Verify": "values.verification",
 }
@@ -107,8 +90,16 @@ def __getattr__(name: str) -> Any:
 
         value = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
         return value
+    if name == "aio":
+        from importlib import import_module  # noqa: PLC0415
+
+        return import_module(".aio", __name__)
     if name == "__version__":
         from ._version import __version__  # noqa: PLC0415 - lazy, as most never ask
 
         return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "aio", "sync", "__version__", "__doc__"])

@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 import ants_coord
 from ants_coord import abc, aio, errors, sync
+from ants_coord.fronts.build import AnySettings
+from ants_coord.values.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 MODULES = [
@@ -93,3 +96,74 @@ def test_every_refusal_is_tested():
     text = text.replace(Path(__file__).read_text(), "")
     unseen = {name for name in errors.__all__ if not re.search(rf"\b{name}\b", text)}
     assert unseen <= {"CoordinationError"}
+
+
+def test_the_shop_window_is_small_and_shows_what_is_there():
+    """What `dir` shows first is what a newcomer needs; the rest stands where it belongs."""
+    assert len(ants_coord.__all__) <= 30
+    assert set(ants_coord.__all__) <= set(dir(ants_coord))
+    assert {name for name in dir(ants_coord) if not name.startswith("_")} == {
+        *ants_coord.__all__,
+        "aio",
+        "sync",
+    }
+
+
+def test_constructors_take_every_setting():
+    """The types of the constructors' keywords name the settings, no more and no fewer."""
+    fields = {field.name for field in attrs.fields(Settings)} - {"strategy"}
+    assert set(AnySettings.__annotations__) == fields
+
+
+def test_small_protocols_are_small():
+    """What an agent does, and what an operator does, is at most twenty verbs each."""
+    assert 0 < len(verbs(abc.AgentVerbs)) <= 20
+    assert 0 < len(verbs(abc.OperatorVerbs)) <= 20
+    assert not set(verbs(abc.AgentVerbs)) & set(verbs(abc.OperatorVerbs))
+
+
+class TeamBoard(sync.Blackboard):
+    """A user's own board."""
+
+
+class AsyncTeamBoard(aio.Blackboard):
+    """The same for event loops."""
+
+
+def test_the_other_colour_keeps_the_strategy():
+    """Of a subclass, too, whatever its name."""
+    assert type(TeamBoard().aio) is aio.Blackboard
+    assert type(AsyncTeamBoard().sync) is sync.Blackboard
+    assert type(sync.Matchmaker().aio) is aio.Matchmaker
+    assert type(sync.ClaimQueue().aio) is aio.ClaimQueue
+
+
+def test_a_verb_of_another_strategy_is_refused_by_name():
+    """And the sentence says with what the board must be opened."""
+    for board in (sync.ClaimQueue(), aio.ClaimQueue(), sync.Matchmaker()):
+        with pytest.raises(AttributeError, match=r"'deposit' is a verb of a Blackboard; open the board with"):
+            print(board.deposit)
+    with pytest.raises(AttributeError, match=r"'offers' is a verb of a Matchmaker"):
+        print(sync.ClaimQueue().offers)
+    with pytest.raises(AttributeError, match="'ClaimQueue' object has no attribute 'depsoit'"):
+        print(sync.ClaimQueue().depsoit)
+    with pytest.raises(AttributeError, match="an agent has no verb 'pause'; ask the coordinator itself"):
+        sync.ClaimQueue().as_agent("w").pause()
+
+
+def test_a_handle_has_the_verbs_of_its_strategy_with_the_name_bound():
+    """With the signature of the verb but for `agent`, and its documentation."""
+    for board, handle in (
+        (sync.ClaimQueue, sync.Agent),
+        (sync.Matchmaker, sync.MatchAgent),
+        (sync.Blackboard, sync.BoardAgent),
+        (aio.Blackboard, aio.BoardAgent),
+    ):
+        assert type(board().as_agent("w")) is handle
+        ours, theirs = verbs(handle), verbs(board)
+        for name, signature in ours.items():
+            expected = [one for one in shape(theirs[name]) if one[0] != "agent"]
+            assert shape(signature) == expected, name
+            assert getattr(handle, name).__doc__
+        named = {name for name, signature in theirs.items() if "agent" in signature.parameters}
+        assert named - set(ours) <= {"join", "roll_back", "vouch", "key_of"}

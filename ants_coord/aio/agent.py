@@ -102,6 +102,18 @@ class Agent(Handle):
         """Return what has been seen of an agent."""
         return await self._board.standing(self.name)
 
+    async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        return await self._board.outcome(task, timeout=timeout)
+
+    async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return await self._board.result(task, timeout=timeout)
+
+    async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        return await self._board.results(tasks, timeout=timeout)
+
     async def submit(
         self,
         task: Task,
@@ -292,18 +304,6 @@ class Agent(Handle):
             lease_ttl=lease_ttl,
             signals=signals,
         )
-
-    async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
-        return await self._board.outcome(task, timeout=timeout)
-
-    async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return await self._board.result(task, timeout=timeout)
-
-    async def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
-        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
-        return await self._board.results(tasks, timeout=timeout)
 
     def lock(
         self,

@@ -88,6 +88,8 @@ def _board(
     """Open a board, and turn its troubles into exit codes."""
     if not new and not path.exists():
         raise fail(f"{path}: there is no such board", BOARD_TROUBLE)
+    if kind is Opened and not path.exists():
+        kind = ClaimQueue
     try:
         with kind(path, **settings) as board:
             yield board
@@ -242,7 +244,7 @@ def run(
     kind = Matchmaker if can or having else _kind_for(tasks)
     if board is None:
         _check_skills(tasks, skills)
-        with kind(**batch.board_settings()) as memory:
+        with (ClaimQueue if kind is Opened else kind)(**batch.board_settings()) as memory:
             code = _run(memory, tasks, agents, lease_ttl, json_, skills)
     else:
         with _board(board, new=True, kind=kind, **batch.board_settings()) as kept:

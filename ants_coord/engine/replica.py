@@ -67,6 +67,9 @@ class _Slot:
     done: bool = False
 
 
+NO_BOARD = "there is no board; make one with ClaimQueue, Matchmaker or Blackboard"
+
+
 class LogEngine(Engine):
     """
     A board whose log is in a journal. Thread-safe; see Engine.
@@ -76,6 +79,7 @@ class LogEngine(Engine):
         open_journal: opens the journal; called at the first verb, not before.
         asked: the settings that the user named.
         snapshot_every: entries between snapshots, at least.
+        must_exist: open a board that is there, and make none.
 
     """
 
@@ -88,11 +92,13 @@ class LogEngine(Engine):
         asked: dict[str, Any],
         *,
         snapshot_every: int = 10_000,
+        must_exist: bool = False,
     ) -> None:
         super().__init__(machine, _Unopened(), asked)
         self._open_journal = open_journal
         self._journal: Journal
         self._snapshot_every = snapshot_every
+        self._must_exist = must_exist
         self._session = ""
         self._numbers = itertools.count(1)
         self._pending: deque[_Slot] = deque()
@@ -467,6 +473,8 @@ class LogEngine(Engine):
             raise
 
     def _write_settings(self) -> None:
+        if self._must_exist:
+            raise JournalError(self._name, NO_BOARD)
         # `first`: if two processes open a new board at once, one of them wins
         # and the other compares its settings like anybody who comes later
         settings = Settings(**self._asked)

@@ -174,7 +174,7 @@ def reaction(
 ) -> React:
     """Build a React."""
     wanted = on if isinstance(on, str) else tuple(on)
-    made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)  # type: ignore[arg-type]
+    made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)
     return React(made, json_value(task.payload, "payload"))
 
 

@@ -13,6 +13,7 @@ import attrs
 from ..core.machine import Machine
 from ..engine.engine import Engine
 from ..engine.memory import DirectEngine
+from ..errors import JournalError
 from ..journals.clocks import SystemClock
 from ..journals.ports import Clock, Journal
 from ..values.checks import check_path
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
     from ..values.routes import Route
     from ..values.trust import TrustPolicy
 
-__all__ = ["BoardSettings", "MatchSettings", "SharedSettings", "Where", "build", "changed"]
+__all__ = [
+    "AnySettings",
+    "BoardSettings",
+    "MatchSettings",
+    "SharedSettings",
+    "Where",
+    "build",
+    "changed",
+    "foreign_verb",
+]
 
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
@@ -47,14 +57,11 @@ def _check_names(settings: Iterable[str]) -> None:
         raise TypeError(f"no such setting: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-class SharedSettings(TypedDict, total=False):
-    """The settings that every strategy has, as constructors take them; see settings.Settings."""
-
+class _Common(TypedDict, total=False):
     lease_ttl: Seconds | None
     stall_after: Seconds | None
     max_attempts: int | None
     backoff: Backoff | None
-    aging: Seconds | None
     retention: Seconds | None
     retention_count: int | None
     id_retention: Seconds | None
@@ -64,33 +71,26 @@ class SharedSettings(TypedDict, total=False):
     trust: TrustPolicy | None
 
 
-class MatchSettings(SharedSettings, total=False):
+class _Matching(TypedDict, total=False):
+    routes: Iterable[Route] | None
+    bench_after: int | None
+    team_hold: Seconds | None
+    spill_after: Seconds | None
+
+
+class SharedSettings(_Common, total=False):
+    """The settings that a ClaimQueue takes, and that every strategy has; see settings.Settings."""
+
+    aging: Seconds | None
+
+
+class MatchSettings(SharedSettings, _Matching, total=False):
     """The settings of a Matchmaker."""
 
-    routes: Iterable[Route] | None
-    bench_after: int | None
-    team_hold: Seconds | None
-    spill_after: Seconds | None
 
+class BoardSettings(_Common, _Matching, total=False):
+    """The settings of a Blackboard: no `aging`, as its order is that of the trails."""
 
-class BoardSettings(TypedDict, total=False):
-    """The settings of a Blackboard."""
-
-    lease_ttl: Seconds | None
-    stall_after: Seconds | None
-    max_attempts: int | None
-    backoff: Backoff | None
-    retention: Seconds | None
-    retention_count: int | None
-    id_retention: Seconds | None
-    id_retention_count: int | None
-    event_count: int | None
-    session_retention: Seconds | None
-    trust: TrustPolicy | None
-    routes: Iterable[Route] | None
-    bench_after: int | None
-    team_hold: Seconds | None
-    spill_after: Seconds | None
     half_life: Seconds | None
     faint: float | None
     kinds: Iterable[MarkKind] | None
@@ -102,6 +102,20 @@ class BoardSettings(TypedDict, total=False):
     learning: float | None
 
 
+class AnySettings(MatchSettings, BoardSettings, total=False):
+    """The settings of all strategies together, for a machine of one's own."""
+
+
+def foreign_verb(board: object, name: str, strategies: Iterable[type]) -> str:
+    """Say why a coordinator has no such verb, and which of these strategies has it."""
+    mine = type(board).__name__
+    for strategy in strategies:
+        if not name.startswith("_") and hasattr(strategy, name):
+            other = strategy.__name__
+            return f"{name!r} is a verb of a {other}; open the board with {other}(...), not {mine}(...)"
+    return f"{mine!r} object has no attribute {name!r}"
+
+
 def build(
     machine: Callable[[], Machine],
     where: Where,
@@ -110,11 +124,17 @@ def build(
     durability: Literal["power", "process"],
     secret: bytes | None,
     asked: dict[str, Any],
+    must_exist: bool = False,
 ) -> Engine:
     """Make the engine. Nothing is opened yet: that happens at the first verb."""
+    if must_exist and where is None:
+        raise ValueError(
+            "Board opens a board that exists, and in memory there is none: give a path or a journal, "
+            "or make a board with ClaimQueue(), Matchmaker() or Blackboard()"
+        )
     settings = {name: value for name, value in asked.items() if value is not None}
     _check_names(set(settings) - {"strategy"})
-    engine = _engine(machine, where, clock, durability, settings)
+    engine = _engine(machine, where, clock, durability, settings, must_exist=must_exist)
     if secret is not None:
         if not isinstance(secret, bytes) or len(secret) < 8:
             raise ValueError("secret must be at least 8 bytes, such as secrets.token_bytes(16)")
@@ -128,11 +148,13 @@ def _engine(
     clock: Clock | None,
     durability: Literal["power", "process"],
     settings: dict[str, Any],
+    *,
+    must_exist: bool,
 ) -> Engine:
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither
-    from ..engine.replica import LogEngine  # noqa: PLC0415
+    from ..engine.replica import NO_BOARD, LogEngine  # noqa: PLC0415
 
     if isinstance(where, (str, os.PathLike)):
         named = os.fspath(where)
@@ -143,12 +165,15 @@ def _engine(
         def open_file() -> Journal:
             from ..journals.sqlite import SQLiteJournal  # noqa: PLC0415
 
+            if must_exist and not os.path.exists(path):
+                # before the journal would make the file
+                raise JournalError(path, NO_BOARD)
             return SQLiteJournal(path, durability=durability, clock=clock)
 
-        engine = LogEngine(machine, open_file, settings)
+        engine = LogEngine(machine, open_file, settings, must_exist=must_exist)
         engine.path = os.path.abspath(path)
         return engine
     if clock is not None:
         raise ValueError("a journal has its own clock; give clock= to the journal")
     journal = where
-    return LogEngine(machine, lambda: journal, settings)
+    return LogEngine(machine, lambda: journal, settings, must_exist=must_exist)

@@ -1,6 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
-The verbs that wait, hold, lock and follow; `Board`, with all that strategies share, and `ClaimQueue`.
+Submitting, claiming, holding, locking, following; `Board`, with all that strategies share, and `ClaimQueue`.
 
 Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from ..commands.shared import Events, Unfinished, asked_for, submission
+from ..commands.shared import Events, asked_for, submission
 from ..core.machine import Machine
 from ..core.reading import private
 from ..engine.engine import Drained, Engine
@@ -21,7 +21,7 @@ from ..fronts import arguments
 from ..fronts.agent import Keys, Shared
 from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
-from ..fronts.build import SharedSettings, Where, build
+from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
 from ..values.events import Event
@@ -43,8 +43,11 @@ class Board(Keys, Verbs):
     """
     What all strategies share, for threads. Whoever opens it closes it (or `with`).
 
+    By itself it opens a board that exists, whatever its strategy; it makes none. To make one, or for
+    the verbs of one strategy, use ClaimQueue, Matchmaker or Blackboard: these take a path or nothing.
+
     Args:
-        where: None for memory, a path for a SQLite file, or a journal.
+        where: a path for a SQLite file, or a journal; for a strategy also None, which is in memory.
         clock: replaces the time source, for tests.
         durability: of a file: "power" or "process"; see SQLiteJournal.
         secret: decides which results are checked of tasks whose `verify` allows some error; without
@@ -59,7 +62,7 @@ class Board(Keys, Verbs):
 
     _machine: Callable[[], Machine] = Machine
     _strategy: str | None = None
-    """the strategy that a board must have, or be extended to; None takes it as it is"""
+    """the strategy that a board must have, or be extended to; None takes a board that exists as it is"""
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Board(Keys, Verbs):
             clock=clock,
             durability=durability,
             secret=secret,
+            must_exist=self._strategy is None,
             asked={"strategy": self._strategy, **settings},
         )
 
@@ -86,12 +90,26 @@ class Board(Keys, Verbs):
         return board
 
     @classmethod
-    def over(cls, machine: Callable[[], Machine], where: Where = None, **settings: Any) -> Self:
+    def over(
+        cls,
+        machine: Callable[[], Machine],
+        where: Where = None,
+        *,
+        clock: Clock | None = None,
+        durability: Literal["power", "process"] = "power",
+        secret: bytes | None = None,
+        **settings: Unpack[AnySettings],
+    ) -> Self:
         """Return a coordinator over a machine of your own: `machine` makes an empty one."""
-        clock, durability = settings.pop("clock", None), settings.pop("durability", "power")
-        secret = settings.pop("secret", None)
-        engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked=settings)
+        engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked={**settings})
         return cls._over_engine(engine)
+
+    if not TYPE_CHECKING:  # a type checker must go on refusing what there is not
+
+        def __getattr__(self, name: str) -> Any:
+            from . import Blackboard, Matchmaker  # noqa: PLC0415 - only to say which of them has it
+
+            raise AttributeError(foreign_verb(self, name, (Matchmaker, Blackboard)))
 
     @property
     def aio(self) -> other.Board:
@@ -327,57 +345,6 @@ class Board(Keys, Verbs):
             concurrency=concurrency,
             timeout=timeout,
             signals=signals,
-        )
-
-    # -- results ------------------------------------------------------------------------------
-
-    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
-        query = arguments.outcomes([task])
-        waiter = Waiter(mute, ended=query.tasks)
-        found = self._wait(
-            lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
-            waiter,
-            timeout,
-        )
-        assert found[0] is not None
-        return found[0]
-
-    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
-        return arguments.result_of(self.outcome(task, timeout=timeout))
-
-    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
-        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
-        left = self._countdown(timeout)
-        return [self.result(task, timeout=left()) for task in tasks]
-
-    def as_finished(
-        self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
-    ) -> Iterator[Outcome]:
-        """Iterate over outcomes as tasks end; `timeout` is for all together."""
-        left = self._countdown(timeout)
-        pending = arguments.outcomes(tasks).tasks
-        while pending:
-            query = arguments.outcomes(pending)
-            found = self._wait(
-                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
-                Waiter(mute, ended=pending),
-                left(),
-            )
-            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
-            for ended in found:
-                if ended is not None:
-                    yield ended
-
-    def drain(self, *, timeout: Seconds | None = None) -> None:
-        """Wait until no task is unfinished."""
-        waiter = Waiter(mute, drained=True)
-        query = Unfinished()
-        self._wait(
-            lambda w: self._engine.look_or_enter(query, lambda n: n == 0, w) is not None or None,
-            waiter,
-            timeout,
         )
 
     # -- locks --------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
-The verbs of one line: ending, steering and looking.
+The verbs for what is there already: ending, steering, looking, and waiting for results.
 
-The verbs that wait or hold are in board.py; `Board` there has them all.
+Submitting, claiming, holding and locking are in board.py; `Board` there has all verbs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Iterable
 from typing import Any, TypeVar
 
 from ..commands.shared import (
@@ -26,8 +26,10 @@ from ..commands.shared import (
     SettingsOf,
     StandingOf,
     StatisticsOf,
+    Unfinished,
 )
 from ..core.reading import private
+from ..engine.lobby import Waiter, mute
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
@@ -43,7 +45,7 @@ R = TypeVar("R")
 
 
 class Verbs(Bridge):
-    """The verbs that neither wait nor hold."""
+    """The verbs that neither add nor take."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """Carry any command out; raises what the core refuses."""
@@ -183,3 +185,54 @@ class Verbs(Bridge):
     def statistics(self) -> Statistics:
         """Count everything."""
         return self._engine.ask(StatisticsOf())
+
+    # -- results ------------------------------------------------------------------------------
+
+    def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
+        """Wait for a task to end, however it does."""
+        query = arguments.outcomes([task])
+        waiter = Waiter(mute, ended=query.tasks)
+        found = self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda o: o[0] is not None, w),
+            waiter,
+            timeout,
+        )
+        assert found[0] is not None
+        return found[0]
+
+    def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
+        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        return arguments.result_of(self.outcome(task, timeout=timeout))
+
+    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
+        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        return [self.result(task, timeout=left()) for task in tasks]
+
+    def as_finished(
+        self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
+    ) -> Iterator[Outcome]:
+        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        left = self._countdown(timeout)
+        pending = arguments.outcomes(tasks).tasks
+        while pending:
+            query = arguments.outcomes(pending)
+            found = self._wait(
+                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
+                Waiter(mute, ended=pending),
+                left(),
+            )
+            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
+            for ended in found:
+                if ended is not None:
+                    yield ended
+
+    def drain(self, *, timeout: Seconds | None = None) -> None:
+        """Wait until no task is unfinished."""
+        waiter = Waiter(mute, drained=True)
+        query = Unfinished()
+        self._wait(
+            lambda w: self._engine.look_or_enter(query, lambda n: n == 0, w) is not None or None,
+            waiter,
+            timeout,
+        )

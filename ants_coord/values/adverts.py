@@ -17,6 +17,7 @@ import attrs
 from ..errors import LimitError
 from ..requirements import parse
 from .checks import check_name, count, seconds
+from .frozen import lasting, strings, taking
 
 __all__ = [
     "Advert",
@@ -102,12 +103,12 @@ class Advert:
     """
 
     agent: str
-    capabilities: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = taking(default=(), converter=strings)
     attributes: Mapping[str, int | float | str | bool] = attrs.field(factory=dict)
     slots: int = 1
     load: float = 0.0
     accepts: str | None = None
-    ttl: float = 60.0
+    ttl: float = taking(default=60.0, converter=lasting)
     incarnation: int = 0
 
     def __attrs_post_init__(self) -> None:

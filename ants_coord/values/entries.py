@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from .checks import check_id, check_name, count
+from .frozen import strings, taking
 
 __all__ = [
     "Change",
@@ -37,7 +38,7 @@ class Namespace:
     """
 
     prefix: str
-    owners: tuple[str, ...]
+    owners: tuple[str, ...] = taking(converter=strings)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.prefix, "namespace prefix")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .checks import amount, check_id, check_name, count, seconds
-from .frozen import maker
+from .frozen import lasting, lasting_or_none, maker, taking
 
 if TYPE_CHECKING:
     from attrs import frozen as _quick
@@ -77,10 +77,10 @@ class MarkKind:
     """
 
     name: str
-    half_life: float | None = None
+    half_life: float | None = taking(default=None, converter=lasting_or_none)
     ceiling: float | None = None
     floor: float = 0.0
-    forget_after: float = 86_400.0
+    forget_after: float = taking(default=86_400.0, converter=lasting)
     repels: bool = False
     weight: float = 1.0
     success: float = 1.0

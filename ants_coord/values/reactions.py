@@ -8,6 +8,7 @@ import attrs
 
 from .checks import amount, check_name
 from .entries import checked_pattern
+from .frozen import strings, taking
 from .tasks import Task
 
 __all__ = ["Reaction"]
@@ -39,7 +40,7 @@ class Reaction:
     name: str
     pattern: str
     task: Task
-    on: tuple[str, ...] = ()
+    on: tuple[str, ...] = taking(default=(), converter=strings)
     coalesce: bool = True
     trails: str | None = None
     above: float | None = None

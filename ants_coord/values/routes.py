@@ -10,6 +10,7 @@ can meet on one task and demand what no agent can have, are refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ import attrs
 from ..errors import LimitError, RequirementError
 from ..requirements import Facts, evaluate, parse
 from .checks import check_id, check_name, count
+from .frozen import strings, taking
 
 __all__ = ["Piece", "Route", "check_routes"]
 
@@ -47,7 +49,7 @@ class Piece:
     name: str
     kind: str = ""
     requires: str | None = None
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = taking(default=(), converter=strings)
 
     def __attrs_post_init__(self) -> None:
         check_name(self.name, "piece name")
@@ -57,6 +59,11 @@ class Piece:
         if isinstance(self.needs, str):
             raise TypeError(f"piece needs must be a list of names such as [{self.needs!r}], not a string")
         object.__setattr__(self, "needs", tuple(check_id(name, "each of piece needs") for name in self.needs))
+
+
+def _pieces(values: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Say what `split` takes."""
+    return tuple(values)
 
 
 @attrs.frozen
@@ -78,7 +85,7 @@ class Route:
     when: str
     requires: str | None = None
     priority: int | None = None
-    split: tuple[Piece, ...] = ()
+    split: tuple[Piece, ...] = taking(default=(), converter=_pieces)
 
     def __attrs_post_init__(self) -> None:
         _requirement(self.when, "when")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from .checks import check_id, check_name, count, fresh_id, seconds
-from .frozen import maker
+from .frozen import lasting, lasting_or_none, maker, strings, taking
 
 __all__ = [
     "Backoff",
@@ -79,6 +79,16 @@ def _moment(value: object, field: str) -> float | dt.datetime:
     return seconds(value, field, zero=True)
 
 
+def _a_moment(value: float | dt.timedelta | dt.datetime | None) -> float | dt.datetime | None:
+    """Say what `delay` and `finish_by` take."""
+    return None if value is None else _moment(value, "a moment")
+
+
+def _tasks(values: Iterable[Task]) -> tuple[Task, ...]:
+    """Say what `parts` takes."""
+    return tuple(values)
+
+
 def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{field} must be a list of strings, not {values!r}")
@@ -102,8 +112,8 @@ class Backoff:
 
     """
 
-    first: float = 1.0
-    limit: float = 300.0
+    first: float = taking(default=1.0, converter=lasting)
+    limit: float = taking(default=300.0, converter=lasting)
     factor: int = 2
     on_expiry: bool = False
 
@@ -159,19 +169,19 @@ class Task:
     requires: str | None = attrs.field(default=None, kw_only=True)
     uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
     place: str | None = attrs.field(default=None, kw_only=True)
-    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    needs: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
     if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
-    delay: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
-    finish_by: float | dt.datetime | None = attrs.field(default=None, kw_only=True)
-    lease_ttl: float | None = attrs.field(default=None, kw_only=True)
-    stall_after: float | None = attrs.field(default=None, kw_only=True)
+    delay: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
+    finish_by: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
+    lease_ttl: float | None = taking(default=None, kw_only=True, converter=lasting_or_none)
+    stall_after: float | None = taking(default=None, kw_only=True, converter=lasting_or_none)
     max_attempts: int | None = attrs.field(default=None, kw_only=True)
     backoff: Backoff | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
     limit: str | None = attrs.field(default=None, kw_only=True)
-    tags: tuple[str, ...] = attrs.field(default=(), kw_only=True)
-    parts: tuple[Task, ...] = attrs.field(default=(), kw_only=True)
-    team: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    tags: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
+    parts: tuple[Task, ...] = taking(default=(), kw_only=True, converter=_tasks)
+    team: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
     verify: Verify | None = attrs.field(default=None, kw_only=True)
     seat: str | None = attrs.field(default=None, kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)

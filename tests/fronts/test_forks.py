@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from ants_coord import ClaimQueue, ClosedError, CoordinationError, JournalError, Task
-from ants_coord.errors import JournalConflictError
+from ants_coord import ClaimQueue, ClosedError, CoordinationError, Task
+from ants_coord.errors import JournalConflictError, JournalError
 from ants_coord.journals import SQLiteJournal
 
 LIMIT_S = 20

@@ -12,9 +12,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ants_coord import RequirementError
 from ants_coord.cli.batch import read_tasks
 from ants_coord.core import Machine, restore
+from ants_coord.errors import RequirementError
 from ants_coord.fronts.arguments import pair
 from ants_coord.journals.codec import decode, decode_piece, encode
 from ants_coord.requirements import evaluate, facts_of, parse, show

@@ -10,9 +10,9 @@ import stat
 
 import pytest
 
-from ants_coord import ClaimQueue, JournalError, Task
+from ants_coord import ClaimQueue, Task
 from ants_coord.engine.replica import LogEngine
-from ants_coord.errors import JournalConflictError, JournalCorruptError, JournalVersionError
+from ants_coord.errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
 from ants_coord.journals import files
 
 

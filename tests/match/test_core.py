@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from ants_coord import Matchmaker, RequirementError, errors
+from ants_coord import Matchmaker, errors
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Decline, Offers, Refresh, WhyNot, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.matching.index import MAX_SIGNATURES
 from ants_coord.core.snapshot import records
+from ants_coord.errors import RequirementError
 from ants_coord.values.adverts import Advert, Advertised
 from ants_coord.values.routes import Piece, Route
 from ants_coord.values.settings import Settings

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ants_coord import RequirementError
+from ants_coord.errors import RequirementError
 from ants_coord.requirements import evaluate, facts_of, parse
 
 from ..scale import of

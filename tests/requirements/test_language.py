@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ants_coord import RequirementError
+from ants_coord.errors import RequirementError
 from ants_coord.requirements import evaluate, facts_of, parse
 
 from ..scale import of

@@ -1,0 +1,57 @@
+"""Types that a user can lean on: what is right passes, and each mistake is found, by both type checkers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+FILES = ("right.py", "wrong.py")
+
+
+def mypy() -> set[tuple[str, int]]:
+    """Return (file, line) of each error that mypy --strict finds."""
+    pytest.importorskip("mypy")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--warn-unreachable"]
+    files = [str(HERE / name) for name in FILES]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return {
+        (Path(m[1]).name, int(m[2])) for m in re.finditer(r"^(\S+?):(\d+): error", done.stdout, re.MULTILINE)
+    }
+
+
+def pyright() -> set[tuple[str, int]]:
+    """Return (file, line) of each error that pyright finds."""
+    pytest.importorskip("pyright")
+    if shutil.which("node") is None:
+        pytest.skip("pyright needs node")
+    files = [str(HERE / name) for name in FILES]
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson"]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    return {
+        (Path(one["file"]).name, one["range"]["start"]["line"] + 1)
+        for one in found
+        if one["severity"] == "error"
+    }
+
+
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_exactly_the_mistakes_are_found(checker):
+    """Each line that says so, and no other."""
+    marked = {
+        (name, number)
+        for name in FILES
+        for number, line in enumerate((HERE / name).read_text(encoding="utf-8").splitlines(), 1)
+        if line.endswith("# wrong")
+    }
+    assert len(marked) > 20
+    assert checker() == marked
