@@ -153,6 +153,19 @@ class ExclusivityMachine(RuleBasedStateMachine):
         names = dict.fromkeys(self.NAMES[number % len(self.NAMES)] for number in which[:count])
         self._lock(tuple(names), agent, ttl)
 
+    @precondition(lambda self: self.NAMES)
+    @rule(which=st.integers(0, 9), rival=st.sampled_from(_AGENTS), ttl=st.sampled_from(_TTLS))
+    def enter_again(self, which: int, rival: str, ttl: float | None) -> None:
+        """Enter a lock again, leave it once, and let somebody ask: it is held until it is left again."""
+        held = [told for told in self._live() if told.things[0] in self.NAMES]
+        if not held:
+            self._lock((self.NAMES[which % len(self.NAMES)],), rival, ttl)
+            return
+        told = held[which % len(held)]
+        self._lock(told.things, told.lease.agent, ttl)
+        self._use(told, "release", None)
+        self._lock(told.things, rival, ttl)
+
     # -- holding ------------------------------------------------------------------------------
 
     @precondition(lambda self: self._past)

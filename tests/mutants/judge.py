@@ -3,6 +3,8 @@ The methods that judge a mutant, each quick: `python -m tests.mutants.judge METH
 
 It runs in a process of its own, on whatever `ants_coord` it finds: 0 means
 that the method is content, anything else that it has noticed something.
+`python -m tests.mutants.judge seeds N` prints in how many of N seeds the two
+properties notice something.
 """
 
 import asyncio
@@ -167,9 +169,40 @@ def shared():
     test_each_coordinator_of_a_log_sees_at_once_what_another_has_written()
 
 
+def exclusivity(seed=1):
+    """Play the two properties as the quick profile does, from one seed; a story that fails need not be short."""
+    from hypothesis import Phase, settings
+
+    from tests.properties.places import play
+    from tests.properties.test_lease_expiry import LeaseExpiry
+    from tests.properties.test_lock_exclusivity import LockExclusivity
+
+    settings.register_profile("judge", deadline=None, phases=[Phase.generate])
+    settings.load_profile("judge")
+    for machine in (LeaseExpiry, LockExclusivity):
+        play(machine, "core", examples=100, steps=40, at=seed)
+
+
+def noticing_seeds(count):
+    """Return how many of the first seeds let `exclusivity` notice that something is wrong."""
+    noticed = 0
+    for seed in range(count):
+        try:
+            exclusivity(seed)
+        except Exception:
+            noticed += 1
+    return noticed
+
+
 METHODS = {
-    one.__name__: one for one in (conformance, scenarios, walk, colony, checks, match, board, waiting, shared)
-}
+    one.__name__: one
+    for one in (
+        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity
+    )
+}  # fmt: skip
 
 if __name__ == "__main__":
-    METHODS[sys.argv[1]]()
+    if sys.argv[1] == "seeds":
+        print(noticing_seeds(int(sys.argv[2])))
+    else:
+        METHODS[sys.argv[1]]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,38 +15,49 @@ import pytest
 
 from ..scale import of
 from .judge import METHODS
-from .mutants import MUTANTS
+from .mutants import BROKEN_PROMISES, MUTANTS
 
 ROOT = Path(__file__).parent.parent.parent
 BUDGET_S = 40
 
 
-def judged(number: int | None, method: str) -> bool:
-    """Run a method on a copy of the package with one mistake (None: with none); tell whether it is content."""
+@contextlib.contextmanager
+def mistaken(file: str, old: str, new: str):
+    """Make a copy of the package with one mistake; yield its folder."""
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "ants_coord"
         shutil.copytree(ROOT / "ants_coord", package, ignore=shutil.ignore_patterns("__pycache__"))
-        if number is not None:
-            file, old, new, _ = MUTANTS[number]
+        (Path(folder) / "tests").symlink_to(ROOT / "tests")
+        if file:
             path = package / file
             text = path.read_text()
-            assert text.count(old) == 1, f"mutant {number}: {file} has changed; write it anew"
+            assert text.count(old) == 1, f"{file} has changed; write this mutant again: {old!r}"
             path.write_text(text.replace(old, new))
-        (Path(folder) / "tests").symlink_to(ROOT / "tests")
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.mutants.judge", method],
-            cwd=folder,
-            env={
-                **os.environ,
-                "ANTS_COORD_PROFILE": "quick",
-                "PYTHONPATH": folder,
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-            capture_output=True,
-            timeout=BUDGET_S,
-            check=False,
-        )
-        return done.returncode == 0
+        yield folder
+
+
+def judge(folder: str, *words: str, patience_s: float = BUDGET_S) -> subprocess.CompletedProcess:
+    """Let a method judge the copy, in the quick profile whatever profile we run in."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.mutants.judge", *words],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANTS_COORD_PROFILE": "quick",
+            "PYTHONPATH": folder,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=patience_s,
+        check=False,
+    )
+
+
+def judged(number: int | None, method: str) -> bool:
+    """Run a method on a copy of the package with one mistake (None: with none); tell whether it is content."""
+    with mistaken(*(("", "", "") if number is None else MUTANTS[number][:3])) as folder:
+        return judge(folder, method).returncode == 0
 
 
 def test_mutants_are_distinct_and_many():
@@ -91,3 +103,24 @@ def test_mutants_are_killed(capsys):
     with capsys.disabled():
         print(f"\n  mutants: {len(chosen) - len(alive)} of {len(chosen)} killed")
     assert alive == []
+
+
+SEEDS = 20
+
+
+@pytest.mark.parametrize("name", of(list(BROKEN_PROMISES)[:1], list(BROKEN_PROMISES), list(BROKEN_PROMISES)))
+def test_a_broken_promise_is_noticed_whatever_the_seed(name, capsys):
+    """The properties of the card notice it in every seed, in the quick profile's numbers."""
+    with mistaken(*BROKEN_PROMISES[name]) as folder:
+        done = judge(folder, "seeds", str(SEEDS), patience_s=10 * BUDGET_S)
+    assert done.returncode == 0, done.stderr
+    with capsys.disabled():
+        print(f"\n  {name}: noticed in {done.stdout.strip()} of {SEEDS} seeds")
+    assert int(done.stdout) == SEEDS
+
+
+@pytest.mark.parametrize("name", of(list(BROKEN_PROMISES)[:1], list(BROKEN_PROMISES), list(BROKEN_PROMISES)))
+def test_a_broken_promise_is_noticed_by_the_suite_that_is_shipped(name):
+    """Whoever tests a strategy of their own with `check_coordinator` is told as well."""
+    with mistaken(*BROKEN_PROMISES[name]) as folder:
+        assert judge(folder, "conformance").returncode != 0

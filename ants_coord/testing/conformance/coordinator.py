@@ -30,6 +30,9 @@ from ..clock import ManualClock
 
 __all__ = ["STORIES"]
 
+_TICK = 1e-9
+"""the smallest step of a clock: a nanosecond"""
+
 Story = Callable[[Any, ManualClock], None]
 STORIES: dict[str, tuple[Story, dict[str, Any]]] = {}
 """promise -> (story, settings)"""
@@ -67,9 +70,9 @@ def a_task_has_one_holder(board: Any, clock: ManualClock) -> None:
 def a_lease_ends_at_its_deadline(board: Any, clock: ManualClock) -> None:
     board.submit(Task("a"))
     first = board.claim_nowait("ann")
-    clock.advance(29.999)
+    clock.advance(30 - _TICK)
     assert board.claim_nowait("bob") is None
-    clock.advance(0.001)
+    clock.advance(_TICK)
     second = board.claim_nowait("bob")
     assert second.task == "a"
     assert second.attempt == 2
@@ -107,15 +110,18 @@ def renewing_moves_the_deadline(board: Any, clock: ManualClock) -> None:
     refused(LeaseLostError, board.renew, lease)
 
 
-@told()
+@told(backoff=Backoff(0), max_attempts=99)
 def tokens_only_grow(board: Any, clock: ManualClock) -> None:
     board.submit_many([Task(f"t{n}") for n in range(5)])
     tokens = []
-    for _ in range(3):
+    for turn in range(6):
         for lease in board.claim_many("ann", 5):
             tokens.append(lease.token)
-            board.release(lease)
+            if turn % 3 == 0:
+                board.release(lease)
+        clock.advance(30)  # the others run out
     tokens.append(board.lock_nowait("x", agent="ann").token)
+    assert len(tokens) == 31
     assert tokens == sorted(set(tokens))
 
 
@@ -240,6 +246,39 @@ def locks_are_taken_all_or_none(board: Any, clock: ManualClock) -> None:
     assert set(board.lock_nowait("c", "b", agent="bob").names) == {"b", "c"}
     clock.advance(30)
     assert board.holder("b") is None
+
+
+@told()
+def a_lock_looks_at_each_of_its_names(board: Any, clock: ManualClock) -> None:
+    board.lock_nowait("m", agent="ann")
+    for names in (("m", "a"), ("a", "m"), ("a", "m", "z"), ("z", "a", "m")):
+        refused(HeldError, board.lock_nowait, *names, agent="bob")
+        assert board.holder("a") is board.holder("z") is None
+    assert board.holder("m").agent == "ann"
+    clock.advance(30 - _TICK)
+    refused(HeldError, board.lock_nowait, "a", "m", agent="bob")
+    clock.advance(_TICK)
+    assert board.lock_nowait("a", "m", agent="bob").agent == "bob"
+
+
+@told()
+def entering_a_lock_again_never_makes_it_shorter(board: Any, clock: ManualClock) -> None:
+    first = board.lock_nowait("x", agent="ann")
+    again = board.lock_nowait("x", agent="ann", lease_ttl=5)
+    assert again.expires_ns >= first.expires_ns
+    clock.advance(30 - _TICK)
+    refused(HeldError, board.lock_nowait, "x", agent="bob")
+
+
+@told()
+def a_lock_is_free_when_it_has_been_left_as_often_as_entered(board: Any, clock: ManualClock) -> None:
+    board.lock_nowait("x", agent="ann")
+    held = board.lock_nowait("x", agent="ann")
+    board.release(held)
+    refused(HeldError, board.lock_nowait, "x", agent="bob")
+    board.release(held)
+    refused(LeaseLostError, board.release, held)
+    assert board.lock_nowait("x", agent="bob").agent == "bob"
 
 
 @told()
