@@ -93,19 +93,24 @@ class BoardFile:
         refuse_network(self.path)
         self._refuse_foreign(found)
         self._lock = FileLock(self.path + "-lock")
-        try:
+        try:  # twice, for the reason that `_locked` names
             try:
                 self._lock.take()
                 self._connect()
-            except BaseException:
-                self._undo_opening()
-                raise
+                self._neighbours = Neighbours(self._lock)
             finally:
-                self._let_go()
-        except BaseException:
-            self._lock.close()
-            raise
-        self._neighbours = Neighbours(self._lock)
+                self._finish_opening()
+        finally:
+            self._finish_opening()
+
+    def _finish_opening(self) -> None:
+        if self._neighbours is not None:
+            self._let_go()
+            return
+        try:
+            self._undo_opening()
+        finally:
+            self._lock.close()  # which frees it
 
     def _refuse_foreign(self, found: os.stat_result | None) -> None:
         """Refuse what is no database before anything is written beside it."""
@@ -131,7 +136,7 @@ class BoardFile:
                 db.close()
         if hold is not None:
             hold.close()
-        if not os.fstat(self._lock.file).st_size:
+        if not self._lock.is_closed and not os.fstat(self._lock.file).st_size:
             # we have just made it, for something that is no board
             Path(self.path + "-lock").unlink(missing_ok=True)
 

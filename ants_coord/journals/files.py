@@ -78,6 +78,11 @@ class FileLock:
         assert self._file is not None
         return self._file
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether close() has been called."""
+        return self._file is None
+
     def take(self) -> None:
         """Wait for the lock and take it."""
         file = self._file
