@@ -5,6 +5,9 @@ With pytest-xdist the tests run in workers: each hands over the refusals that it
 saw, and the process that started them judges the whole.
 """
 
+import asyncio
+import inspect
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,6 +24,25 @@ settings.register_profile(
 settings.load_profile(PROFILE)
 
 _refused = watch()
+
+
+_LOOP_S = 120
+"""a safety net for tests on an event loop; none waits for it"""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run a test that is an async function on an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    given = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+
+    async def run():
+        async with asyncio.timeout(_LOOP_S):
+            await pyfuncitem.obj(**given)
+
+    asyncio.run(run())
+    return True
 
 
 def _is_whole(config):

@@ -21,6 +21,8 @@ AIO, SYNC = ROOT / "ants_coord" / "aio", ROOT / "ants_coord" / "sync"
 
 BY_HAND = ("__init__", "verbs", "board", "matchmaker", "blackboard")
 """files of ants_coord/aio/ that have a twin made from them"""
+TESTS = ("match", "board")
+"""folders of tests with a test_aio.py, from which test_sync.py is made"""
 
 
 def made() -> dict[Path, str]:
@@ -34,6 +36,11 @@ def made() -> dict[Path, str]:
         SYNC / path.name: heading + rules.converted(text.removeprefix(heading), used)
         for path, text in (by_hand | ours).items()
     }
+    for name in TESTS:
+        source = ROOT / "tests" / name / "test_aio.py"
+        mark = f"# Generated, do not edit: change tests/{name}/test_aio.py and run `{COMMAND}`.\n"
+        text = source.read_text(encoding="utf-8")
+        theirs[source.with_name("test_sync.py")] = mark + rules.converted(text, used, rules.TEST_RULES)
     rules.refuse_unused(used)
     return ours | theirs
 

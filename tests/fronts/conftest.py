@@ -40,9 +40,7 @@ def make_board(request, clock, tmp_path):
 
     yield make
     for board in made:
-        if not board._engine.is_closed:
-            board.check()
-        board.close()
+        finish(board)
 
 
 @pytest.fixture
@@ -76,11 +74,23 @@ class Background:
         return self.answer
 
 
-def waits(board, count: int = 1) -> None:
-    """Return when `count` callers have entered the lobby."""
+def until(is_so) -> None:
+    """Return when something is so, which other threads make so."""
     turn = threading.Event()
     for _ in range(LIMIT_S * 1000):
-        if len(board._engine._lobby) >= count:
+        if is_so():
             return
         turn.wait(0.001)
-    raise AssertionError("nobody waits")
+    raise AssertionError("it did not come about")
+
+
+def waits(board, count: int = 1) -> None:
+    """Return when `count` callers have entered the lobby."""
+    until(lambda: len(board._engine._lobby) >= count)
+
+
+def finish(board) -> None:
+    """Check and close what a fixture made."""
+    if not board._engine.is_closed:
+        board.check()
+    board.close()

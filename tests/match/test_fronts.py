@@ -1,229 +1,23 @@
-"""The matchmaker in both colours, in memory, with a log and in a file, by a clock that is moved by hand."""
+"""What is the matchmaker's in one colour only; what both do is in test_aio.py, and test_sync.py is made from it."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 
 import pytest
 
-from ants_coord import ClaimQueue, Matchmaker, Task, aio
+from ants_coord import Matchmaker, Task, aio
 from ants_coord.engine.advert_keeper import Presence
-from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError, TaskNotFoundError
-from ants_coord.journals import MemoryJournal, SQLiteJournal
+from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
-from ants_coord.values.adverts import Advert
 
-from ..fronts.conftest import LIMIT_S, Background, waits
+from ..fronts.conftest import LIMIT_S
 
 
 @pytest.fixture
 def clock():
     return ManualClock()
-
-
-@pytest.fixture(params=["memory", "log", "file"])
-def market(request, clock, tmp_path):
-    if request.param == "memory":
-        board = Matchmaker(clock=clock)
-    elif request.param == "log":
-        board = Matchmaker(MemoryJournal(clock))
-    else:
-        board = Matchmaker(SQLiteJournal(tmp_path / "b.db", clock=clock))
-    with board:
-        yield board
-        if not board._engine.is_closed:
-            board.check()
-
-
-def states(market):
-    return {found.agent: found.state for found in market.agents()}
-
-
-def test_join_keeps_the_advert_fresh_and_withdraws(market, clock):
-    """Hours pass without a fading; at the exit it is gone at once."""
-    with market.join("w", {"gpu"}, ttl=30) as me:
-        for _ in range(300):
-            clock.advance(20)
-        assert states(market) == {"w": "live"}
-        assert me.name == "w"
-        assert not [event for event in market.events() if event.type == "fading"]
-    assert states(market) == {}
-    assert [event.detail for event in market.events() if event.type == "departed"] == ["withdrawn"]
-
-
-def test_the_silent_fade_and_go(market, clock):
-    """An advert that nobody refreshes is live for its ttl, fading for one more, then gone."""
-    market.advertise(Advert("w", {"gpu"}, ttl=10))
-    market.submit(Task("t", requires="gpu"))
-    clock.advance(9.9)
-    assert states(market) == {"w": "live"}
-    clock.advance(0.1)
-    assert states(market) == {"w": "fading"}
-    assert market.claim_nowait("w") is None
-    clock.advance(10)
-    assert states(market) == {}
-    assert market.advertise(Advert("w", {"gpu"}, ttl=10)).status == "joined"
-    assert market.claim_nowait("w").task == "t"
-
-
-def test_a_newer_start_takes_the_name_over(market, clock):
-    """The older scope is told at its next refresh, and neither refreshes nor withdraws any more."""
-    with market.join("w", {"old"}, ttl=30) as old:
-        clock.advance(1)
-        with market.join("w", {"new"}, ttl=30):
-            with pytest.raises(AdvertRefusedError):
-                old.update(load=0.5)
-            clock.advance(40)
-            assert market.agents()[0].advert.capabilities == ("new",)
-        assert states(market) == {}
-
-
-WAKES = {
-    "a task that fits": (lambda m: None, lambda m, c: m.submit(Task("t", requires="gpu"))),
-    "an advert that changes": (
-        lambda m: m.submit(Task("t", requires="tpu")),
-        lambda m, c: m.advertise(Advert("w", {"gpu", "tpu"})),
-    ),
-    "a slot that is free again": (
-        lambda m: (m.submit_many([Task("h"), Task("t", requires="gpu")]), setattr(m, "held", m.claim("w", task="h"))),
-        lambda m, c: m.complete(m.held),
-    ),
-    "a decline that ends": (
-        lambda m: (m.submit(Task("t", requires="gpu")), m.decline("w", "t", retry_after=9)),
-        lambda m, c: c.advance(9),
-    ),
-    "an amount that is free again": (
-        lambda m: (
-            m.advertise(Advert("w", {"gpu"}, {"mem": 4}, slots=2)),
-            m.submit_many([Task(i, requires="gpu", uses={"mem": 3}) for i in "ht"]),
-            setattr(m, "held", m.claim("w")),
-        ),
-        lambda m, c: m.complete(m.held),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("way", WAKES)
-def test_a_waiting_claim_wakes_on(market, clock, way):
-    """Whatever makes a task claimable for THIS agent wakes it (L2)."""
-    prepare, act = WAKES[way]
-    market.advertise(Advert("w", {"gpu"}))
-    prepare(market)
-    waiting = Background(market.claim, "w")
-    waits(market)
-    act(market, clock)
-    assert waiting.get().task == "t"
-
-
-def test_a_task_wakes_only_who_may_take_it_the_least_capable_first(market):
-    """A plain task goes to the plain agent, although the expert has waited longer."""
-    market.advertise(Advert("expert", {"gpu", "cuda", "python"}))
-    market.advertise(Advert("plain", {"python"}))
-    market.advertise(Advert("other", {"cobol"}))
-    crowd = {}
-    for number, name in enumerate(("other", "expert", "plain"), 1):
-        crowd[name] = Background(market.claim, name)
-        waits(market, number)
-    market.submit(Task("easy", requires="python"))
-    assert crowd["plain"].get().task == "easy"
-    market.submit(Task("hard", requires="gpu"))
-    assert crowd["expert"].get().task == "hard"
-    assert not crowd["other"].done.is_set()
-    market.close()
-    with pytest.raises(ClosedError):
-        crowd["other"].get()
-
-
-def test_a_declined_task_goes_to_who_waits(market):
-    """Declining passes the task on, and the one who declined is not asked again."""
-    for name in ("a", "b"):
-        market.advertise(Advert(name, {"gpu"}))
-    market.submit(Task("t", requires="gpu"))
-    market.decline("b", "t", reason="busy elsewhere")
-    assert market.offers("b") == []
-    assert [offer.task for offer in market.offers("a")] == ["t"]
-    market.decline("a", "t")
-    waiting = Background(market.claim, "b", task="t")
-    assert waiting.get().task == "t"
-
-
-def test_equal_agents_share_the_work(market):
-    """Ties are broken by a hash of task and agent, not by who came first."""
-    names = [f"w{number}" for number in range(4)]
-    for name in names:
-        market.advertise(Advert(name, {"gpu"}))
-    got = dict.fromkeys(names, 0)
-    waiting = {}
-    for number in range(40):
-        for name in names:
-            if name not in waiting:
-                waiting[name] = Background(market.claim, name)
-        waits(market, 4)
-        market.submit(Task(f"t{number}", requires="gpu"))
-        while not (done := [name for name in names if waiting[name].done.is_set()]):
-            waits(market, 3)
-        (name,) = done
-        got[name] += 1
-        market.complete(waiting.pop(name).get())
-    assert min(got.values()) >= 4, got
-
-
-def test_watch_agents_has_no_gap(market, clock):
-    """First who is here, then each change once; resumed from a cursor it goes on where it was."""
-    market.advertise(Advert("a", {"gpu"}, ttl=10))
-    seen = list(market.watch_agents(follow=False))
-    assert [(change.what, change.agent) for change in seen] == [("present", "a")]
-    market.advertise(Advert("b", {"cpu"}, ttl=100))
-    market.advertise(Advert("a", {"gpu", "tpu"}, ttl=10))
-    clock.advance(10)
-    market.statistics()
-    clock.advance(10)
-    more = list(market.watch_agents(since=seen[-1].cursor, follow=False))
-    assert [(change.what, change.agent) for change in more] == [
-        ("joined", "b"), ("changed", "a"), ("fading", "a"), ("departed", "a"),
-    ]  # fmt: skip
-    assert [change.agent for change in market.watch_agents("cpu", follow=False)] == ["b"]
-    market.configure(event_count=16)
-    for number in range(200):
-        market.advertise(Advert("b", {f"c{number}"}))
-    with pytest.raises(CursorTooOld):
-        list(market.watch_agents(since=seen[-1].cursor, follow=False))
-
-
-def test_the_loop_of_the_readme_runs_unchanged(market):
-    """One loop for all strategies; `serve` inside `join` is a worker with a fresh advert."""
-    market.submit_many([Task(f"t{n}", requires="gpu" if n % 2 else None, payload=n) for n in range(6)])
-    with market.join("w", {"gpu"}, slots=2) as me:
-        served = me.serve(lambda job: job.payload * 2, until="drained", concurrency=2)
-    assert served.completed == 6
-    assert market.results([f"t{n}" for n in range(6)]) == [0, 2, 4, 6, 8, 10]
-
-
-def test_a_claim_queue_becomes_a_matchmaker_and_not_the_other_way_round(tmp_path):
-    """The upgrade is logged, tasks and leases stay; the old strategy is refused by name."""
-    path = tmp_path / "b.db"
-    with ClaimQueue(path, lease_ttl=100) as board:
-        board.submit_many([Task("a"), Task("b")])
-        board.submit(Task("c"), request_id="same")
-    with Matchmaker(path) as market:
-        market.submit(Task("g", requires="gpu"))
-        assert market.settings().lease_ttl == 100
-        with market.join("w", {"gpu"}, slots=4) as me:
-            assert [lease.task for lease in me.claim_many(9)] == ["a", "b", "c", "g"]
-        assert market.submit(Task("c"), request_id="same").created  # the first reply, again
-    with pytest.raises(SettingsError, match="strategy"), ClaimQueue(path) as board:
-        board.statistics()
-
-
-def test_closing_withdraws_what_it_kept_fresh(tmp_path):
-    """Two coordinators on one file: who leaves is not waited for."""
-    with Matchmaker(tmp_path / "b.db") as one, Matchmaker(tmp_path / "b.db") as two:
-        one.join("w", {"gpu"}).__enter__()
-        assert states(two) == {"w": "live"}
-        one.close()
-        assert states(two) == {}
 
 
 def test_the_other_colour(clock, tmp_path):
@@ -253,52 +47,6 @@ def test_the_other_colour(clock, tmp_path):
     with Matchmaker(clock=clock) as market:
         assert type(market.aio) is aio.Matchmaker
         asyncio.run(story(market.aio))
-
-
-def test_offers_come_in_the_order_in_which_they_would_be_claimed(market):
-    """Priority, then submission, over all queues that are open to the agent."""
-    for number, (priority, requires) in enumerate(
-        itertools.product((0, 2, 1), ("gpu", None, "tpu", "gpu or tpu"))
-    ):
-        market.submit(Task(f"t{number}", priority=priority, requires=requires))
-    market.advertise(Advert("w", {"gpu"}, slots=99))
-    offered = [offer.task for offer in market.offers("w")]
-    assert offered == [lease.task for lease in market.claim_many("w", 99)]
-    assert len(offered) == 9
-
-
-def test_a_waiting_expert_gets_plain_work_when_it_has_waited(clock):
-    """spill_after, seen from a claim that waits: the task comes after five seconds, not before."""
-    with Matchmaker(clock=clock, spill_after=5) as market:
-        market.advertise(Advert("expert", {"gpu", "text"}))
-        market.advertise(Advert("plain", {"text"}))
-        waiting = Background(market.claim, "expert")
-        waits(market)
-        market.submit(Task("t", requires="text"))
-        clock.advance(4.9)
-        assert not waiting.done.is_set()
-        clock.advance(0.1)
-        assert waiting.get().task == "t"
-
-
-def test_a_process_that_stood_still_buries_nobody(clock):
-    """The alarm rings 100 s late: adverts get one more ttl, so that their agents can be heard."""
-    with Matchmaker(clock=clock) as market:
-        market.advertise(Advert("w", {"gpu"}, ttl=10))
-        waiting = Background(market.claim, "other", timeout=1000)
-        waits(market)
-        clock.set(clock.now_ns() + 100 * 10**9)  # as after SIGSTOP: no alarm rang meanwhile
-        clock.advance(0)
-        assert states(market) == {"w": "live"}
-        clock.advance(10)
-        assert states(market) == {"w": "fading"}
-        market.submit(Task("t"))
-        assert waiting.get().task == "t"
-
-
-def test_asking_why_not_about_a_task_that_is_not_there():
-    with Matchmaker() as board, pytest.raises(TaskNotFoundError, match="'ghost'"):
-        board.why_not("ghost", agent="ann")
 
 
 @pytest.mark.parametrize("when", ["before it is kept", "after it is kept", "on the way out"])
