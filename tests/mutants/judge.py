@@ -103,6 +103,9 @@ def waiting():
     """In virtual time a lost wake-up is not a test that hangs but an error at once."""
     from ants_coord import Task, aio
     from ants_coord.testing import ManualClock, run
+    from tests.fronts.test_lost_replies import (
+        test_a_claim_that_waits_is_given_the_task_whose_submission_seemed_to_fail,
+    )
 
     clock = ManualClock()
 
@@ -156,6 +159,7 @@ def waiting():
         async with board.lock("x", agent="bob"):
             return
 
+    test_a_claim_that_waits_is_given_the_task_whose_submission_seemed_to_fail()
     who_has_left_stays_away()
     run(everybody_is_woken(), clock=clock)
     run(a_hint_is_passed_on(), clock=clock)
