@@ -188,6 +188,8 @@ class BoardFile:
         db.execute("PRAGMA trusted_schema=OFF")
         if tables:
             self._compare(db, last)
+        elif last is not None and last.position:
+            self._refuse_rewound(0, last.position)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={self._synchronous}")
         # a reader that stayed long makes the write-ahead log long; when it has left, the log is cut again

@@ -166,6 +166,7 @@ class Hold:
     """
 
     _open: dict[tuple[int, int, int], Hold] = {}  # noqa: RUF012 - one table for the process
+    _dead: set[tuple[int, int, int]] = set()  # noqa: RUF012
 
     def __init__(self, path: str, key: tuple[int, int, int]) -> None:
         self._path = path
@@ -181,6 +182,12 @@ class Hold:
         # the process is part of the key: a forked child must neither use nor close what it has inherited
         key = (os.getpid(), found.st_dev, found.st_ino)
         hold = cls._open.get(key)
+        if key in cls._dead:
+            raise JournalConflictError(
+                path,
+                "had its companions deleted or replaced while this process had it open, and SQLite keeps to "
+                "the old ones until the process ends; open it in a new process",
+            )
         if hold is None:
             hold = cls._open[key] = cls(path, key)
         hold._users += 1
@@ -239,6 +246,7 @@ class Hold:
         the new file and delete, by name, the new file's write-ahead log.
         """
         self._open.pop(self._key, None)
+        self._dead.add(self._key)
 
 
 def _lock_range(file: int, kind: int, where: tuple[int, int]) -> None:
