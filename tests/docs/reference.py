@@ -8,13 +8,14 @@ reference cannot fall behind.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
 from ants_coord import errors, guard
 from ants_coord.core import TRANSITIONS
-from ants_coord.sync import Blackboard, Board, Matchmaker
+from ants_coord.sync import Agent, Blackboard, Board, BoardAgent, MatchAgent, Matchmaker
 from ants_coord.values import (
     adverts,
     entries,
@@ -29,6 +30,8 @@ from ants_coord.values import (
 from ants_coord.values import (
     tasks as values,
 )
+
+from ..colours.protocols import PURPOSES, REST, SUMS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -54,14 +57,73 @@ def coordinator() -> str:
     shared |= dict(_verbs(Matchmaker))
     parts.append("# What a Blackboard adds to a Matchmaker")
     parts += [_verb(name, member) for name, member in _verbs(Blackboard) if name not in shared]
+    parts += [_handles(), _protocols()]
     return "\n\n".join(parts) + "\n"
 
 
 def _verb(name: str, member: object) -> str:
-    signature = inspect.signature(member, eval_str=False)
-    shown = str(signature).replace("(self, ", "(").replace("(self)", "()")
     text = inspect.cleandoc(member.__doc__ or "")
-    return f"## {name}\n\n```text\n{name}{shown}\n```\n\n{text}"
+    return f"## {name}\n\n```text\n{_signature(name, member)}\n```\n\n{text}"
+
+
+class _AsWritten(str):
+    """An annotation that is shown as its author wrote it, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _signature(name: str, member: object) -> str:
+    """Return a signature as it is called: a line if it fits, else a parameter a line."""
+    found = inspect.signature(member, eval_str=False)
+    parameters = [
+        one if one.annotation is one.empty else one.replace(annotation=_AsWritten(one.annotation))
+        for one in found.parameters.values()
+        if one.name != "self"
+    ]
+    returns = _AsWritten(found.return_annotation)
+    line = name + str(found.replace(parameters=parameters, return_annotation=returns))
+    if len(line) <= 100:
+        return line
+    parts, is_named = [], False
+    for one in parameters:
+        if one.kind is one.KEYWORD_ONLY and not is_named:
+            parts.append("*")
+        is_named = is_named or one.kind in (one.KEYWORD_ONLY, one.VAR_POSITIONAL)
+        parts.append(str(one))
+    return f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f") -> {returns}"
+
+
+def _shown(names: Iterable[str]) -> str:
+    return " ".join(f"`{name}`" for name in sorted(names) if not name.startswith("_"))
+
+
+def _handles() -> str:
+    rows = ["| handle | of | verbs |", "|---|---|---|"]
+    for handle, board in ((Agent, Board), (MatchAgent, Matchmaker), (BoardAgent, Blackboard)):
+        base = handle.__base__.__name__
+        before = "" if handle is Agent else f"those of `{base}`, and "
+        rows.append(f"| `{handle.__name__}` | `{board.__name__}` | {before}{_shown(vars(handle))} |")
+    return (
+        "# The handle of an agent\n\n"
+        "`board.as_agent(name)` returns a handle: the verbs that an agent needs, with the same arguments but for\n"
+        "`agent`, which is bound. It refuses another agent's lease. `join` returns one that is a scope, too.\n\n"
+        + "\n".join(rows)
+    )
+
+
+def _protocols() -> str:
+    rows = ["| protocol | what it does | verbs |", "|---|---|---|"]
+    rows += [f"| `{name}` | {what} | {_shown(verbs.split())} |" for name, (what, verbs) in PURPOSES.items()]
+    rows += [f"| `{name}` | {what} | those of {_shown(several)} |" for name, (what, several) in SUMS.items()]
+    rows.append(
+        f"| `Coordinator` | What every strategy offers. | those of all above, and {_shown(REST.split())} |"
+    )
+    return (
+        "# Protocols\n\n"
+        "A function asks for what it needs, and every strategy fits: `def work(board: AgentVerbs) -> None`.\n"
+        "They are in `ants_coord.abc`; those for event loops begin with `Async`.\n\n" + "\n".join(rows)
+    )
 
 
 def error_page() -> str:
