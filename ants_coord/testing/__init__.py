@@ -21,9 +21,10 @@ from .conformance.journal import check_journal
 from .history import AsyncRecorder, Operation, Recorder, check_history
 from .schedules import Interleaving, interleavings
 from .simulation import characters
-from .simulation.colony import Colony, Faults, Report
+from .simulation.colony import Colony
 from .simulation.loop import StuckError, VirtualLoop, run
-from .simulation.scripted import ScriptedAgent
+from .simulation.report import Faults, Report
+from .simulation.world import Resource
 from .story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ __all__ = [
     "Operation",
     "Recorder",
     "Report",
-    "ScriptedAgent",
+    "Resource",
     "SimulatedCrash",
     "StuckError",
     "VirtualLoop",

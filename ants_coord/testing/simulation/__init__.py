@@ -4,7 +4,9 @@ A colony in virtual time: clocks, faults, and agents with characters.
 colony      the world in which agents run
 loop        an event loop on virtual time
 characters  agents that fail in a known way
-scripted    agents that do as they are told
+report      faults, and what a run came to
+world       what lies outside the board
+lockstep    threads in virtual time
 log         a log that loses replies
 liveness    what must happen in time
 """

@@ -10,14 +10,15 @@ twice. One seed decides everything, so what a seed has shown it shows again.
 While it runs and at the end the promises are held against what the agents were
 told: no task had two holders, tokens only grew, what was acknowledged is there,
 every process has the same state; and the leases of the dead ended, and nobody
-went on waiting for what it could have had.
+went on waiting for what it could have had. The agents are judged too: all tasks
+ended, no lease ran out without a fault, no agent died of an error, and nothing
+outside was written twice or too late.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import math
 import random
 import types
 from collections.abc import Awaitable, Callable, Generator, Iterable
@@ -27,89 +28,27 @@ import attrs
 
 from ...aio import Board as AsyncBoard
 from ...aio import ClaimQueue
-from ...commands.shared import Command, Complete, Submit
-from ...errors import ClosedError, JournalError, LeaseLostError
+from ...commands.shared import Command
+from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
-from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState
+from ...values.tasks import FINAL, Task, TaskState
 from ..story import double_grants, story
 from .liveness import Vigil
+from .lockstep import drive, sleeping_in_virtual_time
 from .log import SimulatedClock, SimulatedLog
 from .loop import VirtualLoop
+from .report import EXPECTABLE, Expected, Faults, Report, Troubles, broken_words, unexplained
+from .world import Resource, World
 
 __all__ = ["Behaviour", "Colony", "Faults", "Report"]
 
-Behaviour = Callable[[Any], Awaitable[None] | Generator[float, None, None]]
+Behaviour = Callable[[Any], Awaitable[None] | None]
 """
-What an agent does: an async function of its `AsyncAgent` handle, or a generator function of its `Agent`
-handle that yields how many seconds to sleep.
+What an agent does: an async function of its `AsyncAgent` handle, or a plain function of its `Agent`
+handle, which runs in a thread in lockstep with the others.
 """
 
 _TICK_S = 1.0
-
-
-@attrs.frozen
-class Faults:
-    """
-    What goes wrong, and how often.
-
-    Args:
-        crash_every: mean seconds between crashes of an agent; 0 is never.
-        down_for: seconds that a crashed agent stays away, at least and at most.
-        pause_every: mean seconds between pauses of an agent (a stopped process, a long collection).
-        pause_for: seconds that a pause lasts, at least and at most.
-        clock_off: seconds by which agents' clocks are off at most, to either side.
-        lost_reply: share of commands that are written although the caller gets an error.
-        refused: share of commands that fail and are not written.
-        duplicate: share of commands that are written twice.
-        until: seconds after which nothing goes wrong any more; what has crashed comes back once more.
-
-    """
-
-    crash_every: float = 0.0
-    down_for: tuple[float, float] = (1.0, 30.0)
-    pause_every: float = 0.0
-    pause_for: tuple[float, float] = (5.0, 90.0)
-    clock_off: float = 0.0
-    lost_reply: float = 0.0
-    refused: float = 0.0
-    duplicate: float = 0.0
-    until: float = math.inf
-
-
-@attrs.define
-class Report:
-    """What a colony's run came to."""
-
-    seed: int
-    seconds: float
-    """virtual seconds that passed"""
-    tasks: dict[str, int]
-    """state -> number of tasks"""
-    faults: dict[str, int]
-    problems: list[str]
-    """promises that were broken; empty if all is well"""
-    digest: str
-    story: str
-    results: dict[str, Any] = attrs.field(factory=dict)
-    """results of the tasks that are done"""
-    longest_wait: float = 0.0
-    """virtual seconds for which somebody waited at most although there was something for it"""
-
-    @property
-    def done(self) -> int:
-        """How many tasks are done."""
-        return self.tasks["done"]
-
-    @property
-    def unfinished(self) -> int:
-        """How many tasks have not ended."""
-        return sum(number for state, number in self.tasks.items() if TaskState(state) not in FINAL)
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{number} {state}" for state, number in self.tasks.items() if number)
-        faults = ", ".join(f"{number} {what}" for what, number in self.faults.items() if number)
-        after = f"after {self.seconds:.0f} s"
-        return f"seed {self.seed}: {counts} {after}; {faults or 'no faults'}; digest {self.digest[:12]}"
 
 
 @attrs.define(eq=False)
@@ -132,14 +71,17 @@ class Colony:
         settings: settings of the board.
 
     Example:
-        >>> import asyncio
-        >>> from ants_coord import Task
+        >>> import time
+        >>> from ants_coord import LeaseLostError, Task
         >>> from ants_coord.testing import Colony, Faults
-        >>> async def agent(me):
-        ...     async for lease in me.claims(until="drained"):
-        ...         async with me.work(lease) as job:
-        ...             await asyncio.sleep(5)
-        ...             job.result = lease.task
+        >>> def agent(me):
+        ...     for lease in me.claims(until="drained"):
+        ...         try:
+        ...             with me.work(lease) as job:
+        ...                 time.sleep(5)  # virtual seconds
+        ...                 job.result = lease.task
+        ...         except LeaseLostError:
+        ...             pass  # it was paused for too long; another agent has the task
         >>> colony = Colony(seed=3, faults=Faults(crash_every=40, pause_every=60))
         >>> colony.submit(Task(f"t{n}", max_attempts=50) for n in range(40))
         >>> colony.add(agent, count=3)
@@ -168,6 +110,24 @@ class Colony:
         self._told: list[tuple[str, Command[Any], Any]] = []
         self._counts = {"crashes": 0, "pauses": 0, "lost replies": 0, "refused appends": 0, "duplicates": 0}
         self._log = SimulatedLog()
+        self._troubles = Troubles()
+        self._resources: list[Resource] = []
+        self._deaths: list[str] = []
+        self._restarts = 0
+        self._world = World()
+
+    def resource(self, name: str, *, fenced: bool = False) -> Resource:
+        """
+        Return something outside the board that agents write to.
+
+        Args:
+            name: what it is, for the report.
+            fenced: whether it refuses tokens older than the newest it has seen, as `Guard` does.
+
+        """
+        made = Resource(name, fenced=fenced, world=self._world)
+        self._resources.append(made)
+        return made
 
     def submit(self, tasks: Task | Iterable[Task], *, after: float = 0.0) -> None:
         """Have tasks submitted, `after` seconds from the start."""
@@ -187,37 +147,57 @@ class Colony:
         stem = name or getattr(behaviour, "__name__", getattr(behaviour, "name", "agent")).replace(
             "_", "-"
         ).strip("<>")
+        call: Any = behaviour if inspect.isroutine(behaviour) else type(behaviour).__call__
+        if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(f"an agent is an async function or a plain one; {stem} is a generator function")
         known = {known for known, _ in self._agents}
         for number in range(1, count + 1):
             one = stem if count == 1 and stem not in known else f"{stem}-{len(known) + number}"
             self._agents.append((one, behaviour))
 
-    def run(self, *, until: str = "drained", limit: float = 3_600.0, check: bool = True) -> Report:
+    def run(
+        self,
+        *,
+        until: str = "drained",
+        limit: float = 3_600.0,
+        expect: Iterable[Expected] = (),
+        check: bool = True,
+    ) -> Report:
         """
         Let the colony live.
 
         Args:
             until: "drained" ends when no task is unfinished; "limit" goes on until then.
             limit: virtual seconds at most.
-            check: raise AssertionError if a promise was broken.
+            expect: what is no problem here: "unfinished" tasks at the end, "expiries" of leases to whose
+                holders nothing had happened, "deaths" of agents, "writes" outside, double or late.
+            check: raise AssertionError if there is a problem.
 
         Returns:
             What came of it.
 
+        Raises:
+            AssertionError: the report, its problems and the last events.
+
         """
+        expected = frozenset(expect)
+        if unknown := sorted(expected - set(EXPECTABLE)):
+            raise ValueError(f"expect knows {', '.join(EXPECTABLE)}, not {', '.join(map(repr, unknown))}")
         if until not in ("drained", "limit"):
             raise ValueError(f"until must be 'drained' or 'limit', not {until!r}")
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            report = runner.run(self._live(until, limit))
+        with sleeping_in_virtual_time(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            report = runner.run(self._live(until, limit, expected))
         if check and report.problems:
             raise AssertionError(f"{report}\n" + "\n".join(report.problems) + f"\n{report.story}")
         return report
 
     # -- the life of the colony ----------------------------------------------------------------
 
-    async def _live(self, until: str, limit: float) -> Report:
+    async def _live(self, until: str, limit: float, expected: frozenset[str]) -> Report:
         loop = asyncio.get_running_loop()
         host, _ = self._process("host", faults=Faults())
+        self._world.now = loop.time
+        self._world.is_live = lambda token: any(lease.token == token for lease in host.sync.leases())
         async with host:
             await host.submit_many(())
             self._vigil = vigil = Vigil(host, self.faults.clock_off)
@@ -238,7 +218,7 @@ class Colony:
             for problem in ended:
                 if isinstance(problem, Exception):
                     raise problem
-            return await self._report(host, loop.time())
+            return await self._report(host, loop.time(), expected, to_drain=until == "drained")
 
     async def _feed(self, host: AsyncBoard) -> None:
         for after, batch in sorted(self._batches, key=lambda one: one[0]):
@@ -300,21 +280,32 @@ class Colony:
                 return  # noqa: TRY300 - the others begin anew
             except SimulatedCrash:
                 self._counts["crashes"] += 1
-            except JournalError:
-                pass  # nobody knows what became of the last command: the agent gives up and starts anew
+            except JournalError as problem:
+                # nobody knows what became of the last command: giving up and starting again is right, where
+                # such a fault was asked for
+                if not faults.lost_reply and not faults.refused:
+                    self._note_death(name, problem)
             except asyncio.CancelledError:
                 fate.task.cancel()
                 await asyncio.gather(fate.task, return_exceptions=True)
                 _vanish(board, clock)
                 raise
-            except (ClosedError, LeaseLostError):
-                pass  # an agent that does not handle it ends like any program
+            except CoordinationError as problem:
+                self._note_death(name, problem)  # an agent that does not handle it ends like any program
             finally:
                 for one in trouble:
                     one.cancel()
             _vanish(board, clock)
             self._vigil.died(name, loop.time())
-            await asyncio.sleep(dice.uniform(*faults.down_for))
+            down = dice.uniform(*faults.down_for)
+            self._troubles.note(name, loop.time(), loop.time() + down)
+            await asyncio.sleep(down)
+            self._restarts += 1
+
+    def _note_death(self, name: str, problem: BaseException) -> None:
+        self._deaths.append(
+            f"{name} died at {self._world.now():.0f} s of {type(problem).__name__}: {problem}"
+        )
 
     async def _strike(self, fate: _Fate, dice: random.Random, every: float, kind: str) -> None:
         loop = asyncio.get_running_loop()
@@ -332,10 +323,14 @@ class Colony:
             until = loop.time() + dice.uniform(*self.faults.pause_for)
             # never earlier than before: what was put off until then must not find the process awake already
             fate.clock.paused_until = max(fate.clock.paused_until, until)
+            assert fate.task is not None
+            self._troubles.note(fate.task.get_name(), loop.time(), until)
 
     # -- what came of it -----------------------------------------------------------------------
 
-    async def _report(self, host: AsyncBoard, seconds: float) -> Report:
+    async def _report(
+        self, host: AsyncBoard, seconds: float, expected: frozenset[str], *, to_drain: bool
+    ) -> Report:
         board = host.sync
         problems = self._vigil.problems[:10]
         try:
@@ -348,8 +343,9 @@ class Colony:
             if again.sync._engine.digest() != digest:  # noqa: SLF001
                 problems.append("a process that reads the log anew has another state")
         problems += double_grants(board.events())
-        problems += self._broken_words(board)
+        problems += broken_words(board, self._told, may_lose_replies=bool(self.faults.lost_reply))
         records = [record for page in _pages(board) for record in page]
+        problems += self._misdeeds(board, records, expected, to_drain=to_drain)
         tasks = {str(state): 0 for state in TaskState}
         for record in records:
             tasks[str(record.state)] += 1
@@ -368,36 +364,28 @@ class Colony:
             story(board),
             results,
             self._vigil.longest_wait,
+            self._deaths,
+            self._restarts,
         )
 
-    def _broken_words(self, board: Any) -> list[str]:
-        """Hold what agents were told against what the board says now."""
-        broken: list[str] = []
-        granted: dict[int, str] = {}
-        for name, command, reply in self._told:
-            if isinstance(command, Submit) and isinstance(reply, tuple):
-                broken += [
-                    f"{name} was told that {ticket.id!r} was submitted, and it is gone"
-                    for ticket in reply
-                    if board.find(ticket.id) is None
-                ]
-            elif isinstance(reply, tuple) and reply and isinstance(reply[0], Lease):
-                granted.update(dict.fromkeys([lease.token for lease in reply], name))
-            elif isinstance(reply, Lease):
-                if reply.token in granted and granted[reply.token] != name:
-                    broken.append(f"token {reply.token} was given to {granted[reply.token]} and to {name}")
-                granted[reply.token] = name
-            elif isinstance(command, Complete) and isinstance(reply, Outcome):
-                record = board.find(reply.task)
-                if reply.state is TaskState.DONE and (record is None or record.state is not TaskState.DONE):
-                    broken.append(f"{name} was told that {reply.task!r} is done, and it is not")
-        if not self.faults.lost_reply:  # where no reply is lost, each lease is known to somebody
-            broken += [
-                f"token {event.token} of {event.task!r} was granted to {event.agent}, who never heard of it"
-                for event in board.events()
-                if event.type == "claimed" and event.token not in granted
-            ]
-        return broken
+    def _misdeeds(
+        self, board: Any, records: list[Any], expected: frozenset[str], *, to_drain: bool
+    ) -> list[str]:
+        """Return what the agents did wrong, apart from what was expected."""
+        found: list[str] = []
+        left = [record for record in records if record.state not in FINAL]
+        if left and to_drain and "unfinished" not in expected:
+            few = ", ".join(f"{record.task.id!r} is {record.state}" for record in left[:5])
+            found.append(f"{len(left)} tasks are unfinished: {few}{', ...' if len(left) > 5 else ''}")
+        faults = self.faults
+        # a lost reply or a wrong clock may cost a lease at any time, and nobody can tell which
+        if "expiries" not in expected and not (faults.lost_reply or faults.refused or faults.clock_off):
+            found += unexplained(board.events(), self._troubles)
+        if "deaths" not in expected:
+            found += self._deaths[:5]
+        if "writes" not in expected:
+            found += [problem for resource in self._resources for problem in resource.problems[:5]]
+        return found
 
 
 def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
@@ -426,11 +414,10 @@ def _pages(board: Any) -> Iterable[list[Any]]:
 async def _behave(behaviour: Behaviour, board: AsyncBoard, name: str) -> None:
     thing: Any = behaviour
     call = thing if inspect.isroutine(thing) else thing.__call__
-    if inspect.isgeneratorfunction(call):
-        for pause in call(board.sync.as_agent(name)):
-            await asyncio.sleep(pause)
-        return
-    await call(board.as_agent(name))
+    if inspect.iscoroutinefunction(call):
+        await call(board.as_agent(name))
+    else:
+        await drive(call, board, name)
 
 
 async def _fated(life: Any, fate: _Fate) -> None:

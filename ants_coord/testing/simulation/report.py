@@ -1,0 +1,159 @@
+"""
+What goes wrong in a colony, and what came of it: `Faults`, `Report`, and the judgement of a run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import attrs
+
+from ...commands.shared import Command, Complete, Submit
+from ...values.tasks import FINAL, Lease, Outcome, TaskState
+
+__all__ = ["EXPECTABLE", "Expected", "Faults", "Report", "Troubles", "broken_words", "unexplained"]
+
+Expected = Literal["unfinished", "expiries", "deaths", "writes"]
+EXPECTABLE = ("unfinished", "expiries", "deaths", "writes")
+"""what `Colony.run` holds against the agents unless it is told to expect it"""
+_START_NS = 1_750_000_000_000_000_000
+_SHOWN = 5
+
+
+@attrs.frozen
+class Faults:
+    """
+    What goes wrong, and how often.
+
+    Args:
+        crash_every: mean seconds between crashes of an agent; 0 is never.
+        down_for: seconds that a crashed agent stays away, at least and at most.
+        pause_every: mean seconds between pauses of an agent (a stopped process, a long collection).
+        pause_for: seconds that a pause lasts, at least and at most.
+        clock_off: seconds by which agents' clocks are off at most, to either side.
+        lost_reply: share of commands that are written although the caller gets an error.
+        refused: share of commands that fail and are not written.
+        duplicate: share of commands that are written twice.
+        until: seconds after which nothing goes wrong any more; what has crashed comes back once more.
+
+    """
+
+    crash_every: float = 0.0
+    down_for: tuple[float, float] = (1.0, 30.0)
+    pause_every: float = 0.0
+    pause_for: tuple[float, float] = (5.0, 90.0)
+    clock_off: float = 0.0
+    lost_reply: float = 0.0
+    refused: float = 0.0
+    duplicate: float = 0.0
+    until: float = math.inf
+
+
+@attrs.define
+class Report:
+    """What a colony's run came to."""
+
+    seed: int
+    seconds: float
+    """virtual seconds that passed"""
+    tasks: dict[str, int]
+    """state -> number of tasks"""
+    faults: dict[str, int]
+    problems: list[str]
+    """promises that were broken, and what the agents did wrong; empty if all is well"""
+    digest: str
+    story: str
+    results: dict[str, Any] = attrs.field(factory=dict)
+    """results of the tasks that are done"""
+    longest_wait: float = 0.0
+    """virtual seconds for which somebody waited at most although there was something for it"""
+    deaths: list[str] = attrs.field(factory=list)
+    """which agent died when, and of what; crashes are faults and not counted here"""
+    restarts: int = 0
+    """how often an agent was started again, after a crash or a death"""
+
+    @property
+    def done(self) -> int:
+        """How many tasks are done."""
+        return self.tasks["done"]
+
+    @property
+    def unfinished(self) -> int:
+        """How many tasks have not ended."""
+        return sum(number for state, number in self.tasks.items() if TaskState(state) not in FINAL)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {state}" for state, number in self.tasks.items() if number)
+        faults = ", ".join(f"{number} {what}" for what, number in self.faults.items() if number)
+        after = f"after {self.seconds:.0f} s"
+        died = f"; {len(self.deaths)} deaths" if self.deaths else ""
+        return f"seed {self.seed}: {counts} {after}; {faults or 'no faults'}{died}; digest {self.digest[:12]}"
+
+
+class Troubles:
+    """When something happened to which agent that may excuse a lease that ran out."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[tuple[float, float]]] = {}
+
+    def note(self, agent: str, start: float, end: float) -> None:
+        """Note a crash (until the agent is back) or a pause."""
+        self._of.setdefault(agent, []).append((start, end))
+
+    def between(self, agent: str, start: float, end: float) -> bool:
+        """Tell whether anything happened to an agent in that time."""
+        return any(first <= end and last >= start for first, last in self._of.get(agent, ()))
+
+
+def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
+    """Return which leases ran out although nothing had happened to their holders."""
+    since: dict[int, float] = {}
+    found = []
+    for event in events:
+        at = (event.at_ns - _START_NS) / 1e9
+        if event.type in ("claimed", "locked", "adopted"):
+            since[event.token] = at
+        elif event.type == "expired" and event.agent is not None:
+            start = since.get(event.token, 0.0)
+            if not troubles.between(event.agent, start, at):
+                held = f"{event.agent} held {event.task!r} from {start:.0f} s until the lease ran out"
+                found.append(
+                    f"{held} at {at:.0f} s; "
+                    "nothing had happened to it, but it neither renewed nor ended the lease"
+                )
+    more = len(found) - _SHOWN
+    return found if more <= 0 else [*found[:_SHOWN], f"... and {more} more leases that ran out"]
+
+
+def broken_words(
+    board: Any, told: list[tuple[str, Command[Any], Any]], *, may_lose_replies: bool
+) -> list[str]:
+    """Hold what agents were told against what the board says now."""
+    broken: list[str] = []
+    granted: dict[int, str] = {}
+    for name, command, reply in told:
+        if isinstance(command, Submit) and isinstance(reply, tuple):
+            broken += [
+                f"{name} was told that {ticket.id!r} was submitted, and it is gone"
+                for ticket in reply
+                if board.find(ticket.id) is None
+            ]
+        elif isinstance(reply, tuple) and reply and isinstance(reply[0], Lease):
+            granted.update(dict.fromkeys([lease.token for lease in reply], name))
+        elif isinstance(reply, Lease):
+            if reply.token in granted and granted[reply.token] != name:
+                broken.append(f"token {reply.token} was given to {granted[reply.token]} and to {name}")
+            granted[reply.token] = name
+        elif isinstance(command, Complete) and isinstance(reply, Outcome):
+            record = board.find(reply.task)
+            if reply.state is TaskState.DONE and (record is None or record.state is not TaskState.DONE):
+                broken.append(f"{name} was told that {reply.task!r} is done, and it is not")
+    if not may_lose_replies:  # where no reply is lost, each lease is known to somebody
+        broken += [
+            f"token {event.token} of {event.task!r} was granted to {event.agent}, who never heard of it"
+            for event in board.events()
+            if event.type == "claimed" and event.token not in granted
+        ]
+    return broken
