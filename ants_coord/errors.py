@@ -10,6 +10,7 @@ Every error that ants_coord raises on purpose.
       TaskExistsError                 the id or key is taken by a different task
       TaskFailedError                 the result was asked for and there is none
         TaskDroppedError              ... because the task was cancelled
+      DeadlockError                   a handler waits for what only it, or others that wait, could do
       DependencyError                 a need is unknown, or the needs form a cycle
       FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
       AdvertRefusedError              a newer start of the agent has advertised under this name
@@ -54,6 +55,7 @@ __all__ = [
     "ClosedError",
     "CoordinationError",
     "CursorTooOld",
+    "DeadlockError",
     "DependencyError",
     "FaintMarkError",
     "FieldNotHonouredError",
@@ -219,6 +221,21 @@ class TaskFailedError(CoordinationError):
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskDroppedError(TaskFailedError):
     """Say that a task was cancelled, by itself or with a task that it needs."""
+
+
+@attrs.define(eq=False, str=False, repr=False, slots=False)
+class DeadlockError(CoordinationError):
+    """Raised when a handler waits for another task, and all who could do that task wait like it."""
+
+    task_id: str
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"the handler of task {self.task_id!r} waits for other tasks, and so does everybody who holds a "
+            f"lease: {self.why}. Start another worker, give serve a higher concurrency=, or submit a task "
+            "with needs=... instead of waiting inside a handler"
+        )
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

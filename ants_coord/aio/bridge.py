@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..commands.shared import Command, Query, Release
 from ..engine.engine import Engine
@@ -23,6 +23,8 @@ from ..errors import ClosedError, LeaseLostError
 from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
+from ..fronts.hold import OnError, wrong_with
+from ..fronts.patience import Patience, patience_for
 from ..fronts.serving import Handlers, Served, Stop
 from ..journals.ports import Chore
 from ..values.tasks import Lease
@@ -108,9 +110,15 @@ class Bridge:
         if wait_ns is not None:
             await self._open()
             waiter.until_ns = engine.now_ns() + wait_ns
+        patience = patience_for(engine, waiter)
         try:
             while True:
-                reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
+                try:
+                    reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
+                except TimeoutError:
+                    if patience is None or not await self._goes_on(patience):
+                        raise
+                    continue
                 if reply is not None:
                     return reply
                 await bell.wait()
@@ -118,6 +126,12 @@ class Bridge:
         except BaseException:
             self._soon(engine.leave, waiter)
             raise
+        finally:
+            if patience is not None:
+                patience.end()
+
+    async def _goes_on(self, patience: Patience) -> bool:
+        return await self._off_loop(patience.goes_on) if self._engine.blocking else patience.goes_on()
 
     async def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)
@@ -150,13 +164,21 @@ class Bridge:
         """Do something with a chore, for a caller who is being cancelled and cannot wait."""
         self._soon(self._engine.with_chore, chore, do)
 
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        def __enter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("async with board"))
+
+        __exit__ = __enter__
+
     # -- scopes ---------------------------------------------------------------------------------
 
-    def _hold(self, lease: Lease, timeout: Seconds | None) -> AsyncHold:
-        return AsyncHold(self._engine, lease, self._do, timeout)
+    def _hold(self, lease: Lease, timeout: Seconds | None, on_error: OnError) -> AsyncHold:
+        return AsyncHold(self._engine, lease, self._do, timeout, on_error)
 
     def _keep_alive(self, lease: Lease) -> AsyncKeepAlive:
-        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do))
+        return AsyncKeepAlive(AsyncHold(self._engine, lease, self._do, verb="keep_alive"))
 
     def _lock_hold(self, acquire: Callable[[], Awaitable[Lease]]) -> AsyncLockHold:
         return AsyncLockHold(acquire, self._engine, self._do)

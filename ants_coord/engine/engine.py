@@ -35,6 +35,7 @@ from ..errors import ClosedError, CoordinationError, HeldError, SettingsError
 from ..journals.ports import Alarm, Chore, Clock
 from ..values.settings import Settings
 from ..values.tasks import Lease
+from .awaited import in_vain
 from .lobby import NEVER_NS, Lobby, Waiter
 
 __all__ = ["Drained", "Engine", "Kept"]
@@ -237,13 +238,20 @@ class Engine(ABC):
             raise TimeoutError("nobody waits any more")
 
     def _stay(self, waiter: Waiter) -> None:
-        if waiter.timed_out or waiter.until_ns <= self._clock.now_ns():
+        if waiter.is_over(self._clock.now_ns()):
             self._lobby.leave(waiter, claimed=None)
-            raise TimeoutError("nothing came in time")
+            raise TimeoutError(in_vain(self._machine, waiter, self._clock.now_ns()))
         self._lobby.enter(waiter)
         self._machine.news.is_wanted = True
         self._set_alarm_at(waiter.until_ns)
         self._set_alarm_for_time()
+
+    def with_machine(self, look: Callable[[Machine, int], R]) -> R:
+        """Look at the state of this instant, under the lock; `look` must change nothing."""
+        with self._lock:
+            self._ready_or_raise()
+            self._catch_up()
+            return look(self._machine, self._clock.now_ns())
 
     # -- keeping leases alive -------------------------------------------------------------------
 

@@ -42,6 +42,9 @@ class Waiter:
         drained: it also wants to hear that no task is unfinished.
         until_ns: when it gives up.
         passed: up to this event nothing happened on its paths since it began to wait.
+        task: the particular task it wants to claim.
+        quiet: it gives up as a matter of course and tells nobody why.
+        look_in_ns: wake it so long after it next enters, to look why nothing has come; 0 does not.
 
     """
 
@@ -56,11 +59,23 @@ class Waiter:
     drained: bool = False
     until_ns: int = NEVER_NS
     passed: int = 0
+    task: str = ""
+    quiet: bool = False
+    look_in_ns: int = 0
     number: int = 0
     woken: bool = False
     hint: Hint | None = None
     timed_out: bool = False
     has_left: bool = False
+
+    def is_over(self, now_ns: int) -> bool:
+        """Tell whether its time is over; if not, and it is to look around, set when."""
+        if self.timed_out or self.until_ns <= now_ns:
+            return True
+        if self.look_in_ns:
+            self.until_ns = min(self.until_ns, now_ns + self.look_in_ns)
+            self.look_in_ns = 0
+        return False
 
 
 class Lobby:

@@ -41,6 +41,7 @@ from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, fail, held, timeout_ns
 from .arguments import note as note_of
 from .failures import is_stop, reason_text, summary, trace_of, users_part
+from .patience import WORKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,6 +151,7 @@ class Scope(HasLease):
         self.lost_reason: str | None = None
         """why the lease was lost; None while it is held"""
         self._kept: Kept | None = None
+        self._outer: HasLease | None = None
         self._ending = False
         self._timeout_ns = timeout_ns(timeout)
         self._timed_out = False
@@ -215,6 +217,9 @@ class Scope(HasLease):
         return True
 
     def _keep(self) -> None:
+        if not self.lease.names:  # whoever holds a lock may wait for anything
+            self._outer = WORKING.get()
+            WORKING.set(self)
         self._kept = self._engine.kept_from(
             self.lease,
             self._on_lost,
@@ -225,6 +230,8 @@ class Scope(HasLease):
 
     def _stop_keeping(self) -> None:
         self._ending = True
+        if WORKING.get() is self:
+            WORKING.set(self._outer)
         if self._kept is not None:
             self._engine.unkeep(self._kept)
 

@@ -6,7 +6,7 @@ The coordinators for threads: one class a strategy, the same verbs.
 names, verbs and arguments.
 
 Files: `bridge` and `worker` are what truly differs between the colours; `verbs` (on what is there),
-`board` (`Board`, `ClaimQueue`), `matchmaker` and `blackboard` say the same in both. `agent`,
+`results`, `board` (`Board`, `ClaimQueue`), `matchmaker` and `blackboard` say the same in both. `agent`,
 `match_agent` and `board_agent` are the handles of agents, `protocols` what a function may ask
 for: both are generated from the verbs.
 """

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from ..fronts.hold import Hold, KeepAlive, LockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
     from ..values.tasks import Explanation, Lease, Outcome, Standing, Task, TaskRecord, TaskState, Ticket
     from .board import Board
@@ -110,9 +111,28 @@ class Agent(Handle):
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
         return self._board.result(task, timeout=timeout)
 
-    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
-        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
-        return self._board.results(tasks, timeout=timeout)
+    def results(
+        self,
+        tasks: Iterable[TaskLike],
+        *,
+        timeout: Seconds | None = None,
+        return_exceptions: bool = False,
+    ) -> list[Any]:
+        """
+        Wait for all results, in the order of `tasks`.
+
+        Args:
+            tasks: what to wait for.
+            timeout: seconds for all together; None waits for ever.
+            return_exceptions: put the error of a task without a result where its result would be,
+                instead of raising the first one.
+
+        Raises:
+            TaskFailedError, TaskDroppedError: a task has no result.
+            TimeoutError: not all ended in time.
+
+        """
+        return self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
 
     def submit(
         self,
@@ -224,23 +244,27 @@ class Agent(Handle):
 
         Args:
             until: "closed" goes on until the coordinator closes; "drained" ends when no task
-                is unfinished; "idle" ends when nothing may run now.
+                is unfinished, and raises ClosedError if the coordinator closes before; "idle"
+                ends when nothing may run now.
             kinds: only these kinds.
             lease_ttl: as in `claim`.
 
         """
         return self._board.claims(self.name, until=until, kinds=kinds, lease_ttl=lease_ttl)
 
-    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+    def work(self, lease: Lease, *, timeout: Seconds | None = None, on_error: OnError = "raise") -> Hold:
         """
         Return the scope that holds a lease: it renews, then completes, fails or releases.
 
         Args:
             lease: what a claim returned.
             timeout: seconds after which the attempt is failed.
+            on_error: "raise" lets an exception of the body go on after it has failed the attempt,
+                and raises LeaseLostError if the lease was lost. "log" tells both to the logger
+                "ants_coord" and goes on after the scope, so that a loop outlives its tasks.
 
         """
-        return self._board.work(self._own(lease), timeout=timeout)
+        return self._board.work(self._own(lease), timeout=timeout, on_error=on_error)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
         """Return a scope that renews a lease and does nothing else."""

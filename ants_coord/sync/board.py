@@ -22,12 +22,13 @@ from ..fronts.agent import Keys, Shared
 from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
+from ..fronts.hold import OnError
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
 from ..values.events import Event
 from ..values.payloads import NESTS
 from ..values.tasks import Lease, Outcome, Task, Ticket
-from .verbs import Verbs
+from .results import ResultVerbs
 
 if TYPE_CHECKING:
     from .. import aio as other
@@ -39,7 +40,7 @@ __all__ = ["Board", "ClaimQueue"]
 R = TypeVar("R")
 
 
-class Board(Keys, Verbs):
+class Board(Keys, ResultVerbs):
     """
     What all strategies share, for threads. Whoever opens it closes it (or `with`).
 
@@ -186,7 +187,14 @@ class Board(Keys, Verbs):
 
         """
         command = arguments.claim(agent, task, kinds, lease_ttl, patient=True)
-        waiter = Waiter(mute, ready=True, agent=command.agent, kinds=command.kinds, changes=task is not None)
+        waiter = Waiter(
+            mute,
+            ready=True,
+            agent=command.agent,
+            kinds=command.kinds,
+            changes=task is not None,
+            task=command.task or "",
+        )
         return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
     def claim_nowait(
@@ -229,7 +237,8 @@ class Board(Keys, Verbs):
         Args:
             agent: who asks.
             until: "closed" goes on until the coordinator closes; "drained" ends when no task
-                is unfinished; "idle" ends when nothing may run now.
+                is unfinished, and raises ClosedError if the coordinator closes before; "idle"
+                ends when nothing may run now.
             kinds: only these kinds.
             lease_ttl: as in `claim`.
 
@@ -255,11 +264,20 @@ class Board(Keys, Verbs):
 
         while True:
             waiter = Waiter(
-                mute, ready=True, agent=command.agent, kinds=command.kinds, drained=until == "drained"
+                mute,
+                ready=True,
+                agent=command.agent,
+                kinds=command.kinds,
+                drained=until == "drained",
+                quiet=until == "idle",
             )
             try:
                 lease = self._wait(step, waiter, 0 if until == "idle" else None)
-            except (Drained, TimeoutError, ClosedError):
+            except (Drained, TimeoutError):
+                return
+            except ClosedError:
+                if until == "drained" and not (stop is not None and stop.is_set):
+                    raise  # work is left: to end quietly would look as if there were none
                 return
             finally:
                 if stop is not None:
@@ -268,16 +286,19 @@ class Board(Keys, Verbs):
 
     # -- holding ------------------------------------------------------------------------------
 
-    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+    def work(self, lease: Lease, *, timeout: Seconds | None = None, on_error: OnError = "raise") -> Hold:
         """
         Return the scope that holds a lease: it renews, then completes, fails or releases.
 
         Args:
             lease: what a claim returned.
             timeout: seconds after which the attempt is failed.
+            on_error: "raise" lets an exception of the body go on after it has failed the attempt,
+                and raises LeaseLostError if the lease was lost. "log" tells both to the logger
+                "ants_coord" and goes on after the scope, so that a loop outlives its tasks.
 
         """
-        return self._hold(lease, timeout)
+        return self._hold(lease, timeout, on_error)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
         """Return a scope that renews a lease and does nothing else."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
 from ..fronts import arguments
 from ..fronts.arguments import Seconds
-from ..fronts.hold import Hold, KeepAlive, LockHold
+from ..fronts.hold import Hold, KeepAlive, LockHold, OnError, wrong_with
+from ..fronts.patience import patience_for
 from ..journals.ports import Chore
 from ..values.tasks import Lease
 
@@ -43,13 +44,24 @@ class Bridge:
         if wait_ns is not None:
             self._engine.open()
             waiter.until_ns = self._engine.now_ns() + wait_ns
+        patience = patience_for(self._engine, waiter)
         try:
-            while (reply := step(waiter)) is None:
+            while True:
+                try:
+                    reply = step(waiter)
+                except TimeoutError:
+                    if patience is None or not patience.goes_on():
+                        raise
+                    continue
+                if reply is not None:
+                    return reply
                 bell.get()
         except BaseException:
             self._engine.leave(waiter)
             raise
-        return reply
+        finally:
+            if patience is not None:
+                patience.end()
 
     def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)
@@ -72,10 +84,18 @@ class Bridge:
     def _tend_soon(self, chore: type[C], do: Callable[[C], object]) -> None:
         self._engine.with_chore(chore, do)
 
+    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+
+        async def __aenter__(self) -> NoReturn:
+            """Say which `with` is meant."""
+            raise TypeError(wrong_with("with board"))
+
+        __aexit__ = __aenter__
+
     # -- scopes ---------------------------------------------------------------------------------
 
-    def _hold(self, lease: Lease, timeout: Seconds | None) -> Hold:
-        return Hold(self._engine, lease, timeout)
+    def _hold(self, lease: Lease, timeout: Seconds | None, on_error: OnError) -> Hold:
+        return Hold(self._engine, lease, timeout, on_error)
 
     def _keep_alive(self, lease: Lease) -> KeepAlive:
         return KeepAlive(self._engine, lease)

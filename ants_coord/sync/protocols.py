@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..fronts.agent import Shared
     from ..fronts.hold import Hold, KeepAlive, LockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
     from ..values.events import Event
     from ..values.settings import Settings
@@ -126,7 +127,7 @@ class Claims(Protocol):
 class Holds(Protocol):
     """Keeps and ends what is leased."""
 
-    def work(self, lease: Lease, *, timeout: Seconds | None = None) -> Hold:
+    def work(self, lease: Lease, *, timeout: Seconds | None = None, on_error: OnError = "raise") -> Hold:
         """Return the scope that holds a lease: it renews, then completes, fails or releases."""
         ...
 
@@ -223,8 +224,14 @@ class Results(Protocol):
         """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
         ...
 
-    def results(self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None) -> list[Any]:
-        """Wait for all results, in the order of `tasks`; `timeout` is for all together."""
+    def results(
+        self,
+        tasks: Iterable[TaskLike],
+        *,
+        timeout: Seconds | None = None,
+        return_exceptions: bool = False,
+    ) -> list[Any]:
+        """Wait for all results, in the order of `tasks`."""
         ...
 
     def as_finished(

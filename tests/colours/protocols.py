@@ -41,6 +41,7 @@ def written(aio: Path) -> str:
     """Return the text of protocols.py; raises ValueError if a verb has no place or a place no verb."""
     sources = {
         aio / "verbs.py": "Verbs",
+        aio / "results.py": "ResultVerbs",
         aio / "board.py": "Board",
         aio.parent / "fronts" / "agent.py": "Keys",
     }

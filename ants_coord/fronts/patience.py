@@ -1,0 +1,118 @@
+"""
+Patience: a caller that waits long looks, once in a while, whether what it waits for can still come.
+
+A kind without a handler, a requirement that nobody meets, a worker that waits
+for its own child: each looks like a program that is merely slow. Waits for
+ends and for a drained board therefore look every five seconds. What stands
+still is told to the log, once. A handler that waits is failed after the length
+of its lease if every lease of the board is held by handlers that wait: nobody
+is left who could do what they wait for.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from ..commands.shared import Leases
+from ..engine.awaited import standing_still
+from ..engine.engine import Engine
+from ..engine.lobby import Waiter
+from ..errors import DeadlockError
+from .arguments import HasLease
+
+if TYPE_CHECKING:
+    from ..values.tasks import Lease
+
+__all__ = ["WORKING", "Patience", "patience_for"]
+
+log = logging.getLogger("ants_coord")
+
+LOOK_NS = 5_000_000_000
+
+WORKING: ContextVar[HasLease | None] = ContextVar("ants_coord_working", default=None)
+"""the scope whose body runs here"""
+
+_waiting: weakref.WeakKeyDictionary[Engine, dict[int, Lease]] = weakref.WeakKeyDictionary()
+"""by token: the leases whose holders wait for other tasks of the same board"""
+_said: weakref.WeakKeyDictionary[Engine, str] = weakref.WeakKeyDictionary()
+"""what was said last, so that four loops that stand still say it once"""
+
+
+def patience_for(engine: Engine, waiter: Waiter) -> Patience | None:
+    """Return the patience of a wait; None if it is for something that may come at any time, or never."""
+    return Patience(engine, waiter) if waiter.ended or waiter.drained else None
+
+
+class Patience:
+    """What one wait knows of how long it has waited."""
+
+    def __init__(self, engine: Engine, waiter: Waiter) -> None:
+        self._engine = engine
+        self._waiter = waiter
+        self._until_ns = waiter.until_ns
+        self._since_ns: int | None = None
+        self._lease = self._own_lease() if waiter.ended else None
+        waiter.look_in_ns = self._interval_ns
+
+    def _own_lease(self) -> Lease | None:
+        scope = WORKING.get()
+        if scope is None or getattr(scope, "_engine", None) is not self._engine:
+            return None
+        return scope.lease
+
+    @property
+    def _interval_ns(self) -> int:
+        return LOOK_NS if self._lease is None else min(LOOK_NS, self._lease.ttl_ns)
+
+    def goes_on(self) -> bool:
+        """
+        Look around after a TimeoutError; True if the caller's own time is not over.
+
+        Raises:
+            DeadlockError: the caller is a handler, and all who hold leases wait like it.
+
+        """
+        waiter, now = self._waiter, self._engine.now_ns()
+        if waiter.has_left or self._until_ns <= now:
+            return False
+        waiter.timed_out, waiter.until_ns = False, self._until_ns
+        if self._since_ns is None:
+            self._since_ns = now - self._interval_ns
+        if self._lease is not None:
+            self._refuse_deadlock(self._lease, now)
+            waiter.look_in_ns = self._interval_ns
+        elif not self._say_why():
+            waiter.look_in_ns = LOOK_NS
+        return True
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if self._lease is not None:
+            _waiting.get(self._engine, {}).pop(self._lease.token, None)
+
+    def _say_why(self) -> bool:
+        """Tell the log why nothing comes; then True: what stands still is not looked at again."""
+        why = self._engine.with_machine(lambda machine, now: standing_still(machine, self._waiter, now))
+        if why is None:
+            return False
+        if _said.get(self._engine) != why:
+            _said[self._engine] = why
+            log.warning("waiting in vain: %s", why)
+        return True
+
+    def _refuse_deadlock(self, lease: Lease, now: int) -> None:
+        waiting = _waiting.setdefault(self._engine, {})
+        waiting[lease.token] = lease
+        assert self._since_ns is not None
+        if now - self._since_ns < lease.ttl_ns:
+            return
+        live = [one for one in self._engine.ask(Leases(None)) if not one.names]
+        if any(one.token not in waiting for one in live):
+            return
+        idle = len(live)
+        why = self._engine.with_machine(lambda machine, at: standing_still(machine, self._waiter, at, idle))
+        if why is not None:
+            raise DeadlockError(lease.task, why)
