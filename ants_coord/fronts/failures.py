@@ -14,7 +14,7 @@ from types import TracebackType
 
 __all__ = ["is_stop", "reason_text", "summary", "trace_of", "users_part"]
 
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 _MESSAGE_CHARS = 300

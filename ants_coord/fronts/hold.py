@@ -152,6 +152,7 @@ class Scope(HasLease):
         """why the lease was lost; None while it is held"""
         self._kept: Kept | None = None
         self._outer: HasLease | None = None
+        self._give_up_ns = 0
         self._ending = False
         self._timeout_ns = timeout_ns(timeout)
         self._timed_out = False
@@ -192,7 +193,13 @@ class Scope(HasLease):
 
     def _pause_after(self, problem: JournalError, tries: int) -> float:
         """Return how many seconds to wait before an ending is tried again; raises if there is no use."""
-        if isinstance(problem, _FINAL) or self._kept is None or self._kept.until_ns <= self._engine.now_ns():
+        now = self._engine.now_ns()
+        if tries == 0:
+            # once more the length of a lease, however it is renewed meanwhile: a journal that takes renewals
+            # and yet not this ending never will
+            self._give_up_ns = now + self.lease.ttl_ns
+        until_ns = 0 if self._kept is None else min(self._kept.until_ns, self._give_up_ns)
+        if isinstance(problem, _FINAL) or until_ns <= now:
             problem.add_note(f"the ending of {self.lease.handle} could not be recorded; its lease runs out")
             raise problem
         if tries == 0:
