@@ -195,7 +195,7 @@ class Engine(ABC):
         """
         with self._lock:
             self._ready_or_raise()
-            self._refuse_who_has_left(waiter)
+            waiter.refuse_if_left()
             reply: R | Refused | None = self._try(command)
             if isinstance(reply, Refused):
                 if not isinstance(reply.error, HeldError):
@@ -214,7 +214,7 @@ class Engine(ABC):
         """Ask; return the answer if it is `done`, otherwise enter the lobby in the same step."""
         with self._lock:
             self._ready_or_raise()
-            self._refuse_who_has_left(waiter)
+            waiter.refuse_if_left()
             answer = self._look(query)
             if answer.__class__ is Refused:
                 self._lobby.leave(waiter, claimed=None)
@@ -230,12 +230,6 @@ class Engine(ABC):
         with self._lock:
             waiter.has_left = True
             self._lobby.leave(waiter, claimed=None)
-
-    def _refuse_who_has_left(self, waiter: Waiter) -> None:
-        # a task of a loop that is cancelled leaves at once, while its last try may still wait in a thread for
-        # the lock: behind that it would claim for nobody, or stand in the line and swallow a wake-up
-        if waiter.has_left:
-            raise TimeoutError("nobody waits any more")
 
     def _stay(self, waiter: Waiter) -> None:
         if waiter.is_over(self._clock.now_ns()):

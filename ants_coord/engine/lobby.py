@@ -68,6 +68,13 @@ class Waiter:
     timed_out: bool = False
     has_left: bool = False
 
+    def refuse_if_left(self) -> None:
+        """Raise for a caller that nobody waits for any more."""
+        # a task of a loop that is cancelled leaves at once, while its last try may still wait in a thread for
+        # the lock: behind that it would claim for nobody, or stand in the line and swallow a wake-up
+        if self.has_left:
+            raise TimeoutError("nobody waits any more")
+
     def is_over(self, now_ns: int) -> bool:
         """Tell whether its time is over; if not, and it is to look around, set when."""
         if self.timed_out or self.until_ns <= now_ns:
