@@ -22,7 +22,7 @@ from .values.checks import check_id, count
 __all__ = ["Guard", "SQLGuard", "StaleTokenError"]
 
 
-@attrs.define(eq=False, str=False)
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class StaleTokenError(CoordinationError):
     """Say that somebody with a newer lease has written to the resource already."""
 

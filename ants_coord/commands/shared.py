@@ -183,6 +183,16 @@ def _size(task: Task) -> int:
     return 1 + sum(map(_size, task.parts))
 
 
+def _way_to_a_task(given: object) -> str:
+    if isinstance(given, str):
+        return f"write Task({given!r}) for a plain id"
+    if isinstance(given, dict):
+        return f"write Task(**{given!r}) if these are the fields of one"
+    if isinstance(given, (list, tuple)):
+        return "submit_many takes several"
+    return f"write Task(payload={given!r}) if this is what to do"
+
+
 def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     """Return a Submit whose payloads have been checked and copied."""
     if if_exists not in ("same", "keep", "replace", "rerun"):
@@ -192,7 +202,7 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     payloads, composed = [], False
     for task in tasks:
         if task.__class__ is not Task:
-            raise TypeError(f"submit takes a Task, not {task!r}; write Task({task!r}) for a plain id")
+            raise TypeError(f"submit takes a Task, not {task!r}; {_way_to_a_task(task)}")
         if task.parts:
             composed = True
         payloads.append(json_value(task.payload, "payload"))

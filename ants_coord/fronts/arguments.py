@@ -278,6 +278,8 @@ def lock(resources: tuple[str, ...], agent: str, lease_ttl: Seconds | None) -> L
     """Build a LockNames; the order in which names are given does not matter."""
     if not resources:
         raise ValueError("lock needs at least one name")
+    if isinstance(resources[0], (list, tuple, set, frozenset)):
+        raise TypeError(f"each lock name must be a string, not {resources[0]!r}; write lock(*names) for many")
     wanted = sorted({names.check_id(name, "each lock name") for name in resources})
     if len(wanted) > 256:
         raise LimitError("names in one lock", len(wanted), 256)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
@@ -50,11 +51,18 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     return Settings(**{**attrs.asdict(settings, recurse=False), **changes})
 
 
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the setting that was probably meant, or else all there are."""
+    # what begins alike is likelier than what looks alike: lease, lease_ttl
+    close = [one for one in sorted(known) if one.startswith(name)] or get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
 def _check_names(settings: Iterable[str]) -> None:
     known = {field.name for field in attrs.fields(Settings)} - {"strategy"}
     unknown = sorted(set(settings) - known)
     if unknown:
-        raise TypeError(f"no such setting: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        raise TypeError(f"no such setting: {', '.join(unknown)}{_meant(unknown[0], known)}")
 
 
 class _Common(TypedDict, total=False):

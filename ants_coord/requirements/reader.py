@@ -60,6 +60,12 @@ class Reader:
                     raise self._fail("this text is not closed", at + 1)
                 if text[at] == ":":
                     raise self._fail("a version such as python:3.11 or python:>=3.10 belongs here", at + 1)
+                if text[at].isdigit():
+                    raise self._fail(
+                        "a number stands alone, without a unit: write mem >= 16, in the unit that agents "
+                        "advertise",
+                        at + 1,
+                    )
                 raise self._fail(f"{text[at]!r} is not understood here", at + 1)
             kind = match.lastgroup
             assert kind is not None

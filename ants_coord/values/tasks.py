@@ -89,6 +89,18 @@ def _tasks(values: Iterable[Task]) -> tuple[Task, ...]:
     return tuple(values)
 
 
+def _needs(values: Iterable[Task | Ticket | Lease | str]) -> tuple[str, ...]:
+    """Say what `needs` takes."""
+    return tuple([_id_of(value, "each of needs") for value in values])
+
+
+def _id_of(value: object, field: str) -> str:
+    """Return the id of whatever stands for a task."""
+    if isinstance(value, (Task, Ticket)):
+        return value.id
+    return value.task if isinstance(value, Lease) else check_id(value, field)
+
+
 def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{field} must be a list of strings, not {values!r}")
@@ -138,7 +150,8 @@ class Task:
         requires: what an agent must be able to do (Matchmaker).
         uses: amounts of consumables taken while leased (Matchmaker).
         place: where the work is (Blackboard).
-        needs: ids of tasks that must be DONE first; their results arrive as `inputs`.
+        needs: tasks that must be DONE first (a Task, a Ticket, a Lease or an id each); their results
+            arrive as `inputs`, by id.
         if_need_fails: "cancel" (with the chain as the reason) or "run" anyway.
         delay: seconds (or an aware datetime) before it may run.
         finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
@@ -169,7 +182,7 @@ class Task:
     requires: str | None = attrs.field(default=None, kw_only=True)
     uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
     place: str | None = attrs.field(default=None, kw_only=True)
-    needs: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
+    needs: tuple[str, ...] = taking(default=(), kw_only=True, converter=_needs)
     if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
     delay: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
     finish_by: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
@@ -219,7 +232,7 @@ class Task:
             self._check_optional()
 
     def _check_optional(self: Any) -> None:
-        self.needs = _names(self.needs, "needs", check_id)
+        self.needs = _names(self.needs, "needs", _id_of)
         self.tags = _names(self.tags, "tags", check_name)
         self._check_parts()
         self._check_team()

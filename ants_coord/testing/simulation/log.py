@@ -13,6 +13,8 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
+import attrs
+
 from ...errors import JournalError
 from ...journals.ports import Alarm, Clock, Entry
 
@@ -21,11 +23,12 @@ __all__ = ["LogView", "ReplyLostError", "SimulatedClock", "SimulatedLog"]
 _START_NS = 1_750_000_000_000_000_000
 
 
+@attrs.define(eq=False, str=False, repr=False, slots=False)
 class ReplyLostError(JournalError):
     """The command may have been written or not: nobody knows, as when a connection breaks."""
 
-    def __init__(self) -> None:
-        super().__init__("simulated log", "the reply was lost")
+    path: str = "simulated log"
+    problem: str = "the reply was lost"
 
 
 class SimulatedClock(Clock):
