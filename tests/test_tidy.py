@@ -21,7 +21,8 @@ LONGEST_FUNCTION = 70
 def test_files_and_functions_are_short_and_finished(path):
     """No long file, no long function, nothing left for later, no empty names, no sleep in a test."""
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= LONGEST_FILE
+    if not text.startswith("# Generated"):  # by tests/colours, from files that are measured
+        assert text.count("\n") <= LONGEST_FILE
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name

@@ -4,10 +4,10 @@ The coordinators for event loops: one class a strategy, the same verbs.
 `Board` opens a board as whatever it is. ants_coord.aio and ants_coord.sync have the same
 names, verbs and arguments.
 
-Files: `bridge` and `worker` are what truly differs between the colours; `verbs` (on what is there),
-`results`, `board` (`Board`, `ClaimQueue`), `matchmaker` and `blackboard` say the same in both. `agent`,
-`match_agent` and `board_agent` are the handles of agents, `protocols` what a function may ask
-for: both are generated from the verbs.
+Files: `bridge` and `worker` are what truly differs between the colours. `reading` (changes
+nothing), `verbs` (changes what is there), `results`, `board` (`Board`, `ClaimQueue`), `matchmaker`
+and `blackboard` say the same in both. `agent`, `match_agent` and `board_agent` are the handles of
+agents, `protocols` what a function may ask for: both are generated from the verbs.
 """
 
 from __future__ import annotations

@@ -34,6 +34,50 @@ class Agent(Handle):
 
     _board: Board
 
+    async def find(self, task: TaskLike) -> TaskRecord | None:
+        """
+        Return what is known of a task, or None if there is none (any more).
+
+        Args:
+            task: the task, its ticket or its id.
+
+        """
+        return await self._board.find(task)
+
+    async def leases(self) -> list[Lease]:
+        """List live leases, the oldest first."""
+        return await self._board.leases(self.name)
+
+    async def explain(self, task: TaskLike) -> Explanation:
+        """
+        Say why a task is where it is: what it waits for, who holds it, why nobody takes it.
+
+        Args:
+            task: the task, its ticket or its id.
+
+        Returns:
+            An Explanation; `str` of it is a sentence a line.
+
+        Raises:
+            TaskNotFoundError: there is no such task (any more).
+
+        """
+        return await self._board.explain(task)
+
+    async def explain_agent(self) -> Explanation:
+        """
+        Say what an agent holds, and why it gets work or does not.
+
+        Returns:
+            An Explanation; `str` of it is a sentence a line.
+
+        """
+        return await self._board.explain_agent(self.name)
+
+    async def standing(self) -> Standing:
+        """Return what has been seen of an agent: what it delivered, failed and let expire."""
+        return await self._board.standing(self.name)
+
     async def renew(
         self,
         lease: LeaseLike,
@@ -41,7 +85,21 @@ class Agent(Handle):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> int:
-        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
+        """
+        Move the deadline of a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            lease_ttl: seconds from now; as long as before if not given.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The new deadline in nanoseconds of the board's clock.
+
+        Raises:
+            LeaseLostError: the lease is not yours any more; stop working on the task.
+
+        """
         return await self._board.renew(self._own(lease), lease_ttl=lease_ttl, request_id=request_id)
 
     async def complete_many(
@@ -50,7 +108,20 @@ class Agent(Handle):
         *,
         request_id: str | None = None,
     ) -> list[Outcome]:
-        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        """
+        End several tasks in one step: all of them, or none if one lease is lost.
+
+        Args:
+            endings: pairs of a lease and the result, any JSON value.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The outcomes in the same order.
+
+        Raises:
+            LeaseLostError: one of the leases is lost, and nothing was changed; leave it out and try again.
+
+        """
         return await self._board.complete_many(
             [(self._own(lease), result) for lease, result in endings],
             request_id=request_id,
@@ -64,15 +135,52 @@ class Agent(Handle):
         retry: bool | Seconds = True,
         request_id: str | None = None,
     ) -> TaskState:
-        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
+        """
+        End an attempt without a result; the task is tried again if it has attempts left.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            reason: why, for whoever reads the task's history.
+            retry: True tries again after the task's backoff, a number after so many seconds; False gives
+                up.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            What the task is now: READY, DELAYED or FAILED.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
         return await self._board.fail(self._own(lease), reason, retry=retry, request_id=request_id)
 
     async def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
-        """Give a lease back; the attempt does not count."""
+        """
+        Give a lease or a lock back; the attempt does not count.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: it is not yours any more, so there is nothing to give back.
+
+        """
         await self._board.release(self._own(lease), request_id=request_id)
 
     async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
-        """Keep a progress note with a leased task."""
+        """
+        Keep a progress note with a leased task, for others to read and for the next holder.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            note: any JSON value; it replaces the note before.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; stop working on it.
+
+        """
         await self._board.progress(self._own(lease), note, request_id=request_id)
 
     async def adopt(self, *, request_id: str | None = None) -> list[Lease]:
@@ -80,35 +188,51 @@ class Agent(Handle):
         return await self._board.adopt(self.name, request_id=request_id)
 
     async def release_all(self, *, request_id: str | None = None) -> int:
-        """Give back everything an agent holds; returns how many leases."""
+        """
+        Give back everything that an agent holds; the attempts do not count.
+
+        Args:
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            How many leases and locks.
+
+        """
         return await self._board.release_all(self.name, request_id=request_id)
 
-    async def find(self, task: TaskLike) -> TaskRecord | None:
-        """Look a task up; None if there is none (any more)."""
-        return await self._board.find(task)
-
-    async def leases(self) -> list[Lease]:
-        """List live leases, of one agent or of all, oldest first."""
-        return await self._board.leases(self.name)
-
-    async def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is."""
-        return await self._board.explain(task)
-
-    async def explain_agent(self) -> Explanation:
-        """Say what an agent holds and why it gets work, or does not."""
-        return await self._board.explain_agent(self.name)
-
-    async def standing(self) -> Standing:
-        """Return what has been seen of an agent."""
-        return await self._board.standing(self.name)
-
     async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
+        """
+        Wait for a task to end, whether well or not.
+
+        Args:
+            task: the task, its ticket or its id.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            An Outcome with the state in which it ended, the result and the reason.
+
+        Raises:
+            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+
+        """
         return await self._board.outcome(task, timeout=timeout)
 
     async def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        """
+        Wait for the result of a task.
+
+        Args:
+            task: the task, its ticket or its id.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            The JSON value with which it was completed.
+
+        Raises:
+            TaskFailedError, TaskDroppedError: it ended without one; the error says why.
+            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+
+        """
         return await self._board.result(task, timeout=timeout)
 
     async def results(
@@ -119,17 +243,20 @@ class Agent(Handle):
         return_exceptions: bool = False,
     ) -> list[Any]:
         """
-        Wait for all results, in the order of `tasks`.
+        Wait for the results of several tasks.
 
         Args:
-            tasks: what to wait for.
-            timeout: seconds for all together; None waits for ever.
+            tasks: tasks, tickets or ids.
+            timeout: seconds to wait for all together; None waits for ever.
             return_exceptions: put the error of a task without a result where its result would be,
                 instead of raising the first one.
 
+        Returns:
+            The results in the order of `tasks`.
+
         Raises:
-            TaskFailedError, TaskDroppedError: a task has no result.
-            TimeoutError: not all ended in time.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
+            `result`, for the first task in this order that has none.
 
         """
         return await self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
@@ -165,7 +292,22 @@ class Agent(Handle):
         if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
         request_id: str | None = None,
     ) -> list[Ticket]:
-        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        """
+        Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
+
+        Args:
+            tasks: what to do.
+            if_exists: as in `submit`, for each of them.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Their tickets in the same order.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
+            what is wrong with one of them; nothing was added. ClosedError.
+
+        """
         return await self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
 
     async def claim(
@@ -206,7 +348,20 @@ class Agent(Handle):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> Lease | None:
-        """Lease a task if one may run now, else return None."""
+        """
+        Lease a task if one may run now, else return None. `claim` waits for one.
+
+        Args:
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskNotFoundError, IllegalTransitionError: a particular task is not there, or has ended.
+            ClosedError.
+
+        """
         return await self._board.claim_nowait(
             self.name,
             task=task,
@@ -223,7 +378,19 @@ class Agent(Handle):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> list[Lease]:
-        """Lease up to `count` tasks that may run now, in one step."""
+        """
+        Lease several tasks that may run now, in one step.
+
+        Args:
+            count: how many at most.
+            kinds: only these kinds.
+            lease_ttl: seconds each lease lasts; the task's or the board's if not given.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The leases in the order of claiming; none if nothing may run.
+
+        """
         return await self._board.claim_many(
             self.name,
             count,

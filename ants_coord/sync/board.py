@@ -11,7 +11,7 @@ from collections.abc import Iterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from ..commands.shared import Events, asked_for, submission
+from ..commands.shared import asked_for, submission
 from ..core.machine import Machine
 from ..core.reading import private
 from ..engine.engine import Drained, Engine
@@ -25,7 +25,6 @@ from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_ve
 from ..fronts.hold import OnError
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
-from ..values.events import Event
 from ..values.payloads import NESTS
 from ..values.tasks import Lease, Outcome, Task, Ticket
 from .results import ResultVerbs
@@ -153,7 +152,22 @@ class Board(Keys, ResultVerbs):
         if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
         request_id: str | None = None,
     ) -> list[Ticket]:
-        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        """
+        Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
+
+        Args:
+            tasks: what to do.
+            if_exists: as in `submit`, for each of them.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Their tickets in the same order.
+
+        Raises:
+            TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
+            what is wrong with one of them; nothing was added. ClosedError.
+
+        """
         wanted = tuple(tasks)
         command = submission(wanted, if_exists)
         if not wanted:
@@ -206,7 +220,21 @@ class Board(Keys, ResultVerbs):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> Lease | None:
-        """Lease a task if one may run now, else return None."""
+        """
+        Lease a task if one may run now, else return None. `claim` waits for one.
+
+        Args:
+            agent: who asks; a name.
+            task: a particular task.
+            kinds: only these kinds.
+            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            TaskNotFoundError, IllegalTransitionError: a particular task is not there, or has ended.
+            ClosedError.
+
+        """
         command = arguments.claim(agent, task, kinds, lease_ttl)
         return self._engine.execute(command, request_id)
 
@@ -219,7 +247,20 @@ class Board(Keys, ResultVerbs):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> list[Lease]:
-        """Lease up to `count` tasks that may run now, in one step."""
+        """
+        Lease several tasks that may run now, in one step.
+
+        Args:
+            agent: who asks; a name.
+            count: how many at most.
+            kinds: only these kinds.
+            lease_ttl: seconds each lease lasts; the task's or the board's if not given.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            The leases in the order of claiming; none if nothing may run.
+
+        """
         command = arguments.claim_many(agent, count, kinds, lease_ttl)
         return list(self._engine.execute(command, request_id))
 
@@ -405,39 +446,6 @@ class Board(Keys, ResultVerbs):
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
         return self._engine.execute(arguments.lock(names, agent, lease_ttl), request_id)
-
-    def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:
-        """
-        Iterate over events, each once and in order.
-
-        Args:
-            since: continue after this cursor; 0 begins with the oldest event that is kept.
-            follow: wait for more at the end, until the coordinator closes.
-
-        Raises:
-            CursorTooOld: events after `since` are gone; nothing is skipped silently.
-
-        """
-        cursor = count(since, "since", least=0)
-        while True:
-            query = Events(cursor)
-            if follow:
-                waiter = Waiter(mute, changes=True)
-                try:
-                    page = self._wait(
-                        lambda w, query=query: self._engine.look_or_enter(query, bool, w),  # type: ignore[misc]
-                        waiter,
-                        None,
-                    )
-                except ClosedError:
-                    return
-            else:
-                page = self._engine.ask(query)
-                if not page:
-                    return
-            for event in page:
-                yield event
-            cursor = page[-1].cursor
 
     # -- the rest -----------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class Submits(Protocol):
         if_exists: Literal["same", "keep", "replace", "rerun"] = "same",
         request_id: str | None = None,
     ) -> list[Ticket]:
-        """Add a batch, all or nothing; tasks of a batch may need each other in any order."""
+        """Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order."""
         ...
 
 
@@ -97,7 +97,7 @@ class Claims(Protocol):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> Lease | None:
-        """Lease a task if one may run now, else return None."""
+        """Lease a task if one may run now, else return None. `claim` waits for one."""
         ...
 
     def claim_many(
@@ -109,7 +109,7 @@ class Claims(Protocol):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> list[Lease]:
-        """Lease up to `count` tasks that may run now, in one step."""
+        """Lease several tasks that may run now, in one step."""
         ...
 
     def claims(
@@ -142,11 +142,11 @@ class Holds(Protocol):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> int:
-        """Move a lease's deadline; returns it in board ns. Raises LeaseLostError."""
+        """Move the deadline of a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves."""
         ...
 
     def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
-        """Keep a progress note with a leased task."""
+        """Keep a progress note with a leased task, for others to read and for the next holder."""
         ...
 
     def complete(
@@ -166,7 +166,7 @@ class Holds(Protocol):
         *,
         request_id: str | None = None,
     ) -> list[Outcome]:
-        """End several tasks, (lease, result) each, in one step: all, or none if a lease is lost."""
+        """End several tasks in one step: all of them, or none if one lease is lost."""
         ...
 
     def fail(
@@ -177,11 +177,11 @@ class Holds(Protocol):
         retry: bool | Seconds = True,
         request_id: str | None = None,
     ) -> TaskState:
-        """End an attempt; retry=False gives up, seconds retry after a pause of your own."""
+        """End an attempt without a result; the task is tried again if it has attempts left."""
         ...
 
     def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
-        """Give a lease back; the attempt does not count."""
+        """Give a lease or a lock back; the attempt does not count."""
         ...
 
 
@@ -209,7 +209,7 @@ class Locks(Protocol):
         ...
 
     def holder(self, name: str) -> Lease | None:
-        """Return the lock that holds a name, or None."""
+        """Return the lock that holds a name now, or None."""
         ...
 
 
@@ -217,11 +217,11 @@ class Results(Protocol):
     """Waits for what became of tasks."""
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
+        """Wait for a task to end, whether well or not."""
         ...
 
     def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        """Wait for the result of a task."""
         ...
 
     def results(
@@ -231,7 +231,7 @@ class Results(Protocol):
         timeout: Seconds | None = None,
         return_exceptions: bool = False,
     ) -> list[Any]:
-        """Wait for all results, in the order of `tasks`."""
+        """Wait for the results of several tasks."""
         ...
 
     def as_finished(
@@ -240,7 +240,7 @@ class Results(Protocol):
         *,
         timeout: Seconds | None = None,
     ) -> Iterator[Outcome]:
-        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        """Iterate over outcomes as tasks end, whichever ends first."""
         ...
 
     def drain(self, *, timeout: Seconds | None = None) -> None:
@@ -252,7 +252,7 @@ class Reads(Protocol):
     """Looks, and changes nothing."""
 
     def find(self, task: TaskLike) -> TaskRecord | None:
-        """Look a task up; None if there is none (any more)."""
+        """Return what is known of a task, or None if there is none (any more)."""
         ...
 
     def tasks(
@@ -264,27 +264,27 @@ class Reads(Protocol):
         after: TaskLike | None = None,
         count: int = 100,
     ) -> list[TaskRecord]:
-        """List tasks in submission order, a page of `count` after the task `after`."""
+        """List tasks in the order of submission, a page at a time."""
         ...
 
     def leases(self, agent: str | None = None) -> list[Lease]:
-        """List live leases, of one agent or of all, oldest first."""
+        """List live leases, the oldest first."""
         ...
 
     def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is."""
+        """Say why a task is where it is: what it waits for, who holds it, why nobody takes it."""
         ...
 
     def explain_agent(self, agent: str) -> Explanation:
-        """Say what an agent holds and why it gets work, or does not."""
+        """Say what an agent holds, and why it gets work or does not."""
         ...
 
     def standing(self, agent: str) -> Standing:
-        """Return what has been seen of an agent."""
+        """Return what has been seen of an agent: what it delivered, failed and let expire."""
         ...
 
     def statistics(self) -> Statistics:
-        """Count everything."""
+        """Count everything: tasks by state, leases, locks, events."""
         ...
 
     def settings(self) -> Settings:
@@ -306,27 +306,27 @@ class Steers(Protocol):
         reason: str = "cancelled",
         request_id: str | None = None,
     ) -> None:
-        """Drop a task now, and what needs it; a holder learns at once or at its next call."""
+        """Drop a task, and what needs it. A holder learns it at once, or at its next call."""
         ...
 
     def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
-        """Bring a FAILED task back with fresh attempts, and the dependents it took along."""
+        """Bring a FAILED task back with fresh attempts, and the tasks that its failure had cancelled."""
         ...
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
-        """Let at most `n` tasks that name this limit be leased at once (1 until told)."""
+        """Say how many tasks that name a limit may be leased at once; 1 until told."""
         ...
 
     def pause(self, *, request_id: str | None = None) -> None:
-        """Stop claims; what is held goes on."""
+        """Stop all claims until `resume`; what is held goes on."""
         ...
 
     def resume(self, *, request_id: str | None = None) -> None:
-        """Allow claims again."""
+        """Allow claims again after `pause`."""
         ...
 
     def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
-        """Change settings for everybody who uses this board; see Settings for the names."""
+        """Change settings for everybody who uses this board."""
         ...
 
     def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
@@ -334,7 +334,7 @@ class Steers(Protocol):
         ...
 
     def release_all(self, agent: str, *, request_id: str | None = None) -> int:
-        """Give back everything an agent holds; returns how many leases."""
+        """Give back everything that an agent holds; the attempts do not count."""
         ...
 
     def vouch(self, agent: str, principal: str, *, by: str) -> bool:
@@ -354,11 +354,11 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
     """What every strategy offers."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
-        """Carry any command out; raises what the core refuses."""
+        """Carry any command out; the verbs are the ordinary way."""
         ...
 
     def query(self, query: Query[R]) -> R:
-        """Answer any query; never logged."""
+        """Answer any query, which changes nothing and is not logged; the verbs are the ordinary way."""
         ...
 
     def serve(

@@ -23,7 +23,20 @@ class ResultVerbs(Verbs):
     """What waits for others to finish."""
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, however it does."""
+        """
+        Wait for a task to end, whether well or not.
+
+        Args:
+            task: the task, its ticket or its id.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            An Outcome with the state in which it ended, the result and the reason.
+
+        Raises:
+            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+
+        """
         query = arguments.outcomes([task])
         waiter = Waiter(mute, ended=query.tasks)
         found = self._wait(
@@ -35,7 +48,21 @@ class ResultVerbs(Verbs):
         return found[0]
 
     def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
-        """Wait for a task's result; raises TaskFailedError or TaskDroppedError if there is none."""
+        """
+        Wait for the result of a task.
+
+        Args:
+            task: the task, its ticket or its id.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            The JSON value with which it was completed.
+
+        Raises:
+            TaskFailedError, TaskDroppedError: it ended without one; the error says why.
+            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+
+        """
         return arguments.result_of(self.outcome(task, timeout=timeout))
 
     def results(
@@ -46,17 +73,20 @@ class ResultVerbs(Verbs):
         return_exceptions: bool = False,
     ) -> list[Any]:
         """
-        Wait for all results, in the order of `tasks`.
+        Wait for the results of several tasks.
 
         Args:
-            tasks: what to wait for.
-            timeout: seconds for all together; None waits for ever.
+            tasks: tasks, tickets or ids.
+            timeout: seconds to wait for all together; None waits for ever.
             return_exceptions: put the error of a task without a result where its result would be,
                 instead of raising the first one.
 
+        Returns:
+            The results in the order of `tasks`.
+
         Raises:
-            TaskFailedError, TaskDroppedError: a task has no result.
-            TimeoutError: not all ended in time.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
+            `result`, for the first task in this order that has none.
 
         """
         left = self._countdown(timeout)
@@ -73,7 +103,17 @@ class ResultVerbs(Verbs):
     def as_finished(
         self, tasks: Iterable[TaskLike], *, timeout: Seconds | None = None
     ) -> Iterator[Outcome]:
-        """Iterate over outcomes as tasks end; `timeout` is for all together."""
+        """
+        Iterate over outcomes as tasks end, whichever ends first.
+
+        Args:
+            tasks: tasks, tickets or ids.
+            timeout: seconds to wait for all together; None waits for ever.
+
+        Raises:
+            TimeoutError: some go on. TaskNotFoundError: one of them is not there (any more). ClosedError.
+
+        """
         left = self._countdown(timeout)
         pending = arguments.outcomes(tasks).tasks
         while pending:
@@ -89,7 +129,16 @@ class ResultVerbs(Verbs):
                     yield ended
 
     def drain(self, *, timeout: Seconds | None = None) -> None:
-        """Wait until no task is unfinished."""
+        """
+        Wait until no task is unfinished.
+
+        Args:
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: some are not. ClosedError.
+
+        """
         waiter = Waiter(mute, drained=True)
         query = Unfinished()
         self._wait(

@@ -25,7 +25,12 @@ _WORDS = {
         "Agent",
         "Board",
         "Handle",
-        {"verbs.py": "Verbs", "results.py": "ResultVerbs", "board.py": "Board"},
+        {
+            "reading.py": "Reading",
+            "verbs.py": "Verbs",
+            "results.py": "ResultVerbs",
+            "board.py": "Board",
+        },
         """An agent's own handle on a coordinator for event loops: the verbs with the agent's name bound.
 
 An agent that is handed its own handle cannot claim under another name by mistake (models invent

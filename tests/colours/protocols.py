@@ -40,6 +40,7 @@ _LEFT_OUT = {"over", "check"}
 def written(aio: Path) -> str:
     """Return the text of protocols.py; raises ValueError if a verb has no place or a place no verb."""
     sources = {
+        aio / "reading.py": "Reading",
         aio / "verbs.py": "Verbs",
         aio / "results.py": "ResultVerbs",
         aio / "board.py": "Board",
