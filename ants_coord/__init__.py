@@ -21,7 +21,7 @@ from .errors import (
     TaskDroppedError,
     TaskFailedError,
 )
-from .fronts.hold import GiveUp, Hold, RetryAfter
+from .fronts.hold import GiveUp, Hold, NotNow, RetryAfter
 from .sync.board import Board, ClaimQueue
 from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
@@ -54,6 +54,7 @@ __all__ = [
     "MarkKind",
     "Matchmaker",
     "Namespace",
+    "NotNow",
     "Outcome",
     "RetryAfter",
     "Task",

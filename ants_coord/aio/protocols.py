@@ -184,6 +184,19 @@ class AsyncHolds(Protocol):
         """Give a lease or a lock back; the attempt does not count."""
         ...
 
+    async def decline(
+        self,
+        what: LeaseLike | TaskLike,
+        seconds: Seconds | None = None,
+        reason: str = "",
+        *,
+        agent: str | None = None,
+        all: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        """Say "not now, not me": a lease goes back at once, a task on offer is turned down."""
+        ...
+
 
 class AsyncLocks(Protocol):
     """Locks names."""

@@ -136,6 +136,39 @@ class Verbs(Reading):
         """
         await self._do(arguments.release(lease), request_id)
 
+    async def decline(
+        self,
+        what: LeaseLike | TaskLike,
+        seconds: Seconds | None = None,
+        reason: str = "",
+        *,
+        agent: str | None = None,
+        all: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        """
+        Say "not now, not me": a lease goes back at once, a task on offer is turned down.
+
+        Others may take it; this agent is not offered it for a while. It costs neither an attempt nor
+        standing, but each time that the same agent declines the same task, the time doubles.
+
+        Args:
+            what: the lease (its scope, or its handle "id#token"), or a task that is on offer.
+            seconds: for how long; None is until the task, or what the agent says of itself, changes.
+                Naming the task in a claim overrules it.
+            reason: for `explain`, such as "429".
+            agent: who declines a task; a lease names its holder itself.
+            all: the agent wants nothing at all for that long, such as when it is rate-limited.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+            NotOfferedError: the agent could not take this task now.
+
+        """
+        command = arguments.decline(what, seconds, reason, agent, everything=all)
+        await self._do(command, request_id)
+
     async def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
         """
         Keep a progress note with a leased task, for others to read and for the next holder.

@@ -13,7 +13,6 @@ from .shared import Command, Query
 __all__ = [
     "Advertise",
     "Agents",
-    "Decline",
     "Offers",
     "Refresh",
     "WhyNot",
@@ -42,16 +41,6 @@ class Withdraw(Command[bool]):
 
     agent: str
     incarnation: int | None = None
-
-
-@attrs.define
-class Decline(Command[None]):
-    """Remember that an agent does not want a task, for a while or until something relevant changes."""
-
-    agent: str
-    task: str
-    reason: str = ""
-    retry_ns: int | None = None
 
 
 @attrs.define

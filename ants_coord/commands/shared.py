@@ -42,6 +42,7 @@ __all__ = [
     "Complete",
     "CompleteMany",
     "Configure",
+    "Decline",
     "Events",
     "Explain",
     "ExplainAgent",
@@ -282,6 +283,20 @@ class Release(Command[TaskState]):
 
     task: str
     token: int
+
+
+@attrs.define
+class Decline(Command[None]):
+    """Give a leased task back, or turn one down; its agent is not offered it (or anything) for a while."""
+
+    agent: str
+    task: str
+    reason: str = ""
+    retry_ns: int | None = None
+    """for how long; None is until the task, or what the agent says of itself, changes"""
+    token: int = 0
+    """of the lease that is given back; 0 for a task that is on offer"""
+    everything: bool = False
 
 
 @attrs.define

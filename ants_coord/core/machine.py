@@ -21,6 +21,7 @@ from ..commands.shared import (
     Complete,
     CompleteMany,
     Configure,
+    Decline,
     Fail,
     LockNames,
     Note,
@@ -44,8 +45,8 @@ from .state.ledger import Ledger, News
 from .state.parts import Strategy
 from .state.rules import Rules, lacking, rules_of
 from .strategies import STRATEGIES, shared_parts
+from .work import declining, locking, submitting
 from .work import leases as claiming
-from .work import locking, submitting
 from .work.lifecycle import pass_time
 
 __all__ = ["COMMANDS", "Machine"]
@@ -65,6 +66,7 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Complete: claiming.complete,
     CompleteMany: claiming.complete_many,
     Configure: locking.configure,
+    Decline: declining.decline,
     Fail: claiming.fail,
     LockNames: locking.lock,
     Note: claiming.note,
@@ -256,6 +258,12 @@ class Machine:
             waits.append(lease[0] - lease_now)
         if due is not None:
             waits.append(due[0] - calendar_now)
+        if self.ledger.declines.alarms:
+            self.ledger.undo.look()
+            ends = self.ledger.declines.next_ns(self.ledger)
+            self.ledger.undo.entries.clear()
+            if ends is not None:
+                waits.append(ends - lease_now)
         if self.ledger.timed:
             undo = self.ledger.undo
             undo.look()

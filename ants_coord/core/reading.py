@@ -242,14 +242,15 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
     if row.spec.id in ledger.tables["handed"]:
         return why + ledger.checking.why(ledger, row)
-    why += ledger.eligibility.why(ledger, row)
+    told = ledger.eligibility.why(ledger, row)
+    why += told
     if not why:
         ahead = ledger.counts[READY] - 1
         why.append(
             f"claimable by any agent that takes kind {row.spec.kind!r}; "
             f"{ahead} other ready task(s), in order of priority"
         )
-    return why
+    return why if told else why + ledger.declines.told(ledger, row.spec.id)
 
 
 def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:

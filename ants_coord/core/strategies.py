@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .state.ledger import Ledger, ns
 from .state.parts import Anyone, Part, Strategy
+from .work.declining import Declines
 from .work.ready import ByPriority
 from .work.signs import Signs
 
@@ -62,7 +63,7 @@ def _board() -> Strategy:
 
 def shared_parts() -> tuple[Part, ...]:
     """Make the parts that every strategy has; they cost nothing while nobody uses them."""
-    return (Signs(),)
+    return (Signs(), Declines())
 
 
 def every_part() -> list[Part]:

@@ -364,6 +364,8 @@ class Engine(ABC):
     def _surplus(self, agent: str, hint: Hint) -> int | None:
         """Tell the lobby how well a task would fit a waiting agent; None if it may not take it."""
         ledger = self._machine.ledger
+        if ledger.declines.bars(ledger, agent, hint[2]):
+            return None
         opinions = ledger.checking.opinions
         if hint[2] in opinions.rows:
             surplus = 0 if opinions.may(ledger, agent, ledger.tasks[hint[2]]) else None

@@ -59,7 +59,7 @@ async def run_async(
         if not _is_cancelled(error) and is_verdict_on(lease, error, failed):
             raise Failed from error
         raise
-    if failed is not None:  # GiveUp or RetryAfter: the scope has ended the attempt
+    if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
         raise Failed from failed
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
+import re
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,7 @@ from ..commands.shared import (
     ClaimMany,
     Complete,
     CompleteMany,
+    Decline,
     Fail,
     Find,
     LockNames,
@@ -48,6 +50,7 @@ __all__ = [
     "claim_many",
     "complete",
     "complete_many",
+    "decline",
     "fail",
     "find",
     "held",
@@ -67,6 +70,7 @@ __all__ = [
     "vouch",
 ]
 
+_HANDLE = re.compile(r"#[0-9]+\Z")
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task, wherever one is asked for: itself, its ticket, its lease or its id."""
@@ -250,6 +254,25 @@ def fail(lease: LeaseLike, reason: str, retry: bool | Seconds, trace: str = "") 
 def release(lease: LeaseLike) -> Release:
     """Build a Release."""
     return Release(*pair(lease))
+
+
+def decline(
+    what: LeaseLike | TaskLike, pause: Seconds | None, reason: str, agent: str | None, *, everything: bool
+) -> Decline:
+    """Build a Decline of a lease, or of a task that is on offer to an agent."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason must be a string, not {reason!r}")
+    if everything and pause is None:
+        raise ValueError("seconds must be given with all=True: for how long the agent wants nothing")
+    text = json_value(reason[:500], "reason")
+    pause_ns = timeout_ns(pause, "seconds")
+    if isinstance(what, (Lease, HasLease)) or (isinstance(what, str) and _HANDLE.search(what)):
+        task, token = pair(what)
+        who = "" if agent is None else agent_name(agent)
+        return Decline(who, task, text, pause_ns, token, everything)
+    if agent is None:
+        raise ValueError("agent must be given with a task: who declines it; a lease names its holder itself")
+    return Decline(agent_name(agent), task_id(what), text, pause_ns, 0, everything)
 
 
 def note(lease: LeaseLike, value: object) -> Note:

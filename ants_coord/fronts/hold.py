@@ -11,7 +11,7 @@ A journal that is busy or broken for a moment does not cost a finished piece
 of work: the ending is tried again for as long as the lease lives.
 
 Rejected: swallowing exceptions at the end of every scope. A plain scope
-re-raises, as context managers should; only GiveUp and RetryAfter, which are
+re-raises, as context managers should; only GiveUp, RetryAfter and NotNow, which are
 messages to the scope, end with it. A loop that is to survive its tasks says
 so with `on_error="log"`; `serve` always does.
 """
@@ -38,7 +38,7 @@ from ..errors import (
 )
 from ..values.checks import seconds
 from ..values.tasks import Lease
-from .arguments import HasLease, Seconds, complete, fail, held, timeout_ns
+from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout_ns
 from .arguments import note as note_of
 from .failures import is_stop, reason_text, summary, trace_of, users_part
 from .patience import WORKING
@@ -51,6 +51,7 @@ __all__ = [
     "Hold",
     "KeepAlive",
     "LockHold",
+    "NotNow",
     "OnError",
     "RetryAfter",
     "SimulatedCrash",
@@ -100,6 +101,30 @@ class RetryAfter(Exception):  # noqa: N818
         return type(self), (self.delay, *self.args), self.__dict__
 
 
+class NotNow(Exception):  # noqa: N818
+    """
+    Raise in a handler: not now, not me. The task goes back at once, and others may take it.
+
+    It counts no attempt and costs no standing; this agent is not offered the task for some seconds, twice
+    as long each time it declines it again.
+
+    Args:
+        delay: seconds (or timedelta) for which this agent does not want it.
+        reason: for `explain`, such as "429".
+        all: it wants nothing at all for that long, such as when it is rate-limited.
+
+    """
+
+    def __init__(self, delay: Seconds, reason: str = "not now", *, all: bool = False) -> None:
+        super().__init__(reason)
+        self.delay = seconds(delay, "delay", zero=True)
+        self.all = all
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # as in RetryAfter; the state says `all` again
+        return type(self), (self.delay, *self.args), self.__dict__
+
+
 def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, stopped: bool = False) -> Any:
     """
     Return the command that ends a scope which an exception leaves.
@@ -115,6 +140,8 @@ def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, st
         return fail(lease, reason_text(error) or "given up", retry=False)
     if isinstance(error, RetryAfter):
         return fail(lease, reason_text(error), retry=error.delay)
+    if isinstance(error, NotNow):
+        return decline(lease, error.delay, reason_text(error), None, everything=error.all)
     if timed_out:
         return fail(lease, "timeout: the handler took too long", retry=True)
     if stopped or is_stop(error):
@@ -125,7 +152,7 @@ def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, st
 def log_failure(lease: Lease, error: BaseException) -> None:
     """Tell the log how an attempt ended; with a traceback if it leads to a line of the user."""
     trace = users_part(error)
-    routine = trace is None or isinstance(error, (LeaseLostError, GiveUp, RetryAfter))
+    routine = trace is None or isinstance(error, (LeaseLostError, GiveUp, RetryAfter, NotNow))
     info = None if routine else (type(error), error, trace)
     log.warning("task %s (%s): %s", lease.task, lease.handle, summary(error), exc_info=info)
 
@@ -216,7 +243,7 @@ class Scope(HasLease):
         """Tell the log what a scope that goes on after errors does not raise."""
         if not isinstance(error, Exception) or isinstance(error, ClosedError):
             return False
-        if isinstance(error, (GiveUp, RetryAfter)):
+        if isinstance(error, (GiveUp, RetryAfter, NotNow)):
             return True
         if self._on_error == "raise":
             return False

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..commands.matching import Agents, Decline
+from ..commands.matching import Agents
 from ..values.adverts import Advert, checked_requirement
 from ..values.checks import count, seconds
-from ..values.payloads import json_value
-from . import arguments
-from .arguments import Seconds, TaskLike
+from .arguments import Seconds
 
-__all__ = ["CHANGES", "advert_of", "checked_advert", "declined", "found", "most"]
+__all__ = ["CHANGES", "advert_of", "checked_advert", "found", "most"]
 
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
@@ -45,15 +43,6 @@ def checked_advert(advert: object) -> Advert:
 def most(value: int) -> int:
     """Return a checked `count`."""
     return count(value, "count", most=1 << 30)
-
-
-def declined(agent: str, task: TaskLike, reason: str, retry_after: Seconds | None) -> Decline:
-    """Build a Decline."""
-    if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {reason!r}")
-    text = json_value(reason[:500], "reason")
-    retry_ns = arguments.timeout_ns(retry_after, "retry_after")
-    return Decline(arguments.agent_name(agent), arguments.task_id(task), text, retry_ns)
 
 
 def found(requires: str | None, prefer: Iterable[str], n: int) -> Agents:

@@ -28,7 +28,7 @@ from ..values.checks import check_name
 from ..values.tasks import Lease
 from .arguments import Seconds
 from .failures import is_stop
-from .hold import Hold, SimulatedCrash, log_failure
+from .hold import Hold, NotNow, SimulatedCrash, log_failure
 
 __all__ = [
     "Book",
@@ -151,7 +151,7 @@ class Book:
                 self.served.completed += 1
             elif isinstance(error, (LeaseLostError, JournalError)):
                 self.served.lost += 1
-            elif isinstance(error, Failed):
+            elif isinstance(error, Failed) and not isinstance(error.__cause__, NotNow):
                 self.served.failed += 1
             else:
                 self.served.released += 1
@@ -197,7 +197,7 @@ def run_plain(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds |
         if is_verdict_on(lease, error, failed):
             raise Failed from error
         raise
-    if failed is not None:  # GiveUp or RetryAfter: the scope has ended the attempt
+    if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
         raise Failed from failed
 
 

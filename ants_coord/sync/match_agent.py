@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .agent import Agent
 
 if TYPE_CHECKING:
-    from ..fronts.arguments import Seconds, TaskLike
+    from ..fronts.arguments import TaskLike
     from ..values.adverts import Offer
     from ..values.tasks import Explanation
     from .matchmaker import MatchVerbs
@@ -26,36 +26,6 @@ class MatchAgent(Agent):
     def withdraw(self, *, request_id: str | None = None) -> bool:
         """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
         return self._board.withdraw(self.name, request_id=request_id)
-
-    def decline(
-        self,
-        task: TaskLike,
-        *,
-        reason: str = "",
-        retry_after: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """
-        Say that an agent does not want a task that it could take; it never costs standing.
-
-        Args:
-            task: what is on offer to it now.
-            reason: for `explain`.
-            retry_after: seconds until it may be offered again; None: until the agent's advert or
-                the task changes. Naming the task in a claim overrules it.
-            request_id: makes a repeat of this call answer the first reply.
-
-        Raises:
-            NotOfferedError: the agent could not take this task now.
-
-        """
-        self._board.decline(
-            self.name,
-            task,
-            reason=reason,
-            retry_after=retry_after,
-            request_id=request_id,
-        )
 
     def offers(self, *, count: int = 20) -> list[Offer]:
         """List what an agent could claim now, in the order in which it would get it."""

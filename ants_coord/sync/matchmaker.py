@@ -158,33 +158,6 @@ class MatchVerbs(Board):
         """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
         return self._engine.execute(Withdraw(arguments.agent_name(agent)), request_id)
 
-    def decline(
-        self,
-        agent: str,
-        task: TaskLike,
-        *,
-        reason: str = "",
-        retry_after: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """
-        Say that an agent does not want a task that it could take; it never costs standing.
-
-        Args:
-            agent: who declines.
-            task: what is on offer to it now.
-            reason: for `explain`.
-            retry_after: seconds until it may be offered again; None: until the agent's advert or
-                the task changes. Naming the task in a claim overrules it.
-            request_id: makes a repeat of this call answer the first reply.
-
-        Raises:
-            NotOfferedError: the agent could not take this task now.
-
-        """
-        command = match_arguments.declined(agent, task, reason, retry_after)
-        self._engine.execute(command, request_id)
-
     def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
     ) -> list[AgentRecord]:

@@ -165,7 +165,8 @@ class AgentRecord:
     An agent as it stands.
 
     `state` is "live" or "fading"; `held` counts its live leases; `load` is the larger of what it
-    reports and held/slots; `benched_for` is seconds that it gets nothing after failing in a row.
+    reports and held/slots; `benched_for` is seconds that it gets nothing after failing in a row,
+    `limited_for` seconds that it wants nothing, by its own word.
     """
 
     agent: str
@@ -175,6 +176,7 @@ class AgentRecord:
     load: float
     benched_for: float
     expires_ns: int
+    limited_for: float = 0.0
 
 
 @attrs.frozen

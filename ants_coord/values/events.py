@@ -38,7 +38,7 @@ EVENT_TYPES: dict[str, str] = {
     "changed": "an agent's advert changed",
     "fading": "an agent let its advert run out and is offered nothing",
     "departed": "an agent withdrew, or stayed silent for another ttl",
-    "declined": "an agent does not want a task that it could take",
+    "declined": "an agent does not want a task, or anything, for a while (why, how often by now)",
     "disbanded": "a team was given up: an agent did not come for its seat in time",
     "deposited": "a mark was laid (kind, place, strength of the trail)",
     "reinforced": "a trail grew by success at its place (kind, place, strength)",

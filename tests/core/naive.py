@@ -27,6 +27,7 @@ class Naive:
         self.raw = self.lease_now = self.now = None
         self.last_token, self.paused = 0, False
         self.stalls = []
+        self.declines, self.limited = {}, {}  # (agent, task) or agent -> [until or None or "over", times]
 
     def apply(self, command, now):
         self.pass_time(now)
@@ -69,6 +70,8 @@ class Naive:
         leases = [x.deadline - self.lease_now for x in [*self.tasks, *self.locks] if x.state == L]
         dues = [t.due - self.now for t in self.tasks if t.state == D]
         ends = [t.finish_by - self.now for t in self.tasks if t.finish_by and t.state not in FINAL]
+        over = [*self.declines.values(), *self.limited.values()]
+        ends += [until - self.lease_now for until, _ in over if until not in (None, "over")]
         return max(0, min(leases + dues + ends)) if leases + dues + ends else None
 
     def lost(self, task, token):
@@ -97,6 +100,9 @@ class Naive:
         over = [x for x in [*self.tasks, *self.locks] if x.state == L and x.deadline <= self.lease_now]
         for x in sorted(over, key=lambda x: (x.deadline, x.token)):
             self.locks.remove(x) if x in self.locks else self.expire(x)
+        for row in [*self.declines.values(), *self.limited.values()]:
+            if row[0] not in (None, "over") and row[0] <= self.lease_now:
+                row[0] = "over"
         while due := self.earliest_due():
             _, _, verb, t = due
             self.to_ready(t) if verb == "ripen" else self.end(t, FAILED, "finished")
@@ -156,6 +162,8 @@ class Naive:
             self.to_ready(t)
 
     def end(self, t, state, lost, result=None, late=False):
+        if state == DONE and t.state == L:
+            self.limited.pop(t.agent, None)
         self.finish(t, state, lost, result, late)
         ended = [t]
         for cause in ended:
@@ -174,6 +182,7 @@ class Naive:
         t.lost = lost if t.state == L else t.lost
         t.state = state
         t.outcome = Outcome(t.id, TaskState(state), result, "", t.agent, t.attempts, late)
+        self.undecline(t.id)
         for need in t.needs:
             self.unneed(need)
         if not self.needed(t.id):
@@ -249,6 +258,7 @@ class Naive:
                 for need in old:
                     self.unneed(need)
                 t.notes = []
+                self.undecline(t.id)
                 self.set_times(t, task, task.delay)
             elif action == "rerun":
                 self.reopen(t, task, task.delay)
@@ -345,6 +355,10 @@ class Naive:
         free = [t for t in free if command.kinds is None or t.spec.kind in command.kinds]
         if command.task is not None:
             free = [t for t in free if t.id == command.task]
+        if command.task is None:
+            free = [t for t in free if self.declines.get((command.agent, t.id), ["over"])[0] == "over"]
+        if self.limited.get(command.agent, ["over"])[0] != "over":
+            return None
         best = min(free, key=self.rank, default=None)
         return best and self.grant(best, command.agent, command.ttl_ns)
 
@@ -363,6 +377,8 @@ class Naive:
         t.ttl = ns(default) if ttl is None else ttl
         t.deadline, t.attempts = self.lease_now + t.ttl, t.attempts + 1
         t.sign, t.told = self.lease_now, False
+        if (agent, t.id) in self.declines:
+            self.declines[agent, t.id][0] = "over"
         return self.lease(t)
 
     def lease(self, t):
@@ -453,6 +469,29 @@ class Naive:
         self.seen[t.agent, "released"] += 1
         t.attempts, t.releases = t.attempts - 1, t.releases + 1
         self.give_back(t, "revoked")
+
+    def decline(self, command):
+        t, agent = self.get(command.task), command.agent
+        if t is None:
+            return refused("TaskNotFoundError")
+        if command.token:
+            if self.holding(t.id, command.token) is None:
+                return refused("LeaseLostError", self.lost(t.id, command.token))
+            if agent not in ("", t.agent):
+                return refused("ForeignLeaseError")
+            agent = t.agent
+        elif t.state != R:
+            return refused("NotOfferedError")
+        table, key = (self.limited, agent) if command.everything else (self.declines, (agent, t.id))
+        times = table.get(key, (0, 0))[1]
+        until = None if command.retry_ns is None else self.lease_now + max(1, command.retry_ns * 2**times)
+        table[key] = [until, times + 1]
+        if command.token:
+            self.give_in(t)
+        return None
+
+    def undecline(self, task):
+        self.declines = {key: row for key, row in self.declines.items() if key[1] != task}
 
     def releaseall(self, command):
         rows = [t for t in self.tasks if t.state == L and t.agent == command.agent]

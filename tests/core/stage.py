@@ -6,6 +6,7 @@ A tiny stage for text scripts: one verb a line, what it must answer after `->`.
     flood 20000 t lease_ttl=5             t1 to t20000 in one batch after another
     claim ann [task=a] [kinds=k1,k2] [count=5] [ttl=9]   -> a | nothing | refused Error
     renew | complete | fail | release  a       the latest lease of a; a@1 is its first one ever
+    decline a [seconds=60] [why=429] [all=True] the latest lease; with by=ann the task, which is on offer
     complete_many a b / cancel a / requeue a / adopt ann / release_all ann
     lock ann x,y / unlock ann / limit db 2 / pause / resume / configure aging=5
     tick 30                               30 s pass, and the board is woken
@@ -146,6 +147,16 @@ class Stage:
 
     def on_release(self, task):
         return self.do(c.Release(*self.lease(task)))
+
+    def on_decline(self, task, *words):
+        named = options(words)
+        pause = named.get("seconds")
+        pause_ns = None if pause is None else round(pause * SECOND)
+        reason, everything = named.get("why", ""), named.get("all", False)
+        if "by" in named:
+            return self.do(c.Decline(named["by"], task, reason, pause_ns, 0, everything))
+        task, token = self.lease(task)
+        return self.do(c.Decline("", task, reason, pause_ns, token, everything))
 
     def on_note(self, task, text):
         return self.do(c.Note(*self.lease(task), text))

@@ -169,6 +169,7 @@ def test_a_snapshot_in_progress_loses_no_row_to_an_interrupt(seed):
     step, came = seed, [0]
     while came:
         scribe = Scribe(seed).walk(30)
+        scribe.write(c.submission((Task("unfinished"),)))
         machine, now = scribe.machine, scribe.pair.now
         before = {json.dumps(record, sort_keys=True) for record in records(machine)}
         unfinished = next(task for task, row in machine.ledger.tasks.items() if row.state not in FINAL)

@@ -68,6 +68,16 @@ def a_batch(pair, dice):
     return c.submission(tuple(batch), again)
 
 
+def a_decline(dice, lease):
+    """Draw a Decline: of a lease by its holder, whose name need not be said, or of a task on offer."""
+    pick = dice.choice
+    everything = pick([False, False, True])
+    pause = pick([0, 4 * SECOND, 20 * SECOND] if everything else [None, 0, 4 * SECOND, 20 * SECOND])
+    if pick([True, False]):
+        return c.Decline(pick(["", "", *AGENTS]), lease[0], "429", pause, lease[1], everything)
+    return c.Decline(pick(AGENTS), pick(IDS), "no", pause, 0, everything)
+
+
 def a_command(pair, dice):
     """Draw a command; the tokens in it are old or new, right or wrong."""
     pick = dice.choice
@@ -82,6 +92,7 @@ def a_command(pair, dice):
         (1, lambda: c.CompleteMany(((*some(), None), (*some(), 2)))),
         (5, lambda: c.Fail(*some(), "no", pick([True, False]), pick([None, None, 0]))),
         (2, lambda: c.Release(*some())),
+        (2, lambda: a_decline(dice, some())),
         (2, lambda: c.Note(*some(), pick([{"half": "way"}, "half way", 7]))),
         (1, lambda: c.Adopt(pick(AGENTS))),
         (1, lambda: c.ReleaseAll(pick(AGENTS))),

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ants_coord import GiveUp, HeldError, LeaseLostError, RetryAfter, Task
+from ants_coord import GiveUp, HeldError, LeaseLostError, NotNow, RetryAfter, Task
 from ants_coord.commands.shared import Renew
 
 from .conftest import Background, waits
@@ -37,6 +37,8 @@ def test_a_scope_completes_with_its_result(board, lease):
         (GiveUp("cannot"), "failed", 1, True),
         (RetryAfter(5), "delayed", 1, True),
         (RetryAfter(0), "ready", 1, True),
+        (NotNow(5, "429"), "ready", 0, True),
+        (NotNow(5, "429", all=True), "ready", 0, True),
         (KeyboardInterrupt(), "ready", 0, False),
         (SystemExit(2), "delayed", 1, False),
         (asyncio.CancelledError(), "delayed", 1, False),

@@ -56,7 +56,7 @@ CALLS = {
     "configure": (lambda b: None, lambda b, _: b.configure(max_attempts=5, request_id=AGAIN)),
     "advertise": (lambda b: None, lambda b, _: b.advertise(Advert("ann", ["gpu"]), request_id=AGAIN)),
     "withdraw": (lambda b: b.advertise(Advert("ann", ["gpu"])), lambda b, _: b.withdraw("ann", request_id=AGAIN)),
-    "decline": (lambda b: b.submit(Task("only")), lambda b, _: b.decline("ann", "only", request_id=AGAIN)),
+    "decline": (lambda b: b.submit(Task("only")), lambda b, _: b.decline("only", agent="ann", request_id=AGAIN)),
     "deposit": (lambda b: None, lambda b, _: b.deposit(Mark("good", "here"), agent="ann", request_id=AGAIN)),
     "diffuse": (
         lambda b: b.deposit(Mark("good", "here"), agent="ann"),

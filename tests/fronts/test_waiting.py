@@ -19,6 +19,18 @@ WAYS = {
         lambda b: (b.submit(Task("t")), setattr(b, "held", b.claim("other"))),
         lambda b, c: b.release(b.held),
     ),
+    "a decline of its holder": (
+        lambda b: (b.submit(Task("t")), setattr(b, "held", b.claim("other"))),
+        lambda b, c: b.decline(b.held, 60),
+    ),
+    "the end of its own decline": (
+        lambda b: (b.submit(Task("t")), b.decline(b.claim("waiter"), 9)),
+        lambda b, c: c.advance(9),
+    ),
+    "the end of its own limit": (
+        lambda b: (b.submit(Task("t")), b.decline(b.claim("waiter"), 9, all=True)),
+        lambda b, c: c.advance(9),
+    ),
     "a failure that may be retried": (
         lambda b: (b.submit(Task("t", backoff=Backoff(first=0))), setattr(b, "held", b.claim("other"))),
         lambda b, c: b.fail(b.held, "no"),

@@ -16,7 +16,8 @@ class NaiveMatchmaker:
     def __init__(self, bench_after):
         self.bench_after = bench_after
         self.adverts = {}  # agent -> [advert, deadline, fading]
-        self.declines = {}  # (agent, task) -> until or None
+        self.declines = {}  # (agent, task) -> [until or None or "over", times]
+        self.limited = {}  # agent -> [until or "over", times]
         self.streaks = {}  # agent -> (failures, benched until)
 
     # -- what happens ------------------------------------------------------------------------
@@ -28,7 +29,7 @@ class NaiveMatchmaker:
         same = old is not None and said(old[0]) == said(advert)
         fresh = old is None or old[2] or old[0].incarnation != advert.incarnation
         changed = not same or old[0].load != advert.load
-        if changed:
+        if not same:
             self.undecline(agent=advert.agent)
         self.adverts[advert.agent] = [advert, now + round(advert.ttl * SECOND), False]
         if old is None:
@@ -42,8 +43,6 @@ class NaiveMatchmaker:
         if incarnation < entry[0].incarnation:
             return "refused"
         faded = entry[2]
-        if faded:
-            self.undecline(agent=agent)
         entry[1], entry[2] = now + round(entry[0].ttl * SECOND), False
         return "rejoined" if faded else "renewed"
 
@@ -53,13 +52,30 @@ class NaiveMatchmaker:
         return self.adverts.pop(agent, None) is not None
 
     def undecline(self, *, agent=None, task=None):
+        """All of a task; of an agent those without a time."""
         self.declines = {
-            key: until for key, until in self.declines.items() if agent != key[0] and task != key[1]
+            key: row
+            for key, row in self.declines.items()
+            if task != key[1] and (agent != key[0] or row[0] is not None)
         }
+
+    def decline(self, agent, task, wait, now):
+        """Each repeat doubles; a task of None is everything."""
+        table, key = (self.limited, agent) if task is None else (self.declines, (agent, task))
+        times = table.get(key, (0, 0))[1]
+        table[key] = [None if wait is None else now + wait * 2**times * SECOND, times + 1]
+
+    def declined(self, agent, task):
+        return self.declines.get((agent, task), ["over"])[0] != "over"
+
+    def took(self, agent, task):
+        if (agent, task) in self.declines:
+            self.declines[agent, task][0] = "over"
 
     def lease_ended(self, agent, how, now):
         if how == "complete":
             self.streaks.pop(agent, None)
+            self.limited.pop(agent, None)
         elif how == "fail":
             failures = self.streaks.get(agent, (0, 0))[0] + 1
             pause = 0
@@ -75,16 +91,15 @@ class NaiveMatchmaker:
                 entry[2] = True
             if entry[2] and entry[1] + ttl <= now:
                 self.withdraw(agent)
-        self.declines = {
-            (agent, task): until
-            for (agent, task), until in self.declines.items()
-            if (until is None or until > now) and task in tasks
-        }
+        self.declines = {key: row for key, row in self.declines.items() if key[1] in tasks}
+        for row in [*self.declines.values(), *self.limited.values()]:
+            if row[0] not in (None, "over") and row[0] <= now:
+                row[0] = "over"
 
     # -- what follows ------------------------------------------------------------------------
 
     def held_back(self, agent, leases, now):
-        if self.streaks.get(agent, (0, 0))[1] > now:
+        if self.streaks.get(agent, (0, 0))[1] > now or self.limited.get(agent, ["over"])[0] != "over":
             return True
         entry = self.adverts.get(agent)
         if entry is None or entry[2]:
@@ -123,7 +138,7 @@ class NaiveMatchmaker:
             if row.state is TaskState.READY
             and (kinds is None or row.spec.kind in kinds)
             and (row.spec.limit is None or ledger.is_open(row.spec.limit))
-            and (agent, row.spec.id) not in self.declines
+            and not self.declined(agent, row.spec.id)
             and self.may(agent, row.spec, leases)
         ]
         return [row.spec.id for row in sorted(rows, key=lambda row: (-row.spec.priority, row.seq))]

@@ -109,7 +109,7 @@ async def its_completion(market, clock):
 
 async def a_decline(market):
     await market.submit(Task("t", requires="gpu"))
-    await market.decline("w", "t", retry_after=9)
+    await market.decline("t", 9, agent="w")
 
 
 async def nine_seconds(market, clock):
@@ -161,10 +161,10 @@ async def test_a_declined_task_goes_to_who_waits(market):
     for name in ("a", "b"):
         await market.advertise(Advert(name, {"gpu"}))
     await market.submit(Task("t", requires="gpu"))
-    await market.decline("b", "t", reason="busy elsewhere")
+    await market.decline("t", reason="busy elsewhere", agent="b")
     assert await market.offers("b") == []
     assert [offer.task for offer in await market.offers("a")] == ["t"]
-    await market.decline("a", "t")
+    await market.decline("t", agent="a")
     waiting = Background(market.claim, "b", task="t")
     assert (await waiting.get()).task == "t"
 

@@ -8,7 +8,7 @@ import pytest
 
 from ants_coord import Matchmaker, errors
 from ants_coord.commands import shared as c
-from ants_coord.commands.matching import Advertise, Agents, Decline, Offers, Refresh, WhyNot, Withdraw
+from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, WhyNot, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.matching.index import MAX_SIGNATURES
 from ants_coord.core.snapshot import records
@@ -86,7 +86,7 @@ def test_a_command_cut_short_has_happened_or_has_not(seed):
                 machine = play(log[:number])
             step += EVERY
         assert found == new
-    assert {Advertise, Refresh, Decline} <= kinds
+    assert {Advertise, Refresh} <= kinds
 
 
 def test_a_look_cut_short_loses_no_alarm(board):
@@ -115,7 +115,7 @@ def test_more_signatures_than_are_indexed_change_no_answer():
     for board in (few, many):
         board.submit(*wanted)
         board.do(Advertise(Advert("w", {f"own{n}" for n in range(5)}, {"mem": 1}, slots=100)))
-        board.do(Decline("w", board.machine.ask(Offers("w")).__getitem__(0).task))
+        board.do(c.Decline("w", board.machine.ask(Offers("w")).__getitem__(0).task))
     assert many.machine.ask(c.StatisticsOf()).parts["unindexed"]
     assert [o.task for o in few.machine.ask(Offers("w", 99))] == [
         o.task for o in many.machine.ask(Offers("w", 99))
@@ -170,7 +170,7 @@ def test_reasons_are_kept_apart(board):
     assert "refused by the agent's own rule" in board.why("t")
     board.do(Advertise(Advert("able", {"gpu"}, {"mem": 16})))
     assert "could be claimed now by able" in board.why("t")
-    board.do(Decline("able", "t", "too hot"))
+    board.do(c.Decline("able", "t", "too hot"))
     assert "declined (too hot): able" in board.why("t")
     why_not = str(board.machine.ask(WhyNot("t", "near")))
     assert "mem >= 16: not met (it has 8)" in why_not
@@ -317,7 +317,7 @@ BAD_ADVERTS = [
     (lambda: Matchmaker().advertise("a"), TypeError, "Advert"),
     (lambda: Matchmaker().agents("gpu and"), RequirementError, "column"),
     (lambda: Matchmaker().agents(prefer="gpu"), TypeError, "prefer"),
-    (lambda: Matchmaker().decline("a", "t", retry_after=-1), ValueError, "retry_after"),
+    (lambda: Matchmaker().decline("t", -1, agent="a"), ValueError, "seconds"),
     (lambda: Matchmaker(colour="red"), TypeError, "colour"),
 ]
 
@@ -338,14 +338,15 @@ def test_what_the_core_refuses_changes_nothing(board):
     for command, error in (
         (Advertise(Advert("w", incarnation=4)), errors.AdvertRefusedError),
         (Withdraw("w", 4), errors.AdvertRefusedError),
-        (Decline("w", "t"), errors.NotOfferedError),
-        (Decline("w", "u"), errors.NotOfferedError),
-        (Decline("w", "nope"), errors.TaskNotFoundError),
+        (c.Decline("w", "t"), errors.NotOfferedError),
+        (c.Decline("w", "u"), errors.NotOfferedError),
+        (c.Decline("w", "nope"), errors.TaskNotFoundError),
     ):
         reply = board.do(command)
         assert isinstance(reply.error, error), command
         assert "w" in str(reply.error) or "nope" in str(reply.error)
     board.machine.ledger.position -= 5
+    board.machine.ledger.refusals -= 5
     assert digest(board.machine) == before
     assert board.do(Refresh((("w", 4), ("x", 0)))) == (Advertised("w", "refused"), Advertised("x", "unknown"))
     assert board.do(c.Complete(lease.task, lease.token)).state == "done"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ants_coord.commands import shared as c
-from ants_coord.commands.matching import Advertise, Agents, Decline, Offers, Refresh, Withdraw
+from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.values.adverts import Advert
@@ -78,7 +78,7 @@ class Matching(RuleBasedStateMachine):
         reply = self.machine.apply(command, now_ns=self.now)
         if isinstance(reply, Lease):
             self.leases.append((reply.task, reply.token))
-            self.naive.declines.pop((reply.agent, reply.task), None)
+            self.naive.took(reply.agent, reply.task)
         self.settle()
         return reply
 
@@ -132,9 +132,9 @@ class Matching(RuleBasedStateMachine):
     @rule(agent=st.sampled_from(AGENTS), task=st.integers(0, 5))
     def claim_that_one(self, agent, task):
         task = f"t{task}"
-        decline = self.naive.declines.pop((agent, task), "none")  # naming a task overrules a decline
+        decline = self.naive.declines.pop((agent, task), None)  # naming a task overrules a decline
         able = task in self.naive.offers(agent, self.machine.ledger, self.now)
-        if decline != "none":
+        if decline is not None:
             self.naive.declines[agent, task] = decline
         reply = self.do(c.Claim(agent, task=task))
         assert isinstance(reply, Lease) is able
@@ -156,14 +156,25 @@ class Matching(RuleBasedStateMachine):
             task = offered[which % len(offered)]
             self.refuse(agent, task, wait, self.machine.ledger.tasks[task])
 
+    @rule(which=st.integers(0, 30), wait=st.sampled_from((3, 30)), everything=st.booleans())
+    def not_now(self, which, wait, everything):
+        live = [lease for lease in self.leases if self.holder(lease) is not None]
+        if live:
+            task, token = live[which % len(live)]
+            agent, before = self.holder((task, token)), self.machine.ask(c.Find(task)).attempts
+            self.naive.decline(agent, None if everything else task, wait, self.now)
+            assert self.do(c.Decline(agent, task, "429", wait * SECOND, token, everything)) is None
+            record = self.machine.ask(c.Find(task))
+            assert (record.state, record.attempts) == ("ready", before - 1)
+
     def refuse(self, agent, task, wait, row):
         holder = self.machine.ledger.agents.get(agent)
         held = list(holder.leases.values()) if holder else []
         able = row is not None and row.state is TaskState.READY and self.naive.may(agent, row.spec, held)
-        reply = self.do(Decline(agent, task, "no", None if wait is None else wait * SECOND))
+        reply = self.do(c.Decline(agent, task, "no", None if wait is None else wait * SECOND))
         assert (reply is None) is able
         if able:
-            self.naive.declines[agent, task] = None if wait is None else self.now + wait * SECOND
+            self.naive.decline(agent, task, wait, self.now)
 
     @rule(which=st.integers(0, 30), how=st.sampled_from(("complete", "fail", "fail", "release")))
     def end_a_live_one(self, which, how):
@@ -281,6 +292,7 @@ class Walk:
             (1, lambda: model.claim_several(agent)),
             (5, lambda: model.decline_an_offer(agent, which, wait)),
             (1, lambda: model.decline(agent, dice.randrange(6), wait)),
+            (2, lambda: model.not_now(which, dice.choice((3, 30)), dice.random() < 0.3)),
             (6, lambda: model.end_a_live_one(which, dice.choice(("complete", "fail", "fail", "release")))),
             (3, lambda: model.advertise(self.advert(agent))),
             (3, lambda: model.refresh(agent, dice.randrange(2))),

@@ -110,7 +110,7 @@ def its_completion(market, clock):
 
 def a_decline(market):
     market.submit(Task("t", requires="gpu"))
-    market.decline("w", "t", retry_after=9)
+    market.decline("t", 9, agent="w")
 
 
 def nine_seconds(market, clock):
@@ -162,10 +162,10 @@ def test_a_declined_task_goes_to_who_waits(market):
     for name in ("a", "b"):
         market.advertise(Advert(name, {"gpu"}))
     market.submit(Task("t", requires="gpu"))
-    market.decline("b", "t", reason="busy elsewhere")
+    market.decline("t", reason="busy elsewhere", agent="b")
     assert market.offers("b") == []
     assert [offer.task for offer in market.offers("a")] == ["t"]
-    market.decline("a", "t")
+    market.decline("t", agent="a")
     waiting = Background(market.claim, "b", task="t")
     assert (waiting.get()).task == "t"
 

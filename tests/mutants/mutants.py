@@ -91,6 +91,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/leases.py", "    sign(ledger, row)\n    keep_note", "    keep_note", "conformance"),
     ("core/work/signs.py", "    return not is_over", "    return True", "conformance"),
     ("core/work/signs.py", "if token != row.token])", "])", "conformance"),
+    # not now, not me
+    ("core/work/declining.py", "<< min(times - 1, _DOUBLINGS)", "<< 0", "conformance"),
+    ("core/work/declining.py", "    row.attempts -= 1\n", "", "conformance"),
+    ("core/work/leases.py", "    later = command.retry and command.retry_ns is not None", "    later = False", "conformance"),
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),

@@ -324,7 +324,7 @@ def test_offers_declines_and_reasons_know_of_checks(cls):
         assert [offer.task for offer in board.offers("ann")] == ["c", "b"]
         assert "has handed a result in" in str(board.why_not("a", agent="ann"))
         assert "could check it" in str(board.why_not("a", agent="bob"))
-        board.decline("bob", "a", reason="not today")
+        board.decline("a", reason="not today", agent="bob")
         assert [offer.task for offer in board.offers("bob")] == ["c", "b"]
         assert board.claim_nowait("cy", kinds=["check"]).task == "a"
         board._engine.check()

@@ -15,7 +15,7 @@ import attrs
 
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, RollBack, Strongest, Write
-from ants_coord.commands.matching import Advertise, Decline, Offers
+from ants_coord.commands.matching import Advertise, Offers
 from ants_coord.core import Machine
 from ants_coord.values.adverts import Advert
 from ants_coord.values.marks import Mark
@@ -113,7 +113,7 @@ class Market:
             return [(now + 50, None)]
         if lease is None and "declines" in self.attack and agent in self.deeds:
             for offer in self.machine.ask(Offers(agent, 5)):
-                self.apply(now, Decline(agent, offer.task, "no"))
+                self.apply(now, c.Decline(agent, offer.task, "no"))
             return [(now + 1.0, None)]
         if lease is None:
             reply = self.apply(now, c.Claim(agent))

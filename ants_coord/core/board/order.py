@@ -25,16 +25,17 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
-from ..matching.order import Seats, in_order
+from ..matching.order import Seats
 from ..matching.teams import seat_for
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
+from ..work.ready import in_order
 from .decay import moment, pull_at
 from .places import END, Group, Line, Spot
 
@@ -174,6 +175,16 @@ class ByTrails(Seats):
 
     # -- claims -----------------------------------------------------------------------------
 
+    def passing_over(
+        self,
+        agent: str,
+        signatures: Iterable[Hashable],
+        kinds: tuple[str, ...] | None,
+        declined: Container[str],
+    ) -> Row | None:
+        """Return what `first` does, which passes over what is declined by itself."""
+        return self.first(agent, signatures, kinds)
+
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
         """Return the row at the most attractive place of the highest priority. Log factors, 256 visits."""
         seat: Row | None = None
@@ -218,7 +229,7 @@ class ByTrails(Seats):
 
     def _plain(self, group: Group, agent: str) -> Row | None:
         """Return the best spot's first row if one look proves that it is the best: the usual case."""
-        if len(group.by_trail) != 1 or agent in self._part.declined:
+        if len(group.by_trail) != 1 or agent in self._ledger.declines.active:
             return None
         ((pool, line),) = group.by_trail.items()
         if len(line) < 2 or pool[1]:
@@ -244,7 +255,7 @@ class ByTrails(Seats):
         threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
         lines = self._lines(group, now)
-        takes_all = not group.is_mixed and agent not in self._part.declined
+        takes_all = not group.is_mixed and agent not in self._ledger.declines.active
         seen: set[int] = set()
         found: list[_Found] = []
         best: _Found | None = None
@@ -300,7 +311,7 @@ class ByTrails(Seats):
 
     def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
         """Return the first entry of a spot that the agent has not declined and may take."""
-        declined = self._part.declined.get(agent, {})
+        declined = self._ledger.declines.active.get(agent, {})
         is_mixed, part = spot.group.is_mixed, self._part
 
         def fits(row: Row) -> bool:

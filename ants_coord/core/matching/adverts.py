@@ -4,25 +4,19 @@ What can be done with adverts: declare, refresh, withdraw, decline; and what can
 
 from __future__ import annotations
 
-import heapq
-
-from ...commands.matching import Advertise, Agents, Decline, Offers, Refresh, WhyNot, Withdraw
+from ...commands.matching import Advertise, Agents, Offers, Refresh, WhyNot, Withdraw
 from ...commands.shared import Refused
-from ...errors import AdvertRefusedError, NotOfferedError, TaskNotFoundError
+from ...errors import AdvertRefusedError
 from ...requirements import parse
 from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
-from ..state.records import READY
 from ..work.opinions import as_check
-from .eligibility import DECLINE, Capable
+from .eligibility import Capable
 from .explain import why_not
 from .order import Matched
 
 __all__ = ["COMMANDS", "QUERIES"]
-
-_DECLINES = 1_000
-"""tasks that one agent may have declined at a time; the oldest is forgotten first"""
 
 
 def _part(ledger: Ledger) -> Capable:
@@ -64,9 +58,8 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
             ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
     if old is None or not is_same or fading:
         part.ring_at(agent, now + ttl_ns)
-    if changed:
-        for task in list(part.declined.get(agent, ())):
-            part.forget_decline(ledger, agent, task)
+    if not is_same:
+        ledger.declines.forget_open(ledger, agent)
     if status != "renewed":
         part.tell(ledger, agent)
         ledger.emit("changed" if status == "changed" else "joined", None, agent)
@@ -93,8 +86,6 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
         if fading or reported != load:
             part = _part(ledger)
             part.ring_at(agent, now + row[6])
-            for task in list(part.declined.get(agent, ())):
-                part.forget_decline(ledger, agent, task)
             part.tell(ledger, agent)
             ledger.emit("joined" if fading else "changed", None, agent)
         status = "rejoined" if fading else "renewed" if reported == load else "changed"
@@ -111,33 +102,6 @@ def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
         return Refused(AdvertRefusedError(command.agent, command.incarnation, row[1]))
     _part(ledger).drop(ledger, command.agent, "withdrawn")
     return True
-
-
-def decline(ledger: Ledger, command: Decline) -> Refused | None:
-    """Remember that an agent does not want a task that it could take."""
-    part, agent = _part(ledger), command.agent
-    row = ledger.tasks.get(command.task)
-    if row is None:
-        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
-    opinions = ledger.checking.opinions
-    may = opinions.may(ledger, agent, row) if command.task in opinions.rows else part.may(agent, row)
-    if row.state is not READY or not may:
-        return Refused(NotOfferedError(agent, command.task, str(row.state)))
-    until = 0 if command.retry_ns is None else ledger.timeline.reading[1] + command.retry_ns
-    mine = part.declined.get(agent, {})
-    if command.task in mine:
-        part.forget_decline(ledger, agent, command.task)
-    elif len(mine) >= _DECLINES:
-        part.forget_decline(ledger, agent, next(iter(mine)))
-    ordinal = ledger.ordinal()
-    ledger.undo.put(ledger.tables["declines"], (agent, command.task), (ordinal, command.reason, until))
-    part.note_decline(agent, command.task, ordinal)
-    if until:
-        heapq.heappush(part.alarms, (until, DECLINE, agent, command.task))
-    if ledger.news.is_wanted:  # somebody else may want it, now that this one does not
-        ledger.news.ready.append((row.spec.kind, part.signature(row.spec), command.task))
-    ledger.emit("declined", command.task, agent, 0, command.reason)
-    return None
 
 
 # -- queries --------------------------------------------------------------------------------
@@ -159,6 +123,7 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
         max(load, min(1.0, held / slots) if slots else 1.0),
         benched / 1e9,
         raw + deadline - now,
+        ledger.declines.limited_ns(ledger, agent) / 1e9,
     )
 
 
@@ -212,6 +177,5 @@ COMMANDS: dict[type, Function] = {
     Advertise: advertise,
     Refresh: refresh,
     Withdraw: withdraw,
-    Decline: decline,
 }
 QUERIES: dict[type, Function] = {Agents: agents, Offers: offers, WhyNot: why_not}

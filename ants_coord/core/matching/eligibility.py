@@ -34,11 +34,11 @@ from .order import Matched
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
 
-__all__ = ["DECLINE", "Capable"]
+__all__ = ["Capable"]
 
-_PRESENCE, _BENCH, DECLINE, _SPILL = 0, 1, 2, 4
+_PRESENCE, _BENCH, _SPILL = 0, 1, 4
 _AT_ONCE = 1_000
-"""adverts that fade, and declines that end, per command at most"""
+"""adverts that fade, per command at most"""
 _FAILURES = frozenset({"retry", "back_off", "give_up"})
 _BENCH_NS = 1_000_000_000
 _BENCH_MOST = 60
@@ -51,14 +51,13 @@ class Capable(Part):
     Tables:
         adverts: agent -> (ordinal, incarnation, capabilities, attributes as pairs, slots, accepts, ttl in ns)
         presence: agent -> (deadline in lease time, reported load, whether it is fading)
-        declines: (agent, task) -> (ordinal, reason, until in lease time or 0)
         streaks: agent -> (failures in a row, benched until in lease time)
         reserved: agent -> (seat, team, until in lease time)
         absent: agent -> until when it is left out of teams, lease time
     """
 
     honours = frozenset({"requires", "uses", "team"})
-    tables = ("adverts", "presence", "declines", "streaks", "reserved", "absent")
+    tables = ("adverts", "presence", "streaks", "reserved", "absent")
     values = (Advert, Advertised, Piece, Route)
 
     def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
@@ -68,10 +67,6 @@ class Capable(Part):
         """heap of (lease time, what, agent, declined task), lazily corrected"""
         self.listed: dict[str, int] = {}
         """agent -> when the one entry for its presence rings"""
-        self.declined: dict[str, dict[str, int]] = {}
-        """agent -> the tasks it declined, oldest first (with their ordinals)"""
-        self.decliners: dict[str, dict[str, None]] = {}
-        """task -> agents that declined it"""
         self.by_weight: SortedList = SortedList()
         """(capabilities and attributes, agent): the least capable first"""
         self.open_seats: dict[str, dict[str, Row]] = {}
@@ -86,7 +81,7 @@ class Capable(Part):
         """Make the index from the adverts."""
         self.ledger = ledger
         self.index = index = Index()
-        self.alarms, self.listed, self.declined, self.decliners = [], {}, {}, {}
+        self.alarms, self.listed = [], {}
         self.open_seats, self.plan = {}, {}
         adverts = ledger.tables["adverts"]
         reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms}
@@ -99,11 +94,6 @@ class Capable(Part):
         for agent, (seat, _, until) in ledger.tables["reserved"].items():
             heapq.heappush(self.alarms, (until, RESERVATION, agent, seat))
         self.count_reserved()
-        declines = sorted(ledger.tables["declines"].items(), key=lambda item: item[1][0])
-        for (agent, task), (ordinal, _, until) in declines:
-            self.note_decline(agent, task, ordinal)
-            if until:
-                heapq.heappush(self.alarms, (until, DECLINE, agent, task))
         for agent, (_, until) in ledger.tables["streaks"].items():
             if until:
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
@@ -146,9 +136,6 @@ class Capable(Part):
             elif what == RESERVATION:
                 team = ledger.tables["reserved"][agent][1]
                 disband(self, ledger, team, agent, f"{agent} did not come for its seat in time")
-            elif what == DECLINE:
-                self.forget_decline(ledger, agent, task)
-                self.tell(ledger, agent)
             else:
                 failures, _ = ledger.tables["streaks"][agent]
                 ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
@@ -196,9 +183,6 @@ class Capable(Part):
         if what == RESERVATION:
             held = tables["reserved"].get(agent)
             return held is not None and held[0] == task and held[2] == when
-        if what == DECLINE:
-            decline = tables["declines"].get((agent, task))
-            return decline is not None and decline[2] == when
         if what == _BENCH:
             return tables["streaks"].get(agent, (0, 0))[1] == when  # type: ignore[no-any-return]
         return self.listed.get(agent) == when
@@ -224,10 +208,8 @@ class Capable(Part):
         return None
 
     def granted(self, ledger: Ledger, row: Row) -> None:
-        """Forget that an agent declined what it now takes."""
+        """Follow the grant of a seat; an agent that takes something is absent no more."""
         assert row.agent is not None
-        if row.agent in self.decliners.get(row.spec.id, ()):
-            self.forget_decline(ledger, row.agent, row.spec.id)
         if row.spec.seat is not None:
             reserve(self, ledger, row)
         if row.agent in ledger.tables["absent"]:
@@ -252,14 +234,8 @@ class Capable(Part):
             ledger.undo.put(streaks, agent, (failures, until))
         self.tell(ledger, agent)
 
-    def replaced(self, ledger: Ledger, row: Row) -> None:
-        """Forget who declined the old content."""
-        self.ended(ledger, row, "rewrite")
-
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Forget who declined a task that has ended."""
-        for agent in list(self.decliners.get(row.spec.id, ())):
-            self.forget_decline(ledger, agent, row.spec.id)
+        """Give up a team that has lost a seat for good."""
         if (row.spec.seat is not None or row.spec.team) and row.state in (FAILED, CANCELLED):
             team = row.spec.seat or row.spec.id
             if team in self.reserved_teams:
@@ -267,14 +243,13 @@ class Capable(Part):
             drop_rest(ledger, row)
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
-        """Return counts of adverts, signatures and declines."""
+        """Return counts of adverts and signatures."""
         presence = ledger.tables["presence"]
         return {
             "adverts": len(presence),
             "fading": sum(row[2] for row in presence.values()),
             "signatures": len(self.index.signatures),
             "unindexed": bool(self.index.ready >> MAX_SIGNATURES & 1),
-            "declines": len(ledger.tables["declines"]),
         }
 
     def check(self, ledger: Ledger) -> None:
@@ -292,11 +267,6 @@ class Capable(Part):
         for agent, (seat, team, _) in tables["reserved"].items():
             assert agent in tables["presence"]
             assert (team, seat) in seats
-        told = {(agent, task) for agent, tasks in self.declined.items() for task in tasks}
-        assert told == set(tables["declines"])
-        assert told == {(agent, task) for task, agents in self.decliners.items() for agent in agents}
-        for _, task in told:
-            assert task in ledger.tasks
         rung = set(self.alarms)
         for agent, (deadline, _, fading) in tables["presence"].items():
             assert (self.listed[agent], _PRESENCE, agent, "") in rung
@@ -349,7 +319,7 @@ class Capable(Part):
 
     def can(self, agent: str, task: Task) -> bool:
         """Tell whether an agent may take such a task now: requirement, own rule, amounts, declines."""
-        if task.id in self.declined.get(agent, ()) or agent in self.ledger.tables["reserved"]:
+        if task.id in self.ledger.declines.active.get(agent, ()) or agent in self.ledger.tables["reserved"]:
             return False
         if agent not in self.index.members or self.ledger.tables["presence"][agent][2]:
             return not task.requires and not task.uses
@@ -429,7 +399,7 @@ class Capable(Part):
         row = self.ledger.tasks.get(hint[2])
         if row is None or self.holds_back(self.ledger, agent) is not None:
             return None
-        if hint[2] in self.declined.get(agent, ()) or not self.may(agent, row):
+        if not self.may(agent, row):
             return None
         member = self.index.members.get(agent)
         if member is not None and self.ledger.settings.spill_after and self._is_young(row):
@@ -465,26 +435,11 @@ class Capable(Part):
         if ledger.news.is_wanted:
             ledger.news.agents.append(agent)
 
-    def note_decline(self, agent: str, task: str, ordinal: int) -> None:
-        """Enter a decline into the indexes."""
-        self.declined.setdefault(agent, {})[task] = ordinal
-        self.decliners.setdefault(task, {})[agent] = None
-
-    def forget_decline(self, ledger: Ledger, agent: str, task: str) -> None:
-        """Let a declined task be on offer again."""
-        ledger.undo.drop(ledger.tables["declines"], (agent, task))
-        for table, key, member in ((self.declined, agent, task), (self.decliners, task, agent)):
-            line: dict[str, Any] = table[key]
-            del line[member]
-            if not line:
-                del table[key]
-
     def drop(self, ledger: Ledger, agent: str, why_gone: str) -> None:
         """Take an advert away."""
         ledger.undo.drop(ledger.tables["adverts"], agent)
         ledger.undo.drop(ledger.tables["presence"], agent)
-        for task in list(self.declined.get(agent, ())):
-            self.forget_decline(ledger, agent, task)
+        ledger.declines.forget_open(ledger, agent)
         self.listed.pop(agent, None)
         self.by_weight.discard((self.index.members[agent].weight, agent))
         self.index.drop(agent)

@@ -41,7 +41,12 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     spec, index = row.spec, part.index
     requirement = parse(spec.requires or "")
     refusing = [m for m in index.members.values() if not _accepts(m, row)]
-    if requirement.root[0] == "true" and not spec.uses and not refusing and not part.decliners.get(spec.id):
+    if (
+        requirement.root[0] == "true"
+        and not spec.uses
+        and not refusing
+        and not ledger.declines.decliners.get(spec.id)
+    ):
         return []
     if not index.members:
         return [f"requires {requirement.text}: no agent has advertised yet"] if not _is_plain(row) else []
@@ -89,8 +94,11 @@ def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
     held_back = part.holds_back(ledger, agent)
     if held_back is not None:
         return "benched" if "benched" in held_back else f"busy: {held_back}"
-    declined = ledger.tables["declines"].get((agent, spec.id))
-    if declined is not None:
+    limited = ledger.tables["limited"].get(agent)
+    if limited is not None and ledger.declines.limited_ns(ledger, agent):
+        return f"limited, by the agent's own word ({limited[1]})" if limited[1] else "limited"
+    if agent in ledger.declines.decliners.get(spec.id, ()):
+        declined = ledger.tables["declines"][agent, spec.id]
         return f"declined ({declined[1]})" if declined[1] else "declined"
     return ""
 

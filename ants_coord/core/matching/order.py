@@ -11,20 +11,20 @@ task that the agent may not take: by a walk through the heap in its order.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from ..state.ledger import Ledger, ns
-from ..state.records import READY, Row
-from ..work.ready import ByPriority, Lane
+from ..state.records import Row
+from ..work.ready import ByPriority, Lane, in_order
 from .index import MAX_SIGNATURES, Signature
 from .teams import seat_for
 
 if TYPE_CHECKING:
     from .eligibility import Capable
 
-__all__ = ["BySignature", "Matched", "Seats", "in_order"]
+__all__ = ["BySignature", "Matched", "Seats"]
 
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
@@ -119,7 +119,7 @@ class BySignature(Seats, ByPriority):
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
         """Return the best row that the agent may take and has not declined. O(signatures open to it)."""
         index = self._part.index
-        declined = self._part.declined.get(agent, {})
+        declined = self._ledger.declines.active.get(agent, {})
         best: _Entry | None = None
         if self._part.open_seats:
             seat = seat_for(self._part, self._ledger, agent)
@@ -167,7 +167,7 @@ class BySignature(Seats, ByPriority):
 
     def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:
         """Iterate over the rows of one group that the agent may take, in order."""
-        declined = self._part.declined.get(agent, {})
+        declined = self._ledger.declines.active.get(agent, {})
         is_mixed = isinstance(signature, Signature) and signature.number == MAX_SIGNATURES
         part = self._part
 
@@ -190,17 +190,3 @@ class BySignature(Seats, ByPriority):
         super()._prune()
         used = {lane.signature for lane in self._lanes.values()}
         self._heads = {key: heads for key, heads in self._heads.items() if key[0] in used}
-
-
-def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[_Entry]:
-    """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
-    heap = lane.heap
-    frontier = [(heap[0][:2], 0)] if heap else []
-    while frontier:
-        _, at = heapq.heappop(frontier)
-        entry = heap[at]
-        for child in (2 * at + 1, 2 * at + 2):
-            if child < len(heap):
-                heapq.heappush(frontier, (heap[child][:2], child))
-        if entry[2].state is READY and fits(entry[2]):
-            yield entry

@@ -81,7 +81,7 @@ def _candidates(part: Capable, ledger: Ledger, row: Row, most: int) -> list[str]
     assert team is not None
     fits = part.index.masks(parse(row.spec.requires or "").root)[0]
     members = part.index.members
-    declined = part.decliners.get(row.spec.id, {})
+    declined = ledger.declines.decliners.get(row.spec.id, {})
     found = (
         name
         for _, name in part.by_weight
@@ -98,7 +98,7 @@ def _assign(part: Capable, ledger: Ledger, open_seats: list[Row], agent: str) ->
     for first in open_seats:
         team = first.spec.seat
         assert team is not None
-        if agent in part.decliners.get(first.spec.id, ()) or not part.may_do(agent, first.spec):
+        if agent in ledger.declines.decliners.get(first.spec.id, ()) or not part.may_do(agent, first.spec):
             continue
         if not _is_free(part, ledger, agent, team):
             return None

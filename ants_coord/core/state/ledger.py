@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from .parts import Eligibility, Function, Order, Part, Strategy
+from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import Rules
 from .timeline import Alarms, Timeline
@@ -96,6 +96,7 @@ class Ledger:
     # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
     __slots__ = (
         "_common",
+        "_gates",
         "_make_order",
         "_shared",
         "agents",
@@ -105,6 +106,7 @@ class Ledger:
         "commands",
         "configured",
         "counts",
+        "declines",
         "departed",
         "dependents",
         "eligibility",
@@ -336,8 +338,10 @@ class Ledger:
         self._make_order = strategy.order
         self.reputation = reputation
         self.checking, self.principals = Checking(), Principals()
-        common = (*self._shared(), self.checking, self.principals, reputation)
-        self.parts: tuple[Part, ...] = (*strategy.parts, *common)
+        shared = self._shared()
+        self.declines: Refusals = next(part for part in shared if isinstance(part, Refusals))
+        common = (self.checking, self.principals, reputation)
+        self.parts: tuple[Part, ...] = (*shared, *strategy.parts, *common)
         if self.restraint is not None:
             self.parts = (*self.parts, self.restraint)
         commands, queries = map(dict, self._common)
@@ -354,7 +358,8 @@ class Ledger:
         self.on_left = tuple([part.left for part in self._with("left")])
         self.on_end = tuple([part.ended for part in self._with("ended")])
         self.on_replace = tuple([part.replaced for part in self._with("replaced")])
-        self.gates = tuple([part.holds_back for part in self._with("holds_back")])
+        self.gates: tuple[Gate, ...] = tuple([part.holds_back for part in self._with("holds_back")])
+        self._gates = self.gates
         self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
         self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
@@ -362,6 +367,10 @@ class Ledger:
 
     def _with(self, hook: str) -> list[Part]:
         return [part for part in self.parts if getattr(type(part), hook) is not getattr(Part, hook)]
+
+    def set_gates(self, more: tuple[Gate, ...]) -> None:
+        """Ask these, too, before an agent may claim, and no others besides those of the parts."""
+        self.gates = (*more, *self._gates)
 
     def held_back(self, agent: str) -> str | None:
         """Return why a part lets an agent claim nothing now, or None."""

@@ -19,7 +19,7 @@ by `rebuild` from the tables and the task rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from ...values.settings import Settings
     from .ledger import Ledger
 
-__all__ = ["Anyone", "Eligibility", "Function", "Order", "Part", "Strategy"]
+__all__ = ["Anyone", "Eligibility", "Function", "Gate", "Order", "Part", "Refusals", "Strategy"]
 
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
+Gate = Callable[[Any, str], "str | None"]
+"""returns why an agent may not claim anything now; None if it may"""
 
 
 class Part:
@@ -105,6 +107,62 @@ class Part:
         """Assert the part's invariants. O(everything)."""
 
 
+class Refusals(Part):
+    """The part that knows what agents do not want for now; every board has one."""
+
+    active: dict[str, dict[str, None]]
+    """agent -> the tasks that it declines now"""
+    decliners: dict[str, dict[str, None]]
+    """task -> the agents that decline it now"""
+    tried: dict[str, dict[str, None]]
+    """task -> the agents that have declined it"""
+    alarms: list[tuple[int, str, str]]
+
+    def expire(self, ledger: Ledger) -> None:
+        """End the declines whose time is over."""
+        raise NotImplementedError
+
+    def next_ns(self, ledger: Ledger) -> int | None:
+        """Return the lease time at which the next decline ends."""
+        raise NotImplementedError
+
+    def bars(self, ledger: Ledger, agent: str, task: str) -> bool:
+        """Tell whether an agent is not to be woken for a task."""
+        raise NotImplementedError
+
+    def limited_ns(self, ledger: Ledger, agent: str) -> int:
+        """Return for how long an agent has said that it wants nothing."""
+        raise NotImplementedError
+
+    def told(self, ledger: Ledger, task: str) -> list[str]:
+        """Say who declines a task."""
+        raise NotImplementedError
+
+    def put(self, ledger: Ledger, agent: str, task: str, reason: str, pause_ns: int | None) -> int:
+        """Enter a decline of a task; returns how often this agent has declined it."""
+        raise NotImplementedError
+
+    def limit(self, ledger: Ledger, agent: str, reason: str, pause_ns: int) -> int:
+        """Note that an agent wants nothing for a while; returns how often in a row it said so."""
+        raise NotImplementedError
+
+    def took(self, ledger: Ledger, agent: str, task: str) -> None:
+        """End the decline of a task that its agent takes after all."""
+        raise NotImplementedError
+
+    def succeeded(self, ledger: Ledger, agent: str) -> None:
+        """Forget how often an agent said that it is limited."""
+        raise NotImplementedError
+
+    def forget_task(self, ledger: Ledger, task: str) -> None:
+        """Drop all declines of a task."""
+        raise NotImplementedError
+
+    def forget_open(self, ledger: Ledger, agent: str) -> None:
+        """Drop the declines without a time of an agent."""
+        raise NotImplementedError
+
+
 class Eligibility(Protocol):
     """Who may take a task."""
 
@@ -155,6 +213,16 @@ class Order(Protocol):
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
         """Return the best row for this agent among these signatures and kinds whose limit is open."""
+        ...
+
+    def passing_over(
+        self,
+        agent: str,
+        signatures: Iterable[Hashable],
+        kinds: tuple[str, ...] | None,
+        declined: Container[str],
+    ) -> Row | None:
+        """Return the best row that is none of these; asked only if `first` has found one that is declined."""
         ...
 
     def reopen(self, limit: str) -> None:

@@ -54,6 +54,9 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
         "back_off": DELAYED,  # failed, may try again later
         "give_up": FAILED,  # failed for good, or out of attempts
         "release": READY,  # given back politely
+        "hand_back": READY,  # declined by its holder, or asked to be tried again: nobody's fault
+        "put_off": DELAYED,  # the same, and not before some time
+        "exhaust": FAILED,  # put off for the last time
         "hand_in": READY,  # a result that others check before it counts
         "expire": READY,  # the holder fell silent
         "miss": FAILED,

@@ -7,5 +7,6 @@ submitting  batches, keys, replacement, requeue
 leases      claim, renew, complete, fail, release
 locking     named locks, and what steers a board: cancel, limits, pause, settings
 signs       signs of work: notes, and what follows from their absence
+declining   what an agent does not want for a while
 opinions    tasks that wait to be checked
 """

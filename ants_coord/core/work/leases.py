@@ -55,6 +55,9 @@ __all__ = [
 ]
 
 
+_NONE: tuple[str, ...] = ()
+
+
 def next_token(ledger: Ledger) -> int:
     """
     Return a fencing token: above every earlier one, also across restarts.
@@ -115,6 +118,8 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
         agent = command.agent
         signatures = ledger.eligibility.open_to(agent, patient=command.patient)
         row = ledger.order.first(agent, signatures, command.kinds)
+        if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
+            row = _passing_over(ledger, agent, command.kinds)
         if ledger.checking.open:
             row = ledger.checking.before(ledger, agent, command.kinds, row)
     return _grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row  # type: ignore[return-value]
@@ -135,9 +140,17 @@ def first(
 ) -> Row | None:
     """Return what an agent that nothing holds back would get."""
     row = ledger.order.first(agent, ledger.eligibility.open_to(agent, patient=patient), kinds)
+    if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
+        row = _passing_over(ledger, agent, kinds)
     if ledger.checking.open:
         row = ledger.checking.before(ledger, agent, kinds, row)
     return row
+
+
+def _passing_over(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None) -> Row | None:
+    """Return the first task that an agent does not decline, of an order that knows no declines itself."""
+    declined = ledger.declines.active[agent]
+    return ledger.order.passing_over(agent, ledger.eligibility.open_to(agent), kinds, declined)
 
 
 def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
@@ -209,6 +222,8 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.live.setdefault(spec.limit, {})[token] = row
     ledger.alarms.lease(deadline, token, row)
     ledger.emit("claimed", spec.id, agent, token, row.attempts)
+    if spec.id in ledger.declines.active.get(agent, _NONE):  # it was named, which overrules a decline
+        ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:
         hook(ledger, row)
     return lease_of(ledger, row)
@@ -353,16 +368,20 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     ledger.undo.touch_agent(holder)
     holder.failed += 1
     remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}", command.trace)
-    hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
+    later = command.retry and command.retry_ns is not None  # it concerns the task, and not its holder
+    hopeless = None if later or ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
     if not command.retry or row.attempts >= max_attempts(ledger, row) or hopeless is not None:
         why = command.reason if hopeless is None else f"{hopeless}, at last: {command.reason}"
-        end(ledger, row, "give_up", reason=why)
+        end(ledger, row, "exhaust" if later else "give_up", reason=why)
         ledger.emit("failed", command.task, row.agent, command.token, why)
     else:
         pause = command.retry_ns
         if pause is None:
             pause = backoff_ns(backoff_of(ledger, row), row.attempts)
-        give_back(ledger, row, "retry", "finished", pause)
+        if later:
+            give_back(ledger, row, "hand_back", "finished", pause, later="put_off")
+        else:
+            give_back(ledger, row, "retry", "finished", pause)
         ledger.emit("retried", command.task, row.agent, command.token, command.reason)
     return row.state
 

@@ -38,6 +38,7 @@ __all__ = [
 RECLAIM_AT_ONCE = 1_000
 """Ended tasks forgotten per command at most: a backlog must not stall one caller."""
 _HISTORY = 20
+_DELIVERED = ("complete", "hand_in")
 _WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
 _REASON = 500
 _TRACE = 5_000
@@ -108,6 +109,8 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     signs = ledger.tables["signs"]
     if signs and row.spec.id in signs:
         ledger.undo.drop(signs, row.spec.id)
+    if ledger.tables["limited"] and row.agent in ledger.tables["limited"] and verb in _DELIVERED:
+        ledger.declines.succeeded(ledger, row.agent)
     limit = row.spec.limit
     if limit is not None:
         live = ledger.live[limit]
@@ -123,11 +126,13 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
         hook(ledger, row, verb)
 
 
-def give_back(ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0) -> None:
-    """Return a leased task to READY (or DELAYED for `pause_ns`); it keeps its place."""
-    unlease(ledger, row, lost, "back_off" if pause_ns > 0 else verb)
+def give_back(
+    ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0, later: str = "back_off"
+) -> None:
+    """Return a leased task to READY (or DELAYED for `pause_ns`, by the verb `later`); it keeps its place."""
+    unlease(ledger, row, lost, later if pause_ns > 0 else verb)
     if pause_ns > 0:
-        shift(ledger, row, "back_off")
+        shift(ledger, row, later)
         row.due_ns = ledger.timeline.reading[2] + pause_ns
         ledger.alarms.task(row.due_ns, "ripen", row)
     else:
@@ -178,6 +183,8 @@ def _end_one(
         unneed(ledger, need)
     if not ledger.needed.get(spec.id):
         _make_idle(ledger, row)
+    if ledger.tables["declines"]:
+        ledger.declines.forget_task(ledger, spec.id)
     if spec.id in ledger.tables["failers"]:
         ledger.undo.drop(ledger.tables["failers"], spec.id)
     if spec.verify is not None:
@@ -347,6 +354,9 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
                 token = row.token if row.state is LEASED else 0
                 end(ledger, row, "miss", reason="deadline: finish_by passed")
                 ledger.emit("failed", row.spec.id, row.agent, token, "deadline")
+    declines = ledger.declines
+    if declines.alarms and declines.alarms[0][0] <= lease_now:
+        declines.expire(ledger)
     for part in ledger.timed:
         part.pass_time(ledger)
     if now >= ledger.forget_from_ns or len(ledger.idle) > ledger.forget_beyond:

@@ -26,12 +26,12 @@ Invariants, as checked by `check`:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 
 from ...values.tasks import TaskState
 from ..state.records import Row
 
-__all__ = ["ByPriority", "Lane"]
+__all__ = ["ByPriority", "Lane", "in_order"]
 
 READY = TaskState.READY
 _ANY = (None,)
@@ -200,6 +200,25 @@ class ByPriority:
                     best = entry
         return None if best is None else best[2]
 
+    def passing_over(
+        self,
+        agent: str,
+        signatures: Iterable[Hashable],
+        kinds: tuple[str, ...] | None,
+        declined: Container[str],
+    ) -> Row | None:
+        """Return the best claimable row that is none of these. O(lanes), plus what is passed over."""
+        wanted = set(signatures)
+        walks = [
+            in_order(lane, lambda row: row.spec.id not in declined)
+            for (signature, kind, limit), lane in self._lanes.items()
+            if signature in wanted
+            and (kinds is None or kind in kinds)
+            and (limit is None or self._is_open(limit))
+        ]
+        entry = next(heapq.merge(*walks, key=lambda entry: entry[:2]), None)
+        return None if entry is None else entry[2]
+
     def reopen(self, limit: str) -> None:
         """List the lanes of a limit again: it has a free slot."""
         for lane in self._by_limit.get(limit, ()):
@@ -259,3 +278,17 @@ class ByPriority:
         for lane in self._lanes.values():
             if lane.limit is not None:
                 self._by_limit.setdefault(lane.limit, []).append(lane)
+
+
+def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int, Row]]:
+    """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
+    heap = lane.heap
+    frontier = [(heap[0][:2], 0)] if heap else []
+    while frontier:
+        _, at = heapq.heappop(frontier)
+        entry = heap[at]
+        for child in (2 * at + 1, 2 * at + 2):
+            if child < len(heap):
+                heapq.heappush(frontier, (heap[child][:2], child))
+        if entry[2].state is READY and fits(entry[2]):
+            yield entry

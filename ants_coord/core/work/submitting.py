@@ -369,6 +369,7 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
         ledger.keys[task.key] = task.id
     ledger.emit("submitted", task.id, None, 0, "replaced")
     forget_notes(ledger, row.spec.id)
+    ledger.declines.forget_task(ledger, row.spec.id)
     for hook in ledger.on_replace:
         hook(ledger, row)
 

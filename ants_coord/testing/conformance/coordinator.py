@@ -432,6 +432,45 @@ def notes_come_with_the_next_lease(board: Any, clock: ManualClock) -> None:
 
 
 @told()
+def a_decline_concerns_the_agent(board: Any, clock: ManualClock) -> None:
+    board.submit_many([Task("a", max_attempts=1), Task("b", priority=-1)])
+    board.decline(board.claim_nowait("ann"), 60, "429")
+    assert board.find("a").attempts == 0
+    assert board.claim_nowait("ann").task == "b"
+    assert "declined by ann (429)" in str(board.explain("a"))
+    clock.advance(60)
+    lease = board.claim_nowait("ann", task="a")
+    board.decline(lease, 60, "429")
+    clock.advance(60)
+    assert board.claim_nowait("ann", kinds=["default"]).task == "b"  # the second time is twice as long
+    refused(LeaseLostError, board.decline, lease, 60)
+    board.decline(board.claim_nowait("cy", task="a"), 60)
+    assert board.claim_nowait("bob").task == "a"
+    assert board.standing("cy").delivery == board.standing("nobody").delivery
+
+
+@told()
+def an_agent_may_want_nothing_for_a_while(board: Any, clock: ManualClock) -> None:
+    board.submit_many([Task("a"), Task("b")])
+    board.decline(board.claim_nowait("ann"), 20, "429", all=True)
+    assert board.claim_nowait("ann") is None
+    assert "is limited for 20 s more, by its own word: 429" in str(board.explain_agent("ann"))
+    assert board.claim_nowait("bob").task == "a"
+    refused(ValueError, board.decline, "b", all=True, agent="ann")
+    clock.advance(20)
+    assert board.claim_nowait("ann").task == "b"
+
+
+@told(max_attempts=2)
+def to_be_tried_later_is_no_fault_of_the_holder(board: Any, clock: ManualClock) -> None:
+    board.submit(Task("a"))
+    for state in (TaskState.DELAYED, TaskState.FAILED):
+        assert board.fail(board.claim_nowait("ann"), "the server is down", retry=5) is state
+        clock.advance(5)
+    assert board.standing("ann").delivery == board.standing("nobody").delivery
+
+
+@told()
 def everything_of_an_agent_can_be_given_back(board: Any, clock: ManualClock) -> None:
     board.submit_many([Task("a"), Task("b")])
     board.claim_many("ann", 2)

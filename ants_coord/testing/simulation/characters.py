@@ -157,7 +157,7 @@ def ghost(*, pause: float = 1.0) -> _Async:
 
 def decliner(work: float = 3.0, *, share: float = 0.5, seed: int = 0) -> _Async:
     """
-    Return an agent that gives some of its tasks back, politely; on a Matchmaker it declines them.
+    Return an agent that declines some of its tasks: they go back, and it is not offered them for a while.
 
     Args:
         work: seconds that a task takes.
@@ -170,10 +170,7 @@ def decliner(work: float = 3.0, *, share: float = 0.5, seed: int = 0) -> _Async:
         dice = random.Random(f"{seed} {me.name}")  # noqa: S311
         async for lease in me.claims(until="drained"):
             if dice.random() < share:
-                await me.release(lease)
-                decline = getattr(me, "decline", None) if hasattr(me._board, "decline") else None  # noqa: SLF001
-                if decline is not None:
-                    await decline(lease.task, reason="not in the mood")
+                await me.decline(lease, work, "not in the mood")
                 await asyncio.sleep(work)
                 continue
             try:
