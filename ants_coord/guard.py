@@ -10,16 +10,22 @@ lower one, so the late write of a paused holder is stopped at the door
 
 from __future__ import annotations
 
+import os
 import re
+import sqlite3
 import threading
+from contextlib import closing
 from typing import Any
 
 import attrs
 
-from .errors import CoordinationError
-from .values.checks import check_id, count
+from .errors import CoordinationError, JournalConflictError, JournalError
+from .values.checks import check_id, check_path, count
 
 __all__ = ["Guard", "SQLGuard", "StaleTokenError"]
+
+_WAIT_S = 30.0
+_FOREIGN = "this file belongs to something else; give the guard one of its own"
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
@@ -41,34 +47,92 @@ def _checked(resource: str, token: int) -> tuple[str, int]:
     return check_id(resource, "resource"), count(token, "token", most=(1 << 63) - 1)
 
 
+_ours = 0x616E7467  # "antg"
+_seen: dict[str, int] = {}
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Guard:
     """
-    Guard resources of this process. Thread-safe.
+    Guard resources by name. What has been seen outlives the Guard: every Guard of a path knows it.
+
+    A check and the write after it are two steps: a holder that is paused between them still writes late.
+    Where the resource is a database, `SQLGuard` makes them one.
+
+    Args:
+        path: a file of its own, which remembers for all processes of this machine, also after they have
+            ended; it is made when it is not there. None remembers in this process.
 
     Example:
-        >>> guard = Guard()
-        >>> guard.check("report.txt", 17)   # the first holder
-        >>> guard.check("report.txt", 18)   # the next one
-        >>> guard.check("report.txt", 17)   # the first wakes up late
+        >>> Guard().check("page 1", 17)   # the first holder
+        >>> Guard().check("page 1", 18)   # the next one
+        >>> Guard().check("page 1", 17)   # the first wakes up late
         Traceback (most recent call last):
         ...
-        ants_coord.guard.StaleTokenError: token 17 for 'report.txt' is stale: 18 has been seen; \
+        ants_coord.guard.StaleTokenError: token 17 for 'page 1' is stale: 18 has been seen; \
 your lease is lost, stop writing
 
     """
 
-    def __init__(self) -> None:
-        self._newest: dict[str, int] = {}
-        self._lock = threading.Lock()
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._path = None if path is None else check_path(path)
 
     def check(self, resource: str, token: int) -> None:
-        """Let a token pass that is at least the newest seen; raises StaleTokenError otherwise. O(1)."""
+        """
+        Let a token pass that is at least the newest seen, and remember it.
+
+        Args:
+            resource: a name of what is about to be written, 1 to 512 bytes.
+            token: the fencing token of the lease: `job.token`, `lease.token`.
+
+        Raises:
+            StaleTokenError: somebody with a newer lease has been here; stop writing.
+            JournalConflictError: the file belongs to something else.
+
+        """
         resource, token = _checked(resource, token)
-        with self._lock:
-            newest = self._newest.get(resource, 0)
+        if self._path is not None:
+            self._check_in_file(self._path, resource, token)
+            return
+        with _lock:
+            newest = _seen.get(resource, 0)
             if token < newest:
                 raise StaleTokenError(resource, token, newest)
-            self._newest[resource] = token
+            _seen[resource] = token
+
+    def _check_in_file(self, path: str, resource: str, token: int) -> None:
+        if os.path.exists(path + "-wal"):
+            # a board in use: closing it again would void the locks that this process may hold on it
+            raise JournalConflictError(path, _FOREIGN)
+        # a connection for each check: none is inherited by a fork, kept by a thread, or left to be closed
+        try:
+            with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as file:
+                file.execute("BEGIN IMMEDIATE")
+                self._own(file, path)
+                _in_file.check(file, resource, token)
+                file.execute("COMMIT")
+        except sqlite3.OperationalError as problem:
+            raise JournalError(path, f"the guard cannot use this file: {problem}") from problem
+        except sqlite3.DatabaseError as problem:
+            raise JournalConflictError(path, f"{_FOREIGN} ({problem})") from problem
+
+    def _own(self, file: sqlite3.Connection, path: str) -> None:
+        owner = file.execute("PRAGMA application_id").fetchone()[0]
+        if owner == _ours:
+            return
+        if owner or file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise JournalConflictError(path, _FOREIGN)
+        file.execute(f"PRAGMA application_id = {_ours}")
+        _in_file.create(file)
 
 
 class SQLGuard:
@@ -115,3 +179,6 @@ class SQLGuard:
             cursor.execute(self._insert, (resource, token))
         else:
             raise StaleTokenError(resource, token, row[0])
+
+
+_in_file = SQLGuard()

@@ -128,5 +128,7 @@ class Pair:
     def a_refused_command_changed_nothing(self, before):
         """S5: but time has passed, as it would have for any command, and refusals are counted."""
         before.apply(c.Wakeup(), now_ns=self.now)
-        before.ledger.refusals += 1  # that it was refused is remembered, so that replay can be held against it
+        before.ledger.refusals += (
+            1  # that it was refused is remembered, so that replay can be held against it
+        )
         assert digest(before) == digest(self.machine)
