@@ -10,14 +10,18 @@ talk         naive talk
 experiment   worlds x ways x agents x seeds, beside one agent alone
 studies      what matters, from which size of job on more agents pay, steady curves
 draw         tables, text bars, figures
+structure    what jobs say about how many agents can share them
+advice       the least coordination that this work needs, and a prediction
 
 Everything here stands on the library as any program may; nothing of the library needs it.
 """
 
+from .advice import Advice, Facts, Level, Measurement, Prediction, advise
 from .costs import Costs
 from .experiment import Experiment, Row, Spread, experiment
 from .runs import Duplicates, Run
 from .scaling import Scaling, fit
+from .structure import Structure, structure
 from .studies import break_even, sensitivity, steady_curve
 from .talk import Talk
 from .ways import Board, Solo, Way
@@ -25,22 +29,30 @@ from .worlds import WORLDS, Job, World
 
 __all__ = [
     "WORLDS",
+    "Advice",
     "Board",
     "Costs",
     "Duplicates",
     "Experiment",
+    "Facts",
     "Job",
+    "Level",
+    "Measurement",
+    "Prediction",
     "Row",
     "Run",
     "Scaling",
     "Solo",
     "Spread",
+    "Structure",
     "Talk",
     "Way",
     "World",
+    "advise",
     "break_even",
     "experiment",
     "fit",
     "sensitivity",
     "steady_curve",
+    "structure",
 ]

@@ -113,7 +113,7 @@ class World:
     """
 
     name: str
-    jobs: Mapping[str, Job] = attrs.field(converter=_by_id)
+    jobs: Mapping[str, Job] = attrs.field(converter=_by_id, repr=False)
     slots: Mapping[str, int] = attrs.field(factory=dict)
     worth: Callable[[Job, float], float] | None = None
     horizon: float | None = None

@@ -1,0 +1,125 @@
+"""
+What jobs say about how many agents can share them, before anybody has worked.
+
+No number of agents finishes before the longest chain of needs, before the work is divided, or before those
+that share a limit have had their turns: max(path, work / N, work under each limit / its slots). That bound,
+with the calls of a board included, came within a fifth of what was measured in three quarters of our worlds;
+Brent's path + (work - path) / N, which is safe, was far too pessimistic for advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from ..values.tasks import Task
+from .worlds import Job, World
+
+__all__ = ["Structure", "structure"]
+
+
+@attrs.frozen(eq=False)
+class Structure:
+    """
+    The shape of some work.
+
+    Args:
+        world: the jobs.
+        has_sizes: whether the sizes were given; otherwise all jobs count as equal.
+
+    """
+
+    world: World
+    has_sizes: bool
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are."""
+        return len(self.world.jobs)
+
+    @property
+    def needs_matching(self) -> bool:
+        """Whether there are several skills and some jobs that not everybody who has one can do."""
+        levels = {job.level for job in self.world.jobs.values() if job.skill is not None}
+        return len(self.world.skills) > 1 and len(levels) > 1
+
+    def seconds(self, agents: int, call_seconds: float) -> float:
+        """
+        Return the time that so many agents need at least over a board.
+
+        Args:
+            agents: how many.
+            call_seconds: what one call of the board takes an agent; two a job, three if it submits others.
+
+        """
+        world, call = self.world, call_seconds
+        calls = 2.0 * len(world.jobs) + sum(bool(job.children) for job in world.jobs.values())
+        limits: dict[str, float] = {}
+        for job in world.jobs.values():
+            if job.limit is not None:
+                # the slot is taken by the claim and free after the call that completes
+                limits[job.limit] = limits.get(job.limit, 0.0) + job.seconds + call
+        shared = [work / world.slots.get(name, 1) for name, work in limits.items()]
+        return max(world.longest(2.0 * call), (world.work + calls * call) / agents, *shared)
+
+    def gain(self, agents: int, call_seconds: float) -> float:
+        """Return how many times faster than one agent without a board so many are over one, at most."""
+        return 1.0 if agents == 1 else self.world.work / self.seconds(agents, call_seconds)
+
+
+def structure(
+    work: World | Iterable[Task],
+    *,
+    seconds: Mapping[str, float] | None = None,
+    slots: Mapping[str, int] | None = None,
+) -> Structure:
+    """
+    Return the shape of tasks, or of a world.
+
+    Args:
+        work: tasks with their needs, limits and requirements; or a world.
+        seconds: task id -> estimate of its size; all or none. Without them all tasks count as equal, one
+            second each, which doubled the regret in our worlds.
+        slots: limit name -> how many may run at once.
+
+    Raises:
+        ValueError: no tasks, needs in a circle, or sizes for some tasks only (name the others too).
+
+    Example:
+        >>> from ants_coord import Task
+        >>> from ants_coord.lab import structure
+        >>> shape = structure([Task("a"), Task("b"), Task("c", needs=["a"])], seconds={"a": 9, "b": 9, "c": 9})
+        >>> shape.gain(2, call_seconds=0.0)
+        1.5
+
+    """
+    if isinstance(work, World):
+        return Structure(work, True)
+    tasks = list(work)
+    if not tasks:
+        raise ValueError("tasks: there are none, so there is nothing to advise about")
+    sizes = dict(seconds or {})
+    missing = [task.id for task in tasks if task.id not in sizes]
+    if sizes and missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(
+            f"seconds: job {missing[0]!r}{more} has no size; give sizes for all jobs or for none"
+        )
+    known = {task.id for task in tasks}
+    asked = {task.id: task.requires for task in tasks}
+    several = len({requires for requires in asked.values() if requires is not None}) > 1
+    jobs = []
+    for task in tasks:
+        requires = asked[task.id]
+        jobs.append(
+            Job(
+                task.id,
+                sizes.get(task.id, 1.0),
+                tuple([need for need in task.needs if need in known]),  # what is not here is done already
+                skill=requires if several else None,
+                level=3 if requires is not None and " and " in requires else 1,
+                limit=task.limit,
+            )
+        )
+    return Structure(World("jobs", jobs, slots or {}), bool(sizes))
