@@ -11,25 +11,32 @@ experiment   worlds x ways x agents x seeds, beside one agent alone
 studies      what matters, from which size of job on more agents pay, steady curves
 draw         tables, text bars, figures
 structure    what jobs say about how many agents can share them
+tax          the account of a board
+account      events folded into it
+meter        what no log contains, counted in this process
 advice       the least coordination that this work needs, and a prediction
 
 Everything here stands on the library as any program may; nothing of the library needs it.
 """
 
+from .account import AgentTax
 from .advice import Advice, Facts, Level, Measurement, Prediction, advise
 from .costs import Costs
 from .experiment import Experiment, Row, Spread, experiment
+from .meter import Meter
 from .runs import Duplicates, Run
 from .scaling import Scaling, fit
 from .structure import Structure, structure
 from .studies import break_even, sensitivity, steady_curve
 from .talk import Talk
+from .tax import TaxReport, measurements, tax
 from .ways import Board, Solo, Way
 from .worlds import WORLDS, Job, World
 
 __all__ = [
     "WORLDS",
     "Advice",
+    "AgentTax",
     "Board",
     "Costs",
     "Duplicates",
@@ -38,6 +45,7 @@ __all__ = [
     "Job",
     "Level",
     "Measurement",
+    "Meter",
     "Prediction",
     "Row",
     "Run",
@@ -46,13 +54,16 @@ __all__ = [
     "Spread",
     "Structure",
     "Talk",
+    "TaxReport",
     "Way",
     "World",
     "advise",
     "break_even",
     "experiment",
     "fit",
+    "measurements",
     "sensitivity",
     "steady_curve",
     "structure",
+    "tax",
 ]

@@ -1,0 +1,313 @@
+"""
+The account of a board: what its agents did, and what coordination took of it.
+
+Three sources, and no guess. The state always says how many tasks and attempts there were. The events say
+how long leases were held and how they ended, in the window that is still kept. A `Meter` says what no log
+contains, because nothing that only looks is ever logged: time inside the coordinator, claims that found
+nothing, reads. What was not measured is None and is named as such.
+
+A lease is not work: an agent may hold one and sleep. So the columns are held, wasted, checking, idle, inside.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ..errors import CursorTooOld
+from ..sync import Board
+from ..values.events import Event
+from .account import Account, AgentTax
+from .advice import LEAST_JOBS, Level, Measurement
+from .meter import Meter, tokens_of
+
+__all__ = ["TaxReport", "measurements", "tax"]
+
+_LEVELS = {"claim": Level.CLAIM, "match": Level.CAPABILITY, "board": Level.STIGMERGY}
+_CHUNK = 30
+"""finished tasks behind one rate"""
+
+
+@attrs.frozen(kw_only=True)
+class TaxReport:
+    """
+    What coordination took. Times are seconds; None is "not measured".
+
+    Args:
+        board: the file, or the strategy of a board in memory.
+        strategy: "claim", "match" or "board".
+        tasks: state -> tasks in it now.
+        commands: commands since the board began.
+        whole: whether the event window is the whole life of the board.
+        since: cursor after which the window begins.
+        seconds: from the first to the last event of the window.
+        agents: one account an agent, those that were seen in the window.
+        hands: tasks that were held at once at most, agent by agent, together.
+        done: tasks that became DONE in the window.
+        attempts: claims of work in it; checks are counted apart.
+        checks: claims that looked at somebody's result.
+        rejected: results that did not stand.
+        held: seconds of leases.
+        wasted: of these, leases from which no accepted result came.
+        checking: of these, leases of checks.
+        idle: seconds between an agent's first claim and its last end in which it held nothing.
+        wait: median seconds from claimable to claimed; this is load, not tax.
+        inside: seconds in the coordinator, from a Meter.
+        calls: command -> calls, from a Meter.
+        empty_claims: claims that found nothing, from a Meter.
+        lost_races: claims that were told of work and found it taken, from a Meter.
+        refused: commands that were refused, late ones among them, from a Meter.
+        reads: queries, from a Meter.
+        tokens: tokens of payloads and results that crossed the board, an estimate, from a Meter.
+        speedup: finished tasks per second over one agent's, if one agent was measured.
+        overhead: agent time per finished task over one agent's, less one, if one agent was measured.
+
+    """
+
+    board: str
+    strategy: str
+    tasks: dict[str, int]
+    commands: int
+    whole: bool
+    since: int
+    seconds: float
+    agents: tuple[AgentTax, ...]
+    hands: int
+    done: int
+    attempts: int
+    checks: int
+    rejected: int
+    held: float
+    wasted: float
+    checking: float
+    idle: float
+    wait: float | None
+    kinds: dict[str, int]
+    inside: float | None = None
+    calls: dict[str, int] | None = None
+    empty_claims: int | None = None
+    lost_races: int | None = None
+    refused: int | None = None
+    reads: int | None = None
+    tokens: int | None = None
+    speedup: float | None = None
+    overhead: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Finished tasks per second of the window."""
+        return self.done / self.seconds if self.seconds > 0.0 else 0.0
+
+    @property
+    def wasted_share(self) -> float | None:
+        """Share of the held time from which nothing came; None if nothing was held."""
+        return self.wasted / self.held if self.held > 0.0 else None
+
+    @property
+    def tax(self) -> float | None:
+        """Share of the agents' time inside the coordinator; None without a Meter."""
+        if self.inside is None or self.held + self.inside <= 0.0:
+            return None
+        return self.inside / (self.held + self.inside)
+
+    @property
+    def not_measured(self) -> tuple[str, ...]:
+        """Names of the figures that nobody measured."""
+        return tuple([field.name for field in attrs.fields(type(self)) if getattr(self, field.name) is None])
+
+    def measurement(self) -> Measurement:
+        """Return the rate for `advise`; with one hand it counts as one agent alone."""
+        level = Level.SOLO if self.hands <= 1 else _LEVELS[self.strategy]
+        return Measurement(level, max(1, self.hands), self.rate, self.done, self.board)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, with the derived figures and the names of what was not measured."""
+        more = {"rate": self.rate, "wasted_share": self.wasted_share, "tax": self.tax}
+        return {**attrs.asdict(self), **more, "not_measured": list(self.not_measured)}
+
+    @classmethod
+    def read(cls, found: dict[str, Any]) -> TaxReport:
+        """Return a report from what `to_dict` gave, such as a report of one agent that was kept in a file."""
+        known = {field.name for field in attrs.fields(cls)}
+        try:
+            plain = {name: value for name, value in found.items() if name in known}
+            agents = tuple([AgentTax(**one) for one in plain.pop("agents")])
+            return cls(**plain, agents=agents)
+        except (KeyError, TypeError) as problem:
+            raise ValueError(
+                f"not a tax report ({problem}); make one with ants-coord tax BOARD --json"
+            ) from None
+
+    def __str__(self) -> str:
+        window = (
+            "the whole life"
+            if self.whole
+            else f"events after {self.since}, earlier ones are not kept or not asked for"
+        )
+        finished = sum([self.tasks.get(state, 0) for state in ("done", "failed", "cancelled")])
+        per_task = f"; {self.commands / finished:.1f} commands a task" if finished and self.whole else ""
+        lines = [
+            f"{self.done} done, {self.attempts} attempts by {len(self.agents)} agents in {self.seconds:.1f} s"
+            f"{per_task}; window: {window}",
+            f"{'agent':<24}{'claims':>8}{'done':>7}{'failed':>8}{'expired':>9}{'released':>10}"
+            f"{'held':>10}{'wasted':>10}{'checking':>10}{'idle':>10}",
+        ]
+        for one in self.agents:
+            lines.append(
+                f"{one.agent[:23]:<24}{one.claims:>8}{one.done:>7}{one.failed:>8}{one.expired:>9}{one.released:>10}"
+                f"{one.held:>9.1f}s{one.wasted:>9.1f}s{one.checking:>9.1f}s{one.idle:>9.1f}s"
+            )
+        if self.inside is not None:
+            tax = "" if self.tax is None else f", {self.tax:.1%} of the agents' time"
+            lines.append(
+                f"inside the coordinator {self.inside:.3f} s{tax}; {self.empty_claims} empty claims, "
+                f"{self.lost_races} lost races, {self.refused} refused, {self.reads} reads, "
+                f"about {self.tokens} tokens (estimate)"
+            )
+        if self.speedup is not None and self.overhead is not None:
+            lines.append(f"{self.speedup:.2f}x of one agent; agent time per task {self.overhead:+.0%}")
+        if self.wait is not None:
+            lines.append(f"a task waited {self.wait:.2f} s to be claimed (median); this is load, not tax")
+        lines.append(_missing(self))
+        return "\n".join([line for line in lines if line])
+
+
+def _missing(report: TaxReport) -> str:
+    left = report.not_measured
+    said = []
+    if "inside" in left:
+        said.append("time inside, empty claims, lost races, refusals, reads, tokens (run with lab.Meter)")
+    if "speedup" in left:
+        said.append("against one agent (measure one: --solo FILE)")
+    return f"not measured: {'; '.join(said)}" if said else ""
+
+
+def tax(
+    board: Board | str | Path,
+    *,
+    since: int = 0,
+    meter: Meter | None = None,
+    solo: TaxReport | None = None,
+) -> TaxReport:
+    """
+    Say what coordination took on a board.
+
+    Args:
+        board: an open board, or the path of its file.
+        since: cursor after which to begin; 0 begins with the oldest event that is kept.
+        meter: a Meter of this process around the same board, for what no log says.
+        solo: a report of one agent on the same kind of tasks, for what they gain and cost beside it.
+
+    Raises:
+        ValueError: there is no such board; events after `since` are gone (name a later cursor, or 0); the
+            meter is of another board; `solo` is of several agents.
+
+    Example:
+        >>> from ants_coord import ClaimQueue, Task
+        >>> from ants_coord.lab import tax
+        >>> with ClaimQueue() as board:
+        ...     _ = board.submit(Task("a"))
+        ...     _ = board.complete(board.claim_nowait("ann"))
+        ...     report = tax(board)
+        >>> report.done, report.attempts, report.inside
+        (1, 1, None)
+
+    """
+    if not isinstance(board, (str, Path)):
+        return _tax(board, type(board).__name__, since, meter, solo)
+    if not Path(board).exists():
+        raise ValueError(f"board: there is no {str(board)!r}; name the file of a board")
+    with Board(board) as opened:
+        return _tax(opened, str(board), since, meter, solo)
+
+
+def _tax(board: Board, name: str, since: int, meter: Meter | None, solo: TaxReport | None) -> TaxReport:
+    if meter is not None and not meter.is_of(board):
+        raise ValueError("meter: it is around another board; make it with Meter(board) of this one")
+    if solo is not None and solo.hands > 1:
+        raise ValueError(f"solo: is of {solo.hands} tasks at once; measure one agent that works alone")
+    events = _events(board, since)
+    state = board.statistics()
+    account = Account.of(events)
+    report = TaxReport(
+        board=name,
+        strategy=board.settings().strategy,
+        tasks=state.tasks,
+        commands=state.position,
+        whole=bool(events) and events[0].cursor == 1,
+        since=since or (events[0].cursor - 1 if events else 0),
+        seconds=account.seconds,
+        agents=account.agents(),
+        hands=account.hands,
+        done=account.done,
+        attempts=account.attempts,
+        checks=account.checks,
+        rejected=account.rejected,
+        held=account.total("held"),
+        wasted=account.total("wasted"),
+        checking=account.total("checking"),
+        idle=account.total("idle"),
+        wait=statistics.median(account.waits) if account.waits else None,
+        kinds=account.kinds,
+    )
+    if meter is not None:
+        report = attrs.evolve(report, **meter.figures(), tokens=tokens_of(board))
+    if solo is not None and solo.rate > 0.0 and report.rate > 0.0:
+        speedup = report.rate / solo.rate
+        report = attrs.evolve(report, speedup=speedup, overhead=report.hands / speedup - 1.0)
+    return report
+
+
+def _events(board: Board, since: int) -> list[Event]:
+    try:
+        return list(board.events(since=since))
+    except CursorTooOld as gone:
+        raise ValueError(
+            f"since={since}: the log is trimmed, events before {gone.oldest} are gone; "
+            f"use since={gone.oldest - 1}, or 0 for all that is kept"
+        ) from None
+
+
+def measurements(board: Board, name: str = "") -> list[Measurement]:
+    """
+    Return rates for `advise`: the event window in chunks of 30 finished tasks, those with as many hands together.
+
+    Args:
+        board: an open board.
+        name: what it is called in messages.
+
+    """
+    strategy = board.settings().strategy
+    sums: dict[int, list[float]] = {}
+    for chunk in _chunks(_events(board, 0)):
+        account = Account.of(chunk)
+        if account.hands and account.done >= LEAST_JOBS and account.seconds > 0.0:
+            jobs_seconds = sums.setdefault(account.hands, [0.0, 0.0])
+            jobs_seconds[0] += account.done
+            jobs_seconds[1] += account.seconds
+    return [
+        Measurement(
+            Level.SOLO if hands == 1 else _LEVELS[strategy],
+            hands,
+            jobs / seconds,
+            int(jobs),
+            name or strategy,
+        )
+        for hands, (jobs, seconds) in sums.items()
+    ]
+
+
+def _chunks(events: Iterable[Event]) -> Iterable[list[Event]]:
+    chunk: list[Event] = []
+    done = 0
+    for event in events:
+        chunk.append(event)
+        done += event.type == "completed"
+        if done == _CHUNK:
+            yield chunk
+            chunk, done = [], 0
+    yield chunk
