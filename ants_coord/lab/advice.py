@@ -250,8 +250,8 @@ def _by_structure(structure: Structure | None, seen: Sequence[Measurement], fact
         return Advice(Level.SOLO, 1, 1, None, tuple(reasons), numbers, None)
     if level is Level.STIGMERGY:
         reasons.append(
-            "you say that worth differs by place and changes: marks tell others where; also mark where there is "
-            "nothing, or one agent with a memory earns more than two"
+            "you say that worth differs by place and changes: marks tell others where; mark also where there "
+            "is nothing, or one agent with a memory earns more than two"
         )
     elif level is Level.CAPABILITY:
         reasons.append(
@@ -431,7 +431,7 @@ def _what_there_is(structure: Structure | None, seen: _Seen, facts: Facts) -> _K
 
 
 def _next_trial(structure: Structure | None, seen: _Seen, chosen: _Key, facts: Facts) -> _Key | None:
-    """Return what to measure next: twice as many, if the last addition paid and nothing says that it will not."""
+    """Return what to measure next: twice as many, unless that was measured or cannot pay."""
     level, agents = chosen
     more = 2 * agents
     if more > facts.most or any(key[1] >= more for key in seen.nets):

@@ -89,7 +89,8 @@ def structure(
     Example:
         >>> from ants_coord import Task
         >>> from ants_coord.lab import structure
-        >>> shape = structure([Task("a"), Task("b"), Task("c", needs=["a"])], seconds={"a": 9, "b": 9, "c": 9})
+        >>> tasks = [Task("a"), Task("b"), Task("c", needs=["a"])]
+        >>> shape = structure(tasks, seconds={"a": 9, "b": 9, "c": 9})
         >>> shape.gain(2, call_seconds=0.0)
         1.5
 

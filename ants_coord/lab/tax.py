@@ -28,6 +28,7 @@ from .meter import Meter, tokens_of
 __all__ = ["TaxReport", "measurements", "tax"]
 
 _LEVELS = {"claim": Level.CLAIM, "match": Level.CAPABILITY, "board": Level.STIGMERGY}
+_COLUMNS = ("claims", "done", "failed", "expired", "released", "held", "wasted", "checking", "idle")
 _CHUNK = 30
 """finished tasks behind one rate"""
 
@@ -143,24 +144,18 @@ class TaxReport:
             ) from None
 
     def __str__(self) -> str:
-        window = (
-            "the whole life"
-            if self.whole
-            else f"events after {self.since}, earlier ones are not kept or not asked for"
-        )
+        window = "the whole life" if self.whole else f"events after {self.since}"
         finished = sum([self.tasks.get(state, 0) for state in ("done", "failed", "cancelled")])
         per_task = f"; {self.commands / finished:.1f} commands a task" if finished and self.whole else ""
-        lines = [
+        counts = (
             f"{self.done} done, {self.attempts} attempts by {len(self.agents)} agents in {self.seconds:.1f} s"
-            f"{per_task}; window: {window}",
-            f"{'agent':<24}{'claims':>8}{'done':>7}{'failed':>8}{'expired':>9}{'released':>10}"
-            f"{'held':>10}{'wasted':>10}{'checking':>10}{'idle':>10}",
-        ]
+        )
+        columns = "".join([f"{title:>10}" for title in _COLUMNS])
+        lines = [f"{counts}{per_task}; window: {window}", f"{'agent':<24}{columns}"]
         for one in self.agents:
-            lines.append(
-                f"{one.agent[:23]:<24}{one.claims:>8}{one.done:>7}{one.failed:>8}{one.expired:>9}{one.released:>10}"
-                f"{one.held:>9.1f}s{one.wasted:>9.1f}s{one.checking:>9.1f}s{one.idle:>9.1f}s"
-            )
+            cells = [getattr(one, title) for title in _COLUMNS]
+            shown = [f"{cell:.1f}s" if isinstance(cell, float) else str(cell) for cell in cells]
+            lines.append(f"{one.agent[:23]:<24}" + "".join([f"{cell:>10}" for cell in shown]))
         if self.inside is not None:
             tax = "" if self.tax is None else f", {self.tax:.1%} of the agents' time"
             lines.append(
@@ -274,7 +269,9 @@ def _events(board: Board, since: int) -> list[Event]:
 
 def measurements(board: Board, name: str = "") -> list[Measurement]:
     """
-    Return rates for `advise`: the event window in chunks of 30 finished tasks, those with as many hands together.
+    Return rates for `advise`, from the event window in chunks of 30 finished tasks.
+
+    Chunks in which as many tasks were held at once make one rate.
 
     Args:
         board: an open board.

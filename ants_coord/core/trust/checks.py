@@ -229,6 +229,8 @@ class Checking(Part):
             for word in (True, False):
                 side = [agent for agent, _, (ok, _) in votes if ok is word]
                 if len(side) >= verify.agree:
+                    # the lease of the verdict that decided ends here, whoever the next event speaks of
+                    ledger.emit("judged", row.spec.id, row.agent, row.token, word)
                     self._judge_voters(ledger, verify, votes, word)
                     if word:
                         return self._accept(ledger, row, (author,), result)

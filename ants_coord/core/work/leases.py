@@ -221,7 +221,9 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     if spec.limit is not None:
         ledger.live.setdefault(spec.limit, {})[token] = row
     ledger.alarms.lease(deadline, token, row)
-    ledger.emit("claimed", spec.id, agent, token, row.attempts)
+    # a claim on what somebody has handed in is a check, not work: who adds up must be able to tell
+    is_check = spec.verify is not None and spec.id in ledger.tables["handed"]
+    ledger.emit("claimed", spec.id, agent, token, "check" if is_check else row.attempts)
     if spec.id in ledger.declines.active.get(agent, _NONE):  # it was named, which overrules a decline
         ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:

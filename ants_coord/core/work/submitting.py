@@ -109,7 +109,7 @@ def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     if undo.before_change is not None:
         undo.before_change(row)
     undo.put(ledger.tasks, task_id, row)
-    ledger.emit("submitted", task_id, None)
+    ledger.emit("submitted", task_id, None, 0, task.kind)
     ledger.counts[READY] += 1
     if task_id in ledger.dependents:
         _count_again(ledger, row)
@@ -267,7 +267,7 @@ def _create(ledger: Ledger, task: Task, payload: Any) -> Row:
     _time(ledger, row, task)
     if task.key is not None:
         ledger.keys[task.key] = task.id
-    ledger.emit("submitted", task.id, None)
+    ledger.emit("submitted", task.id, None, 0, task.kind)
     return row
 
 
