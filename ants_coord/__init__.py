@@ -22,7 +22,8 @@ from .errors import (
     TaskFailedError,
 )
 from .fronts.hold import GiveUp, Hold, NotNow, RetryAfter
-from .sync.board import Board, ClaimQueue
+from .sync.board import Board
+from .sync.claim_queue import ClaimQueue
 from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
 
 if TYPE_CHECKING:

@@ -82,11 +82,22 @@ class Blackboard(MatchVerbs):
     # -- agents ---------------------------------------------------------------------------------
 
     def as_agent(self, name: str) -> BoardAgent:
-        """Return a handle with the agent's name bound."""
+        """
+        Return an agent's own handle: the verbs that it needs, with its name bound.
+
+        Args:
+            name: the agent.
+
+        """
         return BoardAgent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[BoardAgent]:
-        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        """
+        Return this coordinator as many agents may be given it: each handle of it needs a key.
+
+        Needs `secret=`. `key_of(name)` says which key to give to which agent.
+
+        """
         return Shared(self)
 
     def join(
@@ -126,7 +137,14 @@ class Blackboard(MatchVerbs):
         return await self._do(board_arguments.deposit(mark, agent), request_id)
 
     async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
-        """Read the trails at a place, by kind; reading changes nothing."""
+        """
+        Read the trails at a place, sorted by kind; reading changes nothing.
+
+        Args:
+            place: where, as in Mark.
+            kind: only this kind of mark.
+
+        """
         return list(await self._ask(board_arguments.sense(place, kind)))
 
     async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
@@ -167,7 +185,13 @@ class Blackboard(MatchVerbs):
         return await self._do(command, request_id)
 
     async def thresholds(self, agent: str) -> list[Threshold]:
-        """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
+        """
+        Read how hard it is to draw an agent to each kind of task that it has done, sorted by kind.
+
+        Args:
+            agent: its name.
+
+        """
         return list(await self._ask(board_arguments.thresholds(agent)))
 
     # -- entries --------------------------------------------------------------------------------
@@ -204,7 +228,13 @@ class Blackboard(MatchVerbs):
         return await self._do(command, request_id)
 
     async def read(self, path: str) -> Entry | None:
-        """Read an entry; None if there is none."""
+        """
+        Read an entry; None if there is none.
+
+        Args:
+            path: where it is.
+
+        """
         return await self._ask(board_arguments.read(path))
 
     async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
@@ -255,17 +285,49 @@ class Blackboard(MatchVerbs):
         return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
     async def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
-        """Take an entry if one matches now, else return None."""
+        """
+        Take an entry if one matches now, else return None. `take` waits for one.
+
+        Args:
+            pattern: as in `wait_for`.
+            agent: who takes.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            NotOwnerError: the entry belongs to others, by a namespace.
+
+        """
         return await self._do(board_arguments.take(pattern, agent), request_id)
 
     async def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
     ) -> bool:
-        """Remove an entry (if it has the version `expect`). Returns whether there was one."""
+        """
+        Remove an entry.
+
+        Args:
+            path: where it is.
+            agent: who removes it.
+            expect: the version that the entry must have.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            StaleVersionError: it has another version; read it again. NotOwnerError: it belongs to others.
+
+        """
         return await self._do(board_arguments.erase(path, agent, expect), request_id)
 
     async def history(self, path: str) -> list[Change]:
-        """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
+        """
+        Read what became of an entry: who changed it, when and how; the last ten changes, the oldest first.
+
+        Args:
+            path: where it is, or was.
+
+        """
         return list(await self._ask(board_arguments.history(path)))
 
     async def watch(
@@ -365,9 +427,19 @@ class Blackboard(MatchVerbs):
         return await self._do(command, request_id)
 
     async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
-        """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
+        """
+        Remove a reaction; the tasks that it made stay.
+
+        Args:
+            name: of the reaction.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was one.
+
+        """
         return await self._do(board_arguments.unreact(name), request_id)
 
     async def reactions(self) -> list[Reaction]:
-        """List the reactions by name."""
+        """List the reactions, sorted by name."""
         return list(await self._ask(Reactions()))

@@ -1,5 +1,5 @@
 """
-Submitting, claiming, holding, locking, following; `Board`, with all that strategies share, and `ClaimQueue`.
+Submitting, claiming, holding, locking; `Board`, with all that strategies share.
 
 Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..fronts.serving import Handlers, Served, Stop
     from .agent import Agent
 
-__all__ = ["Board", "ClaimQueue"]
+__all__ = ["Board"]
 
 R = TypeVar("R")
 
@@ -99,7 +99,18 @@ class Board(Keys, ResultVerbs):
         secret: bytes | None = None,
         **settings: Unpack[AnySettings],
     ) -> Self:
-        """Return a coordinator over a machine of your own: `machine` makes an empty one."""
+        """
+        Return a coordinator over a machine of your own.
+
+        Args:
+            machine: makes an empty one.
+            where: None for memory, a path for a SQLite file, or a journal.
+            clock: replaces the time source, for tests.
+            durability: as in the constructor.
+            secret: as in the constructor.
+            settings: those that your machine honours.
+
+        """
         engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked={**settings})
         return cls._over_engine(engine)
 
@@ -341,7 +352,13 @@ class Board(Keys, ResultVerbs):
         return self._hold(lease, timeout, on_error)
 
     def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
-        """Return a scope that renews a lease and does nothing else."""
+        """
+        Return a scope that renews a lease and does nothing else. `work` ends it, too.
+
+        Args:
+            lease: what a claim returned.
+
+        """
         return self._keep_alive(lease)
 
     async def complete(
@@ -449,13 +466,24 @@ class Board(Keys, ResultVerbs):
     # -- the rest -----------------------------------------------------------------------------
 
     def as_agent(self, name: str) -> Agent:
-        """Return a handle with the agent's name bound."""
+        """
+        Return an agent's own handle: the verbs that it needs, with its name bound.
+
+        Args:
+            name: the agent.
+
+        """
         from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
 
         return Agent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[Agent]:
-        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        """
+        Return this coordinator as many agents may be given it: each handle of it needs a key.
+
+        Needs `secret=`. `key_of(name)` says which key to give to which agent.
+
+        """
         return Shared(self)
 
     @property
@@ -489,33 +517,3 @@ class Board(Keys, ResultVerbs):
     ) -> None:
         """Close the board."""
         await self.close()
-
-
-class ClaimQueue(Board):
-    """
-    Claim-and-lock: a shared task queue, atomic claims, leases that expire.
-
-    Who may take a task: everybody. In which order: priority, then submission.
-    See Board for the arguments and verbs.
-
-    Example:
-        >>> import asyncio
-        >>> async def hello() -> str:
-        ...     async with ClaimQueue() as board:
-        ...         ticket = await board.submit(Task("hello", payload={"to": "ants"}))
-        ...         async with board.work(await board.claim("worker-1")) as job:
-        ...             job.result = f"hello, {job.payload['to']}"
-        ...         return await board.result(ticket)
-        >>> asyncio.run(hello())
-        'hello, ants'
-
-    """
-
-    _strategy = "claim"
-
-    @property
-    def sync(self) -> other.ClaimQueue:
-        """The same board for threads; closing either closes both."""
-        from .. import sync as other  # noqa: PLC0415 - each colour knows the other only in these properties
-
-        return other.ClaimQueue._over_engine(self._engine)  # noqa: SLF001 - our own class

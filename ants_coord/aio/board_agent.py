@@ -42,7 +42,14 @@ class BoardAgent(MatchAgent):
         return await self._board.deposit(mark, agent=self.name, request_id=request_id)
 
     async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
-        """Read the trails at a place, by kind; reading changes nothing."""
+        """
+        Read the trails at a place, sorted by kind; reading changes nothing.
+
+        Args:
+            place: where, as in Mark.
+            kind: only this kind of mark.
+
+        """
         return await self._board.sense(place, kind=kind)
 
     async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
@@ -86,7 +93,7 @@ class BoardAgent(MatchAgent):
         )
 
     async def thresholds(self) -> list[Threshold]:
-        """Read how hard it is to draw an agent to each kind of task that it has done, by kind."""
+        """Read how hard it is to draw an agent to each kind of task that it has done, sorted by kind."""
         return await self._board.thresholds(self.name)
 
     async def write(
@@ -126,7 +133,13 @@ class BoardAgent(MatchAgent):
         )
 
     async def read(self, path: str) -> Entry | None:
-        """Read an entry; None if there is none."""
+        """
+        Read an entry; None if there is none.
+
+        Args:
+            path: where it is.
+
+        """
         return await self._board.read(path)
 
     async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
@@ -176,15 +189,45 @@ class BoardAgent(MatchAgent):
         return await self._board.take(pattern, agent=self.name, timeout=timeout)
 
     async def take_nowait(self, pattern: str, *, request_id: str | None = None) -> Entry | None:
-        """Take an entry if one matches now, else return None."""
+        """
+        Take an entry if one matches now, else return None. `take` waits for one.
+
+        Args:
+            pattern: as in `wait_for`.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            NotOwnerError: the entry belongs to others, by a namespace.
+
+        """
         return await self._board.take_nowait(pattern, agent=self.name, request_id=request_id)
 
     async def erase(self, path: str, *, expect: int | None = None, request_id: str | None = None) -> bool:
-        """Remove an entry (if it has the version `expect`). Returns whether there was one."""
+        """
+        Remove an entry.
+
+        Args:
+            path: where it is.
+            expect: the version that the entry must have.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            StaleVersionError: it has another version; read it again. NotOwnerError: it belongs to others.
+
+        """
         return await self._board.erase(path, agent=self.name, expect=expect, request_id=request_id)
 
     async def history(self, path: str) -> list[Change]:
-        """Read what became of an entry: who changed it, when, how; the last ten changes, oldest first."""
+        """
+        Read what became of an entry: who changed it, when and how; the last ten changes, the oldest first.
+
+        Args:
+            path: where it is, or was.
+
+        """
         return await self._board.history(path)
 
     def watch(

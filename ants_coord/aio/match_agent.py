@@ -24,13 +24,40 @@ class MatchAgent(Agent):
     _board: MatchVerbs
 
     async def withdraw(self, *, request_id: str | None = None) -> bool:
-        """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
+        """
+        Take an agent's advert back; what it holds goes on.
+
+        Args:
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was one.
+
+        """
         return await self._board.withdraw(self.name, request_id=request_id)
 
     async def offers(self, *, count: int = 20) -> list[Offer]:
-        """List what an agent could claim now, in the order in which it would get it."""
+        """
+        List what an agent could claim now, in the order in which it would get it; it claims nothing.
+
+        Args:
+            count: how many at most.
+
+        """
         return await self._board.offers(self.name, count=count)
 
     async def why_not(self, task: TaskLike) -> Explanation:
-        """Say why an agent does not get a task, clause by clause."""
+        """
+        Say why an agent does not get a task, clause by clause.
+
+        Args:
+            task: the task, its ticket or its id.
+
+        Returns:
+            An Explanation; `str` of it is a sentence a line.
+
+        Raises:
+            TaskNotFoundError: there is no such task (any more).
+
+        """
         return await self._board.why_not(task, agent=self.name)

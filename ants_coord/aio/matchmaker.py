@@ -96,7 +96,7 @@ class Membership(MatchAgent):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Withdraw the advert, unless the agent has been started anew since or the board is closed."""
+        """Withdraw the advert, unless a newer start of the agent has replaced it or the board is closed."""
         self._has_left = True
         if self._kept is None or self._engine.is_closed:
             return
@@ -109,11 +109,22 @@ class MatchVerbs(Board):
     """What a coordinator with adverts can do besides the shared verbs."""
 
     def as_agent(self, name: str) -> MatchAgent:
-        """Return a handle with the agent's name bound."""
+        """
+        Return an agent's own handle: the verbs that it needs, with its name bound.
+
+        Args:
+            name: the agent.
+
+        """
         return MatchAgent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[MatchAgent]:
-        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        """
+        Return this coordinator as many agents may be given it: each handle of it needs a key.
+
+        Needs `secret=`. `key_of(name)` says which key to give to which agent.
+
+        """
         return Shared(self)
 
     def join(
@@ -150,11 +161,34 @@ class MatchVerbs(Board):
         return Membership(self, advert)
 
     async def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
-        """Declare what an agent can do, until its ttl ends; the answer says what it changed."""
+        """
+        Declare what an agent can do, until its ttl ends. `join` does this and keeps it fresh.
+
+        Args:
+            advert: what it can do; it replaces the agent's advert before.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            What it changed: whether the agent joined, changed or only was heard of again.
+
+        Raises:
+            AdvertRefusedError: a newer start of this agent has advertised; end this one.
+
+        """
         return await self._do(Advertise(match_arguments.checked_advert(advert)), request_id)
 
     async def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
-        """Take an agent's advert back; what it holds goes on. Returns whether there was one."""
+        """
+        Take an agent's advert back; what it holds goes on.
+
+        Args:
+            agent: whose advert.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether there was one.
+
+        """
         return await self._do(Withdraw(arguments.agent_name(agent)), request_id)
 
     async def agents(
@@ -169,14 +203,34 @@ class MatchVerbs(Board):
             count: how many at most.
 
         """
-        return list((await self._ask(match_arguments.found(requires, prefer, count))).agents)
+        return list((await self._ask(match_arguments.agents(requires, prefer, count))).agents)
 
     async def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
-        """List what an agent could claim now, in the order in which it would get it."""
+        """
+        List what an agent could claim now, in the order in which it would get it; it claims nothing.
+
+        Args:
+            agent: its name.
+            count: how many at most.
+
+        """
         return list(await self._ask(Offers(arguments.agent_name(agent), match_arguments.most(count))))
 
     async def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
-        """Say why an agent does not get a task, clause by clause."""
+        """
+        Say why an agent does not get a task, clause by clause.
+
+        Args:
+            task: the task, its ticket or its id.
+            agent: its name.
+
+        Returns:
+            An Explanation; `str` of it is a sentence a line.
+
+        Raises:
+            TaskNotFoundError: there is no such task (any more).
+
+        """
         return await self._ask(WhyNot(arguments.task_id(task), arguments.agent_name(agent)))
 
     async def watch_agents(

@@ -132,7 +132,7 @@ class AsyncHolds(Protocol):
         ...
 
     def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
-        """Return a scope that renews a lease and does nothing else."""
+        """Return a scope that renews a lease and does nothing else. `work` ends it, too."""
         ...
 
     async def renew(
@@ -389,7 +389,7 @@ class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protoc
         ...
 
     def as_agent(self, name: str) -> Agent:
-        """Return a handle with the agent's name bound."""
+        """Return an agent's own handle: the verbs that it needs, with its name bound."""
         ...
 
     def key_of(self, agent: str) -> str:

@@ -11,7 +11,7 @@ from ..values.adverts import Advert, checked_requirement
 from ..values.checks import count, seconds
 from .arguments import Seconds
 
-__all__ = ["CHANGES", "advert_of", "checked_advert", "found", "most"]
+__all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most"]
 
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
@@ -45,7 +45,7 @@ def most(value: int) -> int:
     return count(value, "count", most=1 << 30)
 
 
-def found(requires: str | None, prefer: Iterable[str], n: int) -> Agents:
+def agents(requires: str | None, prefer: Iterable[str], n: int) -> Agents:
     """Build an Agents query."""
     if isinstance(prefer, str):
         raise TypeError(f"prefer must be a list of requirements such as [{prefer!r}], not a string")

@@ -6,8 +6,8 @@ The coordinators for threads: one class a strategy, the same verbs.
 names, verbs and arguments.
 
 Files: `bridge` and `worker` are what truly differs between the colours. `reading` (changes
-nothing), `verbs` (changes what is there), `results`, `board` (`Board`, `ClaimQueue`), `matchmaker`
-and `blackboard` say the same in both. `agent`, `match_agent` and `board_agent` are the handles of
+nothing), `verbs` (changes what is there), `results`, `board`, `claim_queue`, `matchmaker` and
+`blackboard` say the same in both. `agent`, `match_agent` and `board_agent` are the handles of
 agents, `protocols` what a function may ask for: both are generated from the verbs.
 """
 
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agent import Agent
     from .blackboard import Blackboard, BoardMembership
-    from .board import Board, ClaimQueue
+    from .board import Board
     from .board_agent import BoardAgent
+    from .claim_queue import ClaimQueue
     from .match_agent import MatchAgent
     from .matchmaker import Matchmaker, Membership
 
@@ -42,7 +43,7 @@ _LATER = {
     "Board": "board",
     "BoardAgent": "board_agent",
     "BoardMembership": "blackboard",
-    "ClaimQueue": "board",
+    "ClaimQueue": "claim_queue",
     "MatchAgent": "match_agent",
     "Matchmaker": "matchmaker",
     "Membership": "matchmaker",

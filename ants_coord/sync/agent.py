@@ -464,7 +464,13 @@ class Agent(Handle):
         return self._board.work(self._own(lease), timeout=timeout, on_error=on_error)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
-        """Return a scope that renews a lease and does nothing else."""
+        """
+        Return a scope that renews a lease and does nothing else. `work` ends it, too.
+
+        Args:
+            lease: what a claim returned.
+
+        """
         return self._board.keep_alive(self._own(lease))
 
     def complete(

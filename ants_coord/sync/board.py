@@ -1,6 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 """
-Submitting, claiming, holding, locking, following; `Board`, with all that strategies share, and `ClaimQueue`.
+Submitting, claiming, holding, locking; `Board`, with all that strategies share.
 
 Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..fronts.serving import Handlers, Served, Stop
     from .agent import Agent
 
-__all__ = ["Board", "ClaimQueue"]
+__all__ = ["Board"]
 
 R = TypeVar("R")
 
@@ -100,7 +100,18 @@ class Board(Keys, ResultVerbs):
         secret: bytes | None = None,
         **settings: Unpack[AnySettings],
     ) -> Self:
-        """Return a coordinator over a machine of your own: `machine` makes an empty one."""
+        """
+        Return a coordinator over a machine of your own.
+
+        Args:
+            machine: makes an empty one.
+            where: None for memory, a path for a SQLite file, or a journal.
+            clock: replaces the time source, for tests.
+            durability: as in the constructor.
+            secret: as in the constructor.
+            settings: those that your machine honours.
+
+        """
         engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked={**settings})
         return cls._over_engine(engine)
 
@@ -342,7 +353,13 @@ class Board(Keys, ResultVerbs):
         return self._hold(lease, timeout, on_error)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
-        """Return a scope that renews a lease and does nothing else."""
+        """
+        Return a scope that renews a lease and does nothing else. `work` ends it, too.
+
+        Args:
+            lease: what a claim returned.
+
+        """
         return self._keep_alive(lease)
 
     def complete(
@@ -450,13 +467,24 @@ class Board(Keys, ResultVerbs):
     # -- the rest -----------------------------------------------------------------------------
 
     def as_agent(self, name: str) -> Agent:
-        """Return a handle with the agent's name bound."""
+        """
+        Return an agent's own handle: the verbs that it needs, with its name bound.
+
+        Args:
+            name: the agent.
+
+        """
         from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
 
         return Agent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[Agent]:
-        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        """
+        Return this coordinator as many agents may be given it: each handle of it needs a key.
+
+        Needs `secret=`. `key_of(name)` says which key to give to which agent.
+
+        """
         return Shared(self)
 
     @property
@@ -490,32 +518,3 @@ class Board(Keys, ResultVerbs):
     ) -> None:
         """Close the board."""
         self.close()
-
-
-class ClaimQueue(Board):
-    """
-    Claim-and-lock: a shared task queue, atomic claims, leases that expire.
-
-    Who may take a task: everybody. In which order: priority, then submission.
-    See Board for the arguments and verbs.
-
-    Example:
-        >>> def hello() -> str:
-        ...     with ClaimQueue() as board:
-        ...         ticket = board.submit(Task("hello", payload={"to": "ants"}))
-        ...         with board.work(board.claim("worker-1")) as job:
-        ...             job.result = f"hello, {job.payload['to']}"
-        ...         return board.result(ticket)
-        >>> hello()
-        'hello, ants'
-
-    """
-
-    _strategy = "claim"
-
-    @property
-    def aio(self) -> other.ClaimQueue:
-        """The same board for event loops; closing either closes both."""
-        from .. import aio as other  # noqa: PLC0415 - each colour knows the other only in these properties
-
-        return other.ClaimQueue._over_engine(self._engine)  # noqa: SLF001 - our own class

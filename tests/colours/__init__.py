@@ -19,7 +19,7 @@ COMMAND = "python -m tests.colours"
 ROOT = Path(__file__).parent.parent.parent
 AIO, SYNC = ROOT / "ants_coord" / "aio", ROOT / "ants_coord" / "sync"
 
-BY_HAND = ("__init__", "reading", "verbs", "results", "board", "matchmaker", "blackboard")
+BY_HAND = ("__init__", "reading", "verbs", "results", "board", "claim_queue", "matchmaker", "blackboard")
 """files of ants_coord/aio/ that have a twin made from them"""
 TESTS = ("match", "board")
 """folders of tests with a test_aio.py, from which test_sync.py is made"""
