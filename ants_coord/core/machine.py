@@ -217,7 +217,9 @@ class Machine:
         return []
 
     def rules_of(self, strategy: str) -> Rules:
-        """Return the rules that a board of this strategy follows here."""
+        """Return the rules that a board of this strategy follows here; none if there is no such strategy."""
+        if strategy not in self.ledger.strategies:
+            return ()  # Configure says so, with the name
         return rules_of(self.ledger.strategies, strategy)
 
     def answer(self, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:

@@ -83,7 +83,8 @@ class DirectEngine(Engine):
 
     def _open_board(self) -> None:
         settings = Settings(**self._asked)
-        reply = self._machine.apply(Configure(settings), now_ns=self._clock.now_ns())
+        rules = self._machine.rules_of(settings.strategy)
+        reply = self._machine.apply(Configure(settings, rules=rules), now_ns=self._clock.now_ns())
         if isinstance(reply, Refused):
             raise reply.error
 

@@ -75,7 +75,8 @@ def tasks(ids: SearchStrategy[str] | None = None, *, verify: bool = False) -> Se
         lease_ttl=st.none() | st.floats(1, 100),
         stall_after=st.none() | st.floats(0, 100),
         max_attempts=st.none() | st.integers(1, 5),
-        backoff=st.none() | st.builds(Backoff, st.floats(0, 10), st.floats(0, 60), st.integers(1, 3)),
+        backoff=st.none()
+        | st.builds(Backoff, st.floats(0, 10), st.floats(0, 60), st.integers(1, 3), jitter=st.floats(0, 1)),
         limit=st.none() | st.sampled_from(["db", "net"]),
         tags=st.lists(names(), max_size=2, unique=True).map(tuple),
         verify=ways,

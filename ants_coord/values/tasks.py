@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .checks import check_id, check_name, count, fresh_id, seconds
+from .checks import amount, check_id, check_name, count, fresh_id, seconds
 from .frozen import lasting, lasting_or_none, maker, strings, taking
 
 __all__ = [
@@ -116,11 +116,15 @@ class Backoff:
     """
     How long a failed attempt keeps its task DELAYED: first * factor**(attempts - 1), at most `limit`.
 
+    A part of the pause, drawn from the task's id and the attempt, is left out: tasks that failed together,
+    because a service was down, do not all come back at one instant.
+
     Args:
         first: seconds after the first failure.
         limit: seconds at most.
         factor: what each further failure multiplies by (an int: powers stay exact).
         on_expiry: back off after an expired lease too; off, since silence is mostly a crash.
+        jitter: how much of a pause may be left out, 0 to 1; 0 keeps pauses exact.
 
     """
 
@@ -128,6 +132,7 @@ class Backoff:
     limit: float = taking(default=300.0, converter=lasting)
     factor: int = 2
     on_expiry: bool = False
+    jitter: float = 0.25
 
     def __attrs_post_init__(self) -> None:
         _set(self, "first", seconds(self.first, "backoff.first", zero=True))
@@ -135,6 +140,7 @@ class Backoff:
         _set(self, "factor", count(self.factor, "backoff.factor", most=1000))
         if not isinstance(self.on_expiry, bool):
             raise TypeError(f"backoff.on_expiry must be a bool, not {self.on_expiry!r}")
+        _set(self, "jitter", amount(self.jitter, "backoff.jitter", zero=True, most=1.0))
 
 
 @_quick

@@ -31,7 +31,7 @@ from ...values.payloads import copy_json
 from ...values.tasks import FINAL, Lease, Outcome, TaskState, make_lease
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
-from .lifecycle import backoff_ns, backoff_of, drop_lock, end, give_back, max_attempts, remember, shift
+from .lifecycle import backoff_ns, drop_lock, end, give_back, max_attempts, remember, shift
 from .opinions import as_check
 from .signs import earlier_notes, keep_note, may_renew, sign
 
@@ -379,7 +379,7 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     else:
         pause = command.retry_ns
         if pause is None:
-            pause = backoff_ns(backoff_of(ledger, row), row.attempts)
+            pause = backoff_ns(ledger, row)
         if later:
             give_back(ledger, row, "hand_back", "finished", pause, later="put_off")
         else:

@@ -8,6 +8,7 @@ dependents, the key, the limit or the waiting readers.
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from itertools import islice
 from typing import Any
@@ -89,15 +90,21 @@ def backoff_of(ledger: Ledger, row: Row) -> Backoff:
     return ledger.settings.backoff if row.spec.backoff is None else row.spec.backoff
 
 
-def backoff_ns(policy: Backoff, attempts: int) -> int:
-    """Return first * factor**(attempts - 1), at most limit, in integers."""
+def backoff_ns(ledger: Ledger, row: Row) -> int:
+    """Return the pause of a task after its latest attempt, in integers."""
+    policy, attempts = backoff_of(ledger, row), row.attempts
     most = ns(policy.limit)
     pause = ns(policy.first)
     for _ in range(attempts - 1):
         if pause >= most or policy.factor == 1:
             break
         pause *= policy.factor
-    return min(pause, most)
+    pause = min(pause, most)
+    if policy.jitter and ledger.rules:  # a log of format 1 was written under exact pauses
+        # a checksum and not a hash: the same in every process, and spread evenly over 32 bits
+        draw = zlib.crc32(f"{row.spec.id}#{attempts}".encode())
+        pause -= (pause * round(policy.jitter * 1024) // 1024) * draw >> 32
+    return pause
 
 
 def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
@@ -377,8 +384,7 @@ def _expire(ledger: Ledger, row: Row) -> None:
         end(ledger, row, "give_up", lost="expired", reason=why)
         ledger.emit("failed", row.spec.id, row.agent, row.token, why)
         return
-    policy = backoff_of(ledger, row)
-    pause = backoff_ns(policy, row.attempts) if policy.on_expiry else 0
+    pause = backoff_ns(ledger, row) if backoff_of(ledger, row).on_expiry else 0
     give_back(ledger, row, "expire", "expired", pause)
 
 

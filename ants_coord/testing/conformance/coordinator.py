@@ -143,7 +143,7 @@ def more_urgent_comes_first_then_older(board: Any, clock: ManualClock) -> None:
     assert [lease.task for lease in board.claim_many("ann", 9)] == ["high", "b", "c", "low"]
 
 
-@told(backoff=Backoff(first=2, factor=3), max_attempts=3)
+@told(backoff=Backoff(first=2, factor=3, jitter=0), max_attempts=3)
 def failures_are_retried_with_growing_pauses_then_given_up(board: Any, clock: ManualClock) -> None:
     board.submit(Task("a"))
     for pause in (2, 6):
