@@ -46,6 +46,8 @@ _RECORDS = 40
 collection, which stops a board of 100,000 tasks for a tenth of a second"""
 _PIECE_BYTES = 1 << 20
 """what a piece of a snapshot should weigh at most"""
+_FAR = 250
+"""entries of others that take long to carry out (some 25 ms)"""
 _LOG_BYTES = 8 << 20
 """entries that weigh this much are trimmed, however few they are"""
 _BATCH = 512
@@ -110,6 +112,9 @@ class LogEngine(Engine):
         self._weight = self._weight_at_cut = 0
         """bytes of the entries since the last snapshot, and of those that the one in progress covers"""
         self._snapshot_bytes = 0
+        self._lag = 0
+        """how many entries of others the last look found, if they were many"""
+        self._is_outrun = False
         self._stop_watching: Callable[[], None] | None = None
         self._unreadable: JournalVersionError | None = None
         """why this process must not answer any more: it lacks code that the board needs"""
@@ -169,6 +174,8 @@ class LogEngine(Engine):
 
     def _write(self, batch: list[_Slot]) -> None:
         active = self._answer_idle(batch)
+        if self._is_outrun:
+            self._wait_up()
         bodies = self._bodies(active)
         if bodies:
             entries = self._journal.append(self._position, bodies)
@@ -239,7 +246,27 @@ class LogEngine(Engine):
             self._machine.ledger.mend()
         return self._machine.ledger.position
 
+    def _wait_up(self) -> None:
+        """
+        Follow the log in turns with those who write it, until we are there.
+
+        A process carries its own commands out without decoding them, so it may write faster than another
+        can follow. What the other finds then grows with each verb: it was seen to wait for seconds, until
+        the first one stopped. Taking the lock while some hundred entries are carried out makes the faster
+        one wait its turn.
+        """
+        self._is_outrun, self._lag = False, 0
+        follow = getattr(self._journal, "follow", None)
+        while follow is not None and follow(self._position, _FAR, self._absorb_others):
+            pass
+
+    def _absorb_others(self, entries: list[Entry]) -> None:
+        if entries:
+            self._absorb(entries, [])
+
     def _catch_up(self) -> None:
+        if self._is_outrun:
+            self._wait_up()
         entries = self._journal.read(self._position)
         if entries:
             self._absorb(entries, [])
@@ -248,6 +275,11 @@ class LogEngine(Engine):
         """Apply entries in order; the last `len(mine)` of what append returned are ours: no decoding."""
         for entry in entries:
             self._weight += len(entry.body)
+        foreign = len(entries) - len(mine)
+        if foreign > _FAR:
+            self._is_outrun, self._lag = self._lag > 0, foreign
+        else:
+            self._lag = 0
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
                 self._settle(slot, entry)
@@ -405,7 +437,10 @@ class LogEngine(Engine):
     def _snapshot(self) -> None:
         """Go on with a snapshot, some records per append; begin one when it is due."""
         if self._cut is None:
-            if not self._is_snapshot_due():
+            count = self._position - self._snapshot_at
+            if count < self._snapshot_every and self._weight < _LOG_BYTES:  # nearly always: no call
+                return
+            if not self._is_snapshot_due(count):
                 return
             newest = self._journal.load()
             if newest is not None and newest[0] > self._snapshot_at:
@@ -414,9 +449,8 @@ class LogEngine(Engine):
             self._begin_cut()
         self._step_cut(self._stride)
 
-    def _is_snapshot_due(self) -> bool:
+    def _is_snapshot_due(self, count: int) -> bool:
         # twice what a snapshot would write: then trimming writes at most half as much again as the log itself
-        count = self._position - self._snapshot_at
         if count >= self._snapshot_every and count >= 2 * len(self._machine.ledger.tasks):
             return True
         return self._weight >= _LOG_BYTES and self._weight >= 2 * self._snapshot_bytes

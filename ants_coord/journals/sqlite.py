@@ -113,11 +113,23 @@ class SQLiteJournal(BoardFile):
                     "in its place and written on; close this coordinator and open the board again",
                 )
 
-    def _fetch(self, db: sqlite3.Connection, after: int) -> list[Entry]:
+    def follow(self, after: int, most: int, absorb: Callable[[list[Entry]], None]) -> bool:
+        """Give `most` entries at most to `absorb` while nobody else appends; tell if there may be more."""
+        with self._naming:
+            return self._locked(self._follow, after, most, absorb)
+
+    def _follow(
+        self, db: sqlite3.Connection, after: int, most: int, absorb: Callable[[list[Entry]], None]
+    ) -> bool:
+        entries = self._fetch(db, after, most)
+        absorb(entries)
+        return len(entries) == most
+
+    def _fetch(self, db: sqlite3.Connection, after: int, most: int = -1) -> list[Entry]:
         found = []
         expected, last = None, b""
         for position, stamp, body, crc, link in db.execute(
-            "SELECT * FROM entry WHERE position > ? ORDER BY position", (after,)
+            "SELECT * FROM entry WHERE position > ? ORDER BY position LIMIT ?", (after, most)
         ):
             if body.__class__ is not bytes or crc != checksum(position, stamp, body):
                 raise JournalCorruptError(self.path, "the checksum does not match", position)
