@@ -1,4 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """
 An agent's own handle on a Matchmaker for event loops; see Agent.
 """

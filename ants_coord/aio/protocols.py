@@ -1,4 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """
 What a function may ask of a coordinator for event loops, by purpose; `AsyncCoordinator` is all of it.
 

@@ -1,4 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """
 Claim-and-lock: a shared queue of tasks. All its verbs are those that every strategy has.
 """

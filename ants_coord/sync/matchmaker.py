@@ -1,4 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """
 Capability matching: agents broadcast what they can do, and claim what fits.
 

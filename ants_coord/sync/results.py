@@ -1,4 +1,6 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """
 The verbs that wait for the ends of tasks.
 """

@@ -1,4 +1,6 @@
 # Generated, do not edit: change tests/board/test_aio.py and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
 """The blackboard for threads, in memory, with a log and in a file, by a clock that is moved by hand."""
 
 from __future__ import annotations

@@ -14,35 +14,39 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import handles, protocols, rules
+from .reading import SHARED
 
 COMMAND = "python -m tests.colours"
 ROOT = Path(__file__).parent.parent.parent
 AIO, SYNC = ROOT / "ants_coord" / "aio", ROOT / "ants_coord" / "sync"
 
-BY_HAND = ("__init__", "reading", "verbs", "results", "board", "claim_queue", "matchmaker", "blackboard")
+BY_HAND = ("__init__", *SHARED, "claim_queue", "matchmaker", "blackboard")
 """files of ants_coord/aio/ that have a twin made from them"""
 TESTS = ("match", "board")
 """folders of tests with a test_aio.py, from which test_sync.py is made"""
 
 
+def _heading(what: str) -> str:
+    """Return the first lines of a file: what is written by hand is judged, and this is broken where that is."""
+    return f"# Generated, do not edit: change {what} and run `{COMMAND}`.\n# fmt: off\n# ruff: noqa\n"
+
+
 def made() -> dict[Path, str]:
     """Return what each file that is made should say; raises ValueError if a rule was never used."""
-    heading = f"# Generated, do not edit: change the verbs in ants_coord/aio/ and run `{COMMAND}`.\n"
-    ours = {AIO / f"{name}.py": heading + text for name, text in handles.written(AIO).items()}
-    ours[AIO / "protocols.py"] = heading + protocols.written(AIO)
+    ours = {AIO / f"{name}.py": text for name, text in handles.written(AIO).items()}
+    ours[AIO / "protocols.py"] = protocols.written(AIO)
     by_hand = {AIO / f"{name}.py": (AIO / f"{name}.py").read_text(encoding="utf-8") for name in BY_HAND}
     used: set[str] = set()
-    theirs = {
-        SYNC / path.name: heading + rules.converted(text.removeprefix(heading), used)
-        for path, text in (by_hand | ours).items()
-    }
+    theirs = {SYNC / path.name: rules.converted(text, used) for path, text in (by_hand | ours).items()}
+    verbs = _heading("the verbs in ants_coord/aio/")
+    files = {path: verbs + text for path, text in (ours | theirs).items()}
     for name in TESTS:
         source = ROOT / "tests" / name / "test_aio.py"
-        mark = f"# Generated, do not edit: change tests/{name}/test_aio.py and run `{COMMAND}`.\n"
+        heading = _heading(f"tests/{name}/test_aio.py")
         text = source.read_text(encoding="utf-8")
-        theirs[source.with_name("test_sync.py")] = mark + rules.converted(text, used, rules.TEST_RULES)
+        files[source.with_name("test_sync.py")] = heading + rules.converted(text, used, rules.TEST_RULES)
     rules.refuse_unused(used)
-    return ours | theirs
+    return files
 
 
 def stale() -> dict[Path, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .reading import Verb, docstring, imports, origins, signature, verbs_of
+from .reading import SHARED, Verb, docstring, imports, origins, signature, verbs_of
 
 FREE = {
     "entries", "explain", "find", "history", "outcome", "read", "result", "results", "sense", "strongest",
@@ -25,12 +25,7 @@ _WORDS = {
         "Agent",
         "Board",
         "Handle",
-        {
-            "reading.py": "Reading",
-            "verbs.py": "Verbs",
-            "results.py": "ResultVerbs",
-            "board.py": "Board",
-        },
+        SHARED,
         """An agent's own handle on a coordinator for event loops: the verbs with the agent's name bound.
 
 An agent that is handed its own handle cannot claim under another name by mistake (models invent
@@ -41,14 +36,14 @@ names), nor end another's lease. In one process this guards against bugs, not ag
         "MatchAgent",
         "MatchVerbs",
         "Agent",
-        {"matchmaker.py": "MatchVerbs"},
+        {"matchmaker": "MatchVerbs"},
         "An agent's own handle on a Matchmaker for event loops; see Agent.",
     ),
     "board_agent": (
         "BoardAgent",
         "Blackboard",
         "MatchAgent",
-        {"blackboard.py": "Blackboard"},
+        {"blackboard": "Blackboard"},
         "An agent's own handle on a Blackboard for event loops; see Agent.",
     ),
 }
@@ -61,10 +56,11 @@ def written(aio: Path) -> dict[str, str]:
     """Return the text of each file with a handle; raises ValueError if a name in a table is no verb."""
     files, seen = {}, set()
     for name, (cls, board, base, sources, doc) in _WORDS.items():
-        found = {n: v for source, owner in sources.items() for n, v in verbs_of(aio / source, owner).items()}
+        where = {aio / f"{source}.py": owner for source, owner in sources.items()}
+        found = {n: verb for path, owner in where.items() for n, verb in verbs_of(path, owner).items()}
         seen |= set(found)
         chosen = [verb for verb in found.values() if _is_an_agents(verb)]
-        known = origins(*(aio / source for source in sources)) | {board: _HOME[board]}
+        known = origins(*where) | {board: _HOME[board]}
         words = {board}.union(*(verb.words for verb in chosen))
         files[name] = "\n".join(
             [

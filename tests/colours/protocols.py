@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .reading import docstring, imports, origins, signature, verbs_of
+from .reading import SHARED, docstring, imports, origins, signature, verbs_of
 
 PURPOSES = {
     "Submits": ("Adds tasks.", "submit submit_many"),
@@ -39,13 +39,8 @@ _LEFT_OUT = {"over", "check"}
 
 def written(aio: Path) -> str:
     """Return the text of protocols.py; raises ValueError if a verb has no place or a place no verb."""
-    sources = {
-        aio / "reading.py": "Reading",
-        aio / "verbs.py": "Verbs",
-        aio / "results.py": "ResultVerbs",
-        aio / "board.py": "Board",
-        aio.parent / "fronts" / "agent.py": "Keys",
-    }
+    sources = {aio / f"{name}.py": cls for name, cls in SHARED.items()}
+    sources[aio.parent / "fronts" / "agent.py"] = "Keys"
     found = {name: verb for path, cls in sources.items() for name, verb in verbs_of(path, cls).items()}
     placed = [name for _, names in PURPOSES.values() for name in names.split()] + REST.split()
     if sorted(placed) != sorted(set(found) - _LEFT_OUT):

@@ -13,6 +13,9 @@ import attrs
 
 WIDTH = 110
 
+SHARED = {"reading": "Reading", "verbs": "Verbs", "results": "ResultVerbs", "board": "Board"}
+"""file of ants_coord/aio/ -> its class: where the verbs of all strategies stand"""
+
 
 @attrs.frozen
 class Parameter:
