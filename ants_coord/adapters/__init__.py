@@ -1,6 +1,12 @@
 """
 Bridges to what lies outside: each module imports what it bridges to, and nobody imports them.
 
-files  a directory mirrored on a board
-tree   what of a directory is mirrored, and how it is read
+files       a directory mirrored on a board
+tree        what of a directory is mirrored, and how it is read
+tap         events handed to whoever wants to see them, each once
+spans       events as leases: who held what from when until when
+trace       a trace for Chrome and Perfetto
+report      one HTML page about a run
+prometheus  counts as text
+otel        spans and metrics for OpenTelemetry
 """

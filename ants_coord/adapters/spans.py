@@ -1,0 +1,142 @@
+"""
+From events to leases: who held what, from when until when, and how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from ..values.events import Event
+
+__all__ = ["Span", "Spans", "spans"]
+
+_BEGINS = frozenset({"claimed", "locked", "adopted"})
+_ENDS = frozenset(
+    {"completed", "handed in", "retried", "failed", "released", "expired", "cancelled", "unlocked"}
+)
+LOST = frozenset({"expired", "retried", "failed", "superseded", "revoked"})
+"""ways to end that delivered nothing"""
+
+
+@attrs.define
+class Span:
+    """
+    One lease, of a task or of names.
+
+    `attempt` is 0 for locks; `is_check` tells that somebody's result was looked at; `kind` is the
+    task's, if its submission was seen. `ready_ns` is when the task became claimable, if that was
+    seen. `end_ns` is None while the lease lives; `how` is then "open", otherwise the type of the event
+    that ended it ("superseded" if a newer lease did, "revoked" if the board was upgraded).
+    """
+
+    name: str
+    agent: str
+    token: int
+    start_ns: int
+    attempt: int = 0
+    is_check: bool = False
+    kind: str = ""
+    ready_ns: int | None = None
+    end_ns: int | None = None
+    how: str = "open"
+    detail: str = ""
+
+    @property
+    def is_lock(self) -> bool:
+        """Whether names were locked, instead of a task claimed."""
+        return not self.attempt
+
+    @property
+    def waited_ns(self) -> int | None:
+        """How long the task had been claimable before this lease; None if that was not seen."""
+        return None if self.ready_ns is None else max(0, self.start_ns - self.ready_ns)
+
+
+class Spans:
+    """Fold events, in their order, into leases. A lease whose begin was trimmed is left out."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Span] = {}
+        self._of_task: dict[str, int] = {}
+        self._ready: dict[str, int] = {}
+        self._kinds: dict[str, str] = {}
+
+    @property
+    def open(self) -> list[Span]:
+        """The leases that have not ended, oldest first."""
+        return list(self._open.values())
+
+    def take(self, event: Event) -> Iterator[Span]:
+        """Take one event in; yield the leases that it ended, before it begins another."""
+        what, task = event.type, event.task
+        if what in _BEGINS:
+            if task is not None and task in self._of_task:
+                yield from self._end(self._of_task[task], event, "superseded")
+            self._begin(event)
+        elif what in _ENDS:
+            token = event.token if event.token in self._open else self._of_task.get(task or "", 0)
+            yield from self._end(token, event, what)
+        elif what == "upgraded":
+            for token in list(self._open):
+                yield from self._end(token, event, "revoked")
+        if what == "submitted" and task is not None and isinstance(event.detail, str):
+            self._kinds[task] = event.detail
+        if task is not None and what in ("submitted", "ready", "requeued", "released", "expired", "retried"):
+            self._ready[task] = event.at_ns
+        elif task is not None and what in ("completed", "failed", "cancelled"):
+            self._ready.pop(task, None)
+            if what == "completed":  # the others may be brought back, and their kind is told once
+                self._kinds.pop(task, None)
+
+    def _begin(self, event: Event) -> None:
+        detail = event.detail
+        names = detail.get("names", ()) if isinstance(detail, dict) else ()
+        name = event.task if event.task is not None else ", ".join(names) or "lock"
+        self._open[event.token] = Span(
+            name,
+            event.agent or "?",
+            event.token,
+            event.at_ns,
+            0 if event.task is None else detail if isinstance(detail, int) else 1,
+            detail == "check",
+            self._kinds.get(event.task or "", ""),
+            self._ready.get(event.task or ""),
+        )
+        if event.task is not None:
+            self._of_task[event.task] = event.token
+
+    def _end(self, token: int, event: Event, how: str) -> Iterator[Span]:
+        span = self._open.pop(token, None)
+        if span is None:
+            return
+        if self._of_task.get(span.name) == token:
+            del self._of_task[span.name]
+        span.end_ns, span.how = event.at_ns, how
+        if isinstance(event.detail, str):
+            span.detail = event.detail
+        elif isinstance(event.detail, dict) and isinstance(event.detail.get("reason"), str):
+            span.detail = event.detail["reason"]
+        yield span
+
+
+def spans(events: Iterable[Event]) -> list[Span]:
+    """
+    Return every lease in events, by its beginning.
+
+    Example:
+        >>> from ants_coord import ClaimQueue, Task
+        >>> with ClaimQueue() as board:
+        ...     _ = board.submit(Task("a"))
+        ...     board.fail(board.claim("ann"), "boom", retry=0)
+        ...     _ = board.complete(board.claim("bob"))
+        ...     [(span.name, span.agent, span.attempt, span.how) for span in spans(board.events())]
+        [('a', 'ann', 1, 'retried'), ('a', 'bob', 2, 'completed')]
+
+    """
+    fold = Spans()
+    found: list[Span] = []
+    for event in events:
+        found.extend(fold.take(event))
+    return sorted([*found, *fold.open], key=lambda span: (span.start_ns, span.token))

@@ -1,0 +1,130 @@
+"""
+A tap: what happens on a board, handed to whoever wants to see it, each event once and in order.
+
+A sink is any object with `event(event)`; it may have `gap(first, last)`, which is
+called when events were trimmed before the tap had read them: then what the sink
+derived from earlier events may be incomplete, and it should say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from ..errors import CursorTooOld
+from ..sync import Board
+from ..values.events import Event
+
+__all__ = ["LoggingSink", "Sink", "Tap"]
+
+_LOUD = frozenset(
+    {"failed", "expired", "stalled", "quarantined", "alarm", "unreacted", "disbanded", "rejected"}
+)
+
+
+class Sink(Protocol):
+    """Somebody who wants to see events."""
+
+    def event(self, event: Event) -> None:
+        """Take one event."""
+        ...
+
+
+class Tap:
+    """
+    Follow a board's events and hand them to sinks.
+
+    Args:
+        board: whose events.
+        sinks: who gets them, in this order. An exception of a sink is logged, and the others go on.
+        since: the cursor after which to begin; 0 is the oldest event that is kept. `cursor` is where a
+            later tap goes on: keep it, and nothing is seen twice.
+
+    Example:
+        >>> from ants_coord import ClaimQueue, Task
+        >>> class Seen(list):
+        ...     def event(self, event):
+        ...         self.append(event.type)
+        >>> with ClaimQueue() as board:
+        ...     seen = Seen()
+        ...     tap = Tap(board, [seen])
+        ...     _ = board.submit(Task("a"))
+        ...     tap.drain()
+        ...     _ = board.complete(board.claim("ann"))
+        ...     tap.drain()
+        ...     seen
+        2
+        2
+        ['configured', 'submitted', 'claimed', 'completed']
+
+    """
+
+    def __init__(self, board: Board, sinks: Iterable[Sink], *, since: int = 0) -> None:
+        self._board = board
+        self._sinks = tuple(sinks)
+        self.cursor = since
+        self.missed = 0
+        """events that were trimmed before they were read"""
+
+    def drain(self) -> int:
+        """Hand over what has happened since the last call; return how many events that were."""
+        return self._pass(follow=False)
+
+    def follow(self) -> None:
+        """Hand over events as they happen, until the board closes; it blocks, so give it a thread."""
+        self._pass(follow=True)
+
+    def _pass(self, *, follow: bool) -> int:
+        count = 0
+        while True:
+            try:
+                for event in self._board.events(since=self.cursor, follow=follow):
+                    self._hand(event)
+                    count += 1
+            except CursorTooOld as problem:
+                self._resynchronise(problem)
+            else:
+                return count
+
+    def _hand(self, event: Event) -> None:
+        self.cursor = event.cursor
+        for sink in self._sinks:
+            try:
+                sink.event(event)
+            except Exception:
+                # one broken exporter must neither stop the others nor make an event be seen twice
+                logging.getLogger("ants_coord").exception("a sink failed at event %d", event.cursor)
+
+    def _resynchronise(self, problem: CursorTooOld) -> None:
+        first, last = self.cursor + 1, problem.oldest - 1
+        self.missed += last - first + 1
+        self.cursor = last
+        for sink in self._sinks:
+            gap: Any = getattr(sink, "gap", None)
+            if gap is not None:
+                gap(first, last)
+
+
+class LoggingSink:
+    """
+    A sink that logs each event: what needs attention as a warning, the rest as info.
+
+    Args:
+        logger: where to; the logger "ants_coord.events" if not given.
+
+    """
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logging.getLogger("ants_coord.events") if logger is None else logger
+
+    def event(self, event: Event) -> None:
+        """Log one event."""
+        level = logging.WARNING if event.type in _LOUD else logging.INFO
+        detail = "" if event.detail is None else f" {event.detail!s:.200}"
+        about = (event.type, event.task, event.agent, event.token or None, detail)
+        self._logger.log(level, "%s task=%s agent=%s token=%s%s", *about)
+
+    def gap(self, first: int, last: int) -> None:
+        """Say that events were missed."""
+        self._logger.warning("events %d to %d were trimmed before they were read", first, last)

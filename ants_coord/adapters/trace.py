@@ -1,0 +1,68 @@
+"""
+A board's events as a trace for Chrome (chrome://tracing) and Perfetto: a row an agent, a bar a lease.
+
+The format is the Trace Event Format: JSON, times in microseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..values.events import Event
+from .spans import spans
+
+__all__ = ["chrome"]
+
+
+def chrome(events: Iterable[Event]) -> str:
+    """
+    Return events as one JSON text in the Trace Event Format.
+
+    Leases of one agent may overlap, so they are asynchronous pairs ("b", "e") and not nested slices. A
+    counter shows how many tasks were READY. Times begin at the first event.
+    """
+    listed = list(events)
+    first = listed[0].at_ns if listed else 0
+    last = listed[-1].at_ns if listed else 0
+    rows: dict[str, int] = {}
+    records: list[dict[str, Any]] = []
+
+    def us(at_ns: int) -> float:
+        return (at_ns - first) / 1_000
+
+    for span in spans(listed):
+        row = rows.setdefault(span.agent, len(rows) + 1)
+        about = {"outcome": span.how, "token": span.token}
+        if span.attempt:
+            about["attempt"] = span.attempt
+        if span.waited_ns is not None:
+            about["waited_s"] = round(span.waited_ns / 1e9, 6)
+        if span.detail:
+            about["detail"] = span.detail[:200]
+        shared = {
+            "name": span.name, "cat": "lock" if span.is_lock else "task", "pid": 1, "tid": row,
+            "id": str(span.token),
+        }  # fmt: skip
+        end = last if span.end_ns is None else span.end_ns
+        records.append({**shared, "ph": "b", "ts": us(span.start_ns), "args": about})
+        records.append({**shared, "ph": "e", "ts": us(end)})
+    ready: set[str] = set()
+    for event in listed:
+        if event.task is None:
+            continue
+        before = len(ready)
+        if event.type in ("ready", "requeued", "released"):
+            ready.add(event.task)
+        elif event.type in ("claimed", "cancelled"):
+            ready.discard(event.task)
+        if len(ready) != before:
+            records.append(
+                {"name": "ready", "ph": "C", "pid": 1, "ts": us(event.at_ns), "args": {"tasks": len(ready)}}
+            )
+    records += [
+        {"name": "thread_name", "ph": "M", "pid": 1, "tid": row, "args": {"name": agent}}
+        for agent, row in rows.items()
+    ]
+    return json.dumps({"traceEvents": records, "displayTimeUnit": "ms"}, separators=(",", ":"))
