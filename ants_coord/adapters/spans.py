@@ -129,7 +129,7 @@ def spans(events: Iterable[Event]) -> list[Span]:
         >>> from ants_coord import ClaimQueue, Task
         >>> with ClaimQueue() as board:
         ...     _ = board.submit(Task("a"))
-        ...     board.fail(board.claim("ann"), "boom", retry=0)
+        ...     _ = board.fail(board.claim("ann"), "boom", retry=0)
         ...     _ = board.complete(board.claim("bob"))
         ...     [(span.name, span.agent, span.attempt, span.how) for span in spans(board.events())]
         [('a', 'ann', 1, 'retried'), ('a', 'bob', 2, 'completed')]
