@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import CoordinationError
 from ..values.tasks import Task
 
-__all__ = ["KIND", "board_settings", "read_tasks"]
+__all__ = ["KIND", "board_settings", "read_hints", "read_tasks"]
 
 KIND = "command"
 
@@ -35,6 +35,8 @@ _TASK_FIELDS = (
     "tags",
 )
 _COMMAND_FIELDS = ("cmd", "argv", "env", "cwd", "timeout")
+_HINTS = ("seconds", "kind")
+"""what `advise` wants to know of a job, and running it does not need"""
 
 
 def board_settings() -> dict[str, Any]:
@@ -69,6 +71,21 @@ def read_tasks(lines: Iterable[str]) -> tuple[list[Task], list[str]]:
         seen.setdefault(task.id, number)
         tasks.append(task)
     return tasks, problems + _unknown_needs(tasks, seen)
+
+
+def read_hints(lines: Iterable[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return (id -> seconds, id -> kind) of a file that `read_tasks` has found nothing wrong with."""
+    seconds: dict[str, float] = {}
+    kinds: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            found = _parse(line)
+            name = found.get("id", f"line-{number}")
+            if "seconds" in found:
+                seconds[name] = float(found["seconds"])
+            if "kind" in found:
+                kinds[name] = found["kind"]
+    return seconds, kinds
 
 
 def _unknown_needs(tasks: list[Task], seen: dict[str, int]) -> list[str]:
@@ -106,10 +123,11 @@ def _parse(line: str) -> dict[str, Any]:
 
 
 def _task(found: dict[str, Any], number: int) -> Task:
-    unknown = [name for name in found if name not in (*_TASK_FIELDS, *_COMMAND_FIELDS)]
+    unknown = [name for name in found if name not in (*_TASK_FIELDS, *_COMMAND_FIELDS, *_HINTS)]
     if unknown:
-        known = ", ".join((*_COMMAND_FIELDS, *_TASK_FIELDS))
+        known = ", ".join((*_COMMAND_FIELDS, *_TASK_FIELDS, *_HINTS))
         raise ValueError(f"{unknown[0]}: no such field; there are {known}")
+    _check_hints(found)
     payload = _command(found)
     options = {name: found[name] for name in _TASK_FIELDS if name in found}
     if not isinstance(options.get("needs", []), list):
@@ -120,6 +138,13 @@ def _task(found: dict[str, Any], number: int) -> Task:
         if isinstance(options.get(moment), str):
             raise TypeError(f"{moment}: must be seconds, not {options[moment]!r}")
     return Task(kind=KIND, payload=payload, **options)
+
+
+def _check_hints(found: dict[str, Any]) -> None:
+    if "seconds" in found and not _is_positive(found["seconds"]):
+        raise TypeError(f"seconds: must be an estimate above 0, not {found['seconds']!r}")
+    if "kind" in found and not (isinstance(found["kind"], str) and found["kind"]):
+        raise TypeError(f'kind: must be text such as "test", not {found["kind"]!r}')
 
 
 def _command(found: dict[str, Any]) -> dict[str, Any]:

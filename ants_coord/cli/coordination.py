@@ -13,8 +13,9 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .app import AsJson, app
-from .show import BAD_INPUT, as_json, fail, warnings
+from . import batch
+from .app import AsJson, Board, _board, _read, app
+from .show import BAD_INPUT, BOARD_TROUBLE, as_json, fail, warnings
 
 __all__: list[str] = []
 
@@ -188,3 +189,120 @@ def _told(studies: dict[str, Any]) -> str:
     lines += ["", "does the curve turn? (independent jobs, ten or more an agent, steady windows)"]
     lines += [f"{name}: {found['said']}" for name, found in studies["curves"].items()]
     return "\n".join(lines)
+
+
+# -- tax --------------------------------------------------------------------------------------
+
+
+@app.command()
+def tax(
+    board: Board,
+    since: Annotated[int, typer.Option(min=0, help="Only events after this cursor.")] = 0,
+    solo: Annotated[
+        Path | None, typer.Option(help="Report of one agent on such tasks (tax --json), to compare with.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Say what coordination took on a board: who held what, what was wasted, what was not measured."""
+    from ..lab import TaxReport  # noqa: PLC0415
+    from ..lab import tax as report_of  # noqa: PLC0415
+
+    if not board.exists():
+        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    alone = None
+    if solo is not None:
+        try:
+            alone = TaxReport.read(json.loads(solo.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, ValueError, AttributeError) as problem:
+            raise fail(f"--solo: {solo}: {problem}", BAD_INPUT) from None
+    with _board(board) as opened:
+        report = report_of(opened, since=since, solo=alone)
+    report = attrs.evolve(report, board=str(board))
+    typer.echo(as_json(report.to_dict()) if json_ else str(report))
+
+
+# -- advise -----------------------------------------------------------------------------------
+
+
+@app.command()
+def advise(
+    work: Annotated[
+        Path, typer.Argument(help="Jobs as for run (JSON Lines), or a board.", show_default=False)
+    ],
+    price: Annotated[
+        float, typer.Option(help="What a further agent costs, in units of what one achieves.")
+    ] = 0.25,
+    call_seconds: Annotated[
+        float | None, typer.Option(help="What a call of the board takes an agent: about 3 for a model.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=1000, help="Agents that there are.")] = 8,
+    changing_worth: Annotated[
+        bool, typer.Option("--changing-worth", help="Work is worth more in some places, and where changes.")
+    ] = False,
+    board: Annotated[
+        Path | None, typer.Option(help="Keep the prediction about these jobs beside this board's file.")
+    ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="How earlier advice about this board turned out.")
+    ] = False,
+    json_: AsJson = False,
+) -> None:
+    """Say how little coordination some work needs: one agent, a queue, matching or marks, and how many."""
+    from ..lab import Facts  # noqa: PLC0415
+    from ..lab import score as score_of  # noqa: PLC0415
+
+    if not work.exists():
+        raise fail(f"{work}: there is no such file", BAD_INPUT)
+    try:
+        if score:
+            told: Any = score_of(work)
+        else:
+            facts = Facts(price=price, call_seconds=call_seconds, most=most, changing_worth=changing_worth)
+            told = _advice(work, facts, board)
+    except (ValueError, TypeError) as problem:
+        raise fail(str(problem), BAD_INPUT) from None
+    if json_:
+        typer.echo(as_json(attrs.asdict(told)))
+        return
+    typer.echo(str(told))
+    if not score and told.prediction is not None:
+        kept = board or (work if _is_board(work) else None)
+        later = (
+            f"later: ants-coord advise {kept}, then --score"
+            if kept
+            else "--board BOARD keeps it to be scored"
+        )
+        typer.echo(later)
+
+
+def _advice(work: Path, facts: Any, board: Path | None) -> Any:
+    from ..lab import advise as ask  # noqa: PLC0415
+    from ..lab import measurements, structure  # noqa: PLC0415
+    from ..lab.predictions import keep, settle  # noqa: PLC0415
+
+    if not _is_board(work):
+        advice = ask(_shape_of(work), facts=facts)
+        if board is not None:
+            keep(board, advice, 0)
+        return advice
+    with _board(work) as opened:
+        settle(work, opened)
+        left = [record.task for record in opened.tasks() if not record.state.is_final]
+        seen = measurements(opened, str(work))
+        advice = ask(structure(left) if left and not seen else None, seen, facts)
+        keep(work, advice, opened.statistics().cursor)
+    return advice
+
+
+def _is_board(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(15) == b"SQLite format 3"
+
+
+def _shape_of(path: Path) -> Any:
+    from ..lab import structure  # noqa: PLC0415
+
+    tasks = _read(str(path))
+    seconds, kinds = batch.read_hints(path.read_text(encoding="utf-8").split("\n"))
+    tasks = [attrs.evolve(task, kind=kinds.get(task.id, task.kind)) for task in tasks]
+    return structure(tasks, seconds=seconds or None)

@@ -15,6 +15,7 @@ tax          the account of a board
 account      events folded into it
 meter        what no log contains, counted in this process
 advice       the least coordination that this work needs, and a prediction
+predictions  kept beside a board, and how they turned out
 
 Everything here stands on the library as any program may; nothing of the library needs it.
 """
@@ -24,6 +25,7 @@ from .advice import Advice, Facts, Level, Measurement, Prediction, advise
 from .costs import Costs
 from .experiment import Experiment, Row, Spread, experiment
 from .meter import Meter
+from .predictions import Score, score
 from .runs import Duplicates, Run
 from .scaling import Scaling, fit
 from .structure import Structure, structure
@@ -50,6 +52,7 @@ __all__ = [
     "Row",
     "Run",
     "Scaling",
+    "Score",
     "Solo",
     "Spread",
     "Structure",
@@ -62,6 +65,7 @@ __all__ = [
     "experiment",
     "fit",
     "measurements",
+    "score",
     "sensitivity",
     "steady_curve",
     "structure",

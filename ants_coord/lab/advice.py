@@ -257,13 +257,17 @@ def _by_structure(structure: Structure | None, seen: Sequence[Measurement], fact
         reasons.append(
             "jobs ask for different skills, some for experts: matching keeps work from the wrong hands"
         )
+    elif structure.kinds > 1:
+        reasons.append(
+            f"there are {structure.kinds} kinds: let agents claim what they can do; that needs no matching"
+        )
     reasons.append(
         "nothing was measured yet, so not more than two agents: measure one and two, then ask again"
     )
-    gain = gains[2]
-    prediction = Prediction(
-        level, 2, gain * LOW, gain * HIGH, CHANCE, max(LEAST_JOBS, min(60, structure.jobs))
-    )
+    prediction = None
+    if structure.jobs >= LEAST_JOBS:
+        low, high = gains[2] * LOW, gains[2] * HIGH
+        prediction = Prediction(level, 2, low, high, CHANCE, min(60, structure.jobs))
     return Advice(level, 2, aim, (level, 2), tuple(reasons), numbers, prediction)
 
 

@@ -27,11 +27,13 @@ class Structure:
     Args:
         world: the jobs.
         has_sizes: whether the sizes were given; otherwise all jobs count as equal.
+        kinds: how many kinds of tasks there are.
 
     """
 
     world: World
     has_sizes: bool
+    kinds: int = 1
 
     @property
     def jobs(self) -> int:
@@ -123,4 +125,4 @@ def structure(
                 limit=task.limit,
             )
         )
-    return Structure(World("jobs", jobs, slots or {}), bool(sizes))
+    return Structure(World("jobs", jobs, slots or {}), bool(sizes), len({task.kind for task in tasks}))

@@ -267,7 +267,7 @@ def _events(board: Board, since: int) -> list[Event]:
         ) from None
 
 
-def measurements(board: Board, name: str = "") -> list[Measurement]:
+def measurements(board: Board, name: str = "", *, since: int = 0) -> list[Measurement]:
     """
     Return rates for `advise`, from the event window in chunks of 30 finished tasks.
 
@@ -276,11 +276,12 @@ def measurements(board: Board, name: str = "") -> list[Measurement]:
     Args:
         board: an open board.
         name: what it is called in messages.
+        since: cursor after which to begin; if it is no longer kept, with the oldest event that is.
 
     """
     strategy = board.settings().strategy
     sums: dict[int, list[float]] = {}
-    for chunk in _chunks(_events(board, 0)):
+    for chunk in _chunks([event for event in _events(board, 0) if event.cursor > since]):
         account = Account.of(chunk)
         if account.hands and account.done >= LEAST_JOBS and account.seconds > 0.0:
             jobs_seconds = sums.setdefault(account.hands, [0.0, 0.0])

@@ -58,3 +58,76 @@ def test_lab_names_a_function_that_is_not_there_and_costs_that_are_none(tmp_path
     assert "has no function 'yours'" in ants("lab", "--world", f"{path}:yours").stderr.replace("\n", " ")
     told = ants("lab", "--world", "chain", "--costs", costs).stderr.replace("\n", " ")
     assert "turn must be a number of at least 0, not -1" in told
+
+
+# -- tax and advise -------------------------------------------------------------------------------
+
+JOBS = "\n".join(json.dumps({"id": f"j{n}", "cmd": "true", "seconds": 60, "kind": "test"}) for n in range(12))
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tax") / "jobs.db"
+    (path.parent / "jobs.jsonl").write_text(JOBS)
+    done = ants("run", path.parent / "jobs.jsonl", "--agents", "1", "--board", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_tax_tells_what_it_knows_and_what_it_does_not(board):
+    done = ants("tax", board)
+    assert done.returncode == 0, done.stderr
+    assert "12 done, 12 attempts by 1 agents" in done.stdout
+    assert "not measured: time inside" in done.stdout
+    plain = json.loads(ants("tax", board, "--json").stdout)
+    assert plain["inside"] is None
+    assert "inside" in plain["not_measured"]
+
+
+def test_tax_compares_with_one_agent_that_was_kept(board, tmp_path):
+    kept = tmp_path / "solo.json"
+    kept.write_text(ants("tax", board, "--json").stdout)
+    assert "1.00x of one agent" in ants("tax", board, "--solo", kept).stdout
+    kept.write_text("[]")
+    done = ants("tax", board, "--solo", kept)
+    assert done.returncode == 2
+    assert "--solo" in done.stderr
+
+
+def test_advise_reads_jobs_and_a_board_and_keeps_its_score(board, tmp_path):
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text(JOBS)
+    done = ants("advise", jobs, "--call-seconds", "2.9", "--board", board)
+    assert done.returncode == 0, done.stderr
+    assert "CLAIM with 2 agents, worth a trial; then 4, 8" in done.stdout
+    assert "Prediction: CLAIM with 2 agents" in done.stdout
+    assert "SOLO" in ants("advise", jobs, "--price", "5").stdout
+    assert "1 predictions, none of them settled yet" in ants("advise", board, "--score").stdout
+    on_board = ants("advise", board)
+    assert "SOLO with one agent; CLAIM with 2 is worth a trial" in on_board.stdout, on_board.stdout
+    assert json.loads(ants("advise", board, "--json").stdout)["level"] == "SOLO"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"cmd": "true", "seconds": 0}', "seconds: must be an estimate above 0, not 0"),
+        ('{"cmd": "true", "kind": ""}', "kind"),
+        ('{"id": "a", "cmd": "true", "needs": ["b"]}\n{"id": "b", "cmd": "true", "needs": ["a"]}', "in a circle"),
+        ('{"id": "a", "cmd": "true", "seconds": 5}\n{"id": "b", "cmd": "true"}', "job 'b' has no size"),
+    ],
+)
+def test_advise_names_what_is_wrong_with_jobs(tmp_path, line, words):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(line + "\n")
+    done = ants("advise", path)
+    assert done.returncode == 2
+    assert words in done.stderr.replace("\n", " ")
+
+
+def test_advise_and_tax_need_something_to_look_at(tmp_path):
+    assert "there is no such file" in ants("advise", tmp_path / "none.jsonl").stderr.replace("\n", " ")
+    assert ants("tax", tmp_path / "none.db").returncode == 3
+    (tmp_path / "jobs.jsonl").write_text(JOBS)
+    told = ants("advise", tmp_path / "jobs.jsonl", "--price", "-1").stderr.replace("\n", " ")
+    assert "price must be a number of at least 0, not -1" in told
