@@ -42,7 +42,6 @@ it; only the fronts raise.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -436,6 +435,8 @@ class UnknownKindError(CoordinationError, ValueError):
     known: tuple[str, ...]
 
     def __str__(self) -> str:
+        import difflib  # noqa: PLC0415 - 9 ms, for this sentence only
+
         close = difflib.get_close_matches(self.kind, self.known, 1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
         return f"the board has no kind of mark {self.kind!r}, only {', '.join(self.known)}{meant}"

@@ -112,7 +112,7 @@ def test_importing_brings_only_what_a_claim_queue_needs():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     later = {
-        "asyncio", "sqlite3", "cattrs", "ants_coord.values.adverts",
+        "asyncio", "sqlite3", "cattrs", "logging", "difflib", "ants_coord.values.adverts",
         "ants_coord.values.marks", "ants_coord.core.matching", "ants_coord.core.board.trails", "ants_coord.core.trust.checks",
         "ants_coord.values.verification", "ants_coord.values.trust", "ants_coord.testing", "ants_coord.engine.replica",
     }  # fmt: skip

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
@@ -53,6 +52,8 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     """Return the setting that was probably meant, or else all there are."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only to say it
+
     # what begins alike is likelier than what looks alike: lease, lease_ttl
     close = [one for one in sorted(known) if one.startswith(name)] or get_close_matches(name, known, 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"

@@ -11,8 +11,12 @@ import os
 import signal
 import traceback
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-__all__ = ["is_stop", "reason_text", "summary", "trace_of", "users_part"]
+if TYPE_CHECKING:
+    import logging
+
+__all__ = ["is_stop", "logger", "reason_text", "summary", "trace_of", "users_part"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -22,6 +26,13 @@ _TRACE_CHARS = 4_000
 _TRACE_FRAMES = 30
 _HEAD = "Traceback (most recent call last):\n"
 _USERS, _OF_OTHERS, _OF_PYTHON, _OF_THIS = range(4)
+
+
+def logger() -> logging.Logger:
+    """Return the logger "ants_coord"; only trouble needs it, and importing it takes 8 ms."""
+    import logging  # noqa: PLC0415
+
+    return logging.getLogger("ants_coord")
 
 
 def _clean(text: str) -> str:

@@ -18,7 +18,6 @@ so with `on_error="log"`; `serve` always does.
 
 from __future__ import annotations
 
-import logging
 import threading
 from time import sleep
 from types import TracebackType
@@ -40,7 +39,7 @@ from ..values.checks import seconds
 from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout_ns
 from .arguments import note as note_of
-from .failures import is_stop, reason_text, summary, trace_of, users_part
+from .failures import is_stop, logger, reason_text, summary, trace_of, users_part
 from .patience import WORKING
 
 if TYPE_CHECKING:
@@ -55,11 +54,8 @@ __all__ = [
     "OnError",
     "RetryAfter",
     "SimulatedCrash",
-    "log",
     "log_failure",
 ]
-
-log = logging.getLogger("ants_coord")
 
 OnError = Literal["raise", "log"]
 _FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
@@ -154,7 +150,7 @@ def log_failure(lease: Lease, error: BaseException) -> None:
     trace = users_part(error)
     routine = trace is None or isinstance(error, (LeaseLostError, GiveUp, RetryAfter, NotNow))
     info = None if routine else (type(error), error, trace)
-    log.warning("task %s (%s): %s", lease.task, lease.handle, summary(error), exc_info=info)
+    logger().warning("task %s (%s): %s", lease.task, lease.handle, summary(error), exc_info=info)
 
 
 class Scope(HasLease):
@@ -230,7 +226,7 @@ class Scope(HasLease):
             problem.add_note(f"the ending of {self.lease.handle} could not be recorded; its lease runs out")
             raise problem
         if tries == 0:
-            log.warning("task %s: the journal is in trouble, trying again: %s", self.lease.task, problem)
+            logger().warning("task %s: the journal is in trouble, trying again: %s", self.lease.task, problem)
         return min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
 
     def _was_carried_out(self, command: Command[Any], lost: LeaseLostError, tries: int) -> bool:

@@ -11,7 +11,6 @@ is left who could do what they wait for.
 
 from __future__ import annotations
 
-import logging
 import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -22,13 +21,12 @@ from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import DeadlockError
 from .arguments import HasLease
+from .failures import logger
 
 if TYPE_CHECKING:
     from ..values.tasks import Lease
 
 __all__ = ["WORKING", "Patience", "patience_for"]
-
-log = logging.getLogger("ants_coord")
 
 LOOK_NS = 5_000_000_000
 
@@ -100,7 +98,7 @@ class Patience:
             return False
         if _said.get(self._engine) != why:
             _said[self._engine] = why
-            log.warning("waiting in vain: %s", why)
+            logger().warning("waiting in vain: %s", why)
         return True
 
     def _refuse_deadlock(self, lease: Lease, now: int) -> None:
