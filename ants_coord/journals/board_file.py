@@ -5,6 +5,7 @@ A board's file, open: the connection, the lock, and whether it is still the boar
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from ..values.checks import check_path
 from .chain import link_at
 from .clocks import BootClock
 from .codec import FORMAT
-from .files import FileLock, Neighbours, boot_id, create_private, refuse_network
+from .files import FileLock, Neighbours, create_private, refuse_network
 from .forks import INHERITED, is_inherited, note_closed, note_open
 from .identity import Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
+from .machine_facts import boot_id, time_namespace
 from .ports import Clock
 from .trouble import Naming
 
@@ -29,6 +31,11 @@ R = TypeVar("R")
 _WAL_BYTES = 4 << 20
 _BUSY_S = 5.0
 """how long another program (ours take turns at the lock file) may keep the database locked"""
+_DRIFT_NS = 60_000_000_000
+"""how far the board's clock may be from the wall clock before it is said"""
+_SLACK_NS = 1_000_000_000
+"""how far the clocks of two time namespaces may be apart"""
+_log = logging.getLogger("ants_coord")
 _APPLICATION = 0x616E7473  # "ants"
 
 _SCHEMA = """
@@ -238,18 +245,46 @@ class BoardFile:
             Last(self._boot, self._log, *self._link).write(self._lock.file)
 
     def _agree_on_anchor(self, db: sqlite3.Connection) -> int:
-        """Return what turns time since boot into wall time: one value per boot, never behind the log."""
+        """
+        Return what turns time since boot into wall time: one value per boot, never behind the log.
+
+        One for each time namespace too: a process in another one reads another time since boot. And where
+        the boot has no name, a value that was left by the boot before shows itself: the time that it gives
+        is behind the log, or far from the wall clock.
+        """
         boot = boot_id()
-        known = dict(db.execute("SELECT key, value FROM meta").fetchall())
-        if known.get("boot") == boot:
-            return int(known["anchor"])
-        since_boot = BootClock.since_boot_ns()
+        name = f"anchor {boot} {time_namespace()}"
+        known = dict(db.execute("SELECT key, value FROM meta WHERE key != 'log'").fetchall())
+        since_boot, wall = BootClock.since_boot_ns(), BootClock.wall_ns()
         last = db.execute("SELECT max(stamp) FROM entry").fetchone()[0] or 0
-        anchor = max(BootClock.wall_ns(), last + 1) - since_boot
-        db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("boot", boot), ("anchor", anchor)])
-        db.execute("COMMIT")
-        return anchor
+        anchor = known.get(name)
+        if anchor is None and known.get("boot") == boot:  # as releases before format 2 wrote it
+            anchor = known["anchor"]
+        if anchor is not None:
+            now = since_boot + int(anchor)
+            is_stale = boot == "unknown" and abs(now - wall) > _DRIFT_NS
+            if now < last - _SLACK_NS or is_stale:
+                anchor = None
+        if anchor is None:
+            anchor = max(wall, last + 1) - since_boot
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(
+                "DELETE FROM meta WHERE key IN ('boot', 'anchor') OR key LIKE 'anchor %' AND key NOT LIKE ?",
+                (f"anchor {boot} %",),
+            )
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, anchor))
+            db.execute("COMMIT")
+        self._say_drift(since_boot + int(anchor) - wall)
+        return int(anchor)
+
+    def _say_drift(self, ahead_ns: int) -> None:
+        if abs(ahead_ns) > _DRIFT_NS and self._given_clock is None:
+            _log.warning(
+                "%s: the board's clock is %+d s off this machine's, which was set after the board was first "
+                "opened since boot; leases and delays are right, but its events bear that time",
+                self.path,
+                ahead_ns // 1_000_000_000,
+            )
 
     # -- using ----------------------------------------------------------------------------------
 

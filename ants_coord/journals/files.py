@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import JournalConflictError
+from .machine_facts import LOCAL, kind_of_mount, local_kind
 
 try:
     import fcntl
@@ -28,9 +29,10 @@ try:
 except ImportError:
     msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["FileLock", "Neighbours", "boot_id", "create_private", "refuse_network"]
+__all__ = ["FileLock", "Neighbours", "create_private", "refuse_network"]
 
-_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs")
+_OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
+"""names of further file systems that the user knows to be good"""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
 _AWAIT_OWN = getattr(fcntl, "F_OFD_SETLKW", None)
@@ -231,34 +233,25 @@ def create_private(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600))
 
 
-def boot_id() -> str:
-    """Return a name for this boot of the machine."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"
-
-
 def refuse_network(path: str) -> None:
-    """Refuse a path on a network file system, whose locks cannot be trusted."""
+    """
+    Refuse a path on a file system whose locks and shared memory may not work between processes.
+
+    Whatever is not known to be local is asked about: network and sandbox file systems have many names, and
+    on them a board is damaged without an error at the time.
+    """
     try:
-        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        kind = kind_of_mount(os.path.realpath(path), table)
+        is_local = not kind or kind in LOCAL
     except OSError:
-        return
-    real = os.path.realpath(path)
-    best, kind = "", ""
-    for line in table.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, rest = before.split(), after.split()
-        if len(fields) < 5 or not rest:
-            continue
-        place = fields[4]
-        inside = real == place or real.startswith(place.rstrip("/") + "/")
-        if inside and len(place) >= len(best):
-            best, kind = place, rest[0]
-    if kind in _NETWORK:
+        kind, is_local = local_kind(path)
+    if not is_local and kind not in os.environ.get(_OVERRIDE, "").replace(" ", "").split(","):
         raise JournalConflictError(
-            path, f"is on a network file system ({kind}); put the board on a local disk"
+            path,
+            f"is on a file system ({kind}) that is not known to be local, and on others locks and shared "
+            "memory between processes often do not work; put the board on a local disk, or set "
+            f"{_OVERRIDE}={kind} if you know that they do",
         )
 
 
