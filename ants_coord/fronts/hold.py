@@ -181,6 +181,26 @@ class Scope(HasLease):
         self._timed_out = False
 
     @property
+    def task(self) -> str:
+        """The id of the task."""
+        return self.lease.task
+
+    @property
+    def kind(self) -> str:
+        """The kind of the task."""
+        return self.lease.kind
+
+    @property
+    def agent(self) -> str:
+        """Who holds the lease."""
+        return self.lease.agent
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt; the first is 1."""
+        return self.lease.attempt
+
+    @property
     def payload(self) -> Any:
         """The task's payload, this claim's own copy."""
         return self.lease.payload

@@ -5,6 +5,8 @@ Cheap frozen values: attrs classes that are made in half the time; and fields th
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,20 +39,11 @@ def quick(cls: type[_V]) -> type[_V]:
     Make a frozen, slotted attrs class whose construction costs half of attrs.frozen's.
 
     attrs fills a frozen instance through object.__setattr__, 50 ns a field. So
-    an instance is born as its writable twin (same slots), filled by plain
+    an instance becomes its writable twin (same slots), is filled by plain
     stores, checked by `_check`, and becomes frozen by one class assignment.
     For the values that every cycle makes; nothing else touches the twin.
     """
     check = cls.__dict__.get("_check")
-    writable: type[Any]
-
-    def __attrs_pre_init__(self: Any) -> None:
-        _set(self, "__class__", writable)
-
-    def __attrs_post_init__(self: Any) -> None:
-        if check is not None:
-            check(self)
-        self.__class__ = frozen
 
     def __setattr__(self: Any, name: str, value: object) -> None:
         raise attrs.exceptions.FrozenInstanceError
@@ -58,13 +51,62 @@ def quick(cls: type[_V]) -> type[_V]:
     def __delattr__(self: Any, name: str) -> None:
         raise attrs.exceptions.FrozenInstanceError
 
-    for method in (__attrs_pre_init__, __attrs_post_init__, __setattr__, __delattr__):
+    for method in (__setattr__, __delattr__):
         setattr(cls, method.__name__, method)
-    frozen = attrs.define(cls, slots=True, weakref_slot=False)
+    frozen = attrs.define(cls, init=False, slots=True, weakref_slot=False)
     # both must be object's own: only then does CPython store without asking the class
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     writable = type(cls.__name__, (frozen,), plain)
+    frozen.__init__ = _initializer(frozen, writable, check)  # type: ignore[method-assign]
     return frozen
+
+
+def _initializer(frozen: Any, writable: type[Any], check: Callable[[Any], None] | None) -> Any:
+    """
+    Return the __init__ of a `quick` class: one function, where attrs would call two more around it.
+
+    It takes unknown names as well, and refuses them with the field that was probably meant.
+    """
+    parameters = ["self"]
+    body = ["    if unknown: refuse(unknown)", '    become(self, "__class__", writable)']
+    known = {"become": _set, "writable": writable, "frozen": frozen, "check": check, "nothing": attrs.NOTHING}
+    known["refuse"] = functools.partial(_refuse_unknown, frozen)
+    for field in attrs.fields(frozen):
+        name, default = field.name, field.default
+        made = f"default_{name}"
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            known[made] = default.factory
+            value = f"{made}() if {name} is nothing else {name}" if field.init else f"{made}()"
+            given = f"{name}=nothing"
+        else:
+            known[made] = default
+            value = name if field.init else made
+            given = name if default is attrs.NOTHING else f"{name}={made}"
+        body.append(f"    self.{name} = {value}")
+        if field.init:
+            if field.kw_only and "*" not in parameters:
+                parameters.append("*")
+            parameters.append(given)
+    body += ["    check(self)"] if check is not None else []
+    text = "\n".join(
+        [f"def __init__({', '.join(parameters)}, **unknown):", *body, "    self.__class__ = frozen"]
+    )
+    exec(text, known)  # noqa: S102 - as attrs does it; the text is made from field names
+    made_here: Any = known["__init__"]
+    made_here.__qualname__ = f"{frozen.__qualname__}.__init__"
+    shown = inspect.signature(made_here)
+    made_here.__signature__ = shown.replace(parameters=[*shown.parameters.values()][:-1])
+    return made_here
+
+
+def _refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
+    import difflib  # noqa: PLC0415 - only mistakes need it
+
+    names = [field.name for field in attrs.fields(kind) if field.init]
+    name = next(iter(unknown))
+    close = difflib.get_close_matches(name, names, 1)
+    way = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    raise TypeError(f"{kind.__name__} has no field {name}; {way}")
 
 
 def maker(value: type[_V]) -> Callable[..., _V]:

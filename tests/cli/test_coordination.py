@@ -113,7 +113,10 @@ def test_advise_reads_jobs_and_a_board_and_keeps_its_score(board, tmp_path):
     [
         ('{"cmd": "true", "seconds": 0}', "seconds: must be an estimate above 0, not 0"),
         ('{"cmd": "true", "kind": ""}', "kind"),
-        ('{"id": "a", "cmd": "true", "needs": ["b"]}\n{"id": "b", "cmd": "true", "needs": ["a"]}', "in a circle"),
+        (
+            '{"id": "a", "cmd": "true", "needs": ["b"]}\n{"id": "b", "cmd": "true", "needs": ["a"]}',
+            "in a circle",
+        ),
         ('{"id": "a", "cmd": "true", "seconds": 5}\n{"id": "b", "cmd": "true"}', "job 'b' has no size"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ants_coord import ClaimQueue, GiveUp, LeaseLostError, RetryAfter, Task, errors, guard
+from ants_coord import ClaimQueue, GiveUp, LeaseLostError, NotNow, RetryAfter, Task, errors, guard
 from ants_coord.fronts.failures import is_stop, summary, trace_of
 from ants_coord.values.tasks import Outcome, TaskState
 
@@ -190,6 +190,7 @@ def messages():
         *ours,
         st.builds(GiveUp, st.text()),
         st.builds(RetryAfter, st.floats(0, 1e6), st.text()),
+        st.builds(NotNow, st.floats(0, 1e6), st.text(), all=st.booleans()),
     )
 
 

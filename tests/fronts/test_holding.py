@@ -58,6 +58,12 @@ def test_an_exception_decides_how_the_attempt_ends(board, lease, error, state, a
     assert (record.state, record.attempts) == (state, attempts)
 
 
+def test_a_scope_says_what_it_holds(board, lease):
+    """The words that a handler logs and decides by."""
+    with board.work(lease) as job:
+        assert (job.task, job.kind, job.agent, job.attempt) == ("t", "default", "w", 1)
+
+
 def test_a_failure_leaves_its_reason(board, lease):
     """The history tells type, message and place of the error."""
     with pytest.raises(ZeroDivisionError), board.work(lease):

@@ -67,6 +67,11 @@ MISTAKES = {
     "lease=": (lambda b: ClaimQueue(lease=5), "no such setting: lease; did you mean lease_ttl?"),
     "max_attemps=": (lambda b: ClaimQueue(max_attemps=5), "did you mean max_attempts?"),
     "colour=": (lambda b: ClaimQueue(colour=5), "no such setting: colour; there are aging, "),
+    "Task(max_attemps=)": (
+        lambda b: Task(max_attemps=3),
+        r"Task has no field max_attemps; did you mean max_attempts\?",
+    ),
+    "Task(colour=)": (lambda b: Task(colour=3), "Task has no field colour; there are id, kind, payload, "),
     "needs of a dict": (lambda b: Task("c", needs=[{}]), "each of needs must be a string, not {}"),
 }
 
