@@ -154,6 +154,9 @@ class Bridge:
         else:
             self._engine.close()
 
+    async def _backup(self, to: str) -> None:
+        await self._off_loop(self._engine.backup, to)
+
     async def _tend(self, chore: type[C], do: Callable[[C], R]) -> R:
         """Do something with a chore of the engine, such as the kept adverts."""
         if self._engine.blocking:

@@ -5,6 +5,7 @@ Looking, and following what happens: the verbs that change nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from os import PathLike, fspath
 from typing import TypeVar
 
 from ..commands.shared import (
@@ -46,6 +47,24 @@ class Reading(Bridge):
 
         """
         return await self._ask(query)
+
+    async def backup(self, to: str | PathLike[str]) -> None:
+        """
+        Write a whole copy of the board, as it is at this moment, while everybody works on.
+
+        Use this and not a copy of the file: that may lack the write-ahead log. `ants-coord restore` makes a
+        board of the copy.
+
+        Args:
+            to: where the copy goes; nothing may be there.
+
+        Raises:
+            ValueError: the board is in memory.
+            JournalConflictError: something is at `to` already; nothing was changed.
+            JournalError: it cannot be written.
+
+        """
+        await self._backup(fspath(to))
 
     async def find(self, task: TaskLike) -> TaskRecord | None:
         """

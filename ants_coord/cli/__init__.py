@@ -10,6 +10,7 @@ trials        race and bench, whose bodies are in
 race          several processes at one board
 bench         figures of this machine
 coordination  lab, tax and advise: what coordination costs
+keeping       backup and restore
 seeing        top, report, trace and metrics: a board while it runs, and afterwards
 """
 
@@ -23,7 +24,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
     try:
-        from . import coordination, seeing, trials  # noqa: F401, PLC0415 - they add their commands
+        from . import coordination, keeping, seeing, trials  # noqa: F401, PLC0415 - they add their commands
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):

@@ -166,6 +166,10 @@ class Engine(ABC):
             finally:
                 self._shut("the coordinator is closed; open a new one")
 
+    def backup(self, to: str) -> None:
+        """Write a copy of the board's file, if it has one."""
+        raise ValueError("a board in memory has no file to back up; give it a path when you make it")
+
     @property
     def is_closed(self) -> bool:
         """Whether close() has been called (or a fork has cut this copy off)."""

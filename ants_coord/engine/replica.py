@@ -412,6 +412,16 @@ class LogEngine(Engine):
             live.update((token, row.spec.id) for token, row in agent.leases.items())
         return live
 
+    def backup(self, to: str) -> None:
+        """Write a copy of the board's file; others are not kept waiting, nor is this process."""
+        with self._lock:
+            self._ready_or_raise()
+            copy = getattr(self._journal, "backup", None)
+        if copy is None:
+            super().backup(to)
+        else:
+            copy(to)
+
     # -- queries --------------------------------------------------------------------------------
 
     def ask(self, query: Query[R]) -> R:

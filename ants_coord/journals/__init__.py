@@ -7,6 +7,7 @@ codec   commands as bytes, and back
 memory  a log in memory, for tests
 sqlite  a log in a SQLite file, shared by processes
 board_file  that file, open: its connection, its lock, and whether it is still the same
+backup      copies of a board, and boards of copies
 identity    which file it is, and how far its log had come
 chain       the hash chain of a log
 files   what a file needs from the operating system

@@ -21,10 +21,12 @@ somebody noted. After trimming the chain starts from the snapshot.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..errors import JournalConflictError, JournalCorruptError
+from .backup import copy_board
 from .board_file import BoardFile
 from .chain import checksum, digest_of, link_at, linked, walk
 from .codec import FORMAT
@@ -168,6 +170,12 @@ class SQLiteJournal(BoardFile):
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+
+    def backup(self, to: str | os.PathLike[str]) -> None:
+        """Write a whole copy of the board to a path where nothing is; from any thread."""
+        with self._naming:
+            self._check()
+        copy_board(self.path, to)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Listen for appends of other processes."""

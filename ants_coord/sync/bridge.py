@@ -77,6 +77,9 @@ class Bridge:
     def _close(self) -> None:
         self._engine.close()
 
+    def _backup(self, to: str) -> None:
+        self._engine.backup(to)
+
     def _tend(self, chore: type[C], do: Callable[[C], R]) -> R:
         """Do something with a chore of the engine, such as the kept adverts."""
         return self._engine.with_chore(chore, do)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Iterable
+    from os import PathLike
     from types import TracebackType
     from ..commands.shared import Command, Query
     from ..fronts.agent import Shared
@@ -400,6 +401,10 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
 
     def shared(self) -> Shared[Agent]:
         """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        ...
+
+    def backup(self, to: str | PathLike[str]) -> None:
+        """Write a whole copy of the board, as it is at this moment, while everybody works on."""
         ...
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ Looking, and following what happens: the verbs that change nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Iterable
+from os import PathLike, fspath
 from typing import TypeVar
 
 from ..commands.shared import (
@@ -49,6 +50,24 @@ class Reading(Bridge):
 
         """
         return self._engine.ask(query)
+
+    def backup(self, to: str | PathLike[str]) -> None:
+        """
+        Write a whole copy of the board, as it is at this moment, while everybody works on.
+
+        Use this and not a copy of the file: that may lack the write-ahead log. `ants-coord restore` makes a
+        board of the copy.
+
+        Args:
+            to: where the copy goes; nothing may be there.
+
+        Raises:
+            ValueError: the board is in memory.
+            JournalConflictError: something is at `to` already; nothing was changed.
+            JournalError: it cannot be written.
+
+        """
+        self._backup(fspath(to))
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """
