@@ -63,8 +63,8 @@ class Tap:
     def __init__(self, board: Board, sinks: Iterable[Sink], *, since: int = 0) -> None:
         self._board = board
         self._sinks = tuple(sinks)
-        self.cursor = since
-        self.missed = 0
+        self.cursor: int = since
+        self.missed: int = 0
         """events that were trimmed before they were read"""
 
     def drain(self) -> int:

@@ -69,7 +69,7 @@ class Tree:
     """
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str, ignore: Iterable[str]) -> None:
-        self.root = Path(os.path.abspath(directory))
+        self.root: Path = Path(os.path.abspath(directory))
         self._prefix = prefix
         self._ignore = tuple(ignore)
         self.own: set[str] = set()

@@ -43,7 +43,7 @@ class AsyncHold(Scope):
     ) -> None:
         super().__init__(engine, lease, timeout, on_error, verb)
         self._run = run
-        self.lost = asyncio.Event()
+        self.lost: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancelled = False
@@ -225,7 +225,7 @@ class AsyncKeepAlive:
 
     def __init__(self, hold: AsyncHold) -> None:
         self._hold = hold
-        self.lease = hold.lease
+        self.lease: Lease = hold.lease
 
     @property
     def lost(self) -> bool:

@@ -89,7 +89,7 @@ class RetryAfter(Exception):  # noqa: N818
 
     def __init__(self, delay: Seconds, reason: str = "asked to be retried later") -> None:
         super().__init__(reason)
-        self.delay = seconds(delay, "delay", zero=True)
+        self.delay: float = seconds(delay, "delay", zero=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # an exception is pickled by its args, which here are those of the message: a process pool that
@@ -113,7 +113,7 @@ class NotNow(Exception):  # noqa: N818
 
     def __init__(self, delay: Seconds, reason: str = "not now", *, all: bool = False) -> None:
         super().__init__(reason)
-        self.delay = seconds(delay, "delay", zero=True)
+        self.delay: float = seconds(delay, "delay", zero=True)
         self.all = all
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -167,7 +167,7 @@ class Scope(HasLease):
         if on_error not in ("raise", "log"):
             raise ValueError(f"on_error must be 'raise' or 'log', not {on_error!r}")
         self._engine = engine
-        self.lease = held(lease, verb)
+        self.lease: Lease = held(lease, verb)
         self._on_error = on_error
         self.result: Any = None
         """what the task is completed with"""
@@ -317,7 +317,7 @@ class Hold(Scope):
         verb: str = "work",
     ) -> None:
         super().__init__(engine, lease, timeout, on_error, verb)
-        self.lost = threading.Event()
+        self.lost: threading.Event = threading.Event()
 
     def __enter__(self) -> Hold:
         """Begin renewing."""
@@ -472,7 +472,7 @@ class KeepAlive:
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
         self._hold = Hold(engine, lease, verb="keep_alive")
-        self.lease = lease
+        self.lease: Lease = lease
 
     @property
     def lost(self) -> bool:

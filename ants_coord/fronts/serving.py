@@ -71,7 +71,7 @@ class Stop:
     """A wish to stop claiming. `set` may be called from a signal handler."""
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.is_set: bool = False
         self._waiters: dict[int, Waiter] = {}
 
     def set(self) -> None:
@@ -135,7 +135,7 @@ class Book:
     """How the attempts of one worker ended."""
 
     def __init__(self, engine: Engine) -> None:
-        self.served = Served()
+        self.served: Served = Served()
         self._engine = engine
         self._lock = threading.Lock()
 

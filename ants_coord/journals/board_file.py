@@ -66,7 +66,7 @@ class BoardFile:
     ) -> None:
         if durability not in ("power", "process"):
             raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
-        self.path = check_path(path)
+        self.path: str = check_path(path)
         self._naming = Naming(self.path)
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self._given_clock = clock
@@ -76,7 +76,7 @@ class BoardFile:
         self._companions: Companions
         self._dead: JournalConflictError | None = None
         self._why_closed = "is closed"
-        self.file = (0, 0)
+        self.file: tuple[int, int] = (0, 0)
         self._neighbours: Neighbours | None = None
         self._writer = os.urandom(6).hex()
         self._seen: tuple[int, int] = (-1, 0)

@@ -45,7 +45,7 @@ class Membership(MatchAgent):
 
     def __init__(self, board: MatchVerbs, advert: Advert) -> None:
         super().__init__(board, advert.agent)
-        self.advert = advert
+        self.advert: Advert = advert
         self._engine: Engine = board._engine  # noqa: SLF001 - our own class
         self._kept: KeptAdvert | None = None
         self._has_left = False

@@ -7,7 +7,7 @@ place), whose strength fades. Kinds are part of the settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -144,7 +144,7 @@ class Trail:
     laid: float = 0.0
 
 
-make_trail = maker(Trail)
+make_trail: Callable[..., Trail] = maker(Trail)
 
 
 @attrs.frozen

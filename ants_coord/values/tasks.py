@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -333,7 +333,7 @@ class Ticket:
     state: TaskState
 
 
-make_ticket = maker(Ticket)
+make_ticket: Callable[..., Ticket] = maker(Ticket)
 
 
 @attrs.frozen
@@ -377,7 +377,7 @@ class Lease:
         return f"{self.task}#{self.token}"
 
 
-make_lease = maker(Lease)
+make_lease: Callable[..., Lease] = maker(Lease)
 
 
 @_quick
@@ -393,7 +393,7 @@ class Outcome:
     late: bool = False
 
 
-make_outcome = maker(Outcome)
+make_outcome: Callable[..., Outcome] = maker(Outcome)
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -55,3 +56,31 @@ def test_exactly_the_mistakes_are_found(checker):
     }
     assert len(marked) > 20
     assert checker() == marked
+
+
+WITHIN = ("cli", "core", "engine", "lab", "requirements", "testing")
+"""rooms whose types only their own code meets; mypy --strict reads them"""
+
+
+def test_what_a_user_meets_is_typed_in_full():
+    """No public name leaves a type checker to guess."""
+    pytest.importorskip("pyright")
+    if shutil.which("node") is None:
+        pytest.skip("pyright needs node")
+    command = [
+        sys.executable,
+        "-m",
+        "pyright",
+        "--verifytypes",
+        "ants_coord",
+        "--ignoreexternal",
+        "--outputjson",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    symbols = json.loads(done.stdout)["typeCompleteness"]["symbols"]
+    assert len(symbols) > 1_000
+    public = [one for one in symbols if one["name"].split(".")[1] not in WITHIN]
+    vague = [one["name"] for one in public if not one["isTypeKnown"]]
+    assert vague == []
