@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from ..commands.shared import Release
 from ..engine.engine import Engine
 from ..errors import ClosedError, JournalError, LeaseLostError
-from ..fronts.aio_attempts import Helper, run_async
+from ..fronts.aio_attempts import Helper, is_cancelled, run_async
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
     Book,
     Handlers,
+    Persistence,
     Served,
     Stop,
     is_async,
@@ -65,7 +67,7 @@ async def serve_on_loop(
     async def loop(number: int) -> None:
         helper = Helper(f"ants_coord {agent} {number}")
         try:
-            async for lease in claims(stop, kinds):
+            async for lease in _leases(engine, lambda: claims(stop, kinds)):
                 started = book.started()
                 error: BaseException | None = None
                 try:
@@ -81,14 +83,38 @@ async def serve_on_loop(
         finally:
             helper.close()
 
+    async def whole(number: int) -> None:
+        try:
+            await loop(number)
+        except asyncio.CancelledError as error:
+            if is_cancelled(error):
+                raise
+            # a group takes this for the end of a child that somebody has cancelled, and `serve` would end as
+            # if there were nothing more to do
+            raise RuntimeError("a claim was cancelled, though nobody cancelled the worker") from error
+
     with _loop_signals(stop) if signals else nothing():
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(1, concurrency + 1):
-                    group.create_task(loop(number))
+                    group.create_task(whole(number))
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
     return book.served
+
+
+async def _leases(engine: Engine, claims: Callable[[], AsyncIterator[Lease]]) -> AsyncIterator[Lease]:
+    """Iterate over leases, and begin again after a moment when the journal is in trouble."""
+    persistence = Persistence(engine)
+    while True:
+        try:
+            async for lease in claims():
+                persistence.succeeded()
+                yield lease
+        except JournalError as problem:
+            await sleep(persistence.pause_after(problem))
+        else:
+            return
 
 
 async def _quietly(ending: Awaitable[Any]) -> None:

@@ -16,7 +16,7 @@ from .aio_hold import AsyncHold
 from .arguments import Seconds
 from .serving import Failed, Handler, is_verdict_on
 
-__all__ = ["Helper", "LoopOfThread", "run_async"]
+__all__ = ["Helper", "LoopOfThread", "is_cancelled", "run_async"]
 
 
 class LoopOfThread:
@@ -56,14 +56,14 @@ async def run_async(
                 raise
     except BaseException as error:
         # what the scope itself raises goes on as it is: it is no failure of the handler
-        if not _is_cancelled(error) and is_verdict_on(lease, error, failed):
+        if not is_cancelled(error) and is_verdict_on(lease, error, failed):
             raise Failed from error
         raise
     if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
         raise Failed from failed
 
 
-def _is_cancelled(error: BaseException) -> bool:
+def is_cancelled(error: BaseException) -> bool:
     """Tell whether somebody has cancelled the running task, in contrast to something that it awaited."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FINAL",
     "GiveUp",
     "Hold",
     "KeepAlive",
@@ -55,10 +56,11 @@ __all__ = [
     "RetryAfter",
     "SimulatedCrash",
     "log_failure",
+    "pause_s",
 ]
 
 OnError = Literal["raise", "log"]
-_FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
+FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _RING_AGAIN_NS = 500_000_000
@@ -143,6 +145,11 @@ def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, st
     if stopped or is_stop(error):
         return Release(lease.task, lease.token)
     return fail(lease, summary(error), retry=True, trace=trace_of(error))
+
+
+def pause_s(tries: int) -> float:
+    """Return how many seconds to leave a journal in trouble alone: at first few, then one."""
+    return min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
 
 
 def log_failure(lease: Lease, error: BaseException) -> None:
@@ -242,12 +249,12 @@ class Scope(HasLease):
             # and yet not this ending never will
             self._give_up_ns = now + self.lease.ttl_ns
         until_ns = 0 if self._kept is None else min(self._kept.until_ns, self._give_up_ns)
-        if isinstance(problem, _FINAL) or until_ns <= now:
+        if isinstance(problem, FINAL) or until_ns <= now:
             problem.add_note(f"the ending of {self.lease.handle} could not be recorded; its lease runs out")
             raise problem
         if tries == 0:
             logger().warning("task %s: the journal is in trouble, trying again: %s", self.lease.task, problem)
-        return min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
+        return pause_s(tries)
 
     def _was_carried_out(self, command: Command[Any], lost: LeaseLostError, tries: int) -> bool:
         """Tell whether the lease is gone because an earlier try arrived, and only its answer was lost."""
@@ -395,7 +402,7 @@ class Hold(Scope):
         try:
             self._engine.execute(fail(self.lease, "timeout: the handler took too long", retry=True))
         except JournalError as problem:
-            if not isinstance(problem, _FINAL) and self._kept is not None:
+            if not isinstance(problem, FINAL) and self._kept is not None:
                 # one thread serves all alarms, so it does not wait here: it rings again soon
                 self._kept.stop_ns = self._engine.now_ns() + _RING_AGAIN_NS
                 self._engine.keep(self._kept)

@@ -27,14 +27,15 @@ from ..errors import ClosedError, JournalError, LeaseLostError
 from ..values.checks import check_name
 from ..values.tasks import Lease
 from .arguments import Seconds
-from .failures import is_stop
-from .hold import Hold, NotNow, SimulatedCrash, log_failure
+from .failures import is_stop, logger
+from .hold import FINAL, Hold, NotNow, SimulatedCrash, log_failure, pause_s
 
 __all__ = [
     "Book",
     "Failed",
     "Handler",
     "Handlers",
+    "Persistence",
     "Served",
     "Stop",
     "is_async",
@@ -44,6 +45,8 @@ __all__ = [
     "run_plain",
     "table_of",
 ]
+
+_TROUBLE_NS = 30_000_000_000
 
 Handler = Callable[[Any], Any]
 """Takes the Hold (AsyncHold for async functions), returns the result or an awaitable of it."""
@@ -160,6 +163,38 @@ class Book:
         told = error.__cause__ if isinstance(error, Failed) else error
         assert told is not None
         log_failure(lease, told)
+
+
+class Persistence:
+    """
+    How long a worker that has worked goes on claiming from a journal in trouble.
+
+    A worker that has not worked yet fails at once: a wrong path is told when it is made, not half a
+    minute later.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._has_worked = False
+        self._tries = 0
+        self._until_ns = 0
+
+    def succeeded(self) -> None:
+        """Note that a claim has come."""
+        self._has_worked, self._tries = True, 0
+
+    def pause_after(self, problem: JournalError) -> float:
+        """Return seconds to wait before claiming again; raises what is final, or has lasted too long."""
+        if isinstance(problem, FINAL) or not self._has_worked:  # a board that was never opened has no clock
+            raise problem
+        now = self._engine.now_ns()
+        if self._tries == 0:
+            self._until_ns = now + _TROUBLE_NS
+            logger().warning("the journal is in trouble, claiming again: %s", problem)
+        if self._until_ns <= now:
+            raise problem
+        self._tries += 1
+        return pause_s(self._tries)
 
 
 class Failed(Exception):  # noqa: N818

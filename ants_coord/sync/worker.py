@@ -8,16 +8,19 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from types import FrameType
 from typing import Any, Self
 
 from ..commands.shared import ReleaseAll
 from ..engine.engine import Engine
+from ..errors import JournalError
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
     Book,
     Handler,
     Handlers,
+    Persistence,
     Served,
     Stop,
     is_async,
@@ -48,7 +51,7 @@ def serve_in_threads(
 
     def loop() -> None:
         with _LazyLoop() as runner:
-            for lease in claims(stop, kinds):
+            for lease in _leases(engine, lambda: claims(stop, kinds)):
                 _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
                 if stop.is_set:
                     return
@@ -59,6 +62,20 @@ def serve_in_threads(
         else:
             _crowd(loop, concurrency, agent, stop, lambda: engine.execute(ReleaseAll(agent)))
     return book.served
+
+
+def _leases(engine: Engine, claims: Callable[[], Iterator[Lease]]) -> Iterator[Lease]:
+    """Iterate over leases, and begin again after a moment when the journal is in trouble."""
+    persistence = Persistence(engine)
+    while True:
+        try:
+            for lease in claims():
+                persistence.succeeded()
+                yield lease
+        except JournalError as problem:
+            sleep(persistence.pause_after(problem))
+        else:
+            return
 
 
 def _crowd(

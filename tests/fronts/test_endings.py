@@ -9,9 +9,11 @@ import threading
 import pytest
 
 from ants_coord import Backoff, LeaseLostError, Task
+from ants_coord.aio import worker as aio_worker
 from ants_coord.commands.shared import Complete, Fail, Release
 from ants_coord.errors import ClosedError, JournalConflictError, JournalError
 from ants_coord.fronts import aio_hold, hold
+from ants_coord.sync import worker as sync_worker
 
 
 @pytest.fixture
@@ -294,3 +296,75 @@ def test_on_error_is_checked(board):
     board.submit(Task("a"))
     with pytest.raises(ValueError, match="on_error must be 'raise' or 'log', not 'ignore'"):
         board.work(board.claim("w"), on_error="ignore")
+
+
+# -- a worker whose claims meet trouble -------------------------------------------------------
+
+
+@pytest.fixture
+def troubled_claims(board, clock, monkeypatch):
+    """Let claims meet what they are told to meet: `troubled_claims(errors)`, one after the other."""
+    left = []
+    claim = board._engine.try_or_enter
+
+    def troubled(command, waiter):
+        if left:
+            raise left.pop(0)
+        return claim(command, waiter)
+
+    async def asleep(seconds):
+        clock.advance(seconds)
+
+    monkeypatch.setattr(board._engine, "try_or_enter", troubled)
+    monkeypatch.setattr(sync_worker, "sleep", clock.advance)
+    monkeypatch.setattr(aio_worker, "sleep", asleep)
+    return left.extend
+
+
+LOCKED = JournalError("b.db", "database is locked")
+
+
+@COLOURS
+def test_a_worker_outlives_a_busy_moment(board, troubled_claims, serve):
+    """Between two tasks, too; and it is not drained before it is."""
+    board.submit_many([Task("a"), Task("b")])
+
+    def handler(job):
+        if job.task == "a":
+            troubled_claims([LOCKED] * 5)
+        return 1
+
+    assert serve(board, handler, until="drained").completed == 2
+
+
+@COLOURS
+@pytest.mark.parametrize("problem", [LOCKED, JournalConflictError("b.db", "it was replaced")])
+def test_a_worker_does_not_claim_for_ever_from_what_is_broken(board, troubled_claims, clock, serve, problem):
+    """Half a minute, or at once what is final."""
+    board.submit_many([Task("a"), Task("b")])
+
+    def handler(job):
+        troubled_claims([problem] * 10_000)
+
+    began = clock.now_ns()
+    with pytest.raises(type(problem)):
+        serve(board, handler, until="drained")
+    assert (clock.now_ns() - began) // 1_000_000_000 in ((30, 31) if problem is LOCKED else (0,))
+
+
+@COLOURS
+def test_a_worker_that_never_worked_is_told_at_once(board, troubled_claims, clock, serve):
+    """A wrong path is nothing that time mends."""
+    troubled_claims([LOCKED])
+    began = clock.now_ns()
+    with pytest.raises(JournalError):
+        serve(board, lambda job: 1, until="drained")
+    assert clock.now_ns() == began
+
+
+def test_a_claim_that_somebody_else_cancelled_is_no_end(board, troubled_claims):
+    """A group of tasks would swallow it, and serve would return as if the board were drained."""
+    board.submit(Task("a"))
+    troubled_claims([asyncio.CancelledError()])
+    with pytest.raises(RuntimeError, match="nobody cancelled the worker"):
+        on_a_loop(board, lambda job: 1, until="drained")
