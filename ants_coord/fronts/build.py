@@ -16,7 +16,7 @@ from ..engine.memory import DirectEngine
 from ..errors import JournalError
 from ..journals.clocks import SystemClock
 from ..journals.ports import Clock, Journal
-from ..values.checks import check_path
+from ..values.checks import check_path, seconds
 from ..values.settings import Settings
 from ..values.tasks import Backoff
 from .arguments import Seconds
@@ -41,7 +41,10 @@ __all__ = [
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
 
-_FUTURE = ("postgresql://", "postgres://", "nats://", "redis://", "rediss://")
+_FUTURE = ("nats://", "redis://", "rediss://")
+_POSTGRES = ("postgresql://", "postgres://")
+_PATIENCE_S = 10.0
+"""how long a server may be silent before a verb gives up; less on boards with short leases"""
 
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
@@ -169,6 +172,8 @@ def _engine(
         named = os.fspath(where)
         if named.startswith(_FUTURE):
             raise ValueError(f"no journal for {named.split(':', 1)[0]!r} yet; use a file path")
+        if named.startswith(_POSTGRES):
+            return _on_postgres(machine, named, clock, durability, settings, must_exist=must_exist)
         path = check_path(named)
 
         def open_file() -> Journal:
@@ -186,3 +191,36 @@ def _engine(
         raise ValueError("a journal has its own clock; give clock= to the journal")
     journal = where
     return LogEngine(machine, lambda: journal, settings, must_exist=must_exist)
+
+
+def _on_postgres(
+    machine: Callable[[], Machine],
+    dsn: str,
+    clock: Clock | None,
+    durability: Literal["power", "process"],
+    settings: dict[str, Any],
+    *,
+    must_exist: bool,
+) -> Engine:
+    from ..engine.replica import LogEngine  # noqa: PLC0415
+    from ..journals.postgres.dsn import address_of  # noqa: PLC0415
+
+    if clock is not None:
+        raise ValueError("a board in PostgreSQL has the server's clock; leave clock= out")
+    address = address_of(dsn)
+    lease_s = seconds(settings.get("lease_ttl", 30.0), "lease_ttl")
+
+    def open_log() -> Journal:
+        try:
+            from ..journals.postgres.journal import PostgresJournal  # noqa: PLC0415
+        except ModuleNotFoundError as missing:
+            raise JournalError(
+                address.shown, f"needs {missing.name}; pip install 'ants-coord[postgres]'"
+            ) from missing
+        return PostgresJournal(
+            dsn, durability=durability, patience=min(_PATIENCE_S, lease_s / 3), create=not must_exist
+        )
+
+    engine = LogEngine(machine, open_log, settings, must_exist=must_exist)
+    engine.path = address.shown
+    return engine

@@ -10,6 +10,7 @@ board_file  that file, open: its connection, its lock, and whether it is still t
 backup      copies of a board, and boards of copies
 identity    which file it is, and how far its log had come
 chain       the hash chain of a log
+postgres  a log in PostgreSQL, shared by machines
 files   what a file needs from the operating system
 machine_facts   which boot this is, and what a file system is
 forks   what a fork copies and must not

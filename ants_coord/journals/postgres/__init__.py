@@ -1,0 +1,8 @@
+"""
+A log in PostgreSQL: one board for several machines, in a server that people already run.
+
+journal  the journal itself
+server   a connection with a deadline of its own, repeats, and errors in our words
+schema   tables, functions and rights; what the owner of a database runs once
+dsn      postgresql://user@host/database#board
+"""

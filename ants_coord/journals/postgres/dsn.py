@@ -1,0 +1,59 @@
+"""
+The address of a board in PostgreSQL: `postgresql://user@host/database#board`.
+
+The part after `#` names the board ("main" if it is left out), since libpq
+refuses query keys that it does not know. What is shown of an address never
+holds a password.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import attrs
+
+from ...values.checks import check_name
+
+__all__ = ["SCHEMES", "Address", "address_of"]
+
+SCHEMES = ("postgresql://", "postgres://")
+_SECRET_KEYS = frozenset({"password", "sslpassword", "passfile", "sslkey"})
+
+
+@attrs.frozen
+class Address:
+    """What libpq is given, the board's name, and what may be shown."""
+
+    dsn: str = attrs.field(repr=False)
+    board: str
+    shown: str
+
+
+def address_of(text: str) -> Address:
+    """
+    Take an address apart.
+
+    Args:
+        text: `postgresql://[user[:password]@][host[:port]][,...]/database[?parameters][#board]`.
+
+    Raises:
+        ValueError: it is no such address; the message names the part and never a password.
+
+    Example:
+        >>> address_of("postgresql://ann:secret@db.example/agents#night-shift").shown
+        'postgresql://ann@db.example/agents#night-shift'
+
+    """
+    parts = urlsplit(text)
+    if f"{parts.scheme}://" not in SCHEMES:
+        raise ValueError(
+            f"the address of a board in PostgreSQL begins with {SCHEMES[0]!r}, not {text[:14]!r}"
+        )
+    board = check_name(parts.fragment or "main", "the board's name, after '#',")
+    if not parts.path.strip("/"):
+        raise ValueError("the address names no database; write postgresql://user@host/DATABASE#board")
+    user, at, hosts = parts.netloc.rpartition("@")
+    shown_user = user.partition(":")[0] + at
+    known = [(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRET_KEYS]
+    shown = urlunsplit(("postgresql", shown_user + hosts, parts.path, urlencode(known), board))
+    return Address(urlunsplit(parts._replace(fragment="")), board, shown)

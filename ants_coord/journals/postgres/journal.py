@@ -1,0 +1,432 @@
+"""
+A journal in PostgreSQL over the port of all journals: append is one call, read proves what it goes on from.
+
+Each entry carries a link: a hash over the link before it, its position, stamp
+and body. The server computes it, we compute it again, so a server that was
+restored from yesterday or that failed over to a standby which had not heard of
+the last commands is noticed, also when its log has grown past our position.
+
+Stamps are the server's. Our view of its clock is never ahead of what the last
+exchanges allow: a clock that runs ahead would write wake-ups in vain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import psycopg
+from psycopg import pq
+
+from ...errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
+from ..clocks import SystemClock
+from ..codec import FORMAT
+from ..ports import Entry
+from .dsn import address_of
+from .schema import GAP_NS, VERSION, statements
+from .server import Server, Statement
+
+__all__ = ["PostgresJournal", "ServerClock"]
+
+_I8, _I4 = struct.Struct("!q"), struct.Struct("!i")
+_INT, _BIGINT, _BOOL, _BYTEA, _BYTEA_ARRAY = 23, 20, 16, 17, 1001
+_APPEND = Statement(
+    "ants_append", "SELECT * FROM ants_coord.append($1, $2, $3, $4, $5, $6)",
+    [_INT, _BIGINT, _BYTEA, _BYTEA_ARRAY, _BOOL, _INT],
+)  # fmt: skip
+_READ = Statement(
+    "ants_read",
+    "SELECT e.position, e.stamp, CASE WHEN e.position > $2 THEN e.body END, e.link FROM ants_coord.entry e "
+    "WHERE e.board = $1 AND e.position >= $2 ORDER BY e.position",
+    [_INT, _BIGINT],
+)
+_HAND_S = 0.25
+"""how long the listener sleeps at most before it sees that it should stop"""
+_QUIET = 10
+"""gaps without a new entry after which the listener trusts announcements again; see schema.GAP_NS"""
+
+
+class ServerClock(SystemClock):
+    """The server's time as seen from here: never ahead of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offset_ns: int | None = None
+
+    def note(self, sent_ns: int, stamp_ns: int, got_ns: int) -> None:
+        """Take a stamp that the server made between two moments of ours."""
+        least, most = stamp_ns - got_ns, stamp_ns - sent_ns
+        if self._offset_ns is None or not least <= self._offset_ns <= most:
+            self._offset_ns = least
+
+    def now_ns(self) -> int:
+        """Return the stamp of this instant."""
+        return time.monotonic_ns() + (self._offset_ns or 0)
+
+
+class PostgresJournal:
+    """
+    A board in PostgreSQL.
+
+    Args:
+        dsn: `postgresql://user@host/database#board`. A password is taken from ~/.pgpass or PGPASSWORD
+            if the address has none.
+        durability: "power" waits until the server has written to its disk, "process" does not: then
+            a crash of the server may lose the last acknowledged commands (you are told).
+        patience: seconds for which a call is repeated while the server does not answer.
+        create: make the board if there is none of that name; the tables are made if this role may.
+
+    Raises:
+        ValueError: the address is none.
+        JournalError: the server cannot be reached or used; the message says what to do.
+        JournalVersionError: the board was written by a newer version.
+
+    """
+
+    SLOW_LOOK_S = 1.0
+    """how often a listener looks even if it was told nothing: behind a pooler nobody is told"""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        durability: Literal["power", "process"] = "power",
+        patience: float = 10.0,
+        create: bool = True,
+    ) -> None:
+        if durability not in ("power", "process"):
+            raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
+        self._address = address_of(dsn)
+        self.path = self._address.shown
+        self.clock = ServerClock()
+        self._durable, self._create = durability == "power", create
+        self._writer = os.urandom(6).hex()
+        self._board = 0
+        self.log_id = ""
+        self._known: tuple[int, bytes] = (0, b"")
+        self._newest_ns = 0
+        self._stops: list[threading.Event] = []
+        self._server = Server(self._address, (_APPEND, _READ), patience, self._greet)
+        try:
+            self._server.repeat(lambda _: None)
+        except BaseException:
+            self._server.close()
+            raise
+
+    # -- a new connection -----------------------------------------------------------------------
+
+    def _greet(self, connection: psycopg.Connection[Any]) -> None:
+        """Look whether this server will do, and which board is ours."""
+        about = connection.execute(
+            "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), "
+            "current_setting('server_encoding'), current_setting('fsync'), "
+            "current_setting('default_transaction_isolation'), "
+            "to_regclass('ants_coord.installed') IS NOT NULL"
+        ).fetchone()
+        assert about is not None
+        version, is_standby, encoding, fsync, isolation, is_installed = about
+        if is_standby:
+            raise psycopg.errors.ReadOnlySqlTransaction("is a standby and cannot be written")
+        if version < 130000:
+            raise JournalError(self.path, f"is PostgreSQL {version // 10000}; 13 or newer is needed")
+        if encoding != "UTF8":
+            raise JournalError(self.path, f"is a database in {encoding}; create one with ENCODING 'UTF8'")
+        if self._durable and fsync != "on":
+            raise JournalError(
+                self.path, "has fsync off and cannot promise durability='power'; turn it on, or use 'process'"
+            )
+        if isolation != "read committed":
+            raise JournalError(
+                self.path,
+                f"gives this role {isolation} transactions; run: ALTER ROLE ... SET "
+                "default_transaction_isolation = 'read committed'",
+            )
+        if not is_installed:
+            if not self._create:
+                raise JournalError(self.path, "holds no boards; there is no such board")
+            with connection.transaction():
+                for statement in statements():
+                    connection.execute(statement.encode())
+        self._find(connection)
+        sent = time.monotonic_ns()
+        stamp = connection.execute(
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
+        ).fetchone()
+        assert stamp is not None
+        self.clock.note(sent, stamp[0], time.monotonic_ns())
+
+    def _find(self, connection: psycopg.Connection[Any]) -> None:
+        installed = connection.execute("SELECT version FROM ants_coord.installed").fetchone()
+        if installed is None or installed[0] > VERSION:
+            raise JournalVersionError(
+                self.path,
+                f"has tables of version {installed and installed[0]}, this one knows {VERSION}; update it",
+            )
+        row = connection.execute(
+            "SELECT id, log_id, format FROM ants_coord.open(%s, %s, %s, %s)",
+            (self._address.board, os.urandom(8).hex(), FORMAT, self._create and not self._board),
+        ).fetchone()
+        if row is None:
+            if self._board:
+                raise JournalConflictError(self.path, "was dropped")
+            raise JournalError(self.path, "there is no such board")
+        board, log_id, version = row
+        if version > FORMAT:
+            raise JournalVersionError(
+                self.path, f"has format {version}, and this ants_coord reads up to {FORMAT}; update it"
+            )
+        if self.log_id and self.log_id != log_id:
+            raise JournalConflictError(
+                self.path, "is another board than before: it was dropped and made again"
+            )
+        self._board, self.log_id = board, log_id
+
+    # -- the port -------------------------------------------------------------------------------
+
+    def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        """Append all bodies, or none; return every entry after a position."""
+        if not bodies:
+            return self.read(after)
+        known = self._link_at(after)
+        patience_ms = round(self._server.patience * 1_000)
+        values = [
+            _I4.pack(self._board), _I8.pack(after), known,
+            _array(bodies), bytes([self._durable]), _I4.pack(patience_ms),
+        ]  # fmt: skip
+
+        def do(connection: psycopg.Connection[Any]) -> list[Entry]:
+            sent = time.monotonic_ns()
+            result = self._server.ask(connection, _APPEND, values)
+            got = time.monotonic_ns()
+            last = result.ntuples - 1
+            found, _ = self._entries(_rows(result, last), after, known)
+            tail, stamp, link = _number(result, last, 0), _number(result, last, 1), _bytes(result, last, 3)
+            self.clock.note(sent, stamp, got)
+            found += [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
+            self._known, self._newest_ns = (tail + len(bodies), link), stamp
+            return found
+
+        return self._server.repeat(do)
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries after a position."""
+        known = self._link_at(after)
+
+        def do(connection: psycopg.Connection[Any]) -> list[Entry]:
+            result = self._server.ask(connection, _READ, [_I4.pack(self._board), _I8.pack(after)])
+            rows = _rows(result, result.ntuples)
+            if after:
+                rows = self._proved(connection, rows, after, known)
+            found, link = self._entries(rows, after, known)
+            if found:
+                self._known, self._newest_ns = (found[-1].position, link), found[-1].stamp_ns
+            return found
+
+        return self._server.repeat(do)
+
+    def _proved(
+        self, connection: psycopg.Connection[Any], rows: list[_Row], after: int, known: bytes
+    ) -> list[_Row]:
+        """Return the rows after the one that we had read before, which must still be there, or be trimmed."""
+        if rows and rows[0][0] == after:
+            if rows[0][3] != known:
+                raise JournalConflictError(
+                    self.path, f"position {after} is another entry than before: the server was rewound"
+                )
+            return rows[1:]
+        row = connection.execute(
+            "SELECT position, link FROM ants_coord.snapshot WHERE board = %s", (self._board,)
+        ).fetchone()
+        if row is None or row[0] < after or (row[0] == after and bytes(row[1]) != known):
+            raise JournalConflictError(
+                self.path, f"does not hold position {after}, which was read before: the server was rewound"
+            )
+        return rows
+
+    def _link_at(self, position: int) -> bytes:
+        if self._known[0] == position:
+            return self._known[1]
+        if not position:
+            return b""
+        rows = self._server.repeat(
+            lambda connection: connection.execute(
+                "SELECT link FROM ants_coord.entry WHERE board = %(b)s AND position = %(p)s UNION ALL "
+                "SELECT link FROM ants_coord.snapshot WHERE board = %(b)s AND position = %(p)s",
+                {"b": self._board, "p": position},
+            ).fetchall()
+        )
+        return bytes(rows[0][0]) if rows else b""
+
+    def _entries(self, rows: list[_Row], after: int, link: bytes) -> tuple[list[Entry], bytes]:
+        """Check the chain and return the entries with the last link."""
+        found: list[Entry] = []
+        expected = after + 1
+        for position, stamp, body, told in rows:
+            if position != expected:
+                if found:
+                    raise JournalCorruptError(self.path, "entries are missing before it", position)
+                # trimmed past us: the caller starts over from the snapshot, and the chain with it
+            elif _link(link, position, stamp, body) != told:
+                raise JournalCorruptError(self.path, "does not follow the entry before it", position)
+            found.append(Entry(position, stamp, body))
+            expected, link = position + 1, told
+        return found, link
+
+    # -- listening ------------------------------------------------------------------------------
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` whenever somebody else may have appended."""
+        stop, ready = threading.Event(), threading.Event()
+        self._stops.append(stop)
+        threading.Thread(
+            target=self._listen, args=(changed, stop, ready), name="ants_coord listener", daemon=True
+        ).start()
+        ready.wait(self._server.patience)
+        return stop.set
+
+    def _listen(self, changed: Callable[[], None], stop: threading.Event, ready: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with self._server.connect("listener") as connection:
+                    connection.execute(f"LISTEN ants_coord_{self._board}".encode())
+                    changed()  # what was said while nobody listened
+                    ready.set()
+                    self._hear(connection, changed, stop)
+            except psycopg.Error:
+                changed()  # whoever waits meets the trouble at its own verb, or is served by this look
+                stop.wait(self.SLOW_LOOK_S / 2)
+            finally:
+                ready.set()
+
+    def _hear(
+        self, connection: psycopg.Connection[Any], changed: Callable[[], None], stop: threading.Event
+    ) -> None:
+        looked = time.monotonic()
+        while not stop.is_set():
+            heard = bool(list(connection.notifies(timeout=_HAND_S, stop_after=1)))
+            if stop.is_set():
+                return
+            if heard:
+                self._look_while_busy(changed, stop)
+            elif time.monotonic() - looked < self.SLOW_LOOK_S:
+                continue
+            else:
+                changed()
+            looked = time.monotonic()
+
+    def _look_while_busy(self, changed: Callable[[], None], stop: threading.Event) -> None:
+        """Look at once, and after each gap until the log is quiet: what comes meanwhile is not announced."""
+        quiet = 0
+        while quiet < _QUIET and not stop.is_set():
+            before = self._newest_ns
+            changed()
+            quiet = quiet + 1 if self._newest_ns == before else 0
+            stop.wait(GAP_NS / 1e9)
+
+    # -- snapshots ------------------------------------------------------------------------------
+
+    def load(self) -> tuple[int, Iterable[bytes]] | None:
+        """Return the newest whole snapshot, or None."""
+
+        def do(
+            connection: psycopg.Connection[Any],
+        ) -> tuple[int, bytes, int, list[tuple[int, bytes, bytes]]] | None:
+            with connection.transaction():
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                row = connection.execute(
+                    "SELECT position, writer, parts, link FROM ants_coord.snapshot WHERE board = %s",
+                    (self._board,),
+                ).fetchone()
+                if row is None:
+                    return None
+                position, writer, parts, link = row
+                pieces = connection.execute(
+                    "SELECT part, body, hash FROM ants_coord.piece WHERE board = %s AND position = %s "
+                    "AND writer = %s ORDER BY part",
+                    (self._board, position, writer),
+                    binary=True,
+                ).fetchall()
+            return (
+                position,
+                bytes(link),
+                parts,
+                [(part, bytes(body), bytes(known)) for part, body, known in pieces],
+            )
+
+        loaded = self._server.repeat(do)
+        if loaded is None:
+            return None
+        position, link, parts, pieces = loaded
+        if [part for part, _, _ in pieces] != list(range(parts)):
+            raise JournalCorruptError(self.path, "the snapshot lacks pieces", position)
+        for part, body, known in pieces:
+            if _digest(body) != known:
+                raise JournalCorruptError(self.path, f"piece {part} of the snapshot is damaged", position)
+        self._known = (position, link)
+        return position, [body for _, body, _ in pieces]
+
+    def save(self, position: int, part: int, piece: bytes | None) -> None:
+        """Keep one piece of a snapshot; None seals it, and older ones and entries go."""
+        if piece is None:
+            call, values = "seal(%s, %s, %s, %s)", (self._board, position, self._writer, part)
+        else:
+            call = "save(%s, %s, %s, %s, %s, %s)"
+            values = (self._board, position, self._writer, part, piece, _digest(piece))  # type: ignore[assignment]
+        self._server.repeat(
+            lambda connection: connection.execute(f"SELECT ants_coord.{call}".encode(), values)
+        )
+
+    # -- closing --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of everything. May be called again."""
+        for stop in self._stops:
+            stop.set()
+        self._server.close()
+
+    def abandon(self) -> None:
+        """Let go in a forked child, where the connection must be neither used nor closed."""
+        _inherited.append(self._server.abandon())
+
+
+_inherited: list[object] = []
+"""connections that a fork has copied: kept, since closing one ends the parent's session"""
+
+_Row = tuple[int, int, bytes, bytes]
+
+
+def _rows(result: pq.abc.PGresult, count: int) -> list[_Row]:
+    return [
+        (_number(result, n, 0), _number(result, n, 1), _bytes(result, n, 2), _bytes(result, n, 3))
+        for n in range(count)
+    ]
+
+
+def _number(result: pq.abc.PGresult, row: int, column: int) -> int:
+    value: int = _I8.unpack(_bytes(result, row, column))[0]
+    return value
+
+
+def _bytes(result: pq.abc.PGresult, row: int, column: int) -> bytes:
+    return result.get_value(row, column) or b""
+
+
+def _array(bodies: Sequence[bytes]) -> bytes:
+    """Return the binary form of a bytea[]: dimensions, no nulls, element type, then each with its length."""
+    parts = [_I4.pack(1), _I4.pack(0), _I4.pack(_BYTEA), _I4.pack(len(bodies)), _I4.pack(1)]
+    for body in bodies:
+        parts += (_I4.pack(len(body)), body)
+    return b"".join(parts)
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()[:16]
+
+
+def _link(link: bytes, position: int, stamp: int, body: bytes) -> bytes:
+    return _digest(link + _I8.pack(position) + _I8.pack(stamp) + body)

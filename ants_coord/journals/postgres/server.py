@@ -1,0 +1,254 @@
+"""
+A connection that answers in time or is given up, and repeats that are safe.
+
+What is sent is asked with a deadline of our own: a server that is stopped does
+not fire its own time-outs. After a lost connection the same call is sent again,
+until the patience ends, by time and not by count: a server that restarts takes
+as long as it takes. Whatever was written twice is recognised by its request id,
+so a repeat is exactly once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import pq
+
+from ...errors import JournalConflictError, JournalError
+from .dsn import Address
+from .schema import AHEAD
+
+__all__ = ["Server", "Statement"]
+
+R = TypeVar("R")
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+_AGAIN = ("08", "57P01", "57P02", "57P03", "40001", "40P01", "53300", "25006", "55P03")
+"""SQLSTATEs (or classes) after which the same call may succeed: a restart, a failover, a crowd"""
+_NOT_OURS = ("26000", "42P05")
+"""a prepared statement is missing or there already: the session is a pooler's, and not ours"""
+_WAYS_OUT = {
+    "42501": "this role may not use boards here; ask their owner to run: ants-coord init DSN --role ROLE",
+    "3F000": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
+    "42883": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
+    "42P01": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
+    "3D000": "there is no such database on the server",
+    "28P01": "the server did not take the password",
+    "28000": "the server does not let this user in",
+    "53100": "the server's disk is full; make room and try again; nothing was changed",
+}
+
+
+class Statement:
+    """A statement with the types of its parameters; prepared once in each session that is ours."""
+
+    def __init__(self, name: str, text: str, types: Sequence[int]) -> None:
+        self.name, self.text, self.types = name.encode(), text.encode(), list(types)
+
+
+class Server:
+    """
+    One session at a time with a PostgreSQL server. Not thread-safe.
+
+    Args:
+        address: where.
+        prepared: statements that are asked again and again.
+        patience: seconds after which a call is given up.
+        greet: called with each new connection before anything is asked; raises if it will not do.
+
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        prepared: Sequence[Statement],
+        patience: float,
+        greet: Callable[[psycopg.Connection[Any]], None],
+    ) -> None:
+        self._address, self._prepared, self.patience, self._greet = address, prepared, patience, greet
+        self._connection: psycopg.Connection[Any] | None = None
+        self._pooled = False
+        self._is_closed = False
+        self.repeats = 0
+        """how often a call was sent again"""
+
+    # -- connecting -----------------------------------------------------------------------------
+
+    def connect(self, purpose: str) -> psycopg.Connection[Any]:
+        """Open a session; behind a pooler one without settings of its own."""
+        wait = max(1, min(5, round(self.patience)))
+        if not self._pooled:
+            options = (
+                "-c default_transaction_isolation=read\\ committed -c client_min_messages=warning -c jit=off "
+                f"-c statement_timeout={round(self.patience * 1_000)} "
+                f"-c idle_in_transaction_session_timeout={round(self.patience * 1_000)}"
+            )
+            try:
+                return psycopg.connect(
+                    self._address.dsn,
+                    autocommit=True,
+                    options=options,
+                    connect_timeout=wait,
+                    application_name=f"ants_coord {purpose}",
+                    keepalives_idle=5,
+                    keepalives_interval=2,
+                    keepalives_count=3,
+                    tcp_user_timeout=round(self.patience * 1_000),
+                )
+            except psycopg.OperationalError as problem:
+                if "unsupported startup parameter" not in str(problem):
+                    raise
+                self._pooled = True
+        return psycopg.connect(
+            self._address.dsn, autocommit=True, connect_timeout=wait, prepare_threshold=None
+        )
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is not None:
+            return self._connection
+        connection = self.connect("log")
+        try:
+            self._greet(connection)
+            if not self._pooled:
+                for statement in self._prepared:
+                    _checked(connection.pgconn.prepare(statement.name, statement.text, statement.types))
+        except BaseException:
+            connection.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(connection.pgconn.socket, select.POLLIN | select.POLLERR | select.POLLHUP)
+        self._connection = connection
+        return connection
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler stands between us and the server: nothing may belong to a session."""
+        return self._pooled
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def repeat(self, do: Callable[[psycopg.Connection[Any]], R]) -> R:
+        """
+        Do something with the connection; after a lost one connect and do it again, until the patience ends.
+
+        Raises:
+            JournalError: the server did not answer in time, or refused for good; says what to do.
+
+        """
+        began = time.monotonic()
+        pause = _FIRST_PAUSE_S
+        while True:
+            if self._is_closed:
+                raise JournalError(self._address.shown, "is closed")
+            try:
+                return do(self._open())
+            except psycopg.Error as problem:
+                self.drop()
+                state = problem.sqlstate or ""
+                if state == AHEAD:
+                    raise JournalConflictError(
+                        self._address.shown, f"{_words(problem)}: the server was rewound"
+                    ) from problem
+                if state in _NOT_OURS and not self._pooled:
+                    self._pooled = True
+                elif not _may_pass(problem, state):
+                    raise JournalError(
+                        self._address.shown, _WAYS_OUT.get(state, _words(problem))
+                    ) from problem
+                elif time.monotonic() - began + pause > self.patience:
+                    raise JournalError(
+                        self._address.shown,
+                        f"was silent for {time.monotonic() - began:.1f} s ({_words(problem)}). Whether the "
+                        "last command was written is not known: repeat it with the same request_id",
+                    ) from problem
+            self.repeats += 1
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def ask(
+        self, connection: psycopg.Connection[Any], statement: Statement, values: Sequence[bytes]
+    ) -> pq.abc.PGresult:
+        """Ask for binary rows, with a deadline of our own; raises OperationalError without an answer."""
+        pg, until = connection.pgconn, time.monotonic() + self.patience
+        formats = [pq.Format.BINARY] * len(values)
+        if self._pooled:
+            pg.send_query_params(statement.text, values, statement.types, formats, pq.Format.BINARY)
+        else:
+            pg.send_query_prepared(statement.name, values, formats, pq.Format.BINARY)
+        while pg.flush():
+            self._wait(until)
+        answer: pq.abc.PGresult | None = None
+        while True:
+            while pg.is_busy():
+                self._wait(until)
+                pg.consume_input()
+            result = pg.get_result()
+            if result is None:
+                break
+            answer = result
+        if answer is None:
+            raise psycopg.OperationalError("the connection was lost")
+        return _checked(answer)
+
+    def _wait(self, until: float) -> None:
+        left = until - time.monotonic()
+        if left <= 0 or not self._poll.poll(left * 1_000):
+            raise psycopg.OperationalError(f"no answer in {self.patience:g} s")
+
+    # -- letting go -----------------------------------------------------------------------------
+
+    def drop(self) -> None:
+        """Close the session without a word."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def close(self) -> None:
+        """Close for good; may be called again."""
+        self._is_closed = True
+        self.drop()
+
+    def abandon(self) -> object:
+        """Give the connection away unclosed: in a forked child, closing would end the parent's session."""
+        connection, self._connection = self._connection, None
+        self._is_closed = True
+        return connection
+
+
+def _checked(result: pq.abc.PGresult) -> pq.abc.PGresult:
+    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+        raise _error_of(result)
+    return result
+
+
+def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
+    state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b"").decode()
+    try:
+        kind = psycopg.errors.lookup(state)
+    except KeyError:
+        kind = psycopg.DatabaseError
+    problem = kind(text)
+    problem.sqlstate = state
+    return problem
+
+
+def _may_pass(problem: psycopg.Error, state: str) -> bool:
+    if state:
+        return state.startswith(_AGAIN)
+    # without a state no server spoke: the connection was lost, or nobody listens (yet)
+    return isinstance(problem, (psycopg.OperationalError, psycopg.InterfaceError)) and not any(
+        word in str(problem) for word in ("does not exist", "authentication failed", "no pg_hba.conf entry")
+    )
+
+
+def _words(problem: psycopg.Error) -> str:
+    """Return the first line of an error; libpq shows no password in it."""
+    lines = str(problem).strip().splitlines()
+    return lines[0] if lines else type(problem).__name__

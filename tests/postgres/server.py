@@ -1,0 +1,103 @@
+"""
+A real PostgreSQL for tests: started on 127.0.0.1 from the distribution's binaries, in a folder of its own.
+
+ANTS_COORD_PG=required makes a missing server a failure instead of a skip.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+USER = "ants"
+_LIMIT_S = 60
+
+
+def binaries() -> Path | None:
+    """Return the folder with initdb and pg_ctl, or None."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return folders[-1].parent if folders else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """One server; `dsn(board)` is the address of a board, `stop` and `start` do what they say."""
+
+    def __init__(self, bin_folder: Path) -> None:
+        self._bin = bin_folder
+        self.folder = Path(tempfile.mkdtemp(prefix="ants-pg-"))
+        self._as = self._other_user()
+        self.port = free_port()
+        self._run(
+            "initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def _other_user(self) -> list[str]:
+        """PostgreSQL refuses to run as root: use the distribution's user, or nobody."""
+        if os.geteuid() != 0:
+            return []
+        name = next(name for name in ("postgres", "nobody") if _exists(name))
+        shutil.chown(self.folder, name)
+        return ["setpriv", f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups"]
+
+    def _run(self, program: str, *arguments: object) -> None:
+        subprocess.run(
+            [*self._as, str(self._bin / program), *map(str, arguments)],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_LIMIT_S, cwd="/",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c logging_collector=off"
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
+
+    def restart(self, mode: str = "immediate") -> None:
+        self.stop(mode)
+        self.start()
+
+    def dsn(
+        self, board: str = "main", *, user: str = USER, port: int | None = None, database: str = "postgres"
+    ) -> str:
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}#{board}"
+
+    def execute(self, statement: str, *, database: str = "postgres") -> list[tuple]:
+        """Run a statement as the owner."""
+        import psycopg
+
+        with psycopg.connect(self.dsn(database=database).partition("#")[0], autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
