@@ -503,6 +503,8 @@ class Agent(Handle):
         handlers: Handlers,
         *,
         concurrency: int = 1,
+        agents: Literal["as needed"] | None = None,
+        most: int = 20,
         until: Until = "closed",
         timeout: Seconds | None = None,
         lease_ttl: Seconds | None = None,
@@ -515,6 +517,10 @@ class Agent(Handle):
             handlers: one function for every task, or {kind: function}; plain or async.
                 Each gets the Hold and returns the result.
             concurrency: how many tasks at a time.
+            agents: "as needed" begins with one task at a time, adds one more only while ready work waits
+                longer than a task takes and the last addition raised completions, and takes one away
+                where it did not; each decision is logged and returned with its figures.
+            most: tasks at a time at most, with agents="as needed".
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
@@ -528,6 +534,8 @@ class Agent(Handle):
             handlers,
             agent=self.name,
             concurrency=concurrency,
+            agents=agents,
+            most=most,
             until=until,
             timeout=timeout,
             lease_ttl=lease_ttl,

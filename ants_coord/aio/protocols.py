@@ -383,6 +383,8 @@ class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protoc
         *,
         agent: str | None = None,
         concurrency: int = 1,
+        agents: Literal["as needed"] | None = None,
+        most: int = 20,
         until: Until = "closed",
         timeout: Seconds | None = None,
         lease_ttl: Seconds | None = None,

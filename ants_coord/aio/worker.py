@@ -5,6 +5,7 @@ The worker for event loops; see fronts/serving.py.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,6 +23,7 @@ from ..fronts.serving import (
     Persistence,
     Served,
     Stop,
+    as_needed,
     is_async,
     is_survived,
     nothing,
@@ -43,11 +45,14 @@ async def serve_on_loop(
     timeout: Seconds | None,
     signals: bool,
     run: Callable[[Any], Awaitable[Any]],
+    agents: str | None = None,
+    most: int = 1,
 ) -> Served:
-    """Serve with `concurrency` tasks on the running loop."""
+    """Serve with `concurrency` tasks on the running loop; or with as many as are needed."""
     handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
-    book, stop = Book(engine), Stop()
+    crew = as_needed(agents, most, concurrency)
+    book, stop, numbers = Book(engine, crew), Stop(), itertools.count(1)
 
     async def attempt(lease: Lease, helper: Helper) -> None:
         handler = handler_of(lease.kind)
@@ -64,8 +69,8 @@ async def serve_on_loop(
             await _quietly(run(Release(lease.task, lease.token)))
             raise
 
-    async def loop(number: int) -> None:
-        helper = Helper(f"ants_coord {agent} {number}")
+    async def loop(group: asyncio.TaskGroup) -> None:
+        helper = Helper(f"ants_coord {agent} {next(numbers)}")
         try:
             async for lease in _leases(engine, lambda: claims(stop, kinds)):
                 started = book.started()
@@ -77,15 +82,22 @@ async def serve_on_loop(
                         book.ended(lease, started, problem)
                         raise
                     error = problem
-                book.ended(lease, started, error)
-                if stop.is_set:
+                wait = (
+                    book.wait(lease, started)
+                    if not engine.blocking
+                    else await asyncio.to_thread(book.wait, lease, started)
+                )
+                word = book.ended(lease, started, error, wait)
+                if word == "add" and not stop.is_set:
+                    group.create_task(whole(group))
+                if word == "leave" or stop.is_set:
                     return
         finally:
             helper.close()
 
-    async def whole(number: int) -> None:
+    async def whole(group: asyncio.TaskGroup) -> None:
         try:
-            await loop(number)
+            await loop(group)
         except asyncio.CancelledError as error:
             if is_cancelled(error):
                 raise
@@ -96,8 +108,8 @@ async def serve_on_loop(
     with _loop_signals(stop) if signals else nothing():
         try:
             async with asyncio.TaskGroup() as group:
-                for number in range(1, concurrency + 1):
-                    group.create_task(whole(number))
+                for _ in range(concurrency):
+                    group.create_task(whole(group))
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
     return book.served

@@ -195,9 +195,26 @@ class _Skills:
         return cls(tuple(can or ()), attributes)
 
 
+_AS_NEEDED = "as-needed"
+_MOST_AS_NEEDED = 20
+
+
+def _how_many(text: str) -> int | None:
+    """Return a number of agents; None for as many as are needed."""
+    if text == _AS_NEEDED:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1_000:
+        raise fail(f"--agents: must be a number from 1 to 1,000 or {_AS_NEEDED}, not {text!r}", BAD_INPUT)
+    return number
+
+
 def _work(
     board: Opened,
-    agents: int,
+    agents: int | None,
     until: str,
     lease_ttl: float,
     kinds: list[str] | None = None,
@@ -207,12 +224,14 @@ def _work(
     name, said = fresh_agent(), skills or _Skills()
     joined: Any = nullcontext()
     if isinstance(board, MatchVerbs):
-        joined = board.join(name, said.can, attributes=said.attributes, slots=agents)
+        joined = board.join(name, said.can, attributes=said.attributes, slots=agents or _MOST_AS_NEEDED)
     with joined:
         return board.serve(
             handlers,
             agent=name,
-            concurrency=agents,
+            concurrency=agents or 1,
+            agents=None if agents else "as needed",
+            most=_MOST_AS_NEEDED,
             until=until,  # type: ignore[arg-type]
             lease_ttl=lease_ttl,
             signals=True,
@@ -318,7 +337,10 @@ def _in_order(tasks: list[Any]) -> list[Any]:
 @app.command()
 def work(
     board: Board,
-    agents: Agents = _CPUS,
+    agents: Annotated[
+        str,
+        typer.Option(help="How many agents work at once; as-needed: one, and more only while they pay."),
+    ] = str(_CPUS),
     until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
     kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
     lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
@@ -327,10 +349,10 @@ def work(
     json_: AsJson = False,
 ) -> None:
     """Join a board from another terminal and run its commands."""
-    skills = _Skills.read(can, having)
+    skills, number = _Skills.read(can, having), _how_many(agents)
     with _board(board, kind=Matchmaker if can or having else Opened) as joined:
         try:
-            served = _work(joined, agents, until, lease_ttl, kinds, skills)
+            served = _work(joined, number, until, lease_ttl, kinds, skills)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
     if json_:
@@ -340,6 +362,8 @@ def work(
             f"{served.completed} completed, {served.failed} failed, {served.lost} lost, "
             f"{served.released} given back"
         )
+        for decision in served.decisions:
+            console.print(f"  {decision}")
 
 
 # -- looking --------------------------------------------------------------------------------

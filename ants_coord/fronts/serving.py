@@ -21,12 +21,14 @@ from typing import Any
 
 import attrs
 
+from ..commands.shared import Find
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import ClosedError, JournalError, LeaseLostError
-from ..values.checks import check_name
+from ..values.checks import check_name, count
 from ..values.tasks import Lease
 from .arguments import Seconds
+from .as_needed import AsNeeded, Decision, Word
 from .failures import is_stop, logger
 from .hold import FINAL, Hold, NotNow, SimulatedCrash, log_failure, pause_s
 
@@ -38,6 +40,7 @@ __all__ = [
     "Persistence",
     "Served",
     "Stop",
+    "as_needed",
     "is_async",
     "is_survived",
     "is_verdict_on",
@@ -62,6 +65,8 @@ class Served:
     lost: int = 0
     released: int = 0
     work_seconds: float = 0.0
+    decisions: list[Decision] = attrs.field(factory=list)
+    """changes of the number of agents, with agents="as needed\""""
 
     def add(self, other: Served) -> None:
         """Count another worker's doings too."""
@@ -134,22 +139,47 @@ def is_async(handler: Handler) -> bool:
     )
 
 
+def as_needed(agents: str | None, most: int, concurrency: int) -> AsNeeded | None:
+    """Return what decides about the number of agents; None if that is fixed."""
+    if agents is None:
+        return None
+    if agents != "as needed":
+        raise ValueError(f"agents must be 'as needed' or None, not {agents!r}; concurrency= takes a number")
+    if concurrency != 1:
+        raise ValueError(f"agents='as needed' begins with one, so concurrency={concurrency!r} has no meaning")
+    return AsNeeded(count(most, "most", most=10_000))
+
+
 class Book:
     """How the attempts of one worker ended."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.served: Served = Served()
+    def __init__(self, engine: Engine, crew: AsNeeded | None = None) -> None:
+        self.served: Served = Served() if crew is None else Served(decisions=crew.decisions)
         self._engine = engine
+        self._crew = crew
         self._lock = threading.Lock()
 
     def started(self) -> int:
         """Return the time at which an attempt begins."""
         return self._engine.now_ns()
 
-    def ended(self, lease: Lease, started_ns: int, error: BaseException | None) -> None:
-        """Count an ending, and tell the log about what is not routine."""
+    def wait(self, lease: Lease, started_ns: int) -> float | None:
+        """Return the seconds that a task was claimable; None for a retry, or if nobody needs to know."""
+        if self._crew is None or lease.attempt != 1:
+            return None  # of a retry the record says only when it was ready first
+        record = self._engine.ask(Find(lease.task))
+        if record is None or record.ready_ns is None:
+            return None
+        return max(0, started_ns - record.ready_ns) / 1e9
+
+    def ended(
+        self, lease: Lease, started_ns: int, error: BaseException | None, wait: float | None = None
+    ) -> Word:
+        """Count an ending, tell the log about what is not routine; returns what becomes of the agents."""
+        now_ns = self._engine.now_ns()
+        seconds = (now_ns - started_ns) / 1e9
         with self._lock:
-            self.served.work_seconds += (self._engine.now_ns() - started_ns) / 1e9
+            self.served.work_seconds += seconds
             if error is None:
                 self.served.completed += 1
             elif isinstance(error, (LeaseLostError, JournalError)):
@@ -158,11 +188,13 @@ class Book:
                 self.served.failed += 1
             else:
                 self.served.released += 1
-        if error is None:
-            return
-        told = error.__cause__ if isinstance(error, Failed) else error
-        assert told is not None
-        log_failure(lease, told)
+        if error is not None:
+            told = error.__cause__ if isinstance(error, Failed) else error
+            assert told is not None
+            log_failure(lease, told)
+        if self._crew is None:
+            return "stay"
+        return self._crew.ended(now_ns, seconds, wait, completed=error is None)
 
 
 class Persistence:

@@ -395,6 +395,8 @@ class Board(Keys, ResultVerbs):
         *,
         agent: str | None = None,
         concurrency: int = 1,
+        agents: Literal["as needed"] | None = None,
+        most: int = 20,
         until: Until = "closed",
         timeout: Seconds | None = None,
         lease_ttl: Seconds | None = None,
@@ -408,6 +410,10 @@ class Board(Keys, ResultVerbs):
                 Each gets the Hold and returns the result.
             agent: this worker's name; made from host, process and a nonce if not given.
             concurrency: how many tasks at a time.
+            agents: "as needed" begins with one task at a time, adds one more only while ready work waits
+                longer than a task takes and the last addition raised completions, and takes one away
+                where it did not; each decision is logged and returned with its figures.
+            most: tasks at a time at most, with agents="as needed".
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
@@ -424,6 +430,8 @@ class Board(Keys, ResultVerbs):
             handlers,
             agent=name,
             concurrency=concurrency,
+            agents=agents,
+            most=most,
             timeout=timeout,
             signals=signals,
         )

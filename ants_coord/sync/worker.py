@@ -4,6 +4,7 @@ The worker for threads; see fronts/serving.py.
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from ..commands.shared import ReleaseAll
 from ..engine.engine import Engine
 from ..errors import JournalError
 from ..fronts.arguments import Seconds, timeout_ns
+from ..fronts.as_needed import Word
 from ..fronts.serving import (
     Book,
     Handler,
@@ -23,6 +25,7 @@ from ..fronts.serving import (
     Persistence,
     Served,
     Stop,
+    as_needed,
     is_async,
     is_survived,
     nothing,
@@ -43,22 +46,27 @@ def serve_in_threads(
     concurrency: int,
     timeout: Seconds | None,
     signals: bool,
+    agents: str | None = None,
+    most: int = 1,
 ) -> Served:
-    """Serve with `concurrency` threads; with one, in the caller's own."""
+    """Serve with `concurrency` threads, with one in the caller's own; or with as many as are needed."""
     handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
-    book, stop = Book(engine), Stop()
+    crew = as_needed(agents, most, concurrency)
+    book, stop = Book(engine, crew), Stop()
 
-    def loop() -> None:
+    def loop(enlist: Callable[[], None]) -> None:
         with _LazyLoop() as runner:
             for lease in _leases(engine, lambda: claims(stop, kinds)):
-                _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
-                if stop.is_set:
+                word = _attempt(engine, lease, handler_of(lease.kind), timeout, runner, book)
+                if word == "add" and not stop.is_set:
+                    enlist()
+                if word == "leave" or stop.is_set:
                     return
 
     with _signals(stop) if signals else nothing():
-        if concurrency == 1:
-            loop()
+        if concurrency == 1 and crew is None:
+            loop(lambda: None)
         else:
             _crowd(loop, concurrency, agent, stop, lambda: engine.execute(ReleaseAll(agent)))
     return book.served
@@ -79,10 +87,14 @@ def _leases(engine: Engine, claims: Callable[[], Iterator[Lease]]) -> Iterator[L
 
 
 def _crowd(
-    loop: Callable[[], None], concurrency: int, agent: str, stop: Stop, give_back: Callable[[], object]
+    loop: Callable[[Callable[[], None]], None],
+    concurrency: int,
+    agent: str,
+    stop: Stop,
+    give_back: Callable[[], object],
 ) -> None:
     """
-    Run a loop in several threads; raise the first error once all have ended.
+    Run a loop in several threads, which may enlist others; raise the first error once all have ended.
 
     Daemon threads and not a pool: a handler that never returns must not keep
     an interrupted program from ending.
@@ -91,19 +103,23 @@ def _crowd(
 
     def run() -> None:
         try:
-            loop()
+            loop(enlist)
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             errors.append(error)
             stop.set()
 
-    crowd = [
-        threading.Thread(target=run, name=f"ants_coord {agent} {number}", daemon=True)
-        for number in range(1, concurrency + 1)
-    ]
-    for thread in crowd:
+    crowd: list[threading.Thread] = []
+    numbers = itertools.count(1)
+
+    def enlist() -> None:
+        thread = threading.Thread(target=run, name=f"ants_coord {agent} {next(numbers)}", daemon=True)
         thread.start()
+        crowd.append(thread)
+
+    for _ in range(concurrency):
+        enlist()
     try:
-        for thread in crowd:
+        for thread in crowd:  # the list grows while it is read: who enlists another is still running
             thread.join()
     except BaseException:
         # interrupted for good: what runs is given back, and its result refused
@@ -142,7 +158,7 @@ def _attempt(
     timeout: Seconds | None,
     runner: _LazyLoop,
     book: Book,
-) -> None:
+) -> Word:
     """Run one task to its ending. Handler errors are recorded, not raised."""
     started = book.started()
     error: BaseException | None = None
@@ -156,7 +172,7 @@ def _attempt(
             book.ended(lease, started, problem)
             raise
         error = problem
-    book.ended(lease, started, error)
+    return book.ended(lease, started, error, book.wait(lease, started))
 
 
 @contextmanager

@@ -134,3 +134,14 @@ def test_advise_and_tax_need_something_to_look_at(tmp_path):
     (tmp_path / "jobs.jsonl").write_text(JOBS)
     told = ants("advise", tmp_path / "jobs.jsonl", "--price", "-1").stderr.replace("\n", " ")
     assert "price must be a number of at least 0, not -1" in told
+
+
+def test_work_as_needed_begins_with_one(tmp_path):
+    jobs, path = tmp_path / "jobs.jsonl", tmp_path / "jobs.db"
+    jobs.write_text("\n".join(json.dumps({"id": f"j{n}", "argv": ["true"]}) for n in range(4)))
+    assert ants("submit", path, jobs).returncode == 0
+    done = ants("work", path, "--agents", "as-needed")
+    assert done.returncode == 0, done.stderr
+    assert "4 completed" in done.stdout
+    told = ants("work", path, "--agents", "many").stderr.replace("\n", " ")
+    assert "--agents: must be a number from 1 to 1,000 or as-needed, not 'many'" in told
