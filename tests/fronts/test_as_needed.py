@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from asyncio import Semaphore, sleep
 
@@ -37,7 +38,7 @@ def test_it_takes_back_what_did_not_pay_and_tries_more_and_more_seldom():
     assert crew.agents in (2, 3)
     tries = [one for one in crew.decisions if one.agents == 3 and one.before is None]
     assert 2 <= len(tries) <= 7
-    gaps = [b.at_ns - a.at_ns for a, b in zip(tries, tries[1:], strict=False)]
+    gaps = [b.at_ns - a.at_ns for a, b in itertools.pairwise(tries)]
     assert gaps == sorted(gaps)
     lost = next(one for one in crew.decisions if one.before is not None)
     assert "one more took completions from 2 to 2 a second, which does not pay" in str(lost)
