@@ -34,6 +34,7 @@ def with_a_log() -> Any:
 def without_a_lock() -> Any:
     board = in_memory()
     board._engine._lock = NoLock()
+    board._engine._give_way = lambda: None  # it waits for whoever is inside, as a lock would
     return board
 
 
