@@ -6,9 +6,8 @@ batch         job files
 child         one command of a job, as a process
 show          tables and text on the terminal
 demo          what the demo command runs
-trials        race and bench, whose bodies are in
-race          several processes at one board
-bench         figures of this machine
+trials        race and bench, whose bodies are in bench
+bench         figures of this machine, and the claim race
 coordination  lab, tax and advise: what coordination costs
 keeping       backup and restore
 seeing        top, report, trace and metrics: a board while it runs, and afterwards

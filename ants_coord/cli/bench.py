@@ -1,5 +1,5 @@
 """
-What coordination costs on this machine, in under a minute: `ants-coord bench`.
+What coordination costs on this machine, in under a minute: `ants-coord bench`; and the claim race.
 
 Each row runs for a moment and tells the median of its rounds. The figures are
 for comparing machines and settings; what they cost beside other queues is what
@@ -9,11 +9,15 @@ the benchmarks of the source tree say.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +29,7 @@ from ..values.adverts import Advert
 from ..values.marks import Mark
 from ..values.tasks import Task
 
-__all__ = ["Row", "rows"]
+__all__ = ["Row", "rows", "run_race"]
 
 _ROUND_S = 0.2
 _ROUNDS = 5
@@ -137,3 +141,48 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         for durability in ("process", "power"):
             yield _in_a_file(Path(folder), durability)
+
+
+# -- the claim race: several processes, one task, many rounds; exactly one may win each --------
+
+
+def _racer(path: str, name: str, rounds: int, start: Barrier, won: SimpleQueue[Any]) -> None:
+    mine = []
+    with ClaimQueue(path, durability="process") as board:
+        board.statistics()
+        for number in range(rounds):
+            start.wait()
+            lease = board.claim_nowait(name, task=f"round-{number}")
+            if lease is not None:
+                mine.append((number, lease.token))
+        won.put((name, mine))
+        start.wait()  # nobody closes, and so gives back, before all have raced
+
+
+def run_race(processes: int, rounds: int) -> dict[str, Any]:
+    """Race, and count: rounds, grants, grants of one task to two, repeated tokens, wins by process."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="ants-coord-race-") as folder:
+        path = str(Path(folder) / "race.db")
+        with ClaimQueue(path, durability="process", lease_ttl=3600) as board:
+            board.submit_many([Task(f"round-{number}") for number in range(rounds)])
+            start, won = context.Barrier(processes), context.SimpleQueue()
+            racers = [
+                context.Process(target=_racer, args=(path, f"racer-{n}", rounds, start, won))
+                for n in range(1, processes + 1)
+            ]
+            for racer in racers:
+                racer.start()
+            found = dict(won.get() for _ in racers)
+            for racer in racers:
+                racer.join()
+    grants = Counter(number for mine in found.values() for number, _ in mine)
+    tokens = Counter(token for mine in found.values() for _, token in mine)
+    doubles = sum(n - 1 for n in grants.values()) + sum(n - 1 for n in tokens.values())
+    return {
+        "processes": processes,
+        "rounds": rounds,
+        "granted": len(grants),
+        "double_grants": doubles,
+        "wins": {name: len(mine) for name, mine in found.items()},
+    }

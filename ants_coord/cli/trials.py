@@ -19,7 +19,7 @@ def race(
     json_: AsJson = False,
 ) -> None:
     """Let several processes claim the same task, many times; prints double grants (0)."""
-    from .race import run_race  # noqa: PLC0415
+    from .bench import run_race  # noqa: PLC0415
 
     found = run_race(processes, rounds)
     if json_:

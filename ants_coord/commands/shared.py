@@ -220,8 +220,6 @@ class Claim(Command[Lease | None]):
     kinds: tuple[str, ...] | None = None
     task: str | None = None
     ttl_ns: int | None = None
-    patient: bool = False
-    """whether the caller would rather wait than take what less capable agents could do (spill_after)"""
 
 
 @attrs.define

@@ -200,14 +200,12 @@ def claim(
     task: TaskLike | None = None,
     kinds: Iterable[str] | None = None,
     lease_ttl: Seconds | None = None,
-    *,
-    patient: bool = False,
 ) -> Claim:
     """Build a Claim."""
-    if task is None and kinds is None and lease_ttl is None and not patient:
+    if task is None and kinds is None and lease_ttl is None:
         return _plain_claim(agent)
     wanted = None if task is None else task_id(task)
-    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl), patient)
+    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl))
 
 
 def claim_many(agent: str, n: int, kinds: Iterable[str] | None, lease_ttl: Seconds | None) -> ClaimMany:

@@ -87,7 +87,6 @@ class _Matching(TypedDict, total=False):
     routes: Iterable[Route] | None
     bench_after: int | None
     team_hold: Seconds | None
-    spill_after: Seconds | None
 
 
 class SharedSettings(_Common, total=False):

@@ -213,7 +213,7 @@ class Board(Keys, ResultVerbs):
             IllegalTransitionError (it has ended).
 
         """
-        command = arguments.claim(agent, task, kinds, lease_ttl, patient=True)
+        command = arguments.claim(agent, task, kinds, lease_ttl)
         waiter = Waiter(
             mute,
             ready=True,
@@ -309,7 +309,7 @@ class Board(Keys, ResultVerbs):
         stop: Stop | None,
     ) -> Iterator[Lease]:
         arguments.until(until)
-        command = arguments.claim(agent, None, kinds, lease_ttl, patient=until != "idle")
+        command = arguments.claim(agent, None, kinds, lease_ttl)
 
         def step(waiter: Waiter) -> Lease | None:
             if stop is not None:

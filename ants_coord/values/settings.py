@@ -45,8 +45,6 @@ class Settings:
         event_count: events kept for readers that come back.
         session_retention: seconds that the replies of an idle client are kept.
         trust: what follows from the standing of agents; None: nothing.
-        spill_after: seconds that a task is kept from waiting agents that can do more than others who
-            could do it; 0 is off (Matchmaker, Blackboard).
         team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
         routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
         bench_after: failures in a row after which an agent gets nothing for a second, then two,
@@ -81,7 +79,6 @@ class Settings:
     session_retention: float = 3_600.0
     trust: TrustPolicy | None = None
     routes: tuple[Route, ...] = attrs.field(default=(), metadata=_MATCHED)
-    spill_after: float = attrs.field(default=0.0, metadata=_MATCHED)
     team_hold: float = attrs.field(default=10.0, metadata=_MATCHED)
     bench_after: int = attrs.field(default=5, metadata=_MATCHED)
     half_life: float = attrs.field(default=600.0, metadata=_BOARD)
@@ -114,7 +111,6 @@ class Settings:
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 
             _set(self, "routes", check_routes(self.routes))
-        _set(self, "spill_after", seconds(self.spill_after, "spill_after", zero=True))
         _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
         self._check_board()

@@ -33,7 +33,7 @@ FORMAT_1 = "16c919f"
 class NotBob(Anyone):
     """Bob may take nothing."""
 
-    def open_to(self, agent, *, patient=False):
+    def open_to(self, agent):
         return () if agent == "bob" else (None,)
 
     def may(self, agent, row):

@@ -355,24 +355,6 @@ def test_what_the_core_refuses_changes_nothing(board):
 # -- who is kept free, and who could not be heard ---------------------------------------------
 
 
-def test_plain_work_is_kept_from_experts_for_a_while():
-    """With spill_after, a waiting expert leaves young plain tasks to others; whoever does not wait gets all."""
-    board = Board(spill_after=5)
-    board.do(Advertise(Advert("expert", {"gpu", "text"}, slots=9)))
-    board.submit(Task("only", requires="text"))
-    assert board.claim("expert", patient=True) == "only"  # nobody else could do it
-    board.do(Advertise(Advert("plain", {"text"}, slots=9)))
-    board.submit(Task("a", requires="text"), Task("b", requires="gpu"), Task("c", requires="text"))
-    assert board.claim("expert", patient=True) == "b"
-    assert board.claim("expert", patient=True) is None
-    assert board.machine.next_wakeup_in_ns == 5 * SECOND
-    assert board.claim("plain", patient=True) == "a"
-    board.do(c.Wakeup(), after=5)
-    assert board.claim("expert", patient=True) == "c"
-    board.submit(Task("d", requires="text"))
-    assert board.claim("expert") == "d"
-
-
 def test_silence_while_nobody_could_be_heard_is_no_evidence(board):
     """A writer that stood still says for how long: adverts that ran out meanwhile live for one more ttl, once."""
     board.do(Advertise(Advert("w", {"gpu"}, ttl=10)))

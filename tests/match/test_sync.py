@@ -262,20 +262,6 @@ def test_offers_come_in_the_order_in_which_they_would_be_claimed(market):
     assert len(offered) == 9
 
 
-def test_a_waiting_expert_gets_plain_work_when_it_has_waited(clock):
-    """spill_after, seen from a claim that waits: the task comes after five seconds, not before."""
-    with Matchmaker(clock=clock, spill_after=5) as market:
-        market.advertise(Advert("expert", {"gpu", "text"}))
-        market.advertise(Advert("plain", {"text"}))
-        waiting = Background(market.claim, "expert")
-        waits(market)
-        market.submit(Task("t", requires="text"))
-        clock.advance(4.9)
-        assert not waiting.done.is_set()
-        clock.advance(0.1)
-        assert (waiting.get()).task == "t"
-
-
 def test_a_process_that_stood_still_buries_nobody(clock):
     """The alarm rings 100 s late: adverts get one more ttl, so that their agents can be heard."""
     with Matchmaker(clock=clock) as market:

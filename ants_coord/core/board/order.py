@@ -117,7 +117,6 @@ class ByTrails(Seats):
             self._age(spot, (row.ready_ns, row.seq))
         if row.spec.seat is not None:
             self._note_seat(row)
-        self._part.spill_later(row)
         self._part.index.ready |= spot.group.bit
 
     def leave(self, row: Row) -> None:

@@ -25,7 +25,7 @@ from ...requirements import parse
 from ...values.adverts import Advert, Advertised
 from ...values.routes import Piece, Route
 from ...values.tasks import Task
-from ..state.ledger import Ledger, ns
+from ..state.ledger import Ledger
 from ..state.parts import Function, Part
 from ..state.records import CANCELLED, FAILED, READY, Row
 from . import explain as why
@@ -36,7 +36,7 @@ from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_te
 
 __all__ = ["Capable"]
 
-_PRESENCE, _BENCH, _SPILL = 0, 1, 4
+_PRESENCE, _BENCH = 0, 1
 _AT_ONCE = 1_000
 """adverts that fade, per command at most"""
 _FAILURES = frozenset({"retry", "back_off", "give_up"})
@@ -125,13 +125,7 @@ class Capable(Part):
                 heapq.heappop(alarms)
                 continue
             done += 1
-            if what == _SPILL:
-                heapq.heappop(alarms)  # it changes nothing but who may be woken
-                row = ledger.tasks[task]
-                if ledger.news.is_wanted:
-                    ledger.news.ready.append((row.spec.kind, self.index.signature(row.spec), task))
-                done -= 1
-            elif what == _PRESENCE:
+            if what == _PRESENCE:
                 self._look_after(ledger, agent)
             elif what == RESERVATION:
                 team = ledger.tables["reserved"][agent][1]
@@ -177,9 +171,6 @@ class Capable(Part):
 
     def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
         tables = self.ledger.tables
-        if what == _SPILL:
-            row = self.ledger.tasks.get(task)
-            return row is not None and row.state is READY
         if what == RESERVATION:
             held = tables["reserved"].get(agent)
             return held is not None and held[0] == task and held[2] == when
@@ -295,13 +286,6 @@ class Capable(Part):
             if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:
                 ledger.undo.put(ledger.tables["presence"], agent, (now + ttl, load, False))
 
-    def spill_later(self, row: Row) -> None:
-        """Be there when a task has waited long enough for agents that can do more."""
-        spill = self.ledger.settings.spill_after
-        if spill:
-            due = self.ledger.timeline.reading[1] + ns(spill)
-            heapq.heappush(self.alarms, (due, _SPILL, "", row.spec.id))
-
     def count_reserved(self) -> None:
         """Note which teams are being seated."""
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
@@ -329,7 +313,7 @@ class Capable(Part):
         """Return the signature of a task."""
         return self.index.signature(task)
 
-    def open_to(self, agent: str, *, patient: bool = False) -> list[Signature]:
+    def open_to(self, agent: str) -> list[Signature]:
         """Return the signatures with tasks that this agent may take, amounts included."""
         index = self.index
         member = index.members.get(agent)
@@ -337,7 +321,6 @@ class Capable(Part):
             mask = index.plain & index.ready
         else:
             mask = index.view(member) & index.ready
-        spares = patient and member is not None and self.ledger.settings.spill_after > 0
         found = []
         used: dict[str, int] | None = None
         for number in bits(mask):
@@ -348,31 +331,8 @@ class Capable(Part):
                     used = self.used(agent)
                 if any(used.get(name, 0) + n > member.capacity(name) for name, n in signature.uses):
                     continue
-            if spares and self._is_for_others(agent, signature):
-                continue
             found.append(signature)
         return found
-
-    def _is_for_others(self, agent: str, signature: Signature) -> bool:
-        """Tell whether a queue's first task is young, and an agent that can do less could do it."""
-        order: Matched = self.ledger.order  # type: ignore[assignment]
-        head = order.head(signature)
-        return head is not None and self._is_young(head) and self._is_too_good(agent, signature)
-
-    def _is_young(self, row: Row) -> bool:
-        spill_ns = ns(self.ledger.settings.spill_after)
-        return self.ledger.timeline.reading[2] < row.ready_ns + spill_ns
-
-    def _is_too_good(self, agent: str, signature: Signature) -> bool:
-        """Tell whether some live agent that can do less could do these tasks too."""
-        members, presence = self.index.members, self.ledger.tables["presence"]
-        weight = members[agent].weight
-        for other_weight, other in self.by_weight:
-            if other_weight >= weight:
-                return False
-            if not presence[other][2] and signature.fits(members[other]):
-                return True
-        return False
 
     def may(self, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task, slots and declines aside."""
@@ -402,10 +362,6 @@ class Capable(Part):
         if not self.may(agent, row):
             return None
         member = self.index.members.get(agent)
-        if member is not None and self.ledger.settings.spill_after and self._is_young(row):
-            signature = self.index.signature(row.spec)
-            if self._is_too_good(agent, signature):
-                return None
         if member is None:
             return 0  # agents without an advert are served as in a claim queue: first come, first served
         return member.weight << 32 | zlib.crc32(f"{hint[2]}\0{agent}".encode()) or 1

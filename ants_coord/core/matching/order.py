@@ -87,7 +87,6 @@ class BySignature(Seats, ByPriority):
         super().add(row, signature)
         if row.spec.seat is not None:
             self._note_seat(row)
-        self._part.spill_later(row)
         # the lane's signature: that of a row which returns may have been made anew since
         self._mark(row.lane)
 

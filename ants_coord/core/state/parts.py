@@ -173,7 +173,7 @@ class Eligibility(Protocol):
         """Return what decides who may take this task; equal for interchangeable tasks."""
         ...
 
-    def open_to(self, agent: str, *, patient: bool = False) -> Iterable[Hashable]:
+    def open_to(self, agent: str) -> Iterable[Hashable]:
         """Return the signatures with READY tasks, or more, that this agent may take from now."""
         ...
 
@@ -265,7 +265,7 @@ class Anyone:
         """Return the one signature there is."""
         return None
 
-    def open_to(self, agent: str, *, patient: bool = False) -> Iterable[Hashable]:
+    def open_to(self, agent: str) -> Iterable[Hashable]:
         """Return the one signature there is."""
         return self._ONE
 

@@ -116,7 +116,7 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
         return None
     else:
         agent = command.agent
-        signatures = ledger.eligibility.open_to(agent, patient=command.patient)
+        signatures = ledger.eligibility.open_to(agent)
         row = ledger.order.first(agent, signatures, command.kinds)
         if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
             row = _passing_over(ledger, agent, command.kinds)
@@ -131,15 +131,12 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
         return _named(ledger, command)
     if ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
-    patient = command.__class__ is Claim and command.patient
-    return first(ledger, command.agent, command.kinds, patient=patient)
+    return first(ledger, command.agent, command.kinds)
 
 
-def first(
-    ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None, *, patient: bool = False
-) -> Row | None:
+def first(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None) -> Row | None:
     """Return what an agent that nothing holds back would get."""
-    row = ledger.order.first(agent, ledger.eligibility.open_to(agent, patient=patient), kinds)
+    row = ledger.order.first(agent, ledger.eligibility.open_to(agent), kinds)
     if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
         row = _passing_over(ledger, agent, kinds)
     if ledger.checking.open:
