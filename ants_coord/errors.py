@@ -96,7 +96,7 @@ _LOST = {
 
 
 class CoordinationError(Exception):
-    """Be the common base, so that one `except` catches all of ours."""
+    """The base of all errors of this package: one `except` catches them all."""
 
     def __str__(self) -> str:
         return self.__class__.__name__
@@ -105,7 +105,7 @@ class CoordinationError(Exception):
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class LeaseLostError(CoordinationError):
     """
-    Say that a lease is no longer held.
+    Raised when a lease is no longer held; nothing was changed.
 
     `reason` is one of expired, superseded, cancelled, finished, revoked,
     unknown. The work may have been given to somebody else: stop writing.
@@ -124,7 +124,7 @@ class LeaseLostError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class WrongKeyError(CoordinationError):
-    """Say that somebody wanted to speak as an agent without its key."""
+    """Raised when a caller speaks as an agent without its key."""
 
     agent: str
 
@@ -134,7 +134,7 @@ class WrongKeyError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class ForeignLeaseError(CoordinationError):
-    """Say that an agent's handle was given another agent's lease; nothing was changed."""
+    """Raised when a handle is used with another agent's lease; nothing was changed."""
 
     agent: str
     task_id: str
@@ -146,7 +146,7 @@ class ForeignLeaseError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class VerdictError(CoordinationError, ValueError):
-    """Say that a check was completed with something that is no verdict; the lease is still held."""
+    """Raised when a check is completed with something that is no verdict; the lease is still held."""
 
     task_id: str
     kind: str
@@ -161,7 +161,7 @@ class VerdictError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class HeldError(CoordinationError):
-    """Say who holds what was asked for and for how long at most (seconds)."""
+    """Raised when somebody else holds what was asked for: `holder`, for at most `expires_in` seconds."""
 
     name: str
     holder: str
@@ -176,7 +176,7 @@ class HeldError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskNotFoundError(CoordinationError):
-    """Say that no task has this id; `forgotten` if one had, before its retention ended."""
+    """Raised when no task has this id; `forgotten` if one had, before its retention ended."""
 
     task_id: str
     forgotten: bool = False
@@ -192,7 +192,7 @@ class TaskNotFoundError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskExistsError(CoordinationError):
-    """Say that the id (or the key, then `key` is set) belongs to another task."""
+    """Raised when the id (or the key, then `key` is set) belongs to another task."""
 
     task_id: str
     key: str | None = None
@@ -208,7 +208,7 @@ class TaskExistsError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskFailedError(CoordinationError):
-    """Say that a task ended without a result; `outcome` holds reason and attempts."""
+    """Raised when the result of a task is asked for and it ended without one; `outcome` says why."""
 
     outcome: Outcome
 
@@ -219,7 +219,7 @@ class TaskFailedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class TaskDroppedError(TaskFailedError):
-    """Say that a task was cancelled, by itself or with a task that it needs."""
+    """Raised when the task was cancelled, by itself or with a task that it needs."""
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
@@ -239,7 +239,7 @@ class DeadlockError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class DependencyError(CoordinationError):
-    """Say which need is unknown, or print the cycle."""
+    """Raised when a task needs one that is unknown, or needs itself; `problem` names it."""
 
     task_id: str
     problem: str
@@ -250,7 +250,7 @@ class DependencyError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class FieldNotHonouredError(CoordinationError, ValueError):
-    """Say that a task field has no meaning with this strategy, and which one honours it."""
+    """Raised when a task field has no meaning with this strategy; names the one that honours it."""
 
     task_id: str
     field: str
@@ -267,7 +267,7 @@ class FieldNotHonouredError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class RequirementError(CoordinationError, ValueError):
-    """Say where a requirement cannot be read (`column` counts from 1), and what would be right."""
+    """Raised when a requirement cannot be read; `column` (from 1) is where, `problem` what would be right."""
 
     text: str
     column: int
@@ -279,7 +279,7 @@ class RequirementError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class AdvertRefusedError(CoordinationError):
-    """Say that the agent has been started anew since: this incarnation is of the past."""
+    """Raised when a newer start of the agent has advertised under this name."""
 
     agent: str
     incarnation: int
@@ -294,7 +294,7 @@ class AdvertRefusedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotOfferedError(CoordinationError):
-    """Say that an agent declined what it could not have taken."""
+    """Raised when an agent declines a task that it could not have taken."""
 
     agent: str
     task_id: str
@@ -309,7 +309,7 @@ class NotOfferedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotSupportedError(CoordinationError):
-    """Say that a verb belongs to another strategy than the board follows."""
+    """Raised when a verb belongs to another strategy than the board follows."""
 
     verb: str
     strategy: str
@@ -323,7 +323,7 @@ class NotSupportedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class IllegalTransitionError(CoordinationError):
-    """Say that the task's state does not allow this verb."""
+    """Raised when the task's state does not allow this verb."""
 
     task_id: str
     state: str
@@ -335,7 +335,7 @@ class IllegalTransitionError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event streams know
-    """Say that events between `cursor` and `oldest` are gone; resynchronise."""
+    """Raised when events between `cursor` and `oldest` are gone; read the state, then go on from there."""
 
     cursor: int
     oldest: int
@@ -350,7 +350,7 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event s
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class RequestTooOld(CoordinationError):  # noqa: N818
-    """Say that this repeat is older than the replies that are remembered."""
+    """Raised when a repeat is older than the replies that are remembered."""
 
     request: str
 
@@ -376,7 +376,7 @@ class RequestReusedError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class LimitError(CoordinationError):
-    """Say which limit (a name) was passed and by what value."""
+    """Raised when a size or count is over its limit: which one, the value, and what is allowed."""
 
     limit: str
     value: object
@@ -388,7 +388,7 @@ class LimitError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class NotOwnerError(CoordinationError):
-    """Say whose a path is; nothing was changed."""
+    """Raised when a path or place belongs to the owners of its namespace; nothing was changed."""
 
     path: str
     agent: str
@@ -404,7 +404,7 @@ class NotOwnerError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class StaleVersionError(CoordinationError):
-    """Say which version an entry has (0: there is none); read it again, then decide again."""
+    """Raised when an entry has changed since it was read (version 0: there is none); read it again."""
 
     path: str
     expected: int
@@ -418,7 +418,7 @@ class StaleVersionError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class QuarantinedError(CoordinationError):
-    """Say why an agent's marks do not count now; `standing(agent)` says more."""
+    """Raised when an agent in quarantine tries to change the shared state; `standing(agent)` says more."""
 
     agent: str
     why: str
@@ -429,7 +429,7 @@ class QuarantinedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class UnknownKindError(CoordinationError, ValueError):
-    """Say which kinds of marks the board declares."""
+    """Raised when a mark is of no kind that the board declares."""
 
     kind: str
     known: tuple[str, ...]
@@ -444,7 +444,7 @@ class UnknownKindError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class FaintMarkError(CoordinationError, ValueError):
-    """Say how strong a mark must be to begin a trail."""
+    """Raised when a mark is too weak to begin a trail."""
 
     strength: float
     faint: float
@@ -458,7 +458,7 @@ class FaintMarkError(CoordinationError, ValueError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class SettingsError(CoordinationError):
-    """Say which settings of an existing board differ from the ones asked for."""
+    """Raised when a board is opened with other settings than it has."""
 
     differences: dict[str, tuple[object, object]]
 
@@ -485,7 +485,7 @@ class ClosedError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalError(CoordinationError):
-    """Say that the log could not be read or written; the cause is chained."""
+    """Raised when the log cannot be read or written; the cause is chained."""
 
     path: str
     problem: str
@@ -496,12 +496,12 @@ class JournalError(CoordinationError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalConflictError(JournalError):
-    """Say that the file is not ours to write, or changed under us."""
+    """Raised when the file belongs to something else, or changed under an open board."""
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalCorruptError(JournalError):
-    """Say at which position the log is damaged; nothing was changed."""
+    """Raised when an entry of the log is damaged; names its position. Nothing was changed."""
 
     position: int
 
@@ -511,4 +511,4 @@ class JournalCorruptError(JournalError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalVersionError(JournalError):
-    """Say that another format version wrote this; upgrade, nothing was changed."""
+    """Raised when another format version, or rules that are not here, wrote the log; nothing was changed."""

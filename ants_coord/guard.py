@@ -30,7 +30,7 @@ _FOREIGN = "this file belongs to something else; give the guard one of its own"
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class StaleTokenError(CoordinationError):
-    """Say that somebody with a newer lease has written to the resource already."""
+    """Raised when somebody with a newer lease has written to the resource already: stop writing."""
 
     resource: str
     token: int

@@ -209,3 +209,11 @@ def test_a_lost_lease_keeps_its_fields():
     """Fields are what programs read."""
     again = pickle.loads(pickle.dumps(LeaseLostError("t", 5, "expired")))
     assert (again.task_id, again.token, again.reason) == ("t", 5, "expired")
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_an_error_is_told_in_the_reference_by_when_it_is_raised(kind):
+    """What a reader of a traceback looks up."""
+    if kind is not errors.CoordinationError:
+        first = (kind.__doc__ or "").strip()
+        assert first.startswith("Raised when "), first

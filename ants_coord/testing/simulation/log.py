@@ -25,7 +25,7 @@ _START_NS = 1_750_000_000_000_000_000
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class ReplyLostError(JournalError):
-    """The command may have been written or not: nobody knows, as when a connection breaks."""
+    """Raised when nobody knows whether a command was written, as when a connection breaks."""
 
     path: str = "simulated log"
     problem: str = "the reply was lost"
