@@ -5,21 +5,23 @@ A board's file, open: the connection, the lock, and whether it is still the boar
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import quote
 
-from ..errors import JournalConflictError, JournalError, JournalVersionError
+from ..errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
 from ..values.checks import check_path
 from .chain import link_at
 from .clocks import BootClock
 from .codec import FORMAT
 from .files import FileLock, Neighbours, create_private, refuse_network
 from .forks import INHERITED, is_inherited, note_closed, note_open
-from .identity import Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
+from .identity import SUFFIXES, Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
 from .machine_facts import boot_id, time_namespace
 from .ports import Clock
 from .trouble import Naming
@@ -70,6 +72,7 @@ class BoardFile:
         self._naming = Naming(self.path)
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
         self._given_clock = clock
+        self.clock: Clock
         self._db: sqlite3.Connection | None = None
         self._lock: FileLock
         self._hold: Hold | None = None
@@ -78,6 +81,7 @@ class BoardFile:
         self._why_closed = "is closed"
         self.file: tuple[int, int] = (0, 0)
         self._neighbours: Neighbours | None = None
+        self.is_read_only = False
         self._writer = os.urandom(6).hex()
         self._seen: tuple[int, int] = (-1, 0)
         """(data_version, position) as of which nothing is unread"""
@@ -99,7 +103,9 @@ class BoardFile:
             raise JournalConflictError(self.path, INHERITED)
         refuse_network(self.path)
         self._refuse_foreign(found)
-        self._lock = FileLock(self.path + "-lock")
+        if self._can_only_be_read(found):
+            self._open_to_read()
+            return
         try:  # twice, for the reason that `_locked` names
             try:
                 self._lock.take()
@@ -109,6 +115,44 @@ class BoardFile:
                 self._finish_opening()
         finally:
             self._finish_opening()
+
+    def _can_only_be_read(self, found: os.stat_result | None) -> bool:
+        """Open the lock file; tell whether the board lies where nothing can be written."""
+        exists = found is not None and found.st_size > 0
+        if exists and not os.access(self.path, os.W_OK):
+            self._lock = FileLock(None)
+            return True
+        try:
+            self._lock = FileLock(self.path + "-lock")
+        except OSError as problem:
+            if not exists or problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            self._lock = FileLock(None)
+            return True
+        return False
+
+    def _open_to_read(self) -> None:
+        """Open an archive, a snapshot of a disk, a board of another user: to look at and to verify."""
+        self.is_read_only = True
+        # without a write-ahead log nobody has it open, and SQLite could not make one to look into
+        is_still = not Path(self.path + "-wal").exists()
+        uri = f"file:{quote(self.path)}?mode=ro" + ("&immutable=1" if is_still else "")
+        try:
+            db = self._db = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_S
+            )
+            self._refuse_kind(db)
+            self._compare(db, None)
+            known = db.execute(
+                "SELECT value FROM meta WHERE key LIKE 'anchor %' AND typeof(value) = 'integer'"
+            ).fetchone()
+            anchor = BootClock.wall_ns() - BootClock.since_boot_ns() if known is None else known[0]
+            self.clock = BootClock(anchor) if self._given_clock is None else self._given_clock
+            self._companions = Companions(self.path, () if is_still else SUFFIXES)
+            self._neighbours = Neighbours(None)
+        finally:
+            if self._neighbours is None:
+                self._undo_opening()
 
     def _finish_opening(self) -> None:
         if self._neighbours is not None:
@@ -138,7 +182,7 @@ class BoardFile:
         db, self._db = self._db, None
         if db is not None:
             with contextlib.suppress(sqlite3.Error, OSError):
-                if hold is not None:
+                if hold is not None and not self.is_read_only:
                     hold.lock()  # SQLite must not take itself for the last one, which writes at closing
                 db.close()
         if hold is not None:
@@ -174,15 +218,16 @@ class BoardFile:
         self._prepare(db, last)
         self._note()
         anchor = self._agree_on_anchor(db)
-        self.clock: Clock = BootClock(anchor) if self._given_clock is None else self._given_clock
+        self.clock = BootClock(anchor) if self._given_clock is None else self._given_clock
         self._hold.lock()
         self._companions = Companions(self.path)
 
-    def _prepare(self, db: sqlite3.Connection, last: Last | None) -> None:
+    def _refuse_kind(self, db: sqlite3.Connection) -> bool:
+        """Refuse another program's database and a newer board; tell whether the board has its tables."""
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != _APPLICATION and (tables or application or version):
+        if application != _APPLICATION and (tables or application or version or self.is_read_only):
             # stays open: closing it would drop the locks of whoever uses that database in this process
             self._hold = None
             raise JournalConflictError(self.path, "is another program's database; choose another path")
@@ -192,6 +237,10 @@ class BoardFile:
                 f"has format {version}, this ants_coord reads {FORMAT}; "
                 "upgrade ants_coord, nothing was changed",
             )
+        return bool(tables)
+
+    def _prepare(self, db: sqlite3.Connection, last: Last | None) -> None:
+        tables = self._refuse_kind(db)
         db.execute("PRAGMA trusted_schema=OFF")
         if tables:
             self._compare(db, last)
@@ -216,8 +265,13 @@ class BoardFile:
         """Refuse a log that is not the one, or ends before the entry, that somebody was told of."""
         known = db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
         if known is not None:
-            self._log = bytes(known[0])
+            if known[0].__class__ is not bytes or len(known[0]) != 16:
+                raise JournalCorruptError(self.path, "the name of the log is damaged", 0)
+            self._log = known[0]
         tail = self._tail(db, 0)
+        least = db.execute("SELECT min(position) FROM entry").fetchone()[0]
+        if least is not None and least < 1:
+            raise JournalCorruptError(self.path, "an entry stands where none can be", least)
         if last is not None and last.position:
             if last.log != self._log:
                 raise JournalConflictError(
@@ -256,12 +310,14 @@ class BoardFile:
         name = f"anchor {boot} {time_namespace()}"
         known = dict(db.execute("SELECT key, value FROM meta WHERE key != 'log'").fetchall())
         since_boot, wall = BootClock.since_boot_ns(), BootClock.wall_ns()
-        last = db.execute("SELECT max(stamp) FROM entry").fetchone()[0] or 0
+        last = db.execute("SELECT max(stamp) FROM entry WHERE typeof(stamp) = 'integer'").fetchone()[0] or 0
         anchor = known.get(name)
         if anchor is None and known.get("boot") == boot:  # as releases before format 2 wrote it
-            anchor = known["anchor"]
-        if anchor is not None:
-            now = since_boot + int(anchor)
+            anchor = known.get("anchor")
+        if anchor.__class__ is not int:
+            anchor = None  # none yet, or damaged: it can be made again
+        else:
+            now = since_boot + anchor
             is_stale = boot == "unknown" and abs(now - wall) > _DRIFT_NS
             if now < last - _SLACK_NS or is_stale:
                 anchor = None
@@ -274,8 +330,8 @@ class BoardFile:
             )
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, anchor))
             db.execute("COMMIT")
-        self._say_drift(since_boot + int(anchor) - wall)
-        return int(anchor)
+        self._say_drift(since_boot + anchor - wall)
+        return anchor
 
     def _say_drift(self, ahead_ns: int) -> None:
         if abs(ahead_ns) > _DRIFT_NS and self._given_clock is None:
@@ -295,6 +351,11 @@ class BoardFile:
         An interrupt (Ctrl-C, an exception out of a signal handler) may land between any two byte codes,
         also on the way into a `finally`; so there are two, and each undoes whatever it finds.
         """
+        if self.is_read_only:
+            raise JournalError(
+                self.path,
+                "can only be read here; give this user write permission to the file and its directory",
+            )
         try:
             try:
                 self._lock.take()
@@ -346,7 +407,9 @@ class BoardFile:
         if self._neighbours is not None:
             self._neighbours.close()
         with contextlib.suppress(sqlite3.Error, JournalError):
-            if self._db is not None:
+            if self._db is not None and self.is_read_only:
+                self._db.close()
+            elif self._db is not None:
                 # the last connection to close checkpoints: under our lock, like every write
                 self._locked(self._disconnect)
             note_closed(self)

@@ -36,7 +36,8 @@ def link_at(db: sqlite3.Connection, position: int) -> bytes:
     for table in ("entry", "snapshot"):
         row = db.execute(f"SELECT link FROM {table} WHERE position = ?", (position,)).fetchone()  # noqa: S608
         if row is not None:
-            return bytes(row[0])
+            # of another type only if the file is damaged; then it fits no link that anybody has noted
+            return row[0] if row[0].__class__ is bytes else b"damaged"
     return b""
 
 
@@ -44,6 +45,8 @@ def walk(db: sqlite3.Connection, path: str, wanted: bytes) -> tuple[int, int, st
     """Walk the chain from the oldest snapshot to the last entry; see SQLiteJournal.verify."""
     links = {}
     for position, writer, parts, link, whole in db.execute("SELECT * FROM snapshot ORDER BY position"):
+        if link.__class__ is not bytes:
+            raise JournalCorruptError(path, "the snapshot was changed", position)
         _check_snapshot(db, path, position, writer, parts, link, whole)
         links[position] = link
     position = min(links, default=0)
@@ -54,7 +57,8 @@ def walk(db: sqlite3.Connection, path: str, wanted: bytes) -> tuple[int, int, st
     ):
         if number != position + 1:
             raise JournalCorruptError(path, "an entry is missing", position + 1)
-        link = linked(link, number, stamp, body) if body.__class__ is bytes else b""
+        is_sound = stamp.__class__ is int and body.__class__ is bytes
+        link = linked(link, number, stamp, body) if is_sound else b""
         if link != known:
             raise JournalCorruptError(path, "the chain is broken: it was changed", number)
         if links.get(number, link) != link:
@@ -73,8 +77,8 @@ def _check_snapshot(
         "SELECT part, body, hash FROM piece WHERE position = ? AND writer = ? ORDER BY part",
         (position, writer),
     ):
-        hashes.append(known)
-        if body.__class__ is not bytes or digest_of(body) != known:
+        if not body.__class__ is bytes is known.__class__ or digest_of(body) != known:
             raise JournalCorruptError(path, f"piece {part} of the snapshot was changed", position)
+        hashes.append(known)
     if len(hashes) != parts or digest_of(link + b"".join(hashes)) != whole:
         raise JournalCorruptError(path, "the snapshot was changed", position)

@@ -68,8 +68,11 @@ class FileLock:
     and what `take` might have taken is noted before it is taken.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
+    def __init__(self, path: str | None) -> None:
+        """Open the file; without one this locks nothing, for boards that can only be read."""
+        self._file: int | None = None
+        if path is not None:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
         self._is_held = False
         self._is_my_turn = False
         self._names: set[str] = set()

@@ -32,7 +32,7 @@ try:
 except ImportError:  # Windows: locks belong to a handle there, and a file in use cannot be exchanged
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Companions", "Hold", "Last", "boot_key", "keep_for_ever", "refuse_links"]
+__all__ = ["SUFFIXES", "Companions", "Hold", "Last", "boot_key", "keep_for_ever", "refuse_links"]
 
 _MAGIC = b"antslock"
 _LAST = struct.Struct("<8s16s16sQ20s")
@@ -40,6 +40,7 @@ _SUM = struct.Struct("<I")
 _SIZE = _LAST.size + _SUM.size
 
 SUFFIXES = ("-wal", "-shm")
+"""what SQLite keeps beside the database"""
 
 
 class Last(NamedTuple):
@@ -120,12 +121,12 @@ def refuse_links(path: str) -> os.stat_result | None:
 class Companions:
     """The inodes of the database and of what SQLite keeps beside it, as of opening."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
         self._path = path
         self._files: list[tuple[str, int, int]] = []
         if os.name == "nt":  # an open file can be neither replaced nor deleted there
             return
-        for suffix in ("", *SUFFIXES):
+        for suffix in ("", *suffixes):
             found = os.stat(path + suffix)
             self._files.append((path + suffix, found.st_dev, found.st_ino))
 

@@ -133,7 +133,9 @@ class SQLiteJournal(BoardFile):
         for position, stamp, body, crc, link in db.execute(
             "SELECT * FROM entry WHERE position > ? ORDER BY position LIMIT ?", (after, most)
         ):
-            if body.__class__ is not bytes or crc != checksum(position, stamp, body):
+            if not stamp.__class__ is int is crc.__class__ or not body.__class__ is bytes is link.__class__:
+                raise JournalCorruptError(self.path, "a column holds something else", position)
+            if crc != checksum(position, stamp, body):
                 raise JournalCorruptError(self.path, "the checksum does not match", position)
             if expected is not None and position != expected:
                 raise JournalCorruptError(self.path, "entries are missing before it", position)
@@ -182,6 +184,8 @@ class SQLiteJournal(BoardFile):
         neighbours = self._neighbours
         assert neighbours is not None
         with self._naming:
+            if self.is_read_only:  # others cannot be told where to send hints; the slow look remains
+                return neighbours.listen(self._connection(), changed)
             return self._locked(neighbours.listen, changed)
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
@@ -219,7 +223,7 @@ class SQLiteJournal(BoardFile):
                 )
                 .fetchall()
             )
-        if [part for part, _, _ in rows] != list(range(parts)):
+        if parts.__class__ is not int or [part for part, _, _ in rows] != list(range(parts)):
             raise JournalCorruptError(self.path, "the snapshot has missing pieces", position)
         for part, body, crc in rows:
             if body.__class__ is not bytes or crc != checksum(position, part, body):

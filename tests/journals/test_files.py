@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -118,6 +119,40 @@ def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)
     with pytest.raises(JournalConflictError, match="nfs4"):
         files.refuse_network(str(tmp_path / "b.db"))
+
+
+@pytest.fixture
+def nothing_can_be_written(monkeypatch):
+    """As on a read-only disk; root may write anywhere else."""
+
+    def open_lock(self, path):
+        if path is not None:
+            raise OSError(errno.EROFS, "Read-only file system")
+        self._file = None
+        self._is_held = self._is_my_turn = False
+        self._names = set()
+
+    monkeypatch.setattr(files.FileLock, "__init__", open_lock)
+
+
+def test_a_board_on_a_read_only_disk_can_be_looked_at(path, nothing_can_be_written):
+    """Asked and verified, but not written; nothing is changed, and a wait is a wait."""
+    before = path.read_bytes()
+    with ClaimQueue(path) as board:
+        assert [str(record.state) for record in board.tasks()] == ["done", "ready", "ready"]
+        assert board.result("t0") == 1
+        with pytest.raises(TimeoutError):
+            board.result("t1", timeout=0.01)
+        with pytest.raises(JournalError, match="write permission"):
+            board.submit(Task())
+        assert board._engine._journal.verify()[1] > 0
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["board.db", "board.db-lock"]
+
+
+def test_a_new_board_on_a_read_only_disk_says_so(tmp_path, nothing_can_be_written):
+    with pytest.raises(JournalError, match="writable file system"):
+        ClaimQueue(tmp_path / "b.db").statistics()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -282,3 +317,32 @@ def test_damaged_snapshots_are_refused(tmp_path):
     alter(path, "UPDATE piece SET body = replace(body, 't1', 't9')")
     with pytest.raises(JournalCorruptError, match="piece"):
         ClaimQueue(path).statistics()
+
+
+@pytest.mark.parametrize("table", ["entry", "snapshot", "piece", "meta"])
+@pytest.mark.parametrize("value", ["x'00'", "'text'", "-1", "1e300", "NULL", "x''"])
+def test_columns_that_hold_something_else_are_refused_by_name(tmp_path, table, value):
+    """A flipped bit in a row's header changes types; no error of Python or SQLite may come of it."""
+    path = tmp_path / "b.db"
+    board = engine_with_snapshots(path, 10)
+    for number in range(40):
+        board.submit(Task(f"t{number}"))
+        board.complete(board.claim("w"))
+    digest = board._engine.digest()
+    board.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    newest = "WHERE rowid = (SELECT max(rowid) FROM entry)" if table == "entry" else ""
+    for column in columns:
+        copy = tmp_path / f"{column}.db"
+        shutil.copy(path, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as db, contextlib.suppress(sqlite3.IntegrityError):
+            db.execute(f"UPDATE OR REPLACE {table} SET {column} = {value} {newest}")
+            db.commit()
+        try:
+            with ClaimQueue(copy) as again:
+                again.check()
+                assert again._engine.digest() == digest, column
+                again._engine._journal.verify()
+        except JournalError as refusal:
+            assert str(copy) in str(refusal)
