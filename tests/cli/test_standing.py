@@ -17,7 +17,7 @@ def test_standing_is_a_table_with_reasons(tmp_path):
         for _ in range(4):
             board.complete(board.claim_nowait("good"))
         for _ in range(5):
-            board.fail(board.claim_nowait("bad"), "no", retry=0)
+            board.fail(board.claim_nowait("bad"), "no")
     shown = ants("standing", path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.index("good") < shown.stdout.index("bad")
