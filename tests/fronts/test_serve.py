@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 
 from ants_coord import Backoff, ClaimQueue, GiveUp, RetryAfter, Task
+from ants_coord.engine.lobby import Waiter
+from ants_coord.errors import ClosedError
+from ants_coord.fronts.serving import Stop
+from ants_coord.testing import SimulatedCrash
+
+from .conftest import Background, waits
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -158,3 +164,25 @@ def test_the_second_signal_gives_back(tmp_path, concurrency):
             assert "interrupted\n" in list(worker.stdout)
         for record in board.tasks():
             assert (record.state, record.attempts, record.releases) == ("ready", 0, 1)
+
+
+def test_an_error_that_ends_one_thread_ends_the_crowd(make_board):
+    """An error that is nobody's result stops all threads of a worker, also those that wait for work."""
+    board = make_board()
+    board.submit(Task("a"))
+
+    def handler(job):
+        waits(board)  # the other thread waits for a task that never comes
+        raise SimulatedCrash
+
+    serving = Background(board.serve, handler, agent="w", concurrency=2, until="closed")
+    with pytest.raises(SimulatedCrash):
+        serving.get()
+
+
+def test_a_wish_to_stop_that_comes_between_look_and_wait_is_heard():
+    """The signal came before there was a waiter to wake: it may not lie down any more."""
+    stop, waiter = Stop(), Waiter(lambda: None, ready=True, agent="w")
+    stop.set()
+    with pytest.raises(ClosedError, match="stopping"):
+        stop.watch(waiter)

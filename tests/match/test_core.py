@@ -16,7 +16,7 @@ from ants_coord.errors import RequirementError
 from ants_coord.values.adverts import Advert, Advertised
 from ants_coord.values.routes import Piece, Route
 from ants_coord.values.settings import Settings
-from ants_coord.values.tasks import Lease, Task
+from ants_coord.values.tasks import Backoff, Lease, Task
 
 from ..core.test_interrupts import landing_at
 from ..scale import of
@@ -388,3 +388,27 @@ def test_why_not_names_a_limit_only_if_it_is_full(board):
     assert "limit" not in str(board.machine.ask(WhyNot("t", "w")))
     assert board.claim("w") == "t"
     assert "limit 'db' is full" in str(board.machine.ask(WhyNot("u", "w")))
+
+
+def test_a_short_delay_of_the_writer_excuses_nobody(board):
+    """Only a silence of ours that is as long as the advert's own ttl may have hidden a refresh."""
+    board.do(Advertise(Advert("w", {"gpu"}, ttl=10)))
+    board.now += 10 * SECOND
+    board.do(c.Wakeup(late_ns=10 * SECOND - 1))
+    assert board.machine.ask(Agents()).agents[0].state == "fading"
+
+
+def test_nobody_is_benched_for_more_than_a_minute(board):
+    """The pauses double from a second on, and stay at sixty."""
+    board = Board(bench_after=1, max_attempts=100, backoff=Backoff(0))
+    board.do(Advertise(Advert("w", {"gpu"}, ttl=10_000)))
+    board.submit(Task("a"))
+    for _ in range(12):
+        lease = board.do(c.Claim("w"), after=61)
+        board.do(c.Fail("a", lease.token, "no"))
+    told = [
+        event.detail["ns"] // SECOND
+        for event in board.machine.ask(c.Events(count=1_000))
+        if event.type == "benched"
+    ]
+    assert told == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]

@@ -173,6 +173,32 @@ def shared():
     test_each_coordinator_of_a_log_sees_at_once_what_another_has_written()
 
 
+def corners():
+    """Run the tests of corners that mistakes of a stranger had found untried."""
+    import pytest
+
+    raise SystemExit(
+        pytest.main(
+            [
+                "-xq", "-p", "no:cacheprovider", "--rootdir=.",
+                "tests/core/test_corners.py", "tests/journals/test_corners.py", "tests/fronts/test_wakeups.py",
+                *[f"tests/fronts/test_serve.py::{name}" for name in (
+                    "test_an_error_that_ends_one_thread_ends_the_crowd",
+                    "test_a_wish_to_stop_that_comes_between_look_and_wait_is_heard",
+                )],
+                *[f"tests/match/test_core.py::{name}" for name in (
+                    "test_a_short_delay_of_the_writer_excuses_nobody",
+                    "test_nobody_is_benched_for_more_than_a_minute",
+                )],
+                *[f"tests/trust/test_core.py::{name}" for name in (
+                    "test_what_an_outcome_has_strengthened_is_taken_back_with_it",
+                    "test_the_authors_of_a_trail_are_known_one_by_one_up_to_a_number",
+                )],
+            ]
+        )
+    )  # fmt: skip
+
+
 def exclusivity(seed=1):
     """Play the two properties as the quick profile does, from one seed; a story that fails need not be short."""
     from hypothesis import Phase, settings
@@ -201,7 +227,7 @@ def noticing_seeds(count):
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity
+        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity, corners
     )
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from ants_coord.commands.board import Deposit, Read, RollBack, Sense, Take, Writ
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.core.trust.evidence import channel
-from ants_coord.values.marks import Mark
+from ants_coord.values.marks import Mark, MarkKind
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task
 from ants_coord.values.trust import TrustPolicy
@@ -450,3 +450,36 @@ def test_bad_input_is_refused_by_name(make, kind, words):
     """The error names the field and the value."""
     with pytest.raises(kind, match=words):
         make()
+
+
+def test_what_an_outcome_has_strengthened_is_taken_back_with_it():
+    """A trail of two authors is reinforced; without one of them it is what the other's would have become."""
+    kinds = (MarkKind("food", half_life=60.0, success=3.0, failure=0.5),)
+    strengths = []
+    for with_mal in (True, False):
+        board = Board("board", kinds=kinds)
+        board.do(c.submission((Task("t", place="p"), Task("u", place="p"))))
+        board.do(Deposit(Mark("food", "p", 4.0), "ann"))
+        if with_mal:
+            board.do(Deposit(Mark("food", "p", 9.0), "mal"))
+        board.do(Deposit(Mark("food", "p", 2.0), "bob"))
+        lease = board.claim("ann")
+        board.do(c.Complete(lease.task, lease.token, None))
+        if with_mal:
+            assert board.do(RollBack("mal", "host"))["trails"] == 1
+        (trail,) = board.machine.ask(Sense("p"))
+        strengths.append(trail.strength)
+    assert strengths[0] == strengths[1] == pytest.approx(18.0)
+
+
+def test_the_authors_of_a_trail_are_known_one_by_one_up_to_a_number():
+    """Sixty-four have shares of their own; the others are counted together, and stay when one is taken back."""
+    board = Board("board", half_life=60.0)
+    for number in range(70):
+        board.do(Deposit(Mark("food", "p", 1.0), f"agent-{number:02}"))
+    shares = board.machine.ledger.tables["shares"]["food", "p"]
+    assert [name for name, *_ in shares] == ["", *[f"agent-{number:02}" for number in range(64)]]
+    assert board.do(RollBack("agent-63", "host"))["trails"] == 1
+    assert board.machine.ask(Sense("p"))[0].strength == pytest.approx(69.0)
+    assert board.do(RollBack("agent-64", "host"))["trails"] == 0
+    assert board.machine.ask(Sense("p"))[0].strength == pytest.approx(69.0)

@@ -1,0 +1,64 @@
+"""Whoever waits is woken: by what was written while it lay down, after the log was trimmed."""
+
+import asyncio
+
+from ants_coord import ClaimQueue, Task, aio
+from ants_coord.journals import MemoryJournal
+from ants_coord.testing import ManualClock, run
+
+
+class Silent(MemoryJournal):
+    """A log that tells nobody: each test decides what is heard, and when."""
+
+    changed = None
+
+    def watch(self, changed):
+        self.changed = changed
+        return lambda: None
+
+
+def test_what_was_written_before_the_watch_began_is_not_missed():
+    """Between the look of a claim and the beginning of its watch, another process submits."""
+    clock = ManualClock()
+
+    class Late(Silent):
+        other = None
+
+        def watch(self, changed):
+            if self.other is None:
+                self.other = ClaimQueue(self)
+                self.other.submit(Task("a"))
+            return super().watch(changed)
+
+    journal = Late(clock)
+
+    async def main():
+        async with aio.ClaimQueue(journal) as board:
+            return (await board.claim("ann", timeout=60)).task
+
+    began = clock.now_ns()
+    assert run(main(), clock=clock) == "a"
+    assert clock.now_ns() == began, "it was found by a time-out only"
+    journal.other.close()
+
+
+def test_who_waits_is_woken_when_the_log_was_trimmed_beyond_its_position():
+    """What it waits for is in a snapshot now: no entry tells of it, so everybody looks again."""
+    clock = ManualClock()
+    journal = Silent(clock)
+
+    async def main():
+        async with aio.ClaimQueue(journal) as board:
+            waiting = asyncio.create_task(board.claim("ann", timeout=60))
+            await asyncio.sleep(1)
+            ours, began = journal.changed, clock.now_ns()
+            with ClaimQueue(journal) as other:
+                other._engine._snapshot_every = 10
+                other.submit(Task("a"))
+                for _ in range(100):  # which says nothing to who waits for a task
+                    other.release(other.lock_nowait("x", agent="cy"))
+            assert journal.read(0)[0].position > 3, "nothing was trimmed"
+            ours()
+            return (await waiting).task, clock.now_ns() - began
+
+    assert run(main(), clock=clock) == ("a", 0)
