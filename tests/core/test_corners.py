@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.core.work.lifecycle import backoff_ns
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task
 
@@ -28,11 +27,18 @@ def twin_of(machine):
     return twin
 
 
-@given(st.integers(0, 50), st.integers(0, 500), st.integers(1, 9), st.integers(1, 40))
+@given(st.integers(0, 50), st.integers(0, 500), st.integers(1, 9), st.integers(1, 12))
 def test_no_pause_passes_the_limit_of_its_backoff(first, limit, factor, attempts):
-    """Exactly `first * factor**(attempts - 1)` seconds, and never more than `limit`."""
-    policy = Backoff(first=first, limit=limit, factor=factor)
-    assert backoff_ns(policy, attempts) == min(first * factor ** (attempts - 1), limit) * SECOND
+    """Exactly `first * factor**(attempts - 1)` seconds, never more than `limit`, where no part is left out by lot."""
+    policy = Backoff(first=first, limit=limit, factor=factor, jitter=0)
+    board, now = machine(backoff=policy, max_attempts=99), START
+    board.apply(c.submission((Task("a"),)), now_ns=now)
+    for attempt in range(1, attempts + 1):
+        lease = board.apply(c.Claim("ann"), now_ns=now)
+        board.apply(c.Fail("a", lease.token, "no"), now_ns=now)
+        pause = min(first * factor ** (attempt - 1), limit) * SECOND
+        assert board.next_wakeup_in_ns == (pause or None)
+        now += pause
 
 
 def test_a_note_of_an_earlier_attempt_is_not_the_present_holders():

@@ -50,7 +50,8 @@ def test_who_waits_is_woken_when_the_log_was_trimmed_beyond_its_position():
     async def main():
         async with aio.ClaimQueue(journal) as board:
             waiting = asyncio.create_task(board.claim("ann", timeout=60))
-            await asyncio.sleep(1)
+            while len(board.sync._engine._lobby) < 1:
+                await asyncio.sleep(0)
             ours, began = journal.changed, clock.now_ns()
             with ClaimQueue(journal) as other:
                 other._engine._snapshot_every = 10

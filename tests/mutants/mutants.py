@@ -154,7 +154,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("sync/worker.py", "            errors.append(error)\n            stop.set()\n", "            errors.append(error)\n", "corners"),
     ("fronts/serving.py", "        if self.is_set:\n            raise ClosedError(\"the worker is stopping\")\n", "", "corners"),
     ("core/work/lifecycle.py", "for dependent in by_submission(ledger.dependents.get(row.spec.id, {})):", "for dependent in list(ledger.dependents.get(row.spec.id, {}).values()):", "corners"),
-    ("core/work/lifecycle.py", "    return min(pause, most)", "    return pause", "corners"),
+    ("core/work/lifecycle.py", "    pause = min(pause, most)\n", "", "corners"),
     ("core/matching/eligibility.py", "pause = min(1 << min(failures - most, 10), _BENCH_MOST) * _BENCH_NS", "pause = (1 << min(failures - most, 10)) * _BENCH_NS", "corners"),
     ("core/matching/eligibility.py", "if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:", "if not fading and now - late_ns <= deadline <= now:", "corners"),
     ("core/work/leases.py", "row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, \"\", None", "row.agent, row.ttl_ns, row.lost = agent, ttl_ns, \"\"", "corners"),
