@@ -358,8 +358,7 @@ def digest(machine: Machine) -> str:
     sha = hashlib.sha256()
     for record in _in_order(records(machine), json.dumps):
         if record[0] == "head":
-            # a refused command changes nothing: that it was counted, for replay to be held against, is no part
-            # of what a board says
+            # a refused command changes nothing: that it was counted is for replay to be held against
             record = record[:_REFUSALS]  # noqa: PLW2901
         sha.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
         sha.update(b"\n")
