@@ -14,6 +14,7 @@ Every error that ants_coord raises on purpose.
       DependencyError                 a need is unknown, or the needs form a cycle
       FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
       AdvertRefusedError              a newer start of the agent has advertised under this name
+      AgentGoneError                  the agent has left, or was retired: nothing is offered to it any more
       NotOfferedError                 a task was declined that was not on offer
       NotOwnerError                   a path or place belongs to the owners of its namespace
       StaleVersionError               an entry has changed since it was read
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdvertRefusedError",
+    "AgentGoneError",
     "ClosedError",
     "CoordinationError",
     "CursorTooOld",
@@ -289,6 +291,20 @@ class AdvertRefusedError(CoordinationError):
         return (
             f"agent {self.agent!r}: incarnation {self.incarnation} is older than {self.newest}, which "
             "advertises under this name; stop, or join under another name"
+        )
+
+
+@attrs.define(eq=False, str=False, repr=False, slots=False)
+class AgentGoneError(CoordinationError):
+    """Raised when an agent that has left, or was retired, advertises or waits for work; join again."""
+
+    agent: str
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.agent!r} has gone ({self.why}): nothing is offered to this start of it any more; "
+            "join again to start it anew"
         )
 
 

@@ -166,4 +166,4 @@ def test_a_handle_has_the_verbs_of_its_strategy_with_the_name_bound():
             assert shape(signature) == expected, name
             assert getattr(handle, name).__doc__
         named = {name for name, signature in theirs.items() if "agent" in signature.parameters}
-        assert named - set(ours) <= {"join", "roll_back", "vouch", "key_of"}
+        assert named - set(ours) <= {"join", "retire", "roll_back", "vouch", "key_of"}

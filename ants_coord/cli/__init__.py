@@ -1,13 +1,14 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app           every command but those of trials and coordination
+app           every command but those of trials, coordination and operators
 batch         job files
 child         one command of a job, as a process
 show          tables and text on the terminal
 demo          what the demo command runs
 trials        race and bench, whose bodies are in bench
 bench         figures of this machine, and the claim race
+operators     retire
 coordination  lab, tax and advise: what coordination costs
 keeping       backup and restore
 seeing        top, report, trace and metrics: a board while it runs, and afterwards
@@ -23,7 +24,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
     try:
-        from . import coordination, keeping, seeing, trials  # noqa: F401, PLC0415 - they add their commands
+        # they add their commands
+        from . import coordination, keeping, operators, seeing, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):

@@ -15,6 +15,7 @@ __all__ = [
     "Agents",
     "Offers",
     "Refresh",
+    "Retire",
     "WhyNot",
     "Withdraw",
 ]
@@ -41,6 +42,14 @@ class Withdraw(Command[bool]):
 
     agent: str
     incarnation: int | None = None
+
+
+@attrs.define
+class Retire(Command[bool]):
+    """Take this start of an agent out for good and give back what it holds; answers if it was here."""
+
+    agent: str
+    reason: str = ""
 
 
 @attrs.define

@@ -44,7 +44,10 @@ class Presence:
         return min((kept.refresh_ns for kept in self._kept.values()), default=NEVER_NS)
 
     def keep(self, advert: Advert, now_ns: int) -> KeptAdvert:
-        """Refresh an advert from now on; it replaces an earlier one of the same agent."""
+        """Refresh an advert from now on; an earlier start of the same agent is told that it is replaced."""
+        before = self._kept.get(advert.agent)
+        if before is not None and before.advert.incarnation < advert.incarnation:
+            before.is_refused = True
         kept = KeptAdvert(advert, now_ns + _third(advert))
         self._kept[advert.agent] = kept
         return kept
@@ -69,7 +72,7 @@ class Presence:
             kept.refresh_ns = now_ns + _third(kept.advert)
             if answer.status == "unknown":
                 answer = try_(Advertise(kept.advert))  # noqa: PLW2901 - it had gone: declare it again
-            if isinstance(answer, Refused) or answer.status == "refused":
+            if isinstance(answer, Refused) or answer.status in ("refused", "retired"):
                 kept.is_refused = True
                 self.let_go(kept)
 

@@ -21,6 +21,7 @@ import attrs
 from sortedcontainers import SortedDict
 
 from ..core.state.ledger import ANY, Hint, News
+from ..errors import CoordinationError
 
 __all__ = ["NEVER_NS", "Countdown", "Lobby", "Waiter", "mute"]
 
@@ -67,6 +68,7 @@ class Waiter:
     hint: Hint | None = None
     timed_out: bool = False
     has_left: bool = False
+    error: CoordinationError | None = None
 
     def refuse_if_left(self) -> None:
         """Raise for a caller that nobody waits for any more."""
@@ -74,6 +76,8 @@ class Waiter:
         # the lock: behind that it would claim for nobody, or stand in the line and swallow a wake-up
         if self.has_left:
             raise TimeoutError("nobody waits any more")
+        if self.error is not None:
+            raise self.error
 
     def is_over(self, now_ns: int) -> bool:
         """Tell whether its time is over; if not, and it is to look around, set when."""
@@ -163,6 +167,10 @@ class Lobby:
     def spread(self, news: News, unfinished: int, cursor: int) -> None:
         """Wake whoever the news up to an event concerns, and clear the news."""
         if self._all:
+            for agent, error in news.gone:  # first: whoever is woken is out of the lines, and would miss it
+                for waiter in [one for one in self._ready.values() if one.agent == agent]:
+                    waiter.error = error
+                    self._wake(waiter)
             for hint in news.ready:
                 if not self._wake_ready(hint, after=0) and not self._ready:
                     break
@@ -186,6 +194,7 @@ class Lobby:
         news.changed.clear()
         news.ended.clear()
         news.freed.clear()
+        news.gone.clear()
 
     def time_out(self, now_ns: int) -> None:
         """Wake everybody whose time is over."""

@@ -50,6 +50,7 @@ _PATIENCE_S = 10.0
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """Return settings with some of them changed; unknown names are refused by name."""
     _check_names(changes)
+    _check_routes(changes.get("routes"))
     return Settings(**{**attrs.asdict(settings, recurse=False), **changes})
 
 
@@ -67,6 +68,15 @@ def _check_names(settings: Iterable[str]) -> None:
     unknown = sorted(set(settings) - known)
     if unknown:
         raise TypeError(f"no such setting: {', '.join(unknown)}{_meant(unknown[0], known)}")
+
+
+def _check_routes(routes: object) -> None:
+    """Refuse routes whose condition asks what no rule can see; boards of old may hold some."""
+    for route in routes if isinstance(routes, (list, tuple)) else ():
+        if isinstance(getattr(route, "when", None), str):
+            from ..values.rules import checked_rule  # noqa: PLC0415 - most boards have no routes
+
+            checked_rule(route.when, "when")
 
 
 class _Common(TypedDict, total=False):
@@ -145,6 +155,7 @@ def build(
         )
     settings = {name: value for name, value in asked.items() if value is not None}
     _check_names(set(settings) - {"strategy"})
+    _check_routes(settings.get("routes"))
     engine = _engine(machine, where, clock, durability, settings, must_exist=must_exist)
     if secret is not None:
         if not isinstance(secret, bytes) or len(secret) < 8:

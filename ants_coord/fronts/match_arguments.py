@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..commands.matching import Agents
+from ..commands.matching import Agents, Retire
 from ..values.adverts import Advert, checked_requirement
 from ..values.checks import count, seconds
+from ..values.payloads import json_value
+from ..values.rules import LOAD, checked_rule
+from . import arguments
 from .arguments import Seconds
 
-__all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most"]
+__all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most", "retire"]
 
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
@@ -30,14 +33,25 @@ def advert_of(
     if isinstance(capabilities, (str, bytes)):
         raise TypeError(f"capabilities must be a set such as {{{capabilities!r}}}, not a string")
     named = {} if attributes is None else attributes
-    return Advert(agent, tuple(capabilities), named, slots, load, accepts, seconds(ttl, "ttl"))
+    advert = Advert(agent, tuple(capabilities), named, slots, load, accepts, seconds(ttl, "ttl"))
+    return checked_advert(advert)
 
 
 def checked_advert(advert: object) -> Advert:
     """Return an Advert, or say what to use instead."""
     if not isinstance(advert, Advert):
         raise TypeError(f"advertise takes an Advert, not {advert!r}; or use join(agent, capabilities)")
+    if advert.accepts is not None:
+        # here and not in Advert: boards of old hold adverts with rules that were never true
+        checked_rule(advert.accepts, "accepts", LOAD)
     return advert
+
+
+def retire(agent: str, reason: str) -> Retire:
+    """Build a Retire."""
+    if not isinstance(reason, str):
+        raise TypeError(f"reason must be a string, not {reason!r}")
+    return Retire(arguments.agent_name(agent), json_value(reason[:500], "reason"))
 
 
 def most(value: int) -> int:

@@ -5,6 +5,7 @@ Single tests, the facts that they are put to, and three-valued evaluation.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "version_of",
 ]
 
+_NUMBERS = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)")
 Version = tuple[int, ...]
 Value = int | float | str | bool
 
@@ -158,8 +160,10 @@ def evaluate(node: Node, facts: Facts) -> bool | None:
 
 
 def version_of(text: str) -> Version:
-    """Return a version as numbers, so that 1.10 is above 1.9; trailing zeros do not count."""
-    numbers = [int(part) for part in text.split(".")]
+    """Return a version's numbers, so that 1.10 is above 1.9; trailing zeros and suffixes do not count."""
+    found = _NUMBERS.match(text)
+    assert found is not None
+    numbers = [int(part) for part in found[1].split(".")]
     while len(numbers) > 1 and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)

@@ -10,7 +10,7 @@ The verbs about marks, entries and reactions, and `Blackboard`, which adds them 
 from __future__ import annotations
 
 from collections.abc import Iterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from ..commands.board import Changes, Reactions
 from ..engine.lobby import Waiter, mute
@@ -372,19 +372,21 @@ class Blackboard(MatchVerbs):
 
     def roll_back(
         self, agent: str, *, by: str, quarantine: bool = True, request_id: str | None = None
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         """
         Take back what an agent has done to the shared state, in one step.
 
         Args:
-            agent: whose marks and entries: its share is taken out of trails, and entries that it wrote
-                last get the value back that somebody else had given them, or go.
+            agent: whose marks and entries: its share is taken out of trails, and entries that it wrote,
+                erased or took last are what the last deed of the others makes them, in whatever order
+                agents are rolled back (16 authors an entry are remembered).
             by: who says so; it stands in the event.
             quarantine: also put the agent in quarantine, if the board has a TrustPolicy.
             request_id: makes a repeat of this call answer the first reply.
 
         Returns:
-            How many "trails" changed, and how many entries were "restored" and "erased".
+            How many "trails" changed, how many entries were "restored" and "erased", and as "handed_on"
+            its results that stand and were asked for by other tasks: task -> these tasks.
 
         """
         return self._engine.execute(board_arguments.roll_back(agent, by, quarantine), request_id)

@@ -18,13 +18,14 @@ import attrs
 from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
+from ..errors import AgentGoneError
 from ..fronts import arguments, match_arguments
 from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
-from ..values.tasks import Explanation
+from ..values.tasks import Explanation, Lease
 from .board import Board
 from .match_agent import MatchAgent
 
@@ -69,6 +70,25 @@ class Membership(MatchAgent):
         self._board._tend(Presence, self._keep)  # noqa: SLF001 - our own class
         return answer
 
+    def _must_be_here(self) -> None:
+        """Refuse to wait for work that nobody will offer: this start has left, or was replaced."""
+        if self._has_left:
+            raise AgentGoneError(self.name, "it has left its scope")
+        if self.is_replaced:
+            raise AgentGoneError(self.name, "another start has taken the name over, or it was taken out")
+
+    def claim(
+        self,
+        *,
+        task: TaskLike | None = None,
+        kinds: Iterable[str] | None = None,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> Lease:
+        """Wait for a task and lease it; as on the coordinator, while this agent is here."""
+        self._must_be_here()
+        return super().claim(task=task, kinds=kinds, lease_ttl=lease_ttl, timeout=timeout)
+
     def _keep(self, presence: Presence) -> None:
         # under the board's lock, perhaps in a thread that comes late: nobody would let go of it then
         if not self._has_left:
@@ -82,8 +102,8 @@ class Membership(MatchAgent):
         """Advertise, and keep the advert fresh from now on."""
         self._has_left = False
         self._board.__enter__()
-        if not self.advert.incarnation:
-            self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
+        # each entry is a start of its own: what has left, or was taken out, does not come back
+        self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
         try:
             self.update()
         except BaseException:
@@ -194,6 +214,23 @@ class MatchVerbs(Board):
         """
         return self._engine.execute(Withdraw(arguments.agent_name(agent)), request_id)
 
+    def retire(self, agent: str, *, reason: str = "", request_id: str | None = None) -> bool:
+        """
+        Take an agent out: it is offered nothing more until it is started anew, and what it holds goes back.
+
+        For operators. Its own process is told: claims that wait end with AgentGoneError.
+
+        Args:
+            agent: whom to take out.
+            reason: for the event and the error.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            Whether it was here, or held anything.
+
+        """
+        return self._engine.execute(match_arguments.retire(agent, reason), request_id)
+
     def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
     ) -> list[AgentRecord]:
@@ -244,7 +281,8 @@ class MatchVerbs(Board):
 
         Args:
             requires: only agents that meet this; one that no longer does is reported as changed once.
-            since: resume after the cursor of an earlier change, without the first part.
+            since: resume after the cursor of an earlier change, without the first part; an agent that
+                does not meet `requires`, or has gone, is then reported once even if you never heard of it.
             follow: wait for more, until the coordinator closes.
 
         Raises:
@@ -253,6 +291,8 @@ class MatchVerbs(Board):
         """
         checked_requirement(requires, "requires")
         known: set[str] = set()
+        # after a resume nobody knows whom it was told of: each that does not meet `requires` is told once
+        unsure, told = since is not None, set[str]()
         if since is None:
             roster = self._engine.ask(Agents(requires, count=1 << 30))
             since = roster.cursor
@@ -263,7 +303,9 @@ class MatchVerbs(Board):
             if event.type not in match_arguments.CHANGES or event.agent is None:
                 continue
             now = (self._engine.ask(Agents(requires, names=(event.agent,)))).agents
-            if now or event.agent in known or requires is None:
+            is_news = unsure and event.agent not in told
+            if now or event.agent in known or requires is None or is_news:
+                told.add(event.agent)
                 (known.add if now else known.discard)(event.agent)
                 yield AgentChange(event.type, event.agent, now[0] if now else None, event.cursor)
 

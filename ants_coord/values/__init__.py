@@ -12,6 +12,7 @@ marks         trails and their kinds
 entries       the shared state under paths
 reactions     what turns a change into a task
 routes        rules that rewrite tasks at submit
+rules         what a rule over tasks can ask
 trust         what follows from standing
 verification  how a result is checked
 """

@@ -31,7 +31,8 @@ __all__ = [
 
 MAX_CAPABILITIES = 512
 MAX_ATTRIBUTES = 256
-_CAPABILITY = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*(:[0-9]{1,9}(\.[0-9]{1,9}){0,7})?\Z")
+_VERSION = r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,7}([-+._]?[A-Za-z][A-Za-z0-9.+_-]*)?"
+_CAPABILITY = re.compile(rf"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*(:{_VERSION})?\Z")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*\Z")
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
 _set = object.__setattr__
@@ -85,7 +86,8 @@ class Advert:
     Args:
         agent: its name.
         capabilities: dotted names; "doc.parse.pdf" is found by whoever asks for "doc.parse" or
-            "doc"; a version stands after a colon, and an agent may hold several ("python:3.11").
+            "doc"; a version stands after a colon, and an agent may hold several ("python:3.11"); of
+            "v1.22" or "3.13.0rc1" only the numbers are compared.
         attributes: name -> number, string or bool; a whole number may be used up by `uses=` of tasks.
         slots: tasks at a time; 0 is discoverable and never offered anything.
         load: how busy the agent says it is, 0 to 1; at 1 it gets nothing.
@@ -151,11 +153,12 @@ class Advertised:
     `status` is "joined" (it is new), "renewed" (nothing changed but the time), "changed" or
     "rejoined" (it had faded or the agent was started anew). A refresh that finds no advert is answered
     "unknown": advertise again; one of an older incarnation is "refused": the name belongs to a newer
-    start of the agent. `expires_ns` is on the board's clock.
+    start of the agent; one of an agent that has left or was taken out "retired". `expires_ns` is on the
+    board's clock.
     """
 
     agent: str
-    status: Literal["joined", "renewed", "changed", "rejoined", "unknown", "refused"]
+    status: Literal["joined", "renewed", "changed", "rejoined", "unknown", "refused", "retired"]
     expires_ns: int = 0
 
 

@@ -70,5 +70,7 @@ def test_a_board_says_what_it_waits_for_until_somebody_can(tmp_path):
         assert status["strategy"] == "match"
         assert [(found["agent"], found["state"]) for found in status["agents"]] == [("small", "live")]
         assert "mem=2" in ants("status", board).stdout
+        assert "small is out" in ants("retire", board, "small").stdout
+        assert market.agents() == []
     worked = ants("work", board, "--can", "gpu", "--having", "mem=4", "--json")
     assert json.loads(worked.stdout)["completed"] == 2

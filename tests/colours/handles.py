@@ -17,7 +17,7 @@ FREE = {
     "submit", "submit_many", "wait_for", "watch",
 }  # fmt: skip
 """verbs that name no agent, and that an agent has nevertheless"""
-ABOUT = {"join", "roll_back", "vouch"}
+ABOUT = {"join", "retire", "roll_back", "vouch"}
 """verbs about an agent, which the host or an operator says and not the agent"""
 
 _WORDS = {

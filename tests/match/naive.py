@@ -18,6 +18,7 @@ class NaiveMatchmaker:
         self.adverts = {}  # agent -> [advert, deadline, fading]
         self.declines = {}  # (agent, task) -> [until or None or "over", times]
         self.limited = {}  # agent -> [until or "over", times]
+        self.gone = {}  # agent -> the incarnation that has left for good
         self.streaks = {}  # agent -> (failures, benched until)
 
     # -- what happens ------------------------------------------------------------------------
@@ -25,6 +26,8 @@ class NaiveMatchmaker:
     def advertise(self, advert, now):
         old = self.adverts.get(advert.agent)
         if old is not None and advert.incarnation < old[0].incarnation:
+            return "refused"
+        if 0 < advert.incarnation <= self.gone.get(advert.agent, -1):
             return "refused"
         same = old is not None and said(old[0]) == said(advert)
         fresh = old is None or old[2] or old[0].incarnation != advert.incarnation
@@ -38,7 +41,7 @@ class NaiveMatchmaker:
 
     def refresh(self, agent, incarnation, now):
         if agent not in self.adverts:
-            return "unknown"
+            return "retired" if incarnation <= self.gone.get(agent, -1) else "unknown"
         entry = self.adverts[agent]
         if incarnation < entry[0].incarnation:
             return "refused"
@@ -46,9 +49,12 @@ class NaiveMatchmaker:
         entry[1], entry[2] = now + round(entry[0].ttl * SECOND), False
         return "rejoined" if faded else "renewed"
 
-    def withdraw(self, agent):
+    def withdraw(self, agent, *, silent=False):
         if agent in self.adverts:
             self.undecline(agent=agent)
+            self.gone.pop(agent, None)
+            if not silent:
+                self.gone[agent] = self.adverts[agent][0].incarnation
         return self.adverts.pop(agent, None) is not None
 
     def undecline(self, *, agent=None, task=None):
@@ -90,7 +96,7 @@ class NaiveMatchmaker:
             if entry[1] <= now:
                 entry[2] = True
             if entry[2] and entry[1] + ttl <= now:
-                self.withdraw(agent)
+                self.withdraw(agent, silent=True)
         self.declines = {key: row for key, row in self.declines.items() if key[1] in tasks}
         for row in [*self.declines.values(), *self.limited.values()]:
             if row[0] not in (None, "over") and row[0] <= now:
@@ -115,7 +121,10 @@ class NaiveMatchmaker:
         facts = facts_of(advert.capabilities, advert.attributes)
         if task.requires and evaluate(parse(task.requires).root, facts) is not True:
             return False
-        if advert.accepts and evaluate(parse(advert.accepts).root, task_facts(task)) is not True:
+        seen = task_facts(task)
+        busy = min(1.0, len(leases) / advert.slots) if advert.slots else 1.0
+        seen.attributes["load"] = max(advert.load, busy)
+        if advert.accepts and evaluate(parse(advert.accepts).root, seen) is not True:
             return False
         for name, amount in (task.uses or {}).items():
             capacity = advert.attributes.get(name, 0)

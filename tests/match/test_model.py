@@ -27,7 +27,17 @@ REQUIRES = (
     None, "gpu", "gpu and mem >= 4", "doc", "doc.parse", "not gpu", "mem >= 8 or fast", "python:>=3.10",
     "region in {'eu'}", "not mem >= 4",
 )  # fmt: skip
-ACCEPTS = (None, None, None, 'kind == "a"', "priority >= 1", "nightly", "not uses.mem > 2", 'limit != "one"')
+ACCEPTS = (
+    None,
+    None,
+    "load < 0.5 or priority >= 2",
+    "not load >= 0.4",
+    'kind == "a"',
+    "priority >= 1",
+    "nightly",
+    "not uses.mem > 2",
+    'limit != "one"',
+)
 BENCH_AFTER = 2
 
 adverts = st.builds(

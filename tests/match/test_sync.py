@@ -11,10 +11,18 @@ import pytest
 
 from ants_coord import Task
 from ants_coord.sync import ClaimQueue, Matchmaker
-from ants_coord.errors import AdvertRefusedError, ClosedError, CursorTooOld, SettingsError, TaskNotFoundError
+from ants_coord.errors import (
+    AdvertRefusedError,
+    AgentGoneError,
+    ClosedError,
+    CursorTooOld,
+    SettingsError,
+    TaskNotFoundError,
+)
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 from ants_coord.values.adverts import Advert
+from ants_coord.values.routes import Route
 
 from ..fronts.conftest import Background, finish, until, waits
 
@@ -282,3 +290,151 @@ def test_asking_why_not_about_a_task_that_is_not_there():
     with Matchmaker() as board:
         with pytest.raises(TaskNotFoundError, match="'ghost'"):
             board.why_not("ghost", agent="ann")
+
+
+def test_a_retired_agent_stays_out_and_is_told(market, clock):
+    """Its advert, what it holds and its waiting claim go at once; only a new start comes back."""
+    with market.join("w", {"gpu"}, ttl=30) as me:
+        market.submit(Task("t", requires="gpu"))
+        assert (me.claim_nowait()).task == "t"
+        waiting = Background(me.claim)
+        waits(market)
+        assert market.retire("w", reason="bad disk")
+        with pytest.raises(AgentGoneError, match="retired: bad disk"):
+            waiting.get()
+        clock.advance(60)
+        assert states(market) == {}
+        assert (market.find("t")).attempts == 0
+        with pytest.raises(AgentGoneError):
+            me.update(slots=2)
+        assert me.is_replaced
+        with pytest.raises(AgentGoneError):
+            me.claim(timeout=0)
+    assert not market.retire("w")
+    with market.join("w", {"gpu"}) as me:
+        assert (me.claim_nowait()).task == "t"
+
+
+def test_a_claim_that_waits_ends_when_its_agent_leaves(market):
+    """Nothing is ever offered to an agent without an advert: it is told instead of waiting for ever."""
+    with market.join("w", {"gpu"}) as me:
+        waiting = Background(me.claim)
+        waits(market)
+    with pytest.raises(AgentGoneError, match="withdrawn"):
+        waiting.get()
+    with pytest.raises(AgentGoneError):
+        me.claim(timeout=0)
+
+
+def test_an_older_start_is_told_in_the_same_process(market, clock):
+    """The newer one takes the name over; the older one's claims end, and it says so."""
+    with market.join("w", {"gpu"}, ttl=30) as one:
+        waiting = Background(one.claim)
+        waits(market)
+        clock.advance(1)
+        with market.join("w", {"cpu"}, ttl=30) as two:
+            with pytest.raises(AdvertRefusedError):
+                waiting.get()
+            assert one.is_replaced
+            assert not two.is_replaced
+            with pytest.raises(AgentGoneError):
+                one.claim(timeout=0)
+            market.submit(Task("t", requires="cpu"))
+            assert (two.claim_nowait()).task == "t"
+
+
+def test_departures_reach_a_watcher_that_resumes(market):
+    """Whoever was there before the cursor is reported as gone, with and without a requirement."""
+    with market.join("a", {"pdf"}), market.join("b", {"pdf"}) as second:
+        cursor = (market.statistics()).cursor
+        second.update(capabilities={"png"})
+    for requires in (None, "pdf"):
+        told = [
+            (change.what, change.agent, change.record)
+            for change in market.watch_agents(requires, since=cursor, follow=False)
+        ]
+        assert ("departed", "a", None) in told
+        assert [agent for _, agent, _ in told].count("b") == (2 if requires is None else 1)
+
+
+def test_discovery_puts_those_first_that_deliver(market):
+    """Among agents that could do it, the one that mostly fails is listed last."""
+    with market.join("a", {"gpu"}, slots=9) as fails, market.join("b", {"gpu"}, slots=9) as works:
+        market.submit_many([Task(max_attempts=1, requires="gpu") for _ in range(8)])
+        for _ in range(4):
+            market.fail(fails.claim_nowait(), "no", retry=False)
+            market.complete(works.claim_nowait())
+        assert [record.agent for record in market.agents("gpu")] == ["b", "a"]
+
+
+def test_an_agents_own_rule_sees_its_load(market):
+    """At its own claim, what it reports and what it holds; urgent work comes through."""
+    rule = "load < 0.5 or priority >= 5"
+    market.submit_many([Task("a"), Task("b"), Task("c"), Task("urgent", priority=5)])
+    with market.join("w", {"gpu"}, slots=4, accepts=rule) as me:
+        assert [offer.task for offer in me.offers()] == ["urgent", "a", "b", "c"]
+        me.update(load=0.7)
+        assert [offer.task for offer in me.offers()] == ["urgent"]
+        assert "at its load 0.7" in str(market.why_not("a", agent="w"))
+        me.update(load=0.0)
+        held = [me.claim_nowait(), me.claim_nowait()]
+        assert [lease.task for lease in held] == ["urgent", "a"]
+        assert me.claim_nowait() is None
+        assert "load 0.5" in str(market.explain("b"))
+        waiting = Background(me.claim)
+        waits(market)
+        market.complete(held[0])
+        assert (waiting.get()).task == "b"
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        ("loda < 0.5", "no rule can see 'loda'; did you mean 'load'"),
+        ("prioirty >= 5", "did you mean 'priority'"),
+        ('id == "x"', "no rule can see 'id'"),
+        ("load", "'load' is compared with something"),
+    ],
+)
+def test_a_rule_about_what_no_rule_can_see_is_refused(rule, hint):
+    """It would never be true, and nobody would hear why."""
+    with Matchmaker() as market:
+        with pytest.raises(ValueError, match=hint):
+            market.join("w", accepts=rule)
+        with pytest.raises(ValueError, match=hint):
+            market.advertise(Advert("w", accepts=rule))
+
+
+@pytest.mark.parametrize("when", ['knd == "book"', 'id == "x"', "load < 1"])
+def test_a_route_on_what_no_rule_can_see_is_refused(when):
+    """At the constructor and in configure."""
+    with pytest.raises(ValueError, match="no rule can see"):
+        Matchmaker(routes=[Route(when, priority=1)])
+    with Matchmaker() as market:
+        with pytest.raises(ValueError, match="no rule can see"):
+            market.configure(routes=[Route(when, priority=1)])
+
+
+@pytest.mark.parametrize(
+    ("label", "wanted"),
+    [("python:3.13.0rc1", "python:>=3.13"), ("cuda:12.1-devel", "cuda:12.1"), ("go:v1.22", "go:<1.23")],
+)
+def test_of_a_version_the_numbers_count(label, wanted):
+    """Suffixes and a leading v are shown and not compared."""
+    with Matchmaker() as market, market.join("w", {label}):
+        (found,) = market.agents(wanted)
+        assert found.advert.capabilities == (label,)
+
+
+def test_reasons_name_the_last_one_that_could():
+    """Nobody is here any more, and one that could do it was."""
+    with Matchmaker() as market:
+        market.submit(Task("t", requires="gpu"))
+        assert "no agent has advertised yet" in str(market.explain("t"))
+        with market.join("g", {"GPU", "gpu"}), market.join("other", {"cpu"}):
+            pass
+        assert "g could do it and has left (withdrawn)" in str(market.explain("t"))
+        with market.join("h", {"GPU"}):
+            why = str(market.explain("t"))
+            assert "did you mean 'GPU'" in why
+            assert "g could do it and has left" in why

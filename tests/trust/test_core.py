@@ -323,7 +323,7 @@ def test_one_agents_doings_are_taken_back_in_one_step():
             each.do(c.Wakeup(), after=7)
         each.do(Deposit(Mark("food", "shared", 2.0), "bob"), after=5)
     answer = board.do(RollBack("mal", "host"))
-    assert answer == {"trails": 2, "restored": 1, "erased": 1}
+    assert answer == {"trails": 2, "restored": 1, "erased": 1, "handed_on": {}}
     ask = lambda each, query: each.machine.ask(query)  # noqa: E731
     assert ask(board, Sense("decoy")) == ()
     assert (
@@ -335,7 +335,12 @@ def test_one_agents_doings_are_taken_back_in_one_step():
     assert ask(board, Read("kept")).value == 1
     assert board.claim("mal") is None
     assert "taken back by host" in board.standing("mal").barred
-    assert board.do(RollBack("mal", "host", quarantine=False)) == {"trails": 0, "restored": 0, "erased": 0}
+    assert board.do(RollBack("mal", "host", quarantine=False)) == {
+        "trails": 0,
+        "restored": 0,
+        "erased": 0,
+        "handed_on": {},
+    }
     assert isinstance(Machine().apply(RollBack("mal", "host"), now_ns=START).error, errors.NotSupportedError)
 
 
@@ -345,7 +350,7 @@ def test_rolling_back_does_not_raise_the_dead():
     board.do(Write("x", 1, "ann"))
     board.do(Take("x", "bob"))
     board.do(Write("x", 2, "mal"))
-    assert board.do(RollBack("mal", "host")) == {"trails": 0, "restored": 0, "erased": 1}
+    assert board.do(RollBack("mal", "host")) == {"trails": 0, "restored": 0, "erased": 1, "handed_on": {}}
     assert board.machine.ask(Read("x")) is None
 
 

@@ -11,6 +11,7 @@ thresholds    what an agent has become good at
 entries       the shared state
 reactions     changes that become tasks
 surroundings  how these parts reach each other
+deeds         the last thing that each agent did to each entry
 rollback      what an agent did, taken back
 diffusion     trails that spread
 """

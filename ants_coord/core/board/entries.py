@@ -23,6 +23,7 @@ from ...values.entries import Change, Entry, Namespace, Page, literal, matches
 from ...values.payloads import copy_json
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
+from .deeds import NOBODY, Deed, forget, last_deed, paths_of, remember, take_back
 from .surroundings import changes
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Writing(Part):
     Tables:
         entries: path -> (version, value, author, written ns, expires ns or 0)
         pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present one
+        deeds: path -> last deed of each agent but the present author; see deeds.py
     """
 
-    tables = ("entries", "pasts")
+    tables = ("entries", "pasts", "deeds")
     values = (Change, Entry, Namespace, Page)
 
     def __init__(self, around: Surroundings, trails: Trails) -> None:
@@ -104,8 +106,11 @@ class Writing(Part):
         if old is not None:
             self._remember(ledger, path, old)
             self._disown(old[2])
+            if old[2] != agent:
+                remember(ledger, path, agent, _deed(old))
         elif path in ledger.tables["pasts"]:
             self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+            remember(ledger, path, agent)
         row = (version, command.value, agent, now, expires)
         ledger.undo.put(entries, path, row)
         self.by_path[path] = version
@@ -130,24 +135,48 @@ class Writing(Part):
             return _entry(path, row)
         return None
 
-    def restore(self, ledger: Ledger, path: str, agent: str) -> bool:
-        """Give an entry back what others had written before this agent; tell whether there was such."""
-        row = ledger.tables["entries"][path]
-        past = ledger.tables["pasts"].get(path, ())
-        before = next((old for old in reversed(past) if old[3] == "written" and old[1] != agent), None)
-        gone = next((old for old in reversed(past) if old[3] != "written"), None)
-        if before is None or (gone is not None and gone[0] > before[0]):
-            self._remove(ledger, path, row, "erased", None)
-            return False
+    def roll_back(self, ledger: Ledger, agent: str) -> tuple[int, int]:
+        """Make every entry what it would be without an agent; returns how many were restored and erased."""
+        entries = ledger.tables["entries"]
+        mine = {path for path, row in entries.items() if row[2] == agent}
+        restored = erased = 0
+        for path in sorted(mine.union(paths_of(ledger, agent))):
+            row, last = entries.get(path), last_deed(ledger, path)
+            take_back(ledger, path, agent)
+            honest = last_deed(ledger, path)
+            now = ledger.timeline.reading[2]
+            has_value = honest is not None and honest[3] == "written" and not 0 < honest[5] <= now
+            if row is not None and row[2] != agent:
+                continue  # what stands there is somebody else's
+            if row is None and (last is None or last[0] != agent):
+                continue  # somebody else has ended it since
+            if has_value:
+                assert honest is not None
+                self._restore(ledger, path, row, honest)
+                restored += 1
+            elif row is not None:
+                self._remove(ledger, path, row, "erased", None, is_deed=False)
+                erased += 1
+        return restored, erased
+
+    def _restore(self, ledger: Ledger, path: str, row: tuple[Any, ...] | None, deed: Deed) -> None:
+        """Give an entry a value back that it had by somebody's deed."""
+        author, _, _, _, value, expires = deed
         version, now = ledger.ordinal(), ledger.timeline.reading[2]
-        self._remember(ledger, path, row)
-        self._disown(row[2])
-        ledger.undo.put(ledger.tables["entries"], path, (version, before[4], before[1], now, 0))
+        if row is not None:
+            self._remember(ledger, path, row)
+            self._disown(row[2])
+        else:
+            self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+        take_back(ledger, path, author)  # it is the entry itself again
+        ledger.undo.put(ledger.tables["entries"], path, (version, value, author, now, expires))
         self.by_path[path] = version
-        self.authored[before[1]] = self.authored.get(before[1], 0) + 1
-        ledger.emit("restored", None, before[1], version, path)
-        self.around.entry_changed(ledger, "changed", path, version, None)
-        return True
+        self.authored[author] = self.authored.get(author, 0) + 1
+        if expires:
+            self._watch_lapse(ledger, expires, path, version)
+            self.around.due(expires)
+        ledger.emit("restored", None, author, version, path)
+        self.around.entry_changed(ledger, "created" if row is None else "changed", path, version, None)
 
     def nothing_to_take(self, ledger: Ledger, command: Take) -> bool:
         """Tell whether no entry matches."""
@@ -168,11 +197,24 @@ class Writing(Part):
         self._remove(ledger, path, row, "erased", command.agent)
         return True
 
-    def _remove(self, ledger: Ledger, path: str, row: tuple[Any, ...], what: str, agent: str | None) -> None:
+    def _remove(
+        self,
+        ledger: Ledger,
+        path: str,
+        row: tuple[Any, ...],
+        what: str,
+        agent: str | None,
+        *,
+        is_deed: bool = True,
+    ) -> None:
         now = ledger.timeline.reading[2]
         self._remember(ledger, path, row)
         past = ledger.tables["pasts"].get(path, ())
         end = (ledger.ordinal(), agent, now, what, None)
+        if is_deed:
+            who = agent or NOBODY
+            removal: Deed = (who, end[0], now, what, None, 0)
+            remember(ledger, path, who, *([] if row[2] == who else [_deed(row)]), removal)
         ledger.undo.put(ledger.tables["pasts"], path, (*past[1 - _PAST :], end))
         self.gone.add((now, path))
         self.around.due(self._next_forgotten(ledger))
@@ -211,6 +253,7 @@ class Writing(Part):
                 break
             _, path = self.gone.pop(0)
             ledger.undo.drop(ledger.tables["pasts"], path)
+            forget(ledger, path)
 
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next entry lapses, or the next past is forgotten."""
@@ -325,7 +368,19 @@ class Writing(Part):
             (past[-1][2], path) for path, past in pasts.items() if path not in entries
         )
         assert all(len(past) <= _PAST for past in pasts.values())
+        for path, deeds in ledger.tables["deeds"].items():
+            agents = [deed[0] for deed in deeds]
+            assert len(agents) == len(set(agents))
+            assert path in entries or path in pasts
+            assert path not in entries or entries[path][2] not in agents
+            assert [deed[1] for deed in deeds] == sorted(deed[1] for deed in deeds)
         assert self._next_lapse(ledger) is None or self.lapses[0][0] < FAR_NS
+
+
+def _deed(row: tuple[Any, ...]) -> Deed:
+    """Return what the author of an entry has done."""
+    version, value, author, written, expires = row
+    return author, version, written, "written", value, expires
 
 
 def _entry(path: str, row: tuple[Any, ...]) -> Entry:

@@ -2,8 +2,8 @@
 Taking back what one agent has done to the shared state, as one command.
 
 Provenance makes it exact: a trail knows each author's share, so what is left is
-the sum of the others' shares, never a subtraction; an entry knows who wrote
-what before. What diffusion has carried to other places has no author any more
+the sum of the others' shares, never a subtraction; of an entry the last deed
+of each agent is known. What diffusion has carried to other places has no author any more
 and stays.
 """
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...commands.board import RollBack
 from ..state.parts import Part
+from ..state.records import DONE
+from ..work.lifecycle import by_submission
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
@@ -20,6 +22,26 @@ if TYPE_CHECKING:
     from .trails import Trails
 
 __all__ = ["Rollback"]
+
+
+_TOLD = 100
+
+
+def _handed_on(ledger: Ledger, agent: str) -> dict[str, list[str]]:
+    """
+    Return the tasks whose results come from an agent and were asked for by others: task -> who needs it.
+
+    They stand: what has been handed on cannot be taken back, but somebody should look.
+    """
+    found: dict[str, list[str]] = {}
+    for task, row in ledger.tasks.items():
+        if row.state is DONE and row.outcome is not None and row.outcome.by == agent:
+            needing = [other.spec.id for other in by_submission(ledger.dependents.get(task, {}))]
+            if needing:
+                found[task] = needing[:_TOLD]
+            if len(found) >= _TOLD:
+                break
+    return found
 
 
 class Rollback(Part):
@@ -37,9 +59,13 @@ class Rollback(Part):
             for kind, place in sorted(ledger.tables["trails"])
             if (kind, place) in ledger.tables["trails"]
         )
-        mine = sorted(path for path, row in ledger.tables["entries"].items() if row[2] == agent)
-        restored = sum(self.entries.restore(ledger, path, agent) for path in mine)
-        answer = {"trails": trails, "restored": restored, "erased": len(mine) - restored}
+        restored, erased = self.entries.roll_back(ledger, agent)
+        answer = {
+            "trails": trails,
+            "restored": restored,
+            "erased": erased,
+            "handed_on": _handed_on(ledger, agent),
+        }
         if ledger.restraint is not None and command.quarantine:
             ledger.restraint.shut_out(ledger, agent, f"what it did was taken back by {command.by}")
         ledger.emit("rolled back", None, agent, 0, {"by": command.by, **answer})

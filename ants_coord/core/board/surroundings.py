@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...commands.board import Changes
-from ...errors import CursorTooOld, NotOwnerError
+from ...errors import CursorTooOld, NotOwnerError, QuarantinedError
 from ...values.entries import Change, Page
 from ..state.ledger import FAR_NS
 from ..state.parts import Part
@@ -70,8 +70,12 @@ class Surroundings(Part):
         for part in (self.trails, self.entries, self.reactions):
             assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[2] + 1)
 
-    def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | None:
+    def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | QuarantinedError | None:
         """Return why an agent may not change what is at a path; the longest prefix that fits decides."""
+        if ledger.restraint is not None:
+            why = ledger.restraint.quarantined(ledger, agent)
+            if why is not None:
+                return QuarantinedError(agent, why)
         best = None
         for space in ledger.settings.namespaces:
             if path.startswith(space.prefix) and (best is None or len(space.prefix) > len(best.prefix)):

@@ -4,15 +4,17 @@ What can be done with adverts: declare, refresh, withdraw, decline; and what can
 
 from __future__ import annotations
 
-from ...commands.matching import Advertise, Agents, Offers, Refresh, WhyNot, Withdraw
-from ...commands.shared import Refused
-from ...errors import AdvertRefusedError
+from ...commands.matching import Advertise, Agents, Offers, Refresh, Retire, WhyNot, Withdraw
+from ...commands.shared import Refused, ReleaseAll
+from ...errors import AdvertRefusedError, AgentGoneError
 from ...requirements import parse
 from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
+from ...values.rules import LOAD
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
+from ..work.leases import release_all
 from ..work.opinions import as_check
-from .eligibility import Capable
+from .eligibility import FOR_GOOD, Capable
 from .explain import why_not
 from .order import Matched
 
@@ -36,6 +38,12 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     old, (_, load, fading) = tables["adverts"].get(agent), tables["presence"].get(agent, (0, 0.0, False))
     if old is not None and advert.incarnation < old[1]:
         return Refused(AdvertRefusedError(agent, advert.incarnation, old[1]))
+    gone = tables["gone"].get(agent)
+    if gone is not None and gone[1] in FOR_GOOD and 0 < advert.incarnation <= gone[2]:
+        return Refused(AgentGoneError(agent, gone[1]))
+    if old is not None and 0 < old[1] < advert.incarnation and ledger.news.is_wanted:
+        # its older start is told, also in one process; nobody waits for the new one yet
+        ledger.news.gone.append((agent, AdvertRefusedError(agent, old[1], advert.incarnation)))
     ttl_ns = max(1, ns(advert.ttl))
     said = (advert.capabilities, tuple(advert.attributes.items()), advert.slots, advert.accepts, ttl_ns)
     is_same = old is not None and repr(old[2:]) == repr(said)
@@ -47,7 +55,7 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
         undo.put(tables["adverts"], agent, (number, advert.incarnation, *said))
     status = "joined" if old is None else "rejoined" if rejoins else "changed" if changed else "renewed"
     if not is_same:
-        reads = {atom.name for atom in parse(advert.accepts).atoms} if advert.accepts else set()
+        reads = {atom.name for atom in parse(advert.accepts).atoms} - {LOAD} if advert.accepts else set()
         if reads <= set(part.index.reads):
             known = part.index.members.get(agent)
             if known is not None:
@@ -75,7 +83,10 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
     for agent, incarnation in command.agents:
         row = adverts.get(agent)
         if row is None:
-            answers.append(Advertised(agent, "unknown"))
+            gone = tables["gone"].get(agent)
+            # silence passes, and then the agent advertises again; who was taken out stays out
+            is_out = gone is not None and gone[1] in FOR_GOOD and incarnation <= gone[2]
+            answers.append(Advertised(agent, "retired" if is_out else "unknown"))
             continue
         if incarnation < row[1]:
             answers.append(Advertised(agent, "refused"))
@@ -104,6 +115,19 @@ def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
     return True
 
 
+def retire(ledger: Ledger, command: Retire) -> bool:
+    """Take an agent out: its advert goes for good, for this start of it, and what it holds goes back."""
+    part, agent = _part(ledger), command.agent
+    was_here = agent in ledger.tables["adverts"]
+    if was_here:
+        part.drop(ledger, agent, "retired", command.reason)
+    elif agent in ledger.tables["gone"]:
+        _, _, *rest = ledger.tables["gone"][agent]
+        part.note_gone(ledger, agent, ("retired", *rest))
+    back = release_all(ledger, ReleaseAll(agent))
+    return was_here or back > 0
+
+
 # -- queries --------------------------------------------------------------------------------
 
 
@@ -120,7 +144,7 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
         "fading" if fading or deadline <= now else "live",
         advert,
         held,
-        max(load, min(1.0, held / slots) if slots else 1.0),
+        part.load(agent),
         benched / 1e9,
         raw + deadline - now,
         ledger.declines.limited_ns(ledger, agent) / 1e9,
@@ -128,7 +152,7 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
 
 
 def agents(ledger: Ledger, query: Agents) -> Roster:
-    """Find agents: live before fading, most preferences met, least loaded, least capable, by name."""
+    """Find agents: live before fading, most preferences met, best standing, least loaded, least capable."""
     part = _part(ledger)
     index = part.index
     found = index.masks(parse(query.requires or "").root)[0]
@@ -139,10 +163,18 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
             continue
         record, member = record_of(ledger, part, name), index.members[name]
         met = sum(bool(mask & member.bit) for mask in preferred)
-        ranked.append(((record.state != "live", -met, record.load, member.weight, name), record))
+        rank = (record.state != "live", -met, -_standing(ledger, name), record.load, member.weight, name)
+        ranked.append((rank, record))
     ranked.sort(key=lambda pair: pair[0])
     cursor = ledger.ring[0] + len(ledger.ring[1])
     return Roster(tuple([record for _, record in ranked[: query.count]]), cursor)
+
+
+def _standing(ledger: Ledger, agent: str) -> int:
+    """Return what to expect of an agent's results in tenths: finer differences are noise."""
+    expected = ledger.reputation.of(ledger, agent).mean
+    quality = ledger.reputation.quality(ledger, agent)
+    return round(10 * expected * (1.0 if quality is None else quality.mean))
 
 
 def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
@@ -176,6 +208,7 @@ def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
 COMMANDS: dict[type, Function] = {
     Advertise: advertise,
     Refresh: refresh,
+    Retire: retire,
     Withdraw: withdraw,
 }
 QUERIES: dict[type, Function] = {Agents: agents, Offers: offers, WhyNot: why_not}

@@ -20,10 +20,11 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from ...errors import CoordinationError
+from ...errors import AgentGoneError, CoordinationError
 from ...requirements import parse
 from ...values.adverts import Advert, Advertised
 from ...values.routes import Piece, Route
+from ...values.rules import LOAD
 from ...values.tasks import Task
 from ..state.ledger import Ledger
 from ..state.parts import Function, Part
@@ -34,7 +35,12 @@ from .order import Matched
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
 
-__all__ = ["Capable"]
+__all__ = ["FOR_GOOD", "Capable"]
+
+FOR_GOOD = ("withdrawn", "retired")
+"""why an agent has gone that is not to come back unless it is started anew"""
+_GONE = 256
+"""agents that have gone, remembered at most"""
 
 _PRESENCE, _BENCH = 0, 1
 _AT_ONCE = 1_000
@@ -54,10 +60,11 @@ class Capable(Part):
         streaks: agent -> (failures in a row, benched until in lease time)
         reserved: agent -> (seat, team, until in lease time)
         absent: agent -> until when it is left out of teams, lease time
+        gone: agent -> (ordinal, why, incarnation, capabilities, attributes as pairs), the last of them
     """
 
     honours = frozenset({"requires", "uses", "team"})
-    tables = ("adverts", "presence", "streaks", "reserved", "absent")
+    tables = ("adverts", "presence", "streaks", "reserved", "absent", "gone")
     values = (Advert, Advertised, Piece, Route)
 
     def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
@@ -84,7 +91,7 @@ class Capable(Part):
         self.alarms, self.listed = [], {}
         self.open_seats, self.plan = {}, {}
         adverts = ledger.tables["adverts"]
-        reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms}
+        reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms} - {LOAD}
         index.reads = tuple(sorted(reads))
         for agent, (deadline, _, fading) in ledger.tables["presence"].items():
             advert = adverts[agent]
@@ -290,8 +297,21 @@ class Capable(Part):
         """Note which teams are being seated."""
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
 
+    def load(self, agent: str) -> float:
+        """Return how busy an agent with an advert is: what it reports, or its share of slots in use."""
+        slots = self.ledger.tables["adverts"][agent][4]
+        reported: float = self.ledger.tables["presence"][agent][1]
+        return max(reported, min(1.0, self.held(self.ledger, agent) / slots) if slots else 1.0)
+
+    def put_load_in(self, agent: str) -> None:
+        """Let an agent's own rule see its load as it is now; it is never part of a signature."""
+        member = self.index.members.get(agent)
+        if member is not None and member.own_rule is not None:
+            member.put_in(self.load(agent))
+
     def may_do(self, agent: str, spec: Task) -> bool:
         """Tell whether an agent with an advert may take a task: requirement, own rule, amounts."""
+        self.put_load_in(agent)
         index, member = self.index, self.index.members[agent]
         uses = () if spec.uses is None else tuple(spec.uses.items())
         facts = task_facts(spec) if member.rule is not None else NO_FACTS
@@ -320,6 +340,8 @@ class Capable(Part):
         if member is None or self.ledger.tables["presence"][agent][2]:
             mask = index.plain & index.ready
         else:
+            if member.own_rule is not None:
+                member.put_in(self.load(agent))
             mask = index.view(member) & index.ready
         found = []
         used: dict[str, int] | None = None
@@ -340,6 +362,7 @@ class Capable(Part):
         reserved = self.ledger.tables["reserved"].get(agent)
         if spec.seat is not None or reserved is not None:
             return seat_for(self, self.ledger, agent) is row
+        self.put_load_in(agent)
         member = index.members.get(agent)
         signature = index.signature(spec)
         if signature is index.overflow:
@@ -391,8 +414,17 @@ class Capable(Part):
         if ledger.news.is_wanted:
             ledger.news.agents.append(agent)
 
-    def drop(self, ledger: Ledger, agent: str, why_gone: str) -> None:
+    def note_gone(self, ledger: Ledger, agent: str, row: tuple[Any, ...]) -> None:
+        """Remember an agent that has gone, among the last of them."""
+        gone = ledger.tables["gone"]
+        if agent not in gone and len(gone) >= _GONE:
+            ledger.undo.drop(gone, min(gone, key=lambda name: gone[name][0]))
+        ledger.undo.put(gone, agent, (ledger.ordinal(), *row))
+
+    def drop(self, ledger: Ledger, agent: str, why_gone: str, reason: str = "") -> None:
         """Take an advert away."""
+        _, incarnation, capabilities, attributes, *_ = ledger.tables["adverts"][agent]
+        self.note_gone(ledger, agent, (why_gone, incarnation, capabilities, attributes))
         ledger.undo.drop(ledger.tables["adverts"], agent)
         ledger.undo.drop(ledger.tables["presence"], agent)
         ledger.declines.forget_open(ledger, agent)
@@ -401,4 +433,7 @@ class Capable(Part):
         self.index.drop(agent)
         if agent in ledger.tables["reserved"]:
             disband(self, ledger, ledger.tables["reserved"][agent][1], None, f"{agent} has gone")
-        ledger.emit("departed", None, agent, 0, why_gone)
+        said = f"{why_gone}: {reason}" if reason else why_gone
+        if why_gone in FOR_GOOD and ledger.news.is_wanted:
+            ledger.news.gone.append((agent, AgentGoneError(agent, said)))
+        ledger.emit("departed", None, agent, 0, said)

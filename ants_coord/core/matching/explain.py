@@ -10,13 +10,13 @@ all refuse, all are busy, all declined, all are benched.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from ...commands.matching import WhyNot
 from ...commands.shared import Refused
 from ...errors import TaskNotFoundError
-from ...requirements import Node, Requirement, evaluate, parse, show
+from ...requirements import Node, Requirement, evaluate, facts_of, parse, show
+from ...values.rules import meant
 from ...values.tasks import Explanation
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
@@ -40,6 +40,8 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     """Say what keeps agents from a READY task, or who could take it now."""
     spec, index = row.spec, part.index
     requirement = parse(spec.requires or "")
+    for name in index.members:
+        part.put_load_in(name)
     refusing = [m for m in index.members.values() if not _accepts(m, row)]
     if (
         requirement.root[0] == "true"
@@ -49,14 +51,17 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     ):
         return []
     if not index.members:
-        return [f"requires {requirement.text}: no agent has advertised yet"] if not _is_plain(row) else []
+        return (
+            [f"requires {requirement.text}: {_who_left(ledger, requirement)}"] if not _is_plain(row) else []
+        )
     fits = index.masks(requirement.root)[0]
     why = []
     if not fits:
         why += _clauses(part, requirement)
         why += _unknown_words(part, requirement)
         why += _near_misses(part, requirement)
-        return why
+        left = _who_left(ledger, requirement)
+        return [*why, left.partition(";")[0]] if "could do it" in left else why
     able = [member for member in index.members.values() if member.bit & fits]
     able.sort(key=lambda member: member.name)
     groups: dict[str, list[str]] = {}
@@ -68,6 +73,20 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
         why.append(f"could be claimed now by {_some(free)}")
     why += [f"{obstacle}: {_some(names)}" for obstacle, names in sorted(groups.items())]
     return why
+
+
+def _who_left(ledger: Ledger, requirement: Requirement) -> str:
+    """Say that nobody is here, and who was that met a requirement."""
+    here = ledger.tables["adverts"]
+    gone = {agent: row for agent, row in ledger.tables["gone"].items() if agent not in here}
+    if not gone:
+        return "no agent has advertised yet"
+    last = max(gone, key=lambda agent: gone[agent][0])
+    for agent in sorted(gone, key=lambda agent: gone[agent][0], reverse=True):
+        facts = facts_of(gone[agent][3], dict(gone[agent][4]))
+        if evaluate(requirement.root, facts) is True:
+            return f"{agent} could do it and has left ({gone[agent][1]}); nobody is here now"
+    return f"nobody is here now; the last one to leave was {last} ({gone[last][1]})"
 
 
 def _is_plain(row: Row) -> bool:
@@ -84,6 +103,9 @@ def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
     if ledger.tables["presence"][agent][2]:
         return "fading: the advert was not refreshed in time"
     if member.rule is not None and not _accepts(member, row):
+        if member.own_rule is not None:
+            load = f"load {part.load(agent):.2g}"
+            return f"refused by the agent's own rule {member.own_rule.text!r} at its {load}"
         return f"refused by the agent's own rule {member.rule.text!r}"
     used = part.used(agent) if spec.uses else {}
     for name, amount in (spec.uses or {}).items():
@@ -120,9 +142,7 @@ def _unknown_words(part: Capable, requirement: Requirement) -> list[str]:
     known = part.index.known_names()
     told = []
     for name in sorted({atom.name for atom in requirement.atoms} - known):
-        close = difflib.get_close_matches(name, sorted(known), 2)
-        meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        told.append(f"nobody advertises {name!r}{meant}")
+        told.append(f"nobody advertises {name!r}{meant(name, known)}")
     return told
 
 
@@ -181,6 +201,7 @@ def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
         held_back = part.holds_back(ledger, agent)
         why += [held_back] if held_back else []
     else:
+        part.put_load_in(agent)
         for clause in requirement.clauses:
             answer = evaluate(clause, member.facts)
             if answer is not True:

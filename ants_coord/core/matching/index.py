@@ -30,10 +30,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...requirements import Atom, Facts, Node, Requirement, evaluate, facts_of, parse
+from ...requirements import Atom, Facts, Node, Requirement, evaluate, facts_of, parse, show
+from ...values.rules import LOAD
 from ...values.tasks import Task
 
-__all__ = ["MAX_SIGNATURES", "Index", "Member", "Signature", "bits", "task_facts"]
+__all__ = ["MAX_SIGNATURES", "Index", "Member", "Signature", "asks_for_load", "bits", "task_facts"]
 
 MAX_SIGNATURES = 4_096
 """beyond that, new ones share one queue that is searched task by task"""
@@ -96,19 +97,31 @@ class Signature:
 class Member:
     """An agent with an advert, as the index sees it."""
 
-    __slots__ = ("bit", "facts", "name", "recheck", "rule", "upto", "view", "weight")
+    __slots__ = ("bit", "facts", "name", "own_rule", "recheck", "rule", "upto", "view", "weight")
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
         self.bit = 1 << number
         self.facts = NO_FACTS
         self.rule: Requirement | None = None
+        """what it accepts, with its load put in"""
+        self.own_rule: Requirement | None = None
+        """the same as it was advertised, if it asks for the load; else None"""
         self.weight = 0
         self.view = 0
         self.upto = 0
         """signatures below this number have been judged"""
         self.recheck = 0
         """signatures that must be judged again"""
+
+    def put_in(self, load: float) -> None:
+        """Put the load of this instant into its rule: the answers change only if a comparison does."""
+        assert self.own_rule is not None
+        root = _with_load(self.own_rule.root, load)
+        text = show(root)
+        if self.rule is None or text != self.rule.text:
+            # not read again: a rule that nothing could meet now is no mistake
+            self.rule, self.view, self.upto = Requirement(text, root, ()), 0, 0
 
     def capacity(self, name: str) -> int:
         """Return how much of a consumable the advert promises; 0 if it is no number."""
@@ -258,6 +271,7 @@ class Index:
             ):
                 member.upto = member.view = 0  # a rule may change every answer
         old_attributes, member.facts, member.rule = member.facts.attributes, facts, rule
+        member.own_rule = rule if rule is not None and asks_for_load(rule) else None
         member.weight = len(facts.capabilities) + len(facts.attributes)
         for masks in touched:
             masks.judge(member)
@@ -354,6 +368,19 @@ class Index:
         assert self.everyone.bit_count() == len(self.members) == len({m.bit for m in self.members.values()})
         for number, signature in enumerate(self.signatures):
             assert signature.number == number
+
+
+def asks_for_load(rule: Requirement) -> bool:
+    """Tell whether a rule compares the agent's load with something."""
+    return any(atom.name == LOAD for atom in rule.atoms)
+
+
+def _with_load(node: Node, load: float) -> Node:
+    if node[0] == "atom":
+        if node[1].name != LOAD:
+            return node
+        return ("true",) if node[1].test(Facts({}, {LOAD: load})) is True else ("false",)
+    return (node[0], *[_with_load(child, load) for child in node[1:]])
 
 
 def _fact(facts: Facts, name: str) -> Hashable:

@@ -29,6 +29,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...errors import CoordinationError
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy
@@ -60,7 +61,7 @@ ANY: Hint = ("", None, "")
 class News:
     """What the last commands made possible: hints for whoever wakes waiters. Cleared by the reader."""
 
-    __slots__ = ("agents", "changed", "ended", "freed", "is_wanted", "ready")
+    __slots__ = ("agents", "changed", "ended", "freed", "gone", "is_wanted", "ready")
 
     def __init__(self) -> None:
         self.is_wanted = False
@@ -75,6 +76,8 @@ class News:
         """ids of tasks that ended"""
         self.freed: list[str] = []
         """names of locks that were freed"""
+        self.gone: list[tuple[str, CoordinationError]] = []
+        """agents that get nothing more, and what those who wait for them are told"""
 
 
 _REFUSED_KEPT = 1_000

@@ -94,9 +94,8 @@ class Restraint(Part):
         if self.policy.newcomers is not None and self._had_their_share(ledger, agent):
             return f"has no standing yet, and newcomers have had their {self.policy.newcomers:.0%} of claims"
         breaker = ledger.tables["breakers"].get(agent)
-        now = ledger.timeline.reading[1]
-        if breaker is not None and breaker[0] > now:
-            return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
+        if breaker is not None and breaker[0] > ledger.timeline.reading[1]:
+            return self.quarantined(ledger, agent)
         if not held:
             return None
         if breaker is not None:
@@ -108,6 +107,14 @@ class Restraint(Part):
             return "everybody may hold one task at a time: so much fails that an outage is likely"
         low = self.reputation.low(ledger, agent)
         return f"holds {held} task(s), as many as its standing allows (at least {low:.2f})"
+
+    def quarantined(self, ledger: Ledger, agent: str) -> str | None:
+        """Return why an agent may change nothing now: it is in quarantine, and not yet on probation."""
+        breaker = ledger.tables["breakers"].get(agent)
+        now = ledger.timeline.reading[1]
+        if breaker is None or breaker[0] <= now:
+            return None
+        return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
 
     def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
         if agent in ledger.tables["established"]:

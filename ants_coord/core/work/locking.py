@@ -9,7 +9,7 @@ different orders cannot deadlock.
 from __future__ import annotations
 
 from ...commands.shared import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit, Upgrade
-from ...errors import HeldError, IllegalTransitionError, SettingsError, TaskNotFoundError
+from ...errors import HeldError, IllegalTransitionError, QuarantinedError, SettingsError, TaskNotFoundError
 from ...values.settings import Settings
 from ...values.tasks import FINAL, Lease, TaskState
 from ..state.ledger import ANY, Ledger, ns
@@ -27,6 +27,9 @@ def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
     Names that the agent holds already stay under their first lease; asking
     for nothing new enters that lease once more, and each release leaves once.
     """
+    barred = None if ledger.restraint is None else ledger.restraint.quarantined(ledger, command.agent)
+    if barred is not None:
+        return Refused(QuarantinedError(command.agent, barred))
     mine: list[LockRow] = []
     fresh: list[str] = []
     for name in command.names:
