@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..commands.board import Changes, Reactions
+from ..commands.board import Changes, History, Reactions, Read, Sense, Strongest, Thresholds, Unreact
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments, board_arguments, match_arguments
@@ -17,6 +17,8 @@ from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
 from ..journals.ports import Clock
+from ..values.checks import check_id, check_name
+from ..values.checks import count as checked_count
 from ..values.entries import Change, Entry, literal
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from ..values.entries import Page
 
 __all__ = ["Blackboard", "BoardMembership"]
+
+
+def _kind(kind: str | None) -> str | None:
+    return None if kind is None else check_name(kind, "mark kind")
 
 
 class BoardMembership(Membership, BoardAgent):
@@ -145,7 +151,7 @@ class Blackboard(MatchVerbs):
             kind: only this kind of mark.
 
         """
-        return list(await self._ask(board_arguments.sense(place, kind)))
+        return list(await self._ask(Sense(check_id(place, "place"), _kind(kind))))
 
     async def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
         """
@@ -156,7 +162,7 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(await self._ask(board_arguments.strongest(kind, count)))
+        return list(await self._ask(Strongest(_kind(kind), checked_count(count, "count", most=1 << 30))))
 
     async def diffuse(
         self,
@@ -192,7 +198,7 @@ class Blackboard(MatchVerbs):
             agent: its name.
 
         """
-        return list(await self._ask(board_arguments.thresholds(agent)))
+        return list(await self._ask(Thresholds(arguments.agent_name(agent))))
 
     # -- entries --------------------------------------------------------------------------------
 
@@ -235,7 +241,7 @@ class Blackboard(MatchVerbs):
             path: where it is.
 
         """
-        return await self._ask(board_arguments.read(path))
+        return await self._ask(Read(check_id(path, "path")))
 
     async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
@@ -328,7 +334,7 @@ class Blackboard(MatchVerbs):
             path: where it is, or was.
 
         """
-        return list(await self._ask(board_arguments.history(path)))
+        return list(await self._ask(History(check_id(path, "path"))))
 
     async def watch(
         self, prefix: str = "", *, since: int | None = None, follow: bool = True
@@ -440,7 +446,7 @@ class Blackboard(MatchVerbs):
             Whether there was one.
 
         """
-        return await self._do(board_arguments.unreact(name), request_id)
+        return await self._do(Unreact(check_name(name, "reaction name")), request_id)
 
     async def reactions(self) -> list[Reaction]:
         """List the reactions, sorted by name."""

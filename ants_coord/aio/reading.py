@@ -12,6 +12,7 @@ from ..commands.shared import (
     Events,
     Explain,
     ExplainAgent,
+    Find,
     Holder,
     Leases,
     Query,
@@ -74,7 +75,7 @@ class Reading(Bridge):
             task: the task, its ticket or its id.
 
         """
-        return await self._ask(arguments.find(task))
+        return await self._ask(Find(arguments.task_id(task)))
 
     async def tasks(
         self,

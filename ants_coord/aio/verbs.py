@@ -16,13 +16,17 @@ from ..commands.shared import (
     Pause,
     ReleaseAll,
     Renewed,
+    Requeue,
     Resume,
+    SetLimit,
+    Vouch,
 )
 from ..core.reading import private
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
+from ..values.checks import check_name, count
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, TaskState, Ticket
 from .reading import Reading
@@ -233,7 +237,7 @@ class Verbs(Reading):
             IllegalTransitionError: it has not failed.
 
         """
-        return await self._do(arguments.requeue(task), request_id)
+        return await self._do(Requeue(arguments.task_id(task)), request_id)
 
     async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """
@@ -245,7 +249,7 @@ class Verbs(Reading):
             request_id: makes a repeat of this call answer the first reply.
 
         """
-        await self._do(arguments.limit(name, n), request_id)
+        await self._do(SetLimit(check_name(name, "limit"), count(n, "n", least=0)), request_id)
 
     async def pause(self, *, request_id: str | None = None) -> None:
         """
@@ -298,4 +302,5 @@ class Verbs(Reading):
             Whether that was news.
 
         """
-        return await self._do(arguments.vouch(agent, principal, by))
+        command = Vouch(arguments.agent_name(agent), check_name(principal, "principal"), check_name(by, "by"))
+        return await self._do(command)

@@ -23,16 +23,12 @@ from ..commands.shared import (
     CompleteMany,
     Decline,
     Fail,
-    Find,
     LockNames,
     Note,
     Outcomes,
     Release,
     Renew,
-    Requeue,
-    SetLimit,
     Tasks,
-    Vouch,
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
@@ -52,22 +48,18 @@ __all__ = [
     "complete_many",
     "decline",
     "fail",
-    "find",
     "held",
-    "limit",
     "lock",
     "note",
     "outcomes",
     "pair",
     "release",
     "renew",
-    "requeue",
     "result_of",
     "task_id",
     "tasks",
     "timeout_ns",
     "until",
-    "vouch",
 ]
 
 _HANDLE = re.compile(r"#[0-9]+\Z")
@@ -285,16 +277,6 @@ def cancel(task: TaskLike, reason: str) -> Cancel:
     return Cancel(task_id(task), json_value(reason[:500], "reason"))
 
 
-def requeue(task: TaskLike) -> Requeue:
-    """Build a Requeue."""
-    return Requeue(task_id(task))
-
-
-def limit(name: str, n: int) -> SetLimit:
-    """Build a SetLimit."""
-    return SetLimit(names.check_name(name, "limit"), count(n, "n", least=0))
-
-
 def lock(resources: tuple[str, ...], agent: str, lease_ttl: Seconds | None) -> LockNames:
     """Build a LockNames; the order in which names are given does not matter."""
     if not resources:
@@ -305,11 +287,6 @@ def lock(resources: tuple[str, ...], agent: str, lease_ttl: Seconds | None) -> L
     if len(wanted) > 256:
         raise LimitError("names in one lock", len(wanted), 256)
     return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl))
-
-
-def find(task: TaskLike) -> Find:
-    """Build a Find."""
-    return Find(task_id(task))
 
 
 def tasks(
@@ -339,8 +316,3 @@ def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
     if isinstance(wanted, (str, Task, Ticket, Lease)):
         raise TypeError(f"give a list of tasks, not the single {wanted!r}")
     return Outcomes(tuple([task_id(task) for task in wanted]))
-
-
-def vouch(agent: str, principal: str, by: str) -> Vouch:
-    """Build a Vouch."""
-    return Vouch(agent_name(agent), names.check_name(principal, "principal"), names.check_name(by, "by"))

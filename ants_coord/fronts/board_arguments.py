@@ -12,15 +12,9 @@ from ..commands.board import (
     Diffuse,
     Entries,
     Erase,
-    History,
     React,
-    Read,
     RollBack,
-    Sense,
-    Strongest,
     Take,
-    Thresholds,
-    Unreact,
     Write,
 )
 from ..commands.shared import MAX_BATCH
@@ -40,16 +34,10 @@ __all__ = [
     "diffuse",
     "entries",
     "erase",
-    "history",
     "reaction",
-    "read",
     "roll_back",
-    "sense",
     "start_of",
-    "strongest",
     "take",
-    "thresholds",
-    "unreact",
     "write",
 ]
 
@@ -85,21 +73,6 @@ def diffuse(kind: str, neighbours: Mapping[str, Iterable[str]], share: float, ag
     )
 
 
-def sense(place: str, kind: str | None) -> Sense:
-    """Build a Sense."""
-    return Sense(check_id(place, "place"), None if kind is None else check_name(kind, "mark kind"))
-
-
-def strongest(kind: str | None, n: int) -> Strongest:
-    """Build a Strongest."""
-    return Strongest(None if kind is None else check_name(kind, "mark kind"), count(n, "count", most=1 << 30))
-
-
-def thresholds(agent: str) -> Thresholds:
-    """Build a Thresholds."""
-    return Thresholds(arguments.agent_name(agent))
-
-
 def _version(expect: int | None) -> int | None:
     return None if expect is None else count(expect, "expect", least=0)
 
@@ -126,16 +99,6 @@ def erase(path: str, agent: str, expect: int | None) -> Erase:
 def take(pattern: str, agent: str) -> Take:
     """Build a Take."""
     return Take(checked_pattern(pattern), arguments.agent_name(agent))
-
-
-def read(path: str) -> Read:
-    """Build a Read."""
-    return Read(check_id(path, "path"))
-
-
-def history(path: str) -> History:
-    """Build a History."""
-    return History(check_id(path, "path"))
 
 
 def start_of(prefix: str) -> str:
@@ -183,8 +146,3 @@ def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:
     if not isinstance(quarantine, bool):
         raise TypeError(f"quarantine must be a bool, not {quarantine!r}")
     return RollBack(arguments.agent_name(agent), check_name(by, "by"), quarantine)
-
-
-def unreact(name: str) -> Unreact:
-    """Build an Unreact."""
-    return Unreact(check_name(name, "reaction name"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..commands.board import Changes, Reactions
+from ..commands.board import Changes, History, Reactions, Read, Sense, Strongest, Thresholds, Unreact
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments, board_arguments, match_arguments
@@ -20,6 +20,8 @@ from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
 from ..journals.ports import Clock
+from ..values.checks import check_id, check_name
+from ..values.checks import count as checked_count
 from ..values.entries import Change, Entry, literal
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from ..values.entries import Page
 
 __all__ = ["Blackboard", "BoardMembership"]
+
+
+def _kind(kind: str | None) -> str | None:
+    return None if kind is None else check_name(kind, "mark kind")
 
 
 class BoardMembership(Membership, BoardAgent):
@@ -147,7 +153,7 @@ class Blackboard(MatchVerbs):
             kind: only this kind of mark.
 
         """
-        return list(self._engine.ask(board_arguments.sense(place, kind)))
+        return list(self._engine.ask(Sense(check_id(place, "place"), _kind(kind))))
 
     def strongest(self, kind: str | None = None, *, count: int = 10) -> list[Trail]:
         """
@@ -158,7 +164,7 @@ class Blackboard(MatchVerbs):
             count: how many at most.
 
         """
-        return list(self._engine.ask(board_arguments.strongest(kind, count)))
+        return list(self._engine.ask(Strongest(_kind(kind), checked_count(count, "count", most=1 << 30))))
 
     def diffuse(
         self,
@@ -194,7 +200,7 @@ class Blackboard(MatchVerbs):
             agent: its name.
 
         """
-        return list(self._engine.ask(board_arguments.thresholds(agent)))
+        return list(self._engine.ask(Thresholds(arguments.agent_name(agent))))
 
     # -- entries --------------------------------------------------------------------------------
 
@@ -237,7 +243,7 @@ class Blackboard(MatchVerbs):
             path: where it is.
 
         """
-        return self._engine.ask(board_arguments.read(path))
+        return self._engine.ask(Read(check_id(path, "path")))
 
     def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
@@ -330,7 +336,7 @@ class Blackboard(MatchVerbs):
             path: where it is, or was.
 
         """
-        return list(self._engine.ask(board_arguments.history(path)))
+        return list(self._engine.ask(History(check_id(path, "path"))))
 
     def watch(
         self, prefix: str = "", *, since: int | None = None, follow: bool = True
@@ -442,7 +448,7 @@ class Blackboard(MatchVerbs):
             Whether there was one.
 
         """
-        return self._engine.execute(board_arguments.unreact(name), request_id)
+        return self._engine.execute(Unreact(check_name(name, "reaction name")), request_id)
 
     def reactions(self) -> list[Reaction]:
         """List the reactions, sorted by name."""

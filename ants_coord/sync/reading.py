@@ -15,6 +15,7 @@ from ..commands.shared import (
     Events,
     Explain,
     ExplainAgent,
+    Find,
     Holder,
     Leases,
     Query,
@@ -77,7 +78,7 @@ class Reading(Bridge):
             task: the task, its ticket or its id.
 
         """
-        return self._engine.ask(arguments.find(task))
+        return self._engine.ask(Find(arguments.task_id(task)))
 
     def tasks(
         self,

@@ -19,13 +19,17 @@ from ..commands.shared import (
     Pause,
     ReleaseAll,
     Renewed,
+    Requeue,
     Resume,
+    SetLimit,
+    Vouch,
 )
 from ..core.reading import private
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
+from ..values.checks import check_name, count
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, TaskState, Ticket
 from .reading import Reading
@@ -236,7 +240,7 @@ class Verbs(Reading):
             IllegalTransitionError: it has not failed.
 
         """
-        return self._engine.execute(arguments.requeue(task), request_id)
+        return self._engine.execute(Requeue(arguments.task_id(task)), request_id)
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """
@@ -248,7 +252,7 @@ class Verbs(Reading):
             request_id: makes a repeat of this call answer the first reply.
 
         """
-        self._engine.execute(arguments.limit(name, n), request_id)
+        self._engine.execute(SetLimit(check_name(name, "limit"), count(n, "n", least=0)), request_id)
 
     def pause(self, *, request_id: str | None = None) -> None:
         """
@@ -301,4 +305,5 @@ class Verbs(Reading):
             Whether that was news.
 
         """
-        return self._engine.execute(arguments.vouch(agent, principal, by))
+        command = Vouch(arguments.agent_name(agent), check_name(principal, "principal"), check_name(by, "by"))
+        return self._engine.execute(command)
