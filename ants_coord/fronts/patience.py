@@ -108,7 +108,9 @@ class Patience:
         if now - self._since_ns < lease.ttl_ns:
             return
         live = [one for one in self._engine.ask(Leases(None)) if not one.names]
-        if any(one.token not in waiting for one in live):
+        tokens = {one.token for one in live}
+        # a scope that was left in another thread, or has lost its lease, is nobody's work any more
+        if lease.token not in tokens or not tokens <= waiting.keys():
             return
         idle = len(live)
         why = self._engine.with_machine(lambda machine, at: standing_still(machine, self._waiter, at, idle))

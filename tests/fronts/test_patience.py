@@ -238,6 +238,25 @@ def test_two_handlers_that_wait_for_each_other_are_told(board, clock):
     assert DeadlockError in errors
 
 
+def test_a_scope_that_was_left_elsewhere_is_nobodys_work(board, clock):
+    """Entered in one thread, left in another: the first one waits as anybody does."""
+    board.submit_many([Task("a", priority=1), Task("b")])
+    scope = board.work(board.claim("w"))
+
+    def body():
+        scope.__enter__()
+        Background(scope.__exit__, None, None, None).get()
+        return board.result("b")
+
+    waiting = Background(body)
+    waits(board)
+    for _ in range(20):
+        clock.advance(LOOK)
+        waits(board)
+    board.complete(board.claim("w"), 5)
+    assert waiting.get() == 5
+
+
 def test_whoever_holds_a_lock_may_wait_for_results(board, clock):
     """A lock is no task: its holder is no worker that waits for itself."""
     board.submit(Task("a"))
