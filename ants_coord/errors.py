@@ -93,6 +93,7 @@ _LOST = {
     "cancelled": "the task was cancelled",
     "finished": "the task has ended",
     "revoked": "the lease was given back or taken away",
+    "foreign": "it is another agent's",
     "unknown": "no such lease was ever granted here",
 }
 
@@ -168,10 +169,13 @@ class HeldError(CoordinationError):
     name: str
     holder: str
     expires_in: float
+    by_another_scope: bool = False
+    """whether the agent that asks holds it itself, in another scope or session"""
 
     def __str__(self) -> str:
+        where = " in another scope (only the same holder= enters again)" if self.by_another_scope else ""
         return (
-            f"{self.name!r} is held by {self.holder!r} for up to {self.expires_in:.3g} s more; "
+            f"{self.name!r} is held by {self.holder!r}{where} for up to {self.expires_in:.3g} s more; "
             "wait with timeout=, or try again then"
         )
 

@@ -21,6 +21,7 @@ from ..fronts.agent import Keys, Shared
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
+from ..fronts.file_names import Path, names_of_files
 from ..fronts.hold import OnError
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
@@ -441,18 +442,23 @@ class Board(Keys, ResultVerbs):
         agent: str,
         lease_ttl: Seconds | None = None,
         timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
     ) -> AsyncLockHold:
         """
         Return a scope that locks all names or none: it waits on entry and frees on exit.
 
         Args:
-            names: resources, such as file paths; 1 to 512 bytes each.
-            agent: who locks; entering again as the same agent does not block.
+            names: resources, such as paths; 1 to 512 bytes each. Who locks "src/" locks all below it.
+            agent: who locks.
             lease_ttl: seconds a lock lasts without renewal (the scope renews).
             timeout: seconds to wait on entry; None waits for ever.
+            holder: a word for whoever may enter again, such as a session's id. Without it this scope is
+                the only one: another of the same agent waits like anybody else.
+            shared: whether others that lock shared may be inside at the same time.
 
         """
-        command = arguments.lock(names, agent, lease_ttl)
+        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
         waiter_for = command.names
 
         async def acquire() -> Lease:
@@ -466,10 +472,60 @@ class Board(Keys, ResultVerbs):
         *names: str,
         agent: str,
         lease_ttl: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
         request_id: str | None = None,
     ) -> Lease:
-        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
-        return await self._do(arguments.lock(names, agent, lease_ttl), request_id)
+        """
+        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+
+        Args:
+            names: as in `lock`.
+            agent: who locks.
+            lease_ttl: seconds the lock lasts.
+            holder: as in `lock`.
+            shared: as in `lock`.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
+        return await self._do(command, request_id)
+
+    def lock_files(
+        self,
+        *paths: Path,
+        agent: str,
+        root: Path = ".",
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> AsyncLockHold:
+        """
+        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+
+        Args:
+            paths: files and folders (these with all below), absolute or relative to the root.
+            agent: who locks.
+            root: the folder that names are relative to, such as that of the repository; the same one for
+                all that share a board.
+            lease_ttl: as in `lock`.
+            timeout: as in `lock`.
+            holder: as in `lock`.
+            shared: as in `lock`.
+
+        Raises:
+            ValueError: a path lies outside the root.
+
+        """
+        return self.lock(
+            *names_of_files(paths, root),
+            agent=agent,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
+        )
 
     # -- the rest -----------------------------------------------------------------------------
 

@@ -238,6 +238,8 @@ class Renew(Command[tuple[Renewed | Lost, ...]]):
 
     leases: tuple[tuple[str, int], ...]
     ttl_ns: int | None = None
+    agents: tuple[str | None, ...] = ()
+    """in step with the leases: who speaks for each; if it is empty, the holders, whoever they are"""
 
 
 @attrs.define
@@ -250,6 +252,8 @@ class Complete(Command[Outcome]):
     late: Literal["refuse", "accept"] = "refuse"
     draw: float | None = attrs.field(default=None, metadata={"drawn": True})
     """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
+    agent: str | None = None
+    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
 @attrs.define
@@ -257,6 +261,8 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
     """End several leased tasks, all or none: (task, token, result) each."""
 
     endings: tuple[tuple[str, int, Any], ...]
+    agent: str | None = None
+    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
 @attrs.define
@@ -273,6 +279,8 @@ class Fail(Command[TaskState]):
     retry: bool = True
     retry_ns: int | None = None
     trace: str = ""
+    agent: str | None = None
+    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
 @attrs.define
@@ -281,6 +289,8 @@ class Release(Command[TaskState]):
 
     task: str
     token: int
+    agent: str | None = None
+    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
 @attrs.define
@@ -306,9 +316,14 @@ class ReleaseAll(Command[int]):
 
 @attrs.define
 class Adopt(Command[tuple[Lease, ...]]):
-    """Re-issue an agent's live leases under fresh tokens; the old ones are superseded."""
+    """
+    Re-issue an agent's live leases under fresh tokens; the old ones are superseded.
+
+    Only those whose holder has been silent for two thirds of their length, unless `force`.
+    """
 
     agent: str
+    force: bool = False
 
 
 @attrs.define
@@ -318,6 +333,8 @@ class Note(Command[None]):
     task: str
     token: int
     note: Any
+    agent: str | None = None
+    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
 @attrs.define
@@ -355,11 +372,17 @@ class Resume(Command[None]):
 
 @attrs.define
 class LockNames(Command[Lease]):
-    """Lock all names for `agent`, or none; refused with HeldError."""
+    """
+    Lock all names for `agent`, or none; refused with HeldError.
+
+    Only the same agent with the same holder enters again. Shared locks exclude only those that are not.
+    """
 
     names: tuple[str, ...]
     agent: str
     ttl_ns: int | None = None
+    holder: str = ""
+    shared: bool = False
 
 
 @attrs.define

@@ -45,7 +45,7 @@ from .state.ledger import Ledger, News
 from .state.parts import Strategy
 from .state.rules import Rules, lacking, rules_of
 from .strategies import STRATEGIES, shared_parts
-from .work import declining, locking, submitting
+from .work import declining, locking, submitting, switches
 from .work import leases as claiming
 from .work.lifecycle import pass_time
 
@@ -60,25 +60,25 @@ def _wakeup(ledger: Ledger, command: Wakeup) -> None:
 
 COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Adopt: claiming.adopt,
-    Cancel: locking.cancel,
+    Cancel: switches.cancel,
     Claim: claiming.claim,
     ClaimMany: claiming.claim_many,
     Complete: claiming.complete,
     CompleteMany: claiming.complete_many,
-    Configure: locking.configure,
+    Configure: switches.configure,
     Decline: declining.decline,
     Fail: claiming.fail,
     LockNames: locking.lock,
     Note: claiming.note,
-    Pause: locking.pause,
+    Pause: switches.pause,
     Release: claiming.release,
     ReleaseAll: claiming.release_all,
     Renew: claiming.renew,
     Requeue: submitting.requeue,
-    Resume: locking.resume,
-    SetLimit: locking.set_limit,
+    Resume: switches.resume,
+    SetLimit: switches.set_limit,
     Submit: submitting.submit,
-    Upgrade: locking.upgrade,
+    Upgrade: switches.upgrade,
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out, under every strategy"""

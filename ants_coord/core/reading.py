@@ -32,7 +32,7 @@ from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, Ta
 from .state.ledger import Ledger
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, Row
 from .work.leases import first, lease_of
-from .work.locking import lock_lease
+from .work.locking import holders, lock_lease
 from .work.signs import every_note, quiet
 
 __all__ = ["QUERIES", "private"]
@@ -123,8 +123,8 @@ def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
 
 
 def holder(ledger: Ledger, query: Holder) -> Lease | None:
-    """Ask who holds a named lock. O(1)."""
-    row = ledger.lock_of.get(query.name)
+    """Ask who holds a named lock, or what it lies in, or something below it; of several the longest."""
+    row = min(holders(ledger, query.name), key=lambda row: row.token, default=None)
     return None if row is None else lock_lease(ledger, row)
 
 

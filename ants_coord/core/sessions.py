@@ -28,7 +28,7 @@ import attrs
 
 from ..commands.shared import Command, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
-from ..values.checks import is_fresh_id
+from ..values.checks import is_fresh_holder, is_fresh_id
 from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome
 from .reading import private
 from .state.ledger import Ledger, ns
@@ -138,6 +138,8 @@ def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
     for field in attrs.fields(value.__class__):
         if not field.init or field.metadata.get("drawn"):
             continue
+        if field.name == "holder" and is_fresh_holder(value.holder):
+            continue  # drawn for this call
         if value.__class__ is Task and field.name in ("payload", "parts"):
             continue  # they stand beside the task in a Submit
         item = getattr(value, field.name)

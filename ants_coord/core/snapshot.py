@@ -266,7 +266,17 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
         ledger.refusals,
     ]
     for token, lock in ledger.locks.items():
-        yield ["lock", list(lock.names), token, lock.agent, lock.deadline_ns, lock.ttl_ns, lock.depth]
+        yield [
+            "lock",
+            list(lock.names),
+            token,
+            lock.agent,
+            lock.deadline_ns,
+            lock.ttl_ns,
+            lock.depth,
+            lock.holder,
+            lock.shared,
+        ]
     for name, n in sorted(ledger.limits.items()):
         yield ["limit", name, n]
     yield _pack_agent(None, ledger.departed)
@@ -383,8 +393,8 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
             case "head":
                 _take_head(ledger, record)
             case "lock":
-                _, names, token, agent, deadline, ttl, depth = record
-                ledger.locks[token] = LockRow(tuple(names), token, agent, deadline, ttl, depth)
+                _, names, token, *rest = record
+                ledger.locks[token] = LockRow(tuple(names), token, *rest)
             case "limit":
                 ledger.limits[record[1]] = record[2]
             case "agent":

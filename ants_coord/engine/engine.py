@@ -66,6 +66,8 @@ class Kept:
     on_stop: Callable[[], None] | None = None
     number: int = attrs.field(factory=itertools.count(1).__next__)
     """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
+    agent: str | None = None
+    """who keeps it; None is the board itself, for whoever holds the lease"""
 
 
 C = TypeVar("C", bound=Chore)
@@ -341,7 +343,9 @@ class Engine(ABC):
         # batch instead of a command for each lease
         due = [kept for kept in self._kept.values() if kept.renew_ns <= now + kept.ttl_ns // 6]
         try:
-            answers = self._try(Renew(tuple([(kept.lease.task, kept.lease.token) for kept in due])))
+            leases = tuple([(kept.lease.task, kept.lease.token) for kept in due])
+            speakers = tuple([kept.agent for kept in due])
+            answers = self._try(Renew(leases, agents=speakers if any(speakers) else ()))
             assert not isinstance(answers, Refused)
         except CoordinationError:
             for kept in due:

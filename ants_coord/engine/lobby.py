@@ -22,6 +22,7 @@ from sortedcontainers import SortedDict
 
 from ..core.state.ledger import ANY, Hint, News
 from ..errors import CoordinationError
+from ..values.checks import lock_key, paths_above
 
 __all__ = ["NEVER_NS", "Countdown", "Lobby", "Waiter", "mute"]
 
@@ -105,6 +106,8 @@ class Lobby:
         self._ready: SortedDict = SortedDict()
         self._ended: dict[str, dict[int, Waiter]] = {}
         self._names: dict[str, dict[int, Waiter]] = {}
+        self._below: dict[str, dict[int, Waiter]] = {}
+        """path -> those that wait for a name below it"""
         self._paths: dict[int, Waiter] = {}
         self._changes: dict[int, Waiter] = {}
 
@@ -130,7 +133,10 @@ class Lobby:
         for task_id in waiter.ended:
             self._ended.setdefault(task_id, {})[number] = waiter
         for name in waiter.names:
-            self._names.setdefault(name, {})[number] = waiter
+            key = lock_key(name)
+            self._names.setdefault(key, {})[number] = waiter
+            for path in paths_above(key):
+                self._below.setdefault(path, {})[number] = waiter
         if waiter.paths:
             self._paths[number] = waiter
         if waiter.changes or waiter.drained:
@@ -155,7 +161,10 @@ class Lobby:
             for task_id in waiter.ended:
                 _remove(self._ended, task_id, number)
             for name in waiter.names:
-                _remove(self._names, name, number)
+                key = lock_key(name)
+                _remove(self._names, key, number)
+                for path in paths_above(key):
+                    _remove(self._below, path, number)
             self._paths.pop(number, None)
             self._changes.pop(number, None)
         if hint is not None:
@@ -182,8 +191,7 @@ class Lobby:
                 for waiter in list(self._ended.get(task_id, {}).values()):
                     self._wake(waiter)
             for name in news.freed:
-                for waiter in list(self._names.get(name, {}).values()):
-                    self._wake(waiter)
+                self._wake_lockers(lock_key(name))
             for waiter in self._paths.values():
                 waiter.passed = cursor
             for waiter in list(self._changes.values()):
@@ -195,6 +203,14 @@ class Lobby:
         news.ended.clear()
         news.freed.clear()
         news.gone.clear()
+
+    def _wake_lockers(self, key: str) -> None:
+        """Wake who waits for a name, for what it lies in, or for something below it."""
+        for path in (key, *paths_above(key)):
+            for waiter in list(self._names.get(path, {}).values()):
+                self._wake(waiter)
+        for waiter in list(self._below.get(key, {}).values()):
+            self._wake(waiter)
 
     def time_out(self, now_ns: int) -> None:
         """Wake everybody whose time is over."""

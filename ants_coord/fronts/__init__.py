@@ -6,5 +6,5 @@ or query. `build` makes the engine. `agent` has the handles. `hold` and `aio_hol
 `serving` and `aio_attempts` what workers are made of. A worker for threads may run async handlers,
 and one for event loops plain ones: therefore scopes and attempts of both colours are here.
 `as_needed` decides how many agents a worker has. `failures` is what is kept of an exception, `patience`
-looks whether what a caller waits for can come.
+looks whether what a caller waits for can come. `file_names` makes names of locks from paths.
 """

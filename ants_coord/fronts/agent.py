@@ -6,18 +6,80 @@ The handles themselves (`Agent`, `MatchAgent`, `BoardAgent` in aio/ and sync/) a
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import attrs
+
+from ..commands.shared import Command, Query, Renew
 from ..errors import ForeignLeaseError, WrongKeyError
+from ..values.tasks import Lease, TaskRecord
 from . import arguments
 
 if TYPE_CHECKING:
-    from ..engine.engine import Engine
+    from ..engine.engine import Engine, Kept
 
 __all__ = ["Handle", "Keys", "Shared"]
 
 A = TypeVar("A", covariant=True)
 L = TypeVar("L")
+
+
+class SpokenFor:
+    """
+    An engine as one agent uses it: what touches a lease is said in the agent's name.
+
+    The core compares the name with the holder, so a handle "id#token" or a Lease with a changed name is
+    good for its own agent only. The board's own verbs name nobody: they speak for the holder.
+    """
+
+    def __init__(self, engine: Engine, agent: str) -> None:
+        self._engine = engine
+        self._agent = agent
+        self.is_keyed = False
+        """whether the agent is a stranger, who sees nothing by which it could act as another, or cheat"""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def execute(self, command: Command[Any], request_id: str | None = None) -> Any:
+        """Carry a command out in the agent's name."""
+        if isinstance(command, Renew):
+            command.agents = (self._agent,) * len(command.leases)
+        elif getattr(command, "agent", "") is None:
+            command.agent = self._agent  # type: ignore[attr-defined]
+        return self._engine.execute(command, request_id)
+
+    def keep(self, kept: Kept) -> None:
+        """Renew a lease in the agent's name."""
+        kept.agent = self._agent
+        self._engine.keep(kept)
+
+    def ask(self, query: Query[Any]) -> Any:
+        """Answer a query; a stranger does not see everything."""
+        found = self._engine.ask(query)
+        return veil(found, self._agent) if self.is_keyed else found
+
+
+def veil(found: Any, agent: str) -> Any:
+    """
+    Return what a stranger may see of tasks and leases.
+
+    Hidden are token, payload and inputs of what another agent holds, and how results are checked: an agent
+    that knew which tasks are canaries would be honest there only.
+    """
+    if isinstance(found, tuple):
+        return tuple([veil(one, agent) for one in found])
+    if isinstance(found, Lease) and found.agent != agent:
+        return attrs.evolve(found, token=0, payload=None, inputs={}, notes=())
+    if not isinstance(found, TaskRecord):
+        return found
+    task, lease = found.task, found.lease
+    if task.verify is not None:
+        task = attrs.evolve(task, verify=None)
+    if lease is not None and lease.agent != agent:
+        task, lease = attrs.evolve(task, payload=None), veil(lease, agent)
+    return attrs.evolve(found, task=task, lease=lease)
 
 
 class Handle:
@@ -26,18 +88,16 @@ class Handle:
     _board: Any
 
     def __init__(self, board: Any, name: str) -> None:
-        self._board = board
+        self._whole = board
+        self._board = copy.copy(board)
+        self._spoken = self._board._engine = SpokenFor(board._engine, name)  # noqa: SLF001 - our own class
         self.name = name
-        self._is_keyed = False
 
     def _own(self, lease: L) -> L:
-        """Return a lease of this agent, or refuse another's."""
+        """Refuse another agent's lease at once; what only claims to be ours is refused by the core."""
         inner: Any = getattr(lease, "lease", lease)
         holder = getattr(inner, "agent", None)
-        if holder is None:
-            if self._is_keyed:
-                raise TypeError(f"a handle with a key takes the Lease itself, not {lease!r}")
-        elif holder != self.name:
+        if holder is not None and holder != self.name:
             raise ForeignLeaseError(self.name, str(inner.task), str(holder))
         return lease
 
@@ -49,7 +109,7 @@ class Handle:
             raise AttributeError(f"an agent has no verb {verb!r}; ask the coordinator itself")
 
     def __repr__(self) -> str:
-        return f"<agent {self.name!r} of {self._board!r}>"
+        return f"<agent {self.name!r} of {self._whole!r}>"
 
 
 class Shared(Generic[A]):
@@ -81,7 +141,7 @@ class Shared(Generic[A]):
         if not isinstance(key, str) or not hmac.compare_digest(expected.encode(), key.encode()):
             raise WrongKeyError(name)
         handle: A = self._board.as_agent(name)
-        handle._is_keyed = True  # type: ignore[attr-defined]  # noqa: SLF001 - our own class
+        handle._spoken.is_keyed = True  # type: ignore[attr-defined]  # noqa: SLF001 - our own class
         return handle
 
 

@@ -277,16 +277,26 @@ def cancel(task: TaskLike, reason: str) -> Cancel:
     return Cancel(task_id(task), json_value(reason[:500], "reason"))
 
 
-def lock(resources: tuple[str, ...], agent: str, lease_ttl: Seconds | None) -> LockNames:
-    """Build a LockNames; the order in which names are given does not matter."""
+def lock(
+    resources: tuple[str, ...],
+    agent: str,
+    lease_ttl: Seconds | None,
+    holder: str | None = None,
+    *,
+    shared: bool = False,
+) -> LockNames:
+    """Build a LockNames; the order of the names does not matter. A holder is drawn if none is given."""
     if not resources:
         raise ValueError("lock needs at least one name")
     if isinstance(resources[0], (list, tuple, set, frozenset)):
         raise TypeError(f"each lock name must be a string, not {resources[0]!r}; write lock(*names) for many")
-    wanted = sorted({names.check_id(name, "each lock name") for name in resources})
+    if not isinstance(shared, bool):
+        raise TypeError(f"shared must be True or False, not {shared!r}")
+    whose = names.fresh_holder() if holder is None else names.check_name(holder, "holder")
+    wanted = sorted({names.check_lock_name(name) for name in resources})
     if len(wanted) > 256:
         raise LimitError("names in one lock", len(wanted), 256)
-    return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl))
+    return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl), whose, shared)
 
 
 def tasks(

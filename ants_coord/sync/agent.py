@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from ..fronts.hold import Hold, KeepAlive, LockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
     from ..values.tasks import Explanation, Lease, Outcome, Standing, Task, TaskRecord, TaskState, Ticket
@@ -215,9 +216,17 @@ class Agent(Handle):
         """
         self._board.progress(self._own(lease), note, request_id=request_id)
 
-    def adopt(self, *, request_id: str | None = None) -> list[Lease]:
-        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return self._board.adopt(self.name, request_id=request_id)
+    def adopt(self, *, force: bool = False, request_id: str | None = None) -> list[Lease]:
+        """
+        Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off.
+
+        Args:
+            force: also those whose holder has been heard within two thirds of the lease's length. Without
+                it a second session of one name does not take the work of the first.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        return self._board.adopt(self.name, force=force, request_id=request_id)
 
     def release_all(self, *, request_id: str | None = None) -> int:
         """
@@ -547,28 +556,89 @@ class Agent(Handle):
         *names: str,
         lease_ttl: Seconds | None = None,
         timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
     ) -> LockHold:
         """
         Return a scope that locks all names or none: it waits on entry and frees on exit.
 
         Args:
-            names: resources, such as file paths; 1 to 512 bytes each.
+            names: resources, such as paths; 1 to 512 bytes each. Who locks "src/" locks all below it.
             lease_ttl: seconds a lock lasts without renewal (the scope renews).
             timeout: seconds to wait on entry; None waits for ever.
+            holder: a word for whoever may enter again, such as a session's id. Without it this scope is
+                the only one: another of the same agent waits like anybody else.
+            shared: whether others that lock shared may be inside at the same time.
 
         """
-        return self._board.lock(*names, agent=self.name, lease_ttl=lease_ttl, timeout=timeout)
+        return self._board.lock(
+            *names,
+            agent=self.name,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
+        )
 
     def lock_nowait(
         self,
         *names: str,
         lease_ttl: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
         request_id: str | None = None,
     ) -> Lease:
-        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        """
+        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+
+        Args:
+            names: as in `lock`.
+            lease_ttl: seconds the lock lasts.
+            holder: as in `lock`.
+            shared: as in `lock`.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
         return self._board.lock_nowait(
             *names,
             agent=self.name,
             lease_ttl=lease_ttl,
+            holder=holder,
+            shared=shared,
             request_id=request_id,
+        )
+
+    def lock_files(
+        self,
+        *paths: Path,
+        root: Path = ".",
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> LockHold:
+        """
+        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+
+        Args:
+            paths: files and folders (these with all below), absolute or relative to the root.
+            root: the folder that names are relative to, such as that of the repository; the same one for
+                all that share a board.
+            lease_ttl: as in `lock`.
+            timeout: as in `lock`.
+            holder: as in `lock`.
+            shared: as in `lock`.
+
+        Raises:
+            ValueError: a path lies outside the root.
+
+        """
+        return self._board.lock_files(
+            *paths,
+            agent=self.name,
+            root=root,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..fronts.agent import Shared
     from ..fronts.hold import Hold, KeepAlive, LockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
     from ..values.events import Event
@@ -210,6 +211,8 @@ class Locks(Protocol):
         agent: str,
         lease_ttl: Seconds | None = None,
         timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
     ) -> LockHold:
         """Return a scope that locks all names or none: it waits on entry and frees on exit."""
         ...
@@ -219,9 +222,24 @@ class Locks(Protocol):
         *names: str,
         agent: str,
         lease_ttl: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
         request_id: str | None = None,
     ) -> Lease:
         """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        ...
+
+    def lock_files(
+        self,
+        *paths: Path,
+        agent: str,
+        root: Path = ".",
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> LockHold:
+        """Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`."""
         ...
 
     def holder(self, name: str) -> Lease | None:
@@ -345,7 +363,7 @@ class Steers(Protocol):
         """Change settings for everybody who uses this board."""
         ...
 
-    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
+    def adopt(self, agent: str, *, force: bool = False, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
         ...
 

@@ -191,9 +191,18 @@ class Verbs(Reading):
         """
         self._engine.execute(arguments.note(lease, note), request_id)
 
-    def adopt(self, agent: str, *, request_id: str | None = None) -> list[Lease]:
-        """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
-        return list(self._engine.execute(Adopt(arguments.agent_name(agent)), request_id))
+    def adopt(self, agent: str, *, force: bool = False, request_id: str | None = None) -> list[Lease]:
+        """
+        Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off.
+
+        Args:
+            agent: whose leases.
+            force: also those whose holder has been heard within two thirds of the lease's length. Without
+                it a second session of one name does not take the work of the first.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        return list(self._engine.execute(Adopt(arguments.agent_name(agent), force), request_id))
 
     def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """

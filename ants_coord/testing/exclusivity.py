@@ -41,8 +41,13 @@ class _Told:
     until_ns: int
     entries: int = 1
     """how often the same holder has entered this lock; 0: given up"""
+    holder: str = ""
     is_done: bool = False
     """whether it was given up by completing the task"""
+
+    def is_entered_by(self, agent: str, names: tuple[str, ...]) -> bool:
+        """Tell whether an agent that asks for these names enters this lock once more."""
+        return self.lease.agent == agent and set(names) <= set(self.things)
 
     def holds(self, now_ns: int) -> bool:
         return self.entries > 0 and now_ns < self.until_ns
@@ -238,10 +243,13 @@ class ExclusivityMachine(RuleBasedStateMachine):
         live = {
             name: self._held[name] for name in names if name in self._held and self._held[name].holds(now)
         }
-        rivals = {name: str(told) for name, told in live.items() if told.lease.agent != agent}
+        mine = next((one for one in live.values() if one.is_entered_by(agent, names)), None)
+        rivals = {name: str(told) for name, told in live.items() if told is not mine}
+        # entering again is for the same holder; any other scope of the same agent is a rival like others
+        holder = mine.holder if mine is not None else f"scope-{len(self._past)}"
         lease, refusal = None, ""
         try:
-            lease = self.board.lock_nowait(*names, agent=agent, lease_ttl=ttl)
+            lease = self.board.lock_nowait(*names, agent=agent, lease_ttl=ttl, holder=holder)
         except HeldError as problem:
             refusal = str(problem)
         if lease is None:
@@ -250,14 +258,14 @@ class ExclusivityMachine(RuleBasedStateMachine):
         assert not rivals, f"{agent} was given {names} while others were told that they hold {rivals}"
         again = next((told for told in live.values() if told.lease.token == lease.token), None)
         if again is None:
-            self._granted(lease.names, lease, agent)
+            self._granted(lease.names, lease, agent, holder)
         else:
             assert lease.expires_ns >= again.until_ns, f"entering again made it shorter for {again}"
             again.until_ns = lease.expires_ns
             again.entries += 1
 
-    def _granted(self, things: tuple[str, ...], lease: Lease, agent: str) -> None:
-        now, told = self.clock.now_ns(), _Told(things, lease, lease.expires_ns)
+    def _granted(self, things: tuple[str, ...], lease: Lease, agent: str, holder: str = "") -> None:
+        now, told = self.clock.now_ns(), _Told(things, lease, lease.expires_ns, holder=holder)
         assert lease.agent == agent
         assert told.holds(now), f"{agent} was given {things} until {told.until_ns}; it is {now}"
         for thing in things:

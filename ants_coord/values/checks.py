@@ -13,17 +13,23 @@ import itertools
 import math
 import os
 import re
+from collections.abc import Iterator
 
 __all__ = [
     "amount",
     "check_id",
+    "check_lock_name",
     "check_name",
     "check_path",
     "count",
     "fresh_agent",
+    "fresh_holder",
     "fresh_id",
     "fresh_session",
+    "is_fresh_holder",
     "is_fresh_id",
+    "lock_key",
+    "paths_above",
     "seconds",
 ]
 
@@ -177,3 +183,48 @@ def check_path(path: str | os.PathLike[str]) -> str:
     if "\0" in name:
         raise ValueError(f"the board's path must not contain NUL: {name!r}")
     return os.path.realpath(name)
+
+
+def fresh_holder() -> str:
+    """Return the holder of one scope: a word that nobody can type, since names hold no "~"."""
+    return f"~{next(_sequence.numbers):x}-{_sequence.prefix[len(_MARK) : -1]}"
+
+
+def is_fresh_holder(holder: str) -> bool:
+    """Tell whether `fresh_holder` made this word."""
+    return holder.startswith("~")
+
+
+def check_lock_name(name: object) -> str:
+    """
+    Return a lock's name in its one spelling (Unicode NFC), or raise TypeError/ValueError with the way out.
+
+    Two spellings of one path would be two locks, so those that differ from the plain one are refused here;
+    `lock_files` works them out, because only it knows the folder that they start from.
+    """
+    import unicodedata  # noqa: PLC0415 - names of locks only
+
+    text = check_id(name, "each lock name")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    parts = lock_key(text).split("/")
+    if "" in parts[1:] or "." in parts or ".." in parts:
+        raise ValueError(f"lock name {text!r} is not the plain spelling of a path; lock_files() works it out")
+    if parts[-1] in ("*", "**"):
+        raise ValueError(f"lock name {text!r} is a pattern; {text.rstrip('*')!r} covers all below it")
+    return text
+
+
+def lock_key(name: str) -> str:
+    """Return what a lock's name is compared by: "src/" and "src" are one folder."""
+    return name.removesuffix("/")
+
+
+def paths_above(key: str) -> Iterator[str]:
+    """Yield the keys of what a path lies in, nearest first, and the root "" last."""
+    at = key.rfind("/")
+    while at > 0:
+        yield key[:at]
+        at = key.rfind("/", 0, at)
+    if key:
+        yield ""

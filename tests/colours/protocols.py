@@ -15,7 +15,7 @@ PURPOSES = {
         "Keeps and ends what is leased.",
         "work keep_alive renew progress complete complete_many fail release decline",
     ),
-    "Locks": ("Locks names.", "lock lock_nowait holder"),
+    "Locks": ("Locks names.", "lock lock_nowait lock_files holder"),
     "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),
     "Reads": (
         "Looks, and changes nothing.",

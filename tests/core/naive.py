@@ -390,15 +390,20 @@ class Naive:
 
     def renew(self, command):
         answers = []
-        for task, token in command.leases:
+        speakers = command.agents or [None] * len(command.leases)
+        for (task, token), agent in zip(command.leases, speakers, strict=True):
             x = self.holding(task, token)
             if x is None:
                 answers.append(("lost", token, self.lost(task, token)))
                 continue
+            if agent not in (None, x.agent):
+                answers.append(("lost", token, "foreign"))
+                continue
             if x not in self.locks and self.is_stalled(x):
                 answers.append(("renewed", token, self.raw + x.deadline - self.lease_now))
                 continue
-            x.ttl = x.ttl if command.ttl_ns is None else command.ttl_ns
+            asked = x.ttl if command.ttl_ns is None else command.ttl_ns
+            x.ttl = max(asked, x.ttl) if x in self.locks and x.depth > 1 else asked
             x.deadline = self.lease_now + x.ttl
             answers.append(("renewed", token, self.raw + x.ttl))
         return answers
@@ -416,6 +421,8 @@ class Naive:
         x = self.holding(command.task, command.token)
         if x is None or x in self.locks:
             return refused("LeaseLostError", self.lost(command.task, command.token))
+        if command.agent not in (None, x.agent):
+            return refused("ForeignLeaseError")
         x.note, x.sign, x.told = command.note, self.lease_now, False
         mine = [note for note in x.notes if note[0] == x.token]
         x.notes = [note for note in x.notes if len(mine) < 3 or note is not mine[0]]
@@ -424,6 +431,8 @@ class Naive:
 
     def complete(self, command):
         t, late = self.get(command.task), False
+        if t and t.token == command.token and command.agent not in (None, t.agent):
+            return refused("ForeignLeaseError")
         if t and t.token == command.token and t.state == DONE:
             return plain(t.outcome)
         if self.holding(command.task, command.token) in (None, *self.locks):
@@ -439,12 +448,16 @@ class Naive:
             t = self.get(task)
             if t is None or t.token != token or t.state not in (L, DONE):
                 return refused("LeaseLostError", self.lost(task, token))
+            if command.agent not in (None, t.agent):
+                return refused("ForeignLeaseError")
         return [self.complete(Complete(*ending)) for ending in command.endings]
 
     def fail(self, command):
         t = self.holding(command.task, command.token)
         if t is None or t in self.locks:
             return refused("LeaseLostError", self.lost(command.task, command.token))
+        if command.agent not in (None, t.agent):
+            return refused("ForeignLeaseError")
         self.seen[t.agent, "failed"] += 1
         if not command.retry or t.attempts >= self.most(t):
             self.end(t, FAILED, "finished")
@@ -457,6 +470,8 @@ class Naive:
         x = self.holding(command.task, command.token)
         if x is None:
             return refused("LeaseLostError", self.lost(command.task, command.token))
+        if command.agent not in (None, x.agent):
+            return refused("ForeignLeaseError")
         if x not in self.locks:
             self.give_in(x)
             return x.state
@@ -505,6 +520,9 @@ class Naive:
         rows = [t for t in self.tasks if t.state == L and t.agent == command.agent]
         answers = []
         for t in sorted(rows, key=lambda t: t.token):
+            silent = self.lease_now - max(t.deadline - t.ttl, t.sign)
+            if not command.force and 3 * silent < 2 * t.ttl:
+                continue
             t.token, t.deadline = self.token(), self.lease_now + t.ttl
             t.sign, t.told = self.lease_now, False
             answers.append(self.lease(t))
@@ -513,18 +531,26 @@ class Naive:
     # -- locks and switches ------------------------------------------------------------------
 
     def locknames(self, command):
-        held = {name: x for x in self.locks for name in x.names if name in command.names}
-        if any(x.agent != command.agent for x in held.values()):
-            return refused("HeldError")
-        fresh = tuple(name for name in command.names if name not in held)
+        mine = (command.agent, command.holder)
+        for x in self.locks:
+            clash = any(covers(a, b) or covers(b, a) for a in x.names for b in command.names)
+            if clash and (x.agent, x.holder) != mine and not (x.shared and command.shared):
+                return refused("HeldError")
         ttl = ns(self.settings.lease_ttl) if command.ttl_ns is None else command.ttl_ns
-        first = next(iter(held.values()), None)
-        if not fresh and all(x is first for x in held.values()):
-            first.depth, first.deadline = first.depth + 1, max(first.deadline, self.lease_now + ttl)
-            x = first
+        outer = [
+            x
+            for x in self.locks
+            if (x.agent, x.holder) == mine
+            and (command.shared or not x.shared)
+            and all(any(covers(a, b) for a in x.names) for b in command.names)
+        ]
+        if outer:
+            x = max(outer, key=lambda x: x.token)
+            x.depth, x.ttl = x.depth + 1, max(x.ttl, ttl)
+            x.deadline = max(x.deadline, self.lease_now + ttl)
         else:
-            x = Item(names=fresh, token=self.token(), agent=command.agent, ttl=ttl, depth=1, state=L)
-            x.deadline = self.lease_now + ttl
+            x = Item(names=command.names, token=self.token(), agent=command.agent, ttl=ttl, depth=1, state=L)
+            x.holder, x.shared, x.deadline = command.holder, command.shared, self.lease_now + ttl
             self.locks.append(x)
         expires = self.raw + x.deadline - self.lease_now
         return (
@@ -564,3 +590,9 @@ class Naive:
 
     def wakeup(self, command):
         pass
+
+
+def covers(outer, inner):
+    """Tell whether a lock of one path is one of the other too."""
+    outer, inner = outer.rstrip("/"), inner.rstrip("/")
+    return not outer or outer == inner or inner.startswith(outer + "/")

@@ -107,8 +107,16 @@ class Pair:
         leases = self.machine.ask(c.Leases())
         held = [lease.task for lease in leases if lease.kind != "lock"]
         assert len(held) == len(set(held))
-        names = [name for lease in leases for name in lease.names]
-        assert len(names) == len(set(names))
+        for lease in leases:  # what I hold by name nobody else does, unless both share it
+            for other in leases:
+                if (
+                    lease.names
+                    and other.names
+                    and lease.agent != other.agent
+                    and set(lease.names) & set(other.names)
+                ):
+                    rows = [self.machine.ledger.locks[one.token] for one in (lease, other)]
+                    assert all(row.shared for row in rows)
         assert len({lease.token for lease in leases}) == len(leases)
 
     def what_is_done_stays_done(self):

@@ -171,7 +171,7 @@ class Stage:
         return self.do(c.Requeue(task))
 
     def on_adopt(self, agent):
-        return self.do(c.Adopt(agent))
+        return self.do(c.Adopt(agent, force=True))
 
     def on_release_all(self, agent):
         return self.do(c.ReleaseAll(agent))

@@ -11,6 +11,7 @@ from ants_coord.core import Machine
 from ants_coord.testing import ManualClock
 from ants_coord.values.events import EVENT_TYPES
 from ants_coord.values.marks import Mark
+from ants_coord.values.settings import Settings
 
 from ..board.test_model import Walk as BoardWalk
 from ..match.test_model import Walk as MatchWalk
@@ -37,13 +38,22 @@ def test_every_type_of_event_is_emitted_by_some_story():
     market = Market("ghost", trust=True, seed=1, ticks=600)
     market.run()
     seen |= types_of(market.machine)
-    seen |= seen_in_an_outage() | seen_on_a_board()
+    seen |= seen_in_an_outage() | seen_on_a_board() | seen_in_an_upgrade()
     told_elsewhere = {
         "disbanded",
         "unreacted",
     }  # a team of which one does not come; a reaction that is refused
     assert set(EVENT_TYPES) - seen <= told_elsewhere
     assert seen <= set(EVENT_TYPES)
+
+
+def seen_in_an_upgrade():
+    """A board goes on under other rules."""
+    machine = Machine()
+    machine.apply(c.Configure(Settings()), now_ns=1)
+    assert machine.apply(c.Upgrade((("core", 2),)), now_ns=2)
+    assert not machine.apply(c.Upgrade((("core", 2),)), now_ns=3)
+    return types_of(machine)
 
 
 def seen_in_an_outage():

@@ -42,34 +42,32 @@ def test_a_lock_never_has_two_holders(steps):
     The bookkeeping here is the holders' own: until when each was told it holds.
     """
     machine, now = Machine(), START
-    mine = {}  # name -> (agent, token, held until)
+    mine = {}  # token -> [agent, names, held until, how often entered]
     for agent, names, act, wait_ns in steps:
         now += wait_ns
+        live = {token: one for token, one in mine.items() if one[2] > now}
         if act == "take":
             reply = machine.apply(c.LockNames(names, agent), now_ns=now)
-            others = [name for name in names if name in mine and mine[name][0] != agent]
-            rivals = [name for name in others if mine[name][2] > now]
+            rivals = [one for one in live.values() if one[0] != agent and set(names) & one[1]]
             assert isinstance(reply, c.Refused) == bool(rivals)
             if not rivals:
-                for name in reply.names:
-                    mine[name] = (agent, reply.token, reply.expires_ns)
+                entered = live[reply.token][3] + 1 if reply.token in live else 1
+                assert set(names) <= set(reply.names)  # the whole set is pinned by this lease
+                mine[reply.token] = [agent, set(reply.names), reply.expires_ns, entered]
         else:
-            held = [(name, token) for name, (who, token, end) in mine.items() if who == agent and end > now]
-            for name, token in held[:1]:
+            for token in [token for token, one in live.items() if one[0] == agent][:1]:
                 if act == "leave":
-                    machine.apply(c.Release(f"lock:{name}", token), now_ns=now)
+                    machine.apply(c.Release("lock:x", token), now_ns=now)
+                    mine[token][3] -= 1
+                    if not mine[token][3]:
+                        del mine[token]
                 else:
-                    machine.apply(c.Renew(((f"lock:{name}", token),)), now_ns=now)
-                live = {x.token: x.expires_ns for x in machine.ask(c.Leases())}
-                mine = {
-                    n: (who, t, live.get(t, 0) if t == token else until)
-                    for n, (who, t, until) in mine.items()
-                }
+                    (answer,) = machine.apply(c.Renew((("lock:x", token),)), now_ns=now)
+                    mine[token][2] = answer.expires_ns
         machine.check()
-        for name, (agent, token, until) in mine.items():
-            holder = machine.ask(c.Holder(name))
+        for agent_of, held, until, _ in mine.values():
             if until > now:
-                assert (holder.agent, holder.token) == (agent, token)
+                assert all(machine.ask(c.Holder(name)).agent == agent_of for name in held)
 
 
 @given(

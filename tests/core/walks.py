@@ -78,6 +78,13 @@ def a_decline(dice, lease):
     return c.Decline(pick(AGENTS), pick(IDS), "no", pause, 0, everything)
 
 
+def a_lock(dice):
+    """Draw a lock of paths that lie in one another, for one of two holders, sometimes shared."""
+    names = tuple(dice.sample(["x", "x/", "x/a", "x/a/b", "x/c", "y/a", "/"], dice.choice([1, 1, 2])))
+    ttl = dice.choice([3, 12, 40]) * SECOND
+    return c.LockNames(names, dice.choice(AGENTS), ttl, dice.choice(["", "h"]), dice.choice([True, False]))
+
+
 def a_command(pair, dice):
     """Draw a command; the tokens in it are old or new, right or wrong."""
     pick = dice.choice
@@ -93,12 +100,18 @@ def a_command(pair, dice):
         (5, lambda: c.Fail(*some(), "no", pick([True, False]), pick([None, None, 0]))),
         (2, lambda: c.Release(*some())),
         (2, lambda: a_decline(dice, some())),
+        (1, lambda: c.Renew((some(), some()), agents=(pick(AGENTS), None))),
+        (1, lambda: c.Complete(*some(), 3, agent=pick(AGENTS))),
+        (1, lambda: c.CompleteMany(((*some(), 4),), pick(AGENTS))),
+        (1, lambda: pick([c.Fail(*some(), "no", agent=pick(AGENTS)), c.Release(*some(), pick(AGENTS))])),
+        (1, lambda: c.Note(*some(), 1, agent=pick(AGENTS))),
         (2, lambda: c.Note(*some(), pick([{"half": "way"}, "half way", 7]))),
-        (1, lambda: c.Adopt(pick(AGENTS))),
+        (1, lambda: c.Adopt(pick(AGENTS), pick([True, False]))),
         (1, lambda: c.ReleaseAll(pick(AGENTS))),
         (2, lambda: c.Cancel(pick(IDS), "not wanted")),
         (4, lambda: c.Requeue(pick(IDS))),
         (2, lambda: c.LockNames(tuple(dice.sample("xyz", pick([1, 2]))), pick(AGENTS), 12 * SECOND)),
+        (2, lambda: a_lock(dice)),
         (1, lambda: c.SetLimit("db", pick([0, 1, 1, 2]))),
         (1, lambda: pick([c.Pause, c.Resume, c.Resume, c.Resume])()),
         (1, lambda: c.Configure(a_board(dice))),

@@ -124,7 +124,7 @@ def test_the_holder_is_told_at_once_when_its_task_is_cancelled(board, lease):
 def test_the_holder_learns_of_a_takeover_at_the_next_renewal(board, lease, clock):
     """Adopted by another process of the same agent: the old scope is superseded."""
     with pytest.raises(LeaseLostError) as refusal, board.work(lease) as job:
-        (fresh,) = board.adopt("w")
+        (fresh,) = board.adopt("w", force=True)
         clock.advance(10)
         assert job.lost.is_set()
     assert refusal.value.reason == "superseded"

@@ -45,7 +45,7 @@ CALLS = {
     "release": (_leased, lambda b, lease: b.release(lease, request_id=AGAIN)),
     "progress": (_leased, lambda b, lease: b.progress(lease, "half", request_id=AGAIN)),
     "renew": (_leased, lambda b, lease: b.renew(lease, request_id=AGAIN)),
-    "adopt": (_leased, lambda b, lease: b.adopt("ann", request_id=AGAIN)),
+    "adopt": (_leased, lambda b, lease: b.adopt("ann", force=True, request_id=AGAIN)),
     "release_all": (_leased, lambda b, lease: b.release_all("ann", request_id=AGAIN)),
     "lock_nowait": (lambda b: None, lambda b, _: b.lock_nowait("x", "y", agent="ann", request_id=AGAIN)),
     "cancel": (lambda b: b.submit(Task("only")), lambda b, _: b.cancel("only", request_id=AGAIN)),
@@ -57,6 +57,10 @@ CALLS = {
     "advertise": (lambda b: None, lambda b, _: b.advertise(Advert("ann", ["gpu"]), request_id=AGAIN)),
     "withdraw": (lambda b: b.advertise(Advert("ann", ["gpu"])), lambda b, _: b.withdraw("ann", request_id=AGAIN)),
     "decline": (lambda b: b.submit(Task("only")), lambda b, _: b.decline("only", agent="ann", request_id=AGAIN)),
+    "retire": (
+        lambda b: b.advertise(Advert("ann", ["gpu"])),
+        lambda b, _: b.retire("ann", request_id=AGAIN),
+    ),
     "deposit": (lambda b: None, lambda b, _: b.deposit(Mark("good", "here"), agent="ann", request_id=AGAIN)),
     "diffuse": (
         lambda b: b.deposit(Mark("good", "here"), agent="ann"),

@@ -25,13 +25,13 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
     ),
     "a lock looks at the first of its names only": (
         "core/work/locking.py",
-        "        else:\n            left = (row.deadline_ns",
-        "        elif name == command.names[0]:\n            left = (row.deadline_ns",
+        "    for name in command.names:\n        for row in holders",
+        "    for name in command.names[:1]:\n        for row in holders",
     ),
     "entering a lock again makes it shorter": (
         "core/work/locking.py",
-        "row.deadline_ns = max(row.deadline_ns, deadline)",
-        "row.deadline_ns = deadline",
+        "outer.deadline_ns = max(outer.deadline_ns, now + ttl_ns)",
+        "outer.deadline_ns = now + ttl_ns",
     ),
     "leaving a lock once frees it, however often it was entered": (
         "core/work/leases.py",
@@ -40,13 +40,13 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
     ),
     "a stale token completes": (
         "core/work/leases.py",
-        "    if row is None or row.token != command.token:\n        return _refuse(ledger, command.task, command.token)\n    late",
-        "    if row is None:\n        return _refuse(ledger, command.task, command.token)\n    late",
+        "    if row is None or row.token != command.token:\n        return _refuse(ledger, command.task, command.token)\n    if command.agent is not None",
+        "    if row is None:\n        return _refuse(ledger, command.task, command.token)\n    if command.agent is not None",
     ),
     "a stale token fails the attempt": (
         "core/work/leases.py",
-        "row.token != command.token or row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    assert row.agent",
-        "row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    assert row.agent",
+        "row.token != command.token or row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
+        "row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
     ),
     "a stale token renews and releases": (
         "core/work/leases.py",
@@ -103,7 +103,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    if spec.key is not None:\n        del ledger.keys[spec.key]\n    for need", "    for need", "conformance"),
     ("core/work/lifecycle.py", "        if was_full:\n            ledger.order.reopen(limit)", "        if False:\n            ledger.order.reopen(limit)", "conformance"),
     ("core/state/ledger.py", "len(self.live.get(limit, ())) < self.limits.get(limit, 1)", "len(self.live.get(limit, ())) <= self.limits.get(limit, 1)", "conformance"),
-    ("core/work/locking.py", "        else:\n            left = (row.deadline_ns", "        elif len(command.names) == 1:\n            left = (row.deadline_ns", "conformance"),
+    ("core/work/locking.py", "    for name in command.names:\n        for row in holders", "    for name in command.names[-1:]:\n        for row in holders", "conformance"),
     # order
     ("core/work/ready.py", "if self._aging_ns else -spec.priority\n        if lane", "if self._aging_ns else spec.priority\n        if lane", "conformance"),
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),

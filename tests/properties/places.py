@@ -40,8 +40,8 @@ class Core:
     def claim_many(self, agent, count, *, lease_ttl=None):
         return self.do(c.ClaimMany(agent, count, ttl_ns=in_ns(lease_ttl)))
 
-    def lock_nowait(self, *names, agent, lease_ttl=None):
-        return self.do(c.LockNames(names, agent, ttl_ns=in_ns(lease_ttl)))
+    def lock_nowait(self, *names, agent, lease_ttl=None, holder=""):
+        return self.do(c.LockNames(names, agent, in_ns(lease_ttl), holder))
 
     def renew(self, lease, *, lease_ttl=None):
         (answer,) = self.do(c.Renew(((lease.task, lease.token),), in_ns(lease_ttl)))

@@ -213,7 +213,7 @@ def test_adopting_does_not_start_the_clock_anew():
     board.submit(1)
     lease = board.claim("w")
     board.do(c.Renew(((lease.task, lease.token),)), after=9)
-    (lease,) = board.do(c.Adopt("w"), after=9)
+    (lease,) = board.do(c.Adopt("w", force=True), after=9)
     assert lease.expires_ns == START + 20 * SECOND
 
 

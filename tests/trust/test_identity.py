@@ -2,10 +2,11 @@
 
 import asyncio
 
+import attrs
 import pytest
 
-from ants_coord import ClaimQueue, Matchmaker, Task, TrustPolicy, aio
-from ants_coord.errors import ForeignLeaseError, WrongKeyError
+from ants_coord import ClaimQueue, Matchmaker, Task, TrustPolicy, Verify, aio
+from ants_coord.errors import ForeignLeaseError, LeaseLostError, WrongKeyError
 from ants_coord.testing import ManualClock
 
 from . import threats
@@ -33,14 +34,61 @@ def test_an_agent_speaks_with_its_key_only():
                 getattr(bob, verb)(lease, *more)
         with pytest.raises(ForeignLeaseError):
             bob.complete_many([(lease, 1)])
-        with pytest.raises(TypeError, match="takes the Lease itself"):
-            bob.complete(lease.handle, 1)
+        for claims_to_be_bobs in (lease.handle, attrs.evolve(lease, agent="bob")):
+            for verb, more in (("complete", (1,)), ("fail", ("no",)), ("release", ()), ("progress", (1,))):
+                with pytest.raises(ForeignLeaseError, match="is 'ann''s; 'bob' may not speak for it"):
+                    getattr(bob, verb)(claims_to_be_bobs, *more)
+            with pytest.raises(LeaseLostError, match="another agent's"):
+                bob.renew(claims_to_be_bobs)
+            with pytest.raises(ForeignLeaseError):
+                bob.complete_many([(claims_to_be_bobs, 1)])
         assert board.find("a").lease.agent == "ann"
         assert ann.complete(lease, 1).state == "done"
         with bob.work(bob.claim_nowait()) as job:
             job.result = 2
         with pytest.raises(AttributeError, match="ask the coordinator"):
             ann.cancel("c")
+
+
+def test_a_scope_that_is_not_its_own_is_lost_at_the_first_renewal():
+    """A Lease with a changed name gets past the handle; the core tells the scope that it holds nothing."""
+    clock = ManualClock()
+    with ClaimQueue(clock=clock, lease_ttl=30) as board:
+        board.submit(Task("a"))
+        lease = board.claim_nowait("ann")
+        bob = board.as_agent("bob")
+        with (
+            pytest.raises(LeaseLostError, match="another agent's"),
+            bob.work(attrs.evolve(lease, agent="bob")),
+        ):
+            clock.advance(11)
+        clock.advance(18)
+        assert board.find("a").lease.agent == "ann"  # and it was not renewed by the stranger
+        clock.advance(2)
+        assert board.find("a").lease is None
+
+
+def test_a_key_shows_nothing_by_which_to_act_as_another():
+    """Neither tokens nor payloads of others, nor how a result is checked; one's own is shown."""
+    with ClaimQueue(clock=ManualClock(), secret=SECRET) as board:
+        board.submit(Task("a", payload={"password": 1}))
+        board.submit(Task("b", payload={"x": 1}, verify=Verify.by_canary("Paris")))
+        shared = board.shared()
+        ann, bob = (shared.as_agent(name, board.key_of(name)) for name in ("ann", "bob"))
+        hers = ann.claim_nowait(task="a")
+        his = bob.claim_nowait(task="b")
+        seen = bob.find("a")
+        assert (seen.lease.agent, seen.lease.token, seen.lease.payload, seen.task.payload) == (
+            "ann",
+            0,
+            None,
+            None,
+        )
+        assert ann.find("a").lease == hers
+        assert bob.find("b").task.verify is None
+        assert bob.find("b").lease == his
+        assert bob.leases() == [his]
+        assert board.find("b").task.verify is not None
 
 
 def test_keys_need_a_secret_and_are_the_same_everywhere(tmp_path):

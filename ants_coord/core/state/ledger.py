@@ -24,12 +24,16 @@ Invariants (numbers as in `check`):
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sortedcontainers import SortedDict
+
 from ...errors import CoordinationError
+from ...values.checks import lock_key, paths_above
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy
@@ -402,7 +406,8 @@ class Ledger:
         self.needed: dict[str, int] = {}
         """id -> unfinished tasks that name it as a need"""
         self.dependents: dict[str, dict[str, Row]] = {}
-        self.lock_of: dict[str, LockRow] = {}
+        self.lock_of: SortedDict[str, list[LockRow]] = SortedDict()
+        """key of a locked name -> its live locks by token; sorted, to find what lies below a name"""
         self._read_settings()
         self.forget_from_ns = FAR_NS
         """no idle task is due to be forgotten by age before this"""
@@ -422,11 +427,23 @@ class Ledger:
         if idle:
             self.forget_from_ns = idle[0].idle_ns + ns(self.settings.retention)
         for token, lock in self.locks.items():
-            for name in lock.names:
-                self.lock_of[name] = lock
+            self.index_lock(lock)
             self.alarms.lease(lock.deadline_ns, token, lock)
         for part in self.parts:
             part.settle(self)
+
+    def index_lock(self, lock: LockRow) -> None:
+        """Note who holds the names of a new lock."""
+        for name in lock.names:
+            self.lock_of.setdefault(lock_key(name), []).append(lock)
+
+    def unindex_lock(self, lock: LockRow) -> None:
+        """Note that a lock is over."""
+        for name in lock.names:
+            key = lock_key(name)
+            self.lock_of[key].remove(lock)
+            if not self.lock_of[key]:
+                del self.lock_of[key]
 
     def _index(self, row: Row) -> None:
         spec, state = row.spec, row.state
@@ -526,10 +543,15 @@ class Ledger:
             part.check(self)
 
     def _check_locks_and_retention(self, needed: dict[str, int]) -> None:
-        names = [name for lock in self.locks.values() for name in lock.names]
-        assert len(names) == len(set(names)) == len(self.lock_of)  # 7
-        for name in names:
-            assert name in self.lock_of[name].names
+        held: dict[str, list[LockRow]] = {}
+        for lock in self.locks.values():
+            for name in lock.names:
+                held.setdefault(lock_key(name), []).append(lock)
+        assert held == self.lock_of  # 7
+        for key, rows in held.items():
+            over = [lock for path in paths_above(key) for lock in held.get(path, ())]
+            for one, other in itertools.combinations([*rows, *over], 2):
+                assert (one.shared and other.shared) or (one.agent, one.holder) == (other.agent, other.holder)
         for row in self.tasks.values():  # 8
             is_idle = row.state in FINAL and not needed.get(row.spec.id)
             assert (row.idle_no > 0) == is_idle == (row.idle_no in self.idle), row

@@ -114,7 +114,11 @@ class Row:
 
 @attrs.define(eq=False)
 class LockRow:
-    """Named locks under one lease; `depth` counts re-entries by the same agent."""
+    """
+    Named locks under one lease; `depth` counts re-entries by the same holder.
+
+    `holder` tells two scopes, or two sessions, of one agent apart.
+    """
 
     names: tuple[str, ...]
     token: int
@@ -122,6 +126,8 @@ class LockRow:
     deadline_ns: int
     ttl_ns: int
     depth: int = 1
+    holder: str = ""
+    shared: bool = False
 
 
 @attrs.define(eq=False)

@@ -5,7 +5,8 @@ ready       order by priority
 lifecycle   transitions, expiry, dependents
 submitting  batches, keys, replacement, requeue
 leases      claim, renew, complete, fail, release
-locking     named locks, and what steers a board: cancel, limits, pause, settings
+locking     named locks: paths, holders, shared and exclusive
+switches    what steers a board: cancel, limits, pause, settings, rules
 signs       signs of work: notes, and what follows from their absence
 declining   what an agent does not want for a while
 opinions    tasks that wait to be checked

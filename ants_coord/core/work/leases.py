@@ -26,14 +26,14 @@ from ...commands.shared import (
     Renew,
     Renewed,
 )
-from ...errors import IllegalTransitionError, LeaseLostError, TaskNotFoundError
+from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError, TaskNotFoundError
 from ...values.payloads import copy_json
 from ...values.tasks import FINAL, Lease, Outcome, TaskState, make_lease
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
 from .lifecycle import backoff_ns, drop_lock, end, give_back, max_attempts, remember, shift
 from .opinions import as_check
-from .signs import earlier_notes, keep_note, may_renew, sign
+from .signs import earlier_notes, is_silent, keep_note, may_renew, sign
 
 __all__ = [
     "adopt",
@@ -255,10 +255,14 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
     """Move deadlines to now + ttl. O(1) a lease: the alarm follows lazily."""
     raw, now, _ = ledger.timeline.reading
     answers: list[Renewed | Lost] = []
-    for task_id, token in command.leases:
+    speakers = command.agents or (None,) * len(command.leases)
+    for (task_id, token), agent in zip(command.leases, speakers, strict=False):
         row = _live(ledger, task_id, token)
         if row is None:
             answers.append(Lost(token, lost_reason(ledger, task_id, token)))
+            continue
+        if agent is not None and agent != row.agent:
+            answers.append(Lost(token, "foreign"))
             continue
         if row.__class__ is LockRow:
             ledger.undo.touch_lock(row)
@@ -270,7 +274,7 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
         latest = None
         if ledger.restraint is not None and row.__class__ is Row:
             latest = ledger.restraint.latest(ledger, row)
-        row.ttl_ns = ttl_ns = row.ttl_ns if command.ttl_ns is None else command.ttl_ns
+        row.ttl_ns = ttl_ns = _new_ttl(row, command.ttl_ns)
         deadline = now + ttl_ns if latest is None else min(now + ttl_ns, latest)
         earlier = deadline < row.deadline_ns
         row.deadline_ns = deadline
@@ -281,18 +285,37 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
     return tuple(answers)
 
 
+def _new_ttl(row: Row | LockRow, asked_ns: int | None) -> int:
+    if asked_ns is None:
+        return row.ttl_ns
+    if isinstance(row, LockRow) and row.depth > 1:
+        return max(asked_ns, row.ttl_ns)  # the outer scope counts on the longer one
+    return asked_ns
+
+
 def note(ledger: Ledger, command: Note) -> Refused | None:
     """Keep a progress note with the live lease."""
     row = _live(ledger, command.task, command.token)
     if row is None or row.__class__ is LockRow:
         return _refuse(ledger, command.task, command.token)
     assert isinstance(row, Row)
+    problem = foreign(command.agent, row)
+    if problem is not None:
+        return problem
     ledger.undo.touch(row)
     row.note = command.note
     sign(ledger, row)
     keep_note(ledger, row, command.note)
     ledger.emit("noted", command.task, row.agent, command.token, command.note)
     return None
+
+
+def foreign(agent: str | None, row: Row | LockRow) -> Refused | None:
+    """Refuse who speaks for a lease that is another's."""
+    if agent is None or agent == row.agent:
+        return None
+    task_id = row.spec.id if isinstance(row, Row) else "lock:" + ",".join(row.names)
+    return Refused(ForeignLeaseError(agent, task_id, str(row.agent)))
 
 
 def _refuse(ledger: Ledger, task_id: str, token: int) -> Refused:
@@ -307,6 +330,8 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     row = ledger.tasks.get(command.task)
     if row is None or row.token != command.token:
         return _refuse(ledger, command.task, command.token)
+    if command.agent is not None and command.agent != row.agent:
+        return foreign(command.agent, row)  # type: ignore[return-value]
     late = False
     if row.state is not LEASED:
         if row.state is DONE:
@@ -345,6 +370,9 @@ def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] 
         row = ledger.tasks.get(task_id)
         if row is None or row.token != token or row.state not in (LEASED, DONE):
             return _refuse(ledger, task_id, token)
+        refusal = foreign(command.agent, row)
+        if refusal is not None:
+            return refusal
         problem = None if row.spec.verify is None else ledger.checking.problem(ledger, row, result)
         if problem is not None:
             return Refused(problem)
@@ -361,6 +389,9 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     row = ledger.tasks.get(command.task)
     if row is None or row.token != command.token or row.state is not LEASED:
         return _refuse(ledger, command.task, command.token)
+    refusal = foreign(command.agent, row)
+    if refusal is not None:
+        return refusal
     assert row.agent is not None
     ledger.undo.touch(row)
     holder = ledger.agents[row.agent]
@@ -390,6 +421,9 @@ def release(ledger: Ledger, command: Release) -> TaskState | Refused:
     row = _live(ledger, command.task, command.token)
     if row is None:
         return _refuse(ledger, command.task, command.token)
+    refusal = foreign(command.agent, row)
+    if refusal is not None:
+        return refusal
     if isinstance(row, LockRow):
         if row.depth > 1:
             ledger.undo.touch_lock(row)
@@ -427,11 +461,18 @@ def release_all(ledger: Ledger, command: ReleaseAll) -> int:
 
 
 def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
-    """Re-issue an agent's live leases: the process that held the old tokens is fenced off."""
+    """
+    Re-issue an agent's live leases: the process that held the old tokens is fenced off.
+
+    A holder that still speaks keeps them: a second session under the same name must not take over the work
+    of the first. A scope renews a third of its ttl after the last time, so two thirds are a missed renewal.
+    """
     holder = ledger.agents.get(command.agent)
     adopted: list[Lease] = []
     for old, row in list(holder.leases.items()) if holder is not None else ():
         assert holder is not None
+        if not command.force and not is_silent(ledger, row):
+            continue
         ledger.undo.touch(row)
         del holder.leases[old]
         limit = row.spec.limit

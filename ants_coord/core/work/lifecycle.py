@@ -394,8 +394,8 @@ def drop_lock(ledger: Ledger, lock: LockRow, why: str) -> None:
     ledger.undo.drop(ledger.locks, lock.token)
     lock.depth = 0
     ledger.alarms.live -= 1
+    ledger.unindex_lock(lock)
     for name in lock.names:
-        del ledger.lock_of[name]
         if ledger.news.is_wanted:
             ledger.news.freed.append(name)
     ledger.emit("unlocked", None, lock.agent, lock.token, {"names": list(lock.names), "why": why})

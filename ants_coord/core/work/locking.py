@@ -1,61 +1,98 @@
 """
-Named resource locks, and the switches of the whole board.
+Named resource locks.
 
 A lock is a lease without a task: same tokens, same deadlines, same renewals.
 Several names are taken all or none, so two agents that want the same names in
 different orders cannot deadlock.
+
+Names are paths: who holds "src/" (or "src") holds all below it, and nobody else
+gets it while somebody holds a part of it. A lock has a holder, which is more
+than its agent: one agent may have two sessions, and they must not be inside
+together. Only the same holder enters again.
+
+Every granted set is a row of its own that pins all its names, also those that
+its holder had before: as long as one row is left that names a resource, it is
+held. (Rows with the fresh names only were tried first: the inner scope lost what
+the outer one let go.)
 """
 
 from __future__ import annotations
 
-from ...commands.shared import Cancel, Configure, LockNames, Pause, Refused, Resume, SetLimit, Upgrade
-from ...errors import HeldError, IllegalTransitionError, QuarantinedError, SettingsError, TaskNotFoundError
-from ...values.settings import Settings
-from ...values.tasks import FINAL, Lease, TaskState
-from ..state.ledger import ANY, Ledger, ns
-from ..state.records import CANCELLED, LEASED, LockRow
-from .leases import hand_back, next_token
-from .lifecycle import drop_lock, end
+from collections.abc import Iterator
 
-__all__ = ["cancel", "configure", "lock", "lock_lease", "pause", "resume", "set_limit", "upgrade"]
+from ...commands.shared import LockNames, Refused
+from ...errors import HeldError, QuarantinedError
+from ...values.checks import lock_key, paths_above
+from ...values.tasks import Lease
+from ..state.ledger import Ledger, ns
+from ..state.records import LockRow
+from .leases import next_token
+
+__all__ = ["holders", "lock", "lock_lease"]
+
+
+def holders(ledger: Ledger, name: str) -> Iterator[LockRow]:
+    """Yield the live locks of a name, of what it lies in, and of what lies below it. O(depth + found)."""
+    key, lock_of = lock_key(name), ledger.lock_of
+    for path in (key, *paths_above(key)):
+        yield from lock_of.get(path, ())
+    # "0" is the character after "/"; the empty key is the root, below which is everything
+    first, last = (key + "/", key + "0") if key else ("", None)
+    for path in lock_of.irange(first, last, (bool(key), False)):
+        yield from lock_of[path]
 
 
 def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
     """
     Lock all names or none.
 
-    Names that the agent holds already stay under their first lease; asking
-    for nothing new enters that lease once more, and each release leaves once.
+    A holder that asks for what one of its locks covers enters that one once more, and each release leaves
+    once; anything else is a lock of its own.
     """
     barred = None if ledger.restraint is None else ledger.restraint.quarantined(ledger, command.agent)
     if barred is not None:
         return Refused(QuarantinedError(command.agent, barred))
-    mine: list[LockRow] = []
-    fresh: list[str] = []
+    mine, now = (command.agent, command.holder), ledger.timeline.reading[1]
     for name in command.names:
-        row = ledger.lock_of.get(name)
-        if row is None:
-            fresh.append(name)
-        elif row.agent == command.agent:
-            mine.append(row)
-        else:
-            left = (row.deadline_ns - ledger.timeline.reading[1]) / 1e9
-            return Refused(HeldError(name, row.agent, left))
+        for row in holders(ledger, name):
+            if (row.agent, row.holder) != mine and not (row.shared and command.shared):
+                left = (row.deadline_ns - now) / 1e9
+                return Refused(HeldError(name, row.agent, left, row.agent == command.agent))
     ttl_ns = ns(ledger.settings.lease_ttl) if command.ttl_ns is None else command.ttl_ns
-    deadline = ledger.timeline.reading[1] + ttl_ns
-    if not fresh and all(row is mine[0] for row in mine):
-        row = mine[0]
-        ledger.undo.touch_lock(row)
-        row.depth += 1
-        row.deadline_ns = max(row.deadline_ns, deadline)
-        return lock_lease(ledger, row)
-    row = LockRow(tuple(fresh), next_token(ledger), command.agent, deadline, ttl_ns)
+    outer = _entered(ledger, command)
+    if outer is not None:
+        ledger.undo.touch_lock(outer)
+        outer.depth += 1
+        # the longer of the two: entering must not shorten what the outer scope counts on
+        outer.ttl_ns = max(outer.ttl_ns, ttl_ns)
+        outer.deadline_ns = max(outer.deadline_ns, now + ttl_ns)
+        return lock_lease(ledger, outer)
+    row = LockRow(command.names, next_token(ledger), command.agent, now + ttl_ns, ttl_ns)
+    row.holder, row.shared = command.holder, command.shared
     ledger.undo.put(ledger.locks, row.token, row)
-    for name in fresh:
-        ledger.lock_of[name] = row
-    ledger.alarms.lease(deadline, row.token, row)
-    ledger.emit("locked", None, command.agent, row.token, {"names": fresh})
+    ledger.index_lock(row)
+    ledger.alarms.lease(row.deadline_ns, row.token, row)
+    detail = {"names": list(row.names), "shared": True} if row.shared else {"names": list(row.names)}
+    ledger.emit("locked", None, command.agent, row.token, detail)
     return lock_lease(ledger, row)
+
+
+def _entered(ledger: Ledger, command: LockNames) -> LockRow | None:
+    """Return the latest lock of the same holder that covers every name in the mode that is asked for."""
+    mine = (command.agent, command.holder)
+    found = None
+    for row in holders(ledger, command.names[0]):
+        if (row.agent, row.holder) == mine and (command.shared or not row.shared):
+            covered = {lock_key(name) for name in row.names}
+            if all(_is_below(lock_key(name), covered) for name in command.names) and (
+                found is None or row.token > found.token
+            ):
+                found = row
+    return found
+
+
+def _is_below(key: str, covered: set[str]) -> bool:
+    return key in covered or not covered.isdisjoint(paths_above(key))
 
 
 def lock_lease(ledger: Ledger, row: LockRow) -> Lease:
@@ -73,87 +110,3 @@ def lock_lease(ledger: Ledger, row: LockRow) -> Lease:
         row.ttl_ns,
         row.names,
     )
-
-
-def cancel(ledger: Ledger, command: Cancel) -> TaskState | Refused:
-    """Drop a task at once, leased or not; its holder learns at its next call."""
-    row = ledger.tasks.get(command.task)
-    if row is None:
-        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
-    if row.state is CANCELLED:
-        return CANCELLED
-    if row.state in FINAL:
-        return Refused(IllegalTransitionError(command.task, row.state, "cancelled"))
-    ledger.undo.touch(row)
-    token = row.token if row.state is LEASED else 0
-    end(ledger, row, "cancel", lost="cancelled", reason=command.reason)
-    ledger.emit("cancelled", command.task, row.agent if token else None, token, command.reason)
-    return row.state
-
-
-def set_limit(ledger: Ledger, command: SetLimit) -> None:
-    """Set how many tasks with this limit name may be leased at once."""
-    ledger.undo.put(ledger.limits, command.name, command.n)
-    ledger.order.reopen(command.name)
-    live = len(ledger.live.get(command.name, ()))
-    # one hint a free slot; the order part knows which kinds wait there
-    if ledger.news.is_wanted:
-        ledger.news.ready.extend([ANY] * min(max(0, command.n - live), 1_000))
-    ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
-
-
-def pause(ledger: Ledger, command: Pause) -> None:
-    """Stop claims."""
-    if not ledger.paused:
-        ledger.switch(paused=True, settings=ledger.settings, configured=ledger.configured)
-        ledger.emit("paused", None, None)
-
-
-def resume(ledger: Ledger, command: Resume) -> None:
-    """Allow claims again."""
-    if ledger.paused:
-        ledger.switch(paused=False, settings=ledger.settings, configured=ledger.configured)
-        if ledger.news.is_wanted:
-            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
-        ledger.emit("resumed", None, None)
-
-
-def upgrade(ledger: Ledger, command: Upgrade) -> bool:
-    """Go on under new rules: whoever holds something by the old ones is told that it is lost."""
-    if ledger.rules == command.rules:
-        return False  # two processes opened the board at once
-    for holder in ledger.agents.values():
-        for row in list(holder.leases.values()):
-            hand_back(ledger, row)
-    for lock in list(ledger.locks.values()):
-        drop_lock(ledger, lock, "revoked")
-    ledger.follow(command.rules)
-    ledger.emit("upgraded", None, None, 0, dict(command.rules))
-    return True
-
-
-def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
-    """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
-    if command.first and ledger.configured:
-        return ledger.settings
-    old, new = ledger.settings, command.settings
-    if new.strategy not in ledger.strategies or (
-        new.strategy != old.strategy
-        and ledger.configured
-        and old.strategy not in ledger.strategies[new.strategy]().takes_over
-    ):
-        return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
-    ledger.switch(paused=ledger.paused, settings=new, configured=True)
-    if command.rules:
-        ledger.follow(command.rules)
-    for part in ledger.parts:
-        part.reconfigured(ledger, old)
-    ledger.emit("configured", None, None, 0, new.strategy)
-    if ledger.parts or new.aging != old.aging or new.strategy != old.strategy:
-        ledger.sort_again()
-        if ledger.news.is_wanted:
-            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
-    if ledger.idle:
-        first = next(iter(ledger.idle.values()))
-        ledger.forget_from_ns = first.idle_ns + ns(command.settings.retention)
-    return ledger.settings

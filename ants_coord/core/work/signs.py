@@ -19,7 +19,17 @@ from ..state.ledger import Ledger, ns
 from ..state.parts import Part
 from ..state.records import LEASED, Row
 
-__all__ = ["Signs", "earlier_notes", "every_note", "forget_notes", "keep_note", "may_renew", "quiet", "sign"]
+__all__ = [
+    "Signs",
+    "earlier_notes",
+    "every_note",
+    "forget_notes",
+    "is_silent",
+    "keep_note",
+    "may_renew",
+    "quiet",
+    "sign",
+]
 
 _LENGTHS = 10
 """lease lengths without a sign of work after which that is said"""
@@ -55,6 +65,12 @@ def _since(ledger: Ledger, row: Row) -> int:
     known = ledger.tables["signs"].get(row.spec.id)
     # before its first renewal a lease is as old as its length says
     return row.deadline_ns - row.ttl_ns if known is None else int(known[0])
+
+
+def is_silent(ledger: Ledger, row: Row) -> bool:
+    """Tell whether a lease has seen no command of its holder for two thirds of its length."""
+    last_ns = max(row.deadline_ns - row.ttl_ns, _since(ledger, row))
+    return 3 * (ledger.timeline.reading[1] - last_ns) >= 2 * row.ttl_ns
 
 
 def _patience(ledger: Ledger, row: Row) -> int:

@@ -263,8 +263,8 @@ def a_lock_looks_at_each_of_its_names(board: Any, clock: ManualClock) -> None:
 
 @told()
 def entering_a_lock_again_never_makes_it_shorter(board: Any, clock: ManualClock) -> None:
-    first = board.lock_nowait("x", agent="ann")
-    again = board.lock_nowait("x", agent="ann", lease_ttl=5)
+    first = board.lock_nowait("x", agent="ann", holder="session")
+    again = board.lock_nowait("x", agent="ann", holder="session", lease_ttl=5)
     assert again.expires_ns >= first.expires_ns
     clock.advance(30 - _TICK)
     refused(HeldError, board.lock_nowait, "x", agent="bob")
@@ -272,8 +272,9 @@ def entering_a_lock_again_never_makes_it_shorter(board: Any, clock: ManualClock)
 
 @told()
 def a_lock_is_free_when_it_has_been_left_as_often_as_entered(board: Any, clock: ManualClock) -> None:
-    board.lock_nowait("x", agent="ann")
-    held = board.lock_nowait("x", agent="ann")
+    board.lock_nowait("x", agent="ann", holder="session")
+    held = board.lock_nowait("x", agent="ann", holder="session")
+    refused(HeldError, board.lock_nowait, "x", agent="ann")  # another scope is another holder
     board.release(held)
     refused(HeldError, board.lock_nowait, "x", agent="bob")
     board.release(held)
@@ -394,7 +395,7 @@ def waiting_gives_up_in_time(board: Any, clock: ManualClock) -> None:
 def adopting_fences_the_old_process_off(board: Any, clock: ManualClock) -> None:
     board.submit(Task("a"))
     old = board.claim_nowait("ann")
-    (new,) = board.adopt("ann")
+    (new,) = board.adopt("ann", force=True)
     assert new.token > old.token
     refused(LeaseLostError, board.complete, old, 1)
     assert board.complete(new, 2).state is TaskState.DONE

@@ -15,6 +15,7 @@ from typing import Any
 from ...aio import Board as AsyncBoard
 from ...commands.shared import Claim
 from ...core.machine import Machine
+from ...core.work.locking import holders
 from ...engine.lobby import Waiter
 from ...values.tasks import FINAL
 from .log import SimulatedClock
@@ -110,4 +111,4 @@ def _could_go_on(waiter: Waiter, machine: Machine, stamp: int) -> bool:
     if waiter.ended:
         rows = [ledger.tasks.get(task) for task in waiter.ended]
         return all(row is None or row.state in FINAL for row in rows)
-    return bool(waiter.names) and not any(name in ledger.lock_of for name in waiter.names)
+    return bool(waiter.names) and not any(any(holders(ledger, name)) for name in waiter.names)

@@ -1,0 +1,100 @@
+"""
+The switches of the whole board: cancelling, limits, pauses, settings and rules.
+"""
+
+from __future__ import annotations
+
+from ...commands.shared import Cancel, Configure, Pause, Refused, Resume, SetLimit, Upgrade
+from ...errors import IllegalTransitionError, SettingsError, TaskNotFoundError
+from ...values.settings import Settings
+from ...values.tasks import FINAL, TaskState
+from ..state.ledger import ANY, Ledger, ns
+from ..state.records import CANCELLED, LEASED
+from .leases import hand_back
+from .lifecycle import drop_lock, end
+
+__all__ = ["cancel", "configure", "pause", "resume", "set_limit", "upgrade"]
+
+
+def cancel(ledger: Ledger, command: Cancel) -> TaskState | Refused:
+    """Drop a task at once, leased or not; its holder learns at its next call."""
+    row = ledger.tasks.get(command.task)
+    if row is None:
+        return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
+    if row.state is CANCELLED:
+        return CANCELLED
+    if row.state in FINAL:
+        return Refused(IllegalTransitionError(command.task, row.state, "cancelled"))
+    ledger.undo.touch(row)
+    token = row.token if row.state is LEASED else 0
+    end(ledger, row, "cancel", lost="cancelled", reason=command.reason)
+    ledger.emit("cancelled", command.task, row.agent if token else None, token, command.reason)
+    return row.state
+
+
+def set_limit(ledger: Ledger, command: SetLimit) -> None:
+    """Set how many tasks with this limit name may be leased at once."""
+    ledger.undo.put(ledger.limits, command.name, command.n)
+    ledger.order.reopen(command.name)
+    live = len(ledger.live.get(command.name, ()))
+    # one hint a free slot; the order part knows which kinds wait there
+    if ledger.news.is_wanted:
+        ledger.news.ready.extend([ANY] * min(max(0, command.n - live), 1_000))
+    ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
+
+
+def pause(ledger: Ledger, command: Pause) -> None:
+    """Stop claims."""
+    if not ledger.paused:
+        ledger.switch(paused=True, settings=ledger.settings, configured=ledger.configured)
+        ledger.emit("paused", None, None)
+
+
+def resume(ledger: Ledger, command: Resume) -> None:
+    """Allow claims again."""
+    if ledger.paused:
+        ledger.switch(paused=False, settings=ledger.settings, configured=ledger.configured)
+        if ledger.news.is_wanted:
+            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
+        ledger.emit("resumed", None, None)
+
+
+def upgrade(ledger: Ledger, command: Upgrade) -> bool:
+    """Go on under new rules: whoever holds something by the old ones is told that it is lost."""
+    if ledger.rules == command.rules:
+        return False  # two processes opened the board at once
+    for holder in ledger.agents.values():
+        for row in list(holder.leases.values()):
+            hand_back(ledger, row)
+    for lock in list(ledger.locks.values()):
+        drop_lock(ledger, lock, "revoked")
+    ledger.follow(command.rules)
+    ledger.emit("upgraded", None, None, 0, dict(command.rules))
+    return True
+
+
+def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
+    """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
+    if command.first and ledger.configured:
+        return ledger.settings
+    old, new = ledger.settings, command.settings
+    if new.strategy not in ledger.strategies or (
+        new.strategy != old.strategy
+        and ledger.configured
+        and old.strategy not in ledger.strategies[new.strategy]().takes_over
+    ):
+        return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
+    ledger.switch(paused=ledger.paused, settings=new, configured=True)
+    if command.rules:
+        ledger.follow(command.rules)
+    for part in ledger.parts:
+        part.reconfigured(ledger, old)
+    ledger.emit("configured", None, None, 0, new.strategy)
+    if ledger.parts or new.aging != old.aging or new.strategy != old.strategy:
+        ledger.sort_again()
+        if ledger.news.is_wanted:
+            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
+    if ledger.idle:
+        first = next(iter(ledger.idle.values()))
+        ledger.forget_from_ns = first.idle_ns + ns(command.settings.retention)
+    return ledger.settings

@@ -1,0 +1,78 @@
+"""
+One name for one file: paths as names of locks.
+
+The lock of a file is good for nothing if another spelling of its path is another
+lock. So paths are made relative to a root, without ".", ".." and "//", in Unicode
+NFC, and in one case where the file system does not tell cases apart.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import unicodedata
+from collections.abc import Iterable
+
+__all__ = ["Path", "names_of_files"]
+
+Path = str | os.PathLike[str]
+"""A path, wherever one is asked for."""
+_SEPARATORS = (os.sep, os.altsep or os.sep)
+
+
+def names_of_files(paths: Iterable[Path], root: Path = ".") -> list[str]:
+    """
+    Return the lock names of files and folders below a root.
+
+    Links in the root are followed, so that two ways to it are one; so are links to folders on the way to a
+    file. A link that is itself the last part is a file of its own.
+
+    Args:
+        paths: absolute, or relative to the root; a folder (or a path that ends with a separator) covers all
+            below it.
+        root: the folder that names are relative to.
+
+    Raises:
+        TypeError: a path is no string or path.
+        ValueError: a path lies outside the root, or holds a NUL.
+
+    """
+    base = os.path.realpath(root)
+    if not os.path.isdir(base):
+        raise ValueError(f"root {os.fspath(root)!r} is not a folder")
+    return [_name(path, base) for path in paths]
+
+
+def _name(path: Path, base: str) -> str:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"each path must be a string or a path, not {path!r}")
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    folder, last = os.path.split(os.path.join(base, text).rstrip("".join(_SEPARATORS)))
+    if last in (os.curdir, os.pardir):
+        whole = os.path.realpath(os.path.join(folder, last))
+    else:
+        # only the way to it: who replaces a link replaces the link, not what it leads to
+        whole = os.path.join(os.path.realpath(folder), last)
+    below = os.path.relpath(whole, base)
+    if below == os.pardir or below.startswith(os.pardir + os.sep):
+        raise ValueError(f"{text!r} lies outside the root {base!r}")
+    if below == os.curdir:
+        return "/"
+    name = unicodedata.normalize("NFC", below.replace(os.sep, "/"))
+    if _folds(base):
+        name = name.casefold()
+    return name + "/" if text.endswith(_SEPARATORS) or os.path.isdir(whole) else name
+
+
+@functools.lru_cache(maxsize=64)
+def _folds(base: str) -> bool:
+    """Tell whether the file system takes other cases of a folder's path for the same one."""
+    swapped = base.swapcase()
+    if swapped == base:
+        return os.name == "nt"
+    try:
+        return os.path.samefile(base, swapped)
+    except OSError:
+        return False
