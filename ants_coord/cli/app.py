@@ -392,7 +392,10 @@ def explain(board: Board, task: TaskId, json_: AsJson = False) -> None:
         return
     console.print(f"{clean(why.subject)} is [bold]{why.state}[/bold]")
     for reason in why.reasons:
-        console.print(f"  {clean(reason, 600)}")
+        head, *trace = reason.split("\n")
+        console.print(f"  {clean(head, 600)}")
+        for line in trace:  # the traceback of the newest failure
+            console.print(f"    {clean(line, 600)}", soft_wrap=True)
 
 
 @app.command()

@@ -67,6 +67,21 @@ def test_cancel_and_requeue(board):
     assert ants("requeue", path, "held").returncode == 2
 
 
+def test_explain_shows_the_traceback_of_the_newest_failure(tmp_path):
+    """Line for line, as Python prints it."""
+
+    def handler(job):
+        return {}["missing"]
+
+    with ClaimQueue(tmp_path / "b.db") as board:
+        board.submit(Task("t", max_attempts=1))
+        board.serve(handler, agent="w", until="drained")
+    lines = ants("explain", tmp_path / "b.db", "t").stdout.splitlines()
+    assert "    Traceback (most recent call last):" in lines
+    assert '        return {}["missing"]' in lines
+    assert lines[-1] == "    KeyError: 'missing'"
+
+
 @pytest.mark.parametrize("verb", [["status"], ["events"], ["explain"], ["cancel"], ["requeue"], ["work"]])
 def test_a_board_that_does_not_exist_is_not_made(tmp_path, verb):
     """Looking never creates a file; exit 3."""
