@@ -151,6 +151,8 @@ class Submit(Command[tuple[Ticket, ...]]):
     tasks: tuple[Task, ...]
     payloads: tuple[Any, ...]
     if_exists: Lookup = "same"
+    ahead_ns: int = attrs.field(default=0, metadata={"drawn": True})
+    """how far the board's clock was ahead of the wall clock, by which the dates of tasks are meant"""
 
 
 def _taken_apart(task: Task, depth: int) -> Iterator[Task]:

@@ -15,6 +15,7 @@ An idle claim appends nothing: the caught-up machine is asked first.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gc
 import itertools
 import logging
@@ -24,7 +25,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Release, Upgrade, Wakeup
+from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Release, Submit, Upgrade, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import Cut, restore
 from ..core.state.rules import RulesMissing
@@ -115,6 +116,8 @@ class LogEngine(Engine):
         self._lag = 0
         """how many entries of others the last look found, if they were many"""
         self._is_outrun = False
+        self._is_adrift = False
+        """whether the board's clock may differ from the wall clock, by which users name dates"""
         self._stop_watching: Callable[[], None] | None = None
         self._unreadable: JournalVersionError | None = None
         """why this process must not answer any more: it lacks code that the board needs"""
@@ -221,6 +224,8 @@ class LogEngine(Engine):
         for slot in active:
             if slot.request is _UNNUMBERED:
                 slot.request = (self._session, next(self._numbers))
+            if slot.command.__class__ is Submit and self._is_adrift:
+                slot.command = self._dated(slot.command)
             try:
                 bodies.append(encode(slot.request, slot.command, seen))
             except LimitError as refusal:
@@ -228,6 +233,13 @@ class LogEngine(Engine):
             else:
                 seen = None  # one a batch is enough
         return bodies
+
+    def _dated(self, command: Submit) -> Submit:
+        """Say how far the board's clock is ahead, if a task names a date."""
+        for task in command.tasks:
+            if isinstance(task.delay, dt.datetime) or isinstance(task.finish_by, dt.datetime):
+                return attrs.evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
+        return command
 
     def _try(self, command: Command[R]) -> R | Refused:
         slot = self._slot(command, None)
@@ -498,6 +510,7 @@ class LogEngine(Engine):
     def _open_board(self) -> None:
         self._journal = self._open_journal()
         self._clock = self._journal.clock
+        self._is_adrift = hasattr(self._clock, "ahead_ns")
         # drawn here and not in the constructor: an unopened board may be copied by a fork, and two processes
         # under one name would be answered with each other's replies
         self._session = self._session or fresh_session()

@@ -66,6 +66,10 @@ class BootClock(Clock):
         """Return the stamp of this instant."""
         return self.since_boot_ns() + self.anchor_ns
 
+    def ahead_ns(self) -> int:
+        """Return how far this clock is ahead of the wall clock, which somebody may have set since."""
+        return self.now_ns() - self.wall_ns()
+
     def alarm(self, ring: Callable[[], None]) -> Alarm:
         """Return an alarm that calls `ring` in a thread of its own."""
         return _ThreadAlarm(self, ring)

@@ -213,3 +213,29 @@ def test_a_wall_clock_that_was_wrong_at_boot_is_said(tmp_path, monkeypatch, capl
     with caplog.at_level(logging.WARNING), ClaimQueue(tmp_path / "b.db") as board:
         board.statistics()
     assert "-3600 s off" in caplog.text
+
+
+@pytest.mark.parametrize("off_ns", [-HOUR, HOUR, 365 * DAY])
+def test_dates_are_meant_by_the_wall_clock_as_it_is_now(tmp_path, monkeypatch, off_ns):
+    """The wall clock was wrong when the board was first opened after boot, and has been set right since."""
+    machine = Machine(monkeypatch)
+    machine.wall_ns += off_ns
+    with ClaimQueue(tmp_path / "b.db") as board:
+        board.submit(Task("early"))
+    machine.wall_ns -= off_ns
+    now = dt.datetime.fromtimestamp(machine.wall_ns / 1e9, dt.UTC)
+    with ClaimQueue(tmp_path / "b.db") as board:
+        board.submit_many(
+            [
+                Task("soon", delay=now + dt.timedelta(seconds=2)),
+                Task("tomorrow", delay=now + dt.timedelta(days=1)),
+            ]
+        )
+        board.submit(Task("by then", finish_by=now + dt.timedelta(seconds=9)))
+        assert not board.submit(Task("soon", delay=now + dt.timedelta(seconds=2))).created
+        assert sorted(lease.task for lease in board.claim_many("w", 9)) == ["by then", "early"]
+        machine.wait(3 * 10**9)
+        assert [lease.task for lease in board.claim_many("w", 9)] == ["soon"]
+        digest = board._engine.digest()
+        with ClaimQueue(tmp_path / "b.db") as other:
+            assert other._engine.digest() == digest

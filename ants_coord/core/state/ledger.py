@@ -107,6 +107,7 @@ class Ledger:
         "_make_order",
         "_shared",
         "agents",
+        "ahead_ns",
         "alarms",
         "asked_ns",
         "checking",
@@ -172,6 +173,8 @@ class Ledger:
         self.strategies = strategies
         self._shared = shared
         self._common = (commands, queries)
+        self.ahead_ns = 0
+        """of the command that is being carried out: see Submit; no part of the state"""
         self.strategy = ""
         self.restraint: Restraint | None = None
         """the effects of standing, if the settings have a TrustPolicy"""

@@ -68,10 +68,11 @@ def _rewrite(ledger: Ledger, command: Submit) -> Submit | Refused:
         if isinstance(found, CoordinationError):
             return Refused(found)
         tasks, payloads = found
-    return Submit(tasks, payloads, command.if_exists)
+    return Submit(tasks, payloads, command.if_exists, command.ahead_ns)
 
 
 def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
+    ledger.ahead_ns = command.ahead_ns
     new, known, stones = command.tasks, ledger.tasks, ledger.tombstones
     for task in new:
         if not task.is_plain or task.id in known or task.id in stones:
@@ -282,7 +283,8 @@ def _time(ledger: Ledger, row: Row, task: Task) -> None:
 def _moment_ns(ledger: Ledger, moment: float | dt.datetime) -> int:
     if isinstance(moment, dt.datetime):
         since = moment - _EPOCH
-        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+        wanted = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+        return max(0, wanted + ledger.ahead_ns)
     return ledger.timeline.reading[2] + ns(moment)
 
 
@@ -379,6 +381,7 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
 
 def requeue(ledger: Ledger, command: Requeue) -> Ticket | Refused:
     """Bring a FAILED task back, with the dependents that its cascade cancelled."""
+    ledger.ahead_ns = 0
     row = ledger.tasks.get(command.task)
     if row is None:
         return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
