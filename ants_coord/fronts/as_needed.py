@@ -20,7 +20,7 @@ import attrs
 
 __all__ = ["AsNeeded", "Decision", "Word"]
 
-log = logging.getLogger("ants_coord")
+log: logging.Logger = logging.getLogger("ants_coord")
 
 PRICE = 0.25
 """what a further agent must add, as a share of what each of those before did; as in advice"""
@@ -77,7 +77,7 @@ class AsNeeded:
     """
 
     def __init__(self, most: int) -> None:
-        self.agents = 1
+        self.agents: int = 1
         self.decisions: list[Decision] = []
         self._most = most
         self._lock = threading.Lock()
