@@ -30,8 +30,10 @@ Every error that ants_coord raises on purpose.
       LimitError                      a size or count is over its limit
       SettingsError                   the board was opened with other settings than it has
       ClosedError                     the coordinator is closed, or was inherited by a fork
+      ReentrantCallError              a verb was called in the middle of another one of the same thread
       JournalError                    the log could not be read or written
         JournalConflictError          the file belongs to something else
+          JournalRewoundError         the log lacks what was read before; the board was read again
         JournalCorruptError           an entry is damaged; names its position
         JournalVersionError           the file was written by a newer format
 
@@ -66,6 +68,7 @@ __all__ = [
     "JournalConflictError",
     "JournalCorruptError",
     "JournalError",
+    "JournalRewoundError",
     "JournalVersionError",
     "LeaseLostError",
     "LimitError",
@@ -503,6 +506,13 @@ class ClosedError(CoordinationError):
         return self.why
 
 
+class ReentrantCallError(CoordinationError):
+    """Raised when a verb is called in the middle of another verb of the same thread; `close()` may be."""
+
+    def __str__(self) -> str:
+        return "called in the middle of another verb (signal handler, __del__); set a flag there instead"
+
+
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalError(CoordinationError):
     """Raised when the log cannot be read or written; the cause is chained."""
@@ -517,6 +527,11 @@ class JournalError(CoordinationError):
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalConflictError(JournalError):
     """Raised when the file belongs to something else, or changed under an open board."""
+
+
+@attrs.define(eq=False, str=False, repr=False, slots=False)
+class JournalRewoundError(JournalConflictError):
+    """Raised once when a log lacks what was read from it before; the board has been read again."""
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

@@ -45,7 +45,7 @@ def cycle(board):
         (lambda: ClaimQueue(clock=ManualClock(), trust=TrustPolicy()), 80),
         (lambda: Matchmaker(clock=ManualClock()), 96),
         (lambda: Blackboard(clock=ManualClock()), 118),
-        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 200),
+        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 208),
     ],
     ids=["claim", "claim with trust", "match", "board", "claim with a log"],
 )

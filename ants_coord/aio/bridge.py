@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..commands.shared import Command, Query, Release
+from ..engine.deadlines import Limit
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
 from ..errors import ClosedError, LeaseLostError
@@ -24,7 +25,7 @@ from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
 from ..fronts.hold import OnError, wrong_with
-from ..fronts.patience import Patience, patience_for
+from ..fronts.patience import NO_ANSWER, patience_for
 from ..fronts.serving import Handlers, Served, Stop
 from ..journals.ports import Chore
 from ..values.tasks import Lease
@@ -34,6 +35,9 @@ __all__ = ["Bridge"]
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
+
+_LAST_TRY_S = 0.25
+"""how long the last try of a wait may take after its time"""
 
 
 class Bridge:
@@ -99,39 +103,66 @@ class Bridge:
     async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
         """Try `step` until it answers; sleep in between until somebody says that it may."""
         wait_ns = arguments.timeout_ns(timeout)
-        engine, loop, bell = self._engine, asyncio.get_running_loop(), asyncio.Event()
+        engine, loop, bell, over = self._engine, asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
         def wake() -> None:
             # a waiter that outlives its loop has nobody to wake
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(bell.set)
 
+        def end() -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(over.set)
+
         waiter.wake = wake
         if wait_ns is not None:
             await self._open()
             waiter.until_ns = engine.now_ns() + wait_ns
+        limit = Limit(waiter.until_ns, end) if wait_ns and engine.blocking else None
         patience = patience_for(engine, waiter)
         try:
+            if patience is not None:
+                step = patience.trying(step)
+            if limit is not None:
+                engine.time(limit)
             while True:
-                try:
+                if limit is not None:
+                    reply = await self._before(over, self._off_loop(step, waiter))
+                else:
                     reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
-                except TimeoutError:
-                    if patience is None or not await self._goes_on(patience):
-                        raise
-                    continue
                 if reply is not None:
                     return reply
                 await bell.wait()
                 bell.clear()
         except BaseException:
-            self._soon(engine.leave, waiter)
+            engine.leave(waiter)
             raise
         finally:
+            if limit is not None:
+                engine.untime(limit)
             if patience is not None:
                 patience.end()
 
-    async def _goes_on(self, patience: Patience) -> bool:
-        return await self._off_loop(patience.goes_on) if self._engine.blocking else patience.goes_on()
+    async def _before(self, over: asyncio.Event, trying: Coroutine[Any, Any, R]) -> R:
+        """
+        Return what a try answers, unless the waiter's time is over first: a journal may hang.
+
+        Then the caller goes, and leaves the try behind, which gives back what it gets after all.
+        """
+
+        async def late() -> None:
+            await over.wait()
+            await asyncio.sleep(_LAST_TRY_S)
+
+        work, end = asyncio.ensure_future(trying), asyncio.ensure_future(late())
+        try:
+            await asyncio.wait((work, end), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise TimeoutError(NO_ANSWER)
+            return work.result()
+        finally:
+            end.cancel()
+            work.cancel()
 
     async def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)

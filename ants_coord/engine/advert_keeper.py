@@ -14,7 +14,7 @@ import attrs
 
 from ..commands.matching import Advertise, Refresh, Withdraw
 from ..commands.shared import Command, Refused
-from ..errors import CoordinationError
+from ..errors import CoordinationError, JournalConflictError, JournalCorruptError, JournalVersionError
 from ..values.adverts import Advert
 from .lobby import NEVER_NS
 
@@ -64,6 +64,8 @@ class Presence:
             return
         try:
             answers = try_(Refresh(tuple([(kept.advert.agent, kept.advert.incarnation) for kept in due])))
+        except (JournalConflictError, JournalCorruptError, JournalVersionError):
+            raise
         except CoordinationError:
             for kept in due:  # tried again soon; an advert lives for two ttls
                 kept.refresh_ns = now_ns + max(_third(kept.advert) // 3, 1_000_000)

@@ -6,74 +6,76 @@ alive, what the alarm has to do. How a command reaches the machine is the one
 thing that differs: `DirectEngine` (in memory.py) applies it under the lock,
 `LogEngine` (in replica.py) appends it to a journal first.
 
-Lock discipline: everything below runs under `_lock`; wake callbacks must not
-block; nothing that a user wrote is called with the lock held.
+Lock discipline: what changes the board runs under `_lock`; wake callbacks must
+not block; nothing that a user wrote is called with the lock held. The lock may
+be held for as long as a journal takes, so nothing that has a time of its own
+waits for it: keeping a lease, letting go of one, leaving the lobby, and the
+deadlines of all of them. A second entry by the same thread (a signal handler,
+`__del__`) is refused by name.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-import threading
-import time
-import weakref
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from .io_threads import IOThreads
 
-from ..commands.shared import Command, Configure, Lost, Query, Refused, Renew, Wakeup
+from ..commands.shared import Command, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import digest
 from ..core.state.ledger import Hint
-from ..errors import ClosedError, CoordinationError, HeldError, SettingsError
+from ..errors import (
+    ClosedError,
+    CoordinationError,
+    HeldError,
+    JournalConflictError,
+    JournalCorruptError,
+    JournalRewoundError,
+    JournalVersionError,
+)
+from ..journals.clocks import report
 from ..journals.ports import Alarm, Chore, Clock
 from ..values.settings import Settings
 from ..values.tasks import Lease
+from .agreement import upgrade
 from .awaited import in_vain
+from .deadlines import Deadlines, Timed
+from .door import CLOSED, FORKED, LAST_S, Door, entering, weakly
+from .fit import draw, surplus
+from .keeper import Keeper, Kept
 from .lobby import NEVER_NS, Lobby, Waiter
 
-__all__ = ["Drained", "Engine", "Kept"]
+__all__ = ["VAIN_NS", "Drained", "Engine", "Kept"]
 
 R = TypeVar("R")
 
 _LATE_NS = 1_000_000_000
 """an alarm that rings later than this was not slow: the process stood still"""
-_FORK_PATIENCE_S = 5.0
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
+_STUCK_S = 0.2
+"""a lock that cannot be had for so long is held over a journal that does not answer"""
+_PAUSES_NS = (100_000_000, 200_000_000, 400_000_000, 1_000_000_000)
+"""between the tries of the alarm while a journal fails"""
+VAIN_NS = 10_000_000
+"""the first pause after a wake-up that changed nothing, since some clock runs ahead of the journal's"""
+_MOST_VAIN_NS = 500_000_000
+_FINAL = (JournalCorruptError, JournalVersionError, JournalConflictError)
 
 
 class Drained(Exception):  # noqa: N818 - an answer, not an error
     """No task is unfinished, which is what the waiter also waited for."""
 
 
-@attrs.define(eq=False)
-class Kept:
-    """A lease that the engine renews until it is told to stop, or until it is lost."""
-
-    lease: Lease
-    on_lost: Callable[[str], None]
-    ttl_ns: int
-    until_ns: int
-    renew_ns: int
-    stop_ns: int = NEVER_NS
-    on_stop: Callable[[], None] | None = None
-    number: int = attrs.field(factory=itertools.count(1).__next__)
-    """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
-    agent: str | None = None
-    """who keeps it; None is the board itself, for whoever holds the lease"""
-
-
 C = TypeVar("C", bound=Chore)
 
 
-class Engine(ABC):
+class Engine(Door, ABC):
     """
     What a coordinator is made of, without a colour. Thread-safe.
 
@@ -93,22 +95,25 @@ class Engine(ABC):
         self._clock = clock
         self._asked = asked
         Settings(**asked)  # refuse bad settings at the constructor
-        self._number = next(_numbers)
-        self._lock = threading.RLock()
-        self._lobby = Lobby(self._surplus)
-        self._kept: dict[int, Kept] = {}
-        self._kept_of: dict[str, Kept] = {}
+        self._lobby = Lobby(weakly(self._surplus))
+        self._left: deque[Waiter] = deque()
+        self._keeper = Keeper()
         self._chores: dict[type, Chore] = {}
         self._alarm: Alarm | None = None
         self._alarm_at_ns = NEVER_NS
+        self._deadlines: Deadlines | None = None
+        self._failures = 0
+        self._vain_ns = 0
+        self._untold: CoordinationError | None = None
+        """a rewound log that nobody has been told of yet"""
         self._is_open = False
         self._why_closed = ""
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: IOThreads | None = None
         self.path: str | None = None
         """the board's file, if it has one"""
         self.secret: bytes | None = None
         """decides which results are checked; never logged"""
-        _engines.add(self)
+        super().__init__()
 
     # -- what a front calls ---------------------------------------------------------------------
 
@@ -116,9 +121,17 @@ class Engine(ABC):
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
 
-    @abstractmethod
     def ask(self, query: Query[R]) -> R:
-        """Answer a query from the state of this instant."""
+        """Answer a query from the state, or the log, as it is now."""
+        reply = self._ask(query)
+        if isinstance(reply, Refused):
+            raise reply.error
+        return reply
+
+    @entering
+    def _ask(self, query: Query[R]) -> R | Refused:
+        self._ready_or_raise()
+        return self._look(query)
 
     @abstractmethod
     def _try(self, command: Command[R]) -> R | Refused:
@@ -130,43 +143,47 @@ class Engine(ABC):
 
     def draw(self, task: str, token: int) -> float | None:
         """Return a number in [0, 1) that only who knows the secret can foretell; None without one."""
-        if self.secret is None:
-            return None
-        import hmac  # noqa: PLC0415 - 4 ms, for boards with a secret only
+        return None if self.secret is None else draw(self.secret, task, token)
 
-        # the same for a repeated call: who is not content with a draw cannot draw again
-        digest = hmac.digest(self.secret, f"{task}#{token}".encode(), "sha256")
-        return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
-
-    def threads(self) -> ThreadPoolExecutor:
+    def threads(self) -> IOThreads:
         """Return the threads in which an event loop's file I/O is done, made at the first call."""
-        with self._lock:
-            if self._why_closed:
-                raise ClosedError(self._why_closed)
-            if self._pool is None:
-                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms, event loops only
+        if self._why_closed:
+            raise ClosedError(self._why_closed)
+        # no lock: it may be held by a journal that hangs. Of two that are made at once one is used, and the
+        # other has no thread yet
+        if self._pool is None:
+            from .io_threads import IOThreads  # noqa: PLC0415 - 8 ms, event loops only
 
-                self._pool = ThreadPoolExecutor(_IO_THREADS, "ants_coord journal")
-            return self._pool
+            self.__dict__.setdefault("_made_pool", IOThreads(_IO_THREADS, "ants_coord journal"))
+            self._pool = self.__dict__["_made_pool"]
+            if self._why_closed:
+                self._pool.shutdown()
+        return self._pool
 
     def open(self) -> None:
         """Open the board now instead of at the first verb."""
-        with self._lock:
-            self._ready_or_raise()
+        if not self._is_open or self._why_closed or self._close_wanted:
+            self._open_now()
 
-    def close(self) -> None:
-        """Wake every waiter with ClosedError and let go of everything. May be called again."""
-        with self._lock:
-            if self._why_closed:
-                return
-            try:
-                if self._is_open:
-                    for chore in self._chores.values():
-                        with contextlib.suppress(CoordinationError):
-                            chore.close(self._try)
-                self._close_board()
-            finally:
-                self._shut("the coordinator is closed; open a new one")
+    def _wake_waiters(self) -> None:
+        for waiter in self._lobby.all():
+            waiter.wake()
+
+    def _close_locked(self) -> None:
+        if self._why_closed:
+            return
+        try:
+            if self._is_open:
+                for chore in self._chores.values():
+                    with contextlib.suppress(CoordinationError):
+                        chore.close(self._try)
+            self._close_board()
+        finally:
+            self._shut(CLOSED)
+
+    @entering
+    def _open_now(self) -> None:
+        self._ready_or_raise()
 
     def backup(self, to: str) -> None:
         """Write a copy of the board's file, if it has one."""
@@ -177,20 +194,21 @@ class Engine(ABC):
         """Whether close() has been called (or a fork has cut this copy off)."""
         return bool(self._why_closed)
 
+    @entering
     def check(self) -> None:
         """Assert every invariant of the state."""
-        with self._lock:
-            self._machine.check()
+        self._machine.check()
 
+    @entering
     def digest(self) -> str:
         """Return a hash that is equal exactly for equal boards."""
-        with self._lock:
-            self._ready_or_raise()
-            self._catch_up()
-            return digest(self._machine)
+        self._ready_or_raise()
+        self._catch_up()
+        return digest(self._machine)
 
     # -- waiting --------------------------------------------------------------------------------
 
+    @entering
     def try_or_enter(self, command: Command[R], waiter: Waiter) -> R | None:
         """
         Try; if the reply is None (or a refusal that may pass), enter the lobby in the same step.
@@ -199,214 +217,227 @@ class Engine(ABC):
         wake-up impossible. Raises what is final: ClosedError, a TimeoutError
         of a waiter whose time is over, any other refusal.
         """
-        with self._lock:
-            self._ready_or_raise()
-            waiter.refuse_if_left()
-            reply: R | Refused | None = self._try(command)
-            if isinstance(reply, Refused):
-                if not isinstance(reply.error, HeldError):
-                    self._lobby.leave(waiter, claimed=None)
-                    raise reply.error
-            elif reply is not None:
-                self._lobby.leave(waiter, claimed=reply.task if isinstance(reply, Lease) else "")
-                return reply
-            if waiter.drained and not self._machine.ledger.unfinished:
+        self._ready_or_raise()
+        waiter.refuse_if_left()
+        reply: R | Refused | None = self._try(command)
+        if isinstance(reply, Refused):
+            if not isinstance(reply.error, HeldError):
                 self._lobby.leave(waiter, claimed=None)
-                raise Drained
-            self._stay(waiter)
-            return None
+                raise reply.error
+        elif reply is not None:
+            self._lobby.leave(waiter, claimed=reply.task if isinstance(reply, Lease) else "")
+            return reply
+        if waiter.drained and not self._machine.ledger.unfinished:
+            self._lobby.leave(waiter, claimed=None)
+            raise Drained
+        self._stay(waiter)
+        return None
 
+    @entering
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
         """Ask; return the answer if it is `done`, otherwise enter the lobby in the same step."""
-        with self._lock:
-            self._ready_or_raise()
-            waiter.refuse_if_left()
-            answer = self._look(query)
-            if answer.__class__ is Refused:
-                self._lobby.leave(waiter, claimed=None)
-                raise answer.error
-            if done(answer):  # type: ignore[arg-type]
-                self._lobby.leave(waiter, claimed="")
-                return answer  # type: ignore[return-value]
-            self._stay(waiter)
-            return None
+        self._ready_or_raise()
+        waiter.refuse_if_left()
+        answer = self._look(query)
+        if answer.__class__ is Refused:
+            self._lobby.leave(waiter, claimed=None)
+            raise answer.error
+        if done(answer):  # type: ignore[arg-type]
+            self._lobby.leave(waiter, claimed="")
+            return answer  # type: ignore[return-value]
+        self._stay(waiter)
+        return None
+
+    def time(self, timed: Timed) -> None:
+        """Tell something its deadline, whatever hangs."""
+        assert self._deadlines is not None
+        self._deadlines.add(timed)
+
+    def untime(self, timed: Timed) -> None:
+        """Do not tell it any more; a waiter that leaves, and a lease that is let go, need no word."""
+        if self._deadlines is not None:
+            self._deadlines.drop(timed)
 
     def leave(self, waiter: Waiter) -> None:
-        """Stop waiting, for whatever reason and for good; an unused hint is passed on."""
-        with self._lock:
-            waiter.has_left = True
-            self._lobby.leave(waiter, claimed=None)
+        """
+        Stop waiting, for whatever reason and for good; an unused hint is passed on.
+
+        It waits for nothing: while the lock is busy, the alarm sees to the rest.
+        """
+        waiter.has_left = True
+        self.untime(waiter)
+        self._left.append(waiter)
+        if not self._is_inside and self._have_lock(0 if self.blocking else LAST_S):
+            with self._lock:
+                self._lock.release()
+                self._see_off()
+            return
+        if self._is_open and not self._why_closed:
+            self._set_alarm_at(self._clock.now_ns())
+
+    def _see_off(self) -> None:
+        while self._left:
+            self._lobby.leave(self._left[0], claimed=None)
+            self._left.popleft()
 
     def _stay(self, waiter: Waiter) -> None:
         if waiter.is_over(self._clock.now_ns()):
             self._lobby.leave(waiter, claimed=None)
             raise TimeoutError(in_vain(self._machine, waiter, self._clock.now_ns()))
+        waiter.refuse_if_left()
         self._lobby.enter(waiter)
         self._machine.news.is_wanted = True
-        self._set_alarm_at(waiter.until_ns)
+        if waiter.until_ns < NEVER_NS:
+            self.time(waiter)
         self._set_alarm_for_time()
 
+    @entering
     def with_machine(self, look: Callable[[Machine, int], R]) -> R:
         """Look at the state of this instant, under the lock; `look` must change nothing."""
-        with self._lock:
-            self._ready_or_raise()
-            self._catch_up()
-            return look(self._machine, self._clock.now_ns())
+        self._ready_or_raise()
+        self._catch_up()
+        return look(self._machine, self._clock.now_ns())
 
     # -- keeping leases alive -------------------------------------------------------------------
 
     def keep(self, kept: Kept) -> None:
         """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
-        with self._lock:
-            self._ready_or_raise()
-            self._kept[kept.number] = kept
-            self._kept_of[kept.lease.task] = kept
+        self.open()
+        assert self._deadlines is not None
+        kept.due = self._kept_due
+        try:
+            self._keeper.add(kept)
+            self._deadlines.add(kept)
             self._machine.news.is_wanted = True
-            self._set_alarm_at(min(kept.renew_ns, kept.stop_ns))
+            self._set_alarm_at(kept.renew_ns)
+            if self._why_closed:  # closed by another thread meanwhile, which may not have seen us
+                raise ClosedError(self._why_closed)  # noqa: TRY301
+        except BaseException:  # an interrupt, or no thread to be had
+            self.unkeep(kept)
+            raise
 
     def unkeep(self, kept: Kept) -> None:
         """Stop renewing."""
-        with self._lock:
-            self._kept.pop(kept.number, None)
-            if self._kept_of.get(kept.lease.task) is kept:
-                del self._kept_of[kept.lease.task]
+        self._keeper.drop(kept)
+        self.untime(kept)
 
-    def kept_from(
-        self,
-        lease: Lease,
-        on_lost: Callable[[str], None],
-        *,
-        stop_after_ns: int | None = None,
-        on_stop: Callable[[], None] | None = None,
-    ) -> Kept:
-        """Prepare to keep a lease whose remaining time is read off its own deadline."""
-        now = self._clock.now_ns()
-        left = max(0, lease.expires_ns - now)
-        stop = NEVER_NS if stop_after_ns is None else now + stop_after_ns
-        return Kept(
-            lease,
-            on_lost,
-            lease.ttl_ns,
-            now + left,
-            now + max(0, left - 2 * lease.ttl_ns // 3),
-            stop,
-            on_stop,
-        )
+    def _kept_due(self, kept: Kept, now_ns: int) -> None:
+        """Tell a scope that its time is over, or that its lease ran out while nothing could be written."""
+        if kept.stop_ns <= now_ns:
+            self._keeper.stop(kept, now_ns)
+        if kept.until_ns <= now_ns:
+            if self._is_stuck():
+                self._lose(kept, "expired")
+                return
+            self._keeper.ask_soon(kept, now_ns)
+        self._set_alarm_at(now_ns)
 
+    def _is_stuck(self) -> bool:
+        """Tell whether the lock is held over something that does not answer."""
+        if self._lock.acquire(timeout=_STUCK_S):
+            self._lock.release()
+            return False
+        return True
+
+    def _lose(self, kept: Kept, reason: str) -> None:
+        self.unkeep(kept)
+        try:
+            kept.on_lost(reason)
+        except Exception:  # noqa: BLE001 - the others must hear it, too
+            report(f"the holder of {kept.lease.handle} could not be told that it is lost")
+
+    @entering
     def with_chore(self, kind: type[C], do: Callable[[C], R]) -> R:
         """Do something with the board's one chore of a kind, under the lock, and be there when it is due."""
-        with self._lock:
-            self._ready_or_raise()
-            chore = self._chores.get(kind)
-            if chore is None:
-                chore = self._chores[kind] = kind()
-            answer = do(chore)  # type: ignore[arg-type]
-            self._set_alarm_at(chore.at_ns)
-            return answer
+        self._ready_or_raise()
+        chore = self._chores.get(kind)
+        if chore is None:
+            chore = self._chores[kind] = kind()
+        answer = do(chore)  # type: ignore[arg-type]
+        self._set_alarm_at(chore.at_ns)
+        return answer
 
+    @entering
     def _ring(self) -> None:
-        """Do what is due: time-outs, renewals, and time itself while somebody waits for it."""
-        calls: list[Callable[[], None]] = []
-        with self._lock:
-            if self._why_closed or not self._is_open:
-                return
-            now = self._clock.now_ns()
-            late_ns, self._alarm_at_ns = now - self._alarm_at_ns, NEVER_NS
-            try:
-                self._renew(now, calls)
-                for chore in self._chores.values():
-                    if chore.at_ns <= now:
-                        chore.run(now, self._try)
-                if len(self._lobby):
-                    self._catch_up()
-                    self._spread()  # it may be our own last command, whose reply was lost
-                    wait_ns = self._wakeup_in_ns()
-                    if wait_ns is not None and wait_ns <= 0:
-                        self._try(Wakeup(late_ns if late_ns >= _LATE_NS else 0))
-            except CoordinationError:
-                # the next verb will meet the same trouble and raise it where
-                # somebody can act; renewals are tried again until the deadline
-                self._set_alarm_at(now + 100_000_000)
-            self._lobby.time_out(now)
-            self._set_alarm()
-        for call in calls:
-            call()
-
-    def _renew(self, now: int, calls: list[Callable[[], None]]) -> None:
-        for kept in list(self._kept.values()):
-            if kept.stop_ns <= now and kept.on_stop is not None:
-                kept.stop_ns = NEVER_NS
-                calls.append(kept.on_stop)
-        if not any(kept.renew_ns <= now for kept in self._kept.values()):
+        """Do what is due: renewals, chores, and time itself while somebody waits for it."""
+        if self._why_closed or not self._is_open:
             return
-        # everything due within the next sixth of its ttl goes along: one
-        # batch instead of a command for each lease
-        due = [kept for kept in self._kept.values() if kept.renew_ns <= now + kept.ttl_ns // 6]
+        now = self._clock.now_ns()
+        late_ns, self._alarm_at_ns = now - self._alarm_at_ns, NEVER_NS
+        self._see_off()
         try:
-            leases = tuple([(kept.lease.task, kept.lease.token) for kept in due])
-            speakers = tuple([kept.agent for kept in due])
-            answers = self._try(Renew(leases, agents=speakers if any(speakers) else ()))
-            assert not isinstance(answers, Refused)
-        except CoordinationError:
-            for kept in due:
-                if kept.until_ns <= now:
-                    self._lose(kept, "expired", calls)
-                else:
-                    kept.renew_ns = now + max(kept.ttl_ns // 10, 1_000_000)
-            return
-        for kept, answer in zip(due, answers, strict=True):
-            if isinstance(answer, Lost):
-                self._lose(kept, answer.reason, calls)
-            else:
-                kept.until_ns = now + kept.ttl_ns
-                kept.renew_ns = now + kept.ttl_ns // 3
+            for kept, reason in self._keeper.renew(now, self._try):
+                self._lose(kept, reason)
+            self._keeper.end_attempts(now, self._try)
+            for chore in list(self._chores.values()):
+                if chore.at_ns <= now:
+                    chore.run(now, self._try)
+            if len(self._lobby):
+                self._catch_up()
+                self._spread()  # it may be our own last command, whose reply was lost
+                self._let_time_pass(late_ns)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, this thread serves everybody
+            self._bear(problem)
+        else:
+            self._failures = 0
+            self._set_alarm()
 
-    def _lose(self, kept: Kept, reason: str, calls: list[Callable[[], None]]) -> None:
-        self._kept.pop(kept.number, None)
-        if self._kept_of.get(kept.lease.task) is kept:
-            del self._kept_of[kept.lease.task]
-        calls.append(lambda: kept.on_lost(reason))
+    def _let_time_pass(self, late_ns: int) -> None:
+        wait_ns = self._wakeup_in_ns()
+        if wait_ns is None or wait_ns > 0:
+            return
+        self._try(Wakeup(late_ns if late_ns >= _LATE_NS else 0))
+        wait_ns = self._wakeup_in_ns()
+        is_vain = wait_ns is not None and wait_ns <= 0
+        self._vain_ns = min(_MOST_VAIN_NS, max(VAIN_NS, 2 * self._vain_ns)) if is_vain else 0
+
+    def _bear(self, problem: Exception) -> None:
+        """
+        Live on with what went wrong in the background.
+
+        What may pass is tried again, more and more slowly, until leases run out; their holders hear it then.
+        What is final closes the board with its reason, and every holder and waiter hears that.
+        """
+        if isinstance(problem, _FINAL) and not isinstance(problem, JournalRewoundError):
+            report("the board is closed")
+            try:
+                self._close_board()
+            except Exception:  # noqa: BLE001 - it is broken already
+                report("the board could not be closed in order")
+            finally:
+                self._shut(f"the coordinator was closed: {problem}")
+            return
+        if isinstance(problem, JournalRewoundError):
+            self._untold = problem
+        if not self._failures:
+            report("the board does not answer; it is tried again")
+        pause = _PAUSES_NS[min(self._failures, len(_PAUSES_NS) - 1)]
+        self._failures += 1
+        self._set_alarm_at(self._clock.now_ns() + pause)
 
     # -- under the lock -------------------------------------------------------------------------
 
     def _surplus(self, agent: str, hint: Hint) -> int | None:
-        """Tell the lobby how well a task would fit a waiting agent; None if it may not take it."""
-        ledger = self._machine.ledger
-        if ledger.declines.bars(ledger, agent, hint[2]):
-            return None
-        opinions = ledger.checking.opinions
-        if hint[2] in opinions.rows:
-            surplus = 0 if opinions.may(ledger, agent, ledger.tasks[hint[2]]) else None
-        else:
-            surplus = ledger.eligibility.surplus(agent, hint)
-        restraint = ledger.restraint
-        if surplus is None or restraint is None:
-            return surplus
-        if restraint.holds_back(ledger, agent) is not None:
-            return None
-        if hint[2] not in opinions.rows and restraint.owes(ledger, agent):
-            return None
-        return restraint.rank(ledger, agent, hint[2], surplus)
+        return surplus(self._machine, agent, hint)
 
     def _spread(self) -> None:
         """Tell waiters and holders what the last commands changed, if there are any."""
         news = self._machine.news
         if not news.is_wanted:
             return
-        if self._kept_of and news.ended:
-            for task_id in news.ended:
-                kept = self._kept_of.get(task_id)
-                if kept is not None:
-                    self._kept.pop(kept.number, None)
-                    del self._kept_of[task_id]
-                    record = self._machine.ledger.tasks.get(task_id)
-                    kept.on_lost(record.lost or "finished" if record is not None else "finished")
+        for kept in self._keeper.ended(news.ended):
+            record = self._machine.ledger.tasks.get(kept.lease.task)
+            self._lose(kept, record.lost or "finished" if record is not None else "finished")
         ledger = self._machine.ledger
+        if self._left:
+            self._see_off()
         self._lobby.spread(news, ledger.unfinished, ledger.ring[0] + len(ledger.ring[1]))
         if len(self._lobby):
             self._set_alarm_for_time()
-        elif not self._kept:
+        elif not len(self._keeper):
             news.is_wanted = False
+            if len(self._keeper):  # kept by another thread, without the lock, between these lines
+                news.is_wanted = True
 
     def _wakeup_in_ns(self) -> int | None:
         """Nanoseconds from now until time alone changes something."""
@@ -416,10 +447,9 @@ class Engine(ABC):
         return wait_ns - (self._clock.now_ns() - self._machine.ledger.timeline.reading[0])
 
     def _set_alarm(self) -> None:
-        """Set the alarm for everything; O(kept + waiters), so only the alarm itself does it."""
-        at = min((min(kept.renew_ns, kept.stop_ns) for kept in self._kept.values()), default=NEVER_NS)
-        at = min([at, *[chore.at_ns for chore in self._chores.values()]])
-        self._set_alarm_at(min(at, self._lobby.next_timeout_ns))
+        """Set the alarm for everything; O(kept), so only the alarm itself does it."""
+        at = min([self._keeper.at_ns, *[chore.at_ns for chore in self._chores.values()]])
+        self._set_alarm_at(at)
         self._set_alarm_for_time()
 
     def _set_alarm_for_time(self) -> None:
@@ -427,51 +457,46 @@ class Engine(ABC):
         if len(self._lobby):
             wait_ns = self._wakeup_in_ns()
             if wait_ns is not None:
-                self._set_alarm_at(self._clock.now_ns() + max(0, wait_ns))
+                self._set_alarm_at(self._clock.now_ns() + max(self._vain_ns, wait_ns))
 
     def _set_alarm_at(self, at_ns: int) -> None:
-        if at_ns >= NEVER_NS:
+        if at_ns >= NEVER_NS or self._alarm is None:
             return
-        if self._alarm is None:
-            self._alarm = self._clock.alarm(self._ring)
         self._alarm_at_ns = min(self._alarm_at_ns, at_ns)
         self._alarm.set(at_ns)
 
     def _ready_or_raise(self) -> None:
         if self._why_closed:
             raise ClosedError(self._why_closed)
+        if self._untold is not None:
+            problem, self._untold = self._untold, None
+            raise problem
         if not self._is_open:
             self._open_board()
+            self._alarm = self._clock.alarm(weakly(self._ring))
+            self._deadlines = Deadlines(self._clock)
             self._is_open = True
 
     def _compare_settings(self) -> None:
         """Refuse a board whose settings differ from the ones that were asked for by name."""
-        has = self._machine.ledger.settings
-        different = {
-            name: (getattr(has, name), asked)
-            for name, asked in attrs.asdict(Settings(**self._asked), recurse=False).items()
-            if name in self._asked and getattr(has, name) != asked
-        }
-        wanted = self._asked.get("strategy", has.strategy)
-        strategies = self._machine.ledger.strategies
-        if set(different) == {"strategy"} and has.strategy in strategies[wanted]().takes_over:
-            self._try(Configure(attrs.evolve(has, strategy=wanted)))  # a logged upgrade
-        elif different:
-            raise SettingsError(different)
+        command = upgrade(self._machine.ledger, self._asked)
+        if command is not None:
+            self._try(command)
 
     def _shut(self, why: str) -> None:
         self._why_closed = why
         if self._alarm is not None:
             self._alarm.close()
-        kept, self._kept, self._kept_of = self._kept, {}, {}
-        for one in kept.values():
-            one.on_lost("revoked")
+        if self._deadlines is not None:
+            self._deadlines.close()
+        for kept in self._keeper.drop_all():
+            self._lose(kept, "revoked")
         self._lobby.wake_all()
         if self._pool is not None:
-            self._pool.shutdown(wait=False)
+            self._pool.shutdown()
 
-    def _catch_up(self) -> None:  # noqa: B027 - nobody else writes to a direct engine
-        """Read what others have written."""
+    def _catch_up(self) -> None:
+        """Read what others have written; nobody else writes to a board in memory."""
 
     @abstractmethod
     def _look(self, query: Query[R]) -> R | Refused:
@@ -487,50 +512,19 @@ class Engine(ABC):
 
     def _forked(self) -> None:
         """Cut a copy off that a fork has made: its locks and threads are not there any more."""
-        self._lock = threading.RLock()
-        self._alarm = None
-        self._kept, self._kept_of, self._chores = {}, {}, {}
-        self._lobby = Lobby(self._surplus)
+        self._hang_new()
+        self._alarm = self._deadlines = None
+        self._keeper, self._chores = Keeper(), {}
+        self._lobby = Lobby(weakly(self._surplus))
+        self._left.clear()
         self._pool = None
+        self.__dict__.pop("_made_pool", None)
         if self._is_open and not self._why_closed:
-            self._why_closed = (
-                "this coordinator was opened before a fork and belongs to the parent process; "
-                "spawn, or close it before forking"
-            )
+            self._why_closed = FORKED
 
-
-_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-_numbers = itertools.count(1)
-
-
-_held_for_fork: dict[int, list[Any]] = {}
-"""locks that a forking thread has taken, by thread: two may fork at once"""
-
-
-def _before_fork() -> None:
-    # a fork in the middle of a write would copy SQLite's own locks as they stand in that moment, and the
-    # child could open no database at all. Always in one order: two threads may fork at once
-    ours = sorted((engine._number, engine._lock) for engine in list(_engines))  # noqa: SLF001 - same module
-    held = _held_for_fork[threading.get_ident()] = []
-    # for all together: a journal that hangs must not stop a fork
-    deadline = time.monotonic() + _FORK_PATIENCE_S
-    for _, lock in ours:
-        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            held.append(lock)
-
-
-def _after_fork_in_parent() -> None:
-    for lock in _held_for_fork.pop(threading.get_ident(), ()):
-        lock.release()
-
-
-def _after_fork_in_child() -> None:
-    _held_for_fork.clear()
-    for engine in list(_engines):
-        engine._forked()  # noqa: SLF001 - same module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+    def __del__(self) -> None:
+        """Let go of the threads of an open board that nobody closed."""
+        if self.__dict__.get("_is_open") and not self._why_closed:
+            for alarm in (self._alarm, self._deadlines):
+                if alarm is not None:
+                    alarm.close()

@@ -15,10 +15,10 @@ faster. What must hold is that no hint is lost:
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right, insort
 from collections.abc import Callable
 
 import attrs
-from sortedcontainers import SortedDict
 
 from ..core.state.ledger import ANY, Hint, News
 from ..errors import CoordinationError
@@ -89,6 +89,16 @@ class Waiter:
             self.look_in_ns = 0
         return False
 
+    @property
+    def due_ns(self) -> int:
+        """When it gives up; told once."""
+        return NEVER_NS if self.timed_out else self.until_ns
+
+    def ring(self, now_ns: int) -> None:
+        """Tell it that its time is over: it tries once more, and gives up."""
+        self.timed_out = True
+        self.wake()
+
 
 class Lobby:
     """
@@ -103,7 +113,10 @@ class Lobby:
         self._surplus = surplus
         self._numbers = itertools.count(1)
         self._all: dict[int, Waiter] = {}
-        self._ready: SortedDict = SortedDict()
+        self._ready: dict[int, Waiter] = {}
+        self._line: list[int] = []
+        """the numbers in `_ready`, in order, perhaps with some that have left: kept by single steps of C, so
+        that an interrupt leaves no line from which somebody is missing"""
         self._ended: dict[str, dict[int, Waiter]] = {}
         self._names: dict[str, dict[int, Waiter]] = {}
         self._below: dict[str, dict[int, Waiter]] = {}
@@ -114,10 +127,9 @@ class Lobby:
     def __len__(self) -> int:
         return len(self._all)
 
-    @property
-    def next_timeout_ns(self) -> int:
-        """When the first waiter gives up. O(waiters)."""
-        return min((waiter.until_ns for waiter in self._all.values()), default=NEVER_NS)
+    def all(self) -> list[Waiter]:
+        """Return everybody; may be called without the lock."""
+        return list(self._all.values())
 
     def enter(self, waiter: Waiter) -> None:
         """Begin, or go on, waiting; a waiter keeps its place in the line."""
@@ -129,6 +141,8 @@ class Lobby:
         waiter.woken, waiter.hint = False, None
         self._all[number] = waiter
         if waiter.ready:
+            if number not in self._ready:
+                insort(self._line, number)
             self._ready[number] = waiter
         for task_id in waiter.ended:
             self._ended.setdefault(task_id, {})[number] = waiter
@@ -157,7 +171,8 @@ class Lobby:
         hint = waiter.hint if waiter.woken and waiter.ready else None
         waiter.woken, waiter.hint = False, None
         if self._all.pop(number, None) is not None:
-            self._ready.pop(number, None)
+            if self._ready.pop(number, None) is not None:
+                del self._line[bisect_right(self._line, number) - 1]
             for task_id in waiter.ended:
                 _remove(self._ended, task_id, number)
             for name in waiter.names:
@@ -212,13 +227,6 @@ class Lobby:
         for waiter in list(self._below.get(key, {}).values()):
             self._wake(waiter)
 
-    def time_out(self, now_ns: int) -> None:
-        """Wake everybody whose time is over."""
-        for waiter in list(self._all.values()):
-            if waiter.until_ns <= now_ns:
-                waiter.timed_out = True
-                self._wake(waiter)
-
     def wake_all(self) -> None:
         """Wake everybody: the board is closing, or its state was reloaded."""
         for waiter in list(self._all.values()):
@@ -226,8 +234,10 @@ class Lobby:
 
     def _wake_ready(self, hint: Hint, after: int) -> bool:
         chosen, least = None, -1
-        for number in self._ready.irange(after, inclusive=(False, False)):
-            waiter = self._ready[number]
+        for at in range(bisect_right(self._line, after), len(self._line)):
+            waiter = self._ready.get(self._line[at])
+            if waiter is None or waiter.has_left:
+                continue
             if hint is not ANY:
                 if waiter.kinds is not None and hint[0] not in waiter.kinds:
                     continue
@@ -257,9 +267,11 @@ class Lobby:
 
     def _wake(self, waiter: Waiter, hint: Hint | None = None) -> None:
         """Wake one; it is out of all lines until it enters again."""
+        # first of all: woken twice does no harm, and taken out of the lines but not woken it would wait for
+        # ever, if an interrupt came in between
+        waiter.wake()
         self.leave(waiter, claimed="")
         waiter.woken, waiter.hint = True, hint
-        waiter.wake()
 
 
 def mute() -> None:

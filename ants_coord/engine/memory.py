@@ -23,16 +23,14 @@ _SPINS = 1_000
 class DirectEngine(Engine):
     """A board in memory: commands go straight to the machine, under the lock."""
 
-    _is_busy = False
-    """a hint for politeness only: what is true says the lock"""
-
-    def _give_way(self) -> None:
+    def _hurdle(self) -> None:
         """
         Let others run before blocking.
 
         It keeps 8 threads at the throughput of one; blocking at once makes every
         hand-over of the lock a trip to the kernel.
         """
+        super()._hurdle()
         for _ in range(_SPINS):
             time.sleep(0)
             if not self._is_busy:
@@ -40,35 +38,31 @@ class DirectEngine(Engine):
 
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
-        if self._is_busy:
-            self._give_way()
-        with self._lock:
-            self._is_busy = True
-            try:
-                if self._why_closed or not self._is_open:
-                    self._ready_or_raise()
-                machine = self._machine
-                reply = machine.apply(
-                    command,
-                    now_ns=self._clock.now_ns(),
-                    request=None if request_id is None else (check_name(request_id, "request_id"), 0),
-                )
-                if machine.news.is_wanted:
-                    self._spread()
-            finally:
-                self._is_busy = False
+        # what `entering` does, written out: this is the fast path of the whole package
+        if self._is_busy or self.is_exiting:
+            self._hurdle()
+        try:
+            with self._lock:
+                self._is_busy = True
+                try:
+                    if self._why_closed or not self._is_open:
+                        self._ready_or_raise()
+                    machine = self._machine
+                    reply = machine.apply(
+                        command,
+                        now_ns=self._clock.now_ns(),
+                        request=None if request_id is None else (check_name(request_id, "request_id"), 0),
+                    )
+                    if machine.news.is_wanted:
+                        self._spread()
+                finally:
+                    self._is_busy = False
+        finally:
+            if self._close_wanted:
+                self.close()
         if reply.__class__ is Refused:
             raise reply.error
         return reply  # type: ignore[return-value]
-
-    def ask(self, query: Query[R]) -> R:
-        """Answer a query from the state of this instant."""
-        with self._lock:
-            self._ready_or_raise()
-            reply = self._look(query)
-        if isinstance(reply, Refused):
-            raise reply.error
-        return reply
 
     def _try(self, command: Command[R]) -> R | Refused:
         reply = self._machine.apply(command, now_ns=self._clock.now_ns())

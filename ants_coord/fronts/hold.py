@@ -19,12 +19,14 @@ so with `on_error="log"`; `serve` always does.
 from __future__ import annotations
 
 import threading
+import weakref
 from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from ..commands.shared import Command, Fail, Release
-from ..engine.engine import Engine, Kept
+from ..engine.engine import Engine
+from ..engine.keeper import Kept, kept_from
 from ..errors import (
     ClosedError,
     JournalConflictError,
@@ -181,7 +183,7 @@ class Scope(HasLease):
         self.lost_reason: str | None = None
         """why the lease was lost; None while it is held"""
         self._kept: Kept | None = None
-        self._outer: HasLease | None = None
+        self._outer: weakref.ref[HasLease] | None = None
         self._give_up_ns = 0
         self._ending = False
         self._timeout_ns = timeout_ns(timeout)
@@ -276,18 +278,14 @@ class Scope(HasLease):
     def _keep(self) -> None:
         if not self.lease.names:  # whoever holds a lock may wait for anything
             self._outer = WORKING.get()
-            WORKING.set(self)
-        self._kept = self._engine.kept_from(
-            self.lease,
-            self._on_lost,
-            stop_after_ns=self._timeout_ns,
-            on_stop=self._on_timeout,
-        )
+            WORKING.set(weakref.ref(self))  # a scope that is dropped must not be kept by this
+        now = self._engine.now_ns()
+        self._kept = kept_from(self.lease, now, self._on_lost, self._timeout_ns, self._on_timeout)
         self._engine.keep(self._kept)
 
     def _stop_keeping(self) -> None:
         self._ending = True
-        if WORKING.get() is self:
+        if (inner := WORKING.get()) is not None and inner() is self:
             WORKING.set(self._outer)
         if self._kept is not None:
             self._engine.unkeep(self._kept)
@@ -298,10 +296,12 @@ class Scope(HasLease):
             self.lost_reason = reason
             self._tell()
 
-    def _on_timeout(self) -> None:
+    def _on_timeout(self) -> Command[Any] | None:
+        """Take note that the time is over; the engine carries out what this returns. Must not block."""
         if not self._ending:
             self._timed_out = True
             self._tell()
+        return None
 
     def _tell(self) -> None:
         raise NotImplementedError
@@ -394,24 +394,13 @@ class Hold(Scope):
         self.check()
         self._engine.execute(note_of(self.lease, note))
 
-    def _on_timeout(self) -> None:
-        """End the attempt: the thread cannot be stopped, but the task need not wait for it."""
+    def _on_timeout(self) -> Command[Any] | None:
+        """Have the attempt ended: the thread cannot be stopped, but the task need not wait for it."""
         if self._ending:
-            return
+            return None
         self._timed_out = True
-        try:
-            self._engine.execute(fail(self.lease, "timeout: the handler took too long", retry=True))
-        except JournalError as problem:
-            if not isinstance(problem, FINAL) and self._kept is not None:
-                # one thread serves all alarms, so it does not wait here: it rings again soon
-                self._kept.stop_ns = self._engine.now_ns() + _RING_AGAIN_NS
-                self._engine.keep(self._kept)
-                return
-        except (LeaseLostError, ClosedError):
-            pass
-        self._stop_keeping()
-        self._ending = False
         self._on_lost("finished")
+        return fail(self.lease, "timeout: the handler took too long", retry=True)
 
     def _tell(self) -> None:
         self.lost.set()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.shared import Leases
 from ..engine.awaited import standing_still
@@ -24,13 +24,18 @@ from .arguments import HasLease
 from .failures import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..values.tasks import Lease
 
-__all__ = ["WORKING", "Patience", "patience_for"]
+__all__ = ["NO_ANSWER", "WORKING", "Patience", "patience_for"]
+
+R = TypeVar("R")
 
 LOOK_NS = 5_000_000_000
+NO_ANSWER = "nothing came in time, and the journal does not answer"
 
-WORKING: ContextVar[HasLease | None] = ContextVar("ants_coord_working", default=None)
+WORKING: ContextVar[weakref.ref[HasLease] | None] = ContextVar("ants_coord_working", default=None)
 """the scope whose body runs here"""
 
 _waiting: weakref.WeakKeyDictionary[Engine, dict[int, Lease]] = weakref.WeakKeyDictionary()
@@ -56,7 +61,8 @@ class Patience:
         waiter.look_in_ns = self._interval_ns
 
     def _own_lease(self) -> Lease | None:
-        scope = WORKING.get()
+        found = WORKING.get()
+        scope = None if found is None else found()
         if scope is None or getattr(scope, "_engine", None) is not self._engine:
             return None
         return scope.lease
@@ -85,6 +91,19 @@ class Patience:
         elif not self._say_why():
             waiter.look_in_ns = LOOK_NS
         return True
+
+    def trying(self, step: Callable[[Waiter], R | None]) -> Callable[[Waiter], R | None]:
+        """Return a step that looks around when its time to look has come, and tries again."""
+
+        def patient(waiter: Waiter) -> R | None:
+            while True:
+                try:
+                    return step(waiter)
+                except TimeoutError:
+                    if not self.goes_on():
+                        raise
+
+        return patient
 
     def end(self) -> None:
         """Wait no longer."""

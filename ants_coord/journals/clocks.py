@@ -8,16 +8,19 @@ somebody setting the wall clock while the process runs) and alarms. Tests use
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
 
 from .ports import Alarm, Clock
 
-__all__ = ["BootClock", "SystemClock"]
+__all__ = ["BootClock", "SystemClock", "report"]
 
 _NEVER = 1 << 62
 _LINGER_S = 5.0
+"""the longest sleep of an alarm, and how long its thread stays when nothing is due"""
+_AGAIN_S = 1.0
 
 
 class SystemClock(Clock):
@@ -77,55 +80,97 @@ class BootClock(Clock):
 
 class _ThreadAlarm(Alarm):
     """
-    One daemon thread that exists only while something is due.
+    One daemon thread that exists only while something is due, and that nothing can end.
 
     It ends after a few idle seconds, so a coordinator that was dropped without
-    close() is not kept alive by it, and starts again when it is next set.
+    close() is not kept alive by it, and starts again when it is next set. What
+    `ring` raises is logged, and rung again a second later.
+
+    There is no lock here, on purpose: `set` and `close` are called by signal
+    handlers, by the garbage collector in the middle of another `set`, and at
+    interpreter exit, when the thread may have been stopped anywhere. Only one
+    step that cannot be torn apart decides which thread is the runner.
     """
 
     def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
         self._clock = clock
         self._ring = ring
-        self._changed = threading.Condition(threading.Lock())
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._at_ns = _NEVER
-        self._thread: threading.Thread | None = None
+        self._runner: dict[str, object] = {}
         self._closed = False
 
     def set(self, at_ns: int) -> None:
-        if at_ns >= self._at_ns:
+        # a ring that falls between these lines comes early, never late
+        if at_ns >= self._at_ns or self._closed:
             return
-        with self._changed:
-            if at_ns >= self._at_ns or self._closed:
-                return
-            self._at_ns = at_ns
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ants_coord alarm", daemon=True)
-                self._thread.start()
-            else:
-                self._changed.notify()
+        self._at_ns = at_ns
+        if "it" in self._runner:
+            self._bell.put(None)
+        else:
+            self._start()
 
     def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._closed = True
+        self._bell.put(None)
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._closed:
-                    wait_s = (self._at_ns - self._clock.now_ns()) / 1e9
-                    if wait_s <= 0:
-                        break
-                    idle = self._at_ns == _NEVER
-                    woken = self._changed.wait(_LINGER_S if idle else min(wait_s, 3600.0))
-                    if idle and not woken and self._at_ns == _NEVER:
-                        self._closed_thread()
-                        return
-                if self._closed:
-                    self._closed_thread()
-                    return
+    def _start(self) -> None:
+        me = object()
+        try:
+            if self._runner.setdefault("it", me) is me:
+                threading.Thread(target=self._run, args=(me,), name="ants_coord alarm", daemon=True).start()
+        except BaseException:  # no thread could be had, or an interrupt: whoever sets it next tries again
+            self._at_ns = _NEVER
+            self._resign(me)
+            raise
+
+    def _resign(self, me: object) -> None:
+        if self._runner.get("it") is me:
+            self._runner.pop("it", None)
+
+    def _run(self, me: object) -> None:
+        while self._runner.get("it") is me and not self._closed:
+            at_ns = self._at_ns
+            wait_s = self._wait_s(at_ns)
+            if wait_s <= 0:
                 self._at_ns = _NEVER
-            self._ring()
+                self._ring_or_report()
+                continue
+            try:
+                # some seconds at most: waits stand still while the machine sleeps, the clock does not
+                self._bell.get(timeout=min(wait_s, _LINGER_S))
+            except queue.Empty:
+                if at_ns == _NEVER == self._at_ns:
+                    break
+        self._resign(me)
+        if self._at_ns != _NEVER and not self._closed:
+            self._start()  # it was set while the thread was on its way out
 
-    def _closed_thread(self) -> None:
-        self._thread = None
+    def _wait_s(self, at_ns: int) -> float:
+        if at_ns == _NEVER:
+            return _LINGER_S
+        try:
+            return (at_ns - self._clock.now_ns()) / 1e9
+        except Exception:  # noqa: BLE001 - a journal's own clock may fail as everything else
+            report("the clock could not be read")
+            return _AGAIN_S
+
+    def _ring_or_report(self) -> None:
+        try:
+            self._ring()
+        except Exception:  # noqa: BLE001 - renewals, time-outs and wake-ups of everybody hang on this thread
+            report("an alarm failed; it is rung again in a second")
+            try:
+                self._at_ns = min(self._at_ns, self._clock.now_ns() + round(_AGAIN_S * 1e9))
+            except Exception:  # noqa: BLE001
+                self._at_ns = 0
+
+
+def report(what: str) -> None:
+    """Log the exception that is being handled, silently unless the program has set up logging."""
+    import logging  # noqa: PLC0415 - only trouble needs it
+
+    log = logging.getLogger("ants_coord")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    log.exception(what)

@@ -8,26 +8,37 @@ Coordinators for threads are thread-safe.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from ..commands.shared import Release
+from ..engine.deadlines import Limit
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
+from ..errors import CoordinationError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds
 from ..fronts.hold import Hold, KeepAlive, LockHold, OnError, wrong_with
-from ..fronts.patience import patience_for
+from ..fronts.patience import NO_ANSWER, patience_for
 from ..journals.ports import Chore
 from ..values.tasks import Lease
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from ..fronts.serving import Handlers, Served, Stop
 
 __all__ = ["Bridge"]
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
+Bell = queue.SimpleQueue[bool]
+
+_WOKEN, _TRIED = True, False
+_LAST_TRY_S = 0.25
+"""how long the last try of a wait may take after its time"""
 
 
 class Bridge:
@@ -38,30 +49,67 @@ class Bridge:
     def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
         """Try `step` until it answers; sleep in between until somebody says that it may."""
         wait_ns = arguments.timeout_ns(timeout)
+        engine = self._engine
         # SimpleQueue, since its put may be called from a signal handler
-        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        waiter.wake = lambda: bell.put(None)
+        bell: Bell = queue.SimpleQueue()
+        waiter.wake = lambda: bell.put(_WOKEN)
         if wait_ns is not None:
-            self._engine.open()
-            waiter.until_ns = self._engine.now_ns() + wait_ns
-        patience = patience_for(self._engine, waiter)
+            engine.open()
+            waiter.until_ns = engine.now_ns() + wait_ns
+        patience = patience_for(engine, waiter)
         try:
-            while True:
-                try:
-                    reply = step(waiter)
-                except TimeoutError:
-                    if patience is None or not patience.goes_on():
-                        raise
-                    continue
-                if reply is not None:
-                    return reply
+            if patience is not None:
+                step = patience.trying(step)
+            if wait_ns and engine.blocking:
+                return self._wait_in_time(step, waiter, bell)
+            while (reply := step(waiter)) is None:
                 bell.get()
         except BaseException:
-            self._engine.leave(waiter)
+            engine.leave(waiter)
             raise
+        else:
+            return reply
         finally:
             if patience is not None:
                 patience.end()
+
+    def _wait_in_time(self, step: Callable[[Waiter], R | None], waiter: Waiter, bell: Bell) -> R:
+        """
+        Wait with a time over a journal that may hang: each try runs in a thread of the engine.
+
+        When the time is over the caller goes, and leaves a try that is still under way behind; a lease that
+        it gets after all is given back.
+        """
+        limit = Limit(waiter.until_ns, waiter.wake)
+        self._engine.time(limit)
+        try:
+            while True:
+                work = self._engine.threads().submit(step, waiter)
+                work.add_done_callback(lambda _: bell.put(_TRIED))
+                is_woken = False
+                try:
+                    while not work.done():
+                        is_woken |= bell.get(timeout=_LAST_TRY_S if limit.is_over else None) is _WOKEN
+                except BaseException as problem:
+                    work.add_done_callback(self._give_back)
+                    if isinstance(problem, queue.Empty):
+                        raise TimeoutError(NO_ANSWER) from None
+                    raise
+                reply = work.result()
+                if reply is not None:
+                    return reply
+                while not is_woken:
+                    is_woken = bell.get() is _WOKEN
+        finally:
+            self._engine.untime(limit)
+
+    def _give_back(self, work: Future[Any]) -> None:
+        if work.cancelled() or work.exception() is not None:
+            return
+        lease = work.result()
+        if isinstance(lease, Lease):
+            with contextlib.suppress(CoordinationError):
+                self._engine.execute(Release(lease.task, lease.token))
 
     def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)

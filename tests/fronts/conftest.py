@@ -86,7 +86,7 @@ def until(is_so) -> None:
 
 def waits(board, count: int = 1) -> None:
     """Return when `count` callers have entered the lobby."""
-    until(lambda: len(board._engine._lobby) >= count)
+    until(lambda: sum(not one.timed_out for one in board._engine._lobby.all()) >= count)
 
 
 def finish(board) -> None:

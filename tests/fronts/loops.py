@@ -31,7 +31,7 @@ async def until(is_so) -> None:
 
 async def waits(board, count: int = 1) -> None:
     """Return when `count` callers have entered the lobby."""
-    await until(lambda: len(board._engine._lobby) >= count)
+    await until(lambda: sum(not one.timed_out for one in board._engine._lobby.all()) >= count)
 
 
 def finish(board) -> None:

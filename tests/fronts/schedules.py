@@ -34,12 +34,12 @@ def with_a_log() -> Any:
 def without_a_lock() -> Any:
     board = in_memory()
     board._engine._lock = NoLock()
-    board._engine._give_way = lambda: None  # it waits for whoever is inside, as a lock would
+    board._engine._hurdle = lambda: None  # its politeness alone would keep two threads apart
     return board
 
 
 class NoLock(contextlib.nullcontext):
-    def locked(self):
+    def _is_owned(self):
         return False
 
 

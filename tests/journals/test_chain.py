@@ -19,7 +19,7 @@ def board_of(path, tasks=20, *, snapshot=False):
     with ClaimQueue(path, durability="process") as board:
         for number in range(tasks):
             if snapshot and number == 40:
-                board._engine._snapshot_at = -(1 << 60)  # due now
+                board._engine._snapshots.at = -(1 << 60)  # due now
             board.submit(Task(f"t{number}", payload={"n": number}))
 
 

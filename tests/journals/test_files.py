@@ -239,7 +239,7 @@ def test_a_commit_whose_answer_was_lost_counts_once(path):
 def engine_with_snapshots(path, every):
     board = ClaimQueue(path, retention_count=5)
     assert isinstance(board._engine, LogEngine)
-    board._engine._snapshot_every = every
+    board._engine._snapshots.every = every
     return board
 
 
@@ -276,7 +276,7 @@ def test_a_process_that_was_away_starts_over_from_the_snapshot(tmp_path):
     for number in range(200):
         busy.submit(Task(f"t{number}"))
         busy.complete(busy.claim("w"))
-    assert busy._engine._snapshot_at > 20
+    assert busy._engine._snapshots.at > 20
     assert away.submit(Task("later")).created
     assert away.find("mine").state == "ready"
     assert away._engine.digest() == busy._engine.digest()
@@ -296,7 +296,7 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
     alter(path, "UPDATE piece SET body = x'00' WHERE position = (SELECT max(position) FROM snapshot)")
     with ClaimQueue(path) as again:
         assert again._engine.digest() == digest
-        again._engine._snapshot_every = 10
+        again._engine._snapshots.every = 10
         for number in range(60):
             again.submit(Task(f"u{number}"))
             again.complete(again.claim("w"))

@@ -132,7 +132,7 @@ def test_a_snapshot_cut_short_holds_nothing(tmp_path):
     """Pieces and the seal; later ones are whole."""
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process", retention_count=5) as board:
-        board._engine._snapshot_every = 4
+        board._engine._snapshots.every = 4
 
         def cut(step):
             with landing_at(step) as came:

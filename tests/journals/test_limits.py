@@ -149,7 +149,7 @@ def test_pieces_of_a_snapshot_are_bounded_by_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(replica, "_PIECE_BYTES", 50_000)
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process") as board:
-        board._engine._snapshot_every = 50
+        board._engine._snapshots.every = 50
         board.submit_many([Task(payload="x" * 20_000) for _ in range(100)])
         for _ in range(500):
             board.submit(Task("the same"))

@@ -31,7 +31,7 @@ def live(disk, path, *, durability="power", tasks=60, seed=1):
     """Submit and complete, with a snapshot in between; note each answer the moment it comes."""
     dice = random.Random(seed)
     with ClaimQueue(path, durability=durability, lease_ttl=1_000, retention_count=1 << 30) as board:
-        board._engine._snapshot_every = 40
+        board._engine._snapshots.every = 40
         for number in range(tasks):
             board.submit(Task(f"t{number}"))
             disk.ack(f"submitted t{number}")

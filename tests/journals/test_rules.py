@@ -90,7 +90,7 @@ def test_a_snapshot_names_what_it_needs_too(tmp_path, mine, monkeypatch):
     path = tmp_path / "b.db"
     with Mine(path) as board:
         board.submit(Task("a"))
-        board._engine._snapshot_every = 1
+        board._engine._snapshots.every = 1
         for _ in range(4):
             board.pause()
             board.resume()
@@ -300,11 +300,11 @@ def test_a_board_of_format_1_is_upgraded_once(tmp_path, caplog):
 
 def test_an_upgrade_that_was_interrupted_is_done_again(tmp_path, monkeypatch):
     """Between the entry and the snapshot: the next opener goes on from there, and revokes nothing twice."""
-    from ants_coord.engine.replica import LogEngine
+    from ants_coord.engine.snapshots import Snapshots
 
     path = recorded(tmp_path)
     with monkeypatch.context() as torn:
-        torn.setattr(LogEngine, "_step_cut", lambda self, count: (_ for _ in ()).throw(KeyboardInterrupt))
+        torn.setattr(Snapshots, "_step", lambda self, log, count: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             Blackboard(path, clock=ManualClock()).statistics()
     with Blackboard(path, clock=ManualClock()) as board:

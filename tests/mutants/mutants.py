@@ -131,8 +131,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "        ledger.news.ended.append(spec.id)", "        pass", "waiting"),
     ("core/work/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
     ("engine/lobby.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
-    ("engine/engine.py", "        if waiter.has_left:\n", "        if False:\n", "waiting"),
-    ("engine/engine.py", "                    self._spread()  # it may be", "                    # it may be", "waiting"),
+    ("engine/lobby.py", "        if self.has_left:\n", "        if False:\n", "waiting"),
+    ("engine/engine.py", "                self._spread()  # it may be", "                # it may be", "waiting"),
     # matching
     ("core/matching/eligibility.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
     ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][2]:\n            mask", "        if member is None:\n            mask", "match"),

@@ -292,6 +292,9 @@ class Colony:
                 raise
             except CoordinationError as problem:
                 self._note_death(name, problem)  # an agent that does not handle it ends like any program
+            except BaseException:
+                _vanish(board, clock)
+                raise
             finally:
                 for one in trouble:
                     one.cancel()
@@ -392,9 +395,10 @@ def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
     """Make a process disappear: it renews nothing, gives nothing back, and hears nothing."""
     clock.is_dead = True
     engine: Any = board._engine  # noqa: SLF001 - the kit's own
-    if engine._alarm is not None:  # noqa: SLF001
-        engine._alarm.close()  # noqa: SLF001
-    engine._kept, engine._kept_of = {}, {}  # noqa: SLF001
+    for alarm in (engine._alarm, engine._deadlines):  # noqa: SLF001
+        if alarm is not None:
+            alarm.close()
+    engine._keeper.drop_all()  # noqa: SLF001
     engine._why_closed = "the simulated process is dead"  # noqa: SLF001
     journal = getattr(engine, "_journal", None)
     if journal is not None:

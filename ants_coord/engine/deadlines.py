@@ -1,0 +1,104 @@
+"""
+Moments at which somebody must be told, whatever else hangs.
+
+A board's lock is held while its journal writes, and a journal may hang. So
+time-outs of waiters, of handlers and of leases are told by an alarm of their
+own that waits for no lock of ours: the end of a wait is a flag and a bell.
+
+There is no lock here either: the table is a dict, whose single steps cannot be
+torn apart, and what is due is asked of each thing at the moment it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from ..journals.clocks import report
+from ..journals.ports import Clock
+from .door import weakly
+
+__all__ = ["Deadlines", "Limit", "Timed"]
+
+NEVER_NS = 1 << 62
+
+
+class Timed(Protocol):
+    """Something that has a deadline."""
+
+    @property
+    def due_ns(self) -> int:
+        """When it must be told; it may move."""
+        ...
+
+    def ring(self, now_ns: int) -> None:
+        """Tell it, and move `due_ns` on; must not block."""
+        ...
+
+
+@attrs.define(eq=False)
+class Limit:
+    """
+    When a caller's patience ends; told once.
+
+    Args:
+        due_ns: when.
+        end: called then; must not block.
+
+    """
+
+    due_ns: int
+    end: Callable[[], object]
+    is_over: bool = False
+
+    def ring(self, now_ns: int) -> None:
+        """Say that it is over."""
+        self.due_ns, self.is_over = NEVER_NS, True
+        self.end()
+
+
+class Deadlines:
+    """
+    What is told at its time.
+
+    Args:
+        clock: whose time it is.
+
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timed: dict[int, Timed] = {}
+        self._alarm = clock.alarm(weakly(self.ring))
+
+    def add(self, timed: Timed) -> None:
+        """Tell it from now on when it is due."""
+        self._timed[id(timed)] = timed
+        if timed.due_ns < NEVER_NS:
+            self._alarm.set(timed.due_ns)
+
+    def drop(self, timed: Timed) -> None:
+        """Forget it; it may be unknown."""
+        self._timed.pop(id(timed), None)
+
+    def ring(self) -> None:
+        """Tell everything that is due. O(everything that is timed)."""
+        now = self._clock.now_ns()
+        for timed in sorted(self._timed.values(), key=lambda one: one.due_ns):
+            if timed.due_ns > now:
+                break
+            try:
+                timed.ring(now)
+            except Exception:  # noqa: BLE001 - one that fails must not keep the others waiting
+                report("a deadline could not be told")
+                self.drop(timed)
+        least = min([one.due_ns for one in list(self._timed.values())], default=NEVER_NS)
+        if least < NEVER_NS:
+            self._alarm.set(least)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._timed.clear()
+        self._alarm.close()

@@ -1,0 +1,213 @@
+"""
+The door of a board: one lock, at which a second entry of the same thread is refused.
+
+Signal handlers, `__del__` and interpreter exit run a user's code in the middle
+of a verb, on the same thread; a plain lock would wait for itself for ever.
+Here is also what happens to boards that nobody closes: forks, the end of the
+interpreter, boards that are dropped.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import functools
+import itertools
+import os
+import sys
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..errors import ClosedError, ReentrantCallError
+
+__all__ = ["CLOSED", "FORKED", "LAST_S", "Door", "dropped", "entering", "weakly"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+D = TypeVar("D", bound="Door")
+
+FORKED = (
+    "this coordinator was opened before a fork and belongs to the parent process; "
+    "spawn, or close it before forking"
+)
+_FORK_PATIENCE_S = 5.0
+_numbers = itertools.count(1)
+CLOSED = "the coordinator is closed; open a new one"
+LAST_S = 0.5
+"""how long the last verbs of an ending interpreter wait for a lock that a stopped thread may hold"""
+
+
+def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, P], R]:
+    """Run a method under the board's lock; refuse it in the middle of another verb of the same thread."""
+
+    # `with` on a lock made in C and nothing cleverer: CPython delivers no signal between taking it and the
+    # body, nor between the body and giving it back, so an interrupt leaves it free. A context manager that is
+    # written in Python would not do
+    @functools.wraps(method)
+    def entered(self: D, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._is_busy or self.is_exiting:
+            self._hurdle()
+        try:
+            with self._lock:
+                self._is_busy = True
+                try:
+                    return method(self, *args, **kwargs)
+                finally:
+                    self._is_busy = False
+        finally:
+            if self._close_wanted:
+                self.close()
+
+    return entered
+
+
+class Door:
+    """What may be entered by one thread at a time, and closed from everywhere."""
+
+    is_exiting = False
+    """whether the interpreter is about to end: threads may have been stopped anywhere, holding any lock"""
+
+    def __init__(self) -> None:
+        self._hang_new()
+        self._number = next(_numbers)
+        _doors.add(self)
+
+    def _hang_new(self) -> None:
+        self._lock: Any = threading.RLock()
+        self._is_busy = False
+        """whether somebody is inside; a hint, what is true says the lock"""
+        self._close_wanted = False
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether this thread is inside already."""
+        return bool(self._lock._is_owned())  # noqa: SLF001 - what threading.Condition asks, too
+
+    def _hurdle(self) -> None:
+        """Refuse who is inside already; do not wait for ever for a thread that the interpreter stopped."""
+        if self._is_inside:
+            raise ReentrantCallError
+        if self._close_wanted:
+            raise ClosedError(CLOSED)
+        if self.is_exiting:
+            if not self._lock.acquire(timeout=LAST_S):
+                raise ClosedError("the interpreter is ending, and a thread was stopped inside a verb")
+            self._lock.release()
+
+    def _have_lock(self, timeout: float) -> bool:
+        """
+        Take the lock if it can be had in time.
+
+        Then: `with lock: lock.release()`. It is held twice for a moment, since only what a `with` gives back
+        is given back in spite of an interrupt.
+        """
+        try:
+            return bool(self._lock.acquire(timeout=timeout))
+        except BaseException:
+            if self._is_inside:
+                self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """
+        Wake every waiter with ClosedError and let go of everything. May be called again.
+
+        In the middle of a verb of the same thread (a signal handler, `__del__`) it wakes the waiters and
+        leaves the rest to that verb, which closes the board when it ends.
+        """
+        try:
+            self._close_wanted = False
+            self._hurdle()
+        except ReentrantCallError:
+            self._close_wanted = True
+            self._wake_waiters()
+            return
+        except ClosedError:
+            return  # the interpreter ends with a thread stopped inside; leases run out by themselves
+        with self._lock:
+            self._is_busy = True
+            try:
+                self._close_locked()
+            finally:
+                self._is_busy = False
+
+    def _wake_waiters(self) -> None:
+        """Have everybody try again, who will see that it is to close; without the lock."""
+        raise NotImplementedError
+
+    def _close_locked(self) -> None:
+        raise NotImplementedError
+
+    def _forked(self) -> None:
+        raise NotImplementedError
+
+
+_doors: weakref.WeakSet[Door] = weakref.WeakSet()
+
+
+def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
+    """Return what calls a method as long as its object is there, and does not keep it alive."""
+    found = weakref.WeakMethod(method)
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        bound = found()
+        return None if bound is None else bound(*args, **kwargs)
+
+    return call
+
+
+def dropped(what: str, let_go: Callable[[], object]) -> None:
+    """Warn of a board that was dropped without close(), and let go of its files."""
+    if Door.is_exiting or sys.is_finalizing():
+        return  # the system does it now, and a script need not close what lives as long as itself
+    # in a thread of its own: the garbage collector may have come in the middle of a verb of another board on
+    # the same file, whose lock we would wait for. Not a threading.Thread: its start takes a lock, too
+    _thread.start_new_thread(let_go, ())
+    warnings.warn(f"{what} was dropped without close()", ResourceWarning, stacklevel=3)
+
+
+# -- forks ----------------------------------------------------------------------------------------
+
+_held_for_fork: dict[int, list[Any]] = {}
+"""locks that a forking thread has taken, by thread: two may fork at once"""
+
+
+def _before_fork() -> None:
+    # a fork in the middle of a write would copy SQLite's own locks as they stand in that moment, and the
+    # child could open no database at all. Always in one order: two threads may fork at once
+    ours = sorted((door._number, door._lock) for door in list(_doors))  # noqa: SLF001 - same room
+    held = _held_for_fork[threading.get_ident()] = []
+    # for all together: a journal that hangs must not stop a fork
+    deadline = time.monotonic() + _FORK_PATIENCE_S
+    for _, lock in ours:
+        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            held.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _held_for_fork.pop(threading.get_ident(), ()):
+        lock.release()
+
+
+def _after_fork_in_child() -> None:
+    _held_for_fork.clear()
+    for door in list(_doors):
+        door._forked()  # noqa: SLF001 - same room
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )
+
+
+# -- the end of the interpreter -------------------------------------------------------------------
+
+
+@atexit.register
+def _exit() -> None:
+    Door.is_exiting = True

@@ -1,0 +1,189 @@
+"""
+Leases that are kept alive: renewed together, and whose holders hear in time that one is lost.
+
+Keeping and letting go wait for no lock, since a scope must be able to begin
+and end while a journal hangs: the tables are dicts, whose single steps cannot
+be torn apart. What needs the board's lock is done by its alarm.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from ..commands.shared import Command, Lost, Refused, Renew
+from ..errors import JournalConflictError, JournalCorruptError, JournalVersionError
+from ..journals.clocks import report
+from ..values.tasks import Lease
+from .deadlines import NEVER_NS
+
+__all__ = ["Keeper", "Kept", "kept_from"]
+
+_ASK_AGAIN_NS = 100_000_000
+"""a lease whose time is up while the board seems to answer is asked about, and given up this much later"""
+
+Call = Callable[[], object]
+
+
+@attrs.define(eq=False)
+class Kept:
+    """
+    A lease that is renewed until its scope says stop, or until it is lost.
+
+    Args:
+        lease: the lease.
+        on_lost: told why it is lost, from any thread, possibly under the board's lock; must not block.
+        ttl_ns: how long it lasts.
+        until_ns: until when it is held, as far as we know.
+        renew_ns: when to renew it.
+        stop_ns: when `on_stop` is called.
+        on_stop: called once, from any thread, when the scope's time is over; must not block. The command
+            that it returns ends the attempt: it is carried out in the background, tried again while the
+            lease lives.
+
+    """
+
+    lease: Lease
+    on_lost: Callable[[str], None]
+    ttl_ns: int
+    until_ns: int
+    renew_ns: int
+    stop_ns: int = NEVER_NS
+    on_stop: Callable[[], Command[Any] | None] | None = None
+    due: Callable[[Kept, int], None] | None = None
+    asked_ns: int = 0
+    agent: str | None = None
+    """who keeps it; None is the board itself, for whoever holds the lease"""
+    number: int = attrs.field(factory=itertools.count(1).__next__)
+    """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
+
+    @property
+    def due_ns(self) -> int:
+        """When its holder may have to be told something."""
+        return min(max(self.until_ns, self.asked_ns), self.stop_ns)
+
+    def ring(self, now_ns: int) -> None:
+        """Have it looked at."""
+        assert self.due is not None
+        self.due(self, now_ns)
+
+
+class Keeper:
+    """The kept leases of one engine."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Kept] = {}
+        self._of_task: dict[str, Kept] = {}
+        self._endings: deque[tuple[Kept, Command[Any]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def at_ns(self) -> int:
+        """When the next renewal is due."""
+        return min([kept.renew_ns for kept in list(self._kept.values())], default=NEVER_NS)
+
+    def add(self, kept: Kept) -> None:
+        """Renew it from now on."""
+        self._kept[kept.number] = kept
+        self._of_task[kept.lease.task] = kept
+
+    def drop(self, kept: Kept) -> bool:
+        """Renew it no longer; returns whether it was kept."""
+        was = self._kept.pop(kept.number, None) is not None
+        if self._of_task.get(kept.lease.task) is kept:
+            self._of_task.pop(kept.lease.task, None)
+        return was
+
+    def drop_all(self) -> list[Kept]:
+        """Forget everything; returns what was kept."""
+        every = list(self._kept.values())
+        self._kept, self._of_task = {}, {}
+        self._endings.clear()
+        return every
+
+    def all(self) -> list[Kept]:
+        """Return what is kept."""
+        return list(self._kept.values())
+
+    def ended(self, tasks: Iterable[str]) -> list[Kept]:
+        """Return, and forget, what was kept of tasks that have ended."""
+        if not self._of_task:
+            return []
+        return [kept for kept in [self._of_task.get(task) for task in tasks] if kept and self.drop(kept)]
+
+    def stop(self, kept: Kept, now_ns: int) -> None:
+        """Tell a scope that its time is over, and take what ends its attempt."""
+        kept.stop_ns = NEVER_NS
+        command = kept.on_stop() if kept.on_stop is not None else None
+        if command is not None:
+            self.drop(kept)
+            self._endings.append((kept, command))
+
+    def ask_soon(self, kept: Kept, now_ns: int) -> None:
+        """Have a lease whose time is up renewed at once: the board may know better than our clock."""
+        kept.asked_ns = now_ns + _ASK_AGAIN_NS
+        kept.renew_ns = min(kept.renew_ns, now_ns)
+
+    # -- under the board's lock -----------------------------------------------------------------
+
+    def end_attempts(self, now_ns: int, try_: Callable[[Command[Any]], Any]) -> None:
+        """Carry out what ends attempts that took too long; tried again while the lease lives."""
+        for _ in range(len(self._endings)):
+            kept, command = self._endings[0]
+            try:
+                try_(command)  # a refusal is an answer, too: somebody else has ended it
+            except Exception:
+                if kept.until_ns > now_ns:
+                    raise
+                report(f"{kept.lease.handle} ran out before its time-out could be written")
+            self._endings.popleft()
+
+    def renew(self, now_ns: int, try_: Callable[[Command[Any]], Any]) -> list[tuple[Kept, str]]:
+        """Renew what is due, and with it what is due soon; returns what is lost, and why."""
+        every = self.all()
+        if not any(kept.renew_ns <= now_ns for kept in every):
+            return []
+        # everything due within the next sixth of its ttl goes along: one
+        # batch instead of a command for each lease
+        due = [kept for kept in every if kept.renew_ns <= now_ns + kept.ttl_ns // 6]
+        try:
+            leases = tuple([(kept.lease.task, kept.lease.token) for kept in due])
+            speakers = tuple([kept.agent for kept in due])
+            answers = try_(Renew(leases, agents=speakers if any(speakers) else ()))
+            if isinstance(answers, Refused):
+                raise answers.error  # noqa: TRY301 - to be handled with the rest
+        except (JournalConflictError, JournalCorruptError, JournalVersionError):
+            raise  # nothing will be renewed any more, or all is to be read again
+        except Exception:  # noqa: BLE001 - of any kind: it must not end the thread that renews all leases
+            report("leases could not be renewed; it is tried again until they run out")
+            for kept in due:
+                kept.renew_ns = now_ns + max(kept.ttl_ns // 10, 1_000_000)
+            return [(kept, "expired") for kept in due if kept.until_ns <= now_ns]
+        lost = []
+        for kept, answer in zip(due, answers, strict=True):
+            if isinstance(answer, Lost):
+                lost.append((kept, answer.reason))
+            else:
+                kept.until_ns = now_ns + kept.ttl_ns
+                kept.renew_ns = now_ns + kept.ttl_ns // 3
+        return lost
+
+
+def kept_from(
+    lease: Lease,
+    now_ns: int,
+    on_lost: Callable[[str], None],
+    stop_after_ns: int | None,
+    on_stop: Callable[[], Command[Any] | None] | None,
+) -> Kept:
+    """Prepare to keep a lease whose remaining time is read off its own deadline."""
+    left = max(0, lease.expires_ns - now_ns)
+    stop = NEVER_NS if stop_after_ns is None else now_ns + stop_after_ns
+    renew = now_ns + max(0, left - 2 * lease.ttl_ns // 3)
+    return Kept(lease, on_lost, lease.ttl_ns, now_ns + left, renew, stop, on_stop)

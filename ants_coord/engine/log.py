@@ -1,0 +1,159 @@
+"""
+A journal as the engine sees it: its own errors have our names, and what it says is checked.
+
+A journal may be anybody's. What it raises reaches callers as a JournalError
+with the cause chained; a journal that lies (entries that nobody appended, or
+that were read before) is stopped by position before anything is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from ..commands.shared import Command
+from ..errors import CoordinationError, JournalCorruptError, JournalError
+from ..journals.ports import Clock, Entry, Journal
+
+__all__ = ["UNNUMBERED", "Log", "Slot", "Unopened"]
+
+R = TypeVar("R")
+UNNUMBERED = ("", 0)
+
+_FAR = 250
+"""entries of others that take long to carry out (some 25 ms)"""
+
+
+@attrs.define(eq=False)
+class Slot:
+    """One command on its way, and its answer."""
+
+    command: Command[Any]
+    request: tuple[str, int]
+    """UNNUMBERED until it is written: a number that was drawn early could be overtaken by more commands
+    than a session remembers, and the command would be refused as too old"""
+    reply: Any = None
+    done: bool = False
+
+
+class Log:
+    """
+    One journal.
+
+    Args:
+        journal: the journal.
+
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.is_remote = bool(getattr(journal, "is_remote", False))
+        """whether a look is a trip over a network, and dearer than a claim that is written in vain"""
+        self._lag = 0
+        """how many entries of others the last look found, if they were many"""
+        self.is_outrun = False
+        """whether others write faster than we follow"""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return str(getattr(self._journal, "path", "journal"))
+
+    def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
+        """Append all bodies, or none, and return every entry after `after`, ours included."""
+        try:
+            entries = self._journal.append(after, bodies)
+        except CoordinationError:
+            raise
+        except Exception as problem:
+            raise self._error(problem) from problem
+        others = len(entries) - len(bodies)
+        if others or not entries or entries[0].position != after + 1:  # else it is as it nearly always is
+            self._check(entries, after)
+        for number, body in enumerate(bodies, others):
+            if number < 0 or entries[number].body != body:
+                raise JournalCorruptError(self.name, "what was appended is not what it returned", after + 1)
+        return entries
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries after a position."""
+        try:
+            entries = self._journal.read(after)
+        except CoordinationError:
+            raise
+        except Exception as problem:
+            raise self._error(problem) from problem
+        if entries:
+            self._check(entries, after)
+        return entries
+
+    def note_foreign(self, count: int) -> None:
+        """Take note of how many entries of others were found at once."""
+        if count > _FAR:
+            self.is_outrun, self._lag = self._lag > 0, count
+        else:
+            self._lag = 0
+
+    def take_turns(self, position: Callable[[], int], absorb: Callable[[list[Entry]], None]) -> None:
+        """
+        Follow the log in turns with those who write it, until we are there.
+
+        A process carries its own commands out without decoding them, so it may write faster than another
+        can follow. What the other finds then grows with each verb: it was seen to wait for seconds, until
+        the first one stopped. Taking the lock while some hundred entries are carried out makes the faster
+        one wait its turn.
+        """
+        self.is_outrun, self._lag = False, 0
+        follow = getattr(self._journal, "follow", None)
+        while follow is not None and self._named(follow, position(), _FAR, absorb):
+            pass
+
+    def load(self) -> tuple[int, Iterable[bytes]] | None:
+        """Return the newest whole snapshot as (position, pieces), or None."""
+        return self._named(self._journal.load)
+
+    def save(self, position: int, part: int, piece: bytes | None) -> None:
+        """Keep one piece of a snapshot; None says that it is whole."""
+        self._named(self._journal.save, position, part, piece)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` whenever somebody else may have appended; returns a stop."""
+        return self._named(self._journal.watch, changed)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._named(self._journal.close)
+
+    def _check(self, entries: Sequence[Entry], after: int) -> None:
+        if not entries:
+            return
+        first, last = entries[0].position, entries[-1].position
+        if first <= after:
+            raise JournalCorruptError(self.name, "an entry was handed out again", first)
+        if last - first != len(entries) - 1:
+            raise JournalCorruptError(self.name, "the entries have a gap in them", first)
+
+    def _named(self, call: Callable[..., R], *args: object) -> R:
+        try:
+            return call(*args)
+        except CoordinationError:
+            raise
+        except Exception as problem:
+            raise self._error(problem) from problem
+
+    def _error(self, problem: Exception) -> JournalError:
+        return JournalError(self.name, f"{type(problem).__name__}: {problem}")
+
+
+class Unopened(Clock):
+    """Stands in for the journal's clock until the journal is open."""
+
+    def now_ns(self) -> int:
+        """Fail: nothing may read this clock."""
+        raise AssertionError("the journal is not open")
+
+    def alarm(self, ring: Callable[[], None]) -> Any:
+        """Fail: nothing may set an alarm on this clock."""
+        raise AssertionError("the journal is not open")
