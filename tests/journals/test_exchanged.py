@@ -229,7 +229,8 @@ class Here:
 
 def exchanged(path, how):
     adversary = Adversary(path, random.Random(0))
-    ClaimQueue(path).submit(Task("later than the copy"))
+    with ClaimQueue(path) as other:
+        other.submit(Task("later than the copy"))
     getattr(adversary, f"do_{how}")()
 
 

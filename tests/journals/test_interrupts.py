@@ -20,6 +20,8 @@ import pytest
 
 import ants_coord.journals
 from ants_coord import ClaimQueue, CoordinationError, Task
+from ants_coord.commands.shared import Claim
+from ants_coord.engine.lobby import Waiter, mute
 from ants_coord.journals.files import FileLock
 from tests.scale import of
 
@@ -162,7 +164,8 @@ def test_a_watch_cut_short_holds_nothing(tmp_path):
         with ClaimQueue(path, durability="process") as board:
             board.statistics()
             with landing_at(step) as came, contextlib.suppress(TimeoutError):
-                board.claim("w", timeout=0.001)
+                # in this thread, which is the one that is traced
+                board._engine.try_or_enter(Claim("w"), Waiter(mute, ready=True, agent="w", until_ns=0))
             assert_free(path)
             with pytest.raises(TimeoutError):
                 board.claim("w", timeout=0.001)

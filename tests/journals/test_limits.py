@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ants_coord import Blackboard, ClaimQueue, CoordinationError, Mark, Task
-from ants_coord.engine import replica
+from ants_coord.engine import snapshots
 from ants_coord.errors import LimitError
 from ants_coord.journals import MemoryJournal, codec
 from ants_coord.testing import ManualClock
@@ -117,8 +117,7 @@ def test_one_that_is_too_large_does_not_stop_its_batch(small_entries):
         engine = board._engine
         slots = [engine._slot(replica_command(size), None) for size in (10, 5_000, 20)]
         engine._pending.extend(slots[:2])
-        with engine._lock:
-            engine._flush(slots[2])
+        engine._carry_out(slots[2])
         assert [type(slot.reply).__name__ for slot in slots] == ["tuple", "Refused", "tuple"]
         assert all(slot.done for slot in slots)
 
@@ -131,7 +130,7 @@ def replica_command(size):
 
 def test_the_log_is_trimmed_by_bytes(tmp_path, monkeypatch):
     """Large payloads that come and go: the log keeps the weight of two windows, not ten thousand entries."""
-    monkeypatch.setattr(replica, "_LOG_BYTES", 200_000)
+    monkeypatch.setattr(snapshots, "_LOG_BYTES", 200_000)
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process", retention_count=2, id_retention_count=2) as board:
         for _ in range(300):
@@ -146,7 +145,7 @@ def test_the_log_is_trimmed_by_bytes(tmp_path, monkeypatch):
 
 def test_pieces_of_a_snapshot_are_bounded_by_bytes(tmp_path, monkeypatch):
     """A board of large payloads is not copied forty at a time."""
-    monkeypatch.setattr(replica, "_PIECE_BYTES", 50_000)
+    monkeypatch.setattr(snapshots, "_PIECE_BYTES", 50_000)
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process") as board:
         board._engine._snapshots.every = 50

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from ants_coord import ClaimQueue, Task
-from ants_coord.engine import replica
+from ants_coord.engine import log
 from ants_coord.journals.files import FileLock
 from tests.scale import of
 
@@ -61,7 +61,7 @@ def test_a_follower_is_not_outrun(tmp_path, monkeypatch, capsys):
 
     So what we find never becomes less by itself; taking turns makes it less.
     """
-    monkeypatch.setattr(replica, "_FAR", 20)
+    monkeypatch.setattr(log, "_FAR", 20)
     with ClaimQueue(tmp_path / "b.db", durability="process") as fast, ClaimQueue(tmp_path / "b.db") as slow:
         for _ in range(100):
             fast.submit(Task())
