@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import attrs
+
 from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
 from ..core.machine import Machine
 from ..core.state.rules import RulesMissing
