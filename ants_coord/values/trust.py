@@ -25,7 +25,8 @@ class TrustPolicy:
         claims_most: tasks that the most trusted agents may hold at a time; a newcomer holds one, and
             the number grows with what the agent has delivered.
         hold_most: leases cannot be renewed beyond this many times their length; 0 lets them.
-        short_leases: newcomers' first leases are shorter (46 % of the length), until they have delivered.
+        short_leases: newcomers' first leases are shorter (46 % of the length), until they have delivered,
+            unless the caller or the task says how long; one that ends before its full length is no evidence.
         quarantine_after: bad outcomes in a row that open the breaker, whatever the history.
         cooldown: lengths of a lease for which an agent is quarantined first; it doubles with each relapse.
         quarantine_most: the share of established agents that may be in quarantine at once; one always may.

@@ -193,6 +193,49 @@ def test_first_leases_are_short_until_an_agent_has_delivered():
     assert lengths[-1] == 10.0
 
 
+@pytest.mark.parametrize("asked", ["by the caller", "by the task"])
+def test_a_lease_is_never_shorter_than_asked_for(asked):
+    board = Board(trust=TrustPolicy())
+    ttl = 60.0
+    board.do(c.submission((Task("t", lease_ttl=None if asked == "by the caller" else ttl),)))
+    lease = board.do(c.Claim("w", ttl_ns=60 * SECOND if asked == "by the caller" else None))
+    assert lease.ttl_ns == 60 * SECOND
+
+
+def test_who_works_within_the_full_length_is_not_silent():
+    """Its first lease was shortened and ran out: no evidence, and full ones from then on."""
+    board = Board(trust=TrustPolicy())
+    board.submit(20)
+    lease = board.claim("w")
+    assert lease.ttl_ns < 5 * SECOND
+    board.do(c.Wakeup(), after=5)
+    assert board.standing("w").expired == 1
+    assert board.standing("w").delivery.bad == 0
+    for _ in range(3):
+        lease = board.claim("w")
+        assert lease.ttl_ns == 10 * SECOND
+        board.do(c.Complete(lease.task, lease.token), after=9)
+    board.claim("w")
+    board.do(c.Wakeup(), after=10)
+    assert board.standing("w").delivery.bad > 0
+    assert board.claim("w").ttl_ns == 10 * SECOND
+    board.machine.check()
+
+
+def test_a_probe_has_the_full_length():
+    """A ghost is still found out, and its trial after quarantine is as long as anybody's lease."""
+    board = Board(trust=TrustPolicy())
+    board.submit(40)
+    for _ in range(40):
+        if board.standing("w").barred:
+            break
+        board.claim("w")
+        board.do(c.Wakeup(), after=10)
+    assert board.standing("w").barred
+    board.do(c.Wakeup(), after=600)
+    assert board.claim("w").ttl_ns == 10 * SECOND
+
+
 def test_renewing_for_ever_ends():
     """A lease cannot be renewed beyond six times its length; that is overtime, a little better than silence."""
     board = Board(trust=TrustPolicy(short_leases=False))
@@ -221,7 +264,7 @@ def test_quarantine_probe_and_relapse():
     """Three silent expiries are enough; later one task is tried; failing doubles the time, success readmits."""
     board = Board(trust=TrustPolicy(cooldown=2.0))
     board.submit(20)
-    for _ in range(3):
+    for _ in range(4):  # the first lease was shortened: no evidence
         assert isinstance(board.claim("ghost"), Lease)
         board.do(c.Wakeup(), after=10)
     (told,) = board.events("quarantined")
@@ -294,7 +337,7 @@ def test_marks_count_by_the_standing_of_who_lays_them():
     assert board.do(Deposit(Mark("food", "a", 4.0), "new")).laid == pytest.approx(4 * 0.2113 / 0.85, abs=0.01)
     board.work("old", 12)
     assert board.do(Deposit(Mark("food", "a", 4.0), "old")).laid == 4.0
-    for _ in range(3):
+    for _ in range(4):
         board.claim("ghost")
         board.do(c.Wakeup(), after=10)
     refused = board.do(Deposit(Mark("food", "a", 4.0), "ghost"))

@@ -50,9 +50,11 @@ class Restraint(Part):
         holds: leased task -> (granted, latest deadline) in lease time; from its first renewal on
         alarm: "" -> (until in lease time,)
         share: "" -> (claims of newcomers, of everybody), both fading; with `newcomers` only
+        shortened: leased task -> when its lease would have ended at full length, in lease time
+        spared: agent -> 1 if it has lost a shortened lease: it gets full ones from then on
     """
 
-    tables = ("breakers", "strikes", "established", "holds", "alarm", "share")
+    tables = ("breakers", "strikes", "established", "holds", "alarm", "share", "shortened", "spared")
     values = (TrustPolicy,)
 
     def __init__(self, reputation: Reputation) -> None:
@@ -157,11 +159,26 @@ class Restraint(Part):
         return waiting > 0 and waiting >= _UNJUDGED * self.limit(ledger, agent)
 
     def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
-        """Return how long a fresh lease lasts."""
-        if not self.policy.short_leases:
+        """
+        Return how long a fresh lease lasts of which nobody has said how long it should be.
+
+        The task that is to show whether an agent may come back from quarantine has the full length, and so
+        has whoever lost a shortened one: it may have been at work, and must not be judged by our thrift.
+        """
+        tables = ledger.tables
+        if not self.policy.short_leases or agent in tables["breakers"] or agent in tables["spared"]:
             return ttl_ns
         low = self.reputation.low(ledger, agent)
-        return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
+        if low >= 0.75:
+            return ttl_ns
+        short_ns = max(1, round(ttl_ns * (0.25 + low)))
+        ledger.undo.put(tables["shortened"], row.spec.id, ledger.timeline.reading[1] + ttl_ns)
+        return short_ns
+
+    def spares(self, ledger: Ledger, row: Row) -> bool:
+        """Tell whether a lease has run out only because we had shortened it: that is no silence."""
+        until = ledger.tables["shortened"].get(row.spec.id)
+        return until is not None and row.lost == "expired" and row.deadline_ns < until
 
     def latest(self, ledger: Ledger, row: Row) -> int | None:
         """Return the lease time beyond which a lease cannot be renewed; noted at its first renewal."""
@@ -225,6 +242,12 @@ class Restraint(Part):
         assert agent is not None
         if row.spec.id in tables["holds"]:
             ledger.undo.drop(tables["holds"], row.spec.id)
+        is_spared = self.spares(ledger, row)
+        if row.spec.id in tables["shortened"]:
+            ledger.undo.drop(tables["shortened"], row.spec.id)
+        if is_spared:
+            ledger.undo.put(tables["spared"], agent, 1)
+            return
         if verb in ("complete", "hand_in"):
             if agent in tables["strikes"]:
                 ledger.undo.drop(tables["strikes"], agent)

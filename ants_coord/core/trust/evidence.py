@@ -88,6 +88,8 @@ class Reputation(Part):
                 self.add(ledger, agent, kind, 1.0, 0.0)
             return
         assert agent is not None
+        if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
+            return
         if verb in FAILED_VERBS:
             bad = self._how_bad(ledger, row)
             known = ledger.tables["failers"].get(row.spec.id, ())

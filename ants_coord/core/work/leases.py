@@ -206,10 +206,12 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     else:
         ledger.order.leave(row)
     shift(ledger, row, "claim")
-    if ttl_ns is None:
-        ttl_ns = ledger.lease_ttl_ns if spec.lease_ttl is None else ns(spec.lease_ttl)
-    if ledger.restraint is not None:
-        ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
+    if ttl_ns is None and spec.lease_ttl is not None:
+        ttl_ns = ns(spec.lease_ttl)
+    if ttl_ns is None:  # nobody has asked for a length: the board's, which may be shortened
+        ttl_ns = ledger.lease_ttl_ns
+        if ledger.restraint is not None:
+            ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
     row.token = token = next_token(ledger)
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
     row.deadline_ns = deadline = ledger.timeline.reading[1] + ttl_ns
