@@ -98,6 +98,11 @@ class Door:
                 raise ClosedError("the interpreter is ending, and a thread was stopped inside a verb")
             self._lock.release()
 
+    def refuse_reentry(self) -> None:
+        """Refuse a call inside a verb of this thread that another thread would carry out."""
+        if self._is_inside:
+            raise ReentrantCallError
+
     def _have_lock(self, timeout: float) -> bool:
         """
         Take the lock if it can be had in time.

@@ -80,6 +80,7 @@ class Bridge:
         When the time is over the caller goes, and leaves a try that is still under way behind; a lease that
         it gets after all is given back.
         """
+        self._engine.refuse_reentry()
         limit = Limit(waiter.until_ns, waiter.wake)
         self._engine.time(limit)
         try:
