@@ -1,5 +1,5 @@
 """
-Whether a board that was opened is the one that was asked for.
+Whether a board that was opened is the one that was asked for, and is read by the rules of its writers.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import attrs
 
 from ..commands.shared import Configure
 from ..core.state.ledger import Ledger
-from ..errors import SettingsError
+from ..errors import JournalCorruptError, SettingsError
 from ..values.settings import Settings
 
-__all__ = ["upgrade"]
+__all__ = ["compare_refusals", "upgrade"]
 
 
 def upgrade(ledger: Ledger, asked: dict[str, Any]) -> Configure | None:
@@ -40,3 +40,16 @@ def upgrade(ledger: Ledger, asked: dict[str, Any]) -> Configure | None:
     if different:
         raise SettingsError(different)
     return None
+
+
+def compare_refusals(ledger: Ledger, name: str, seen: tuple[int, int], at: int) -> None:
+    """Raise JournalCorruptError if a writer had refused other commands than we have."""
+    position, refusals = seen
+    ours = ledger.refusals_until(position)
+    if ours is not None and ours != refusals:
+        raise JournalCorruptError(
+            name,
+            f"its writer had refused {refusals} commands up to position {position}, and here it is "
+            f"{ours}: the two follow different rules",
+            at,
+        )

@@ -107,7 +107,12 @@ class Log:
         """
         self.is_outrun, self._lag = False, 0
         follow = getattr(self._journal, "follow", None)
-        while follow is not None and self._named(follow, position(), _FAR, absorb):
+
+        def some(entries: list[Entry]) -> None:
+            if entries:
+                absorb(entries)
+
+        while follow is not None and self._named(follow, position(), _FAR, some):
             pass
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:

@@ -40,6 +40,7 @@ from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
 from ..values.checks import check_name, fresh_session
 from ..values.settings import Settings
+from .agreement import compare_refusals
 from .door import dropped, entering, weakly
 from .engine import VAIN_NS, Engine
 from .grants import Grants, live
@@ -163,7 +164,7 @@ class LogEngine(Engine):
     def _write(self, batch: list[Slot]) -> None:
         active = self._answer_idle(batch)
         if self._log.is_outrun:
-            self._log.take_turns(lambda: self._position, self._absorb_others)
+            self._log.take_turns(lambda: self._position, lambda entries: self._absorb(entries, []))
         bodies = self._bodies(active)
         if bodies:
             try:
@@ -250,13 +251,9 @@ class LogEngine(Engine):
             self._machine.ledger.mend()
         return self._machine.ledger.position
 
-    def _absorb_others(self, entries: list[Entry]) -> None:
-        if entries:
-            self._absorb(entries, [])
-
     def _catch_up(self) -> None:
         if self._log.is_outrun:
-            self._log.take_turns(lambda: self._position, self._absorb_others)
+            self._log.take_turns(lambda: self._position, lambda entries: self._absorb(entries, []))
         try:
             entries = self._log.read(self._position)
         except JournalRewoundError:
@@ -348,7 +345,7 @@ class LogEngine(Engine):
         if lacked:
             raise self._stop(RulesMissing(lacked), entry.position)
         if seen is not None:
-            self._compare(*seen, entry.position)
+            compare_refusals(self._machine.ledger, self._name, seen, entry.position)
         return request, command
 
     def _stop(self, missing: RulesMissing, position: int) -> JournalVersionError:
@@ -359,16 +356,6 @@ class LogEngine(Engine):
             "registers it, before you open the board; nothing was changed",
         )
         return self._unreadable
-
-    def _compare(self, position: int, refusals: int, at: int) -> None:
-        ours = self._machine.ledger.refusals_until(position)
-        if ours is not None and ours != refusals:
-            raise JournalCorruptError(
-                self._name,
-                f"its writer had refused {refusals} commands up to position {position}, and here it is "
-                f"{ours}: the two follow different rules",
-                at,
-            )
 
     def _reload(self) -> None:
         """Start over from the newest snapshot."""
