@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
 from ..values.checks import check_path
-from .chain import link_at
+from .chain import checksum, link_at
 from .clocks import BootClock
 from .codec import FORMAT
 from .files import FileLock, Neighbours, create_private, refuse_network
@@ -310,7 +310,7 @@ class BoardFile:
         name = f"anchor {boot} {time_namespace()}"
         known = dict(db.execute("SELECT key, value FROM meta WHERE key != 'log'").fetchall())
         since_boot, wall = BootClock.since_boot_ns(), BootClock.wall_ns()
-        last = db.execute("SELECT max(stamp) FROM entry WHERE typeof(stamp) = 'integer'").fetchone()[0] or 0
+        last = self._last_stamp(db)
         anchor = known.get(name)
         if anchor is None and known.get("boot") == boot:  # as releases before format 2 wrote it
             anchor = known.get("anchor")
@@ -332,6 +332,22 @@ class BoardFile:
             db.execute("COMMIT")
         self._say_drift(since_boot + anchor - wall)
         return anchor
+
+    def _last_stamp(self, db: sqlite3.Connection) -> int:
+        # checked first: one flipped bit of a stamp would put the board's clock off by a century
+        row = db.execute(
+            "SELECT position, stamp, body, crc FROM entry ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return 0
+        position, stamp, body, crc = row
+        if (
+            stamp.__class__ is not int
+            or body.__class__ is not bytes
+            or crc != checksum(position, stamp, body)
+        ):
+            raise JournalCorruptError(self.path, "the checksum does not match", position)
+        return int(stamp)
 
     def _say_drift(self, ahead_ns: int) -> None:
         if abs(ahead_ns) > _DRIFT_NS and self._given_clock is None:
