@@ -58,7 +58,7 @@ class TaxReport:
         idle: seconds between an agent's first claim and its last end in which it held nothing.
         wait: median seconds from claimable to claimed; this is load, not tax.
         inside: seconds in the coordinator, from a Meter.
-        calls: command -> calls, from a Meter.
+        calls: commands that were given and not refused, from a Meter.
         empty_claims: claims that found nothing, from a Meter.
         lost_races: claims that were told of work and found it taken, from a Meter.
         refused: commands that were refused, late ones among them, from a Meter.
@@ -89,7 +89,7 @@ class TaxReport:
     wait: float | None
     kinds: dict[str, int]
     inside: float | None = None
-    calls: dict[str, int] | None = None
+    calls: int | None = None
     empty_claims: int | None = None
     lost_races: int | None = None
     refused: int | None = None

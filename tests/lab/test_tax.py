@@ -135,7 +135,7 @@ def test_a_meter_counts_what_no_log_contains(clock):
         board.find("a")
         assert tax(board, meter=meter).calls == figures.calls
     assert figures.empty_claims == 1
-    assert figures.calls["Claim"] == 3
+    assert figures.calls == 4
     assert figures.refused == 1
     assert figures.reads >= 1
     assert figures.inside > 0
@@ -231,4 +231,4 @@ def test_the_clock_of_the_meter_is_the_only_thing_it_adds():
             board.submit(Task())
             board.complete(board.claim_nowait("ann"))
         assert meter.figures()["inside"] <= time.perf_counter() - began
-        assert len(meter.figures()["calls"]) == 3
+        assert meter.figures()["calls"] == 150
