@@ -39,12 +39,14 @@ def lab(
     ] = False,
     costs: Annotated[Path | None, typer.Option(help="JSON object of what is assumed instead.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the curves as SVG; needs the extra plots.")
+        Path | None,
+        typer.Option(help="Draw the curves as FILE.svg and FILE-curves.svg; needs the extra plots."),
     ] = None,
     json_: AsJson = False,
 ) -> None:
     """Run the experiment: what talk, claims, matching and marks cost beside one agent alone."""
     from ..lab import experiment  # noqa: PLC0415 - only this command needs it
+    from ..lab.draw import curve_svg  # noqa: PLC0415
 
     worlds = _worlds(world)
     assumed = _costs(costs)
@@ -60,6 +62,9 @@ def lab(
     if figure is not None:
         try:
             found.figure(str(figure))
+            if studies is not None:
+                curves = {name: one["points"] for name, one in studies["curves"].items()}
+                curve_svg(curves, figure.with_name(f"{figure.stem}-curves.svg"))
         except (ModuleNotFoundError, OSError) as problem:
             raise fail(f"--figure: {problem}", BAD_INPUT) from None
     if json_:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .experiment import CROWD, Experiment, Row, Spread
 from .runs import LIMIT, Run
+from .scaling import fit
 from .worlds import World
 
-__all__ = ["svg", "table"]
+__all__ = ["curve_svg", "svg", "table"]
 
 _COLUMNS: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
     ("work/s", 8, lambda row: f"{_median(row, lambda run: run.rate):.2f}"),
@@ -110,16 +112,7 @@ def svg(found: Experiment, path: str | Path) -> None:
         ModuleNotFoundError: matplotlib is missing; pip install 'ants-coord[plots]'.
 
     """
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "drawing needs matplotlib; pip install 'ants-coord[plots]'", name="matplotlib"
-        ) from None
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "ants_coord"
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
+    plt = _pyplot()
     worlds = list(dict.fromkeys([row.world for row in found.rows]))
     figure, axes = plt.subplots(
         2, len(worlds), figsize=(3.1 * len(worlds), 6.0), sharex="col", squeeze=False, layout="constrained"
@@ -160,3 +153,53 @@ def _draw_world(speed: Any, price: Any, rows: list[Row]) -> None:
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.grid(alpha=0.3)
+
+
+def curve_svg(curves: Mapping[str, Sequence[tuple[int, float]]], path: str | Path) -> None:
+    """
+    Draw steady rates, the fitted law, and the interval of its peak where the data bounds one.
+
+    Args:
+        curves: name -> (agents, rate), as from `steady_curve`.
+        path: the file; the same rates give the same bytes.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is missing; pip install 'ants-coord[plots]'.
+
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(
+        1, len(curves), figsize=(4.2 * len(curves), 3.4), squeeze=False, layout="constrained"
+    )
+    for axis, (name, points) in zip(axes[0], curves.items(), strict=True):
+        axis.plot([n for n, _ in points], [rate for _, rate in points], "k.", ms=4)
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("agents")
+        try:
+            curve = fit(points)
+        except ValueError as problem:
+            axis.text(0.02, 0.95, str(problem)[:60], transform=axis.transAxes, fontsize=6, va="top")
+            continue
+        sizes = [1.0 + (curve.largest - 1.0) * k / 200.0 for k in range(201)]
+        axis.plot(sizes, [curve.throughput(n) for n in sizes], color="#1f618d", lw=1.2)
+        below, above = curve.interval
+        if above < math.inf:
+            axis.axvspan(below, above, color="#b03a2e", alpha=0.15, lw=0)
+        axis.text(0.02, 0.95, str(curve).rpartition(": ")[2], transform=axis.transAxes, fontsize=8, va="top")
+    axes[0][0].set_ylabel("useful work per second")
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "drawing needs matplotlib; pip install 'ants-coord[plots]'", name="matplotlib"
+        ) from None
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "ants_coord"
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    return plt

@@ -248,3 +248,22 @@ def test_an_experiment_of_a_world_of_ones_own():
         found.fit("mine", "claim")
     with pytest.raises(ValueError, match="there is no mine/claim/7; there are mine/talk/1"):
         found.row("mine", "claim", 7)
+
+
+def test_the_same_experiment_draws_the_same_picture(tmp_path):
+    """Byte for byte; without the extra it says how to get it."""
+    from ants_coord.lab.draw import curve_svg
+
+    found = experiment({"mine": lambda seed: independent(seed, count=12)}, agents=(1, 2), seeds=1)
+    curves = {"known": [(1, 20), (4, 78), (8, 130), (12, 170)], "refused": [(1, 1.0), (2, 2.0)]}
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError:
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'ants-coord\[plots\]'"):
+            found.figure(str(tmp_path / "a.svg"))
+        return
+    for name in ("a", "b"):
+        found.figure(str(tmp_path / f"{name}.svg"))
+        curve_svg(curves, tmp_path / f"{name}-curves.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a-curves.svg").read_bytes() == (tmp_path / "b-curves.svg").read_bytes()
