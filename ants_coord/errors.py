@@ -90,6 +90,8 @@ __all__ = [
     "WrongKeyError",
 ]
 
+_CLASSES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
+"""strategy -> the class that opens it; each may be extended to those behind it"""
 _LOST = {
     "expired": "its lease ran out before this call",
     "superseded": "a newer lease replaced it",
@@ -340,7 +342,7 @@ class NotSupportedError(CoordinationError):
     def __str__(self) -> str:
         return (
             f"{self.verb} means nothing on a board with strategy {self.strategy!r}; "
-            "open it as a Matchmaker or a Blackboard to extend it"
+            "extend('matchmaker') or extend('blackboard') makes it one that has it, for good"
         )
 
 
@@ -486,6 +488,8 @@ class SettingsError(CoordinationError):
     differences: dict[str, tuple[object, object]]
 
     def __str__(self) -> str:
+        if set(self.differences) == {"strategy"}:
+            return self._of_another_class()
         told = "; ".join(
             f"{name} is {has!r}, asked for {asked!r}"
             for name, (has, asked) in sorted(self.differences.items())
@@ -494,6 +498,16 @@ class SettingsError(CoordinationError):
             f"the board has other settings: {told}. "
             "Leave them out to take the board's, or change them for everybody with configure()"
         )
+
+    def _of_another_class(self) -> str:
+        has, asked = (str(name) for name in self.differences["strategy"])
+        right = _CLASSES.get(has)
+        told = f"the board's strategy is {has!r}, asked for {asked!r}; open it "
+        told += "as a Board" if right is None else f"as a {right}, or as a Board"
+        to = _CLASSES.get(asked, "").lower()
+        if to and list(_CLASSES).index(asked) > list(_CLASSES).index(has if right else "board"):
+            told += f"; extend({to!r}) on it, or `ants-coord extend FILE {to}`, makes it one for good"
+        return told
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

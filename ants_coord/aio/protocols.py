@@ -363,6 +363,15 @@ class AsyncSteers(Protocol):
         """Change settings for everybody who uses this board."""
         ...
 
+    async def extend(
+        self,
+        to: Literal["matchmaker", "blackboard"],
+        *,
+        request_id: str | None = None,
+    ) -> Settings:
+        """Make this board one of a strategy that can do more, for good and for everybody."""
+        ...
+
     async def adopt(self, agent: str, *, force: bool = False, request_id: str | None = None) -> list[Lease]:
         """Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off."""
         ...

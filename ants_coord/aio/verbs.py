@@ -7,7 +7,7 @@ Submitting, claiming, holding and locking are in board.py; `Board` there has all
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ..commands.shared import (
     Adopt,
@@ -296,6 +296,30 @@ class Verbs(Reading):
 
         """
         command = Configure(changed(await self.settings(), changes))
+        return await self._do(command, request_id)
+
+    async def extend(
+        self, to: Literal["matchmaker", "blackboard"], *, request_id: str | None = None
+    ) -> Settings:
+        """
+        Make this board one of a strategy that can do more, for good and for everybody.
+
+        Tasks, leases and settings stay. Opening never does that: the wrong class is refused.
+
+        Args:
+            to: "matchmaker" (from a ClaimQueue), or "blackboard" (from either).
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            All settings as they are now.
+
+        Raises:
+            ValueError: there is no such strategy.
+            SettingsError: the board can do more than that already.
+
+        """
+        has = await self.settings()
+        command = arguments.extend(has, to, self._engine)
         return await self._do(command, request_id)
 
     async def vouch(self, agent: str, principal: str, *, by: str) -> bool:

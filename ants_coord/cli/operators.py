@@ -23,3 +23,14 @@ def retire(
     with _board(board) as opened:
         was_here = opened.execute(retirement(agent, reason))
     console.print(f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}")
+
+
+@app.command()
+def extend(
+    board: Board,
+    to: Annotated[str, typer.Argument(help="matchmaker or blackboard.")],
+) -> None:
+    """Make a board one that can do more, for good: of a claim queue a matchmaker, of either a blackboard."""
+    with _board(board) as opened:
+        has = opened.extend(to)  # type: ignore[arg-type]
+    console.print(f"strategy {clean(has.strategy)}")

@@ -8,24 +8,23 @@ from typing import Any
 
 import attrs
 
-from ..commands.shared import Configure
 from ..core.state.ledger import Ledger
 from ..errors import JournalCorruptError, SettingsError
 from ..values.settings import Settings
 
-__all__ = ["compare_refusals", "upgrade"]
+__all__ = ["compare", "compare_refusals"]
 
 
-def upgrade(ledger: Ledger, asked: dict[str, Any]) -> Configure | None:
+def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
     """
-    Return the command that makes the board the one that was asked for; None if it is.
+    Refuse a board that is not the one that was asked for: opening never changes one.
 
     Args:
         ledger: the board's state.
         asked: the settings that the user named; the others are the board's own.
 
     Raises:
-        SettingsError: they differ, and no logged upgrade leads from one to the other.
+        SettingsError: they differ.
 
     """
     has = ledger.settings
@@ -34,12 +33,8 @@ def upgrade(ledger: Ledger, asked: dict[str, Any]) -> Configure | None:
         for name, value in attrs.asdict(Settings(**asked), recurse=False).items()
         if name in asked and getattr(has, name) != value
     }
-    wanted = asked.get("strategy", has.strategy)
-    if set(different) == {"strategy"} and has.strategy in ledger.strategies[wanted]().takes_over:
-        return Configure(attrs.evolve(has, strategy=wanted))
     if different:
         raise SettingsError(different)
-    return None
 
 
 def compare_refusals(ledger: Ledger, name: str, seen: tuple[int, int], at: int) -> None:

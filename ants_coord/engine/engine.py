@@ -29,6 +29,7 @@ from ..commands.shared import Command, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import digest
 from ..core.state.ledger import Hint
+from ..core.state.rules import Rules
 from ..errors import (
     ClosedError,
     CoordinationError,
@@ -42,7 +43,7 @@ from ..journals.clocks import report
 from ..journals.ports import Alarm, Chore, Clock
 from ..values.settings import Settings
 from ..values.tasks import Lease
-from .agreement import upgrade
+from .agreement import compare
 from .awaited import in_vain
 from .deadlines import Deadlines, Timed
 from .door import CLOSED, FORKED, LAST_S, Door, entering, weakly
@@ -479,9 +480,11 @@ class Engine(Door, ABC):
 
     def _compare_settings(self) -> None:
         """Refuse a board whose settings differ from the ones that were asked for by name."""
-        command = upgrade(self._machine.ledger, self._asked)
-        if command is not None:
-            self._try(command)
+        compare(self._machine.ledger, self._asked)
+
+    def rules_of(self, strategy: str) -> Rules:
+        """Return the rules that a board of this strategy follows here."""
+        return self._machine.rules_of(strategy)
 
     def _shut(self, why: str) -> None:
         self._why_closed = why

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
+import attrs
+
 from ..commands.shared import (
     MAX_BATCH,
     Cancel,
@@ -21,6 +23,7 @@ from ..commands.shared import (
     ClaimMany,
     Complete,
     CompleteMany,
+    Configure,
     Decline,
     Fail,
     LockNames,
@@ -34,6 +37,7 @@ from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
 from ..values.checks import count, seconds
 from ..values.payloads import MAX_NOTE, copy_json, json_value
+from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 
 __all__ = [
@@ -47,6 +51,7 @@ __all__ = [
     "complete",
     "complete_many",
     "decline",
+    "extend",
     "fail",
     "held",
     "lock",
@@ -73,6 +78,10 @@ class Host(Protocol):
     """Who decides which results are checked."""
 
     secret: bytes | None
+
+    def rules_of(self, strategy: str) -> tuple[tuple[str, int], ...]:
+        """Return the rules that a board of this strategy follows here."""
+        ...
 
     def draw(self, task: str, token: int) -> float | None:
         """Return a number in [0, 1) that agents cannot foretell."""
@@ -275,6 +284,15 @@ def cancel(task: TaskLike, reason: str) -> Cancel:
     if not isinstance(reason, str):
         raise TypeError(f"reason must be a string, not {reason!r}")
     return Cancel(task_id(task), json_value(reason[:500], "reason"))
+
+
+def extend(has: Settings, to: str, host: Host) -> Configure:
+    """Build the Configure that extends a board."""
+    strategies = {"matchmaker": "match", "blackboard": "board"}
+    if to not in strategies:
+        raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not {to!r}")
+    wanted = strategies[to]
+    return Configure(attrs.evolve(has, strategy=wanted), rules=host.rules_of(wanted))
 
 
 def lock(

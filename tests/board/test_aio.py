@@ -232,6 +232,7 @@ async def test_a_file_keeps_the_colony_across_restarts(tmp_path, clock):
         assert missed[0] == ("written", "in/1")
     async with ClaimQueue(tmp_path / "old.db") as queue:
         await queue.submit(Task("t"))
+        await queue.extend("blackboard")
     async with Blackboard(tmp_path / "old.db") as board:
         await board.deposit(Mark("food", "a"), agent="x")
         assert (await board.claim_nowait("w")).task == "t"

@@ -235,6 +235,7 @@ def test_a_file_keeps_the_colony_across_restarts(tmp_path, clock):
         assert missed[0] == ("written", "in/1")
     with ClaimQueue(tmp_path / "old.db") as queue:
         queue.submit(Task("t"))
+        queue.extend("blackboard")
     with Blackboard(tmp_path / "old.db") as board:
         board.deposit(Mark("food", "a"), agent="x")
         assert (board.claim_nowait("w")).task == "t"

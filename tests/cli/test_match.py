@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from ants_coord import Matchmaker
+from ants_coord import ClaimQueue, Matchmaker, Task
 from ants_coord.cli.demo import colony as demo
 from ants_coord.cli.demo import skill_job
 from ants_coord.cli.demo.match import MatchColony
+from ants_coord.errors import SettingsError
 
 from .command import ants
 from .test_demo import tree  # noqa: F401 - a fixture
@@ -74,3 +75,20 @@ def test_a_board_says_what_it_waits_for_until_somebody_can(tmp_path):
         assert market.agents() == []
     worked = ants("work", board, "--can", "gpu", "--having", "mem=4", "--json")
     assert json.loads(worked.stdout)["completed"] == 2
+
+
+def test_a_board_is_extended_by_a_command_and_never_by_opening(tmp_path):
+    """The wrong class names the right one; what was there stays."""
+    path = tmp_path / "b.db"
+    with ClaimQueue(path, lease_ttl=7) as board:
+        board.submit(Task("t"))
+    with pytest.raises(SettingsError, match="ants-coord extend FILE matchmaker"):
+        Matchmaker(path).statistics()
+    assert ants("extend", path, "nothing").returncode == 2
+    done = ants("extend", path, "matchmaker")
+    assert done.returncode == 0, done.stderr
+    with Matchmaker(path) as market:
+        assert market.settings().lease_ttl == 7
+        assert market.claim_nowait("w").task == "t"
+    with pytest.raises(SettingsError, match=r"open it as a Matchmaker, or as a Board$"):
+        ClaimQueue(path).statistics()

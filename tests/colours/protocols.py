@@ -23,7 +23,7 @@ PURPOSES = {
     ),
     "Steers": (
         "Changes what others do: for an operator.",
-        "cancel requeue limit pause resume configure adopt release_all vouch",
+        "cancel requeue limit pause resume configure extend adopt release_all vouch",
     ),
 }
 """protocol -> what it is for, its verbs; every verb of Board is in exactly one, or in REST"""

@@ -54,6 +54,7 @@ CALLS = {
     "pause": (lambda b: None, lambda b, _: b.pause(request_id=AGAIN)),
     "resume": (lambda b: b.pause(), lambda b, _: b.resume(request_id=AGAIN)),
     "configure": (lambda b: None, lambda b, _: b.configure(max_attempts=5, request_id=AGAIN)),
+    "extend": (lambda b: None, lambda b, _: b.extend("blackboard", request_id=AGAIN)),
     "advertise": (lambda b: None, lambda b, _: b.advertise(Advert("ann", ["gpu"]), request_id=AGAIN)),
     "withdraw": (lambda b: b.advertise(Advert("ann", ["gpu"])), lambda b, _: b.withdraw("ann", request_id=AGAIN)),
     "decline": (lambda b: b.submit(Task("only")), lambda b, _: b.decline("only", agent="ann", request_id=AGAIN)),

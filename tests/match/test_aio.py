@@ -235,6 +235,11 @@ async def test_a_claim_queue_becomes_a_matchmaker_and_not_the_other_way_round(tm
     async with ClaimQueue(path, lease_ttl=100) as board:
         await board.submit_many([Task("a"), Task("b")])
         await board.submit(Task("c"), request_id="same")
+        with pytest.raises(
+            SettingsError, match=r"open it as a ClaimQueue, or as a Board; extend..matchmaker"
+        ):
+            await Matchmaker(path).statistics()
+        assert (await board.extend("matchmaker")).strategy == "match"
     async with Matchmaker(path) as market:
         await market.submit(Task("g", requires="gpu"))
         assert (await market.settings()).lease_ttl == 100

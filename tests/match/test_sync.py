@@ -238,6 +238,11 @@ def test_a_claim_queue_becomes_a_matchmaker_and_not_the_other_way_round(tmp_path
     with ClaimQueue(path, lease_ttl=100) as board:
         board.submit_many([Task("a"), Task("b")])
         board.submit(Task("c"), request_id="same")
+        with pytest.raises(
+            SettingsError, match=r"open it as a ClaimQueue, or as a Board; extend..matchmaker"
+        ):
+            Matchmaker(path).statistics()
+        assert (board.extend("matchmaker")).strategy == "match"
     with Matchmaker(path) as market:
         market.submit(Task("g", requires="gpu"))
         assert (market.settings()).lease_ttl == 100
