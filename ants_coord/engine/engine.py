@@ -488,13 +488,16 @@ class Engine(Door, ABC):
 
     def _shut(self, why: str) -> None:
         self._why_closed = why
+        self._stop_threads()
+        for kept in self._keeper.drop_all():
+            self._lose(kept, "revoked")
+        self._lobby.wake_all()
+
+    def _stop_threads(self) -> None:
         if self._alarm is not None:
             self._alarm.close()
         if self._deadlines is not None:
             self._deadlines.close()
-        for kept in self._keeper.drop_all():
-            self._lose(kept, "revoked")
-        self._lobby.wake_all()
         if self._pool is not None:
             self._pool.shutdown()
 
@@ -528,6 +531,4 @@ class Engine(Door, ABC):
     def __del__(self) -> None:
         """Let go of the threads of an open board that nobody closed."""
         if self.__dict__.get("_is_open") and not self._why_closed:
-            for alarm in (self._alarm, self._deadlines):
-                if alarm is not None:
-                    alarm.close()
+            self._stop_threads()
