@@ -16,7 +16,7 @@ import attrs
 
 from ..errors import LimitError
 from ..requirements import parse
-from .checks import check_name, count, seconds
+from .checks import check_name, count, plain, seconds
 from .frozen import lasting, strings, taking
 
 __all__ = [
@@ -56,7 +56,7 @@ def _capability(value: object) -> str:
             f"each of capabilities must be a dotted name such as 'doc.parse', with a version such as "
             f"'python:3.11' if it has one, not {value[:140]!r}"
         )
-    return value
+    return plain(value)
 
 
 def _attribute(name: object, value: object) -> tuple[str, int | float | str | bool]:
@@ -75,7 +75,11 @@ def _attribute(name: object, value: object) -> tuple[str, int | float | str | bo
         raise ValueError(f"attributes[{name!r}] must be finite and within 2**53, not {value!r}")
     elif isinstance(value, float) and value == int(value):
         value = int(value)
-    return name, value
+    if isinstance(value, str):
+        value = plain(value)
+    elif isinstance(value, int) and value.__class__ not in (int, bool):
+        value = int(value)  # an IntEnum's member
+    return plain(name), value
 
 
 @attrs.frozen
@@ -114,7 +118,7 @@ class Advert:
     incarnation: int = 0
 
     def __attrs_post_init__(self) -> None:
-        check_name(self.agent, "agent")
+        _set(self, "agent", check_name(self.agent, "agent"))
         if isinstance(self.capabilities, (str, bytes)):
             raise TypeError(f"capabilities must be a set of strings, not {self.capabilities!r}")
         names = tuple(sorted({_capability(name) for name in self.capabilities}))
@@ -129,11 +133,11 @@ class Advert:
             raise LimitError("attributes of one advert", len(self.attributes), MAX_ATTRIBUTES)
         pairs = [_attribute(name, value) for name, value in self.attributes.items()]
         _set(self, "attributes", dict(sorted(pairs)))
-        count(self.slots, "slots", least=0, most=100_000)
+        _set(self, "slots", count(self.slots, "slots", least=0, most=100_000))
         _set(self, "load", checked_load(self.load))
         checked_requirement(self.accepts, "accepts")
         _set(self, "ttl", seconds(self.ttl, "ttl"))
-        count(self.incarnation, "incarnation", least=0, most=(1 << 62))
+        _set(self, "incarnation", count(self.incarnation, "incarnation", least=0, most=(1 << 62)))
 
 
 def checked_load(value: object) -> float:

@@ -30,6 +30,7 @@ __all__ = [
     "is_fresh_id",
     "lock_key",
     "paths_above",
+    "plain",
     "seconds",
 ]
 
@@ -92,10 +93,21 @@ def fresh_agent() -> str:
     return f"{host[:64]}-{os.getpid()}-{_nonce(3)}"
 
 
+def plain(text: str) -> str:
+    """
+    Return a string as a plain one.
+
+    A StrEnum's member is a string for Python and none for a log: what is kept must be what is read again.
+    """
+    return text if text.__class__ is str else str.__str__(text)
+
+
 def check_name(name: object, field: str) -> str:
-    """Return `name`, or raise TypeError/ValueError that names the field and the rule."""
+    """Return `name`, plain, or raise TypeError/ValueError that names the field and the rule."""
     if not isinstance(name, str):
         raise TypeError(f"{field} must be a string, not {name!r}")
+    if name.__class__ is not str:
+        name = plain(name)
     if _NAME.match(name) is None:
         raise ValueError(
             f"{field} must be 1 to 128 characters of A-Z a-z 0-9 . _ : / @ -, not {name[:140]!r}"
@@ -104,9 +116,11 @@ def check_name(name: object, field: str) -> str:
 
 
 def check_id(value: object, field: str) -> str:
-    """Return `value`, or raise TypeError/ValueError that names the field and the rule."""
+    """Return `value`, plain, or raise TypeError/ValueError that names the field and the rule."""
     if not isinstance(value, str):
         raise TypeError(f"{field} must be a string, not {value!r}")
+    if value.__class__ is not str:
+        value = plain(value)
     if value.isascii() and value.isprintable() and 0 < len(value) <= _ID_BYTES:
         return value
     # str.isprintable knows more code points in every Python release; only the
@@ -146,7 +160,7 @@ def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> 
         raise TypeError(f"{field} must be an int, not {value!r}")
     if not least <= value <= most:
         raise ValueError(f"{field} must be {least} to {most}, not {value}")
-    return value
+    return value if value.__class__ is int else int(value)
 
 
 def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12) -> float:

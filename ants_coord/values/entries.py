@@ -41,7 +41,7 @@ class Namespace:
     owners: tuple[str, ...] = taking(converter=strings)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.prefix, "namespace prefix")
+        _set(self, "prefix", check_id(self.prefix, "namespace prefix"))
         if isinstance(self.owners, str) or not isinstance(self.owners, Iterable):
             raise TypeError(f"owners must be a list of agents such as ['ant-1'], not {self.owners!r}")
         _set(self, "owners", tuple([check_name(owner, "each of owners") for owner in self.owners]))

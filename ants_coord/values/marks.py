@@ -50,8 +50,8 @@ class Mark:
     strength: float = 1.0
 
     def _check(self: Any) -> None:
-        check_name(self.kind, "mark kind")
-        check_id(self.place, "mark place")
+        self.kind = check_name(self.kind, "mark kind")
+        self.place = check_id(self.place, "mark place")
         self.strength = amount(self.strength, "strength")
 
 
@@ -87,7 +87,7 @@ class MarkKind:
     failure: float | None = None
 
     def __attrs_post_init__(self) -> None:
-        check_name(self.name, "mark kind")
+        _set(self, "name", check_name(self.name, "mark kind"))
         if self.half_life is not None:
             _set(self, "half_life", seconds(self.half_life, "half_life", zero=True))
         if self.ceiling is not None:

@@ -47,7 +47,7 @@ class Reaction:
     below: float | None = None
 
     def __attrs_post_init__(self) -> None:
-        check_name(self.name, "reaction name")
+        object.__setattr__(self, "name", check_name(self.name, "reaction name"))
         checked_pattern(self.pattern)
         if not isinstance(self.task, Task):
             raise TypeError(f"task must be a Task, not {self.task!r}")
@@ -73,7 +73,7 @@ class Reaction:
 
     def _check_trigger(self) -> None:
         if self.trails is not None:
-            check_name(self.trails, "trails")
+            object.__setattr__(self, "trails", check_name(self.trails, "trails"))
         if self.above is None:
             if self.below is not None:
                 raise ValueError("below= belongs to above=: a trigger has both edges")

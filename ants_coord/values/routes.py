@@ -52,7 +52,7 @@ class Piece:
     needs: tuple[str, ...] = taking(default=(), converter=strings)
 
     def __attrs_post_init__(self) -> None:
-        check_name(self.name, "piece name")
+        object.__setattr__(self, "name", check_name(self.name, "piece name"))
         object.__setattr__(self, "kind", check_name(self.kind or self.name, "piece kind"))
         if self.requires is not None:
             _requirement(self.requires, "piece requires")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .checks import amount, check_id, check_name, count, fresh_id, seconds
+from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
 from .frozen import lasting, lasting_or_none, maker, strings, taking
 
 __all__ = [
@@ -210,11 +210,11 @@ class Task:
         if self.id == "":
             self.id = fresh_id()
         else:
-            check_id(self.id, "task id")
-        if self.kind != "default":
-            check_name(self.kind, "kind")
+            self.id = check_id(self.id, "task id")
+        if self.kind != "default" or self.kind.__class__ is not str:
+            self.kind = check_name(self.kind, "kind")
         if self.priority != 0 or self.priority.__class__ is not int:
-            count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
+            self.priority = count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
         optional = (
             self.needs,
             self.tags,
@@ -274,16 +274,17 @@ class Task:
 
             for requires in self.team:
                 parse(requires)
+            self.team = tuple(map(plain, self.team))
             if self.verify is not None:
                 raise ValueError("verify cannot be asked of a team; give it to a task that needs the team")
 
     def _check_optional_names(self: Any) -> None:
         if self.limit is not None:
-            check_name(self.limit, "limit")
+            self.limit = check_name(self.limit, "limit")
         if self.key is not None:
-            check_id(self.key, "key")
+            self.key = check_id(self.key, "key")
         if self.place is not None:
-            check_id(self.place, "place")
+            self.place = check_id(self.place, "place")
         if self.requires is not None:
             from ..requirements import parse  # noqa: PLC0415 - most tasks require nothing
 
@@ -292,6 +293,7 @@ class Task:
                     f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}"
                 )
             parse(self.requires)
+            self.requires = plain(self.requires)
         if self.uses is not None:
             if not isinstance(self.uses, Mapping):
                 raise TypeError(f"uses must be a mapping such as {{'gpu_mem': 16}}, not {self.uses!r}")

@@ -58,7 +58,7 @@ class Verify:
         if (self.digest is None) == (self.method == "canary"):
             raise ValueError(f"digest belongs to method 'canary', and only to it; it is {self.digest!r}")
         if self.kind is not None:
-            check_name(self.kind, "kind")
+            _set(self, "kind", check_name(self.kind, "kind"))
         if self.requires is not None:
             from ..requirements import parse  # noqa: PLC0415 - most checks require nothing
 
