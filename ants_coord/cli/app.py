@@ -85,12 +85,22 @@ _STRATEGIES: dict[str, type[Opened]] = {
 def _board(
     path: Path, *, new: bool = False, kind: type[Opened] = Opened, **settings: Any
 ) -> Iterator[Opened]:
-    """Open a board, and turn its troubles into exit codes."""
+    """
+    Open a board, and turn its troubles into exit codes.
+
+    `settings` are those of a board that is made here; one that exists keeps its own, whoever made it.
+    """
     if not new and not path.exists():
         raise fail(f"{path}: there is no such board", BOARD_TROUBLE)
-    if kind is Opened and not path.exists():
+    if path.exists():
+        settings = {}
+    elif kind is Opened:
         kind = ClaimQueue
     try:
+        if kind is Matchmaker and path.exists():
+            with Opened(path) as found:
+                if found.settings().strategy == "board":
+                    kind = Blackboard  # which can do all that a Matchmaker can
         with kind(path, **settings) as board:
             yield board
     except JournalError as problem:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ants_coord import ClaimQueue, Matchmaker, Task
+from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task
 from ants_coord.cli.demo import colony as demo
 from ants_coord.cli.demo import skill_job
 from ants_coord.cli.demo.match import MatchColony
@@ -92,3 +92,30 @@ def test_a_board_is_extended_by_a_command_and_never_by_opening(tmp_path):
         assert market.claim_nowait("w").task == "t"
     with pytest.raises(SettingsError, match=r"open it as a Matchmaker, or as a Board$"):
         ClaimQueue(path).statistics()
+
+
+def test_boards_of_programs_and_of_the_command_line_are_the_same(tmp_path):
+    """In both directions, with whatever settings each was made; also a board that can do more."""
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text('{"id": "a", "cmd": "echo a"}\n')
+    needy = tmp_path / "needy.jsonl"
+    needy.write_text('{"id": "b", "cmd": "echo b", "requires": "gpu"}\n')
+    for kind in (ClaimQueue, Matchmaker, Blackboard):
+        path = tmp_path / f"{kind.__name__}.db"
+        with kind(path, lease_ttl=7, retention=60) as board:
+            board.settings()
+        done = ants("run", jobs, "--board", path)
+        assert done.returncode == 0, done.stderr
+        if kind is not ClaimQueue:
+            done = ants("run", needy, "--board", path, "--can", "gpu")
+            assert done.returncode == 0, done.stderr
+        else:
+            refused = ants("run", needy, "--board", path, "--can", "gpu")
+            assert "extend" in " ".join((refused.stdout + refused.stderr).split())
+        with kind(path, lease_ttl=7) as board:
+            assert board.find("a").state == "done"
+    made = tmp_path / "made.db"
+    assert ants("run", jobs, "--board", made).returncode == 0
+    with ClaimQueue(made) as board:
+        assert board.find("a").state == "done"
+        assert board.submit(Task("more")).created
