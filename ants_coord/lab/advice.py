@@ -371,6 +371,8 @@ class _Seen:
 
     def margin(self, one: _Key, other: _Key) -> float:
         """Return by how much, as a share, one must be better than the other to be believed."""
+        if _RANK[one[0]] <= _RANK[other[0]] and one[1] <= other[1]:
+            return MARGIN  # towards less coordination no proof is asked for: that is where one begins
         few = NOISE / math.sqrt(min(self.jobs[one], self.jobs[other]))
         doubt = 0.0
         if min(len(self.rates[one]), len(self.rates[other])) >= 3:

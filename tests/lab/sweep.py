@@ -173,7 +173,14 @@ def main(count: int) -> None:
             ("step by step", step_by_step),
         ):
             print(judge(name, held, rule))
-    print("thresholds: margin to move, tie")
+    print("thresholds: margin to move, noise of few jobs, tie")
+    for noise in (0.0, 1.0, 2.0, 3.0):
+        with mock.patch.object(module, "NOISE", noise):
+            kept = no_signal(own[: count // 2]), no_signal(own[: count // 2], 3)
+            print(
+                f"noise {noise:.1f}: no signal, kept {kept[0]:.0%} from one run each, {kept[1]:.0%} from three; "
+                f"{judge('one round', own, after_one_round)}"
+            )
     for margin in (0.0, 0.05, 0.1, 0.2, 0.3):
         with mock.patch.object(module, "MARGIN", margin):
             kept = no_signal(own[: count // 2]), no_signal(own[: count // 2], 3)
