@@ -436,7 +436,7 @@ class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protoc
         """Write a whole copy of the board, as it is at this moment, while everybody works on."""
         ...
 
-    async def close(self) -> None:
+    async def close(self, *, keep: bool = False) -> None:
         """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
         ...
 

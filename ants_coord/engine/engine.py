@@ -112,6 +112,8 @@ class Engine(Door, ABC):
         self._pool: IOThreads | None = None
         self.path: str | None = None
         """the board's file, if it has one"""
+        self.keeps_leases = False
+        """whether closing leaves standing what this instance holds, until it runs out"""
         self.secret: bytes | None = None
         """decides which results are checked; never logged"""
         super().__init__()

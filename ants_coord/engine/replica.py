@@ -460,7 +460,7 @@ class LogEngine(Engine):
             # themselves, and a snapshot that was begun is begun again
             with contextlib.suppress(JournalError):
                 self._catch_up()
-                held = self._grants.releases(self._machine.ledger)
+                held = [] if self.keeps_leases else self._grants.releases(self._machine.ledger)
                 if held:
                     self._write([self._slot(command, None) for command in held])
                 self._snapshots.finish(self._log)

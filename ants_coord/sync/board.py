@@ -567,8 +567,17 @@ class Board(Keys, ResultVerbs):
         """Assert every invariant of the state; for tests."""
         self._engine.check()
 
-    def close(self) -> None:
-        """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
+    def close(self, *, keep: bool = False) -> None:
+        """
+        Release what was claimed through this instance, wake every waiter, and close. May be repeated.
+
+        Args:
+            keep: leave leases and locks standing in a board's file, for a program that lives for one call,
+                such as a hook: nobody renews them, and only their time, or their handle, ends them.
+
+        """
+        if keep:
+            self._engine.keeps_leases = True
         self._close()
 
     def __enter__(self) -> Self:

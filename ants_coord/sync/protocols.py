@@ -436,7 +436,7 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
         """Write a whole copy of the board, as it is at this moment, while everybody works on."""
         ...
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = False) -> None:
         """Release what was claimed through this instance, wake every waiter, and close. May be repeated."""
         ...
 

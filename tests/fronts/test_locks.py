@@ -176,3 +176,22 @@ def test_adopt_takes_from_the_silent_only(board):
     assert mine.token > lease.token
     (again,) = board.adopt("claude", force=True)
     assert again.token > mine.token
+
+
+def test_what_is_kept_stands_until_its_time_is_over(tmp_path):
+    """For programs that live for one call; everything else is given back at closing."""
+    clock, path = ManualClock(), tmp_path / "b.db"
+    board = ClaimQueue(path, clock=clock)
+    handle = board.lock_nowait("kept", "too", agent="hook", lease_ttl=600).handle
+    board.close(keep=True)
+    board = ClaimQueue(path, clock=clock)
+    board.lock_nowait("given back", agent="hook", lease_ttl=600)
+    board.close()
+    with ClaimQueue(path, clock=clock) as board:
+        assert board.holder("given back") is None
+        assert board.holder("kept").agent == "hook"
+        clock.advance(599)
+        assert board.holder("too").agent == "hook"
+        board.renew(handle)
+        clock.advance(600)
+        assert board.holder("kept") is None
