@@ -19,6 +19,7 @@ from ..fronts.aio_attempts import Helper, is_cancelled, run_async
 from ..fronts.arguments import Seconds, timeout_ns
 from ..fronts.serving import (
     Book,
+    Handler,
     Handlers,
     Persistence,
     Served,
@@ -54,21 +55,6 @@ async def serve_on_loop(
     crew = as_needed(agents, most, concurrency)
     book, stop, numbers = Book(engine, crew), Stop(), itertools.count(1)
 
-    async def attempt(lease: Lease, helper: Helper) -> None:
-        handler = handler_of(lease.kind)
-        if is_async(handler):
-            await run_async(engine, lease, handler, timeout, run)
-            return
-        work = helper.run(run_plain, engine, lease, handler, timeout)
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # the thread cannot be stopped: give its lease back, so that what
-            # it still reports is refused
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await _quietly(run(Release(lease.task, lease.token)))
-            raise
-
     async def loop(group: asyncio.TaskGroup) -> None:
         helper = Helper(f"ants_coord {agent} {next(numbers)}")
         try:
@@ -76,17 +62,13 @@ async def serve_on_loop(
                 started = book.started()
                 error: BaseException | None = None
                 try:
-                    await attempt(lease, helper)
+                    await _attempt(engine, lease, handler_of(lease.kind), timeout, run, helper)
                 except BaseException as problem:
                     if not is_survived(problem):
                         book.ended(lease, started, problem)
                         raise
                     error = problem
-                wait = (
-                    book.wait(lease, started)
-                    if not engine.blocking
-                    else await asyncio.to_thread(book.wait, lease, started)
-                )
+                wait = None if crew is None else await _wait_of(engine, book, lease, started)
                 word = book.ended(lease, started, error, wait)
                 if word == "add" and not stop.is_set:
                     group.create_task(whole(group))
@@ -113,6 +95,36 @@ async def serve_on_loop(
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
     return book.served
+
+
+async def _attempt(
+    engine: Engine,
+    lease: Lease,
+    handler: Handler,
+    timeout: Seconds | None,
+    run: Callable[[Any], Awaitable[Any]],
+    helper: Helper,
+) -> None:
+    """Run one task to its ending: an async handler here, a plain one in the helper's thread."""
+    if is_async(handler):
+        await run_async(engine, lease, handler, timeout, run)
+        return
+    work = helper.run(run_plain, engine, lease, handler, timeout)
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        # the thread cannot be stopped: give its lease back, so that what
+        # it still reports is refused
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await _quietly(run(Release(lease.task, lease.token)))
+        raise
+
+
+async def _wait_of(engine: Engine, book: Book, lease: Lease, started_ns: int) -> float | None:
+    """Return how long a task had waited; a board on a disk is not asked on the loop."""
+    if engine.blocking:
+        return await asyncio.to_thread(book.wait, lease, started_ns)
+    return book.wait(lease, started_ns)
 
 
 async def _leases(engine: Engine, claims: Callable[[], AsyncIterator[Lease]]) -> AsyncIterator[Lease]:
