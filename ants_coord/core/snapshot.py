@@ -27,7 +27,7 @@ from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
 from .state.ledger import Ledger
 from .state.records import AgentRow, LockRow, Row, SessionRow
-from .state.rules import RulesMissing, lacking
+from .state.rules import OLD_RULES, RulesMissing, lacking
 from .strategies import every_part
 
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
@@ -429,6 +429,8 @@ def _take_head(ledger: Ledger, record: Record) -> None:
     if since_2:
         rules, ledger.refusals = since_2
         ledger.rules = tuple([(what, version) for what, version in rules])
+    elif ledger.configured:
+        ledger.rules = OLD_RULES
     missing = lacking(ledger.strategies, ledger.settings.strategy, ledger.rules)
     if missing:
         raise RulesMissing(missing)

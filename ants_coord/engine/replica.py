@@ -26,7 +26,7 @@ import attrs
 
 from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
 from ..core.machine import Machine
-from ..core.state.rules import RulesMissing
+from ..core.state.rules import OLD_RULES, RulesMissing
 from ..errors import (
     JournalCorruptError,
     JournalError,
@@ -341,6 +341,8 @@ class LogEngine(Engine):
             raise JournalCorruptError(
                 self._name, f"an entry that this version cannot read ({problem})", entry.position
             ) from problem
+        if command.__class__ is Configure and not command.rules and not self._machine.ledger.configured:
+            command.rules = OLD_RULES  # the first entry of a log of format 1
         lacked = self._machine.lacks(command)
         if lacked:
             raise self._stop(RulesMissing(lacked), entry.position)
@@ -419,7 +421,7 @@ class LogEngine(Engine):
                 self._catch_up()
             if not self._machine.ledger.configured:
                 self._write_settings()
-            elif not self._machine.ledger.rules:
+            elif self._machine.ledger.is_old:
                 self._upgrade()
             self._compare_settings()
         except BaseException:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
+from ants_coord.core.state.rules import OLD_RULES
 from ants_coord.journals.codec import decode
 
 
@@ -21,7 +22,7 @@ def replay(path, *, moving=False, judge=None):
     """Return digests (or what `judge` says) where the file has some; `moving` writes the state down and back."""
     machine, found = Machine(), []
     with open(path, encoding="utf-8") as lines:
-        next(lines)
+        head = json.loads(next(lines))
         judge = judge or (outcomes if _beside(path).exists() else digest)
         for entry in map(json.loads, lines):
             if isinstance(entry, dict):
@@ -32,7 +33,9 @@ def replay(path, *, moving=False, judge=None):
                     machine = twin
                 continue
             stamp, body = entry
-            request, command = decode(body.encode())[:2]
+            request, command = decode(body.encode())
+            if head["format"] == 1 and not machine.ledger.configured:
+                command.rules = OLD_RULES  # as a reader of such a log does
             machine.apply(command, now_ns=stamp, request=request)
     return found
 

@@ -38,7 +38,7 @@ from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
-from .rules import Rules
+from .rules import OLD_RULES, Rules
 from .timeline import Alarms, Timeline
 from .undo import Undo
 
@@ -190,7 +190,7 @@ class Ledger:
         self.last_seq = 0
         self.position = 0
         self.rules: Rules = ()
-        """what the log says that its readers must have; empty for a log of format 1"""
+        """what the log says that its readers must have; empty where nobody has said so: as it is here"""
         self.refusals = 0
         """commands that were refused since the log began"""
         self.refused_at: list[int] = []
@@ -264,6 +264,11 @@ class Ledger:
         """Note under which rules the log goes on."""
         self.undo.entries.append((self._rules_back, self.rules))
         self.rules = rules
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the log goes on under rules that do not say what they are (format 1)."""
+        return self.rules == OLD_RULES
 
     def _rules_back(self, rules: Rules) -> None:
         self.rules = rules

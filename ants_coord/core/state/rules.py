@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .parts import Strategy
 
-__all__ = ["CORE_RULES", "Rules", "RulesMissing", "lacking", "rules_of"]
+__all__ = ["CORE_RULES", "OLD_RULES", "Rules", "RulesMissing", "lacking", "rules_of"]
 
 CORE_RULES = 2
 """version of what every board has in common; 1 did not write its rules down"""
 
 Rules = tuple[tuple[str, int], ...]
 """(what, version) each, such as ("strategy board", 1)"""
+OLD_RULES: Rules = (("core", 1),)
+"""those of logs of format 1, which do not name any"""
 Strategies = Mapping[str, Callable[[], Strategy]]
 
 

@@ -166,6 +166,9 @@ class Restraint(Part):
         has whoever lost a shortened one: it may have been at work, and must not be judged by our thrift.
         """
         tables = ledger.tables
+        if ledger.is_old:
+            low = self.reputation.low(ledger, agent) if self.policy.short_leases else 1.0
+            return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
         if not self.policy.short_leases or agent in tables["breakers"] or agent in tables["spared"]:
             return ttl_ns
         low = self.reputation.low(ledger, agent)

@@ -208,10 +208,11 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     shift(ledger, row, "claim")
     if ttl_ns is None and spec.lease_ttl is not None:
         ttl_ns = ns(spec.lease_ttl)
-    if ttl_ns is None:  # nobody has asked for a length: the board's, which may be shortened
+    is_asked_for = ttl_ns is not None and not ledger.is_old  # by the old rules that made no difference
+    if ttl_ns is None:
         ttl_ns = ledger.lease_ttl_ns
-        if ledger.restraint is not None:
-            ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
+    if ledger.restraint is not None and not is_asked_for:
+        ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
     row.token = token = next_token(ledger)
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
     row.deadline_ns = deadline = ledger.timeline.reading[1] + ttl_ns
