@@ -149,7 +149,7 @@ class _progress:  # noqa: N801 - a scope
 def _studies(
     assumed: Any, seeds: int, *, quick: bool, show: Callable[[int, int, str], None]
 ) -> dict[str, Any]:
-    from ..lab import Board, Talk, fit  # noqa: PLC0415
+    from ..lab import OnBoard, Talk, fit  # noqa: PLC0415
     from ..lab.studies import break_even, sensitivity, steady_curve  # noqa: PLC0415
 
     effects = sensitivity(20, seeds, assumed, progress=show)
@@ -159,7 +159,7 @@ def _studies(
     for name, way, costs in (
         ("talk", Talk(), assumed),
         ("talk, choice first, reads 200/s", Talk(), two),
-        ("claim", Board("claim"), assumed),
+        ("claim", OnBoard("claim"), assumed),
     ):
         show(len(curves), 3, f"steady rates of {name}")
         points = steady_curve(way, seeds=1 if quick else 3, costs=costs)

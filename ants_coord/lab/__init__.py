@@ -32,14 +32,13 @@ from .structure import Structure, structure
 from .studies import break_even, sensitivity, steady_curve
 from .talk import Talk
 from .tax import TaxReport, measurements, tax
-from .ways import Board, Solo, Way
+from .ways import OnBoard, Solo, Way
 from .worlds import WORLDS, Job, World
 
 __all__ = [
     "WORLDS",
     "Advice",
     "AgentTax",
-    "Board",
     "Costs",
     "Duplicates",
     "Experiment",
@@ -48,6 +47,7 @@ __all__ = [
     "Level",
     "Measurement",
     "Meter",
+    "OnBoard",
     "Prediction",
     "Row",
     "Run",

@@ -18,13 +18,19 @@ from .costs import Costs
 from .runs import Run
 from .scaling import Scaling, fit
 from .talk import Talk
-from .ways import Board, Solo, Way
+from .ways import OnBoard, Solo, Way
 from .worlds import WORLDS, MakeWorld, World
 
 __all__ = ["AGENTS", "WAYS", "Experiment", "Row", "Spread", "experiment", "spread"]
 
 AGENTS = (1, 2, 5, 10, 20, 50, 100)
-WAYS: tuple[Way, ...] = (Talk(), Board("claim"), Board("match"), Board("board"), Board("board", repels=True))
+WAYS: tuple[Way, ...] = (
+    Talk(),
+    OnBoard("claim"),
+    OnBoard("match"),
+    OnBoard("board"),
+    OnBoard("board", repels=True),
+)
 SEEDS = 10
 CROWD, SEEDS_OF_A_CROWD = 100, 3
 """talk of this many agents costs seconds a run: it gets fewer seeds, and tables say so"""
@@ -249,5 +255,5 @@ def experiment(
 
 def _makes_sense(world: World, way: Way, agents: int) -> bool:
     if world.worth is None:
-        return not (isinstance(way, Board) and way.repels)
-    return agents <= FORAGERS and not (isinstance(way, Board) and way.strategy == "match")
+        return not (isinstance(way, OnBoard) and way.repels)
+    return agents <= FORAGERS and not (isinstance(way, OnBoard) and way.strategy == "match")

@@ -17,7 +17,7 @@ import attrs
 from .costs import Costs
 from .experiment import JOBS_PER_AGENT, Spread, spread
 from .talk import Talk
-from .ways import Board, Solo, Way
+from .ways import OnBoard, Solo, Way
 from .worlds import independent
 
 __all__ = ["ASSUMPTIONS", "Break", "Effect", "break_even", "sensitivity", "steady_curve"]
@@ -88,7 +88,7 @@ def sensitivity(
             limit = _PATIENCE * world.work
             alone = Solo().run(world, 1, seed, changed)
             talk = Talk().run(world, agents, seed, changed, limit)
-            pairs.append((alone, talk, Board("claim").run(world, agents, seed, changed, limit)))
+            pairs.append((alone, talk, OnBoard("claim").run(world, agents, seed, changed, limit)))
         talked = spread([talk.rate / alone.rate for alone, talk, _ in pairs])
         claimed = spread([claim.rate / alone.rate for alone, _, claim in pairs])
         assert talked is not None
@@ -147,8 +147,8 @@ def break_even(
             alone = Solo().run(world, 1, seed, model).rate
             ways: tuple[tuple[str, Way, Costs], ...] = (
                 ("talk", Talk(), model),
-                ("claim", Board("claim"), model),
-                ("harness", Board("claim"), harness),
+                ("claim", OnBoard("claim"), model),
+                ("harness", OnBoard("claim"), harness),
             )
             for name, way, costs_ in ways:
                 rates[name].append(way.run(world, agents, seed, costs_).rate / alone)

@@ -33,7 +33,7 @@ from .costs import Costs
 from .runs import LIMIT, Life, Run, Trial
 from .worlds import Job, World
 
-__all__ = ["Board", "Solo", "Way"]
+__all__ = ["OnBoard", "Solo", "Way"]
 
 _START_NS = 1_750_000_000_000_000_000
 _ADVERT_TTL = 600.0
@@ -74,7 +74,7 @@ class Solo:
         return trial.finish(limit)
 
 
-class Board:
+class OnBoard:
     """
     A board of the library.
 
@@ -94,7 +94,7 @@ class Board:
 
 
 class _Boards(Trial):
-    def __init__(self, way: Board, world: World, agents: int, seed: int, costs: Costs) -> None:
+    def __init__(self, way: OnBoard, world: World, agents: int, seed: int, costs: Costs) -> None:
         super().__init__(world, way.name, agents, seed, costs)
         self.strategy, self.repels = way.strategy, way.repels
         self.machine = Machine()

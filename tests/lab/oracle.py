@@ -14,7 +14,7 @@ import statistics
 
 import attrs
 
-from ants_coord.lab import Board, Costs, Job, Solo, World
+from ants_coord.lab import Costs, Job, OnBoard, Solo, World
 
 SIZES = (2, 4, 8)
 LEVELS = {"solo": 0, "claim": 1, "match": 2, "board": 3}
@@ -82,7 +82,7 @@ def _let_some_be_found(dice: random.Random, rows: list[dict], chained: int) -> N
 
 
 def rate(way: str, agents: int, world: World, costs: Costs, seeds) -> float:
-    chosen = Solo() if way == "solo" else Board(way)
+    chosen = Solo() if way == "solo" else OnBoard(way)
     return statistics.fmean([chosen.run(world, agents, seed, costs).rate for seed in seeds])
 
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import attrs
 
-from ants_coord.lab import Board, Facts, Level, Measurement, Solo, World, advise, structure
+from ants_coord.lab import Facts, Level, Measurement, OnBoard, Solo, World, advise, structure
 from ants_coord.lab import advice as module
 
 from . import oracle
@@ -50,7 +50,7 @@ def facts_of(case: Case, price: float, calls: bool = True) -> Facts:
 
 @functools.cache
 def one_run(case: Case, way: str, agents: int, seed: int = oracle.ONE_MORE) -> float:
-    chosen = Solo() if way == "solo" else Board(way)
+    chosen = Solo() if way == "solo" else OnBoard(way)
     return chosen.run(case.world, agents, seed, case.costs).rate
 
 

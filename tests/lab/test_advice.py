@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 
 import pytest
 from hypothesis import given
@@ -16,10 +15,11 @@ from ants_coord.lab.advice import target
 from ants_coord.lab.predictions import keep, settle, sidecar
 from ants_coord.testing import ManualClock
 
+from ..scale import PROFILE
 from . import sweep
 from .oracle import LEVELS, cases, judge, random_world
 
-DEEP = os.environ.get("ANTS_COORD_PROFILE") == "deep"
+IS_LARGE = PROFILE != "quick"
 
 
 def independent(count: int = 40, seconds: float = 60.0, **more) -> World:
@@ -244,15 +244,15 @@ def test_made_for_one_agent_it_says_one_agent():
 
 
 def test_regret_on_worlds_of_its_own_family():
-    """Small here, so the bars are wide; the promised ones (and held-out families) by ANTS_COORD_PROFILE=deep."""
-    own = cases(0, 80 if DEEP else 6)
+    """Small here, so the bars are wide; the promised ones (and held-out families) in the full profile."""
+    own = cases(0, 80 if IS_LARGE else 6)
     floor = judge("floor", own, sweep.floor)
     alone = judge("structure", own, sweep.by_structure)
     blind = judge("no sizes", own, functools.partial(sweep.by_structure, blur="none"))
     measured = judge("one round", own, sweep.after_one_round)
     print(floor, alone, blind, measured, sep="\n")
-    assert measured.above == 0 or DEEP
-    if DEEP:
+    assert measured.above == 0 or IS_LARGE
+    if IS_LARGE:
         assert (measured.mean <= 0.03, measured.p95 <= 0.15) == (True, True), measured
         assert (alone.mean <= 0.05, alone.p95 <= 0.20) == (True, True), alone
         assert (blind.mean <= 0.08, blind.p95 <= 0.35) == (True, True), blind
@@ -265,6 +265,6 @@ def test_regret_on_worlds_of_its_own_family():
 
 def test_nothing_to_gain_nothing_changed():
     """The same queue twice under two names: kept in nine of ten, from three runs each."""
-    made = tuple([sweep.Case(*random_world(seed), {}, {}) for seed in range(80 if DEEP else 12)])
+    made = tuple([sweep.Case(*random_world(seed), {}, {}) for seed in range(80 if IS_LARGE else 12)])
     assert sweep.no_signal(made, 3) >= 0.9
     assert LEVELS["solo"] == 0

@@ -10,16 +10,17 @@ import time
 import attrs
 import pytest
 
-from ants_coord.lab import WORLDS, Board, Costs, Job, Solo, Talk, World, experiment
+from ants_coord.lab import WORLDS, Costs, Job, OnBoard, Solo, Talk, World, experiment
 from ants_coord.lab.talk import _Conversation
 from ants_coord.lab.worlds import foraging, independent
 from ants_coord.testing import Colony
 from ants_coord.values.tasks import Task
 
-DEEP = os.environ.get("ANTS_COORD_PROFILE") == "deep"
+from ..scale import of
+
 COSTS = Costs()
 FREE = Costs(silent=0.0, late=0.0, call_by_harness=True)
-BOARDS = [Board("claim"), Board("match"), Board("board")]
+BOARDS = [OnBoard("claim"), OnBoard("match"), OnBoard("board")]
 SMALL = {name: make for name, make in WORLDS.items() if name != "foraging"}
 
 
@@ -30,7 +31,7 @@ def near(value):
 @pytest.mark.parametrize("name", SMALL)
 def test_time_and_work_are_conserved(name):
     """What agents worked was useful, slowed or wasted; where they were, they worked, called, rested or waited."""
-    for seed in range(1, 21 if DEEP else 2):
+    for seed in range(1, of(2, 6, 21)):
         for way in (Solo(), Talk(), *BOARDS):
             for agents in (1, 5, 20):
                 run = way.run(SMALL[name](seed), agents, seed, COSTS)
@@ -46,7 +47,7 @@ def test_time_and_work_are_conserved(name):
 @pytest.mark.parametrize("name", SMALL)
 def test_free_coordination_is_within_the_bounds_of_graham(name):
     """One agent on a board takes as long as one alone; more lie between the path and greedy work's bound."""
-    for seed in range(1, 4 if DEEP else 2):
+    for seed in range(1, of(2, 3, 4)):
         world = SMALL[name](seed)
         alone = Solo().run(world, 1, seed, FREE)
         assert alone.seconds == near(world.work)
@@ -67,9 +68,9 @@ def test_talk_is_never_faster_than_the_path():
 
 
 def test_boards_never_start_a_job_twice():
-    """A hundred seeds, a thousand by ANTS_COORD_PROFILE=deep, with silence, short leases and late agents."""
+    """A hundred seeds, a thousand in the full profile, with silence, short leases and late agents."""
     costs = attrs.evolve(COSTS, silent=0.15, lease=20.0)
-    for seed in range(1, 1_001 if DEEP else 101):
+    for seed in range(1, of(101, 1_001, 1_001)):
         world = independent(seed, count=20)
         way = BOARDS[seed % 3]
         run = way.run(world, 2 + seed % 5, seed, costs)
@@ -113,7 +114,7 @@ def test_a_colony_takes_as_long():
     colony.add(agent, count=3)
     report = colony.run(limit=10_000.0)
     assert report.problems == []
-    run = Board("claim").run(world, 3, 5, attrs.evolve(FREE, lease=1_000.0))
+    run = OnBoard("claim").run(world, 3, 5, attrs.evolve(FREE, lease=1_000.0))
     assert report.seconds == pytest.approx(run.seconds, abs=1.0)
 
 
@@ -162,7 +163,7 @@ def test_silence_is_noticed_after_the_deadline_the_lease_or_never():
     world = independent(1, count=10)
     late = Talk().run(world, 5, 1, attrs.evolve(costs, down=1.0), 50_000.0)
     never = Talk().run(world, 5, 1, attrs.evolve(costs, down=1.0, deadline=None), 50_000.0)
-    board = Board("claim").run(world, 5, 1, attrs.evolve(costs, down=1.0))
+    board = OnBoard("claim").run(world, 5, 1, attrs.evolve(costs, down=1.0))
     assert late.is_finished
     assert never.broken > 0
     assert never.lost > 0
@@ -174,17 +175,17 @@ def test_worth_that_moves_is_learnt_only_by_doing():
     """One agent with a memory earns more than two that claim blindly; marks make up for it."""
     world = foraging(1, each=60)
     alone = Solo().run(world, 1, 1, COSTS).rate
-    blind = Board("claim").run(world, 2, 1, COSTS).rate
-    marks = Board("board", repels=True).run(world, 2, 1, COSTS).rate
+    blind = OnBoard("claim").run(world, 2, 1, COSTS).rate
+    marks = OnBoard("board", repels=True).run(world, 2, 1, COSTS).rate
     assert blind < alone < marks
 
 
 def test_limits_hold_and_talk_knows_none():
     world = World("limited", [Job(f"j{i}", 60.0, limit="api") for i in range(10)])
-    run = Board("claim").run(world, 5, 1, FREE)
+    run = OnBoard("claim").run(world, 5, 1, FREE)
     assert run.seconds == near(600.0)
     two = World("limited", world.jobs, slots={"api": 2})
-    assert Board("claim").run(two, 5, 1, FREE).seconds == near(300.0)
+    assert OnBoard("claim").run(two, 5, 1, FREE).seconds == near(300.0)
     with pytest.raises(ValueError, match="has limits, which talkers know nothing of; use a board"):
         Talk().run(world, 2, 1, FREE)
 

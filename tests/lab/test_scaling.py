@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 
 import pytest
@@ -11,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ants_coord.lab import fit
+
+from ..scale import of
 
 SPECSDM91 = [(1, 64.9), (18, 995.9), (36, 1652.4), (72, 1853.2), (108, 1828.9), (144, 1775.0), (216, 1702.2)]
 RAYTRACER = [(1, 20), (4, 78), (8, 130), (12, 170), (16, 190), (20, 200)]
@@ -138,8 +139,8 @@ def test_weights_and_replicates_count():
 
 
 def test_the_interval_covers_the_truth():
-    """95 % promised, 86 to 98 % kept where sizes reach the peak (200 fits); large by ANTS_COORD_PROFILE=deep."""
-    runs = 200 if os.environ.get("ANTS_COORD_PROFILE") == "deep" else 40
+    """95 % promised, 86 to 98 % kept where sizes reach the peak (200 fits in the full profile)."""
+    runs = of(40, 200, 200)
     dice, alpha, beta, covered = random.Random(7), 0.1, 0.005, 0
     truth = math.sqrt((1 - alpha) / beta)
     for _ in range(runs):
