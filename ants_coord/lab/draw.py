@@ -100,6 +100,10 @@ _COLOURS = {
 }
 
 
+_STYLES = {"match": "--", "board": ":"}
+"""lines that often lie upon each other can be told apart"""
+
+
 def svg(found: Experiment, path: str | Path) -> None:
     """
     Draw two rows of curves: work per second over one agent, and tokens per finished job.
@@ -123,7 +127,10 @@ def svg(found: Experiment, path: str | Path) -> None:
         axes[1][column].set_xlabel("agents")
     axes[0][0].set_ylabel("work per second, over one agent")
     axes[1][0].set_ylabel("coordination tokens per job")
-    axes[0][0].legend(fontsize=8)
+    known = {
+        label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(known.values(), known, loc="outside upper right", ncols=len(known), fontsize=8)
     figure.text(0.01, -0.03, str(found.costs), fontsize=6, va="top")
     figure.savefig(path, format="svg", metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
@@ -139,7 +146,14 @@ def _draw_world(speed: Any, price: Any, rows: list[Row]) -> None:
             (price, [row.of(lambda run: run.tokens_per_job) for row in mine]),
         )
         for axis, spreads in figures:
-            axis.plot(agents, [one.median for one in spreads], label=way, color=colour, marker=".", lw=1.2)
+            axis.plot(
+                agents,
+                [one.median for one in spreads],
+                _STYLES.get(way, "-"),
+                label=way,
+                color=colour,
+                marker=".",
+            )
             axis.fill_between(
                 agents,
                 [one.low for one in spreads],
@@ -149,10 +163,19 @@ def _draw_world(speed: Any, price: Any, rows: list[Row]) -> None:
                 lw=0,
             )
     speed.axhline(1.0, color="black", ls="--", lw=0.8)
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter  # noqa: PLC0415
+
+    sizes = sorted({row.agents for row in rows})
     for axis in (speed, price):
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_xticks(sizes, [str(size) for size in sizes])
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
         axis.grid(alpha=0.3)
+    speed.set_ylim(bottom=min(0.5, speed.get_ylim()[0]), top=max(2.0, speed.get_ylim()[1]))
 
 
 def curve_svg(curves: Mapping[str, Sequence[tuple[int, float]]], path: str | Path) -> None:
@@ -185,7 +208,9 @@ def curve_svg(curves: Mapping[str, Sequence[tuple[int, float]]], path: str | Pat
         below, above = curve.interval
         if above < math.inf:
             axis.axvspan(below, above, color="#b03a2e", alpha=0.15, lw=0)
-        axis.text(0.02, 0.95, str(curve).rpartition(": ")[2], transform=axis.transAxes, fontsize=8, va="top")
+        axis.text(
+            0.98, 0.05, str(curve).rpartition(": ")[2], transform=axis.transAxes, fontsize=8, ha="right"
+        )
     axes[0][0].set_ylabel("useful work per second")
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
@@ -200,6 +225,7 @@ def _pyplot() -> Any:
         ) from None
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "ants_coord"
+    mpl.rcParams["svg.fonttype"] = "none"  # words stay words: smaller, and they can be searched
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     return plt

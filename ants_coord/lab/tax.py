@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 
+from ..aio import Board as AsyncBoard
 from ..errors import CursorTooOld
 from ..sync import Board
 from ..values.events import Event
@@ -182,7 +183,7 @@ def _missing(report: TaxReport) -> str:
 
 
 def tax(
-    board: Board | str | Path,
+    board: Board | AsyncBoard | str | Path,
     *,
     since: int = 0,
     meter: Meter | None = None,
@@ -192,7 +193,7 @@ def tax(
     Say what coordination took on a board.
 
     Args:
-        board: an open board, or the path of its file.
+        board: an open board of either colour, or the path of its file.
         since: cursor after which to begin; 0 begins with the oldest event that is kept.
         meter: a Meter of this process around the same board, for what no log says.
         solo: a report of one agent on the same kind of tasks, for what they gain and cost beside it.
@@ -213,7 +214,9 @@ def tax(
 
     """
     if not isinstance(board, (str, Path)):
-        return _tax(board, type(board).__name__, since, meter, solo)
+        # both colours have the same verbs; the one for threads answers at once
+        threads: Board = board if isinstance(board, Board) else board.sync
+        return _tax(threads, type(board).__name__, since, meter, solo)
     if not Path(board).exists():
         raise ValueError(f"board: there is no {str(board)!r}; name the file of a board")
     with Board(board) as opened:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from asyncio import create_task, sleep
+from asyncio import run as run_loop
 
 import pytest
 
-from ants_coord import ClaimQueue, Task
+from ants_coord import ClaimQueue, Task, aio
 from ants_coord.errors import LeaseLostError
 from ants_coord.lab import Level, Meter, TaxReport, advise, measurements, tax
 from ants_coord.testing import ManualClock
@@ -142,6 +144,29 @@ def test_a_meter_counts_what_no_log_contains(clock):
     assert 0 < figures.tax <= 1
     assert figures.tokens == -(-(42 * 3 + 0) // 4)
     assert "about 32 tokens (estimate)" in str(figures)
+
+
+def test_a_meter_counts_claims_that_wait_in_either_colour():
+    """Bob waits and is woken for a task that ann has taken in the meantime: an empty claim, a lost race."""
+
+    async def main():
+        async with aio.ClaimQueue() as board:
+            with Meter(board) as meter:
+                waiting = create_task(board.claim("bob"))
+                await sleep(0)
+                await board.submit(Task("a"))
+                lease = await board.claim_nowait("ann")
+                await sleep(0)
+                await board.submit(Task("b"))
+                assert (await waiting).task == "b"
+                await board.complete(lease)
+                return tax(board, meter=meter)
+
+    report = run_loop(main())
+    assert report.done == 1
+    assert report.empty_claims >= 1
+    assert report.lost_races == report.empty_claims - 1
+    assert report.calls >= 5
 
 
 def test_a_meter_is_one_and_of_its_board(clock):
