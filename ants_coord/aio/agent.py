@@ -171,6 +171,32 @@ class Agent(Handle):
         """
         await self._board.release(self._own(lease), request_id=request_id)
 
+    async def split(
+        self,
+        lease: LeaseLike,
+        tasks: Iterable[Task],
+        *,
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """
+        Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
+
+        The task keeps its id. Once its parts are DONE it becomes claimable again, and whoever claims it
+        next gets their results as inputs; if one fails, it is cancelled with the reason (or runs all the
+        same, with `if_need_fails="run"`).
+
+        Args:
+            lease: what is held: the lease, its scope or its handle.
+            tasks: the parts, under new ids; they may need each other, and other tasks.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError, TaskExistsError, DependencyError (a circle), LimitError (parts of parts are 16
+            deep at most); nothing is changed.
+
+        """
+        return await self._board.split(self._own(lease), tasks, request_id=request_id)
+
     async def decline(
         self,
         what: LeaseLike | TaskLike,

@@ -28,7 +28,7 @@ from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
 from ..values.checks import check_name, count
 from ..values.settings import Settings
-from ..values.tasks import Lease, Outcome, TaskState, Ticket
+from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 from .reading import Reading
 
 __all__ = ["Verbs"]
@@ -139,6 +139,28 @@ class Verbs(Reading):
 
         """
         await self._do(arguments.release(lease), request_id)
+
+    async def split(
+        self, lease: LeaseLike, tasks: Iterable[Task], *, request_id: str | None = None
+    ) -> list[Ticket]:
+        """
+        Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
+
+        The task keeps its id. Once its parts are DONE it becomes claimable again, and whoever claims it
+        next gets their results as inputs; if one fails, it is cancelled with the reason (or runs all the
+        same, with `if_need_fails="run"`).
+
+        Args:
+            lease: what is held: the lease, its scope or its handle.
+            tasks: the parts, under new ids; they may need each other, and other tasks.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError, TaskExistsError, DependencyError (a circle), LimitError (parts of parts are 16
+            deep at most); nothing is changed.
+
+        """
+        return list(await self._do(arguments.split(lease, tasks), request_id))
 
     async def decline(
         self,

@@ -65,6 +65,7 @@ __all__ = [
     "Resume",
     "SetLimit",
     "SettingsOf",
+    "Split",
     "StandingOf",
     "StatisticsOf",
     "Submit",
@@ -212,6 +213,19 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     if composed:
         return submission(tuple([each for task in tasks for each in _taken_apart(task, 0)]), if_exists)
     return Submit(tasks, tuple(payloads), if_exists)
+
+
+@attrs.define
+class Split(Command[tuple[Ticket, ...]]):
+    """Let a leased task wait for new tasks; it needs `parts` of them, whose results go to its next holder."""
+
+    task: str
+    token: int
+    parts: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    payloads: tuple[Any, ...]
+    agent: str | None = None
+    """who speaks, as in Complete"""
 
 
 @attrs.define

@@ -34,6 +34,7 @@ from ..commands.shared import (
     Requeue,
     Resume,
     SetLimit,
+    Split,
     Submit,
     Upgrade,
     Wakeup,
@@ -45,7 +46,7 @@ from .state.ledger import Ledger, News
 from .state.parts import Strategy
 from .state.rules import Rules, lacking, rules_of
 from .strategies import STRATEGIES, shared_parts
-from .work import declining, locking, submitting, switches
+from .work import declining, locking, splitting, submitting, switches
 from .work import leases as claiming
 from .work.lifecycle import pass_time
 
@@ -77,6 +78,7 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Requeue: submitting.requeue,
     Resume: switches.resume,
     SetLimit: switches.set_limit,
+    Split: splitting.split,
     Submit: submitting.submit,
     Upgrade: switches.upgrade,
     Wakeup: _wakeup,

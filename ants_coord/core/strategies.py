@@ -14,6 +14,7 @@ from .state.parts import Anyone, Part, Strategy
 from .work.declining import Declines
 from .work.ready import ByPriority
 from .work.signs import Signs
+from .work.splitting import Splits
 
 __all__ = ["STRATEGIES", "by_priority", "every_part", "shared_parts"]
 
@@ -63,7 +64,7 @@ def _board() -> Strategy:
 
 def shared_parts() -> tuple[Part, ...]:
     """Make the parts that every strategy has; they cost nothing while nobody uses them."""
-    return (Signs(), Declines())
+    return (Signs(), Declines(), Splits())
 
 
 def every_part() -> list[Part]:

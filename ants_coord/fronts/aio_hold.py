@@ -15,11 +15,14 @@ from ..errors import ClosedError, JournalError, LeaseLostError, VerdictError
 from ..values.tasks import Lease
 from .arguments import Seconds
 from .arguments import note as note_of
+from .arguments import split as split_of
 from .failures import summary
 from .hold import OnError, Scope, SimulatedCrash, ending_of, wrong_with
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from ..values.tasks import Task, Ticket
 
 __all__ = ["AsyncHold", "AsyncKeepAlive", "AsyncLockHold"]
 
@@ -70,7 +73,7 @@ class AsyncHold(Scope):
         try:
             if error is None:
                 await self._end_well()
-            elif self.lost_reason is None:
+            elif self.lost_reason is None and not self.is_split:
                 await self._end_failed(error, timed_out=ours and self._timed_out)
             if ours:
                 self._raise_why(error)
@@ -90,6 +93,8 @@ class AsyncHold(Scope):
             raise LeaseLostError(self.lease.task, self.lease.token, self.lost_reason) from error
 
     async def _end_well(self) -> None:
+        if self.is_split:
+            return
         self.check()
         command, problem = self._completion()
         try:
@@ -139,6 +144,13 @@ class AsyncHold(Scope):
         assert self._task is not None
         left = self._task.uncancel()
         return isinstance(error, asyncio.CancelledError) and left == 0
+
+    async def split(self, tasks: Iterable[Task]) -> list[Ticket]:
+        """Let the task wait for new parts, as in Hold.split; the scope has nothing more to do."""
+        self.check()
+        tickets = await self._run(split_of(self.lease, tasks))
+        self._has_split()
+        return list(tickets)
 
     async def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""

@@ -31,7 +31,9 @@ from ..commands.shared import (
     Outcomes,
     Release,
     Renew,
+    Split,
     Tasks,
+    submission,
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
@@ -61,6 +63,7 @@ __all__ = [
     "release",
     "renew",
     "result_of",
+    "split",
     "task_id",
     "tasks",
     "timeout_ns",
@@ -272,6 +275,17 @@ def decline(
     if agent is None:
         raise ValueError("agent must be given with a task: who declines it; a lease names its holder itself")
     return Decline(agent_name(agent), task_id(what), text, pause_ns, 0, everything)
+
+
+def split(lease: LeaseLike, parts: Iterable[Task]) -> Split:
+    """Build a Split."""
+    if isinstance(parts, (Task, str)):
+        raise TypeError(f"split takes a list of Tasks, not {parts!r}")
+    named = tuple(parts)
+    if not named:
+        raise ValueError("split needs at least one Task; to give the lease back, release it")
+    batch = submission(named)
+    return Split(*pair(lease), tuple([part.id for part in named]), batch.tasks, batch.payloads)
 
 
 def note(lease: LeaseLike, value: object) -> Note:

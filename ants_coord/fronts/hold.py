@@ -41,11 +41,14 @@ from ..values.checks import seconds
 from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout_ns
 from .arguments import note as note_of
+from .arguments import split as split_of
 from .failures import is_stop, logger, reason_text, summary, trace_of, users_part
 from .patience import WORKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from ..values.tasks import Task, Ticket
 
 __all__ = [
     "FINAL",
@@ -182,6 +185,8 @@ class Scope(HasLease):
         """what the task is completed with"""
         self.lost_reason: str | None = None
         """why the lease was lost; None while it is held"""
+        self.is_split = False
+        """whether the task was split and waits for its parts"""
         self._kept: Kept | None = None
         self._outer: weakref.ref[HasLease] | None = None
         self._give_up_ns = 0
@@ -290,6 +295,12 @@ class Scope(HasLease):
         if self._kept is not None:
             self._engine.unkeep(self._kept)
 
+    def _has_split(self) -> None:
+        """Note that the task waits for its parts: there is no lease to keep, lose or end."""
+        self.is_split = True
+        self.lost_reason = None
+        self._stop_keeping()
+
     def _on_lost(self, reason: str) -> None:
         """Take note of a loss; the engine calls this from any thread, possibly under its lock."""
         if not self._ending and self.lost_reason is None:
@@ -345,7 +356,7 @@ class Hold(Scope):
         try:
             if error is None:
                 self._end_well()
-            elif self.lost_reason is None:
+            elif self.lost_reason is None and not self.is_split:
                 self._end_failed(error)
         except Exception as problem:
             if not self._swallows(problem):
@@ -355,6 +366,8 @@ class Hold(Scope):
         return self._swallows(error)
 
     def _end_well(self) -> None:
+        if self.is_split:
+            return
         self.check()
         command, problem = self._completion()
         try:
@@ -388,6 +401,23 @@ class Hold(Scope):
                 tries += 1
                 continue
             return
+
+    def split(self, tasks: Iterable[Task]) -> list[Ticket]:
+        """
+        Let the task wait for new parts, whose results its next holder gets; the scope has nothing more to do.
+
+        Args:
+            tasks: the parts, under new ids.
+
+        Raises:
+            LeaseLostError, TaskExistsError, DependencyError, LimitError: nothing is changed, and the
+                lease is still held.
+
+        """
+        self.check()
+        tickets = self._engine.execute(split_of(self.lease, tasks))
+        self._has_split()
+        return list(tickets)
 
     def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""

@@ -201,6 +201,16 @@ class Holds(Protocol):
         """Say "not now, not me": a lease goes back at once, a task on offer is turned down."""
         ...
 
+    def split(
+        self,
+        lease: LeaseLike,
+        tasks: Iterable[Task],
+        *,
+        request_id: str | None = None,
+    ) -> list[Ticket]:
+        """Let a leased task wait for new parts: the lease ends, and the attempt is not counted."""
+        ...
+
 
 class Locks(Protocol):
     """Locks names."""

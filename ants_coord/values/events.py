@@ -23,6 +23,7 @@ EVENT_TYPES: dict[str, str] = {
     "retried": "an attempt failed and the task will run again",
     "failed": "a task is FAILED for good",
     "released": "a lease was given back",
+    "split": "a holder lets its task wait for new parts (how many)",
     "expired": "a holder fell silent and its lease ended",
     "stalled": "a holder renews its lease and shows no sign of work (seconds since the last one)",
     "adopted": "an agent took over its own leases under new tokens",

@@ -13,7 +13,7 @@ PURPOSES = {
     "Claims": ("Leases tasks to an agent.", "claim claim_nowait claim_many claims"),
     "Holds": (
         "Keeps and ends what is leased.",
-        "work keep_alive renew progress complete complete_many fail release decline",
+        "work keep_alive renew progress complete complete_many fail release decline split",
     ),
     "Locks": ("Locks names.", "lock lock_nowait lock_files holder"),
     "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),

@@ -8,6 +8,8 @@ does with indexes, lazy heaps, counters and alarms, it must answer like this.
 from collections import Counter
 from types import SimpleNamespace as Item
 
+import attrs
+
 from ants_coord.commands.shared import Claim, Complete
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Outcome, TaskState
@@ -127,7 +129,7 @@ class Naive:
     def forget(self, t):
         self.tasks.remove(t)
         self.gone[t.state] += 1
-        self.stones.append(Item(id=t.id, state=t.state, spec=t.spec, at=self.now))
+        self.stones.append(Item(id=t.id, state=t.state, spec=t.spec, parts=t.parts, at=self.now))
         oldest = self.now - ns(self.settings.id_retention)
         for _ in range(2):
             if self.stones and (
@@ -228,7 +230,8 @@ class Naive:
             return "create"
         if t and if_exists == "rerun" and t.state == FAILED:
             return "rerun"
-        if if_exists == "keep" or found.spec == task:
+        needs = tuple(need for need in found.spec.needs if need not in found.parts)
+        if if_exists == "keep" or attrs.evolve(found.spec, needs=needs) == task:
             return "keep"
         if t and if_exists == "replace":
             movable = t.state in (W, D, R)
@@ -257,10 +260,11 @@ class Naive:
                 t.lost = t.lost and "revoked"
                 for need in old:
                     self.unneed(need)
-                t.notes = []
+                t.notes, t.parts = [], ()
                 self.undecline(t.id)
                 self.set_times(t, task, task.delay)
             elif action == "rerun":
+                t.parts = ()
                 self.reopen(t, task, task.delay)
             if action != "keep":
                 fresh.append((action, t))
@@ -277,7 +281,7 @@ class Naive:
     def create(self, task):
         t = Item(id=task.id, state=W, needs=(), attempts=0, releases=0, token=0, agent=None, lost="")
         t.ready_ns = t.cause = t.outcome = t.note = None
-        t.notes = []
+        t.notes, t.depth, t.parts = [], 0, ()
         t.seq = self.tasks[-1].seq + 1 if self.tasks else 1
         self.tasks.append(t)
         self.set_times(t, task, task.delay)
@@ -504,6 +508,40 @@ class Naive:
         if command.token:
             self.give_in(t)
         return None
+
+    def split(self, command):
+        t = self.get(command.task)
+        if t is None or t.state != L or t.token != command.token:
+            return refused("LeaseLostError", self.lost(command.task, command.token))
+        if t.depth >= 16:
+            return refused("LimitError")
+        ids, keys = [task.id for task in command.tasks], set()
+        for task in command.tasks:
+            if ids.count(task.id) > 1 or self.get(task.id) or self.stone(task.id):
+                return refused("TaskExistsError")
+            if task.key is not None and (task.key in keys or self.key_owner(task.key)):
+                return refused("TaskExistsError")
+            keys.add(task.key)
+        changing = {task.id: task.needs for task in command.tasks} | {t.id: (*t.needs, *command.parts)}
+        for need in sum(changing.values(), ()):
+            if need not in ids and not self.get(need) and not self.stone(need):
+                return refused("DependencyError")
+        edges = {o.id: o.spec.needs for o in self.tasks if o.state != DONE} | changing
+        if any(self.reaches(edges, task, task) for task in changing):
+            return refused("DependencyError")
+        self.seen[t.agent, "released"] += 1
+        t.attempts, t.lost, t.state = t.attempts - 1, "revoked", W
+        t.spec, t.parts = (
+            attrs.evolve(t.spec, needs=(*t.spec.needs, *command.parts)),
+            (*t.parts, *command.parts),
+        )
+        tickets = self.carry_out([("create", task) for task in command.tasks])
+        for part in ids:
+            self.get(part).depth = t.depth + 1
+        self.link(t)
+        self.enter(t)
+        by_id = {ticket[1]: ticket for ticket in tickets}
+        return [by_id[part] for part in command.parts]
 
     def undecline(self, task):
         self.declines = {key: row for key, row in self.declines.items() if key[1] != task}

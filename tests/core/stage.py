@@ -7,6 +7,7 @@ A tiny stage for text scripts: one verb a line, what it must answer after `->`.
     claim ann [task=a] [kinds=k1,k2] [count=5] [ttl=9]   -> a | nothing | refused Error
     renew | complete | fail | release  a       the latest lease of a; a@1 is its first one ever
     decline a [seconds=60] [why=429] [all=True] the latest lease; with by=ann the task, which is on offer
+    split a p + q needs=p                 the latest lease of a; what follows is as in submit
     complete_many a b / cancel a / requeue a / adopt ann / release_all ann
     lock ann x,y / unlock ann / limit db 2 / pause / resume / configure aging=5
     tick 30                               30 s pass, and the board is woken
@@ -157,6 +158,17 @@ class Stage:
             return self.do(c.Decline(named["by"], task, reason, pause_ns, 0, everything))
         task, token = self.lease(task)
         return self.do(c.Decline("", task, reason, pause_ns, token, everything))
+
+    def on_split(self, task, *words):
+        batch = [[]]
+        for word in words:
+            if word == "+":
+                batch.append([])
+            else:
+                batch[-1].append(word)
+        found = c.submission(tuple(Task(part, **options(fields)) for part, *fields in batch))
+        named = tuple(part for part, *_ in batch)
+        return self.do(c.Split(*self.lease(task), named, found.tasks, found.payloads))
 
     def on_note(self, task, text):
         return self.do(c.Note(*self.lease(task), text))

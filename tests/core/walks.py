@@ -68,6 +68,14 @@ def a_batch(pair, dice):
     return c.submission(tuple(batch), again)
 
 
+def a_split(pair, dice, lease):
+    """Draw a Split; mostly its parts are new."""
+    free = [one for one in IDS if one not in pair.machine.ledger.tasks]
+    ids = dice.sample(free, min(len(free), dice.choice([1, 1, 2]))) if dice.random() < 0.8 else []
+    batch = tuple(a_task(dice, part) for part in ids or dice.sample(IDS, 2))
+    return c.Split(*lease, tuple(task.id for task in batch), batch, tuple(task.payload for task in batch))
+
+
 def a_decline(dice, lease):
     """Draw a Decline: of a lease by its holder, whose name need not be said, or of a task on offer."""
     pick = dice.choice
@@ -105,6 +113,7 @@ def a_command(pair, dice):
         (1, lambda: c.CompleteMany(((*some(), 4),), pick(AGENTS))),
         (1, lambda: pick([c.Fail(*some(), "no", agent=pick(AGENTS)), c.Release(*some(), pick(AGENTS))])),
         (1, lambda: c.Note(*some(), 1, agent=pick(AGENTS))),
+        (3, lambda: a_split(pair, dice, some())),
         (2, lambda: c.Note(*some(), pick([{"half": "way"}, "half way", 7]))),
         (1, lambda: c.Adopt(pick(AGENTS), pick([True, False]))),
         (1, lambda: c.ReleaseAll(pick(AGENTS))),

@@ -95,6 +95,25 @@ def test_a_scope_that_hangs_loses_its_lease_where_stall_after_is_set(make_board,
     assert [event.task for event in board.events() if event.type == "stalled"] == ["hangs"]
 
 
+def test_a_scope_that_has_split_its_task_ends_quietly(board, lease):
+    """Neither a result nor an error of the body is anybody's business any more."""
+    with board.work(lease) as job:
+        with pytest.raises(TypeError, match="list of Tasks"):
+            job.split(Task("p"))
+        job.split([Task("p")])
+        assert job.is_split
+        job.check()
+    assert board.find("t").state == "waiting"
+    board.complete(board.claim("w"), 5)
+    with pytest.raises(KeyError), board.work(board.claim("w")) as job:
+        assert job.inputs == {"p": 5}
+        job.split([Task("q")])
+        raise KeyError("after the split")
+    assert board.find("t").attempts == 0
+    board.complete(board.claim("w"), 6)
+    assert board.claim("other").inputs == {"p": 5, "q": 6}
+
+
 def test_all_leases_are_renewed_in_one_command(board, clock, monkeypatch):
     """Ten scopes cost one Renew each time, not ten."""
     board.submit_many([Task(f"t{n}") for n in range(10)])

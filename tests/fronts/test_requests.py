@@ -57,6 +57,7 @@ CALLS = {
     "extend": (lambda b: None, lambda b, _: b.extend("blackboard", request_id=AGAIN)),
     "advertise": (lambda b: None, lambda b, _: b.advertise(Advert("ann", ["gpu"]), request_id=AGAIN)),
     "withdraw": (lambda b: b.advertise(Advert("ann", ["gpu"])), lambda b, _: b.withdraw("ann", request_id=AGAIN)),
+    "split": (_leased, lambda b, lease: b.split(lease, [Task("part")], request_id=AGAIN)),
     "decline": (lambda b: b.submit(Task("only")), lambda b, _: b.decline("only", agent="ann", request_id=AGAIN)),
     "retire": (
         lambda b: b.advertise(Advert("ann", ["gpu"])),

@@ -91,6 +91,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/leases.py", "    sign(ledger, row)\n    keep_note", "    keep_note", "conformance"),
     ("core/work/signs.py", "    return not is_over", "    return True", "conformance"),
     ("core/work/signs.py", "if token != row.token])", "])", "conformance"),
+    # splitting
+    ("core/work/splitting.py", "    row.attempts -= 1\n", "", "conformance"),
+    ("core/work/splitting.py", "row.token != command.token or row.state", "row.state", "scenarios"),
     # not now, not me
     ("core/work/declining.py", "<< min(times - 1, _DOUBLINGS)", "<< 0", "conformance"),
     ("core/work/declining.py", "    row.attempts -= 1\n", "", "conformance"),

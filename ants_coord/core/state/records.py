@@ -55,6 +55,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
         "give_up": FAILED,  # failed for good, or out of attempts
         "release": READY,  # given back politely
         "hand_back": READY,  # declined by its holder, or asked to be tried again: nobody's fault
+        "split": WAITING,  # its holder lets it wait for new parts
         "put_off": DELAYED,  # the same, and not before some time
         "exhaust": FAILED,  # put off for the last time
         "hand_in": READY,  # a result that others check before it counts

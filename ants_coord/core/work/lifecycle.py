@@ -13,6 +13,8 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
+import attrs
+
 from ...values.checks import is_fresh_id
 from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
 from ..state.content import content_digest
@@ -310,6 +312,15 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
                 del ledger.dependents[need]
         if spec.id in ledger.tables["notes"]:
             undo.drop(ledger.tables["notes"], spec.id)
+        if spec.id in ledger.tables["splits"]:
+            parts = ledger.tables["splits"][spec.id][1]
+            undo.drop(ledger.tables["splits"], spec.id)
+            if parts:  # submitted again, it is the same task
+                submitted = attrs.evolve(
+                    spec, needs=tuple([need for need in spec.needs if need not in parts])
+                )
+                trace = "" if is_fresh_id(spec.id) else content_digest(submitted, row.payload)
+                stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns)
         del tasks[spec.id]
         ledger.counts[row.state] -= 1
     # only forgetting lets tombstones fade, so that it happens at the same commands in a replica

@@ -12,6 +12,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import attrs
+
 from ...commands.shared import Refused, Requeue, Submit
 from ...errors import (
     CoordinationError,
@@ -28,7 +30,7 @@ from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
 from .signs import forget_notes
 
-__all__ = ["requeue", "submit"]
+__all__ = ["carry_out", "decide", "enter", "needs_problem", "requeue", "rewrite", "submit"]
 
 _PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
 """Task fields that only some strategies honour, and one that does."""
@@ -51,7 +53,7 @@ def submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
 
 
 def _submit_rewritten(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
-    rewritten = _rewrite(ledger, command)
+    rewritten = rewrite(ledger, command)
     if isinstance(rewritten, Refused):
         return rewritten
     reply = _submit(ledger, rewritten)
@@ -61,10 +63,11 @@ def _submit_rewritten(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | R
     return tuple([by_id[task.id] for task in command.tasks])
 
 
-def _rewrite(ledger: Ledger, command: Submit) -> Submit | Refused:
+def rewrite(ledger: Ledger, command: Submit) -> Submit | Refused:
+    """Return what a batch becomes by the rules of the board."""
     tasks, payloads = command.tasks, command.payloads
-    for rewrite in ledger.rewriters:
-        found = rewrite(ledger, tasks, payloads)
+    for change in ledger.rewriters:
+        found = change(ledger, tasks, payloads)
         if isinstance(found, CoordinationError):
             return Refused(found)
         tasks, payloads = found
@@ -87,7 +90,7 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
         if task.id in batch:
             return Refused(TaskExistsError(task.id))
         batch[task.id] = task
-        step = _decide(ledger, task, payload, command.if_exists)
+        step = decide(ledger, task, payload, command.if_exists)
         if isinstance(step, CoordinationError):
             return Refused(step)
         if task.key is not None and step[0] != "keep":
@@ -96,10 +99,10 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
                 return Refused(TaskExistsError(owner, task.key))
             keys[task.key] = task.id
         plan.append(step)
-    problem = _needs_problem(ledger, plan, batch)
+    problem = needs_problem(ledger, plan, batch)
     if problem is not None:
         return Refused(problem)
-    return _carry_out(ledger, plan)
+    return carry_out(ledger, plan)
 
 
 def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
@@ -121,7 +124,8 @@ def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     return make_ticket(task_id, True, READY)
 
 
-def _decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | CoordinationError:
+def decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | CoordinationError:
+    """Return what becomes of one task of a batch."""
     if (task.requires, task.uses, task.place, task.team) != (None, None, None, ()):
         problem = _unhonoured(ledger, task)
         if problem is not None:
@@ -138,13 +142,28 @@ def _decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step |
         return "keep", task, row.state, row
     if if_exists == "rerun" and row.state is FAILED:
         return "rerun", task, payload, row
-    if same_content(task, payload, row.spec, row.payload):
+    if same_content(task, payload, as_submitted(ledger, row), row.payload):
         return "keep", task, row.state, row
     if if_exists == "replace":
         if row.state is LEASED or row.state in FINAL:
             return IllegalTransitionError(task.id, row.state, "replaced")
         return "replace", task, payload, row
     return TaskExistsError(task.id)
+
+
+def as_submitted(ledger: Ledger, row: Row) -> Task:
+    """Return a task without the parts that its holders have split it into since."""
+    splits = ledger.tables["splits"]
+    if not splits or row.spec.id not in splits:
+        return row.spec
+    parts = splits[row.spec.id][1]
+    return attrs.evolve(row.spec, needs=tuple([need for need in row.spec.needs if need not in parts]))
+
+
+def forget_parts(ledger: Ledger, task: str) -> None:
+    """Note that a task has new content: what its holders split the old one into is no part of it."""
+    if task in ledger.tables["splits"]:
+        ledger.undo.put(ledger.tables["splits"], task, (ledger.tables["splits"][task][0], ()))
 
 
 def _unhonoured(ledger: Ledger, task: Task) -> CoordinationError | None:
@@ -159,7 +178,8 @@ def _unhonoured(ledger: Ledger, task: Task) -> CoordinationError | None:
 # -- needs ----------------------------------------------------------------------------------
 
 
-def _needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> CoordinationError | None:
+def needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> CoordinationError | None:
+    """Return what is wrong with the needs of a plan: one that is unknown, or a circle."""
     changing = {task.id: task for action, task, _, _ in plan if action != "keep"}
     needy = [task for task in changing.values() if task.needs]
     if not needy:
@@ -214,7 +234,8 @@ def _find_cycle(starts: Iterable[str], needs_of: Any) -> list[str] | None:
 # -- commit ---------------------------------------------------------------------------------
 
 
-def _carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
+def carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
+    """Commit a plan."""
     fresh: list[Row] = []
     again: list[Row] = []
     tickets: list[tuple[Task, bool, TaskState | Row]] = []
@@ -243,7 +264,7 @@ def _carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
         _recall(ledger, row)
     for row in fresh:
         if row.state is WAITING:
-            _enter(ledger, row)
+            enter(ledger, row)
     return tuple(
         [
             Ticket(task.id, created, state.state if isinstance(state, Row) else state)
@@ -299,7 +320,7 @@ def _link(ledger: Ledger, row: Row) -> None:
             unidle(ledger, needed)
 
 
-def _enter(ledger: Ledger, row: Row) -> None:
+def enter(ledger: Ledger, row: Row) -> None:
     """Move a WAITING row on, if nothing holds it there."""
     broken = _broken_need(ledger, row)
     if broken is not None:
@@ -371,6 +392,7 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
         ledger.keys[task.key] = task.id
     ledger.emit("submitted", task.id, None, 0, "replaced")
     forget_notes(ledger, row.spec.id)
+    forget_parts(ledger, row.spec.id)
     ledger.declines.forget_task(ledger, row.spec.id)
     for hook in ledger.on_replace:
         hook(ledger, row)
@@ -394,7 +416,7 @@ def requeue(ledger: Ledger, command: Requeue) -> Ticket | Refused:
     if row.spec.needs:
         _link(ledger, row)
     _recall(ledger, row)
-    _enter(ledger, row)
+    enter(ledger, row)
     return Ticket(command.task, created=False, state=row.state)
 
 

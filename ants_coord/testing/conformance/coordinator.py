@@ -472,6 +472,22 @@ def to_be_tried_later_is_no_fault_of_the_holder(board: Any, clock: ManualClock) 
 
 
 @told()
+def what_is_held_can_be_split(board: Any, clock: ManualClock) -> None:
+    board.submit(Task("big", max_attempts=1))
+    lease = board.claim_nowait("ann")
+    refused(TaskExistsError, board.split, lease, [Task("big")])
+    tickets = board.split(lease, [Task("p"), Task("q", needs=["p"])])
+    assert [ticket.id for ticket in tickets] == ["p", "q"]
+    assert (board.find("big").state, board.find("big").attempts) == (TaskState.WAITING, 0)
+    refused(LeaseLostError, board.complete, lease, 1)
+    for result in (1, 2):
+        board.complete(board.claim_nowait("bob"), result)
+    heir = board.claim_nowait("cy")
+    assert (heir.task, heir.inputs) == ("big", {"p": 1, "q": 2})
+    assert board.submit(Task("big", max_attempts=1)).created is False
+
+
+@told()
 def everything_of_an_agent_can_be_given_back(board: Any, clock: ManualClock) -> None:
     board.submit_many([Task("a"), Task("b")])
     board.claim_many("ann", 2)
