@@ -9,4 +9,5 @@ trace       a trace for Chrome and Perfetto
 report      one HTML page about a run
 prometheus  counts as text
 otel        spans and metrics for OpenTelemetry
+tools       an agent's verbs as plain functions, for any agent framework
 """

@@ -22,6 +22,8 @@ AIO, SYNC = ROOT / "ants_coord" / "aio", ROOT / "ants_coord" / "sync"
 
 BY_HAND = ("__init__", *SHARED, "claim_queue", "matchmaker", "blackboard")
 """files of ants_coord/aio/ that have a twin made from them"""
+TOOLS = ROOT / "ants_coord" / "adapters" / "tools"
+"""the tools of agents: aio.py is by hand, sync.py is made from it"""
 TESTS = ("match", "board")
 """folders of tests with a test_aio.py, from which test_sync.py is made"""
 
@@ -40,6 +42,8 @@ def made() -> dict[Path, str]:
     theirs = {SYNC / path.name: rules.converted(text, used) for path, text in (by_hand | ours).items()}
     verbs = _heading("the verbs in ants_coord/aio/")
     files = {path: verbs + text for path, text in (ours | theirs).items()}
+    tools = rules.converted((TOOLS / "aio.py").read_text(encoding="utf-8"), used)
+    files[TOOLS / "sync.py"] = _heading("ants_coord/adapters/tools/aio.py") + tools
     for name in TESTS:
         source = ROOT / "tests" / name / "test_aio.py"
         heading = _heading(f"tests/{name}/test_aio.py")

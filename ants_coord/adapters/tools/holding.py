@@ -1,0 +1,266 @@
+"""
+What an agent holds between two calls of its tools, and for how long it is kept for it.
+
+A model thinks for minutes between two calls, so its leases are renewed meanwhile. But
+who renews for an agent that has stopped makes it immortal: after `idle` seconds
+without a call nothing is renewed any more, and the leases run out by themselves. The
+board's alarm sees to it (`Attention`); there is no thread and no clock here.
+
+Calls are signs of work, as progress notes are: where a task has `stall_after`, one call
+in a third of that time is written down as a note.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from ...engine.deadlines import NEVER_NS
+from ...engine.engine import Engine
+from ...engine.keeper import Kept, kept_from
+from ...errors import LeaseLostError
+from ...values.checks import fresh_session
+from ...values.tasks import Lease
+from .given import Refusal
+
+__all__ = ["Attention", "Held", "Holding"]
+
+_REMEMBERED = 500
+"""endings whose repeats are answered; a model repeats what it did a moment ago"""
+_LENGTHS = 10
+"""lease lengths of silence after which a board says that somebody shows no sign of work"""
+
+
+class Attention:
+    """The toolboxes of one board whose agents show life; every method is called under the board's lock."""
+
+    def __init__(self) -> None:
+        self._awake: list[Holding] = []
+
+    @property
+    def at_ns(self) -> int:
+        """When the next agent counts as gone, unless it calls before."""
+        return min([one.until_ns for one in self._awake], default=NEVER_NS)
+
+    def watch(self, holding: Holding) -> None:
+        """Look after an agent from now on."""
+        if holding not in self._awake:
+            self._awake.append(holding)
+
+    def forget(self, holding: Holding) -> None:
+        """Look after it no longer."""
+        if holding in self._awake:
+            self._awake.remove(holding)
+
+    def run(self, now_ns: int, try_: Callable[[Any], Any]) -> None:
+        """Let agents fall silent that have not called for long."""
+        for one in [one for one in self._awake if one.until_ns <= now_ns]:
+            self._awake.remove(one)
+            one.fall_silent()
+
+    def close(self, try_: Callable[[Any], Any]) -> None:
+        """Forget all: the board gives back what was claimed through it."""
+        self._awake.clear()
+
+
+@attrs.define(eq=False)
+class Held:
+    """A lease that the agent holds through its tools."""
+
+    lease: Lease
+    kept: Kept
+    depth: int = 1
+    """how often a lock was entered: as often it must be left"""
+    signed_ns: int = 0
+    sign_every_ns: int | None = None
+    """how often to write down that the agent works; None until it is known"""
+
+
+class Holding:
+    """
+    The leases of one toolbox, by name, and the answers to repeats.
+
+    Args:
+        engine: the board's.
+        agent: whose leases.
+        idle_ns: how long an agent without a call counts as alive.
+
+    """
+
+    def __init__(self, engine: Engine, agent: str, idle_ns: int) -> None:
+        self._engine = engine
+        self.agent = agent
+        self.idle_ns = idle_ns
+        self.session: str = fresh_session()
+        """the holder of its locks: other sessions of the same agent are others"""
+        self.until_ns: int = NEVER_NS
+        self.is_watched = False
+        self.membership: Any = None
+        self._held: dict[str, Held] = {}
+        self._answers: OrderedDict[str, tuple[str, dict[str, Any]]] = OrderedDict()
+        self._lost: OrderedDict[str, LeaseLostError] = OrderedDict()
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def show_life(self) -> None:
+        """Note that the agent has called: it is alive for another while."""
+        if self.is_watched:
+            self.until_ns = self._engine.now_ns() + self.idle_ns
+
+    def attend(self, attention: Attention) -> None:
+        """Have the board's alarm look after this agent; what it held before it fell silent is kept again."""
+        self.until_ns = self._engine.now_ns() + self.idle_ns
+        attention.watch(self)
+        self.is_watched = True
+
+    def leave(self, attention: Attention) -> None:
+        """Stop that."""
+        attention.forget(self)
+        self.is_watched = False
+
+    def fall_silent(self) -> None:
+        """Renew nothing any more: what is held runs out by itself, and so does the advert."""
+        self.is_watched = False
+        for held in list(self._held.values()):
+            self._engine.unkeep(held.kept)
+        if self.membership is not None and self.membership._kept is not None:
+            self.membership._kept.refresh_ns = NEVER_NS  # what keeps it is locked just now
+
+    def resume(self) -> None:
+        """Renew again what an agent still holds that was silent and calls again."""
+        for held in list(self._held.values()):
+            self._engine.keep(held.kept)
+
+    # -- holding --------------------------------------------------------------------------------
+
+    def keep(self, lease: Lease) -> None:
+        """Renew a lease from now on, for as long as the agent shows life."""
+        before = self._held.get(lease.handle)
+        if before is not None:  # a lock that is entered again
+            before.depth, before.lease = before.depth + 1, lease
+            return
+        now = self._engine.now_ns()
+
+        def lost(reason: str) -> None:
+            self.lose(LeaseLostError(lease.task, lease.token, reason))
+
+        kept = kept_from(lease, now, lost, None, None)
+        kept.agent = self.agent
+        self._held[lease.handle] = Held(lease, kept, signed_ns=now)
+        self._engine.keep(kept)
+
+    def lose(self, error: LeaseLostError) -> None:
+        """Forget a lease that is lost, but not why."""
+        handle = f"{error.task_id}#{error.token}"
+        held = self._held.pop(handle, None)
+        if held is not None:
+            self._engine.unkeep(held.kept)
+            for name in _names_of(held.lease):
+                self._answers.pop(name, None)
+                _remember(self._lost, name, error)
+
+    def end(self, held: Held, what: str, answer: dict[str, Any]) -> None:
+        """Forget a lease that the agent has ended; the same call is answered the same from now on."""
+        self._held.pop(held.lease.handle, None)
+        self._engine.unkeep(held.kept)
+        for name in _names_of(held.lease):
+            self._lost.pop(name, None)
+            _remember(self._answers, name, (what, answer))
+
+    def take_all(self) -> list[Held]:
+        """Forget everything that is held, and return it."""
+        every = list(self._held.values())
+        self._held.clear()
+        for held in every:
+            self._engine.unkeep(held.kept)
+        return every
+
+    @property
+    def leases(self) -> list[Lease]:
+        """What is held, the oldest first."""
+        return [held.lease for held in list(self._held.values())]
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def _of(self, *, locks: bool) -> list[Held]:
+        return [held for held in list(self._held.values()) if bool(held.lease.names) is locks]
+
+    def task(self, name: str) -> Held | None:
+        """
+        Return the task lease that a model means.
+
+        Args:
+            name: its handle or the task's id; nothing if only one is held.
+
+        Raises:
+            Refusal: it could be one of several.
+
+        """
+        tasks = self._of(locks=False)
+        if name:
+            return next((one for one in tasks if name in (one.lease.handle, one.lease.task)), None)
+        if len(tasks) > 1:
+            several = ", ".join(one.lease.task for one in tasks)
+            raise Refusal(f"You hold several tasks: {several}. Say which as lease.")
+        return tasks[0] if tasks else None
+
+    def locks(self, name: str) -> list[Held]:
+        """Return the locks that a model means: by handle, id or a file; all of them if it names none."""
+        return [
+            one
+            for one in self._of(locks=True)
+            if name in ("", one.lease.handle, one.lease.task, *one.lease.names)
+        ]
+
+    def answered(self, name: str, *, locks: bool = False) -> tuple[str, dict[str, Any]] | None:
+        """Return how a lease of this name was ended, and what was answered; None if it was not."""
+        return self._answers.get(name or _LAST[locks])
+
+    def raise_if_lost(self, name: str, *, locks: bool = False) -> None:
+        """Raise why a lease of this name is lost, if it is."""
+        error = self._lost.get(name or _LAST[locks])
+        if error is not None:
+            raise error
+
+    # -- signs of work --------------------------------------------------------------------------
+
+    def unmeasured(self) -> list[Held]:
+        """Return the task leases of which it is not known how often the agent must show that it works."""
+        return [held for held in self._of(locks=False) if held.sign_every_ns is None]
+
+    def measure(self, held: Held, stall_after: float) -> None:
+        """Note for how long (seconds; 0 is for ever) a task may go without a sign of work."""
+        longest = min(self.idle_ns, _LENGTHS * held.lease.ttl_ns)
+        if stall_after:
+            longest = min(longest, round(stall_after * 1e9))
+        held.sign_every_ns = longest // 3
+
+    def to_sign(self) -> list[Held]:
+        """Return the leases for which a sign of work is due, and note that it is given."""
+        now = self._engine.now_ns()
+        due = [
+            held
+            for held in self._of(locks=False)
+            if held.sign_every_ns is not None and held.signed_ns + held.sign_every_ns <= now
+        ]
+        for held in due:
+            held.signed_ns = now
+        return due
+
+
+_LAST = ("\0task", "\0locks")
+"""the last task and the last locks, for who names nothing; no name holds a NUL"""
+
+
+def _names_of(lease: Lease) -> tuple[str, ...]:
+    return (lease.handle, lease.task, _LAST[bool(lease.names)], *lease.names)
+
+
+def _remember(table: OrderedDict[str, Any], name: str, value: Any) -> None:
+    table[name] = value
+    table.move_to_end(name)
+    while len(table) > _REMEMBERED:
+        table.popitem(last=False)

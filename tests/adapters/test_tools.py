@@ -1,0 +1,531 @@
+"""The tools of an agent: whatever a model says, there is an answer, and nothing is lost, stolen or immortal."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task
+from ants_coord.adapters.tools import Toolbox, slug
+from ants_coord.errors import WrongKeyError
+from ants_coord.testing import ManualClock
+
+from ..fronts.conftest import board, clock, make_board  # noqa: F401 - fixtures
+from ..fronts.loops import waits
+
+SHARED = ["claim_task", "complete_task", "submit_task", "lock_files", "unlock", "why", "list_tasks"]
+ALL = [*SHARED, "advertise", "leave_mark", "post_note", "read_board"]
+IDLE = 600
+
+
+class Caller:
+    """The tools of a box by name, called from here in either colour."""
+
+    def __init__(self, box, colour="functions"):
+        self.box = box
+        self.tools = {tool.__name__: tool for tool in getattr(box, colour)()}
+
+    def __getattr__(self, name):
+        def call(*args, **options):
+            answer = self.tools[name](*args, **options)
+            if inspect.iscoroutine(answer):
+                answer = asyncio.run(answer)
+            json.dumps(answer, allow_nan=False)
+            assert answer["say"]
+            return answer
+
+        return call
+
+
+@pytest.fixture(params=["functions", "async_functions"])
+def colour(request):
+    return request.param
+
+
+@pytest.fixture
+def agent(board, colour):  # noqa: F811
+    """Return a function that makes the tools of an agent of the board."""
+
+    def make(name="ann", **options):
+        return Caller(Toolbox(board, name, **{"idle": IDLE, **options}), colour)
+
+    return make
+
+
+# -- leases while the model thinks ------------------------------------------------------------------
+
+
+def test_a_lease_outlives_the_thinking(board, clock, agent):  # noqa: F811
+    """Three lease lengths of silence between two calls, and the task is still the agent's own."""
+    board.submit(Task("t1", payload={"n": 1}))
+    ann = agent()
+    got = ann.claim_task()
+    assert (got["task"], got["payload"], got["attempt"]) == ("t1", {"n": 1}, 1)
+    clock.advance(100)
+    assert ann.complete_task("t1", '{"lines": 3}')["state"] == "done"
+    outcome = board.find("t1").outcome
+    assert (outcome.result, outcome.by, outcome.attempts) == ({"lines": 3}, "ann", 1)
+
+
+def test_a_lease_does_not_outlive_the_agent(board, clock, agent):  # noqa: F811
+    """Without a call for `idle` seconds renewing stops: the next agent has the task one lease length later."""
+    board.submit(Task("t1"))
+    ann = agent()
+    ann.claim_task()
+    ann.lock_files(["a.py"])
+    clock.advance(IDLE + 31)
+    assert board.claim("bob").task == "t1"
+    assert board.holder("a.py") is None
+    for _ in range(2):
+        said = ann.complete_task("t1", "mine")
+        assert (said["ok"], "claim_task" in said["say"]) == (False, True)
+    assert ann.box.held == [] or [lease.names for lease in ann.box.held] == [("a.py",)]
+    assert not ann.unlock("a.py")["ok"] or board.holder("a.py") is None
+    assert board.find("t1").lease.agent == "bob"
+
+
+def test_who_comes_back_in_time_goes_on(board, clock, agent):  # noqa: F811
+    """A call after `idle`, within the lease's last length, keeps what is held."""
+    board.submit(Task("t1"))
+    ann = agent()
+    ann.claim_task()
+    clock.advance(IDLE + 5)
+    assert ann.why("t1")["state"] == "leased"
+    clock.advance(IDLE - 5)
+    assert ann.complete_task()["state"] == "done"
+
+
+def test_calls_are_signs_of_work(make_board, clock, colour):  # noqa: F811
+    """With stall_after only who calls keeps the lease, however long the work takes."""
+    board = make_board(lease_ttl=30, stall_after=60)  # noqa: F811
+    board.submit_many([Task("busy"), Task("still")])
+    busy, still = (Caller(Toolbox(board, name, idle=IDLE), colour) for name in ("busy", "still"))
+    busy.claim_task(task="busy")
+    still.claim_task(task="still")
+    for _ in range(12):
+        clock.advance(25)
+        busy.list_tasks()
+    assert board.find("busy").lease.agent == "busy"
+    assert board.find("still").lease is None
+    assert board.find("busy").notes[-1].note == {"calls": "list_tasks"}
+
+
+# -- names, theft, repeats --------------------------------------------------------------------------
+
+
+def test_a_lease_has_three_names(board, agent):  # noqa: F811
+    """By handle, by the task's id, or not at all when one is held; several must be told apart."""
+    board.submit_many([Task(name) for name in "abc"])
+    ann = agent()
+    handle = ann.claim_task()["lease"]
+    assert ann.complete_task(handle)["task"] == "a"
+    ann.claim_task()
+    ann.lock_files(["x"])  # a lock is no task: one is held
+    assert ann.complete_task()["task"] == "b"
+    ann.claim_task()
+    board.submit(Task("d"))
+    ann.claim_task()
+    said = ann.complete_task()
+    assert not said["ok"]
+    assert "c, d" in said["say"]
+    assert ann.complete_task("d")["ok"]
+
+
+def test_anothers_lease_is_refused_by_any_name(board, agent):  # noqa: F811
+    """Neither the handle nor the task's id of another agent is good for anything."""
+    board.submit(Task("t1"))
+    ann, bob = agent("ann"), agent("bob")
+    handle = ann.claim_task()["lease"]
+    ann.lock_files(["src/a.py"])
+    for name in (handle, "t1"):
+        for outcome in ("done", "failed", "give_up", "handed_back"):
+            said = bob.complete_task(name, "stolen", outcome)
+            assert said == {
+                "ok": False,
+                "say": "t1 is held by ann, not by you. Call claim_task for a task of your own.",
+            }
+    assert not bob.unlock("src/a.py")["ok"]
+    assert "held by ann" in bob.lock_files(["./src//a.py"])["say"]
+    assert bob.claim_task(task="t1")["task"] is None
+    assert ann.complete_task("t1", "mine")["ok"]
+    assert board.find("t1").outcome.by == "ann"
+
+
+@pytest.mark.parametrize("outcome", ["done", "failed", "give_up", "handed_back"])
+def test_a_repeat_answers_the_same(board, agent, outcome):  # noqa: F811
+    """Hosts send a call again when its answer was lost; nothing happens twice."""
+    board.submit(Task("t1", max_attempts=5))
+    ann = agent()
+    handle = ann.claim_task()["lease"]
+    assert ann.claim_task(task="t1")["lease"] == handle
+    first = ann.complete_task("t1", "x", outcome)
+    after = board.find("t1")
+    assert first["ok"]
+    for name in ("t1", handle):
+        assert ann.complete_task(name, "x", outcome) == first
+    other = "failed" if outcome == "done" else "done"
+    assert not ann.complete_task("t1", "x", other)["ok"]
+    assert board.find("t1") == after
+
+
+def test_a_repeat_without_a_name_answers_the_same(board, agent):  # noqa: F811
+    """Also who named nothing gets the same answer again."""
+    board.submit(Task("t1"))
+    ann = agent()
+    ann.claim_task()
+    assert ann.complete_task(result="x") == ann.complete_task(result="x")
+    ann.lock_files(["a", "b"])
+    assert ann.unlock() == ann.unlock()
+
+
+def test_a_completion_whose_answer_was_lost_is_known(board, agent):  # noqa: F811
+    """A new session of the agent that completes again what the old one has completed hears that it is done."""
+    board.submit(Task("t1"))
+    agent().claim_task()
+    board.complete(board.leases("ann")[0], "x")
+    assert agent().complete_task("t1", "x")["state"] == "done"
+
+
+def test_handing_back_costs_nothing_and_is_not_offered_again(board, agent):  # noqa: F811
+    """Who hands a task back does not get it with the next claim; others do."""
+    board.submit(Task("t1"))
+    ann = agent()
+    ann.claim_task()
+    assert ann.complete_task(outcome="handed_back")["ok"]
+    assert ann.claim_task()["task"] is None
+    assert board.find("t1").attempts == 0
+    assert agent("bob").claim_task()["task"] == "t1"
+
+
+def test_a_restarted_agent_takes_over_its_own_task(board, clock, agent):  # noqa: F811
+    """A second session of one name gets the first one's task when that has fallen silent, not before."""
+    board.submit(Task("t1"))
+    lease = board.claim("ann")  # a process that has died since
+    ann = agent()
+    said = ann.claim_task(task="t1")
+    assert not said["ok"]
+    assert "another session" in said["say"]
+    assert "another session" in ann.complete_task("t1")["say"]
+    clock.advance(25)
+    assert ann.claim_task(task="t1")["task"] == "t1"
+    clock.advance(100)
+    assert ann.complete_task("t1")["ok"]
+    assert lease.token != board.find("t1").outcome
+
+
+def test_parallel_calls_get_different_tasks(board, agent):  # noqa: F811
+    """Frameworks call tools at the same time."""
+    board.submit_many([Task(f"t{number}") for number in range(6)])
+    ann = agent()
+    with ThreadPoolExecutor(6) as pool:
+        got = [one["task"] for one in pool.map(lambda _: ann.claim_task(), range(6))]
+        assert sorted(got) == [f"t{number}" for number in range(6)]
+        assert all(one["ok"] for one in pool.map(ann.complete_task, got))
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+def test_files_are_reserved_whatever_their_spelling(board, clock, agent, tmp_path, monkeypatch):  # noqa: F811
+    """Locks are kept while the agent thinks, entered again by it alone, and freed by any name."""
+    monkeypatch.chdir(tmp_path)
+    ann, twin = agent("ann"), agent("ann")
+    first = ann.lock_files(["./src//a.py", "b.py"])
+    assert first["paths"] == ["b.py", "src/a.py"]
+    clock.advance(100)
+    assert ann.lock_files(["src/a.py"])["lease"] == first["lease"]
+    assert "another session under your name" in twin.lock_files(["src/"])["say"]
+    assert "outside" in ann.lock_files(["../x"])["say"]
+    assert ann.unlock("./src/a.py")["paths"] == ["b.py", "src/a.py"]
+    assert board.holder("src/a.py") is None
+    assert twin.lock_files(["src/"])["ok"]
+
+
+# -- giving back ------------------------------------------------------------------------------------
+
+
+def test_closing_gives_back_its_own_and_no_more(board, agent):  # noqa: F811
+    """Another session of the same agent keeps what it holds."""
+    board.submit_many([Task("a"), Task("b")])
+    ann, twin = agent(), agent()
+    ann.claim_task(task="a")
+    ann.lock_files(["x", "y"])
+    ann.lock_files(["x"])
+    twin.claim_task(task="b")
+    with ann.box:
+        assert [lease.task for lease in ann.box.held] == ["a", "lock:x,y"]
+    assert [lease.task for lease in board.leases()] == ["b"]
+    assert board.find("a").attempts == 0
+    ann.box.close()
+    asyncio.run(twin.box.aclose())
+    assert board.leases() == []
+
+
+async def test_a_cancelled_claim_gives_back(make_board, colour):  # noqa: F811
+    """A run that is cancelled while its claim waits holds nothing, whatever comes afterwards."""
+    board = make_board(lease_ttl=30)  # noqa: F811
+    async with Toolbox(board, "ann") as box:
+        claim = box.async_functions()[0]
+        for number in range(6):
+            waiting = asyncio.create_task(claim(wait_s=40))
+            await waits(board)
+            ready = asyncio.create_task(board.aio.submit(Task(f"t{number}")))
+            for _ in range(number):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await ready
+            answer = (await asyncio.gather(waiting, return_exceptions=True))[0]
+            if isinstance(answer, asyncio.CancelledError):
+                lease = await board.aio.claim("bob", task=f"t{number}")
+                await board.aio.complete(lease)
+            else:
+                assert (await box.async_functions()[1](answer["task"]))["ok"]
+        assert box.held == []
+
+
+async def test_closing_a_box_that_is_cancelled_gives_back(board):  # noqa: F811
+    """A framework that cancels a run cancels its `async with` too."""
+    await board.aio.submit(Task("t"))
+    inside = asyncio.Event()
+
+    async def run():
+        async with Toolbox(board, "ann") as box:
+            await box.async_functions()[0]()
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(run())
+    await inside.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (await board.aio.claim("bob")).task == "t"
+
+
+# -- strategies -------------------------------------------------------------------------------------
+
+
+def test_an_advert_lives_as_long_as_its_agent(clock, colour):  # noqa: F811
+    """An advert is refreshed while calls come, fades with the agent, and comes back with it."""
+    with Matchmaker(clock=clock, lease_ttl=30) as board:  # noqa: F811
+        ann = Caller(Toolbox(board, "ann", idle=IDLE), colour)
+        board.submit(Task("snake", requires="python"))
+        assert ann.claim_task()["task"] is None
+        assert ann.advertise(["python"])["offers"] == 1
+        clock.advance(500)
+        assert [one.agent for one in board.agents()] == ["ann"]
+        clock.advance(IDLE)
+        assert board.claim_nowait("ann") is None
+        assert ann.claim_task()["task"] == "snake"
+        assert ann.advertise("java", slots=2)["offers"] == 0
+        assert board.agents()[0].advert.capabilities == ("java",)
+        ann.box.close()
+        assert [one.state for one in board.agents()] in ([], ["withdrawn"], ["gone"])
+
+
+def test_a_blackboard_has_marks_and_notes(colour):
+    """Marks, notes, and reading them."""
+    with Blackboard(half_life=60, clock=ManualClock()) as board:  # noqa: F811
+        ann = Caller(Toolbox(board, "ann"), colour)
+        assert list(ann.tools) == ALL
+        board.deposit(Mark("heat", "src/b", 3.0), agent="bob")
+        assert ann.leave_mark("heat", "src/a", "2")["strength"] == 2.0
+        assert ann.post_note("notes/a", '{"x": 1}')["ok"]
+        seen = ann.read_board()
+        assert seen["notes"] == [{"path": "notes/a", "by": "ann", "value": {"x": 1}}]
+        assert [mark["place"] for mark in seen["marks"]] == ["src/b", "src/a"]
+        assert ann.read_board("src/a")["marks"][0]["place"] == "src/a"
+
+
+# -- what a framework is given ----------------------------------------------------------------------
+
+
+def test_only_some_as_text_and_what_is_refused():
+    """`only` chooses, `as_text` answers JSON; what is of no use is refused at the constructor."""
+    with ClaimQueue(clock=ManualClock()) as board:  # noqa: F811
+        box = Toolbox(board.aio, "ann", only=("why", "claim_task"), as_text=True)
+        assert box.names == ("claim_task", "why")
+        claim, why = box.functions()
+        assert json.loads(claim())["task"] is None
+        assert json.loads(why("x")) == {
+            "ok": False,
+            "say": "There is no task x. Call why again, with other arguments.",
+        }
+        assert (inspect.signature(claim).return_annotation, why.__annotations__["return"]) == (str, str)
+        for wrong, kind in (
+            ({"only": "why"}, TypeError),
+            ({"only": ["fly"]}, ValueError),
+            ({"idle": 0}, ValueError),
+        ):
+            with pytest.raises(kind):
+                Toolbox(board, "ann", **wrong)
+        for what, name in ((None, "ann"), (board, 3)):
+            with pytest.raises(TypeError):
+                Toolbox(what, name)
+
+
+def test_a_key_is_asked_for():
+    """A host that gives tools to strangers needs the agent's key."""
+    with ClaimQueue(clock=ManualClock(), secret=b"12345678") as board:  # noqa: F811
+        board.submit(Task("t"))
+        box = Toolbox(board, "ann", key=board.key_of("ann"))
+        ann = Caller(box)
+        assert ann.claim_task()["task"] == "t"
+        assert ann.complete_task()["ok"]
+        with pytest.raises(WrongKeyError):
+            Toolbox(board, "bob", key=board.key_of("ann"))
+
+
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=4, unique_by=lambda name: " ".join(name.split())))
+def test_names_stay_names_and_apart(names):
+    """Whatever a framework calls its agents, each has a good name, and no two share one."""
+    made = [slug(name) for name in names]
+    assert all(re.fullmatch(r"[A-Za-z0-9._:/@-]{1,128}", name) for name in made)
+    plain = [" ".join(name.replace("-", " ").split()) for name in names]
+    if len(set(plain)) == len(names):
+        assert len(set(made)) == len(made)
+
+
+def schema_of(tool):
+    """Return what frameworks tell a model of a function, as they write it."""
+    text = tool.__doc__
+    about = dict(re.findall(r"^    (\w+): (.*)$", text, re.MULTILINE))
+    kinds = {str: "string", int: "integer", float: "number"}
+    parameters = {}
+    for one in inspect.signature(tool).parameters.values():
+        kind = one.annotation
+        if kind in kinds:
+            said = {"type": kinds[kind]}
+        elif kind == list[str]:
+            said = {"type": "array", "items": {"type": "string"}}
+        elif kind == list[str] | None:
+            said = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+        else:
+            said = {"type": "string", "enum": list(kind.__args__)}
+        if one.default is not one.empty:
+            said["default"] = one.default
+        parameters[one.name] = {**said, "title": one.name.title(), "description": about[one.name]}
+    return {
+        "name": tool.__name__,
+        "description": text.partition("\n\n")[0],
+        "inputSchema": {"type": "object", "title": tool.__name__ + "Arguments", "properties": parameters},
+    }
+
+
+def test_the_tools_are_small_and_plain(colour):
+    """Every parameter is of a builtin type and explained; all tools together cost a model little."""
+    with Blackboard(half_life=60, clock=ManualClock()) as board:  # noqa: F811
+        box = Toolbox(board, "ann")
+        tools = getattr(box, colour)()
+        text = json.dumps([schema_of(tool) for tool in tools])
+        assert len(text) <= 6_500
+        for tool in tools:
+            assert inspect.iscoroutinefunction(tool) is (colour == "async_functions")
+        waits_up_to = {"functions": "at most 1.", "async_functions": "at most 45."}
+        assert waits_up_to[colour] in tools[0].__doc__
+
+
+def test_every_refusal_names_a_tool_in_plain_words(board, agent):  # noqa: F811
+    """No refusal speaks of methods and arguments in Python; each says which tool to call."""
+    board.submit_many([Task("t1"), Task("mine")])
+    board.lock_nowait("b.py", agent="rival")
+    rival = board.claim("rival", task="t1")
+    ann = agent()
+    ann.claim_task(task="mine")
+    refusals = [
+        ann.complete_task(rival.handle),
+        ann.complete_task("nonsense"),
+        ann.complete_task("t1"),
+        ann.complete_task(outcome="fly"),
+        ann.complete_task(lease={"a": 1}),
+        ann.claim_task(task="nope"),
+        ann.claim_task(wait_s="soon"),
+        ann.claim_task(kinds=3),
+        ann.claim_task(color="red"),
+        ann.submit_task(),
+        ann.submit_task("t1", "other"),
+        ann.submit_task("x", needs=["nope"]),
+        ann.submit_task("x", requires="gpu >"),
+        ann.submit_task("x", kind="a b"),
+        ann.submit_task("x", priority=0.5),
+        ann.submit_task("x", "y" * 3_000_000),
+        ann.lock_files(["b.py"]),
+        ann.lock_files([]),
+        ann.unlock("c.py"),
+        ann.why("nope"),
+        ann.list_tasks("flying"),
+    ]
+    for said in refusals:
+        assert not said["ok"], said
+        assert any(name in said["say"] for name in SHARED), said
+        assert not re.search(r"\(\)|\w=", said["say"]), said
+        assert len(said["say"]) < 800
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        [
+            "t1",
+            "t1#1",
+            "done",
+            "failed",
+            "handed_back",
+            "a.py",
+            "[" * 5000,
+            "NaN",
+            "1e999",
+            "heat",
+            "\ud800",
+            "\0",
+        ]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(
+        ["task", "kinds", "lease", "result", "outcome", "id", "payload", "kind", "needs", "priority", "requires",
+         "paths", "state", "count", "capabilities", "accepts", "slots", "place", "strength", "path", "text", "prefix"]
+    ) | st.text(max_size=5),
+    VALUES,
+    max_size=5,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(ALL), ARGUMENTS), max_size=6))
+@pytest.mark.parametrize("colour", ["functions", "async_functions"])
+def test_any_arguments_get_an_answer(colour, calls):
+    """Whatever JSON a model writes, there is an answer with a sentence, and the board is whole."""
+    with Blackboard(half_life=60, clock=ManualClock()) as board:  # noqa: F811
+        board.submit(Task("t1"))
+        with Toolbox(board, "ann") as box:
+            ann = Caller(box, colour)
+            for name, options in calls:
+                known = inspect.signature(ann.tools[name]).parameters
+                likely = {key: value for key, value in options.items() if key in known}
+                for given_ in (options, likely):
+                    answer = getattr(ann, name)(**given_)
+                    assert isinstance(answer["ok"], bool)
+        board.check()
+        assert board.leases() == []
+
+
+def test_a_closed_board_is_an_answer(colour):
+    """Nothing can be done any more, and that is said."""
+    with ClaimQueue(clock=ManualClock()) as board:  # noqa: F811
+        ann = Caller(Toolbox(board, "ann"), colour)
+        board.submit(Task("t1"))
+        ann.claim_task()
+    assert "closed" in ann.complete_task()["say"]
+    ann.box.close()
