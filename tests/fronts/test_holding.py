@@ -181,15 +181,17 @@ def test_progress_is_kept_with_the_task(board, lease):
 
 
 def test_locks_are_all_or_none_and_reentrant(board, clock):
-    """A name that is held refuses all; the same agent enters again; leaving frees."""
-    with board.lock("b", "a", agent="w") as held:
+    """A name that is held refuses all; only the same holder enters again; leaving frees."""
+    with board.lock("b", "a", agent="w", holder="session-1") as held:
         assert held.lease.names == ("a", "b")
         with pytest.raises(HeldError) as refusal:
             board.lock_nowait("c", "b", agent="x")
         assert (refusal.value.name, refusal.value.holder) == ("b", "w")
         assert board.holder("c") is None
-        with board.lock("a", agent="w") as again:
+        with board.lock("a", agent="w", holder="session-1") as again:
             assert again.token == held.token
+        with pytest.raises(HeldError):
+            board.lock_nowait("a", agent="w")
         clock.advance(300)
         assert board.holder("a").agent == "w"
     assert board.holder("a") is None
