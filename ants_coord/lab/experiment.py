@@ -193,7 +193,7 @@ class Experiment:
 
 def experiment(
     worlds: Mapping[str, MakeWorld] | None = None,
-    ways: Sequence[Way] = WAYS,
+    ways: Sequence[Way] | None = None,
     agents: Sequence[int] = AGENTS,
     seeds: int = SEEDS,
     costs: Costs | None = None,
@@ -205,7 +205,7 @@ def experiment(
 
     Args:
         worlds: name -> function that makes one from a seed; all of ours if not given.
-        ways: ways of working; one agent alone is always run beside them.
+        ways: ways of working, all of ours if not given; one agent alone is always run beside them.
         agents: numbers of agents, each at least 1.
         seeds: how many seeds; talk of 100 agents and more is run with 3 at most.
         costs: what is assumed.
@@ -231,7 +231,7 @@ def experiment(
     plan = [
         (name, way, number)
         for name in made
-        for way in ways
+        for way in (WAYS if ways is None else ways)
         for number in sorted(set(agents))
         if _makes_sense(first[name], way, number)
     ]

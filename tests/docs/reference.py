@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from ants_coord import errors, guard
+from ants_coord import errors, guard, lab
 from ants_coord.core import TRANSITIONS
 from ants_coord.sync import Agent, Blackboard, Board, BoardAgent, MatchAgent, Matchmaker
 from ants_coord.values import (
@@ -203,10 +203,28 @@ def _state_text(name: str) -> str:
     return after.partition('"""')[2].partition('"""')[0]
 
 
+def lab_page() -> str:
+    parts = [
+        "# The lab",
+        "`ants_coord.lab` measures what coordination costs. It stands on the library as any program may, and nothing\n"
+        "of the library needs it. How to use it: [how many agents pay](../how-to/find-out-how-many-agents-pay.md); what\n"
+        "came out: [the coordination tax](../explanation/the-coordination-tax.md). This page is written from the code.",
+    ]
+    for name in lab.__all__:
+        what = getattr(lab, name)
+        if not callable(what):
+            continue
+        text = f"```text\n{inspect.cleandoc(what.__doc__ or '')}\n```"
+        called = "" if inspect.isclass(what) else f"```text\n{_signature(name, what)}\n```\n\n"
+        parts.append(f"## {name}\n\n{called}{text}")
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES = {
     "reference/coordinator.md": coordinator,
     "reference/errors.md": error_page,
     "reference/events.md": event_page,
+    "reference/lab.md": lab_page,
     "reference/settings.md": settings_page,
     "explanation/lifecycle.md": lifecycle_page,
 }
