@@ -100,7 +100,9 @@ class Membership(MatchAgent):
         self._has_left = False
         await self._board.__aenter__()
         # each entry is a start of its own: what has left, or was taken out, does not come back
-        self.advert = attrs.evolve(self.advert, incarnation=self._engine.now_ns())
+        # (a clock may stand still between two of them, so that its time alone would not tell them apart)
+        start = self._engine.last_start = max(self._engine.now_ns(), self._engine.last_start + 1)
+        self.advert = attrs.evolve(self.advert, incarnation=start)
         try:
             await self.update()
         except BaseException:

@@ -108,6 +108,8 @@ class Engine(Door, ABC):
         self._untold: CoordinationError | None = None
         """a rewound log that nobody has been told of yet"""
         self._is_open = False
+        self.last_start = 0
+        """the incarnation that the last agent to join has been given"""
         self._why_closed = ""
         self._pool: IOThreads | None = None
         self.path: str | None = None

@@ -440,3 +440,15 @@ async def test_reasons_name_the_last_one_that_could():
             why = str(await market.explain("t"))
             assert "did you mean 'GPU'" in why
             assert "g could do it and has left" in why
+
+
+async def test_an_agent_may_come_back_at_the_very_instant_at_which_it_left(market):
+    """Each entry is a start of its own, even by a clock that stands still; a decline with a time goes on."""
+    await market.submit(Task("t", requires="gpu"))
+    async with market.join("w", {"gpu"}) as me:
+        await me.decline("t", 3600)
+        await me.update(load=0.5)
+        assert await me.offers() == []
+    async with market.join("w", {"gpu"}) as me:
+        assert await states(market) == {"w": "live"}
+        assert await me.offers() == []

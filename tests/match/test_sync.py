@@ -443,3 +443,15 @@ def test_reasons_name_the_last_one_that_could():
             why = str(market.explain("t"))
             assert "did you mean 'GPU'" in why
             assert "g could do it and has left" in why
+
+
+def test_an_agent_may_come_back_at_the_very_instant_at_which_it_left(market):
+    """Each entry is a start of its own, even by a clock that stands still; a decline with a time goes on."""
+    market.submit(Task("t", requires="gpu"))
+    with market.join("w", {"gpu"}) as me:
+        me.decline("t", 3600)
+        me.update(load=0.5)
+        assert me.offers() == []
+    with market.join("w", {"gpu"}) as me:
+        assert states(market) == {"w": "live"}
+        assert me.offers() == []
