@@ -554,7 +554,7 @@ class Agent(Handle):
             concurrency: how many tasks at a time.
             agents: "as needed" begins with one task at a time, adds one more only while ready work waits
                 longer than a task takes and the last addition raised completions, and takes one away
-                where it did not; each decision is logged and returned with its figures.
+                where it did not, or had nothing to do; each decision is logged and returned.
             most: tasks at a time at most, with agents="as needed".
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.

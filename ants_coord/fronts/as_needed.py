@@ -1,10 +1,11 @@
 """
 One agent first: a worker that grows only where a further agent pays, and shrinks again where it did not.
 
-It begins with one. When a window of finished tasks has passed, it looks at two things: whether work that was
-ready waited longer than a task takes, and, if the last thing it did was to add an agent, whether that raised
-the rate of completions by a quarter of what one agent had done before. If the addition did not pay, one
-agent goes, and no other is tried for a while, each time for longer.
+It begins with one. When a window of finished tasks has passed, it looks at what happened: if the last thing
+it did was to add an agent, whether that raised the rate of completions by a quarter of what one agent had
+done before (if not, one goes, and no other is tried for a while, each time for longer); whether one agent
+had nothing to do (then one goes); and whether work that was ready waited longer than a task takes while all
+were busy (then one more comes).
 
 Nothing here looks at a clock or starts a thread; the workers of both colours ask it after each attempt.
 """
@@ -12,6 +13,7 @@ Nothing here looks at a clock or starts a thread; the workers of both colours as
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 import threading
 from typing import Literal
@@ -24,10 +26,10 @@ log: logging.Logger = logging.getLogger("ants_coord")
 
 PRICE = 0.25
 """what a further agent must add, as a share of what each of those before did; as in advice"""
-_LEAST_WINDOW = 8
-_WINDOW_PER_AGENT = 4
+_LEAST_WINDOW = 4
+_WINDOW_PER_AGENT = 3
 """finished tasks in a window: with fewer, luck decides"""
-_PAUSE = 4
+_PAUSE = 2
 """windows without another try after an addition that did not pay; doubled each time"""
 
 Word = Literal["stay", "add", "leave"]
@@ -41,30 +43,55 @@ class Decision:
     Args:
         at_ns: when, on the board's clock.
         agents: how many there are from now on.
+        why: in words, with the figures.
         rate: completed tasks per second in the window before.
-        before: the same before the last addition; None if nothing was being tried.
-        wait: median seconds from claimable to claimed; None if unknown.
+        busy: agents that were busy in it, on average.
         task: median seconds of an attempt.
+        wait: median seconds from claimable to claimed; None if unknown.
 
     """
 
     at_ns: int
     agents: int
+    why: str
     rate: float
-    before: float | None
-    wait: float | None
+    busy: float
     task: float
+    wait: float | None
 
     def __str__(self) -> str:
-        if self.before is not None:
-            return (
-                f"{self.agents} agents from now on: one more took completions from {self.before:.3g} to "
-                f"{self.rate:.3g} a second, which does not pay"
-            )
-        return (
-            f"{self.agents} agents from now on: work waits {self.wait:.3g} s and a task takes "
-            f"{self.task:.3g} s, at {self.rate:.3g} completions a second"
-        )
+        return f"{self.agents} agent{'s' if self.agents > 1 else ''} from now on: {self.why}"
+
+
+@attrs.frozen
+class _Window:
+    """What was seen while a number of tasks were finished."""
+
+    rate: float
+    busy: float
+    task: float
+    mean: float
+    error: float
+    """standard error of the mean seconds of an attempt"""
+
+    @classmethod
+    def of(cls, seconds: list[float], completed: int, elapsed: float) -> _Window:
+        mean = statistics.fmean(seconds)
+        error = statistics.stdev(seconds) / math.sqrt(len(seconds)) if len(seconds) > 1 else 0.0
+        return cls(completed / elapsed, sum(seconds) / elapsed, statistics.median(seconds), mean, error)
+
+    def gain_over(self, before: _Window) -> float:
+        """
+        Return by how much the rate of completions rose, in tasks a second.
+
+        A dozen tasks of different sizes say little about a rate: luck of a fifth is usual. How many were
+        busy is known exactly. So a rate is taken as busy through mean time, and the two means count as
+        one unless they differ by more than chance; if they do, attempts have become longer, because agents
+        are in each other's way.
+        """
+        if abs(self.mean - before.mean) <= 2.0 * math.hypot(self.error, before.error):
+            return (self.busy - before.busy) / before.mean
+        return self.busy / self.mean - before.busy / before.mean
 
 
 class AsNeeded:
@@ -77,7 +104,7 @@ class AsNeeded:
     """
 
     def __init__(self, most: int) -> None:
-        self.agents: int = 1
+        self.agents = 1
         self.decisions: list[Decision] = []
         self._most = most
         self._lock = threading.Lock()
@@ -85,8 +112,8 @@ class AsNeeded:
         self._completed = 0
         self._seconds: list[float] = []
         self._waits: list[float] = []
-        self._before: float | None = None
-        """rate before the addition that is being tried"""
+        self._before: _Window | None = None
+        """the window before the addition that is being tried"""
         self._rest, self._pause = 0, _PAUSE
 
     def ended(self, now_ns: int, seconds: float, wait: float | None, *, completed: bool) -> Word:
@@ -112,27 +139,39 @@ class AsNeeded:
             self._completed += completed
             if self._completed < max(_LEAST_WINDOW, _WINDOW_PER_AGENT * self.agents):
                 return "stay"
-            return self._judge(now_ns, max(1, now_ns - self._since_ns) / 1e9)
+            window = _Window.of(self._seconds, self._completed, max(1, now_ns - self._since_ns) / 1e9)
+            wait = statistics.median(self._waits) if self._waits else None
+            self._since_ns, self._completed, self._seconds, self._waits = now_ns, 0, [], []
+            return self._judge(now_ns, window, wait)
 
-    def _judge(self, now_ns: int, elapsed: float) -> Word:
-        rate, before, task = self._completed / elapsed, self._before, statistics.median(self._seconds)
-        wait = statistics.median(self._waits) if self._waits else None
-        self._since_ns, self._completed, self._seconds, self._waits = now_ns, 0, [], []
-        self._before = None
-        if before is not None and rate - before < PRICE * before / (self.agents - 1):
-            self.agents -= 1
-            self._rest, self._pause = self._pause, 2 * self._pause
-            return self._say("leave", Decision(now_ns, self.agents, rate, before, wait, task))
+    def _judge(self, now_ns: int, window: _Window, wait: float | None) -> Word:
+        before, self._before = self._before, None
+        if before is not None:
+            gained = window.gain_over(before)
+            if gained < PRICE * before.rate / (self.agents - 1):
+                self._rest, self._pause = self._pause, 2 * self._pause
+                now = before.rate + gained
+                why = f"one more took completions from {before.rate:.3g} to {now:.3g} a second: does not pay"
+                return self._change(-1, now_ns, window, wait, why)
+        elif self.agents > 1 and window.busy < self.agents - 1:
+            why = f"of {self.agents} only {window.busy:.2g} were busy"
+            return self._change(-1, now_ns, window, wait, why)
         if self._rest:
             self._rest -= 1
             return "stay"
-        if self.agents < self._most and wait is not None and wait > task:
-            self.agents += 1
-            self._before = rate
-            return self._say("add", Decision(now_ns, self.agents, rate, None, wait, task))
+        all_are_busy = window.busy > self.agents - 0.5
+        if self.agents < self._most and wait is not None and wait > window.task and all_are_busy:
+            self._before = window
+            why = (
+                f"work waits {wait:.3g} s and a task takes {window.task:.3g} s, at {window.rate:.3g} "
+                "completions a second"
+            )
+            return self._change(1, now_ns, window, wait, why)
         return "stay"
 
-    def _say(self, word: Word, decision: Decision) -> Word:
+    def _change(self, by: int, now_ns: int, window: _Window, wait: float | None, why: str) -> Word:
+        self.agents += by
+        decision = Decision(now_ns, self.agents, why, window.rate, window.busy, window.task, wait)
         self.decisions.append(decision)
         log.info("as needed: %s", decision)
-        return word
+        return "add" if by > 0 else "leave"

@@ -307,7 +307,7 @@ def _shape(structure: Structure, facts: Facts, gains: dict[int, float]) -> list[
         said.append(
             f"{structure.jobs:,} jobs, the longest path of needs has {world.path:.0f}: at most "
             f"{world.work / world.path:.0f}x; no sizes were given, so all jobs are taken as equal "
-            "(that doubled the regret in our worlds)"
+            "(that tripled the regret in our worlds)"
         )
     if 2 in gains:
         with_calls = f"with 2 calls of {call:g} s a job " if call else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable, Generator
 from typing import Any
@@ -76,6 +77,7 @@ class Run:
     """seconds of talking, reading, calling, and waiting for objections"""
     down: float = 0.0
     present: float = 0.0
+    """seconds that agents were there"""
     attempts: int = 0
     duplicates: Duplicates = attrs.field(factory=Duplicates)
     promises: int = 0
@@ -193,7 +195,7 @@ class Trial:
         for what, until in self._until:
             if until > end:
                 setattr(run, what, getattr(run, what) - (until - end))
-        run.present = sum(max(0.0, end - joined) for joined in self.joined)
+        run.present += sum(max(0.0, end - joined) for joined in self.joined)
         run.wasted = run.worked - run.useful - run.slowed
         run.tokens_own = run.worked * self.costs.write_rate
         run.steady = self._steady()
@@ -207,6 +209,11 @@ class Trial:
         jobs = self.world.jobs
         work = sum(jobs[job].seconds for at, job in ends if first < at <= last)
         return work / (last - first) if last > first else 0.0
+
+    def leave(self, agent: int) -> None:
+        """Let an agent go; it may come again."""
+        self.run.present += self.now - self.joined[agent]
+        self.joined[agent] = math.inf
 
     # -- fates: the same for every way of working -------------------------------------------------
 

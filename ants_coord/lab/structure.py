@@ -82,7 +82,7 @@ def structure(
     Args:
         work: tasks with their needs, limits and requirements; or a world.
         seconds: task id -> estimate of its size; all or none. Without them all tasks count as equal, one
-            second each, which doubled the regret in our worlds.
+            second each, which tripled the regret in our worlds.
         slots: limit name -> how many may run at once.
 
     Raises:

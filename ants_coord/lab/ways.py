@@ -18,6 +18,7 @@ from ..commands.shared import (
     Command,
     Complete,
     Configure,
+    Find,
     Refused,
     Renew,
     SetLimit,
@@ -25,6 +26,7 @@ from ..commands.shared import (
     submission,
 )
 from ..core import Machine
+from ..fronts.as_needed import AsNeeded
 from ..values.adverts import Advert
 from ..values.marks import Mark, MarkKind
 from ..values.settings import Settings
@@ -81,12 +83,20 @@ class OnBoard:
     Args:
         strategy: "claim", "match" or "board".
         repels: whether agents also mark places where work was worth little (worlds whose worth moves).
+        as_needed: whether to begin with one agent, as `serve(agents="as needed")` does; the number that a
+            run is asked for is then the most.
 
     """
 
-    def __init__(self, strategy: Literal["claim", "match", "board"], *, repels: bool = False) -> None:
-        self.strategy, self.repels = strategy, repels
-        self.name = strategy + ("+poor" if repels else "")
+    def __init__(
+        self,
+        strategy: Literal["claim", "match", "board"],
+        *,
+        repels: bool = False,
+        as_needed: bool = False,
+    ) -> None:
+        self.strategy, self.repels, self.as_needed = strategy, repels, as_needed
+        self.name = strategy + ("+poor" if repels else "") + (" as needed" if as_needed else "")
 
     def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
         """Let agents do a world's work over a board."""
@@ -103,6 +113,9 @@ class _Boards(Trial):
         """what wakes those that found nothing"""
         self.stamp, self.alarm_at = 0.0, math.inf
         self.broken_at: dict[str, float] = {}
+        self.crew = AsNeeded(agents) if way.as_needed else None
+        if self.crew is not None:
+            self.joined = [0.0] + [math.inf] * (agents - 1)
         more: dict[str, Any] = {}
         if self.strategy == "board" and world.worth is not None:
             # nothing but marks attracts here: what waits longer is worth no more
@@ -209,20 +222,48 @@ class _Boards(Trial):
 
     def life(self, agent: int) -> Life:
         """Live as one agent: claim, work, hand over what was found, complete; wait if there is nothing."""
-        yield self.joined[agent]
+        yield self.joined[agent] - self.now
         name = f"a{agent}"
         claim = Claim(name, (yield from self._join(agent, name)))
         while True:
+            began = self.now
             yield from self.call(agent)
+            asked = self.now
             lease: Lease | None = None
             while lease is None:
                 if not self.machine.is_idle(claim, self._now_ns()):
                     lease = self.do(claim)
                 if lease is None:
                     yield self._sleep
-            yield from self._work(agent, name, lease)
+            began += self.now - asked  # what it slept was no attempt
+            wait = self._wait_of(lease)
+            is_done = yield from self._work(agent, name, lease)
+            if self.crew is not None and self._is_told_to_leave(agent, began, wait, completed=is_done):
+                return
 
-    def _work(self, agent: int, name: str, lease: Lease) -> Life:
+    def _wait_of(self, lease: Lease) -> float | None:
+        if self.crew is None or lease.attempt != 1:
+            return None
+        record = self.machine.ask(Find(lease.task))
+        assert not isinstance(record, Refused)
+        if record is None or record.ready_ns is None:
+            return None
+        waited: int = self._now_ns() - record.ready_ns
+        return max(0, waited) / 1e9
+
+    def _is_told_to_leave(self, agent: int, began: float, wait: float | None, *, completed: bool) -> bool:
+        """Do as the worker does: ask after each attempt, and start or end an agent."""
+        assert self.crew is not None
+        word = self.crew.ended(self._now_ns(), self.now - began, wait, completed=completed)
+        if word == "add":
+            free = self.joined.index(math.inf)
+            self.joined[free] = self.now
+            self.start(self.life(free))
+        elif word == "leave":
+            self.leave(agent)
+        return word == "leave"
+
+    def _work(self, agent: int, name: str, lease: Lease) -> Generator[float, None, bool]:
         job, run = self.world.jobs[lease.task], self.run
         run.promises += 1
         self.count_if_twice(agent, job)
@@ -234,7 +275,7 @@ class _Boards(Trial):
             alive.clear()
             self.broken_at[job.id] = self.now
             yield self.pass_(agent, "down", self.costs.down)
-            return
+            return False
         if job.children:
             yield from self.call(agent)
             self.do(submission(tuple([self.task(self.world.jobs[child]) for child in job.children])))
@@ -247,6 +288,7 @@ class _Boards(Trial):
             if is_rich or self.repels:
                 yield from self.call(agent)
                 self.do(Deposit(Mark("rich" if is_rich else "poor", job.place, _STRENGTH), name))
+        return True
 
     def _keep_alive(self, lease: Lease) -> list[int]:
         """Renew a lease until the list that is returned is cleared."""
@@ -266,6 +308,6 @@ class _Boards(Trial):
         roots = [self.task(jobs[job]) for job in self.world.roots]
         for start in range(0, len(roots), 5_000):
             self.do(submission(tuple(roots[start : start + 5_000])))
-        for agent in range(self.agents):
+        for agent in range(self.agents if self.crew is None else 1):
             self.start(self.life(agent))
         return self.finish(limit)

@@ -16,8 +16,9 @@ from unittest import mock
 
 import attrs
 
-from ants_coord.lab import Facts, Level, Measurement, OnBoard, Solo, World, advise, structure
+from ants_coord.lab import Costs, Facts, Level, Measurement, OnBoard, Solo, World, advise, structure
 from ants_coord.lab import advice as module
+from ants_coord.lab.worlds import chain, imports, independent, spawning
 
 from . import oracle
 from .oracle import Case, Judged, cases, judge
@@ -118,6 +119,46 @@ def predictions(given: tuple[Case, ...]) -> list[float]:
     return sorted(found)
 
 
+def limited(seed: int) -> World:
+    """Return independent jobs, half of which share one slot."""
+    world = independent(seed, count=400)
+    return World(
+        "limited",
+        [attrs.evolve(job, limit="api" if n % 2 else None) for n, job in enumerate(world.jobs.values())],
+    )
+
+
+LONG_WORLDS = {
+    "independent, 400 jobs": lambda seed: independent(seed, count=400),
+    "independent, jobs of 8 s": lambda seed: independent(seed, count=400, mean=8.0),
+    "half share one slot": limited,
+    "import graph": imports,
+    "chain": lambda seed: chain(seed, count=100),
+    "spawning, 400 jobs": lambda seed: spawning(seed, count=400),
+}
+
+
+def as_needed(seeds=(1, 2, 3, 4), price: float = 0.25) -> None:
+    """Print nets of `serve(agents="as needed", most=8)` beside fixed numbers, its whole run counted."""
+    print(
+        f"{'as needed, whole run':<28}{'net':>7}{'agents':>8}{'one':>7}{'four':>7}{'eight':>7}{'best fixed':>12}"
+    )
+    for name, make in LONG_WORLDS.items():
+        costs = Costs()
+        alone = {seed: Solo().run(make(seed), 1, seed, costs).rate for seed in seeds}
+        fixed = {
+            n: statistics.fmean([OnBoard("claim").run(make(s), n, s, costs).rate / alone[s] for s in seeds])
+            - price * (n - 1)
+            for n in (2, 3, 4, 6, 8)
+        } | {1: 1.0}
+        runs = {seed: OnBoard("claim", as_needed=True).run(make(seed), 8, seed, costs) for seed in seeds}
+        agents = statistics.fmean([run.present / run.seconds for run in runs.values()])
+        net = statistics.fmean([run.rate / alone[seed] for seed, run in runs.items()]) - price * (agents - 1)
+        print(
+            f"{name:<28}{net:>7.2f}{agents:>8.1f}{1.0:>7.2f}{fixed[4]:>7.2f}{fixed[8]:>7.2f}{max(fixed.values()):>12.2f}"
+        )
+
+
 def table(own: tuple[Case, ...]) -> list[Judged]:
     """Every rule on worlds of the advisor's own family."""
     return [
@@ -190,6 +231,7 @@ def main(count: int) -> None:
     for tie in (0.0, 0.02, 0.05, 0.1):
         with mock.patch.object(module, "TIE", tie):
             print(f"tie {tie:.2f}: {judge('structure', own, by_structure)}")
+    as_needed()
     print(f"all in {time.monotonic() - began:.0f} s")
 
 
