@@ -18,6 +18,7 @@ from ..fronts.hold import SimulatedCrash
 from .clock import ManualClock
 from .conformance import ConformanceError, check_coordinator
 from .conformance.journal import check_journal
+from .conformance.journal_faults import JournalFaults
 from .history import AsyncRecorder, Operation, Recorder, check_history
 from .schedules import Interleaving, interleavings
 from .simulation import characters
@@ -37,6 +38,7 @@ __all__ = [
     "ExclusivityMachine",
     "Faults",
     "Interleaving",
+    "JournalFaults",
     "ManualClock",
     "Operation",
     "Recorder",

@@ -6,7 +6,7 @@ import pytest
 
 from ants_coord import Blackboard, ClaimQueue, Matchmaker, Task, aio
 from ants_coord.journals import MemoryJournal, SQLiteJournal
-from ants_coord.testing import ConformanceError, check_coordinator, check_journal
+from ants_coord.testing import ConformanceError, JournalFaults, check_coordinator, check_journal
 from ants_coord.testing.conformance.coordinator import STORIES
 
 CLASSES = (ClaimQueue, Matchmaker, Blackboard, aio.ClaimQueue, aio.Matchmaker, aio.Blackboard)
@@ -87,8 +87,8 @@ def test_some_stories_only():
 
 def test_journals(tmp_path):
     kept = {}
-    assert len(check_journal(lambda name: kept.setdefault(name, MemoryJournal()))) == 9
-    assert len(check_journal(lambda name: SQLiteJournal(tmp_path / f"{name}.db"))) == 9
+    assert len(check_journal(lambda name: kept.setdefault(name, MemoryJournal()))) == 11
+    assert len(check_journal(lambda name: SQLiteJournal(tmp_path / f"{name}.db"))) == 11
 
 
 class Gappy(MemoryJournal):
@@ -130,6 +130,68 @@ def test_a_broken_journal_does_not_pass(broken, promise):
     with pytest.raises(ConformanceError) as caught:
         check_journal(lambda name: kept.setdefault(name, broken()))
     assert promise in caught.value.failures
+
+
+class Ahead(MemoryJournal):
+    """Shows a clock that its stamps do not follow."""
+
+    def append(self, after, bodies):
+        entries = super().append(after, bodies)
+        self.entries[-len(bodies) :] = [
+            entry._replace(stamp_ns=entry.stamp_ns - 10**9) for entry in self.entries[-len(bodies) :]
+        ]
+        return [entry._replace(stamp_ns=entry.stamp_ns - 10**9) for entry in entries]
+
+
+class Torn(MemoryJournal):
+    """Writes where the caller stood, over whatever somebody else has written since."""
+
+    def append(self, after, bodies):
+        if len(self.entries) > 2:
+            del self.entries[after:]
+        return super().append(after, bodies)
+
+
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [(Ahead, "the_clock_is_not_ahead_of_the_stamps"), (Torn, "writers_at_once_make_one_order")],
+)
+def test_a_journal_that_fails_beside_others_does_not_pass(broken, promise):
+    kept = {}
+    with pytest.raises(ConformanceError) as caught:
+        check_journal(lambda name: kept.setdefault(name, broken()))
+    assert promise in caught.value.failures
+
+
+def test_what_may_go_wrong_is_seen_to_go_wrong():
+    """A log in memory that is rewound and stalls, and a reply that is lost: each has its story that fails."""
+    kept = {}
+
+    def rewind(name, position):
+        del kept[name].entries[position:]
+
+    class Cut(MemoryJournal):
+        loses = False
+
+        def append(self, after, bodies):
+            seen = super().append(after, bodies)
+            if self.loses:  # and is written again under another name: nobody recognises it
+                self.loses = False
+                return super().append(after, [bodies[0].replace(b'"t', b'"u')])
+            return seen
+
+    def cut(name):
+        kept[name].loses = True
+
+    faults = JournalFaults(rewind=rewind, cut=cut)
+    with pytest.raises(ConformanceError) as caught:
+        check_journal(lambda name: kept.setdefault(name, Cut()), faults=faults)
+    assert set(caught.value.failures) == {
+        "a_lost_reply_doubles_nothing",
+        "a_log_that_is_shorter_than_what_was_read_is_told",
+        "a_log_that_has_grown_past_what_was_read_is_told",
+        "a_board_whose_log_was_rewound_goes_on",
+    }
 
 
 def test_errors_other_than_assertions_count_too():

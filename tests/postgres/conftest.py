@@ -1,5 +1,6 @@
 import itertools
 import os
+import threading
 
 import pytest
 
@@ -31,3 +32,39 @@ _numbers = itertools.count()
 def dsn(server):
     """The address of a board that nobody has used."""
     return server.dsn(f"board-{next(_numbers)}")
+
+
+class Standby(Server):
+    """An asynchronous copy of a server."""
+
+    def __init__(self, folder, primary):
+        super().__init__(folder, copy_of=primary)
+        self._primary = primary
+
+    def follow(self):
+        """Wait until it has heard of everything."""
+        (place,) = self._primary.execute("SELECT pg_current_wal_lsn()")[0]
+        turn = threading.Event()
+        for _ in range(1_000):
+            if self.execute(f"SELECT pg_last_wal_replay_lsn() >= '{place}'")[0][0]:
+                return
+            turn.wait(0.01)
+        raise AssertionError("the standby does not follow")
+
+    def lose_touch(self):
+        """Hear of nothing any more."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        turn = threading.Event()
+        for _ in range(1_000):
+            if not self._primary.execute("SELECT 1 FROM pg_stat_replication"):
+                return
+            turn.wait(0.01)
+        raise AssertionError("the standby still listens")
+
+
+@pytest.fixture
+def standby(server):
+    made = Standby(binaries(), server)
+    yield made
+    made.close()

@@ -6,12 +6,15 @@ ANTS_COORD_PG=required makes a missing server a failure instead of a skip.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 USER = "ants"
@@ -20,11 +23,16 @@ _LIMIT_S = 60
 
 def binaries() -> Path | None:
     """Return the folder with initdb and pg_ctl, or None."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).parent
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return folders[-1].parent if folders else None
+    if folders:
+        return folders[-1].parent
+    found = shutil.which("initdb")
+    return None if found is None else Path(found).resolve().parent
+
+
+def bouncer() -> str | None:
+    """Return the path of pgbouncer, or None."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 
 
 def free_port() -> int:
@@ -36,14 +44,20 @@ def free_port() -> int:
 class Server:
     """One server; `dsn(board)` is the address of a board, `stop` and `start` do what they say."""
 
-    def __init__(self, bin_folder: Path) -> None:
+    def __init__(self, bin_folder: Path, copy_of: Server | None = None) -> None:
         self._bin = bin_folder
         self.folder = Path(tempfile.mkdtemp(prefix="ants-pg-"))
         self._as = self._other_user()
         self.port = free_port()
-        self._run(
-            "initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
-        )
+        if copy_of is None:
+            self._run(
+                "initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+            )
+        else:
+            self._run(
+                "pg_basebackup", "-h", "127.0.0.1", "-p", copy_of.port, "-U", USER,
+                "-D", self.data, "-R", "-X", "stream", "-c", "fast", "--no-sync",
+            )  # fmt: skip
         self.start()
 
     @property
@@ -75,10 +89,48 @@ class Server:
         self.stop(mode)
         self.start()
 
+    @property
+    def pid(self) -> int:
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def promote(self) -> None:
+        """Make a standby a primary."""
+        self._run("pg_ctl", "-D", self.data, "-w", "promote")
+
     def dsn(
         self, board: str = "main", *, user: str = USER, port: int | None = None, database: str = "postgres"
     ) -> str:
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}#{board}"
+
+    @contextlib.contextmanager
+    def pooled(self, program: str, database: str) -> Iterator[int]:
+        """Run a pooler in transaction mode before the server; gives its port."""
+        port, folder = free_port(), Path(tempfile.mkdtemp(prefix="ants-pool-"))
+        (folder / "users").write_text(f'"{USER}" ""\n')
+        (folder / "ini").write_text(
+            f"[databases]\n{database} = host=127.0.0.1 port={self.port} user={USER}\n[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\nauth_file = {folder}/users\n"
+            "pool_mode = transaction\nunix_socket_dir =\nserver_lifetime = 60\n"
+        )
+        if self._as:
+            shutil.chown(folder, self._as[1].partition("=")[2])
+        pooler = subprocess.Popen(
+            [*self._as, program, str(folder / "ini")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        turn = threading.Event()
+        try:
+            for _ in range(500):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                turn.wait(0.02)
+            yield port
+        finally:
+            pooler.terminate()
+            pooler.wait(_LIMIT_S)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple]:
         """Run a statement as the owner."""

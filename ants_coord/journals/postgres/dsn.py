@@ -8,6 +8,7 @@ holds a password.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
@@ -17,6 +18,7 @@ from ...values.checks import check_name
 __all__ = ["SCHEMES", "Address", "address_of"]
 
 SCHEMES = ("postgresql://", "postgres://")
+_BAD_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _SECRET_KEYS = frozenset({"password", "sslpassword", "passfile", "sslkey"})
 
 
@@ -44,7 +46,14 @@ def address_of(text: str) -> Address:
         'postgresql://ann@db.example/agents#night-shift'
 
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # its message would show the password
+        raise ValueError(
+            "the address cannot be taken apart; write postgresql://user@host/database#board"
+        ) from None
+    if _BAD_PERCENT.search(text):  # nor should libpq's
+        raise ValueError("a '%' in the address must be followed by two hexadecimal digits, as in %25")
     if f"{parts.scheme}://" not in SCHEMES:
         raise ValueError(
             f"the address of a board in PostgreSQL begins with {SCHEMES[0]!r}, not {text[:14]!r}"

@@ -23,7 +23,13 @@ from typing import Any, Literal
 import psycopg
 from psycopg import pq
 
-from ...errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
+from ...errors import (
+    JournalConflictError,
+    JournalCorruptError,
+    JournalError,
+    JournalRewoundError,
+    JournalVersionError,
+)
 from ..clocks import SystemClock
 from ..codec import FORMAT
 from ..ports import Entry
@@ -45,6 +51,8 @@ _READ = Statement(
     "WHERE e.board = $1 AND e.position >= $2 ORDER BY e.position",
     [_INT, _BIGINT],
 )
+OLDEST = 130_000
+"""the oldest server that is tried, as its server_version_num"""
 _HAND_S = 0.25
 """how long the listener sleeps at most before it sees that it should stop"""
 _QUIET = 10
@@ -88,6 +96,8 @@ class PostgresJournal:
 
     """
 
+    is_remote = True
+    """a look is a trip over a network: see engine.log.Log"""
     SLOW_LOOK_S = 1.0
     """how often a listener looks even if it was told nothing: behind a pooler nobody is told"""
 
@@ -131,9 +141,11 @@ class PostgresJournal:
         assert about is not None
         version, is_standby, encoding, fsync, isolation, is_installed = about
         if is_standby:
-            raise psycopg.errors.ReadOnlySqlTransaction("is a standby and cannot be written")
-        if version < 130000:
-            raise JournalError(self.path, f"is PostgreSQL {version // 10000}; 13 or newer is needed")
+            raise psycopg.errors.ReadOnlySqlTransaction("it is a standby")
+        if version < OLDEST:
+            raise JournalError(
+                self.path, f"is PostgreSQL {version // 10000}; {OLDEST // 10000} or newer is needed"
+            )
         if encoding != "UTF8":
             raise JournalError(self.path, f"is a database in {encoding}; create one with ENCODING 'UTF8'")
         if self._durable and fsync != "on":
@@ -193,10 +205,10 @@ class PostgresJournal:
         if not bodies:
             return self.read(after)
         known = self._link_at(after)
-        patience_ms = round(self._server.patience * 1_000)
+        lock_ms = round(self._server.answer_s * 1_000)
         values = [
             _I4.pack(self._board), _I8.pack(after), known,
-            _array(bodies), bytes([self._durable]), _I4.pack(patience_ms),
+            _array(bodies), bytes([self._durable]), _I4.pack(lock_ms),
         ]  # fmt: skip
 
         def do(connection: psycopg.Connection[Any]) -> list[Entry]:
@@ -235,17 +247,15 @@ class PostgresJournal:
         """Return the rows after the one that we had read before, which must still be there, or be trimmed."""
         if rows and rows[0][0] == after:
             if rows[0][3] != known:
-                raise JournalConflictError(
-                    self.path, f"position {after} is another entry than before: the server was rewound"
+                raise JournalRewoundError(
+                    self.path, f"position {after} is another entry than the one that was read before"
                 )
             return rows[1:]
         row = connection.execute(
             "SELECT position, link FROM ants_coord.snapshot WHERE board = %s", (self._board,)
         ).fetchone()
         if row is None or row[0] < after or (row[0] == after and bytes(row[1]) != known):
-            raise JournalConflictError(
-                self.path, f"does not hold position {after}, which was read before: the server was rewound"
-            )
+            raise JournalRewoundError(self.path, f"does not hold position {after}, which was read before")
         return rows
 
     def _link_at(self, position: int) -> bytes:

@@ -2,7 +2,7 @@
 Tables, functions and rights of a database that holds boards; `ants-coord init DSN` runs or prints them.
 
 A schema of its own, since newer servers let nobody create in `public`. Agents
-may read the tables and call two functions; they may write no table, so that
+may read the tables and call four functions; they may write no table, so that
 nobody can forge a line of the log.
 
 `append` is one statement and one trip: it locks the board's row, proves that
@@ -15,7 +15,7 @@ microseconds.
 
 from __future__ import annotations
 
-__all__ = ["AHEAD", "GAP_NS", "VERSION", "grants", "statements"]
+__all__ = ["AHEAD", "DROPPED", "GAP_NS", "VERSION", "grants", "statements"]
 
 VERSION = 1
 """of these tables and functions; the format of entries is the codec's"""
@@ -28,6 +28,9 @@ is not announced: notifying every waiting process of every command cost more tha
 
 AHEAD = "AC001"
 """SQLSTATE of a refusal: the log does not go on where the caller stands, so it was rewound"""
+
+DROPPED = "AC002"
+"""SQLSTATE of a refusal: there is no such board any more"""
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS ants_coord;
@@ -83,7 +86,7 @@ BEGIN
     PERFORM set_config('lock_timeout', _lock_ms || 'ms', true);
     PERFORM 1 FROM ants_coord.board b WHERE b.id = _board FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'the board was dropped' USING ERRCODE = '{ahead}';
+        RAISE EXCEPTION 'the board was dropped' USING ERRCODE = '{dropped}';
     END IF;
     SELECT e.position, e.stamp, e.link INTO _tail, _last, _link FROM ants_coord.entry e
         WHERE e.board = _board ORDER BY e.position DESC LIMIT 1;
@@ -189,7 +192,7 @@ def statements() -> list[str]:
         # CREATE ... IF NOT EXISTS of two sessions at once may fail: one after the other
         "SELECT pg_advisory_xact_lock(1634628723, 0)",
         _TABLES.format(version=VERSION),
-        _APPEND.format(ahead=AHEAD, gap=GAP_NS),
+        _APPEND.format(ahead=AHEAD, dropped=DROPPED, gap=GAP_NS),
         _SNAPSHOT,
         *[f"REVOKE ALL ON FUNCTION ants_coord.{function} FROM PUBLIC" for function in _FUNCTIONS],
     ]

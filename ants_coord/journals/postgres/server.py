@@ -11,29 +11,32 @@ so a repeat is exactly once.
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from psycopg import pq
 
-from ...errors import JournalConflictError, JournalError
+from ...errors import JournalConflictError, JournalError, JournalRewoundError
 from .dsn import Address
-from .schema import AHEAD
+from .schema import AHEAD, DROPPED
 
 __all__ = ["Server", "Statement"]
 
 R = TypeVar("R")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+_NOBODY_S = 2.0
+"""how long a first call waits for somebody to listen: a server that starts, and not a mistyped port"""
 _AGAIN = ("08", "57P01", "57P02", "57P03", "40001", "40P01", "53300", "25006", "55P03")
 """SQLSTATEs (or classes) after which the same call may succeed: a restart, a failover, a crowd"""
 _NOT_OURS = ("26000", "42P05")
 """a prepared statement is missing or there already: the session is a pooler's, and not ours"""
 _WAYS_OUT = {
-    "42501": "this role may not use boards here; ask their owner to run: ants-coord init DSN --role ROLE",
+    "42501": "this role may not use or make boards here; ask the database's owner to run: "
+    "ants-coord init DSN --role ROLE",
     "3F000": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
     "42883": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
     "42P01": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
@@ -42,6 +45,25 @@ _WAYS_OUT = {
     "28000": "the server does not let this user in",
     "53100": "the server's disk is full; make room and try again; nothing was changed",
 }
+_STILL = {
+    "25006": "is a standby and cannot be written; give the primary's address, or several hosts with "
+    "?target_session_attrs=read-write",
+    "53300": "has no connection left; raise max_connections, use fewer processes, or let them share a hub",
+    "57P03": "is starting up, shutting down or recovering; try again later",
+}
+"""what is still so when the patience has ended, and says that nothing was written"""
+
+
+_FOR_GOOD = (
+    "does not exist", "authentication failed", "no pg_hba.conf entry", "invalid", "no password supplied",
+    "not known", "failed to resolve", "permission denied",
+)  # fmt: skip
+_SAID = {
+    "too many clients": "53300", "too many connections": "53300", "remaining connection slots": "53300",
+    "is starting up": "57P03",
+    "is shutting down": "57P03", "in recovery mode": "57P03", "not yet accepting": "57P03",
+}  # fmt: skip
+"""what libpq tells of a refused session: words, and no SQLSTATE"""
 
 
 class Statement:
@@ -49,6 +71,53 @@ class Statement:
 
     def __init__(self, name: str, text: str, types: Sequence[int]) -> None:
         self.name, self.text, self.types = name.encode(), text.encode(), list(types)
+
+
+class _Timely(psycopg.Connection[Any]):
+    """A connection whose every answer has a deadline: a server that is stopped keeps none of its own."""
+
+    answer_s: ClassVar[float]
+
+    def wait(self, gen: Generator[Any, Any, R], *how: Any, **limits: Any) -> R:
+        """Wait for an answer, or raise OperationalError."""
+        # waiting for notifications has a time-out of its own
+        return super().wait(gen if "timeout" in limits else self._limited(gen), *how, **limits)
+
+    def _limited(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
+        until = time.monotonic() + self.answer_s
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    until = time.monotonic() + self.answer_s
+                elif time.monotonic() > until:
+                    self.pgconn.finish()  # else leaving a transaction would wait as long again
+                    raise psycopg.OperationalError(f"no answer in {self.answer_s:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+class _Silence:
+    """Waits for a socket as long as something moves."""
+
+    def __init__(self, socket: int, limit_s: float) -> None:
+        self._socket, self._limit_s, self._events = socket, limit_s, selectors.EVENT_READ
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(socket, self._events)
+
+    def wait(self, events: int) -> None:
+        """Wait until one of these can be done; raises OperationalError if nothing could for too long."""
+        if events != self._events:
+            self._selector.modify(self._socket, events)
+            self._events = events
+        if not self._selector.select(self._limit_s):
+            raise psycopg.OperationalError(f"no answer in {self._limit_s:g} s")
+
+    def close(self) -> None:
+        """Let go of the selector, not of the socket."""
+        self._selector.close()
 
 
 class Server:
@@ -71,6 +140,10 @@ class Server:
         greet: Callable[[psycopg.Connection[Any]], None],
     ) -> None:
         self._address, self._prepared, self.patience, self._greet = address, prepared, patience, greet
+        self.answer_s = patience / 2
+        """silence after which a session is given up: what was asked is asked again in a new one"""
+        self._timely: type[_Timely] = type("_Timely", (_Timely,), {"answer_s": self.answer_s})
+        self._was_open = False
         self._connection: psycopg.Connection[Any] | None = None
         self._pooled = False
         self._is_closed = False
@@ -85,11 +158,11 @@ class Server:
         if not self._pooled:
             options = (
                 "-c default_transaction_isolation=read\\ committed -c client_min_messages=warning -c jit=off "
-                f"-c statement_timeout={round(self.patience * 1_000)} "
+                f"-c statement_timeout={round(self.answer_s * 1_000)} "
                 f"-c idle_in_transaction_session_timeout={round(self.patience * 1_000)}"
             )
             try:
-                return psycopg.connect(
+                return self._timely.connect(
                     self._address.dsn,
                     autocommit=True,
                     options=options,
@@ -104,7 +177,7 @@ class Server:
                 if "unsupported startup parameter" not in str(problem):
                     raise
                 self._pooled = True
-        return psycopg.connect(
+        return self._timely.connect(
             self._address.dsn, autocommit=True, connect_timeout=wait, prepare_threshold=None
         )
 
@@ -120,9 +193,8 @@ class Server:
         except BaseException:
             connection.close()
             raise
-        self._poll = select.poll()
-        self._poll.register(connection.pgconn.socket, select.POLLIN | select.POLLERR | select.POLLHUP)
-        self._connection = connection
+        self._silence = _Silence(connection.pgconn.socket, self.answer_s)
+        self._connection, self._was_open = connection, True
         return connection
 
     @property
@@ -149,43 +221,55 @@ class Server:
                 return do(self._open())
             except psycopg.Error as problem:
                 self.drop()
-                state = problem.sqlstate or ""
-                if state == AHEAD:
-                    raise JournalConflictError(
-                        self._address.shown, f"{_words(problem)}: the server was rewound"
-                    ) from problem
+                state = problem.sqlstate or _said(problem)
                 if state in _NOT_OURS and not self._pooled:
                     self._pooled = True
-                elif not _may_pass(problem, state):
-                    raise JournalError(
-                        self._address.shown, _WAYS_OUT.get(state, _words(problem))
-                    ) from problem
-                elif time.monotonic() - began + pause > self.patience:
-                    raise JournalError(
-                        self._address.shown,
-                        f"was silent for {time.monotonic() - began:.1f} s ({_words(problem)}). Whether the "
-                        "last command was written is not known: repeat it with the same request_id",
-                    ) from problem
+                else:
+                    self._bear(problem, state, time.monotonic() - began + pause)
             self.repeats += 1
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _bear(self, problem: psycopg.Error, state: str, spent_s: float) -> None:
+        """Return if the same call may still succeed; else raise what to tell."""
+        name = self._address.shown
+        if state == AHEAD:
+            raise JournalRewoundError(name, _words(problem)) from problem
+        if state == DROPPED:
+            raise JournalConflictError(name, "was dropped") from problem
+        if not _may_pass(problem, state):
+            raise JournalError(name, _WAYS_OUT.get(state, _words(problem))) from problem
+        if not self._was_open and not state and spent_s > _NOBODY_S:
+            raise JournalError(name, f"cannot be reached: {_words(problem)}") from problem
+        if spent_s <= self.patience:
+            return
+        if state in _STILL:
+            raise JournalError(name, _STILL[state]) from problem
+        if not self._was_open:
+            raise JournalError(name, f"cannot be opened: {_words(problem)}") from problem
+        raise JournalError(
+            name,
+            f"was silent for {spent_s:.1f} s ({_words(problem)}). Whether the last command was written is "
+            "not known: repeat it with the same request_id",
+        ) from problem
 
     def ask(
         self, connection: psycopg.Connection[Any], statement: Statement, values: Sequence[bytes]
     ) -> pq.abc.PGresult:
         """Ask for binary rows, with a deadline of our own; raises OperationalError without an answer."""
-        pg, until = connection.pgconn, time.monotonic() + self.patience
+        pg, silence = connection.pgconn, self._silence
         formats = [pq.Format.BINARY] * len(values)
         if self._pooled:
             pg.send_query_params(statement.text, values, statement.types, formats, pq.Format.BINARY)
         else:
             pg.send_query_prepared(statement.name, values, formats, pq.Format.BINARY)
         while pg.flush():
-            self._wait(until)
+            silence.wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            pg.consume_input()  # a server that complains is not read to its end
         answer: pq.abc.PGresult | None = None
         while True:
             while pg.is_busy():
-                self._wait(until)
+                silence.wait(selectors.EVENT_READ)
                 pg.consume_input()
             result = pg.get_result()
             if result is None:
@@ -195,17 +279,13 @@ class Server:
             raise psycopg.OperationalError("the connection was lost")
         return _checked(answer)
 
-    def _wait(self, until: float) -> None:
-        left = until - time.monotonic()
-        if left <= 0 or not self._poll.poll(left * 1_000):
-            raise psycopg.OperationalError(f"no answer in {self.patience:g} s")
-
     # -- letting go -----------------------------------------------------------------------------
 
     def drop(self) -> None:
         """Close the session without a word."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._silence.close()
             with contextlib.suppress(Exception):
                 connection.close()
 
@@ -239,16 +319,21 @@ def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
     return problem
 
 
+def _said(problem: psycopg.Error) -> str:
+    text = str(problem)
+    return next((state for words, state in _SAID.items() if words in text), "")
+
+
 def _may_pass(problem: psycopg.Error, state: str) -> bool:
     if state:
         return state.startswith(_AGAIN)
     # without a state no server spoke: the connection was lost, or nobody listens (yet)
     return isinstance(problem, (psycopg.OperationalError, psycopg.InterfaceError)) and not any(
-        word in str(problem) for word in ("does not exist", "authentication failed", "no pg_hba.conf entry")
+        word in str(problem) for word in _FOR_GOOD
     )
 
 
 def _words(problem: psycopg.Error) -> str:
-    """Return the first line of an error; libpq shows no password in it."""
+    """Return the first line of an error, without where it comes from; libpq shows no password in it."""
     lines = str(problem).strip().splitlines()
-    return lines[0] if lines else type(problem).__name__
+    return lines[0].rpartition("FATAL:")[2].strip() if lines else type(problem).__name__

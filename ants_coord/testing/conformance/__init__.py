@@ -7,6 +7,7 @@ same stories, in virtual time.
 
 coordinator  the stories of coordinators
 journal      the stories of journals
+journal_faults  what may go wrong around a journal
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ What every journal must do, as a suite without a test framework: `check_journal(
 
 A journal is a dumb ordered log, so the promises are few: positions without a
 gap, everybody sees one order, nothing that was acknowledged is gone, snapshots
-are whole or not there. At the end a coordinator lives on it.
+are whole or not there. At the end a coordinator lives on it. What may go wrong
+around it is in journal_faults.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...commands.shared import Wakeup
@@ -18,6 +20,7 @@ from ...journals.ports import Journal
 from ...sync import ClaimQueue
 from ...values.tasks import Task
 from . import ConformanceError
+from .journal_faults import ALWAYS, STORIES, JournalFaults
 
 __all__ = ["check_journal"]
 
@@ -27,13 +30,14 @@ Open = Callable[[str], Journal]
 _PATIENCE_S = 10.0
 
 
-def check_journal(make: Open) -> list[str]:
+def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[str]:
     """
     Check a journal of your own.
 
     Args:
         make: opens the log with the given name; opening it again, while it is open or after it was
             closed, opens the same log.
+        faults: how to break what can break; each hook that is given adds its promises.
 
     Returns:
         The names of the promises that are kept.
@@ -46,13 +50,12 @@ def check_journal(make: Open) -> list[str]:
         >>> from ants_coord.testing import check_journal
         >>> logs = {}
         >>> len(check_journal(lambda name: logs.setdefault(name, MemoryJournal())))
-        9
+        11
 
     """
     passed: list[str] = []
     failures: dict[str, str] = {}
-    for check in _CHECKS:
-        name = check.__name__.strip("_")
+    for name, check in [*_named(), *_broken(faults or JournalFaults())]:
         opened: list[Journal] = []
 
         def open_(name: str = name, opened: list[Journal] = opened) -> Journal:
@@ -71,6 +74,21 @@ def check_journal(make: Open) -> list[str]:
     if failures:
         raise ConformanceError(failures, passed)
     return passed
+
+
+def _named() -> list[tuple[str, Callable[[Any], None]]]:
+    return [(check.__name__.strip("_"), check) for check in (*_CHECKS, *ALWAYS)]
+
+
+def _broken(faults: JournalFaults) -> list[tuple[str, Callable[[Any], None]]]:
+    """Return the stories whose hooks are given, with the hook bound to the story's log."""
+    found: list[tuple[str, Callable[[Any], None]]] = []
+    for hook, story in STORIES:
+        do = getattr(faults, hook)
+        if do is not None:
+            name = story.__name__.strip("_")
+            found.append((name, lambda open_, s=story, do=do, name=name: s(open_, partial(do, name))))  # type: ignore[misc]
+    return found
 
 
 def _a_new_log_is_empty(open_: Callable[[], Journal]) -> None:
