@@ -37,6 +37,7 @@ ROOMS |= {
     "aio": _FRONTS | {"sync"},  # each colour names the other, in one property of each strategy
     "sync": _FRONTS | {"aio"},
     "abc": {"journals", "sync", "aio"},
+    "strategies": _WORDS | _CORE,  # what somebody needs who writes one
     "adapters": _EVERYTHING,
     "testing": _EVERYTHING,
     "lab": _EVERYTHING,
@@ -122,9 +123,9 @@ def test_every_folder_has_a_true_map():
         words = {word.strip("`,:") for line in first.splitlines() for word in line.split()}
         assert here <= words, f"{folder.relative_to(PACKAGE)}: the map misses {sorted(here - words)}"
         assert len(here) <= 15, folder
-    hall = {
+    hall = {  # what a newcomer sees: `__init__`, `__main__` and `_version` are no rooms
         e.stem
         for e in PACKAGE.iterdir()
-        if e.suffix == ".py" or (e.is_dir() and (e / "__init__.py").exists())
+        if e.stem[0] != "_" and (e.suffix == ".py" or (e.is_dir() and (e / "__init__.py").exists()))
     }
     assert len(hall) <= 20, sorted(hall)

@@ -117,13 +117,33 @@ def _version_and_exit(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _import(modules: list[str]) -> None:
+    """Import what registers strategies of the user's own; the current folder is searched, too."""
+    from importlib import import_module  # noqa: PLC0415
+
+    sys.path.insert(0, "")
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as problem:
+            raise fail(f"--import: {module!r}: {problem}", BAD_INPUT) from None
+
+
 @app.callback()
 def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version_and_exit, is_eager=True, help="Show the version.")
     ] = False,
+    import_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import", metavar="MODULE", help="Import this first: a strategy of your own; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Agents without a manager: a shared board, atomic claims, leases that expire."""
+    if import_:
+        _import(import_)
 
 
 # -- the main jobs --------------------------------------------------------------------------

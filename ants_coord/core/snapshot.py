@@ -26,9 +26,10 @@ from ..values.settings import Settings
 from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
 from .state.ledger import Ledger
+from .state.parts import Strategy
 from .state.records import AgentRow, LockRow, Row, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
-from .strategies import every_part
+from .strategies import LEARNERS, every_part
 
 __all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
 
@@ -70,8 +71,20 @@ def _learn() -> None:
     _KNOWN.update({value.__name__: value for part in every_part() for value in part.values})
 
 
+def _learn_added(strategy: Strategy) -> None:
+    for value in [value for part in strategy.parts for value in part.values]:
+        if _KNOWN.get(value.__name__, value) is not value:
+            raise ValueError(f"there is another value named {value.__name__} already; rename it")
+        _KNOWN[value.__name__] = value
+
+
+LEARNERS.append(_learn_added)
+
+
 _TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task) if field.init}
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
+_SETTINGS_DEFAULTS: list[Any] = []
+"""of each field, packed; filled below, where `pack` is known"""
 _STATES = {state.value: state for state in TaskState}
 
 
@@ -90,10 +103,20 @@ def pack(value: Any) -> Any:
         return {"m": value.isoformat()}
     if kind is Task:
         return {"k": pack_task(value)}
+    if kind is Settings:
+        return {"v": ["Settings", *_settled(value)]}
     fields = _FIELDS.get(kind)
     if fields is None:
         fields = _fields_of(kind)
     return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in fields)]}
+
+
+def _settled(settings: Settings) -> list[Any]:
+    """Pack settings up to the last that was changed: what is added later leaves every digest as it was."""
+    values = [pack(getattr(settings, field.name)) for field in attrs.fields(Settings)]
+    while values and values[-1] == _SETTINGS_DEFAULTS[len(values) - 1]:
+        values.pop()
+    return values
 
 
 def unpack(packed: Any) -> Any:
@@ -122,6 +145,9 @@ def unpack(packed: Any) -> Any:
                 raise RulesMissing([f"values named {name!r}"])
             return _KNOWN[name](*[unpack(field) for field in fields])
     raise ValueError(f"unknown tag {tag!r}")
+
+
+_SETTINGS_DEFAULTS.extend([pack(getattr(Settings(), field.name)) for field in attrs.fields(Settings)])
 
 
 def pack_task(task: Task) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
+
 from .state.ledger import Ledger, ns
 from .state.parts import Anyone, Part, Strategy
 from .work.declining import Declines
@@ -16,7 +18,7 @@ from .work.ready import ByPriority
 from .work.signs import Signs
 from .work.splitting import Splits
 
-__all__ = ["STRATEGIES", "by_priority", "every_part", "shared_parts"]
+__all__ = ["LEARNERS", "OURS", "STRATEGIES", "add", "by_priority", "every_part", "shared_parts"]
 
 
 def by_priority(ledger: Ledger) -> ByPriority:
@@ -83,3 +85,23 @@ def every_part() -> list[Part]:
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match, "board": _board}
 """settings.strategy -> function that makes the parts"""
+OURS = frozenset(STRATEGIES)
+LEARNERS: list[Callable[[Strategy], None]] = []
+"""told of each strategy that is added later, such as codecs that have already learnt all messages"""
+
+
+def add(name: str, version: int, make: Callable[[], Strategy]) -> None:
+    """Add a strategy, once; see `ants_coord.strategies.register`."""
+    known = _ADDED.get(name)
+    if known == (version, make):
+        return  # a module that is imported twice
+    if name in STRATEGIES:
+        raise ValueError(f"strategy {name!r} is registered already; choose another name")
+    made = make()
+    for learn in LEARNERS:
+        learn(made)
+    _ADDED[name] = (version, make)
+    STRATEGIES[name] = lambda: attrs.evolve(make(), version=version)
+
+
+_ADDED: dict[str, tuple[int, Callable[[], Strategy]]] = {}

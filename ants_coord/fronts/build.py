@@ -5,7 +5,7 @@ How a coordinator is put together from what a user typed: machine, journal, cloc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
@@ -91,6 +91,7 @@ class _Common(TypedDict, total=False):
     event_count: int | None
     session_retention: Seconds | None
     trust: TrustPolicy | None
+    options: Mapping[str, Any] | None
 
 
 class _Matching(TypedDict, total=False):

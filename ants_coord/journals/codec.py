@@ -28,8 +28,9 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from ..commands.shared import Command
 from ..core.machine import COMMANDS
+from ..core.state.parts import Strategy
 from ..core.state.rules import RulesMissing
-from ..core.strategies import every_part
+from ..core.strategies import LEARNERS, every_part
 from ..errors import LimitError
 from ..values.settings import Settings
 from ..values.tasks import Backoff, Task, TaskState
@@ -117,6 +118,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook_func(lambda kind: kind == float | dt.datetime | None, _moment)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, int] | None, _uses)
     converter.register_structure_hook_func(lambda kind: kind == _Attributes, _attributes)
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Any], _exactly(dict))
     converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
     converter.register_unstructure_hook(dt.datetime, dt.datetime.isoformat)
     converter.register_unstructure_hook_func(
@@ -129,19 +131,16 @@ def _make_converter() -> cattrs.Converter:
 _converter = _make_converter()
 
 
-def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]:
+_Known = dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]]
+_named: dict[str, type] = {}
+"""values by name: some are only named for type checkers where they are used, so that importing stays cheap"""
+
+
+def _register() -> _Known:
     """Compile one function per command and direction, once."""
     parts = every_part()
-    mine = [value for part in parts for value in part.values]
-    values: tuple[Any, ...] = (Backoff, Verify, Task, *mine, Settings)  # what others consist of comes first
-    # some are only named for type checkers where they are used, so that importing stays cheap
-    named = {value.__name__: value for value in values}
-    for value in dict.fromkeys(values):
-        attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **named})
-    for value in dict.fromkeys(values):
-        _converter.register_structure_hook(
-            value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
-        )
+    values: list[type] = [value for part in parts for value in part.values]
+    _learn_values([Backoff, Verify, Task, *values, Settings])  # what others consist of comes first
     _converter.register_unstructure_hook(
         Task,
         make_dict_unstructure_fn(
@@ -152,21 +151,43 @@ def _register() -> dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[An
             parts=override(omit=True),
         ),
     )
-    known: dict[str, tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]] = {}
     kinds: dict[Any, Any] = dict(COMMANDS)
     for part in parts:
         kinds.update(part.commands)
-    for kind in kinds:
-        attrs.resolve_types(kind, {**vars(sys.modules[kind.__module__]), **named})
-        known[kind.__name__] = (
-            kind,
-            make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True),
-            make_dict_unstructure_fn(kind, _converter, _cattrs_omit_if_default=True),
+    return {kind.__name__: _compiled(kind) for kind in kinds}
+
+
+def _learn_values(values: list[type]) -> None:
+    _named.update({value.__name__: value for value in values})
+    for value in dict.fromkeys(values):
+        attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **_named})
+    for value in dict.fromkeys(values):
+        _converter.register_structure_hook(
+            value, make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
         )
-    return known
+
+
+def _compiled(kind: Any) -> tuple[type, Callable[[Any, Any], Any], Callable[[Any], Any]]:
+    attrs.resolve_types(kind, {**vars(sys.modules[kind.__module__]), **_named})
+    return (
+        kind,
+        make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True),
+        make_dict_unstructure_fn(kind, _converter, _cattrs_omit_if_default=True),
+    )
+
+
+def _learn(strategy: Strategy) -> None:
+    """Learn the messages of a strategy that was registered after this module was imported."""
+    kinds = [kind for part in strategy.parts for kind in part.commands]
+    for kind in kinds:
+        if _KNOWN.get(kind.__name__, (kind,))[0] is not kind:
+            raise ValueError(f"there is another command named {kind.__name__} already; rename it")
+    _learn_values([value for part in strategy.parts for value in part.values])
+    _KNOWN.update({kind.__name__: _compiled(kind) for kind in kinds})
 
 
 _KNOWN = _register()
+LEARNERS.append(_learn)
 _dumps = json.JSONEncoder(
     separators=(",", ":"),
     allow_nan=False,

@@ -4,11 +4,13 @@ Everything that changes what a board decides, as one value: the first entry of e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .checks import amount, check_name, count, seconds
+from .payloads import json_value
 from .tasks import Backoff
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Settings:
     Everything that changes what a board decides; kept in its log.
 
     Args:
-        strategy: which parts decide who gets what; "claim" here.
+        strategy: which parts decide who gets what: "claim", "match", "board", or one of your own.
         lease_ttl: seconds a claim lasts without renewal.
         stall_after: seconds without a sign of work (a progress note) after which renewals count no
             more, so that the lease of an agent that hangs runs out; 0 is off.
@@ -62,6 +64,7 @@ class Settings:
             strongest.
         learning: how much an agent's threshold for a kind of task falls with each success, and those for
             other kinds rise; 0 is off.
+        options: JSON values by name, for the parts of a strategy of your own.
 
     """
 
@@ -90,6 +93,7 @@ class Settings:
     stimulus: float = attrs.field(default=0.02, metadata=_BOARD)
     explore: float = attrs.field(default=0.0, metadata=_BOARD)
     learning: float = attrs.field(default=0.1, metadata=_BOARD)
+    options: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         check_name(self.strategy, "strategy")
@@ -113,6 +117,15 @@ class Settings:
             _set(self, "routes", check_routes(self.routes))
         _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
+        if self.options:
+            if self.strategy in _NAMES:
+                raise ValueError(
+                    f"options={self.options!r} means nothing to a {_NAMES[self.strategy]}; it is for "
+                    "strategies of your own"
+                )
+            if not isinstance(self.options, Mapping):
+                raise TypeError(f"options must be a mapping such as {{'reserve': 3}}, not {self.options!r}")
+            _set(self, "options", json_value(dict(self.options), "options"))
         self._check_board()
         for setting in attrs.fields(type(self)):
             strategies = setting.metadata.get("strategies")

@@ -124,7 +124,7 @@ def test_newer_rules_are_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("entry", "named"),
     [
-        (("s", 1, "Bid", {"task": "a"}), "the command Bid"),
+        (("s", 1, "Haggle", {"task": "a"}), "the command Haggle"),
         (("s", 1, "Claim", {"agent": "ann", "mood": "good"}), "Claim with mood"),
         (("s", 1, "Upgrade", {"rules": [["core", 3]]}), "core, version 3"),
     ],

@@ -35,6 +35,16 @@ class Timeline:
         self.reading: tuple[int, int, int] = (0, 0, 0)
         """(previous raw stamp, lease time, calendar time)"""
 
+    @property
+    def lease_ns(self) -> int:
+        """The time by which leases run out; it never jumps."""
+        return self.reading[1]
+
+    @property
+    def calendar_ns(self) -> int:
+        """The time of dates and delays: nanoseconds since the epoch."""
+        return self.reading[2]
+
     def advance(self, raw_ns: int) -> tuple[int, int, int]:
         """Take the next stamp; returns the new reading."""
         previous, lease, calendar = self.reading
