@@ -38,7 +38,7 @@ ROOMS |= {
     "sync": _FRONTS | {"aio"},
     "abc": {"journals", "sync", "aio"},
     "strategies": _WORDS | _CORE,  # what somebody needs who writes one
-    "adapters": _EVERYTHING,
+    "adapters": _EVERYTHING | {"_version"},
     "testing": _EVERYTHING,
     "lab": _EVERYTHING,
     "cli": _EVERYTHING | {"_version", "adapters", "lab"},

@@ -9,5 +9,6 @@ trace       a trace for Chrome and Perfetto
 report      one HTML page about a run
 prometheus  counts as text
 otel        spans and metrics for OpenTelemetry
+mcp         an agent's tools as an MCP server
 tools       an agent's verbs as plain functions, for any agent framework
 """
