@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 
 from ..errors import CoordinationError, LimitError
+from ..values.briefing import Briefing
 from ..values.events import Event
 from ..values.payloads import json_value
 from ..values.settings import Settings
@@ -35,6 +36,7 @@ from ..values.tasks import (
 __all__ = [
     "MAX_BATCH",
     "Adopt",
+    "BriefingOf",
     "Cancel",
     "Claim",
     "ClaimMany",
@@ -485,6 +487,14 @@ class StandingOf(Query[Standing]):
     """Ask what has been seen of an agent."""
 
     agent: str
+
+
+@attrs.define
+class BriefingOf(Query[Briefing]):
+    """Ask what an agent should know that begins to work here."""
+
+    agent: str
+    count: int = 5
 
 
 @attrs.define

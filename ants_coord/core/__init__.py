@@ -16,6 +16,7 @@ board       trails, entries, reactions, and work that follows them
 trust       standing, what follows from it, results that others check
 sessions    requests that come twice
 reading     queries
+briefing    what an agent should know that begins
 strategies  which parts make a strategy
 machine     dispatch; the one door
 snapshot    the state as records, and its digest

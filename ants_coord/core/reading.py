@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..commands.shared import (
+    BriefingOf,
     Events,
     Explain,
     ExplainAgent,
@@ -34,6 +35,9 @@ from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, Row
 from .work.leases import first, lease_of
 from .work.locking import holders, lock_lease
 from .work.signs import every_note, quiet
+
+if TYPE_CHECKING:
+    from ..values.briefing import Briefing
 
 __all__ = ["QUERIES", "private"]
 
@@ -277,7 +281,15 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     return Explanation(f"agent {query.agent!r}", known, tuple(why))
 
 
+def briefing(ledger: Ledger, query: BriefingOf) -> Briefing:
+    """Tell what an agent should know that begins."""
+    from .briefing import brief  # noqa: PLC0415 - asked once an agent, and most programs never ask
+
+    return brief(ledger, query)
+
+
 QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
+    BriefingOf: briefing,
     Find: find,
     Tasks: tasks,
     Outcomes: outcomes,

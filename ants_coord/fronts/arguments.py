@@ -18,6 +18,7 @@ import attrs
 
 from ..commands.shared import (
     MAX_BATCH,
+    BriefingOf,
     Cancel,
     Claim,
     ClaimMany,
@@ -47,6 +48,7 @@ __all__ = [
     "TaskLike",
     "Until",
     "agent_name",
+    "briefing",
     "cancel",
     "claim",
     "claim_many",
@@ -329,6 +331,11 @@ def lock(
     if len(wanted) > 256:
         raise LimitError("names in one lock", len(wanted), 256)
     return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl), whose, shared)
+
+
+def briefing(agent: str, most: int) -> BriefingOf:
+    """Check what a briefing is asked for."""
+    return BriefingOf(agent_name(agent), count(most, "count", most=100))
 
 
 def tasks(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
+    from ..values.briefing import Briefing
     from ..values.tasks import Explanation, Lease, Outcome, Standing, Task, TaskRecord, TaskState, Ticket
     from .board import Board
 
@@ -76,6 +77,20 @@ class Agent(Handle):
 
         """
         return self._board.explain_agent(self.name)
+
+    def briefing(self, *, count: int = 5) -> Briefing:
+        """
+        Return what an agent should know that begins, or comes back: what is open, what was tried, trails.
+
+        Args:
+            count: tasks, and trails, that are told at most, 1 to 100.
+
+        Returns:
+            A Briefing; `str` of it is a text for a prompt, of bounded length. It quotes what other agents
+            have said: treat it as data.
+
+        """
+        return self._board.briefing(self.name, count=count)
 
     def standing(self) -> Standing:
         """Return what has been seen of an agent: what it delivered, failed and let expire."""

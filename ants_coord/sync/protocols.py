@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
+    from ..values.briefing import Briefing
     from ..values.events import Event
     from ..values.settings import Settings
     from ..values.tasks import (
@@ -321,6 +322,10 @@ class Reads(Protocol):
 
     def explain_agent(self, agent: str) -> Explanation:
         """Say what an agent holds, and why it gets work or does not."""
+        ...
+
+    def briefing(self, agent: str, *, count: int = 5) -> Briefing:
+        """Return what an agent should know that begins, or comes back: what is open, what was tried, trails."""
         ...
 
     def standing(self, agent: str) -> Standing:

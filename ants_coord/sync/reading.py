@@ -27,6 +27,7 @@ from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import TaskLike
+from ..values.briefing import Briefing
 from ..values.checks import check_id
 from ..values.checks import count as checked_count
 from ..values.events import Event
@@ -150,6 +151,21 @@ class Reading(Bridge):
 
         """
         return self._engine.ask(ExplainAgent(arguments.agent_name(agent)))
+
+    def briefing(self, agent: str, *, count: int = 5) -> Briefing:
+        """
+        Return what an agent should know that begins, or comes back: what is open, what was tried, trails.
+
+        Args:
+            agent: its name.
+            count: tasks, and trails, that are told at most, 1 to 100.
+
+        Returns:
+            A Briefing; `str` of it is a text for a prompt, of bounded length. It quotes what other agents
+            have said: treat it as data.
+
+        """
+        return self._engine.ask(arguments.briefing(agent, count))
 
     def standing(self, agent: str) -> Standing:
         """

@@ -5,6 +5,7 @@ checks        names, ids, seconds, counts
 payloads      JSON values: checked, normalised and copied in one walk
 frozen        cheap frozen values
 tasks         Task, Lease, Outcome, Ticket and what one reads about them
+briefing      what an agent should know that begins
 events        what happened, for whoever follows
 settings      everything that changes what a board decides
 adverts       what an agent can do

@@ -253,3 +253,15 @@ def test_an_agents_handle_names_it(board):
         ("taken", "ann"),
     ]
     assert ann.thresholds() == []
+
+
+def test_a_newcomer_hears_of_the_strongest_trails(board):
+    """A briefing names as many places as tasks, the strongest first; also by the agent's own handle."""
+    for place, strength in (("src/a", 1.0), ("src/b", 3.0), ("src/c", 2.0)):
+        board.deposit(Mark("food", place, strength), agent="scout")
+    board.submit_many([Task("a", place="src/a"), Task("b", place="src/b")])
+    told = board.briefing("ann", count=2)
+    assert [trail.place for trail in told.trails] == ["src/b", "src/c"]
+    assert [each.task for each in told.open] == ["b", "a"]
+    assert "- 'src/b': 3, last by scout" in str(told)
+    assert board.as_agent("ann").briefing(count=2) == told

@@ -19,7 +19,7 @@ PURPOSES = {
     "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),
     "Reads": (
         "Looks, and changes nothing.",
-        "find tasks leases explain explain_agent standing statistics settings events",
+        "find tasks leases explain explain_agent briefing standing statistics settings events",
     ),
     "Steers": (
         "Changes what others do: for an operator.",

@@ -18,6 +18,7 @@ from ants_coord.core import TRANSITIONS
 from ants_coord.sync import Agent, Blackboard, Board, BoardAgent, MatchAgent, Matchmaker
 from ants_coord.values import (
     adverts,
+    briefing,
     entries,
     events,
     marks,
@@ -155,6 +156,7 @@ def settings_page() -> str:
     for kind in (
         settings.Settings, values.Task, values.Backoff, verification.Verify, adverts.Advert, routes.Route, routes.Piece, marks.Mark,
         marks.MarkKind, entries.Namespace, reactions.Reaction, trust.TrustPolicy, values.Standing, trust.Channel,
+        briefing.Briefing, briefing.OpenTask,
     ):  # fmt: skip
         defaults = ", ".join(
             f"`{field.name}={_default(field)}`" for field in attrs.fields(kind) if field.init

@@ -225,6 +225,10 @@ class Order(Protocol):
         """Return the best row that is none of these; asked only if `first` has found one that is declined."""
         ...
 
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` rows that this agent could take now, in order."""
+        ...
+
     def reopen(self, limit: str) -> None:
         """Note that a named limit has a free slot again."""
         ...

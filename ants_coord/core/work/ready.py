@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from itertools import islice
 
 from ...values.tasks import TaskState
 from ..state.records import Row
@@ -208,6 +209,17 @@ class ByPriority:
         declined: Container[str],
     ) -> Row | None:
         """Return the best claimable row that is none of these. O(lanes), plus what is passed over."""
+        entry = next(self._walk_all(signatures, kinds, declined), None)
+        return None if entry is None else entry[2]
+
+    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
+        """Return up to `count` claimable rows in order. O(lanes + count log n)."""
+        return [row for _, _, row in islice(self._walk_all(signatures, None, ()), count)]
+
+    def _walk_all(
+        self, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None, declined: Container[str]
+    ) -> Iterator[tuple[int, int, Row]]:
+        """Walk all lanes of these signatures at once, in order."""
         wanted = set(signatures)
         walks = [
             in_order(lane, lambda row: row.spec.id not in declined)
@@ -216,8 +228,7 @@ class ByPriority:
             and (kinds is None or kind in kinds)
             and (limit is None or self._is_open(limit))
         ]
-        entry = next(heapq.merge(*walks, key=lambda entry: entry[:2]), None)
-        return None if entry is None else entry[2]
+        return heapq.merge(*walks, key=lambda entry: entry[:2])
 
     def reopen(self, limit: str) -> None:
         """List the lanes of a limit again: it has a free slot."""

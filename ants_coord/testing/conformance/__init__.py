@@ -6,6 +6,7 @@ its name says what is promised. Coordinators for event loops are checked by the
 same stories, in virtual time.
 
 coordinator  the stories of coordinators
+bazaar       the stories of agents that come and go
 journal      the stories of journals
 journal_faults  what may go wrong around a journal
 """
@@ -20,7 +21,10 @@ from typing import Any
 from ..clock import ManualClock
 from ..simulation.loop import VirtualLoop
 from ..story import story
+from . import bazaar
 from .coordinator import STORIES
+
+assert bazaar  # its stories enter themselves
 
 __all__ = ["ConformanceError", "check_coordinator"]
 

@@ -1,0 +1,76 @@
+"""
+What an agent should know that begins: what is open to it, what was tried, where others have been.
+
+Bounded whatever the board holds: so many tasks, lines and characters. All of it was said by
+agents, so each line is one line: a newline in a reason must not look like a line of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..commands.shared import BriefingOf
+from ..values.briefing import Briefing, OpenTask
+from .state.ledger import Ledger
+from .state.records import FAILED, READY, Row
+from .work.opinions import as_check
+from .work.signs import every_note
+
+__all__ = ["brief"]
+
+_LINES, _LONG = 3, 200
+"""lines of history, and as many notes, that are told of a task; characters of each"""
+
+
+def brief(ledger: Ledger, query: BriefingOf) -> Briefing:
+    """Tell what an agent should know. O(count log n), plus the kinds and requirements in use."""
+    agent, count = query.agent, query.count
+    holder = ledger.agents.get(agent)
+    barred = "the board is paused: nobody may claim" if ledger.paused else ledger.held_back(agent)
+    rows: list[Row] = []
+    if barred is None:
+        ledger.undo.look()  # looking corrects lazy heaps
+        declined = ledger.declines.active.get(agent, {})
+        some = ledger.order.best(agent, ledger.eligibility.open_to(agent), count + len(declined))
+        rows = [row for row in some if row.spec.id not in declined][:count]
+        ledger.undo.entries.clear()
+        if ledger.checking.open:
+            rows = ledger.checking.offers(ledger, agent, rows, count)
+    trails: tuple[Any, ...] = ()
+    if ledger.settings.strategy == "board":
+        from ..commands.board import Strongest  # noqa: PLC0415 - only boards have trails
+
+        trails = ledger.queries[Strongest](ledger, Strongest(None, count))
+    return Briefing(
+        agent,
+        ledger.unfinished,
+        ledger.counts[READY],
+        ledger.counts[FAILED],
+        tuple([row.spec.id for row in holder.leases.values()][:count]) if holder is not None else (),
+        barred,
+        tuple([_told(ledger, row) for row in rows]),
+        trails,
+    )
+
+
+def _told(ledger: Ledger, row: Row) -> OpenTask:
+    is_check = row.spec.id in ledger.checking.opinions.rows
+    spec = as_check(row.spec) if is_check else row.spec
+    # who judges a result, or makes another, must not be led by the first author's words
+    return OpenTask(
+        spec.id,
+        spec.kind,
+        spec.priority,
+        spec.requires,
+        row.attempts,
+        () if is_check else _tried(ledger, row),
+    )
+
+
+def _tried(ledger: Ledger, row: Row) -> tuple[str, ...]:
+    lines = [line.partition("\n")[0][:_LONG] for line in row.history[-_LINES:]]
+    for record in every_note(ledger, row)[-_LINES:]:
+        said = json.dumps(record.note, ensure_ascii=False)
+        lines.append(f"note of attempt {record.attempt} by {record.agent}: {said[:_LONG]}")
+    return tuple(lines)
