@@ -225,23 +225,6 @@ class _Skills:
         return cls(tuple(can or ()), attributes)
 
 
-_AS_NEEDED = "as-needed"
-_MOST_AS_NEEDED = 20
-
-
-def _how_many(text: str) -> int | None:
-    """Return a number of agents; None for as many as are needed."""
-    if text == _AS_NEEDED:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 1_000:
-        raise fail(f"--agents: must be a number from 1 to 1,000 or {_AS_NEEDED}, not {text!r}", BAD_INPUT)
-    return number
-
-
 def _work(
     board: Opened,
     agents: int | None,
@@ -254,14 +237,14 @@ def _work(
     name, said = fresh_agent(), skills or _Skills()
     joined: Any = nullcontext()
     if isinstance(board, MatchVerbs):
-        joined = board.join(name, said.can, attributes=said.attributes, slots=agents or _MOST_AS_NEEDED)
+        joined = board.join(name, said.can, attributes=said.attributes, slots=agents or batch.MOST_AS_NEEDED)
     with joined:
         return board.serve(
             handlers,
             agent=name,
             concurrency=agents or 1,
             agents=None if agents else "as needed",
-            most=_MOST_AS_NEEDED,
+            most=batch.MOST_AS_NEEDED,
             until=until,  # type: ignore[arg-type]
             lease_ttl=lease_ttl,
             signals=True,
@@ -379,7 +362,7 @@ def work(
     json_: AsJson = False,
 ) -> None:
     """Join a board from another terminal and run its commands."""
-    skills, number = _Skills.read(can, having), _how_many(agents)
+    skills, number = _Skills.read(can, having), batch.how_many(agents)
     with _board(board, kind=Matchmaker if can or having else Opened) as joined:
         try:
             served = _work(joined, number, until, lease_ttl, kinds, skills)

@@ -13,10 +13,12 @@ from typing import Any
 
 from ..errors import CoordinationError
 from ..values.tasks import Task
+from .show import BAD_INPUT, fail
 
-__all__ = ["KIND", "board_settings", "read_hints", "read_tasks"]
+__all__ = ["KIND", "MOST_AS_NEEDED", "board_settings", "how_many", "read_hints", "read_tasks"]
 
 KIND = "command"
+AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
 
 _TASK_FIELDS = (
     "id",
@@ -37,6 +39,16 @@ _TASK_FIELDS = (
 _COMMAND_FIELDS = ("cmd", "argv", "env", "cwd", "timeout")
 _HINTS = ("seconds", "kind")
 """what `advise` wants to know of a job, and running it does not need"""
+
+
+def how_many(text: str) -> int | None:
+    """Return a number of agents as it was typed; None for as many as are needed."""
+    if text == AS_NEEDED:
+        return None
+    number = int(text) if text.isdecimal() else 0
+    if not 1 <= number <= 1_000:
+        raise fail(f"--agents: must be a number from 1 to 1,000 or {AS_NEEDED}, not {text!r}", BAD_INPUT)
+    return number
 
 
 def board_settings() -> dict[str, Any]:
