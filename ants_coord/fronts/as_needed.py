@@ -104,7 +104,7 @@ class AsNeeded:
     """
 
     def __init__(self, most: int) -> None:
-        self.agents = 1
+        self.agents: int = 1
         self.decisions: list[Decision] = []
         self._most = most
         self._lock = threading.Lock()
