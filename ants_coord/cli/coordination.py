@@ -44,7 +44,11 @@ def lab(
     ] = None,
     json_: AsJson = False,
 ) -> None:
-    """Run the experiment: what talk, claims, matching and marks cost beside one agent alone."""
+    """
+    Run the experiment: what talk, claims, matching and marks cost beside one agent alone.
+
+    About four minutes on a quiet machine; --quick takes less than half a minute.
+    """
     from ..lab import experiment  # noqa: PLC0415 - only this command needs it
     from ..lab.draw import curve_svg  # noqa: PLC0415
 

@@ -272,7 +272,7 @@ class _Conversation(Trial):
         if costs.catch_up and self.joined[agent] > 0.0:
             yield self.pass_(agent, "inside", costs.turn + self.say(agent, "status?", None, costs.message))
             yield 5.0 * costs.latency
-        while True:
+        while not self.is_over:
             seconds, _ = self._catch_up(agent)
             if seconds:
                 yield self.pass_(agent, "inside", seconds)

@@ -225,7 +225,7 @@ class _Boards(Trial):
         yield self.joined[agent] - self.now
         name = f"a{agent}"
         claim = Claim(name, (yield from self._join(agent, name)))
-        while True:
+        while not self.is_over:
             began = self.now
             yield from self.call(agent)
             asked = self.now

@@ -118,6 +118,52 @@ def test_a_colony_takes_as_long():
     assert report.seconds == pytest.approx(run.seconds, abs=1.0)
 
 
+# -- arithmetic, by hand ----------------------------------------------------------------------------
+
+THREE = World("three", [Job("a", 60.0), Job("b", 30.0), Job("c", 10.0)])
+CALM = Costs(silent=0.0, late=0.0)
+
+
+def test_what_one_talker_spends_by_hand():
+    """Three promises of 2 + 1 s with 2 s for objections, two reports of 2 + 1 s: the last one ends the run."""
+    run = Talk().run(THREE, 1, 1, CALM)
+    assert (run.messages, run.heard, run.tokens_out, run.tokens_in) == (5, 0, 300, 0)
+    assert run.inside == near(3 * (2 + 1 + 2) + 2 * (2 + 1))
+    assert run.seconds == near(100 + 21)
+    assert run.tokens_per_job == near(100)
+    assert run.token_share == near(300 / (300 + 100 * 60))
+
+
+def test_what_two_talkers_read_by_hand():
+    """Every message is read by the other; each reading of an inbox costs a turn and its tokens."""
+    run = Talk().run(THREE, 2, 1, attrs.evolve(CALM, loss=0.0, latency=1e-9, choice="random"))
+    assert run.is_finished
+    assert run.tokens_in == 60 * run.heard
+    assert run.heard <= run.messages
+    assert run.inside >= run.messages * 1.0 + run.heard * 60 / 2_000
+
+
+def test_what_one_agent_on_a_board_spends_by_hand():
+    """Two calls of 2 s, 50 tokens written and 100 read a job; the harness makes them for nothing."""
+    run = OnBoard("claim").run(THREE, 1, 1, CALM)
+    a_call = 2 + 50 / 60 + 100 / 2_000
+    assert (run.calls, run.tokens_out, run.tokens_in) == (6, 300, 600)
+    assert CALM.call_seconds == near(a_call)
+    assert run.seconds == near(100 + 6 * a_call)
+    free = OnBoard("claim").run(THREE, 1, 1, attrs.evolve(CALM, call_by_harness=True))
+    assert (free.calls, free.tokens_out, free.seconds) == (6, 0, near(100))
+
+
+def test_a_silent_agent_on_a_board_costs_its_lease_by_hand():
+    """The job comes back when the lease of 90 s has run out, or when the agent is back after 120 s of silence."""
+    costs = attrs.evolve(CALM, silent=1.0, call_by_harness=True)
+    run = OnBoard("claim").run(World("one", [Job("a", 60.0)]), 2, 1, costs, limit=1_000.0)
+    assert run.broken >= 8
+    assert run.done == 0
+    assert all(after <= 90 + 1e-3 for after in run.noticed_after)
+    assert run.wasted == near(run.worked)
+
+
 # -- failures, each by a story of its own -----------------------------------------------------------
 
 TWO = World("two", [Job("a", 60.0), Job("b", 60.0)])
