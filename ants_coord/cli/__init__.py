@@ -1,9 +1,8 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app           every command but those of trials, coordination and operators
-batch         job files
-child         one command of a job, as a process
+app           every command that has no file of its own
+jobs          run and work: files of commands
 show          tables and text on the terminal
 demo          what the demo command runs
 trials        race and bench, whose bodies are in bench
@@ -28,6 +27,7 @@ def main() -> None:
         # they add their commands
         from . import coordination, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
+        from .jobs import running  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):
             raise

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,6 @@ import typer
 
 from .. import _version
 from ..commands.board import Strongest
-from ..commands.shared import Outcomes
 from ..errors import (
     CoordinationError,
     IllegalTransitionError,
@@ -28,22 +27,13 @@ from ..errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
-from ..fronts.serving import Served
-from ..requirements import evaluate, facts_of, parse
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
-from ..sync.matchmaker import MatchVerbs
-from ..values.adverts import Advert
-from ..values.checks import fresh_agent
-from ..values.tasks import TaskState
-from . import batch
-from .child import run_child
+from .jobs import batch
 from .show import (
     BAD_INPUT,
     BOARD_TROUBLE,
     INTERRUPTED,
-    OK,
-    SOME_FAILED,
     as_json,
     bars,
     clean,
@@ -67,13 +57,7 @@ Board = Annotated[Path, typer.Argument(help="The board's file.", show_default=Fa
 TaskId = Annotated[str, typer.Argument(help="The task's id.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
-Can = Annotated[
-    list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")
-]
-Having = Annotated[
-    list[str] | None, typer.Option("--having", help="An attribute, such as gpu_mem=24; may be repeated.")
-]
-_CPUS = os.cpu_count() or 2
+CPUS = os.cpu_count() or 2
 _STRATEGIES: dict[str, type[Opened]] = {
     "claim": ClaimQueue,
     "match": Matchmaker,
@@ -182,13 +166,17 @@ def demo(
             watch.run_demo(kept, root, agents, seed, as_json_text=json_)
 
 
-def _read(file: str) -> list[Any]:
-    """Read and check a JSON Lines file; every problem is printed before anything is submitted."""
+def _read(file: str, board: Path | None = None) -> list[Any]:
+    """
+    Read and check a JSON Lines file; every problem is printed before anything is submitted.
+
+    Tasks may need what is on `board` already.
+    """
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise fail(f"{file}: {problem}", BAD_INPUT) from None
-    tasks, problems = batch.read_tasks(text.split("\n"))
+    tasks, problems = batch.read_tasks(text.split("\n"), lambda ids: _those_on(board, ids))
     if problems:
         for sentence in problems:
             warnings.print(f"[red]error:[/red] {clean(sentence, 2000)}")
@@ -196,187 +184,17 @@ def _read(file: str) -> list[Any]:
     return tasks
 
 
-@attrs.frozen
-class _Skills:
-    """What a runner says that it can do."""
-
-    can: tuple[str, ...] = ()
-    attributes: dict[str, int | float | str] = attrs.field(factory=dict)
-
-    @classmethod
-    def read(cls, can: list[str] | None, having: list[str] | None) -> _Skills:
-        """Read the options of the command line."""
-        attributes: dict[str, int | float | str] = {}
-        for pair in having or []:
-            name, mark, text = pair.partition("=")
-            if not mark:
-                raise fail(f"--having: {pair!r} must be NAME=VALUE, such as gpu_mem=24", BAD_INPUT)
-            try:
-                attributes[name] = int(text)
-            except ValueError:
-                try:
-                    attributes[name] = float(text)
-                except ValueError:
-                    attributes[name] = text
-        try:
-            Advert("runner", tuple(can or ()), attributes)
-        except (ValueError, CoordinationError) as problem:
-            raise fail(str(problem), BAD_INPUT) from None
-        return cls(tuple(can or ()), attributes)
-
-
-def _work(
-    board: Opened,
-    agents: int | None,
-    until: str,
-    lease_ttl: float,
-    kinds: list[str] | None = None,
-    skills: _Skills | None = None,
-) -> Served:
-    handlers = dict.fromkeys(kinds or [batch.KIND], run_child)
-    name, said = fresh_agent(), skills or _Skills()
-    joined: Any = nullcontext()
-    if isinstance(board, MatchVerbs):
-        joined = board.join(name, said.can, attributes=said.attributes, slots=agents or batch.MOST_AS_NEEDED)
-    with joined:
-        return board.serve(
-            handlers,
-            agent=name,
-            concurrency=agents or 1,
-            agents=None if agents else "as needed",
-            most=batch.MOST_AS_NEEDED,
-            until=until,  # type: ignore[arg-type]
-            lease_ttl=lease_ttl,
-            signals=True,
-        )
-
-
-@app.command()
-def run(
-    file: Annotated[
-        str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)
-    ],
-    agents: Agents = _CPUS,
-    board: Annotated[
-        Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")
-    ] = None,
-    lease_ttl: Annotated[
-        float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")
-    ] = 10.0,
-    can: Can = None,
-    having: Having = None,
-    json_: AsJson = False,
-) -> None:
-    """
-    Run commands from a file, each exactly once to success, with needs, priorities and retries.
-
-    A line: {"id": "b", "cmd": "make b", "needs": ["a"], "timeout": 60, "max_attempts": 3}
-    """
-    tasks, skills = _read(file), _Skills.read(can, having)
-    kind = Matchmaker if can or having else _kind_for(tasks)
-    if board is None:
-        _check_skills(tasks, skills)
-        with (ClaimQueue if kind is Opened else kind)(**batch.board_settings()) as memory:
-            code = _run(memory, tasks, agents, lease_ttl, json_, skills)
-    else:
-        with _board(board, new=True, kind=kind, **batch.board_settings()) as kept:
-            code = _run(kept, tasks, agents, lease_ttl, json_, skills)
-    raise SystemExit(code)
+def _those_on(path: Path | None, ids: set[str]) -> set[str]:
+    """Return which of these tasks are on a board."""
+    if path is None or not path.exists():
+        return set()
+    with _board(path) as board:
+        return {one for one in ids if board.find(one) is not None}
 
 
 def _kind_for(tasks: list[Any]) -> type[Opened]:
     """Return what a board must be for these tasks; one that is more already stays what it is."""
     return Matchmaker if any(task.requires or task.uses for task in tasks) else Opened
-
-
-def _check_skills(tasks: list[Any], skills: _Skills) -> None:
-    """Refuse what nobody will ever take: on a board in memory no other agent can join."""
-    facts = facts_of(skills.can, skills.attributes)
-    for task in tasks:
-        if task.requires and evaluate(parse(task.requires).root, facts) is not True:
-            why = f"{task.id} requires {task.requires!r}, which this runner cannot do"
-            raise fail(
-                f"{why}; say so with --can and --having, or use --board so that others may join", BAD_INPUT
-            )
-
-
-def _run(board: Opened, tasks: list[Any], agents: int, lease_ttl: float, json_: bool, skills: _Skills) -> int:
-    step = 5_000
-    try:
-        for start in range(0, len(tasks), step):
-            board.submit_many(_in_order(tasks)[start : start + step])
-    except CoordinationError as problem:
-        raise fail(str(problem), BAD_INPUT) from None
-    try:
-        _work(board, agents, "drained", lease_ttl, skills=skills)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    ids = tuple([task.id for task in tasks])
-    ended = [
-        one for start in range(0, len(ids), step) for one in board.query(Outcomes(ids[start : start + step]))
-    ]
-    failed = [one for one in ended if one is not None and one.state is not TaskState.DONE]
-    open_ = sum(one is None for one in ended)
-    if json_:
-        typer.echo(as_json([one for one in ended if one is not None]))
-    else:
-        for one in failed:
-            console.print(f"[red]{one.state}[/red] {clean(one.task)}: {clean(one.reason, 500)}")
-        done = len(ended) - len(failed) - open_
-        console.print(f"{done} done, {len(failed)} failed or cancelled, {open_} left")
-    if open_:
-        return INTERRUPTED
-    return SOME_FAILED if failed else OK
-
-
-def _in_order(tasks: list[Any]) -> list[Any]:
-    """Return tasks with every need before what needs it, so that a file may be submitted in pieces."""
-    if len(tasks) <= 5_000:
-        return tasks  # one batch: any order will do
-    by_id = {task.id: task for task in tasks}
-    placed: dict[str, Any] = {}
-    for task in tasks:
-        path = [task]
-        while path:
-            missing = [need for need in path[-1].needs if need in by_id and need not in placed]
-            if missing and len(path) <= len(tasks):
-                path.append(by_id[missing[0]])
-            else:
-                last = path.pop()
-                placed[last.id] = last
-    return list(placed.values())
-
-
-@app.command()
-def work(
-    board: Board,
-    agents: Annotated[
-        str,
-        typer.Option(help="How many agents work at once; as-needed: one, and more only while they pay."),
-    ] = str(_CPUS),
-    until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
-    kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
-    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
-    can: Can = None,
-    having: Having = None,
-    json_: AsJson = False,
-) -> None:
-    """Join a board from another terminal and run its commands."""
-    skills, number = _Skills.read(can, having), batch.how_many(agents)
-    with _board(board, kind=Matchmaker if can or having else Opened) as joined:
-        try:
-            served = _work(joined, number, until, lease_ttl, kinds, skills)
-        except KeyboardInterrupt:
-            raise SystemExit(INTERRUPTED) from None
-    if json_:
-        typer.echo(as_json(served))
-    else:
-        console.print(
-            f"{served.completed} completed, {served.failed} failed, {served.lost} lost, "
-            f"{served.released} given back"
-        )
-        for decision in served.decisions:
-            console.print(f"  {decision}")
 
 
 # -- looking --------------------------------------------------------------------------------
@@ -510,7 +328,7 @@ def submit(
     json_: AsJson = False,
 ) -> None:
     """Put tasks on a board (made if there is none) without running them."""
-    tasks = _read(file)
+    tasks = _read(file, board)
     with _board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
         tickets = opened.submit_many(tasks)
     if json_:

@@ -13,8 +13,8 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import batch
 from .app import AsJson, Board, _board, _read, app
+from .jobs import batch
 from .show import BAD_INPUT, BOARD_TROUBLE, as_json, fail, warnings
 
 __all__: list[str] = []

@@ -18,21 +18,35 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["as_json", "bars", "clean", "console", "fail", "table", "warnings"]
+__all__ = ["as_json", "bars", "clean", "console", "fail", "shown", "table", "warnings"]
 
-console = Console(highlight=False)
-warnings = Console(stderr=True, highlight=False)
+# emoji: the name of a task may hold ":bug:"
+console = Console(highlight=False, emoji=False)
+warnings = Console(stderr=True, highlight=False, emoji=False)
 
 OK, SOME_FAILED, BAD_INPUT, BOARD_TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""letters that show as nothing; all other blanks are told by their category"""
+
+
+def _visible(c: str) -> str:
+    """Return a character as it is, or escaped if it is not seen, breaks the line, or turns the text."""
+    if c == " " or (unicodedata.category(c)[0] not in "CZ" and c not in _BLANKS):
+        return c
+    return c.encode("unicode_escape").decode()
+
+
+def shown(text: object, most: int = 200) -> str:
+    """Return text that shows as it is, in one line, with nothing hidden."""
+    text = str(text)[:most]
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+
+
 def clean(text: object, most: int = 200) -> str:
-    """Return text that a terminal shows as it is: one line, nothing hidden, no markup."""
-    shown = "".join(
-        c if unicodedata.category(c)[0] != "C" else c.encode("unicode_escape").decode()
-        for c in str(text)[:most]
-    )
-    return escape(shown)
+    """Return such text for rich: its markup is escaped, too."""
+    return escape(shown(text, most))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ants_coord.cli.batch import read_tasks
+from ants_coord.cli.jobs.batch import read_tasks
 from ants_coord.core import Machine, restore
 from ants_coord.errors import RequirementError
 from ants_coord.fronts.arguments import pair

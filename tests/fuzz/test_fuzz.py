@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ants_coord.cli.batch import read_tasks
+from ants_coord.cli.jobs.batch import read_tasks
 from ants_coord.journals.codec import encode
 from ants_coord.testing import strategies as ants
 

@@ -11,14 +11,18 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import CoordinationError
-from ..values.tasks import Task
-from .show import BAD_INPUT, fail
+from ...errors import CoordinationError
+from ...values.checks import count
+from ...values.tasks import Task
+from ..show import BAD_INPUT, fail
 
 __all__ = ["KIND", "MOST_AS_NEEDED", "board_settings", "how_many", "read_hints", "read_tasks"]
 
 KIND = "command"
 AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
+DEATHS = 10
+"""how often the runner of a command may die before it is the command that is suspected of killing it"""
+MOST_ATTEMPTS = 100_000
 
 _TASK_FIELDS = (
     "id",
@@ -61,11 +65,14 @@ def board_settings() -> dict[str, Any]:
     }
 
 
-def read_tasks(lines: Iterable[str]) -> tuple[list[Task], list[str]]:
+def read_tasks(
+    lines: Iterable[str], on_board: Callable[[set[str]], set[str]] | None = None
+) -> tuple[list[Task], list[str]]:
     """
     Return the tasks of a file and what is wrong with it, one sentence per problem.
 
-    The first is only of use if the second is empty.
+    The first is only of use if the second is empty. `on_board` says which of some ids need not be in the
+    file, since they are on the board already.
     """
     tasks: list[Task] = []
     problems: list[str] = []
@@ -82,7 +89,7 @@ def read_tasks(lines: Iterable[str]) -> tuple[list[Task], list[str]]:
             problems.append(f"line {number}: id: {task.id!r} is taken by line {seen[task.id]}")
         seen.setdefault(task.id, number)
         tasks.append(task)
-    return tasks, problems + _unknown_needs(tasks, seen)
+    return tasks, problems + _unknown_needs(tasks, seen, on_board)
 
 
 def read_hints(lines: Iterable[str]) -> tuple[dict[str, float], dict[str, str]]:
@@ -100,12 +107,17 @@ def read_hints(lines: Iterable[str]) -> tuple[dict[str, float], dict[str, str]]:
     return seconds, kinds
 
 
-def _unknown_needs(tasks: list[Task], seen: dict[str, int]) -> list[str]:
+def _unknown_needs(
+    tasks: list[Task], seen: dict[str, int], on_board: Callable[[set[str]], set[str]] | None
+) -> list[str]:
+    missing = {need for task in tasks for need in task.needs if need not in seen}
+    if missing and on_board is not None:
+        missing -= on_board(missing)
     return [
-        f"line {seen[task.id]}: needs: {need!r} is not in the file"
+        f"line {seen[task.id]}: needs: {need!r} is neither in the file nor on a board that was named"
         for task in tasks
         for need in task.needs
-        if need not in seen
+        if need in missing
     ]
 
 
@@ -145,7 +157,11 @@ def _task(found: dict[str, Any], number: int) -> Task:
     if not isinstance(options.get("needs", []), list):
         raise TypeError(f"needs: must be a list of ids, not {options['needs']!r}")
     options.setdefault("id", f"line-{number}")
-    options.setdefault("max_attempts", 1)
+    attempts = count(options.get("max_attempts", 1), "max_attempts", most=MOST_ATTEMPTS)
+    # a runner that dies is no failure of its command: the board counts both, so the failures are counted
+    # by the runners, and the board allows as many deaths on top
+    payload["attempts"] = attempts
+    options["max_attempts"] = attempts + DEATHS
     for moment in ("delay", "finish_by"):
         if isinstance(options.get(moment), str):
             raise TypeError(f"{moment}: must be seconds, not {options[moment]!r}")
@@ -164,7 +180,7 @@ def _command(found: dict[str, Any]) -> dict[str, Any]:
         raise ValueError('cmd, argv: exactly one of "cmd" (a shell line) and "argv" (a list) is needed')
     checks: dict[str, tuple[Callable[[Any], bool], str]] = {
         "cmd": (lambda v: isinstance(v, str) and bool(v.strip()), "a shell line"),
-        "argv": (lambda v: isinstance(v, list) and bool(v) and _all_strings(v), "a list of strings"),
+        "argv": (lambda v: isinstance(v, list) and _all_strings(v) and bool(v and v[0]), "a list of strings"),
         "env": (lambda v: isinstance(v, dict) and _all_strings(v.values()), "an object of strings"),
         "cwd": (lambda v: isinstance(v, str) and bool(v), "a directory"),
         "timeout": (_is_positive, "seconds, more than 0"),
@@ -175,7 +191,27 @@ def _command(found: dict[str, Any]) -> dict[str, Any]:
             if not is_good(found[name]):
                 raise TypeError(f"{name}: must be {wanted}, not {found[name]!r}")
             payload[name] = found[name]
+    _check_texts(payload)
     return payload
+
+
+def _check_texts(payload: dict[str, Any]) -> None:
+    """Refuse what no system can start: it would be told only when its turn has come."""
+    environment = payload.get("env", {})
+    for name in environment:
+        if not name or "=" in name:
+            raise ValueError(f"env: a variable cannot have the name {name!r}")
+    texts = [("cmd", payload.get("cmd", "")), ("cwd", payload.get("cwd", ""))]
+    texts += [("argv", text) for text in payload.get("argv", ())]
+    texts += [("env", text) for pair in environment.items() for text in pair]
+    for field, text in texts:
+        if "\0" in text:
+            raise ValueError(f"{field}: {text[:60]!r} holds a NUL, which no command can be given")
+        try:
+            text.encode()
+        except UnicodeEncodeError as problem:
+            broken = text[problem.start]
+            raise ValueError(f"{field}: {broken!r} is half a character (a lone surrogate)") from None
 
 
 def _all_strings(values: Iterable[Any]) -> bool:

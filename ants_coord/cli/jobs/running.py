@@ -1,0 +1,279 @@
+"""Commands that run the commands of a file: run and work."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from ...commands.shared import Outcomes
+from ...errors import CoordinationError
+from ...fronts.serving import Served
+from ...requirements import evaluate, facts_of, parse
+from ...sync import Board as Opened
+from ...sync import ClaimQueue, Matchmaker
+from ...sync.matchmaker import MatchVerbs
+from ...values.adverts import Advert
+from ...values.checks import fresh_agent
+from ...values.tasks import TaskState
+from ..app import CPUS, AsJson, Board, _board, _kind_for, _read, app
+from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, warnings
+from . import batch
+from .progress import Progress
+
+__all__: list[str] = []
+
+Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
+Can = Annotated[
+    list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")
+]
+Having = Annotated[
+    list[str] | None, typer.Option("--having", help="An attribute, such as gpu_mem=24; may be repeated.")
+]
+_STEP = 5_000
+"""tasks submitted, or asked for, at a time"""
+
+
+@attrs.frozen
+class _Skills:
+    """What a runner says that it can do."""
+
+    can: tuple[str, ...] = ()
+    attributes: dict[str, int | float | str] = attrs.field(factory=dict)
+
+    @classmethod
+    def read(cls, can: list[str] | None, having: list[str] | None) -> _Skills:
+        """Read the options of the command line."""
+        attributes: dict[str, int | float | str] = {}
+        for pair in having or []:
+            name, mark, text = pair.partition("=")
+            if not mark:
+                raise fail(f"--having: {pair!r} must be NAME=VALUE, such as gpu_mem=24", BAD_INPUT)
+            try:
+                attributes[name] = int(text)
+            except ValueError:
+                try:
+                    attributes[name] = float(text)
+                except ValueError:
+                    attributes[name] = text
+        try:
+            Advert("runner", tuple(can or ()), attributes)
+        except (ValueError, CoordinationError) as problem:
+            raise fail(str(problem), BAD_INPUT) from None
+        return cls(tuple(can or ()), attributes)
+
+
+def _work(
+    board: Opened,
+    agents: int | None,
+    until: str,
+    lease_ttl: float,
+    progress: Progress,
+    kinds: list[str] | None = None,
+    skills: _Skills | None = None,
+) -> Served:
+    """Serve with numbered agents, so that the board says which of them did what."""
+    handlers = dict.fromkeys(kinds or [batch.KIND], progress.run)
+    base, said, number = fresh_agent(), skills or _Skills(), agents or 1
+    names = [f"{base}-{n}" for n in range(1, number + 1)] if agents else [base]
+    here, turn = threading.local(), itertools.count()
+
+    def claims(stop: Any, wanted: tuple[str, ...] | None) -> Any:
+        # called in the thread that will use it, and once more after trouble with the journal
+        if not hasattr(here, "name"):
+            here.name = names[next(turn) % len(names)]
+        return board._claims(  # noqa: SLF001 - serve() has one name for all its threads
+            here.name,
+            until=until,  # type: ignore[arg-type]
+            kinds=wanted,
+            lease_ttl=lease_ttl,
+            stop=stop,
+        )
+
+    with ExitStack() as joined:
+        if isinstance(board, MatchVerbs):
+            for name in names:
+                slots = 1 if agents else batch.MOST_AS_NEEDED
+                joined.enter_context(board.join(name, said.can, attributes=said.attributes, slots=slots))
+        return board._serve(  # noqa: SLF001
+            claims,
+            handlers,
+            agent=base,
+            concurrency=number,
+            agents=None if agents else "as needed",
+            most=batch.MOST_AS_NEEDED,
+            timeout=None,
+            signals=True,
+        )
+
+
+@app.command()
+def run(
+    file: Annotated[
+        str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)
+    ],
+    agents: Agents = CPUS,
+    board: Annotated[
+        Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")
+    ] = None,
+    lease_ttl: Annotated[
+        float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")
+    ] = 10.0,
+    can: Can = None,
+    having: Having = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Give what failed in an earlier run fresh attempts.")
+    ] = False,
+    json_: AsJson = False,
+) -> None:
+    """
+    Run commands from a file until each has succeeded once or failed, with needs, priorities and retries.
+
+    A line: {"id": "b", "cmd": "make b", "needs": ["a"], "timeout": 60, "max_attempts": 3}
+    """
+    if retry_failed and board is None:
+        raise fail("--retry-failed: without --board there is no earlier run", BAD_INPUT)
+    tasks, skills = _read(file, board), _Skills.read(can, having)
+    kind = Matchmaker if can or having else _kind_for(tasks)
+    job = _Job(tasks, agents, lease_ttl, json_, skills, retry_failed)
+    if board is None:
+        _check_skills(tasks, skills)
+        with (ClaimQueue if kind is Opened else kind)(**batch.board_settings()) as memory:
+            code = job.run(memory)
+    else:
+        with _board(board, new=True, kind=kind, **batch.board_settings()) as kept:
+            code = job.run(kept)
+    raise SystemExit(code)
+
+
+def _check_skills(tasks: list[Any], skills: _Skills) -> None:
+    """Refuse what nobody will ever take: on a board in memory no other agent can join."""
+    facts = facts_of(skills.can, skills.attributes)
+    for task in tasks:
+        if task.requires and evaluate(parse(task.requires).root, facts) is not True:
+            why = f"{task.id} requires {task.requires!r}, which this runner cannot do"
+            raise fail(
+                f"{why}; say so with --can and --having, or use --board so that others may join", BAD_INPUT
+            )
+
+
+@attrs.frozen
+class _Job:
+    """A file of commands, and how to run it."""
+
+    tasks: list[Any]
+    agents: int
+    lease_ttl: float
+    as_json: bool
+    skills: _Skills
+    retry_failed: bool
+
+    def run(self, board: Opened) -> int:
+        """Submit what is not there yet, work until nothing is left, and return the exit code."""
+        try:
+            for start in range(0, len(self.tasks), _STEP):
+                board.submit_many(_in_order(self.tasks)[start : start + _STEP])
+        except CoordinationError as problem:
+            raise fail(str(problem), BAD_INPUT) from None
+        if self.retry_failed:
+            for one in self._ended(board):
+                if one is not None and one.state is TaskState.FAILED:
+                    board.requeue(one.task)
+        progress = Progress(len(self.tasks), is_quiet=self.as_json)
+        try:
+            _work(board, self.agents, "drained", self.lease_ttl, progress, skills=self.skills)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        ended = self._ended(board)
+        failed = [one for one in ended if one is not None and one.state is not TaskState.DONE]
+        open_ = sum(one is None for one in ended)
+        if self.as_json:
+            typer.echo(as_json([one for one in ended if one is not None]))
+        else:
+            for one in failed:
+                if one.task not in progress.told:  # what has just been printed is not printed twice
+                    console.print(f"[red]{one.state}[/red] {clean(one.task)}: {clean(one.reason, 500)}")
+            done = len(ended) - len(failed) - open_
+            console.print(f"{done} done, {len(failed)} failed or cancelled, {open_} left")
+        if open_:
+            return INTERRUPTED
+        return SOME_FAILED if failed else OK
+
+    def _ended(self, board: Opened) -> list[Any]:
+        ids = tuple([task.id for task in self.tasks])
+        return [
+            one
+            for start in range(0, len(ids), _STEP)
+            for one in board.query(Outcomes(ids[start : start + _STEP]))
+        ]
+
+
+def _in_order(tasks: list[Any]) -> list[Any]:
+    """Return tasks with every need before what needs it, so that a file may be submitted in pieces."""
+    if len(tasks) <= _STEP:
+        return tasks  # one batch: any order will do
+    by_id = {task.id: task for task in tasks}
+    placed: dict[str, Any] = {}
+    for task in tasks:
+        path = [task]
+        while path:
+            missing = [need for need in path[-1].needs if need in by_id and need not in placed]
+            if missing and len(path) <= len(tasks):
+                path.append(by_id[missing[0]])
+            else:
+                last = path.pop()
+                placed[last.id] = last
+    return list(placed.values())
+
+
+@app.command()
+def work(
+    board: Board,
+    agents: Annotated[
+        str,
+        typer.Option(help="How many agents work at once; as-needed: one, and more only while they pay."),
+    ] = str(CPUS),
+    until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
+    kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
+    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
+    can: Can = None,
+    having: Having = None,
+    json_: AsJson = False,
+) -> None:
+    """Join a board from another terminal and run its commands."""
+    skills, number = _Skills.read(can, having), batch.how_many(agents)
+    with _board(board, kind=Matchmaker if can or having else Opened) as joined:
+        if until == "drained":
+            _say_what_is_for_others(joined, kinds or [batch.KIND])
+        try:
+            progress = Progress(joined.statistics().unfinished, is_quiet=json_)
+            served = _work(joined, number, until, lease_ttl, progress, kinds, skills)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+    if json_:
+        typer.echo(as_json(served))
+    else:
+        console.print(
+            f"{served.completed} completed, {served.failed} failed, {served.lost} lost, "
+            f"{served.released} given back"
+        )
+        for decision in served.decisions:
+            console.print(f"  {decision}")
+
+
+def _say_what_is_for_others(board: Opened, kinds: list[str]) -> None:
+    """Say at once what this worker waits for and will not do itself: it may wait for ever."""
+    unfinished = [state for state in TaskState if not state.is_final]
+    for record in board.tasks(state=unfinished, count=1_000):
+        if record.task.kind not in kinds:
+            warnings.print(
+                f"task {clean(record.task.id)} is of kind {clean(repr(record.task.kind))}, which others "
+                f"must do; this worker waits until the board is drained (--until idle does not)",
+                soft_wrap=True,
+            )
+            return
