@@ -234,7 +234,7 @@ def ratios(*, small: bool) -> Iterator[Ratio | str]:
             try:
                 __import__(peer.needs)
             except ImportError:
-                yield f"({peer.name}: not installed; pip install ants-coord[peers])"
+                yield f"({peer.name}: not installed; pip install --group peers)"
                 continue
         in_memory = peer.where in ("memory", "await")
         cycles, rounds = (50, 2) if small else (10_000, 7) if in_memory else (500, 7)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("pytest_benchmark", reason="pip install ants-coord[peers]")
+pytest.importorskip("pytest_benchmark", reason="pip install --group peers")
 
 from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task
 from ants_coord.values.adverts import Advert

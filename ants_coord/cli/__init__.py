@@ -31,6 +31,9 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):
             raise
-        sys.stderr.write(f"error: the command line needs {missing.name}; pip install 'ants-coord[cli]'\n")
+        sys.stderr.write(
+            f"error: the command line needs {missing.name}: pip install 'ants-coord[cli]', "
+            "or for one run uvx --from 'ants-coord[cli]' ants-coord\n"
+        )
         raise SystemExit(2) from None
     app()

@@ -1,7 +1,7 @@
 """
 Throw bytes at a reader for as long as you like, guided by coverage: `python -m tests.fuzz entry --seconds 600`.
 
-Needs `pip install -e ".[fuzz]"` (atheris, which is libFuzzer for Python; Linux and macOS).
+Needs `pip install -e ".[test]" --group fuzz` (atheris, which is libFuzzer for Python; Linux and macOS).
 What is found is kept in .fuzz/, and so is the corpus: the next run goes on where this one ended.
 """
 
