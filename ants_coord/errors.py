@@ -545,7 +545,7 @@ class JournalConflictError(JournalError):
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class JournalRewoundError(JournalConflictError):
-    """Raised once when a log lacks what was read from it before; the board has been read again."""
+    """Raised when a log lacks what was read from it before; told once, and the board has been read again."""
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

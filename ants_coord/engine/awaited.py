@@ -75,23 +75,27 @@ def _task(machine: Machine, task: str, now_ns: int) -> str:
     return f"task {task!r} is {found.state}" + (f" ({'; '.join(now)})" if now else "")
 
 
-def standing_still(machine: Machine, waiter: Waiter, now_ns: int, idle: int = 0) -> str | None:
+def standing_still(machine: Machine, waiter: Waiter, now_ns: int, quiet_ns: int, idle: int = 0) -> str | None:
     """
     Say why what a caller waits for will not come; None if somebody works, or time alone may bring it.
 
     Whoever holds a lease may still finish, and a task that is delayed becomes ready by itself. With neither,
-    whatever is ready has been ready for as long as the caller waits, and nobody has taken it.
+    and nothing that happened for a while, whatever is ready has been so for as long, and nobody has taken it.
 
     Args:
         machine: the state; nothing is changed.
         waiter: what the caller waits for.
         now_ns: the stamp of this instant.
+        quiet_ns: how long nothing may have happened: what became ready a moment ago will be taken.
         idle: how many leases are known to be held by handlers that wait themselves.
 
     """
     ledger = machine.ledger
     counts = ledger.counts
     if not ledger.paused and (counts[TaskState.LEASED] > idle or counts[TaskState.DELAYED]):
+        return None
+    raw, _, now = ledger.timeline.reading
+    if ledger.ring[1] and now - ledger.ring[1][-1][0] + (now_ns - raw) < quiet_ns:
         return None
     if waiter.ended:
         return f"nobody works on what is awaited: {_tasks(machine, waiter.ended, now_ns)}"

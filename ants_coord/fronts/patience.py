@@ -112,7 +112,10 @@ class Patience:
 
     def _say_why(self) -> bool:
         """Tell the log why nothing comes; then True: what stands still is not looked at again."""
-        why = self._engine.with_machine(lambda machine, now: standing_still(machine, self._waiter, now))
+        quiet_ns = self._interval_ns
+        why = self._engine.with_machine(
+            lambda machine, now: standing_still(machine, self._waiter, now, quiet_ns)
+        )
         if why is None:
             return False
         if _said.get(self._engine) != why:
@@ -132,6 +135,9 @@ class Patience:
         if lease.token not in tokens or not tokens <= waiting.keys():
             return
         idle = len(live)
-        why = self._engine.with_machine(lambda machine, at: standing_still(machine, self._waiter, at, idle))
+        quiet_ns = self._interval_ns
+        why = self._engine.with_machine(
+            lambda machine, at: standing_still(machine, self._waiter, at, quiet_ns, idle)
+        )
         if why is not None:
             raise DeadlockError(lease.task, why)

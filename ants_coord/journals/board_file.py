@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
-from ..errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
+from ..errors import (
+    JournalConflictError,
+    JournalCorruptError,
+    JournalError,
+    JournalRewoundError,
+    JournalVersionError,
+)
 from ..values.checks import check_path
 from .chain import checksum, link_at
 from .clocks import BootClock
@@ -409,12 +415,27 @@ class BoardFile:
         if tail is None:
             tail = db.execute("SELECT max(position) FROM snapshot").fetchone()[0] or 0
         if tail < after:
-            raise JournalConflictError(
-                self.path,
-                f"ends at position {tail}, but {after} was read before: the file was replaced by an "
-                "older copy; open it anew if that is what you want",
-            )
+            raise self._rewound(f"ends at position {tail}, but {after} was read before")
         return int(tail)
+
+    def _rewound(self, what: str) -> JournalConflictError:
+        """
+        Return the error of a log that an older copy was put into, in place.
+
+        Nothing of ours is dead then: the engine reads the board again and goes on, once a caller knows. But
+        whoever restored by hand and deleted the lock file, too, has put newcomers under another lock.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if self.is_read_only or os.path.samestat(os.stat(self.path + "-lock"), os.fstat(self._lock.file)):
+                return JournalRewoundError(
+                    self.path,
+                    f"{what}: an older copy was put in its place; what came later is gone, and the board "
+                    "was read again",
+                )
+        return JournalConflictError(
+            self.path,
+            f"{what}: an older copy was put in its place; close this coordinator and open the board again",
+        )
 
     # -- closing --------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ..errors import JournalConflictError, JournalCorruptError
+from ..errors import JournalCorruptError
 from .backup import copy_board
 from .board_file import BoardFile
 from .chain import checksum, digest_of, link_at, linked, walk
@@ -109,11 +109,7 @@ class SQLiteJournal(BoardFile):
         if self._link[0] == after:
             link = link_at(db, after)
             if link and link != self._link[1]:
-                raise JournalConflictError(
-                    self.path,
-                    f"has another entry {after} than the one that was read before: an older copy was put "
-                    "in its place and written on; close this coordinator and open the board again",
-                )
+                raise self._rewound(f"has another entry {after} than the one that was read before")
 
     def follow(self, after: int, most: int, absorb: Callable[[list[Entry]], None]) -> bool:
         """Give `most` entries at most to `absorb` while nobody else appends; tell if there may be more."""

@@ -131,10 +131,26 @@ def test_somebody_who_works_may_finish(board, clock, log):
         for _ in range(20):
             clock.advance(LOOK)
         board.complete(lease)
-        clock.advance(1000)
+        clock.advance(1000 - 20 * LOOK)  # not more: "b" would stand there, ready, for the rest
     board.complete(board.claim("ann"))
     waiting.get()
     assert told(log) == []
+
+
+def test_what_became_ready_a_moment_ago_is_not_standing_still(board, clock, log):
+    """The look may come in the instant between a task's becoming ready and its being taken."""
+    board.submit(Task("a", delay=2.5 * LOOK))
+    waiting = Background(board.drain)
+    waits(board)
+    for _ in range(3):
+        clock.advance(LOOK)
+        waits(board)
+    assert told(log) == []
+    clock.advance(LOOK)
+    waits(board)
+    assert len(told(log)) == 1  # and now it is
+    board.complete(board.claim("ann"))
+    waiting.get()
 
 
 # -- a handler that waits for itself ----------------------------------------------------------

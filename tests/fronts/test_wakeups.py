@@ -3,6 +3,7 @@
 import asyncio
 
 from ants_coord import ClaimQueue, Task, aio
+from ants_coord.errors import JournalError
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock, run
 
@@ -54,7 +55,7 @@ def test_who_waits_is_woken_when_the_log_was_trimmed_beyond_its_position():
                 await asyncio.sleep(0)
             ours, began = journal.changed, clock.now_ns()
             with ClaimQueue(journal) as other:
-                other._engine._snapshot_every = 10
+                other._engine._snapshots.every = 10
                 other.submit(Task("a"))
                 for _ in range(100):  # which says nothing to who waits for a task
                     other.release(other.lock_nowait("x", agent="cy"))
@@ -63,3 +64,42 @@ def test_who_waits_is_woken_when_the_log_was_trimmed_beyond_its_position():
             return (await waiting).task, clock.now_ns() - began
 
     assert run(main(), clock=clock) == ("a", 0)
+
+
+def test_a_journal_in_trouble_is_asked_again_and_not_all_the_time():
+    """A lease runs out while the journal fails for a second: the heir gets it soon after, and nothing spins."""
+    clock = ManualClock()
+
+    class Failing(Silent):
+        until_ns, failures = 0, 0
+
+        def append(self, after, bodies):
+            self.fail_at_times()
+            return super().append(after, bodies)
+
+        def read(self, after):
+            self.fail_at_times()
+            return super().read(after)
+
+        def fail_at_times(self):
+            if self.clock.now_ns() < self.until_ns:
+                self.failures += 1
+                assert self.failures < 100, "it is asked without a pause"
+                raise JournalError("here", "no")
+
+    journal = Failing(clock)
+
+    async def main():
+        async with aio.ClaimQueue(journal, lease_ttl=30) as board:
+            await board.submit(Task("a"))
+            await board.claim_nowait("ann")
+            waiting = asyncio.create_task(board.claim("bob", timeout=90))
+            await asyncio.sleep(1)
+            journal.until_ns = clock.now_ns() + 30 * 10**9
+            lease = await waiting
+            return lease.agent, clock.now_ns() - journal.until_ns
+
+    agent, late_ns = run(main(), clock=clock)
+    assert agent == "bob"
+    assert 0 <= late_ns <= 1_100_000_000
+    assert journal.failures > 3

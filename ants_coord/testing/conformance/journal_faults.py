@@ -8,13 +8,14 @@ and may be restored from yesterday. The hooks say how a test makes that happen.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from ...errors import JournalError, JournalRewoundError, LeaseLostError
+from ...errors import ClosedError, JournalError, JournalRewoundError, LeaseLostError
 from ...journals.ports import Journal
 from ...sync import ClaimQueue
 from ...values.tasks import Task
@@ -38,6 +39,7 @@ class JournalFaults:
         cut: let the next append be written, and lose its reply.
         rewind: take away every entry after a position, as a restored copy would.
         stall: let it answer nobody until the returned function is called.
+        fork: make a child of this process, as `lambda name: os.fork()` does.
 
     Example:
         >>> from ants_coord.journals import MemoryJournal
@@ -55,6 +57,7 @@ class JournalFaults:
     cut: Callable[[str], object] | None = None
     rewind: Callable[[str, int], object] | None = None
     stall: Callable[[str], Callable[[], object]] | None = None
+    fork: Callable[[str], int] | None = None
 
 
 def _lost_connections_are_mended(open_: Callable[[], Journal], disconnect: Callable[[], object]) -> None:
@@ -166,6 +169,32 @@ def _nobody_waits_longer_than_asked_for_a_log_that_stalls(
                 waiter.join(_LIMIT_S)
 
 
+def _a_forked_child_harms_nobody(open_: Callable[[], Journal], fork: Callable[[], int]) -> None:
+    with ClaimQueue(open_()) as board:
+        board.submit(Task("a"))
+        lease = board.claim("ann", timeout=_LIMIT_S)
+        child = fork()
+        if not child:
+            _be_the_child(board)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, "the child was not refused what its parent has open"
+        board.complete(lease, "done")
+    with ClaimQueue(open_()) as again:
+        assert again.result("a", timeout=0) == "done"
+
+
+def _be_the_child(board: ClaimQueue) -> None:
+    code = 1
+    try:
+        try:
+            board.submit(Task("from the child"))
+        except ClosedError:
+            board.close()
+            code = 0
+    finally:
+        os._exit(code)
+
+
 def _writers_at_once_make_one_order(open_: Callable[[], Journal]) -> None:
     journals, troubles = [open_() for _ in range(_WRITERS)], []
     together = threading.Barrier(_WRITERS)
@@ -214,5 +243,6 @@ STORIES: tuple[tuple[str, Callable[[Any, Any], None]], ...] = (
     ("rewind", _a_log_that_has_grown_past_what_was_read_is_told),
     ("rewind", _a_board_whose_log_was_rewound_goes_on),
     ("stall", _nobody_waits_longer_than_asked_for_a_log_that_stalls),
+    ("fork", _a_forked_child_harms_nobody),
 )
 """(the hook that a story needs, the story)"""
