@@ -159,14 +159,16 @@ def _studies(
     effects = sensitivity(20, seeds, assumed, progress=show)
     breaks = break_even(2, seeds, assumed)
     curves: dict[str, Any] = {}
-    two = attrs.evolve(assumed, choice="first", read_rate=200.0)
-    for name, way, costs in (
-        ("talk", Talk(), assumed),
-        ("talk, choice first, reads 200/s", Talk(), two),
-        ("claim", OnBoard("claim"), assumed),
-    ):
-        show(len(curves), 3, f"steady rates of {name}")
-        points = steady_curve(way, seeds=1 if quick else 3, costs=costs)
+    plans: dict[str, tuple[Any, dict[str, Any]]] = {
+        "talk": (Talk(), {}),
+        "talk, choice first": (Talk(), {"choice": "first"}),
+        "talk, reads 200/s": (Talk(), {"read_rate": 200.0}),
+        "talk, both": (Talk(), {"choice": "first", "read_rate": 200.0}),
+        "claim": (OnBoard("claim"), {}),
+    }
+    for name, (way, change) in plans.items():
+        show(len(curves), len(plans), f"steady rates of {name}")
+        points = steady_curve(way, seeds=1 if quick else 3, costs=attrs.evolve(assumed, **change))
         try:
             said = str(fit(points))
         except ValueError as problem:

@@ -167,7 +167,10 @@ class Book:
         """Return the seconds that a task was claimable; None for a retry, or if nobody needs to know."""
         if self._crew is None or lease.attempt != 1:
             return None  # of a retry the record says only when it was ready first
-        record = self._engine.ask(Find(lease.task))
+        try:
+            record = self._engine.ask(Find(lease.task))
+        except (ClosedError, JournalError):
+            return None  # the next claim finds the same trouble, and knows what to do about it
         if record is None or record.ready_ns is None:
             return None
         return max(0, started_ns - record.ready_ns) / 1e9

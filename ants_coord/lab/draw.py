@@ -192,7 +192,7 @@ def curve_svg(curves: Mapping[str, Sequence[tuple[int, float]]], path: str | Pat
     """
     plt = _pyplot()
     figure, axes = plt.subplots(
-        1, len(curves), figsize=(4.2 * len(curves), 3.4), squeeze=False, layout="constrained"
+        1, len(curves), figsize=(3.3 * len(curves), 3.0), squeeze=False, layout="constrained"
     )
     for axis, (name, points) in zip(axes[0], curves.items(), strict=True):
         axis.plot([n for n, _ in points], [rate for _, rate in points], "k.", ms=4)

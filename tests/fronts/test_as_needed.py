@@ -144,6 +144,18 @@ def test_under_threads_nothing_is_lost_and_one_that_does_not_pay_goes():
     assert min(one.agents for one in served.decisions) == 1
 
 
+def test_a_board_that_closes_meanwhile_ends_the_worker_and_no_more():
+    with ClaimQueue() as board:
+        board.submit_many([Task() for _ in range(3)])
+
+        def handler(job):
+            board.close()
+
+        served = board.serve(handler, agents="as needed", until="closed")
+    assert served.completed == 0
+    assert served.lost + served.released + served.failed >= 1
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
