@@ -11,28 +11,28 @@ agents lay marks and write entries, and the work goes where these lead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .errors import (
-    ClosedError,
-    CoordinationError,
-    HeldError,
-    LeaseLostError,
-    TaskDroppedError,
-    TaskFailedError,
-)
-from .fronts.hold import GiveUp, Hold, NotNow, RetryAfter
-from .sync.board import Board
-from .sync.claim_queue import ClaimQueue
-from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
-
+TYPE_CHECKING = False  # to import typing costs more than all that is imported here
 if TYPE_CHECKING:
+    from typing import Any
+
     from .abc import AsyncCoordinator, Coordinator
+    from .errors import (
+        ClosedError,
+        CoordinationError,
+        HeldError,
+        LeaseLostError,
+        TaskDroppedError,
+        TaskFailedError,
+    )
+    from .fronts.hold import GiveUp, Hold, NotNow, RetryAfter
     from .sync.blackboard import Blackboard
+    from .sync.board import Board
+    from .sync.claim_queue import ClaimQueue
     from .sync.matchmaker import Matchmaker
     from .values.adverts import Advert
     from .values.entries import Namespace
     from .values.marks import Mark, MarkKind
+    from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
     from .values.trust import TrustPolicy
     from .values.verification import Verify
 
@@ -71,31 +71,40 @@ __all__ = [
 # outside resources in `guard`, handles of agents in `sync` and `aio`, the other values in `values`
 
 
-# what only one strategy, or only a type checker, needs is imported when it is first asked for
-_LATER = {
-    "Advert": "values.adverts",
-    "AsyncCoordinator": "abc",
-    "Blackboard": "sync.blackboard",
-    "Coordinator": "abc",
-    "Mark": "values.marks",
-    "MarkKind": "values.marks",
-    "Matchmaker": "sync.matchmaker",
-    "Namespace": "values.entries",
-    "TrustPolicy": "values.trust",
-    "Verify": "values.verification",
-}
+# each is imported when it is first asked for: a hook of a coding agent starts a Python for every file that is
+# written, and needs none of them
+_HOMES = {
+    "abc": ("AsyncCoordinator", "Coordinator"),
+    "errors": (
+        "ClosedError", "CoordinationError", "HeldError", "LeaseLostError", "TaskDroppedError",
+        "TaskFailedError",
+    ),
+    "fronts.hold": ("GiveUp", "Hold", "NotNow", "RetryAfter"),
+    "sync.blackboard": ("Blackboard",),
+    "sync.board": ("Board",),
+    "sync.claim_queue": ("ClaimQueue",),
+    "sync.matchmaker": ("Matchmaker",),
+    "values.adverts": ("Advert",),
+    "values.entries": ("Namespace",),
+    "values.marks": ("Mark", "MarkKind"),
+    "values.tasks": ("Backoff", "Lease", "Outcome", "Task", "TaskRecord", "TaskState", "Ticket"),
+    "values.trust": ("TrustPolicy",),
+    "values.verification": ("Verify",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("aio", "errors", "sync", "values")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
+    if name in _HOME_OF:
         from importlib import import_module  # noqa: PLC0415
 
-        value = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        value = globals()[name] = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
         return value
-    if name == "aio":
+    if name in _ROOMS:
         from importlib import import_module  # noqa: PLC0415
 
-        return import_module(".aio", __name__)
+        return import_module(f".{name}", __name__)
     if name == "__version__":
         from ._version import __version__  # noqa: PLC0415 - lazy, as most never ask
 

@@ -108,7 +108,7 @@ def test_calls_of_a_deposit_do_not_grow_with_the_board(trails):
 
 def test_importing_brings_only_what_a_claim_queue_needs():
     """What only other strategies, journals or colours need is imported when it is first asked for."""
-    code = "import sys, ants_coord; print(*sorted(sys.modules))"
+    code = "import sys; from ants_coord import ClaimQueue, Task; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     later = {

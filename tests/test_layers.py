@@ -38,15 +38,16 @@ ROOMS |= {
     "sync": _FRONTS | {"aio"},
     "abc": {"journals", "sync", "aio"},
     "strategies": _WORDS | _CORE,  # what somebody needs who writes one
-    "adapters": _EVERYTHING | {"_version"},
+    "hub": _EVERYTHING | {"_version"},
+    "adapters": _EVERYTHING | {"_version", "hub"},
     "testing": _EVERYTHING,
     "lab": _EVERYTHING,
-    "cli": _EVERYTHING | {"_version", "adapters", "lab"},
+    "cli": _EVERYTHING | {"_version", "adapters", "hub", "lab"},
     "__init__": _EVERYTHING | {"_version"},
     "__main__": {"cli"},
     "_version": set(),
 }
-ABOVE = {"cli", "adapters", "testing", "lab"}
+ABOVE = {"cli", "adapters", "testing", "lab"}  # and the hub, which adapters and commands use
 FORBIDDEN_IN_CORE = {
     "time", "random", "threading", "asyncio", "os", "uuid", "logging", "secrets", "socket", "sqlite3",
 }  # fmt: skip

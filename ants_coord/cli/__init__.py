@@ -11,6 +11,7 @@ operators     retire
 coordination  lab, tax and advise: what coordination costs
 keeping       backup and restore
 tools         mcp: an agent's tools for its model
+hubs          hub
 seeing        top, report, trace and metrics: a board while it runs, and afterwards
 """
 
@@ -25,7 +26,7 @@ def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
     try:
         # they add their commands
-        from . import coordination, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
+        from . import coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:

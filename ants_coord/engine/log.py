@@ -8,16 +8,17 @@ that were read before) is stopped by position before anything is applied.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import attrs
 
-from ..commands.shared import Command
+from ..commands.shared import Command, Refused
 from ..errors import CoordinationError, JournalCorruptError, JournalError
 from ..journals.ports import Clock, Entry, Journal
 
-__all__ = ["UNNUMBERED", "Log", "Slot", "Unopened"]
+__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Unopened"]
 
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
@@ -162,3 +163,40 @@ class Unopened(Clock):
     def alarm(self, ring: Callable[[], None]) -> Any:
         """Fail: nothing may set an alarm on this clock."""
         raise AssertionError("the journal is not open")
+
+
+class Batches:
+    """The part of a LogEngine that takes many commands at once, as threads that call at the same time."""
+
+    _pending: deque[Slot]
+
+    def _slot(self, command: Command[Any], request_id: str | None) -> Slot:
+        raise NotImplementedError
+
+    def _carry_out(self, mine: Slot) -> None:
+        raise NotImplementedError
+
+    def _forget(self, slot: Slot) -> None:
+        raise NotImplementedError
+
+    def carry_out(self, batch: Sequence[tuple[str | None, Command[Any]]]) -> list[Any]:
+        """
+        Carry (request id, command) pairs out in as few transactions as possible.
+
+        Returns:
+            The replies in the same order, refusals and troubles among them.
+
+        """
+        slots = [self._slot(command, request_id) for request_id, command in batch]
+        trouble: CoordinationError | None = None
+        try:
+            self._pending.extend(slots)
+            for slot in slots:  # the first one takes the others along
+                self._carry_out(slot)
+        except CoordinationError as problem:
+            trouble = problem
+        finally:
+            for slot in slots:
+                self._forget(slot)
+        # what is not done by then may have been written or not: nobody can tell, so each is told the trouble
+        return [slot.reply if slot.done or trouble is None else Refused(trouble) for slot in slots]

@@ -44,7 +44,7 @@ from .agreement import compare_refusals
 from .door import dropped, entering, weakly
 from .engine import VAIN_NS, Engine
 from .grants import Grants, live
-from .log import UNNUMBERED, Log, Slot, Unopened
+from .log import UNNUMBERED, Batches, Log, Slot, Unopened
 from .snapshots import Snapshots, without_garbage
 
 __all__ = ["LogEngine"]
@@ -62,7 +62,7 @@ _MOVED = 4
 NO_BOARD = "there is no board; make one with ClaimQueue, Matchmaker or Blackboard"
 
 
-class LogEngine(Engine):
+class LogEngine(Batches, Engine):
     """
     A board whose log is in a journal. Thread-safe; see Engine.
 

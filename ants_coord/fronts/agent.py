@@ -19,7 +19,7 @@ from . import arguments
 if TYPE_CHECKING:
     from ..engine.engine import Engine, Kept
 
-__all__ = ["Handle", "Keys", "Shared"]
+__all__ = ["Handle", "Keys", "Shared", "veil"]
 
 A = TypeVar("A", covariant=True)
 L = TypeVar("L")

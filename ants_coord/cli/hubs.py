@@ -1,0 +1,67 @@
+"""The command that serves a board to programs that have no library, or no time to start one."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import JournalError
+from .app import app
+from .show import BAD_INPUT, BOARD_TROUBLE, fail
+
+__all__: list[str] = []
+
+
+@app.command()
+def hub(
+    board: Annotated[
+        str, typer.Argument(help="The board's file, or postgresql://user@host/db#board.", show_default=False)
+    ],
+    listen: Annotated[
+        Path | None, typer.Option(help="Where clients look; the board's path and .hub if not given.")
+    ] = None,
+    tcp: Annotated[bool, typer.Option("--tcp", help="A port of 127.0.0.1 instead of a Unix socket.")] = False,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="A private file with the board's secret: each agent must show its key."),
+    ] = None,
+) -> None:
+    """Open a board for other programs of this machine, which ask in lines of JSON; Ctrl-C ends it."""
+    from ..hub.loop import Hub  # noqa: PLC0415 - only this command needs it
+    from ..sync.board import Board  # noqa: PLC0415
+
+    is_file = "://" not in board
+    if listen is None and not is_file:
+        raise fail("--listen: a board on a server has no file to listen beside; name a path", BAD_INPUT)
+    if is_file and not Path(board).exists():
+        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    address = f"{board}.hub" if listen is None else str(listen)
+    try:
+        opened = Board(board, secret=None if keys is None else _secret(keys))
+        try:
+            served = Hub(opened, address, keys=keys is not None, tcp=tcp)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: served.stop())
+            typer.echo(f"serving {board} at {served.path}")
+            served.serve()
+        finally:
+            opened.close(keep=True)  # what clients hold is theirs, whether there is a hub or not
+    except JournalError as problem:
+        raise fail(str(problem), BOARD_TROUBLE) from None
+    except (ValueError, TypeError) as problem:
+        raise fail(str(problem), BAD_INPUT) from None
+
+
+def _secret(path: Path) -> bytes:
+    """Read a secret that nobody else can read."""
+    try:
+        is_open = path.stat().st_mode & 0o077
+        secret = path.read_bytes().strip()
+    except OSError as problem:
+        raise fail(f"--keys: {path} cannot be read ({problem.strerror})", BAD_INPUT) from None
+    if is_open:
+        raise fail(f"--keys: others can read {path}; chmod 600 {path}", BAD_INPUT)
+    return secret

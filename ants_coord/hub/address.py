@@ -1,0 +1,186 @@
+"""
+Where a hub listens, and who may: a socket that only its owner may use, or a port with a secret.
+
+The path names the hub in every case. What a socket's name has no room for, and what is no
+file at all (a port), is written into a private file at that path; `thin` reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import socket
+import stat
+import tempfile
+
+from ..errors import JournalConflictError
+from ..journals.files import FileLock
+from .thin import POINTER
+
+__all__ = ["Address"]
+
+_LONGEST = 100
+"""bytes in the name of a socket: 108 on Linux, 104 on macOS, less its end"""
+_HAS_UNIX = hasattr(socket, "AF_UNIX")
+
+
+class Address:
+    """
+    The place of one hub: taken when this is made, free again when it is closed.
+
+    Args:
+        path: where clients look.
+        tcp: listen on a port of 127.0.0.1 even where there are Unix sockets.
+
+    Raises:
+        JournalConflictError: another hub listens there, something else lies there, or others can write there.
+
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, tcp: bool = False) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        self.secret: str | None = None
+        """what a client must say first; None on a Unix socket, where the system asks"""
+        self._made: list[tuple[str, int]] = []
+        _refuse_open_folder(self.path)
+        # a lock and not a question to whoever may listen: two hubs that start at once would both hear
+        # nothing, and the kernel frees a lock when its holder dies. Its file stays: deleted, it would be two
+        self._lock = FileLock(self.path + ".lock")
+        if not self._lock.take_now():
+            self._lock.close()
+            raise JournalConflictError(
+                self.path, "another hub listens here; use that one, or another --listen"
+            )
+        try:
+            _refuse_others_files(self.path)
+            self.listener = self._listen(tcp or not _HAS_UNIX)
+        except BaseException:
+            self.close()
+            raise
+
+    def _listen(self, tcp: bool) -> socket.socket:
+        if tcp:
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                listener.bind(("127.0.0.1", 0))
+                listener.listen(256)
+                self.secret = secrets.token_hex(16)
+                self._point({"port": listener.getsockname()[1], "secret": self.secret})
+            except BaseException:
+                listener.close()
+                raise
+            return listener
+        where = self.path
+        if len(os.fsencode(where)) > _LONGEST:
+            where = os.path.join(_private_folder(), _short(self.path) + ".sock")
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(where)  # of a hub that died: we have its lock
+            listener.bind(where)
+            os.chmod(where, 0o600)
+            self._note(where)
+            listener.listen(256)  # nobody gets in before this, so nobody did before the chmod
+            if where != self.path:
+                self._point({"unix": where})
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def _point(self, where: dict[str, object]) -> None:
+        """Say in a private file at the path where the hub is."""
+        new = f"{self.path}.{secrets.token_hex(4)}"
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(file, json.dumps({POINTER: where}).encode())
+        finally:
+            os.close(file)
+        os.replace(new, self.path)
+        self._note(self.path)
+
+    def _note(self, path: str) -> None:
+        self._made.append((path, os.lstat(path).st_ino))
+
+    def close(self) -> None:
+        """Take away what was made here, and nobody else's. May be called again."""
+        if hasattr(self, "listener"):
+            self.listener.close()
+        while self._made:
+            path, inode = self._made.pop()
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_ino == inode:
+                    os.unlink(path)
+        self._lock.close()
+
+
+def _refuse_open_folder(path: str) -> None:
+    folder = os.path.dirname(path)
+    try:
+        found = os.stat(folder)
+    except OSError as problem:
+        raise JournalConflictError(path, f"there is no folder {folder} ({problem.strerror})") from None
+    if os.name == "nt":
+        return
+    # a sticky folder such as /tmp does not help: somebody else may put a socket there while no hub runs
+    is_open = found.st_mode & stat.S_IWOTH or (
+        found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)
+    )
+    if is_open or found.st_uid not in (os.geteuid(), 0):
+        raise JournalConflictError(
+            path,
+            f"others can write in {folder}, and could answer in the hub's name; "
+            f"`chmod go-w {folder}`, or listen in a folder of your own with --listen",
+        )
+
+
+def _is_own_group(group: int) -> bool:
+    """Tell whether a group is the private one of this user, as many systems make one for each."""
+    import grp  # noqa: PLC0415 - not on Windows
+    import pwd  # noqa: PLC0415
+
+    try:
+        entry, user = grp.getgrgid(group), pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return entry.gr_name == user.pw_name and set(entry.gr_mem) <= {user.pw_name}
+
+
+def _refuse_others_files(path: str) -> None:
+    """Refuse to replace what is neither a socket nor a file that a hub wrote."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISSOCK(found.st_mode):
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_size < 4096:
+        with open(path, "rb") as file, contextlib.suppress(ValueError):
+            if POINTER in json.load(file):
+                return
+    raise JournalConflictError(path, "is not a hub's; move it away, or listen elsewhere with --listen")
+
+
+def _short(path: str) -> str:
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]
+
+
+def _private_folder() -> str:
+    """Return a folder that only this user can enter, made if need be."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    folder = (
+        os.path.join(runtime, "ants_coord")
+        if runtime
+        else os.path.join(tempfile.gettempdir(), f"ants_coord-{os.geteuid()}")
+    )
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise JournalConflictError(
+            folder, "is not a folder of yours that only you can enter; set XDG_RUNTIME_DIR"
+        )
+    return folder

@@ -1,0 +1,329 @@
+"""
+One thread, one selector, all connections.
+
+A turn takes one line of each peer, carries the commands out in one transaction, and answers. One line,
+not all that have come: a peer that sent fifty questions at once kept the others waiting for two seconds.
+A peer that does not read its answers is not read from either, so it holds up nobody but itself.
+
+The hub never renews, and never gives back what its clients hold: a client that stands still must lose its
+lease as it would without a hub, and one whose hub was started again must keep it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hmac
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ..commands.shared import Command, Query, Refused
+from ..engine.log import Batches
+from ..errors import CoordinationError, WrongKeyError
+from ..fronts.agent import veil
+from ..sync.board import Board
+from . import plain
+from .address import Address
+from .plain import Asked
+from .thin import MAX_LINE
+
+__all__ = ["Hub"]
+
+_UNSENT = 1 << 20
+"""bytes of answers that a peer may leave unread before it is not read from any more"""
+_READ = 1 << 16
+_LAST_WORDS_S = 1.0
+"""how long a hub that ends tries to get its answers out"""
+_log = logging.getLogger("ants_coord")
+
+
+class _Peer:
+    """One connection."""
+
+    def __init__(self, sock: socket.socket, secret: str | None) -> None:
+        self.sock = sock
+        self.secret = secret
+        """what it must say before anything else; None once it has"""
+        self.names: set[str] = set()
+        """the agents whose keys it has shown"""
+        self.inbox = bytearray()
+        self.lines: collections.deque[bytes] = collections.deque()
+        self.unsent = bytearray()
+        self.events = selectors.EVENT_READ
+        self.is_leaving = False
+        """whether it is hung up on as soon as it has its answer"""
+
+
+class Hub:
+    """
+    Serves one board to whoever may use its address.
+
+    Args:
+        board: what is served; whoever opened it closes it, with `keep=True`, so that clients keep what
+            they hold.
+        address: where clients look, usually the board's path and ".hub".
+        keys: each agent needs its key, `board.key_of(agent)`, to be spoken for; the board needs `secret=`.
+        tcp: listen on a port of 127.0.0.1 even where there are Unix sockets.
+
+    Raises:
+        JournalConflictError: another hub listens there, something else lies there, or others can write there.
+
+    """
+
+    def __init__(self, board: Board, address: str, *, keys: bool = False, tcp: bool = False) -> None:
+        self._board = board
+        self._engine = board._engine  # noqa: SLF001 - our own class
+        self._keys = keys
+        if keys:
+            board.key_of("agent")  # says what is missing without a secret
+        self._engine.open()
+        self._address = Address(address, tcp=tcp)
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._poke = socket.socketpair()
+        self._queued: dict[_Peer, None] = {}
+        self._stopped = threading.Event()
+        self._peers: set[_Peer] = set()
+        self._is_listening = False
+        for sock in (self._address.listener, self._bell, self._poke):
+            sock.setblocking(False)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._listen()
+
+    @property
+    def path(self) -> str:
+        """Where clients look."""
+        return self._address.path
+
+    def stop(self) -> None:
+        """End `serve`, from any thread or signal handler: what was carried out is answered first."""
+        self._stopped.set()
+        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
+            self._poke.send(b"!")
+
+    def serve(self) -> None:
+        """Answer until `stop` is called; then take the address away."""
+        try:
+            while not self._stopped.is_set():
+                self._turn()
+            self._say_last_words()
+        finally:
+            for peer in list(self._peers):
+                self._hang_up(peer)
+            self._selector.close()
+            self._address.close()
+            self._bell.close()
+            self._poke.close()
+
+    # -- one turn -------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        for key, mask in self._selector.select(0 if self._queued else None):
+            if key.fileobj is self._address.listener:
+                self._accept()
+            elif key.fileobj is self._bell:
+                with contextlib.suppress(BlockingIOError):
+                    self._bell.recv(4096)
+            else:
+                if mask & selectors.EVENT_READ:
+                    self._receive(key.data)
+                if mask & selectors.EVENT_WRITE:
+                    self._flush(key.data)
+        busy, self._queued = self._queued, {}
+        self._answer([(peer, peer.lines.popleft()) for peer in busy])
+        for peer in busy:
+            self._flush(peer)
+
+    def _listen(self) -> None:
+        if not self._is_listening:
+            self._selector.register(self._address.listener, selectors.EVENT_READ)
+            self._is_listening = True
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._address.listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            # too many files are open: listening on would be a loop without rest. Whoever hangs up makes room
+            _log.warning("the hub %s takes no more connections for now: %s", self.path, problem)
+            self._selector.unregister(self._address.listener)
+            self._is_listening = False
+            return
+        sock.setblocking(False)
+        peer = _Peer(sock, self._address.secret)
+        self._peers.add(peer)
+        self._selector.register(sock, selectors.EVENT_READ, peer)
+
+    def _receive(self, peer: _Peer) -> None:
+        try:
+            got = peer.sock.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            got = b""
+        if not got:
+            # what was sent whole before is carried out, as if the peer had waited for its answer
+            peer.is_leaving = True
+            self._flush(peer)
+            return
+        start = len(peer.inbox)  # the bytes before have no end of line: they are not searched again
+        peer.inbox += got
+        end = peer.inbox.find(b"\n", start)
+        while end >= 0:
+            peer.lines.append(bytes(peer.inbox[:end]))
+            del peer.inbox[: end + 1]
+            end = peer.inbox.find(b"\n")
+        if len(peer.inbox) > MAX_LINE:
+            problem = ValueError(
+                f"a line has at most {MAX_LINE} bytes; nothing was done, and the hub hangs up"
+            )
+            self._say(peer, plain.refusal(problem))
+            peer.is_leaving = True
+            peer.inbox.clear()
+            self._flush(peer)
+        elif peer.lines:
+            self._flush(peer)
+
+    def _flush(self, peer: _Peer) -> None:
+        """Send what the peer takes, and see what is next with it."""
+        if peer not in self._peers:
+            return
+        if peer.unsent:
+            try:
+                del peer.unsent[: peer.sock.send(peer.unsent)]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._hang_up(peer)
+                return
+        if peer.is_leaving and not peer.unsent and not peer.lines:
+            self._hang_up(peer)
+            return
+        if peer.lines and len(peer.unsent) < _UNSENT:
+            self._queued[peer] = None
+        self._watch(peer)
+
+    def _watch(self, peer: _Peer) -> None:
+        """Ask the selector for what this peer may do now."""
+        events = selectors.EVENT_WRITE if peer.unsent else 0
+        # nor is read ahead: the lines of a peer that writes faster than it is answered would fill the memory
+        if not peer.is_leaving and len(peer.unsent) < _UNSENT and len(peer.lines) < 100:
+            events |= selectors.EVENT_READ
+        if events == peer.events:
+            return
+        if not peer.events:
+            self._selector.register(peer.sock, events, peer)
+        elif not events:
+            self._selector.unregister(peer.sock)
+        else:
+            self._selector.modify(peer.sock, events, peer)
+        peer.events = events
+
+    def _hang_up(self, peer: _Peer) -> None:
+        if peer not in self._peers:
+            return
+        self._peers.discard(peer)
+        self._queued.pop(peer, None)
+        if peer.events:
+            self._selector.unregister(peer.sock)
+        peer.sock.close()
+        if not self._stopped.is_set():
+            self._listen()
+
+    def _say_last_words(self) -> None:
+        until = time.monotonic() + _LAST_WORDS_S
+        for peer in list(self._peers):
+            if peer.unsent:
+                with contextlib.suppress(OSError):
+                    peer.sock.settimeout(max(0.001, until - time.monotonic()))
+                    peer.sock.sendall(peer.unsent)
+
+    # -- lines ----------------------------------------------------------------------------------
+
+    def _answer(self, lines: Sequence[tuple[_Peer, bytes]]) -> None:
+        """Carry out what these lines ask: the commands in one transaction, then the queries."""
+        commands: list[tuple[_Peer, Asked]] = []
+        queries: list[tuple[_Peer, Asked]] = []
+        for peer, line in lines:
+            try:
+                asked = self._understand(peer, line)
+            except (ValueError, TypeError, CoordinationError) as problem:
+                self._say(peer, plain.refusal(problem))
+                continue
+            if asked is not None:
+                (commands if isinstance(asked.what, Command) else queries).append((peer, asked))
+        for (peer, asked), reply in zip(commands, self._carry_out(commands), strict=True):
+            self._reply(peer, asked, reply)
+        for peer, asked in queries:
+            assert isinstance(asked.what, Query)
+            try:
+                reply = self._engine.ask(asked.what)
+                if self._keys:
+                    reply = veil(reply, str(asked.agent))
+            except CoordinationError as problem:
+                reply = Refused(problem)
+            self._reply(peer, asked, reply)
+
+    def _carry_out(self, commands: Sequence[tuple[_Peer, Asked]]) -> Sequence[Any]:
+        if not commands:
+            return ()
+        batch = [(asked.request_id, cast("Command[Any]", asked.what)) for _, asked in commands]
+        try:
+            if isinstance(self._engine, Batches):
+                return self._engine.carry_out(batch)
+            return [self._do(request_id, command) for request_id, command in batch]
+        except CoordinationError as problem:
+            return [Refused(problem)] * len(commands)
+
+    def _do(self, request_id: str | None, command: Command[Any]) -> Any:
+        try:
+            return self._engine.execute(command, request_id)
+        except CoordinationError as problem:
+            return Refused(problem)
+
+    def _reply(self, peer: _Peer, asked: Asked, reply: Any) -> None:
+        self._say(peer, plain.answer_of(asked, reply, self._engine.now_ns()))
+
+    def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
+        """Return what the board is asked; None if the line is answered already."""
+        question = plain.parsed(line)
+        if plain.is_hello(question):
+            self._meet(peer, question)
+            return None
+        if peer.secret is not None:
+            peer.is_leaving = True
+            raise ValueError("say hello with the secret of the hub's file first; the hub hangs up")
+        asked = plain.read_line(question, self._engine)
+        if self._keys and (asked.agent is None or asked.agent not in peer.names):
+            if asked.agent is None:
+                raise ValueError(f"{asked.verb} needs 'agent', whose key was shown with hello")
+            raise WrongKeyError(asked.agent)
+        return asked
+
+    def _meet(self, peer: _Peer, question: dict[str, Any]) -> None:
+        unknown = sorted(set(question) - {"verb", "secret", "agent", "key"})
+        if unknown:
+            raise ValueError(f"hello knows no {', '.join(map(repr, unknown))}")
+        if peer.secret is not None:
+            if not _same(question.get("secret"), peer.secret):
+                peer.is_leaving = True
+                raise ValueError("this is not the secret of the hub's file; the hub hangs up")
+            peer.secret = None
+        agent = question.get("agent")
+        if agent is not None and self._keys:
+            if not isinstance(agent, str) or not _same(question.get("key"), self._board.key_of(agent)):
+                raise WrongKeyError(str(agent))
+            peer.names.add(agent)
+        self._say(peer, plain.hello(self._engine.path))
+
+    def _say(self, peer: _Peer, answer: dict[str, Any]) -> None:
+        peer.unsent += plain.answer_line(answer)
+
+
+def _same(given: object, secret: str) -> bool:
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), secret.encode())

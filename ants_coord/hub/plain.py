@@ -1,0 +1,327 @@
+"""
+What the lines say: objects of JSON in, objects of JSON out.
+
+A verb has the name and the arguments that it has in Python.
+Nothing here touches a socket or the board: a line becomes a command (or a query), and a reply becomes a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from .._version import __version__
+from ..commands.board import Read
+from ..commands.shared import Command, Find, Lost, Query, Refused, ReleaseAll, Renew, Renewed
+from ..errors import CoordinationError
+from ..fronts import arguments, board_arguments
+from ..fronts.arguments import Host
+from ..fronts.file_names import names_of_files
+from ..values.checks import check_id, check_name
+from ..values.entries import Entry
+from ..values.marks import Mark, Trail
+from ..values.tasks import Lease, Outcome, TaskRecord
+
+__all__ = [
+    "VERBS",
+    "Asked",
+    "answer_line",
+    "answer_of",
+    "hello",
+    "is_hello",
+    "parsed",
+    "read_line",
+    "refusal",
+]
+
+Json = dict[str, Any]
+
+
+@attrs.frozen
+class Asked:
+    """One question: a command with its request id, or a query; and in whose name it is asked."""
+
+    verb: str
+    agent: str | None
+    what: Command[Any] | Query[Any]
+    request_id: str | None = None
+
+
+class _Fields:
+    """The fields of a question; what nobody has read in the end is refused by name."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = dict(given)
+        self.verb = self._given.pop("verb")
+
+    def need(self, name: str, kind: type | tuple[type, ...]) -> Any:
+        if self._given.get(name) is None:
+            raise ValueError(f"{self.verb} needs {name!r}")
+        return self.may(name, kind)
+
+    def may(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
+        value = self._given.pop(name, None)
+        if value is None:
+            return default
+        if not isinstance(value, kind) or (
+            isinstance(value, bool) and kind is not bool and bool not in _of(kind)
+        ):
+            told = " or ".join(_JSON[each] for each in _of(kind))
+            raise ValueError(f"{name} must be {told}, not {value!r}")
+        return value
+
+    def any(self, name: str) -> Any:
+        return self._given.pop(name, None)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        found = self.may(name, list, [])
+        if not all(isinstance(each, str) for each in found):
+            raise ValueError(f"{name} must be a list of strings, not {found!r}")
+        return tuple(found)
+
+    def end(self) -> None:
+        if self._given:
+            raise ValueError(f"{self.verb} knows no {', '.join(map(repr, sorted(self._given)))}")
+
+
+_JSON = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
+_NUMBER = (int, float)
+
+
+def _of(kind: type | tuple[type, ...]) -> tuple[type, ...]:
+    return kind if isinstance(kind, tuple) else (kind,)
+
+
+def _lease_ttl(fields: _Fields) -> float | None:
+    ttl: float | None = fields.may("lease_ttl", _NUMBER)
+    return ttl
+
+
+def _claim(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    kinds = fields.names("kinds")
+    return arguments.claim(
+        _speaker(agent, fields), fields.may("task", str), kinds or None, _lease_ttl(fields)
+    )
+
+
+def _complete(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    late = fields.may("late", str, "refuse")
+    if late not in ("refuse", "accept"):
+        raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
+    return arguments.complete(fields.need("lease", str), fields.any("result"), late, host)
+
+
+def _fail(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    retry = fields.may("retry", (bool, *_NUMBER), True)
+    return arguments.fail(fields.need("lease", str), fields.need("reason", str), retry)
+
+
+def _release(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    if fields.may("all", bool, False):
+        return ReleaseAll(arguments.agent_name(_speaker(agent, fields)))
+    return arguments.release(fields.need("lease", str))
+
+
+def _renew(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    return arguments.renew((fields.need("lease", str),), _lease_ttl(fields))
+
+
+def _lock(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    names, paths, root = fields.names("names"), fields.names("paths"), fields.may("root", str)
+    if paths:
+        # here and not in the client: one rule for what a file is called, and the client stays thin
+        names = (*names, *names_of_files(paths, "." if root is None else root))
+    if paths and root is None and not all(map(_is_absolute, paths)):
+        raise ValueError(
+            "root is missing: the folder that the paths are relative to, which the hub cannot know"
+        )
+    holder, shared = fields.may("holder", str), fields.may("shared", bool, False)
+    return arguments.lock(names, _speaker(agent, fields), _lease_ttl(fields), holder, shared=shared)
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\")) or path[1:2] == ":"
+
+
+def _mark(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    strength = fields.may("strength", _NUMBER, 1.0)
+    mark = Mark(fields.need("kind", str), fields.need("place", str), strength)
+    return board_arguments.deposit(mark, _speaker(agent, fields))
+
+
+def _read(fields: _Fields, agent: str | None, host: Host) -> Query[Any]:
+    return Read(check_id(fields.need("path", str), "path"))
+
+
+def _find(fields: _Fields, agent: str | None, host: Host) -> Query[Any]:
+    return Find(arguments.task_id(fields.need("task", str)))
+
+
+VERBS: dict[str, Callable[[_Fields, str | None, Host], Command[Any] | Query[Any]]] = {
+    "claim": _claim,
+    "complete": _complete,
+    "fail": _fail,
+    "find": _find,
+    "lock": _lock,
+    "mark": _mark,
+    "read": _read,
+    "release": _release,
+    "renew": _renew,
+    "unlock": _release,
+}
+"""one row for each verb but "hello", which is about the connection"""
+
+
+def _speaker(agent: str | None, fields: _Fields) -> str:
+    if agent is None:
+        raise ValueError(f"{fields.verb} needs 'agent'")
+    return agent
+
+
+def parsed(line: bytes) -> Json:
+    """Return the object that a line is, or raise ValueError."""
+    try:
+        found = json.loads(line)
+    except RecursionError:
+        raise ValueError("the line nests too deep") from None
+    except ValueError as problem:
+        raise ValueError(f"the line is no JSON ({problem}); send one object a line") from None
+    if not isinstance(found, dict):
+        raise TypeError(f'the line must be an object such as {{"verb": "hello"}}, not {line[:60]!r}')
+    return found
+
+
+def is_hello(asked: Json) -> bool:
+    """Tell whether a question is about the connection itself."""
+    return asked.get("verb") == "hello"
+
+
+def read_line(asked: Json, host: Host) -> Asked:
+    """
+    Turn a question into what the board is asked.
+
+    Raises:
+        ValueError, TypeError, CoordinationError: what is wrong with it, by field and value.
+
+    """
+    verb = asked.get("verb")
+    make = VERBS.get(verb) if isinstance(verb, str) else None
+    if make is None:
+        raise ValueError(f"there is no verb {verb!r}; there are hello, {', '.join(VERBS)}")
+    fields = _Fields(asked)
+    agent = fields.may("agent", str)
+    if agent is not None:
+        arguments.agent_name(agent)
+    request_id = fields.may("id", str)
+    if request_id is not None:
+        check_name(request_id, "id")
+    what = make(fields, agent, host)
+    fields.end()
+    _sign(what, agent)
+    return Asked(str(verb), agent, what, request_id)
+
+
+def _sign(what: Command[Any] | Query[Any], agent: str | None) -> None:
+    """Say in a command who speaks, so that the core refuses another's lease."""
+    if agent is None:
+        return
+    if isinstance(what, Renew):
+        what.agents = (agent,) * len(what.leases)
+    elif getattr(what, "agent", "") is None:
+        what.agent = agent  # type: ignore[union-attr]
+
+
+# -- answers ----------------------------------------------------------------------------------
+
+
+def hello(board: str | None) -> Json:
+    """Return what a hub says of itself."""
+    return {"ok": True, "hub": __version__, "board": board}
+
+
+def refusal(problem: Exception) -> Json:
+    """Return what is said instead of an answer: the error's name, its sentence and its fields."""
+    told: Json = {"ok": False, "error": type(problem).__name__, "say": str(problem)}
+    if isinstance(problem, CoordinationError) and attrs.has(type(problem)):
+        for field in attrs.fields(type(problem)):  # type: ignore[arg-type]
+            value = getattr(problem, field.name)
+            if isinstance(value, (str, int, float, bool)):
+                told.setdefault(field.name, value)
+    return told
+
+
+def answer_of(asked: Asked, reply: Any, now_ns: int) -> Json:
+    """Return a reply as an object of JSON."""
+    if isinstance(reply, Refused):
+        return refusal(reply.error)
+    if isinstance(reply, Lease):
+        return {"ok": True, **_lease(reply, now_ns)}
+    if isinstance(reply, Outcome):
+        return {"ok": True, "task": reply.task, "state": str(reply.state), "late": reply.late}
+    if isinstance(reply, TaskRecord):
+        return {"ok": True, **_record(reply, now_ns)}
+    if isinstance(reply, Entry):
+        return {"ok": True, "path": reply.path, "value": reply.value, "version": reply.version}
+    if isinstance(reply, Trail):
+        return {"ok": True, "kind": reply.kind, "place": reply.place, "strength": reply.strength}
+    if isinstance(asked.what, Renew):
+        return _renewed(asked, reply[0], now_ns)
+    # what was looked for and is not there: null under the name that it would have
+    name = {"claim": "lease", "find": "task", "read": "path"}.get(asked.verb)
+    if name is not None:
+        return {"ok": True, name: None}
+    if asked.verb == "fail":
+        return {"ok": True, "state": str(reply)}
+    return {"ok": True, "released": reply} if isinstance(asked.what, ReleaseAll) else {"ok": True}
+
+
+def _lease(lease: Lease, now_ns: int) -> Json:
+    told: Json = {
+        "lease": lease.handle,
+        "agent": lease.agent,
+        "expires_in": max(0.0, (lease.expires_ns - now_ns) / 1e9),
+    }
+    if lease.names:
+        return {**told, "names": list(lease.names)}
+    return {
+        **told,
+        "task": lease.task,
+        "kind": lease.kind,
+        "payload": lease.payload,
+        "inputs": lease.inputs,
+        "attempt": lease.attempt,
+    }
+
+
+def _record(record: TaskRecord, now_ns: int) -> Json:
+    told: Json = {
+        "task": record.task.id,
+        "kind": record.task.kind,
+        "payload": record.task.payload,
+        "state": str(record.state),
+        "attempts": record.attempts,
+    }
+    if record.lease is not None:
+        # not its handle: whoever looks must not be able to end what another one holds
+        told["holder"] = record.lease.agent
+        told["expires_in"] = max(0.0, (record.lease.expires_ns - now_ns) / 1e9)
+    if record.outcome is not None:
+        told |= {"result": record.outcome.result, "reason": record.outcome.reason, "by": record.outcome.by}
+    return told
+
+
+def _renewed(asked: Asked, reply: Renewed | Lost, now_ns: int) -> Json:
+    if isinstance(reply, Renewed):
+        return {"ok": True, "expires_in": max(0.0, (reply.expires_ns - now_ns) / 1e9)}
+    from ..errors import LeaseLostError  # noqa: PLC0415 - seldom
+
+    assert isinstance(asked.what, Renew)
+    return refusal(LeaseLostError(asked.what.leases[0][0], reply.token, reply.reason))
+
+
+def answer_line(answer: Json) -> bytes:
+    """Return an answer as a line."""
+    return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,165 @@
+"""
+Ask a hub, with the standard library only: this file imports nothing of ours, and little of Python's.
+
+A hub is named by a path. There lies its socket, or a small private file that says where it listens
+(a path may be too long for a socket, and not every system has Unix sockets).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+
+TYPE_CHECKING = False  # importing typing takes a third of the time that a question takes
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Self
+
+__all__ = ["MAX_LINE", "POINTER", "Client", "ask"]
+
+MAX_LINE = 16 << 20
+"""bytes of one question or answer; a payload has at most one MiB"""
+POINTER = "ants_coord hub"
+"""the key by which a file is known that says where a hub listens"""
+
+
+class Client:
+    """
+    A connection to a hub: questions are answered one after the other.
+
+    Args:
+        path: where the hub is, such as "board.db.hub".
+        timeout: seconds to wait for the connection, and for each answer.
+
+    Raises:
+        OSError: no hub answers there (FileNotFoundError, ConnectionRefusedError, TimeoutError),
+            or what is there belongs to somebody else (PermissionError).
+
+    Example:
+        with Client("board.db.hub") as hub:
+            hub.ask({"verb": "claim", "agent": "ann"})
+
+    """
+
+    def __init__(self, path: str | os.PathLike[str], timeout: float = 2.0) -> None:
+        self._rest = b""
+        self._socket = _connect(os.fspath(path), timeout)
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """
+        Ask one question.
+
+        Args:
+            question: a verb and what it needs, such as {"verb": "hello"}.
+
+        Returns:
+            The answer: its "ok" tells whether it was done; if not, "error" and "say" tell why.
+
+        Raises:
+            OSError: no answer came; a question with an "id" may be asked again, and is done once.
+
+        """
+        self._socket.sendall(json.dumps(question).encode() + b"\n")
+        while b"\n" not in self._rest:
+            part = self._socket.recv(1 << 16)
+            if not part:
+                raise ConnectionError("the hub has closed the connection")
+            if len(self._rest) > MAX_LINE:
+                raise ConnectionError("the hub's answer has no end")
+            self._rest += part
+        line, _, self._rest = self._rest.partition(b"\n")
+        answer = json.loads(line)
+        if not isinstance(answer, dict):
+            raise ConnectionError(f"this is no answer of a hub: {line[:80]!r}")
+        return answer
+
+    def close(self) -> None:
+        """Hang up; what is held stays held."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def ask(path: str | os.PathLike[str], question: dict[str, Any], timeout: float = 2.0) -> dict[str, Any]:
+    """
+    Connect to a hub, ask one question and hang up; see Client.
+
+    Args:
+        path: where the hub is.
+        question: a verb and what it needs.
+        timeout: seconds to wait for the connection, and for the answer.
+
+    Returns:
+        The answer.
+
+    Raises:
+        OSError: no hub answers there, or no answer came.
+
+    """
+    with Client(path, timeout) as client:
+        return client.ask(question)
+
+
+def _connect(path: str, timeout: float) -> socket.socket:
+    found = os.stat(path)
+    _refuse_strangers(path, found)
+    if stat.S_ISSOCK(found.st_mode):
+        return _unix(path, timeout)
+    with open(path, "rb") as file:
+        try:
+            where = json.loads(file.read(4096))[POINTER]
+        except (ValueError, KeyError, TypeError) as problem:
+            raise ConnectionError(f"{path} is neither a hub's socket nor says where one is") from problem
+    if "unix" in where:
+        _refuse_strangers(where["unix"], os.stat(where["unix"]))
+        return _unix(where["unix"], timeout)
+    made = socket.create_connection(("127.0.0.1", where["port"]), timeout)
+    try:
+        made.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
+        answer = b""
+        # byte by byte: what follows is the answer to the first question
+        while not answer.endswith(b"\n"):
+            part = made.recv(1)
+            if not part:
+                _refuse(f"what listens on port {where['port']} is not the hub of {path}")
+            answer += part
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _refuse(why: str) -> None:
+    raise ConnectionRefusedError(why)
+
+
+def _unix(path: str, timeout: float) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX)
+    made.settimeout(timeout)
+    try:
+        made.connect(path)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _refuse_strangers(path: str, found: os.stat_result) -> None:
+    # who may put a socket there may answer in the hub's name
+    if os.name == "nt":  # owners are not numbers there
+        return
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(
+            f"{path} belongs to, or can be written by, somebody else; no question was asked"
+        )

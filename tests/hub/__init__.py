@@ -1,0 +1,1 @@
+"""The hub: lines, connections, addresses, keys."""

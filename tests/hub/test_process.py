@@ -1,0 +1,115 @@
+"""`ants-coord hub` as a process: signals, kills, restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from ants_coord import Board, ClaimQueue, Task
+from ants_coord.hub.thin import Client, ask
+from tests.cli.command import ants, start
+
+CLAIM = {"verb": "claim", "agent": "ann", "lease_ttl": 600, "id": "r1"}
+
+
+@pytest.fixture
+def board(tmp_path):
+    path = tmp_path / "board.db"
+    with ClaimQueue(path) as made:
+        made.submit_many([Task("a"), Task("b"), Task("c")])
+    return path
+
+
+def served(board, *options):
+    process = start("hub", board, *options)
+    assert process.stdout.readline() == f"serving {board} at {board}.hub\n", process.stderr.read()
+    return process
+
+
+def ended(process, number):
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert errors == ""
+    return process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_hub_that_is_told_to_end_leaves_what_is_held(board, number):
+    """Exit code 0, no socket left, no lease given back; who opens the board beside it sees the same."""
+    process = served(board)
+    lease = ask(f"{board}.hub", CLAIM)["lease"]
+    with Board(board) as beside:
+        assert [each.handle for each in beside.leases()] == [lease]
+    assert ended(process, number) == 0
+    assert not os.path.exists(f"{board}.hub")
+    with Board(board) as after:
+        assert [each.handle for each in after.leases()] == [lease]
+        after.complete(lease)
+
+
+def test_a_killed_hub_costs_a_new_connection(board):
+    """The next one takes the address; a repeat is answered as the first time; nothing is held twice."""
+    process = served(board)
+    first = ask(f"{board}.hub", CLAIM)
+    assert ended(process, signal.SIGKILL) == -signal.SIGKILL
+    with pytest.raises(ConnectionRefusedError):
+        ask(f"{board}.hub", CLAIM)
+    process = served(board)
+    with Client(f"{board}.hub") as hub:
+        assert hub.ask(CLAIM)["lease"] == first["lease"]
+        assert hub.ask({"verb": "complete", "lease": first["lease"], "id": "r2"})["ok"]
+    assert ended(process, signal.SIGTERM) == 0
+    with Board(board) as after:
+        assert after.find("a").attempts == 1
+        assert after.find("a").state == "done"
+
+
+def test_two_hubs_on_one_board(board, tmp_path):
+    """At one address the second is refused; at another one both serve the same board."""
+    process = served(board)
+    refused = ants("hub", board)
+    assert refused.returncode == 3
+    assert "another hub listens here" in refused.stderr
+    with ClaimQueue(board) as opened:
+        from .running import running
+
+        with running(opened, tmp_path / "second"):
+            assert ask(tmp_path / "second", CLAIM)["lease"] == ask(f"{board}.hub", CLAIM)["lease"]
+        opened.close(keep=True)
+    assert ended(process, signal.SIGTERM) == 0
+
+
+def test_bad_input_is_said_and_makes_nothing(board, tmp_path):
+    for arguments, code, told in (
+        ((tmp_path / "none.db",), 3, "there is no such board"),
+        (("postgresql://u@127.0.0.1/db#x",), 2, "--listen"),
+        ((board, "--listen", tmp_path / "no" / "hub"), 3, "there is no folder"),
+        ((board, "--keys", tmp_path / "none"), 2, "cannot be read"),
+    ):
+        done = ants("hub", *arguments)
+        assert (done.returncode, told in done.stderr) == (code, True), done
+    (tmp_path / "secret").write_bytes(b"0123456789\n")
+    os.chmod(tmp_path / "secret", 0o644)
+    assert "chmod 600" in ants("hub", board, "--keys", tmp_path / "secret").stderr
+    os.chmod(tmp_path / "secret", 0o600)
+    (tmp_path / "short").write_bytes(b"x")
+    os.chmod(tmp_path / "short", 0o600)
+    assert "at least 8 bytes" in ants("hub", board, "--keys", tmp_path / "short").stderr
+    assert sorted(os.listdir(tmp_path)) == sorted({*os.listdir(tmp_path)} - {"none.db", "board.db.hub"})
+
+
+def test_keys_and_a_port_from_the_command_line(board, tmp_path):
+    """The keys are those that every coordinator with the same secret makes."""
+    (tmp_path / "secret").write_bytes(b"0123456789\n")
+    os.chmod(tmp_path / "secret", 0o600)
+    process = served(board, "--keys", tmp_path / "secret", "--tcp")
+    assert "port" in json.loads((tmp_path / "board.db.hub").read_text())["ants_coord hub"]
+    with Client(f"{board}.hub") as hub:
+        assert hub.ask(CLAIM)["error"] == "WrongKeyError"
+        key = ClaimQueue(secret=b"0123456789").key_of("ann")
+        assert hub.ask({"verb": "hello", "agent": "ann", "key": key})["ok"]
+        assert hub.ask(CLAIM)["task"] == "a"
+    assert ended(process, signal.SIGTERM) == 0
