@@ -32,6 +32,7 @@ def test_every_example_runs(path, tmp_path, monkeypatch):
     """Python blocks of a document run in order, in one namespace, in an empty directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.syspath_prepend(DOCS / "examples")
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(path)
     examples = list(document.examples())
     assert examples

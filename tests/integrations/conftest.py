@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
+import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,8 @@ from ants_coord import Blackboard, Task
 from ants_coord.adapters.tools import Toolbox
 from ants_coord.testing import ManualClock
 
+ROOT = Path(__file__).parent.parent.parent
+PAGE = ROOT / "docs" / "how-to" / "frameworks.md"
 STORY = [
     ("claim_task", {"kinds": ["code"]}),
     ("complete_task", {"lease": "t1", "result": '{"lines": 3}'}),
@@ -113,16 +118,48 @@ def tools(request, world):
     return getattr(world.box, request.param)()
 
 
+class Given:
+    """The box of the page, whose tools are those of the test's colour."""
+
+    def __init__(self, tools):
+        self.functions = self.async_functions = lambda: tools
+
+
+@pytest.fixture
+def pasted():
+    """Return a function that runs the lines of a framework as the page has them, and returns their names."""
+
+    def paste(heading, tools, **names):
+        section = re.search(
+            rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        )
+        (code,) = re.findall(r"^```py\n(.*?)^```", section.group(1), re.MULTILINE | re.DOTALL)
+        found = {"box": Given(tools), **names}
+        exec(code, found)
+        return found
+
+    return paste
+
+
 @pytest.fixture
 def installed(record_property):
     """Return a function that skips the test where a framework is missing, and tells its version."""
 
     def need(package, distribution):
         module = pytest.importorskip(package)
-        record_property(distribution, version(distribution))
+        found = version(distribution)
+        record_property(distribution, found)
+        told = re.search(rf"^`{distribution}` ([\d.]+)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+        lowest = next(one for one in _group() if one.startswith(f"{distribution}>="))
+        assert told.group(1).startswith(re.split(">=|,", lowest)[1]), "the page names another version"
         return module
 
     return need
+
+
+def _group() -> list[str]:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)["dependency-groups"]["integrations"]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools theirs; their test client is the model."""
     installed("ag2", "ag2")
-    from ag2 import Agent, tool
+    from ag2 import Agent
     from ag2.events import ToolCallEvent, ToolResultsEvent
     from ag2.testing import TestClient, TestConfig
 
@@ -32,6 +32,6 @@ async def test_the_story(world, tools, installed):
         def create(self):
             return Model()
 
-    agent = Agent("a1", config=Config(), tools=[tool(one) for one in tools])
+    agent = Agent("a1", config=Config(), tools=pasted("AG2", tools)["tools"])
     assert (await agent.ask("go")).body == "finished"
     world.verify(seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools theirs; the chat client is a class of our own."""
     installed("agent_framework", "agent-framework-core")
     from agent_framework import (
@@ -15,7 +15,6 @@ async def test_the_story(world, tools, installed):
         Content,
         FunctionInvocationLayer,
         Message,
-        tool,
     )
 
     seen = []
@@ -36,6 +35,6 @@ async def test_the_story(world, tools, installed):
         def _inner_get_response(self, *, messages, stream, options, **rest):
             return self._answer(messages)
 
-    made = [tool(function, approval_mode="never_require") for function in tools]
+    made = pasted("Microsoft Agent Framework", tools)["tools"]
     await Agent(client=Replay(), name="a", tools=made).run("go")
     world.verify(seen)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools those of a server."""
     installed("fastmcp", "fastmcp")
-    from fastmcp import Client, FastMCP
+    from fastmcp import Client
 
-    server = FastMCP("ants-coord")
-    for function in tools:
-        server.tool(function)
+    server = pasted("FastMCP", tools)["server"]
     seen = []
     async with Client(server) as client:
         while (step := world.step()) is not None:

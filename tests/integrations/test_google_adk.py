@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-async def test_the_story(world, installed):
+async def test_the_story(world, installed, pasted):
     """The tools are taken as they are; the model is a class of our own."""
     installed("google.adk", "google-adk")
     from google.adk.agents import LlmAgent
@@ -21,7 +21,8 @@ async def test_the_story(world, installed):
                 part = types.Part(function_call=types.FunctionCall(name=step[0], args=step[1]))
             yield LlmResponse(content=types.Content(role="model", parts=[part]))
 
-    agent = LlmAgent(name="a1", model=Replay(model="replay"), tools=world.box.async_functions())
+    tools = pasted("Google ADK", world.box.async_functions())["tools"]
+    agent = LlmAgent(name="a1", model=Replay(model="replay"), tools=tools)
     runner = InMemoryRunner(agent=agent, app_name="demo")
     session = await runner.session_service.create_session(app_name="demo", user_id="u")
     start = types.Content(role="user", parts=[types.Part(text="go")])

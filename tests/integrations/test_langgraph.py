@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools a tool node; the model is a node of our own."""
     installed("langgraph", "langgraph")
     from langchain_core.messages import AIMessage
@@ -15,9 +15,9 @@ async def test_the_story(world, tools, installed):
 
     is_async = inspect.iscoroutinefunction(tools[0])
     if is_async:
-        made = [StructuredTool.from_function(coroutine=tool, parse_docstring=True) for tool in tools]
+        node = pasted("LangGraph", tools)["node"]
     else:
-        made = [StructuredTool.from_function(tool, parse_docstring=True) for tool in tools]
+        node = ToolNode([StructuredTool.from_function(tool, parse_docstring=True) for tool in tools])
 
     def model(state):
         step = world.step()
@@ -28,7 +28,7 @@ async def test_the_story(world, tools, installed):
 
     graph = StateGraph(MessagesState)
     graph.add_node("model", model)
-    graph.add_node("tools", ToolNode(made))
+    graph.add_node("tools", node)
     graph.add_edge(START, "model")
     graph.add_conditional_edges("model", tools_condition)
     graph.add_edge("tools", "model")

@@ -167,15 +167,18 @@ async def test_two_servers_cannot_steal_from_each_other(mcp, path, tmp_path):
         assert board.leases() == []
 
 
-async def test_a_call_that_the_host_cancels_holds_nothing(mcp, path):
+async def test_a_call_that_the_host_cancels_holds_nothing(mcp, path, pasted):
     """A claim that is cancelled while it waits gets nothing, also when work comes a moment later."""
     from mcp import Client
 
-    from ants_coord.adapters.mcp import build, open_board
+    from ants_coord.adapters.mcp import open_board
     from ants_coord.adapters.tools import Toolbox
 
+    def server(box, board):
+        return pasted("MCP", None, box=box, board=board)["server"]
+
     board = await open_board(path)
-    async with board, Toolbox(board, "ann") as box, Client(build(box, board)) as client:
+    async with board, Toolbox(board, "ann") as box, Client(server(box, board)) as client:
         calling = asyncio.create_task(client.call_tool("claim_task", {"kinds": ["none"], "wait_s": 40}))
         while not list(board._engine._lobby.all()):
             await asyncio.sleep(0)

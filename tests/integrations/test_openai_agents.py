@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools function tools; the scripted model is theirs."""
     installed("agents", "openai-agents")
-    from agents import Agent, RunConfig, Runner, function_tool
+    from agents import Agent, RunConfig, Runner
     from agents.testing import ScriptedModel, assistant_message, function_call
 
     class Model(ScriptedModel):
@@ -20,10 +20,12 @@ async def test_the_story(world, tools, installed):
             self.enqueue([said])
             return await super().get_response(*args, **options)
 
-    made = [function_tool(tool) for tool in tools]
+    made = pasted("OpenAI Agents SDK", tools)["tools"]
     assert all(tool.strict_json_schema for tool in made)
     agent = Agent(name="Senior Coder", tools=made, model=Model())
     result = await Runner.run(agent, "go", run_config=RunConfig(tracing_disabled=True))
     assert result.final_output == "finished"
     outputs = [item for item in result.new_items if type(item).__name__ == "ToolCallOutputItem"]
-    world.verify([str(item.raw_item["output"]) for item in outputs])
+    seen = [item.raw_item["output"] for item in outputs]
+    assert seen[0].startswith("{'ok': True")  # Python's repr: as_text=True makes it JSON
+    world.verify(seen)

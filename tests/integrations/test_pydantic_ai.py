@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 
-async def test_the_story(world, tools, installed):
+async def test_the_story(world, tools, installed, pasted):
     """One line makes the tools a toolset; the function model tells the story."""
     installed("pydantic_ai", "pydantic-ai-slim")
     from pydantic_ai import Agent, models
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
     from pydantic_ai.models.function import FunctionModel
-    from pydantic_ai.toolsets import FunctionToolset
 
     models.ALLOW_MODEL_REQUESTS = False
     seen = []
@@ -20,7 +19,7 @@ async def test_the_story(world, tools, installed):
         step = world.step()
         return ModelResponse(parts=[TextPart("finished") if step is None else ToolCallPart(*step)])
 
-    agent = Agent(FunctionModel(model), toolsets=[FunctionToolset(tools)])
+    agent = Agent(FunctionModel(model), toolsets=pasted("Pydantic AI", tools)["toolsets"])
     result = await agent.run("go")
     assert result.output == "finished"
     world.verify(seen)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def test_the_story(world, installed):
+def test_the_story(world, installed, pasted):
     """One line makes the tools theirs; the model is a class of our own."""
     installed("smolagents", "smolagents")
-    from smolagents import Model, ToolCallingAgent, tool
+    from smolagents import Model, ToolCallingAgent
     from smolagents.models import (
         ChatMessage,
         ChatMessageToolCall,
@@ -28,6 +28,6 @@ def test_the_story(world, installed):
             call = ChatMessageToolCall(function=function, id=f"c{world.calls}", type="function")
             return ChatMessage(role=MessageRole.ASSISTANT, content="", tool_calls=[call])
 
-    tools = [tool(function) for function in world.box.functions()]
+    tools = pasted("smolagents", world.box.functions())["tools"]
     assert ToolCallingAgent(tools=tools, model=Replay(), verbosity_level=0).run("go") == "finished"
     world.verify(seen)
