@@ -8,6 +8,7 @@ spans       events as leases: who held what from when until when
 trace       a trace for Chrome and Perfetto
 report      one HTML page about a run
 prometheus  counts as text
+coding      coding agents that share a repository: hook, guard, briefing, setup
 otel        spans and metrics for OpenTelemetry
 mcp         an agent's tools as an MCP server
 tools       an agent's verbs as plain functions, for any agent framework

@@ -12,6 +12,7 @@ coordination  lab, tax and advise: what coordination costs
 keeping       backup and restore
 tools         mcp: an agent's tools for its model
 hubs          hub
+agents        hook, guard, prime and setup-agents
 seeing        top, report, trace and metrics: a board while it runs, and afterwards
 """
 
@@ -24,9 +25,12 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; without its libraries, say how to get them."""
+    if sys.argv[1:] in (["hook"], ["guard"]):
+        # for these an agent or a commit waits: they need none of the libraries, and do not wait for them
+        raise SystemExit(_at_once(sys.argv[1]))
     try:
         # they add their commands
-        from . import coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
+        from . import agents, coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
@@ -38,3 +42,11 @@ def main() -> None:
         )
         raise SystemExit(2) from None
     app()
+
+
+def _at_once(command: str) -> int:
+    if command == "hook":
+        from ..adapters.coding.hook import main as run  # noqa: PLC0415
+    else:
+        from ..adapters.coding.commits import main as run  # noqa: PLC0415
+    return run()

@@ -1,0 +1,54 @@
+"""
+What an agent should know when its session begins: how this repository is shared, and who holds what just now.
+"""
+
+from __future__ import annotations
+
+from ...sync.board import Board
+from .place import Place
+
+__all__ = ["briefing"]
+
+_SHOWN = 20
+
+_RULES = """\
+Other coding agents may work on this repository at the same time as you, here or in other worktrees.
+- A file that you write is held for you until your session ends, or until ten minutes after your last write.
+- If a write is refused, somebody else is at that file: work on something else and come back to it. Never \
+write it by other means; `git commit` refuses files that others hold.
+- Look at any time: `ants-coord prime`."""
+
+
+def briefing(place: Place, agent: str | None) -> str:
+    """
+    Return what to tell an agent, with the board as it is now.
+
+    Args:
+        place: the repository and its board, which must exist.
+        agent: whom it is for; None for whoever reads it.
+
+    Raises:
+        JournalError: the board cannot be read.
+
+    """
+    told = [_RULES if agent is None else f"You are {agent}. {_RULES}"]
+    board = Board(place.board)
+    try:
+        locks = [lease for lease in board.leases() if lease.names]
+        work = str(board.briefing(agent or "anybody")) if board.statistics().unfinished else ""
+        now_ns = board._engine.now_ns()  # noqa: SLF001 - our own class
+    finally:
+        board.close(keep=True)
+    if not locks:
+        told.append("No file is held just now.")
+    else:
+        told.append("Held just now:")
+    for lease in locks[:_SHOWN]:
+        who = "you" if lease.agent == agent else lease.agent
+        minutes = max(1, round((lease.expires_ns - now_ns) / 60e9))
+        told.append(f"- {', '.join(lease.names)}: {who}, up to {minutes} min more")
+    if len(locks) > _SHOWN:
+        told.append(f"- and {len(locks) - _SHOWN} more")
+    if work:
+        told.append(work)
+    return "\n".join(told)

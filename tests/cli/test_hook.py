@@ -1,0 +1,239 @@
+"""The hook of coding agents: who writes a file first has it; nothing that goes wrong stops an agent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ants_coord import Board
+from ants_coord.adapters.coding import hook as hooks
+from ants_coord.adapters.coding.events import WRITES
+from ants_coord.adapters.coding.place import BOARD, place_of
+from tests.hub.running import running
+
+from .command import ROOT
+from .repository import PLAIN, git, hook, patch, repository, write
+
+
+@pytest.fixture
+def repo(tmp_path):
+    return repository(tmp_path / "repo")
+
+
+@pytest.fixture(params=["hub", "alone"])
+def way(request, repo):
+    """With a hub beside the board, and without one."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "hub":
+            board = stack.enter_context(Board(repo / ".git" / BOARD))
+            stack.callback(lambda: board.close(keep=True))
+            stack.enter_context(running(board, repo / ".git" / f"{BOARD}.hub"))
+        yield request.param
+
+
+def answer(event, **environment):
+    return hooks.answer(json.dumps(event).encode(), environment)
+
+
+def refused(told):
+    """Return the reason, if it was a refusal."""
+    inner = (told or {}).get("hookSpecificOutput", {})
+    return inner.get("permissionDecisionReason") if inner.get("permissionDecision") == "deny" else None
+
+
+def log_of(repo):
+    return (repo / ".git" / f"{BOARD}.hook.log").read_text().splitlines()
+
+
+def test_who_writes_first_has_the_file_until_its_session_ends(repo, way):
+    """Claude Code and Codex alike; a session writes its own file again and again."""
+    for tool in ("Edit", "Write", "MultiEdit"):
+        assert answer(write(repo, "src/a.py", tool=tool)) is None
+    assert answer(write(repo, repo / "src" / ".." / "src" / "a.py")) is None
+    reason = refused(answer(patch(repo, "src/b.py", "src/a.py")))
+    assert "src/a.py is being edited by claude-sessiona" in reason
+    assert "10 min more" in reason
+    assert answer(patch(repo, "src/b.py")) is None  # a refused patch holds none of its files
+    assert "by codex-codexone" in refused(answer(write(repo, "src/b.py")))
+    assert answer(write(repo, "n.ipynb", tool="NotebookEdit")) is None
+    assert answer({"hook_event_name": "SessionEnd", "session_id": "0000-sessiona", "cwd": str(repo)}) is None
+    assert answer(patch(repo, "src/a.py")) is None
+    assert (
+        answer({"hook_event_name": "Stop", "session_id": "0192-codexone", "turn_id": "t", "cwd": str(repo)})
+        is None
+    )
+    assert answer(write(repo, "src/b.py")) is None
+    with Board(repo / ".git" / BOARD) as board:
+        assert [(lease.agent, lease.names) for lease in board.leases()] == [
+            ("claude-sessiona", ("src/b.py",))
+        ]
+    assert log_of(repo)[0].endswith("PreToolUse Edit claude-sessiona: granted src/a.py")
+    assert any("refused src/a.py: claude-sessiona has it for" in line for line in log_of(repo))
+    assert any("let go of 2" in line for line in log_of(repo))
+
+
+def test_two_sessions_of_one_user_are_two(repo, way):
+    """The name that is given stands before each; a session that goes by its whole name keeps it."""
+    assert answer(write(repo, "a.py", session="x-11112222"), ANTS_COORD_AGENT="ann") is None
+    assert "ann-11112222" in refused(
+        answer(write(repo, "a.py", session="x-33334444"), ANTS_COORD_AGENT="ann")
+    )
+    assert answer(write(repo, "a.py", session="x-11112222"), ANTS_COORD_AGENT="ann-11112222") is None
+
+
+def test_all_worktrees_of_a_repository_share_one_board(repo, tmp_path, way):
+    """Also from a folder below the top; a file outside is nobody's business."""
+    git(repo, "worktree", "add", "-q", str(tmp_path / "wt"), check=True)
+    (tmp_path / "wt" / "sub").mkdir()
+    assert place_of(str(tmp_path / "wt" / "sub")).board == place_of(str(repo)).board
+    assert answer(write(repo, "sub/a.py")) is None
+    assert "sub/a.py" in refused(answer(write(tmp_path / "wt" / "sub", "a.py", session="b")))
+    assert answer(write(repo, tmp_path / "elsewhere.txt", session="b")) is None
+    assert "outside of the repository" in log_of(repo)[-1]
+
+
+def test_a_repository_that_nobody_set_up_is_left_alone(tmp_path):
+    """No board is made, nothing is written; outside of a repository neither."""
+    (tmp_path / "bare").mkdir()
+    assert answer(write(tmp_path / "bare", "a.py")) is None
+    repo = repository(tmp_path / "repo")
+    for name in os.listdir(repo / ".git"):
+        if name.startswith(BOARD):
+            (repo / ".git" / name).unlink()
+    before = sorted(os.listdir(repo / ".git"))
+    assert answer(write(repo, "a.py")) is None
+    assert sorted(os.listdir(repo / ".git")) == before
+    (tmp_path / "odd").mkdir()
+    for content in ("", "gitdir: /nowhere\n", "\x00", "gitdir"):
+        (tmp_path / "odd" / ".git").write_text(content)
+        assert answer(write(tmp_path / "odd", "a.py")) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"hook_event_name": "PostToolUse"}, "no event of ours"),
+        ({"hook_event_name": None}, "no event of ours"),
+        ({"tool_name": "Bash", "tool_input": {"command": "ls"}}, "writes no file by itself"),
+        ({"tool_name": "Edit", "tool_input": {}}, "names no file"),
+        ({"tool_name": "Edit", "tool_input": "x"}, "must be an object"),
+        ({"tool_name": "apply_patch", "tool_input": {"command": 1}}, "names no file"),
+        ({"session_id": None}, "session_id must be a word"),
+        ({"session_id": 5}, "session_id must be a word"),
+        ({"tool_input": {"file_path": "a\0b"}}, "ValueError"),
+    ],
+)
+def test_what_is_not_understood_lets_the_agent_go_on(repo, way, event, told):
+    """With one line in the log that says what it was."""
+    assert answer({**write(repo, "a.py"), **event}) is None
+    assert len(log_of(repo)) == 1
+    assert told in log_of(repo)[0]
+
+
+def test_a_board_that_cannot_be_read_lets_the_agent_go_on(repo):
+    (repo / ".git" / BOARD).write_bytes(b"not a board" * 100)
+    assert answer(write(repo, "a.py")) is None
+    assert "let pass: Journal" in log_of(repo)[0]
+    assert (repo / ".git" / BOARD).read_bytes() == b"not a board" * 100
+
+
+def test_the_process_never_fails(repo, monkeypatch):
+    """What is no event, or too long, is said on standard error; the exit code is 0."""
+    for event, told in (("", "no JSON"), ("[1]", "must be an object"), ("{", "no JSON")):
+        assert hook(event)[0] is None
+        assert told in hook(event)[1]
+    monkeypatch.setattr(hooks, "MAX_EVENT", 100)
+    with pytest.raises(ValueError, match="longer than"):
+        hooks.answer(b"x" * 101, {})
+
+
+def test_the_log_stays_short(repo, monkeypatch):
+    """What has grown long is put aside; control characters of a path do not reach a terminal."""
+    monkeypatch.setattr(hooks, "_LONGEST_LOG", 500)
+    for number in range(20):
+        answer(write(repo, f"a\x1b{number}.py"))
+    names = sorted(name for name in os.listdir(repo / ".git") if "hook.log" in name)
+    assert names == [f"{BOARD}.hook.log", f"{BOARD}.hook.log.1"]
+    assert all((repo / ".git" / name).stat().st_size < 800 for name in names)
+    assert "\x1b" not in (repo / ".git" / names[0]).read_text()
+
+
+def test_a_session_begins_with_what_it_should_know(repo, tmp_path, way):
+    """Rules, files that are held now, tasks; and the commands that it runs know its name."""
+    answer(write(repo, "src/a.py", session="other"))
+    begin = {
+        "hook_event_name": "SessionStart",
+        "session_id": "0000-sessiona",
+        "cwd": str(repo),
+        "source": "startup",
+    }
+    kept = tmp_path / "env"
+    for _ in range(2):
+        text = answer(begin, CLAUDE_ENV_FILE=str(kept))["hookSpecificOutput"]["additionalContext"]
+    assert kept.read_text() == "export ANTS_COORD_AGENT=claude-sessiona\n"
+    assert text.startswith("You are claude-sessiona. ")
+    assert "- src/a.py: claude-other, up to 10 min more" in text
+
+
+EVENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "hook_event_name": st.sampled_from([WRITES, "SessionEnd", "Stop", "x"]) | st.none(),
+        "tool_name": st.sampled_from(["Edit", "apply_patch", "NotebookEdit", "Bash"]) | st.integers(),
+        "tool_input": st.dictionaries(
+            st.sampled_from(["file_path", "notebook_path", "command", "input"]),
+            st.text(max_size=20)
+            | st.integers()
+            | st.lists(st.text(max_size=5))
+            | st.just("*** Add File: a\n"),
+        )
+        | st.text(),
+        "session_id": st.text(max_size=20) | st.none(),
+        "turn_id": st.none(),
+    },
+)
+
+
+def test_any_event_is_answered(repo):
+    """Never an exception, and always one line."""
+
+    @given(EVENT)
+    def check(event):
+        answer({**event, "cwd": str(repo)})
+
+    check()
+
+
+def test_with_a_hub_the_hook_loads_next_to_nothing(repo):
+    """An agent waits for it at each write: three modules of ours beside the package's names, none of others'."""
+    code = (
+        "import sys; sys.argv = ['ants-coord', 'hook']\n"
+        "from ants_coord.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print('MODULES', *sorted(sys.modules))\n"
+    )
+    with Board(repo / ".git" / BOARD) as board, running(board, repo / ".git" / f"{BOARD}.hub"):
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code], input=json.dumps(write(repo, "a.py")),
+            capture_output=True, text=True, env=PLAIN, cwd=ROOT, check=True,
+        )  # fmt: skip
+        assert [lease.names for lease in board.leases()] == [("a.py",)]
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.startswith("ants_coord")} == {
+        "ants_coord", "ants_coord.adapters", "ants_coord.adapters.coding", "ants_coord.adapters.coding.events",
+        "ants_coord.adapters.coding.hook", "ants_coord.adapters.coding.place", "ants_coord.cli",
+        "ants_coord.hub", "ants_coord.hub.thin",
+    }  # fmt: skip
+    assert not loaded & {
+        "attr", "cattrs", "typer", "rich", "sqlite3", "asyncio", "threading", "logging", "inspect", "subprocess",
+        "typing", "dataclasses", "unicodedata",
+    }  # fmt: skip
+    assert len(loaded) <= 80, sorted(loaded)
