@@ -6,10 +6,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ants_coord import Blackboard, Mark, Matchmaker, Task
+from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task
 from ants_coord.adapters.tools import Toolbox
-from ants_coord.testing import ManualClock
+from ants_coord.testing import ManualClock, assert_no_double_grant
 
 from ..fronts.conftest import board, clock, make_board  # noqa: F401 - fixtures
 from ..fronts.loops import waits
@@ -71,6 +73,21 @@ def test_calls_are_signs_of_work(make_board, clock, colour):  # noqa: F811
     assert board.find("busy").lease.agent == "busy"
     assert board.find("still").lease is None
     assert board.find("busy").notes[-1].note == {"calls": "list_tasks"}
+
+
+async def test_a_call_that_waits_longer_than_idle_is_life(make_board, clock):  # noqa: F811
+    """What a long wait brings is kept for an agent that lives, and not for ever if it then dies."""
+    board = make_board(lease_ttl=30)  # noqa: F811
+    async with Toolbox(board, "ann", idle=10) as box:
+        waiting = asyncio.create_task(box.async_functions()[0](wait_s=40))
+        await waits(board)
+        clock.advance(15)
+        await board.aio.submit(Task("t1"))
+        assert (await waiting)["task"] == "t1"
+        clock.advance(9)
+        assert board.find("t1").lease.agent == "ann"
+        clock.advance(32)
+        assert board.find("t1").lease is None
 
 
 # -- names, theft, repeats --------------------------------------------------------------------------
@@ -262,6 +279,49 @@ async def test_closing_a_box_that_is_cancelled_gives_back(board):  # noqa: F811
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (await board.aio.claim("bob")).task == "t"
+
+
+CALLS = st.one_of(
+    st.tuples(
+        st.just("claim_task"), st.fixed_dictionaries({"task": st.sampled_from(["", "t0", "t1", "t2"])})
+    ),
+    st.tuples(
+        st.just("complete_task"),
+        st.fixed_dictionaries(
+            {
+                "lease": st.sampled_from(["", "t0", "t1", "t2"]),
+                "outcome": st.sampled_from(["done", "failed", "handed_back"]),
+            }
+        ),
+    ),
+    st.tuples(
+        st.just("lock_files"), st.fixed_dictionaries({"paths": st.sampled_from([["a"], ["a/b"], ["a", "c"]])})
+    ),
+    st.tuples(st.just("unlock"), st.fixed_dictionaries({"lease": st.sampled_from(["", "a", "a/b", "c"])})),
+)
+STEPS = st.lists(st.tuples(st.integers(0, 2), CALLS, st.sampled_from([0, 0, 5, 31, 100])), max_size=25)
+
+
+@given(STEPS)
+def test_whatever_agents_call_nobody_has_what_is_anothers(steps):
+    """Three sessions of two agents, any calls, any pauses: what an answer says is held is held, by one."""
+    clock = ManualClock()  # noqa: F811
+    with ClaimQueue(clock=clock, lease_ttl=30) as board:  # noqa: F811
+        board.submit_many([Task(f"t{number}", max_attempts=99) for number in range(3)])
+        boxes = [Toolbox(board, name, idle=60) for name in ("ann", "bob", "bob")]
+        callers = [Caller(box) for box in boxes]
+        for who, (name, options), pause in steps:
+            answer = getattr(callers[who], name)(**options)
+            live = {lease.handle: lease.agent for lease in board.leases()}
+            if answer["ok"] and answer.get("lease"):
+                assert live[answer["lease"]] == boxes[who].agent
+                assert sum(answer["lease"] in [one.handle for one in box.held] for box in boxes) == 1
+            clock.advance(pause) if pause else None
+        for box in boxes:
+            box.close()
+        assert board.leases() == []
+        board.check()
+        assert_no_double_grant(board)
 
 
 # -- strategies -------------------------------------------------------------------------------------

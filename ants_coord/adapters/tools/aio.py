@@ -54,6 +54,8 @@ class Tools:
             given = fitted(self._signatures[name], args, options)
             await self._show_life(name)
             answer: dict[str, Any] = await getattr(self, name)(**given)
+            if not self._holding.is_watched:  # `idle` has passed while the call waited
+                await self._wake()
         except (CoordinationError, Refusal, ValueError, TypeError, TimeoutError) as refusal:
             return {"ok": False, "say": refused(refusal, name, self._agent.name, self._names)}
         return {"ok": True, **answer}
@@ -61,10 +63,7 @@ class Tools:
     async def _show_life(self, name: str) -> None:
         holding = self._holding
         if not holding.is_watched:
-            await self._board._tend(Attention, holding.attend)
-            holding.resume()
-            if self._member is not None and not self._member.is_replaced:
-                await self._member.update()
+            await self._wake()
         holding.show_life()
         for held in holding.unmeasured():
             record = await self._agent.find(held.lease.task)
@@ -75,6 +74,13 @@ class Tools:
                 await self._agent.progress(held.lease, {"calls": name})
             except LeaseLostError as lost:
                 holding.lose(lost)
+
+    async def _wake(self) -> None:
+        """Keep again what the agent still holds: it was silent, and calls."""
+        await self._board._tend(Attention, self._holding.attend)
+        self._holding.resume()
+        if self._member is not None and not self._member.is_replaced:
+            await self._member.update()
 
     def _then(self, tool: str, text: str) -> str:
         """Return a sentence about the next step, if the agent has the tool that it names."""
@@ -89,7 +95,7 @@ class Tools:
                 except CoordinationError:
                     break  # it had ended, or the board is closed
         member, self._holding.membership, self._member = self._holding.membership, None, None
-        with suppress(ClosedError):
+        with suppress(CoordinationError):  # what cannot be withdrawn fades
             if member is not None:
                 await self._board._tend(Presence, member._let_go)
                 if not member.is_replaced:

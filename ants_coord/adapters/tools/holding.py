@@ -150,7 +150,8 @@ class Holding:
         kept = kept_from(lease, now, lost, None, None)
         kept.agent = self.agent
         self._held[lease.handle] = Held(lease, kept, signed_ns=now)
-        self._engine.keep(kept)
+        if self.is_watched:  # else nobody would ever stop it: the call that ends now sees to it
+            self._engine.keep(kept)
 
     def lose(self, error: LeaseLostError) -> None:
         """Forget a lease that is lost, but not why."""
