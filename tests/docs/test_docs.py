@@ -15,6 +15,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 import ants_coord
 
+from . import picture
 from .reference import DOCS, PAGES
 
 ROOT = DOCS.parent
@@ -76,6 +77,18 @@ def test_the_glossary_has_the_words_that_the_verbs_use():
                  "mark", "trail", "evaporate", "entry", "reaction", "trigger", "place", "threshold", "namespace",
                  "standing", "quarantine", "evidence"):  # fmt: skip
         assert f"**{word}**" in glossary, word
+
+
+def test_the_picture_is_of_a_real_run():
+    """The README's picture is drawn from what a board says today."""
+    assert picture.FILE.read_text(encoding="utf-8") == picture.svg(), "python -m tests.docs.picture"
+
+
+def test_the_readme_fits_its_reader():
+    """One screen to know what this is, and less than 200 lines in all."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("\n") < 200
+    assert text.index("```python") < 1_500
 
 
 def test_the_supported_python_is_stated():
