@@ -172,7 +172,7 @@ class BoardAgent(MatchAgent):
 
         Args:
             prefix: the beginning of their paths.
-            pattern: what they must match, such as "inbox/*/text".
+            pattern: what they must match, such as `inbox/*/text`.
             after: go on after this path.
             count: how many at most.
 

@@ -33,6 +33,7 @@ from ants_coord.values import (
 )
 
 from ..colours.protocols import PURPOSES, REST, SUMS
+from . import architecture
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -222,7 +223,26 @@ def lab_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def llms_page() -> str:
+    """Return the list of pages for language models (llmstxt.org): the index without its prose."""
+    lines = [
+        "# ants_coord",
+        "",
+        "> A Python library that lets several agents share work safely, with no scheduler and no server: leases,",
+        "> fencing tokens, matching by skill, a stigmergic blackboard; in memory, in a SQLite file or in PostgreSQL;",
+        "> for threads and asyncio.",
+    ]
+    for line in (DOCS / "index.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("**"):
+            lines += ["", f"## {line.strip('*')}", ""]
+        elif line.startswith("- ["):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "llms.txt": llms_page,
+    "architecture.md": architecture.page,
     "reference/coordinator.md": coordinator,
     "reference/errors.md": error_page,
     "reference/events.md": event_page,
