@@ -25,7 +25,7 @@ ROOMS = {
     "core.work": _WORDS | {"core.state"},
     "core.matching": _WORDS | {"core.state", "core.work"},
     "core.board": _WORDS | {"core.state", "core.work", "core.matching"},
-    "core.trust": _WORDS | {"core.state", "core.work", "core.board"},
+    "core.trust": _WORDS | {"core.state", "core.work"},
     "core": _WORDS | _CORE,
     "journals": _WORDS | _CORE,
     "engine": _WORDS | _CORE | {"journals"},

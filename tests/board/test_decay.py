@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ants_coord.core.board import decay
+from ants_coord.core.state import decay
 
 from .naive import context
 

@@ -100,4 +100,6 @@ def test_the_supported_python_is_stated():
 def test_nothing_committed_names_this_machine():
     """No machine paths in documents."""
     for path in DOCUMENTS:
-        assert not re.search(r"(?<![\w.])/(?:root|home|work)/", path.read_text(encoding="utf-8")), Path(path).name
+        assert not re.search(r"(?<![\w.])/(?:root|home|work)/", path.read_text(encoding="utf-8")), Path(
+            path
+        ).name

@@ -2,7 +2,6 @@
 The shared environment: trails, entries, reactions, and the order of work that follows trails.
 
 trails        marks laid, reinforced, evaporated
-decay         arithmetic of strengths that halve
 ranking       trails in order of strength
 strongest     the strongest places
 places        places with work

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ...commands.board import Diffuse
 from ...commands.shared import Refused
 from ...errors import LimitError, UnknownKindError
+from ..state.decay import Weight, add, scaled
 from ..state.parts import Part
-from .decay import Weight, add, scaled
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger

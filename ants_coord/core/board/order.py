@@ -33,10 +33,10 @@ from sortedcontainers import SortedList
 
 from ..matching.order import Seats
 from ..matching.teams import seat_for
+from ..state.decay import moment, pull_at
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..work.ready import in_order
-from .decay import moment, pull_at
 from .places import END, Group, Line, Spot
 
 if TYPE_CHECKING:

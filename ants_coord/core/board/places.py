@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sortedcontainers import SortedList
 
 from ..matching.index import MAX_SIGNATURES, Signature
+from ..state.decay import Moment, Pull, pull_at
 from ..work.ready import Lane
-from .decay import Moment, Pull, pull_at
 
 if TYPE_CHECKING:
     from .trails import Pool, Trails

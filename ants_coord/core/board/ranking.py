@@ -15,7 +15,7 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from .decay import Weight
+from ..state.decay import Weight
 
 __all__ = ["Ranking"]
 

@@ -30,11 +30,11 @@ from ...values.entries import matches
 from ...values.payloads import copy_json
 from ...values.reactions import Reaction
 from ...values.tasks import FINAL
+from ..state.decay import dies_at
 from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Part
 from ..state.records import LEASED, Row
 from ..work.submitting import submit
-from .decay import dies_at
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings

@@ -26,10 +26,10 @@ from ...commands.shared import Refused
 from ...errors import FaintMarkError, LimitError, QuarantinedError, UnknownKindError
 from ...values.marks import Mark, MarkKind, Trail, make_trail
 from ...values.settings import Settings
+from ..state.decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
 from ..state.records import Row
-from .decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
 from .ranking import Ranking
 from .strongest import net
 

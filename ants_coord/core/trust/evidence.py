@@ -17,7 +17,7 @@ import math
 from collections import OrderedDict
 
 from ...values.trust import Channel, Record
-from ..board.decay import strength_at, weight_of
+from ..state.decay import strength_at, weight_of
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
