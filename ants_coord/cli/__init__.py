@@ -3,13 +3,14 @@ The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cl
 
 app           every command that has no file of its own
 jobs          run and work: files of commands
+boards        which board a command means
 show          tables and text on the terminal
 demo          what the demo command runs
 trials        race and bench, whose bodies are in bench
 bench         figures of this machine, and the claim race
 operators     retire
 coordination  lab, tax and advise: what coordination costs
-keeping       backup and restore
+keeping       backup, restore and init
 tools         mcp: an agent's tools for its model
 hubs          hub
 agents        hook, guard, prime and setup-agents

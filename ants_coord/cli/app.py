@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,19 +18,13 @@ import typer
 
 from .. import _version
 from ..commands.board import Strongest
-from ..errors import (
-    CoordinationError,
-    IllegalTransitionError,
-    JournalError,
-    TaskExistsError,
-    TaskNotFoundError,
-)
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
+from .boards import Board, KeptBoard, is_there, journal_at, must_be_there, troubles
+from .boards import opened as _board
 from .jobs import batch
 from .show import (
     BAD_INPUT,
-    BOARD_TROUBLE,
     INTERRUPTED,
     as_json,
     bars,
@@ -53,7 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Board = Annotated[Path, typer.Argument(help="The board's file.", show_default=False)]
 TaskId = Annotated[str, typer.Argument(help="The task's id.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
@@ -63,36 +54,6 @@ _STRATEGIES: dict[str, type[Opened]] = {
     "match": Matchmaker,
     "board": Blackboard,
 }
-
-
-@contextmanager
-def _board(
-    path: Path, *, new: bool = False, kind: type[Opened] = Opened, **settings: Any
-) -> Iterator[Opened]:
-    """
-    Open a board, and turn its troubles into exit codes.
-
-    `settings` are those of a board that is made here; one that exists keeps its own, whoever made it.
-    """
-    if not new and not path.exists():
-        raise fail(f"{path}: there is no such board", BOARD_TROUBLE)
-    if path.exists():
-        settings = {}
-    elif kind is Opened:
-        kind = ClaimQueue
-    try:
-        if kind is Matchmaker and path.exists():
-            with Opened(path) as found:
-                if found.settings().strategy == "board":
-                    kind = Blackboard  # which can do all that a Matchmaker can
-        with kind(path, **settings) as board:
-            yield board
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except (TaskNotFoundError, IllegalTransitionError, TaskExistsError, ValueError) as problem:
-        raise fail(str(problem), BAD_INPUT) from None
-    except CoordinationError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
 
 
 def _version_and_exit(wanted: bool) -> None:
@@ -140,7 +101,7 @@ def demo(
     ] = None,
     agents: Agents = 4,
     strategy: Annotated[str, typer.Option(help="How they agree: claim, match or board.")] = "claim",
-    board: Annotated[Path | None, typer.Option(help="Keep the board in a file; run again to resume.")] = None,
+    board: KeptBoard = None,
     seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
     trust: Annotated[
         bool, typer.Option(help="With a ghost and a liar, and standing that shuts them out.")
@@ -166,7 +127,7 @@ def demo(
             watch.run_demo(kept, root, agents, seed, as_json_text=json_)
 
 
-def _read(file: str, board: Path | None = None) -> list[Any]:
+def _read(file: str, board: str | None = None) -> list[Any]:
     """
     Read and check a JSON Lines file; every problem is printed before anything is submitted.
 
@@ -184,11 +145,14 @@ def _read(file: str, board: Path | None = None) -> list[Any]:
     return tasks
 
 
-def _those_on(path: Path | None, ids: set[str]) -> set[str]:
+def _those_on(where: str | None, ids: set[str]) -> set[str]:
     """Return which of these tasks are on a board."""
-    if path is None or not path.exists():
+    if where is None:
         return set()
-    with _board(path) as board:
+    with troubles():
+        if not is_there(where):
+            return set()
+    with _board(where) as board:
         return {one for one in ids if board.find(one) is not None}
 
 
@@ -258,20 +222,15 @@ def verify(
     json_: AsJson = False,
 ) -> None:
     """Check that nobody has changed the board's history; names the first entry that was."""
-    from ..journals import SQLiteJournal  # noqa: PLC0415
-
-    if not board.exists():
-        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
-    try:
-        journal = SQLiteJournal(board)
+    must_be_there(board)
+    with troubles():
+        journal = journal_at(board)
         try:
             first, last, now = journal.verify(head)
+        except ValueError as problem:
+            raise fail(f"--head: {problem}", BAD_INPUT) from None
         finally:
             journal.close()
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except ValueError as problem:
-        raise fail(f"--head: {problem}", BAD_INPUT) from None
     if json_:
         typer.echo(as_json({"first": first, "last": last, "head": now}))
     else:

@@ -13,9 +13,11 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .app import AsJson, Board, _board, _read, app
+from .app import AsJson, _read, app
+from .boards import Board, is_address, must_be_there
+from .boards import opened as _board
 from .jobs import batch
-from .show import BAD_INPUT, BOARD_TROUBLE, as_json, fail, warnings
+from .show import BAD_INPUT, as_json, fail, warnings
 
 __all__: list[str] = []
 
@@ -218,8 +220,7 @@ def tax(
     from ..lab import TaxReport  # noqa: PLC0415
     from ..lab import tax as report_of  # noqa: PLC0415
 
-    if not board.exists():
-        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    must_be_there(board)
     alone = None
     if solo is not None:
         try:
@@ -238,7 +239,7 @@ def tax(
 @app.command()
 def advise(
     work: Annotated[
-        Path, typer.Argument(help="Jobs as for run (JSON Lines), or a board.", show_default=False)
+        str, typer.Argument(help="Jobs as for run (JSON Lines), or a board.", show_default=False)
     ],
     price: Annotated[
         float, typer.Option(help="What a further agent costs, in units of what one achieves.")
@@ -262,11 +263,13 @@ def advise(
     from ..lab import Facts  # noqa: PLC0415
     from ..lab import score as score_of  # noqa: PLC0415
 
-    if not work.exists():
+    if not is_address(work) and not Path(work).exists():
         raise fail(f"{work}: there is no such file", BAD_INPUT)
+    if score and is_address(work):
+        raise fail("--score: predictions are kept beside a board's file, and this board has none", BAD_INPUT)
     try:
         if score:
-            told: Any = score_of(work)
+            told: Any = score_of(Path(work))
         else:
             facts = Facts(price=price, call_seconds=call_seconds, most=most, changing_worth=changing_worth)
             told = _advice(work, facts, board)
@@ -277,7 +280,7 @@ def advise(
         return
     typer.echo(str(told))
     if not score and told.prediction is not None:
-        kept = board or (work if _is_board(work) else None)
+        kept = board or (work if _is_board(work) and not is_address(work) else None)
         later = (
             f"later: ants-coord advise {kept}, then --score"
             if kept
@@ -286,27 +289,31 @@ def advise(
         typer.echo(later)
 
 
-def _advice(work: Path, facts: Any, board: Path | None) -> Any:
+def _advice(work: str, facts: Any, board: Path | None) -> Any:
     from ..lab import advise as ask  # noqa: PLC0415
     from ..lab import measurements, structure  # noqa: PLC0415
     from ..lab.predictions import keep, settle  # noqa: PLC0415
 
     if not _is_board(work):
-        advice = ask(_shape_of(work), facts=facts)
+        advice = ask(_shape_of(Path(work)), facts=facts)
         if board is not None:
             keep(board, advice, 0)
         return advice
     with _board(work) as opened:
-        settle(work, opened)
+        if not is_address(work):
+            settle(Path(work), opened)
         left = [record.task for record in opened.tasks() if not record.state.is_final]
         seen = measurements(opened, str(work))
         advice = ask(structure(left) if left and not seen else None, seen, facts)
-        keep(work, advice, opened.statistics().cursor)
+        if not is_address(work):
+            keep(Path(work), advice, opened.statistics().cursor)
     return advice
 
 
-def _is_board(path: Path) -> bool:
-    with path.open("rb") as file:
+def _is_board(work: str) -> bool:
+    if is_address(work):
+        return True
+    with Path(work).open("rb") as file:
         return file.read(15) == b"SQLite format 3"
 
 

@@ -1,4 +1,4 @@
-"""Commands about a board's file: copies, and boards of copies."""
+"""Commands about where boards are kept: copies, boards of copies, and databases that hold boards."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ..errors import JournalError
-from .app import Board, app
-from .show import BAD_INPUT, BOARD_TROUBLE, console, fail
+from .app import app
+from .boards import Board, is_address, must_be_there, troubles
+from .show import BAD_INPUT, BOARD_TROUBLE, clean, console, fail
 
 __all__: list[str] = []
 
@@ -21,10 +22,11 @@ def backup(
     """Write a whole copy of a board while it is in use; copying the file may lose what is newest."""
     from ..journals.backup import copy_board  # noqa: PLC0415
 
-    if not board.exists():
-        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    must_be_there(board)
+    if is_address(board):
+        raise fail("a board in PostgreSQL is copied with: pg_dump --schema=ants_coord", BAD_INPUT)
     try:
-        copy_board(str(board.resolve()), to)
+        copy_board(str(Path(board).resolve()), to)
     except JournalError as problem:
         raise fail(str(problem), BOARD_TROUBLE) from None
     except (ValueError, TypeError) as problem:
@@ -49,3 +51,31 @@ def restore(
     except (ValueError, TypeError) as problem:
         raise fail(str(problem), BAD_INPUT) from None
     console.print(f"restored {to}: entries to {last}, head {head}", soft_wrap=True)
+
+
+@app.command()
+def init(
+    dsn: Annotated[
+        str, typer.Argument(help="postgresql://owner@host/database", metavar="DSN", show_default=False)
+    ],
+    role: Annotated[list[str] | None, typer.Option(help="Who may use boards there; may be repeated.")] = None,
+    print_: Annotated[bool, typer.Option("--print", help="Print the SQL, and touch nothing.")] = False,
+) -> None:
+    """Make a database ready for boards: tables, functions, and who may use them. Running it again is safe."""
+    from ..journals.postgres.dsn import address_of  # noqa: PLC0415
+    from ..journals.postgres.schema import grants, statements  # noqa: PLC0415
+
+    roles = role or []
+    with troubles():
+        address_of(dsn)
+        if print_:
+            texts = [*statements(), *[text for one in roles for text in grants(one)]]
+            typer.echo("BEGIN;\n" + ";\n".join(text.strip().rstrip(";") for text in texts) + ";\nCOMMIT;")
+            return
+        try:
+            from ..journals.postgres.install import install  # noqa: PLC0415
+        except ModuleNotFoundError as missing:
+            raise fail(f"init needs {missing.name}; pip install 'ants-coord[postgres]'", BAD_INPUT) from None
+        where = install(dsn, roles)
+    who = f"; {', '.join(clean(one) for one in roles)} may use them" if roles else ""
+    console.print(f"{where} is ready for boards{who}", soft_wrap=True)

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from ..fronts.match_arguments import retire as retirement
-from .app import Board, _board, app
+from .app import app
+from .boards import Board
+from .boards import opened as _board
 from .show import clean, console
 
 __all__: list[str] = []

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from ..commands.board import Strongest
 from ..errors import CursorTooOld, NotSupportedError
-from .app import Board, app
-from .app import _board as opened
+from .app import app
+from .boards import Board, opened
 from .show import console, table
 
 __all__: list[str] = []

@@ -5,6 +5,7 @@ How a coordinator is put together from what a user typed: machine, journal, cloc
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -41,8 +42,8 @@ __all__ = [
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
 
-_FUTURE = ("nats://", "redis://", "rediss://")
 _POSTGRES = ("postgresql://", "postgres://")
+_SCHEME = re.compile("(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PATIENCE_S = 10.0
 """how long a server may be silent before a verb gives up; less on boards with short leases"""
 
@@ -181,10 +182,12 @@ def _engine(
 
     if isinstance(where, (str, os.PathLike)):
         named = os.fspath(where)
-        if named.startswith(_FUTURE):
-            raise ValueError(f"no journal for {named.split(':', 1)[0]!r} yet; use a file path")
         if named.startswith(_POSTGRES):
             return _on_postgres(machine, named, clock, durability, settings, must_exist=must_exist)
+        if _SCHEME.match(named):  # as a path it would make folders named by it, password and all
+            raise ValueError(
+                f"no journal for {named.split(':', 1)[0]!r}; use a file path, or postgresql://user@host/database"
+            )
         path = check_path(named)
 
         def open_file() -> Journal:

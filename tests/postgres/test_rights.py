@@ -168,9 +168,9 @@ def _until(what):
 
 
 def test_an_old_server_is_named(server, database, monkeypatch):
-    from ants_coord.journals.postgres import journal
+    from ants_coord.journals.postgres import install
 
-    monkeypatch.setattr(journal, "OLDEST", 990_000)
+    monkeypatch.setattr(install, "OLDEST", 990_000)
     assert "99 or newer is needed" in told(server.dsn(database=database))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
@@ -21,7 +20,9 @@ from ...sync.matchmaker import MatchVerbs
 from ...values.adverts import Advert
 from ...values.checks import fresh_agent
 from ...values.tasks import TaskState
-from ..app import CPUS, AsJson, Board, _board, _kind_for, _read, app
+from ..app import CPUS, AsJson, _kind_for, _read, app
+from ..boards import Board, KeptBoard
+from ..boards import opened as _board
 from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, warnings
 from . import batch
 from .progress import Progress
@@ -118,9 +119,7 @@ def run(
         str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)
     ],
     agents: Agents = CPUS,
-    board: Annotated[
-        Path | None, typer.Option(help="Keep the board in a file: resumable, and others may join.")
-    ] = None,
+    board: KeptBoard = None,
     lease_ttl: Annotated[
         float, typer.Option(min=0.5, help="Seconds until the task of a dead runner returns.")
     ] = 10.0,

@@ -34,10 +34,11 @@ from ..clocks import SystemClock
 from ..codec import FORMAT
 from ..ports import Entry
 from .dsn import address_of
-from .schema import GAP_NS, VERSION, statements
+from .install import check_server, make_tables
+from .schema import GAP_NS, VERSION
 from .server import Server, Statement
 
-__all__ = ["PostgresJournal", "ServerClock"]
+__all__ = ["NoSuchBoardError", "PostgresJournal", "ServerClock"]
 
 _I8, _I4 = struct.Struct("!q"), struct.Struct("!i")
 _INT, _BIGINT, _BOOL, _BYTEA, _BYTEA_ARRAY = 23, 20, 16, 17, 1001
@@ -51,12 +52,17 @@ _READ = Statement(
     "WHERE e.board = $1 AND e.position >= $2 ORDER BY e.position",
     [_INT, _BIGINT],
 )
-OLDEST = 130_000
-"""the oldest server that is tried, as its server_version_num"""
 _HAND_S = 0.25
 """how long the listener sleeps at most before it sees that it should stop"""
 _QUIET = 10
 """gaps without a new entry after which the listener trusts announcements again; see schema.GAP_NS"""
+
+
+NO_BOARD = "there is no such board; make one with ClaimQueue, Matchmaker or Blackboard"
+
+
+class NoSuchBoardError(JournalError):
+    """Raised when there is no board of that name, and none was to be made."""
 
 
 class ServerClock(SystemClock):
@@ -132,38 +138,11 @@ class PostgresJournal:
 
     def _greet(self, connection: psycopg.Connection[Any]) -> None:
         """Look whether this server will do, and which board is ours."""
-        about = connection.execute(
-            "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), "
-            "current_setting('server_encoding'), current_setting('fsync'), "
-            "current_setting('default_transaction_isolation'), "
-            "to_regclass('ants_coord.installed') IS NOT NULL"
-        ).fetchone()
-        assert about is not None
-        version, is_standby, encoding, fsync, isolation, is_installed = about
-        if is_standby:
-            raise psycopg.errors.ReadOnlySqlTransaction("it is a standby")
-        if version < OLDEST:
-            raise JournalError(
-                self.path, f"is PostgreSQL {version // 10000}; {OLDEST // 10000} or newer is needed"
-            )
-        if encoding != "UTF8":
-            raise JournalError(self.path, f"is a database in {encoding}; create one with ENCODING 'UTF8'")
-        if self._durable and fsync != "on":
-            raise JournalError(
-                self.path, "has fsync off and cannot promise durability='power'; turn it on, or use 'process'"
-            )
-        if isolation != "read committed":
-            raise JournalError(
-                self.path,
-                f"gives this role {isolation} transactions; run: ALTER ROLE ... SET "
-                "default_transaction_isolation = 'read committed'",
-            )
+        is_installed = check_server(connection, self.path, durable=self._durable)
         if not is_installed:
             if not self._create:
-                raise JournalError(self.path, "holds no boards; there is no such board")
-            with connection.transaction():
-                for statement in statements():
-                    connection.execute(statement.encode())
+                raise NoSuchBoardError(self.path, NO_BOARD)
+            make_tables(connection)
         self._find(connection)
         sent = time.monotonic_ns()
         stamp = connection.execute(
@@ -186,7 +165,7 @@ class PostgresJournal:
         if row is None:
             if self._board:
                 raise JournalConflictError(self.path, "was dropped")
-            raise JournalError(self.path, "there is no such board")
+            raise NoSuchBoardError(self.path, NO_BOARD)
         board, log_id, version = row
         if version > FORMAT:
             raise JournalVersionError(
@@ -337,6 +316,45 @@ class PostgresJournal:
             changed()
             quiet = quiet + 1 if self._newest_ns == before else 0
             stop.wait(GAP_NS / 1e9)
+
+    def verify(self, head: str | None = None) -> tuple[int, int, str]:
+        """
+        Walk the chain.
+
+        Args:
+            head: what its head was when somebody noted it; it must be on the chain.
+
+        Returns:
+            The first and the last position that were checked, and the head of the chain: note it
+            elsewhere, and compare it later.
+
+        Raises:
+            JournalCorruptError: with the position of the first entry that is not what it was.
+            ValueError: `head` is no hash, or not on the chain: what followed it was written anew, or it
+                has been trimmed.
+
+        """
+        wanted = b"" if head is None else bytes.fromhex(head)
+        self._known = (0, b"")
+        loaded = self.load()
+        first = last = 0 if loaded is None else loaded[0]
+        link = self._known[1]
+        found = not wanted or link == wanted
+        for position, stamp, body, told in self._rows_after(first):
+            if position != last + 1 or _link(link, position, stamp, body) != told:
+                raise JournalCorruptError(self.path, "does not follow the entry before it", position)
+            last, link = position, told
+            found = found or link == wanted
+        if not found:
+            raise ValueError(f"{head} is not on the chain: it was written anew, or trimmed")
+        return first + 1, last, link.hex()
+
+    def _rows_after(self, after: int) -> list[_Row]:
+        def do(connection: psycopg.Connection[Any]) -> list[_Row]:
+            result = self._server.ask(connection, _READ, [_I4.pack(self._board), _I8.pack(after)])
+            return _rows(result, result.ntuples)
+
+        return [row for row in self._server.repeat(do) if row[0] > after]
 
     # -- snapshots ------------------------------------------------------------------------------
 
