@@ -28,6 +28,7 @@ Every error that ants_coord raises on purpose.
       RequestReusedError              a request id that was used for something else
       RequestTooOld                   a repeat of a request that is no longer remembered
       LimitError                      a size or count is over its limit
+      PurseError                      no purse has this name, or it never holds so much
       SettingsError                   the board was opened with other settings than it has
       ClosedError                     the coordinator is closed, or was inherited by a fork
       ReentrantCallError              a verb was called in the middle of another one of the same thread
@@ -75,6 +76,7 @@ __all__ = [
     "NotOfferedError",
     "NotOwnerError",
     "NotSupportedError",
+    "PurseError",
     "QuarantinedError",
     "RequestReusedError",
     "RequestTooOld",
@@ -465,6 +467,20 @@ class UnknownKindError(CoordinationError, ValueError):
         close = difflib.get_close_matches(self.kind, self.known, 1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
         return f"the board has no kind of mark {self.kind!r}, only {', '.join(self.known)}{meant}"
+
+
+@attrs.define(eq=False, str=False, repr=False, slots=False)
+class PurseError(CoordinationError):
+    """Raised when a purse is named that there is none of, or that never holds so much."""
+
+    purse: str
+    problem: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        there = f"; there are {', '.join(self.known)}" if self.known else ""
+        way = f"board.purse({self.purse!r}, amount) makes or fills it"
+        return f"purse {self.purse!r}: {self.problem}{there}; {way}"
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)

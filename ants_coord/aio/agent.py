@@ -212,6 +212,44 @@ class Agent(Handle):
         """
         return await self._board.split(self._own(lease), tasks, request_id=request_id)
 
+    async def spent(
+        self,
+        lease: LeaseLike,
+        purse: str,
+        n: int,
+        *,
+        coordination: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """
+        Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones.
+
+        It is taken from what the task has reserved (`spends`), beyond that from what the purse has left;
+        below zero the purse owes it. What was reserved and not spent is free again when the lease ends.
+
+        Args:
+            lease: what is held: the lease, its scope or its handle.
+            purse: the purse's name; it need not be one that the task reserves from.
+            n: how much, 0 or more.
+            coordination: whether it went into talking to other agents, and not into the work; counted apart.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            What the purse has left that nobody has reserved; below zero it is in debt.
+
+        Raises:
+            LeaseLostError: the lease is over; nothing was charged.
+            PurseError: there is no such purse.
+
+        """
+        return await self._board.spent(
+            self._own(lease),
+            purse,
+            n,
+            coordination=coordination,
+            request_id=request_id,
+        )
+
     async def decline(
         self,
         what: LeaseLike | TaskLike,

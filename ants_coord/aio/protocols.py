@@ -212,6 +212,18 @@ class AsyncHolds(Protocol):
         """Let a leased task wait for new parts: the lease ends, and the attempt is not counted."""
         ...
 
+    async def spent(
+        self,
+        lease: LeaseLike,
+        purse: str,
+        n: int,
+        *,
+        coordination: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones."""
+        ...
+
 
 class AsyncLocks(Protocol):
     """Locks names."""
@@ -364,6 +376,17 @@ class AsyncSteers(Protocol):
 
     async def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """Say how many tasks that name a limit may be leased at once; 1 until told."""
+        ...
+
+    async def purse(
+        self,
+        name: str,
+        amount: int,
+        *,
+        per: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Say how much tasks with `spends` may consume of something: tokens, money, calls."""
         ...
 
     async def pause(self, *, request_id: str | None = None) -> None:

@@ -8,9 +8,9 @@ import typer
 
 from ..fronts.match_arguments import retire as retirement
 from .app import app
-from .boards import Board
+from .boards import AsJson, Board
 from .boards import opened as _board
-from .show import clean, console
+from .show import as_json, clean, console, table
 
 __all__: list[str] = []
 
@@ -36,3 +36,25 @@ def extend(
     with _board(board) as opened:
         has = opened.extend(to)  # type: ignore[arg-type]
     console.print(f"strategy {clean(has.strategy)}")
+
+
+@app.command()
+def purse(
+    board: Board,
+    name: Annotated[str, typer.Argument(help="The purse; without it, all are shown.")] = "",
+    amount: Annotated[int | None, typer.Argument(help="How much it holds; if given, it is set.")] = None,
+    per: Annotated[float | None, typer.Option(help="Seconds of a window, such as 86400.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Say how much tasks may spend of something, and see what is left."""
+    with _board(board) as opened:
+        if amount is not None:
+            opened.purse(name, amount, per=per)
+        purses = opened.statistics().parts.get("purses", {})
+    shown = {one: row for one, row in purses.items() if name in ("", one)}
+    if json_:
+        typer.echo(as_json(shown))
+        return
+    columns = ("amount", "per", "left", "reserved", "spent", "coordination")
+    rows = [(one, *["" if row[key] is None else row[key] for key in columns]) for one, row in shown.items()]
+    console.print(table("purses", ("purse", *columns), rows))

@@ -3,5 +3,6 @@ The only ways to change a board, or to ask it. Plain data; the rules are in core
 
 shared    what every strategy has: submit, claim, complete, lock, ...
 matching  adverts, declines, discovery
+purses    what work consumes
 board     marks, entries, reactions, roll-back
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
     Adopt,
     Cancel,
@@ -59,6 +60,20 @@ def _wakeup(ledger: Ledger, command: Wakeup) -> None:
     """Nothing is left to do: time has passed before every command."""
 
 
+def _set_purse(ledger: Ledger, command: SetPurse) -> None:
+    """Set a purse, with the part that most boards do without."""
+    from .work.purses import set_purse  # noqa: PLC0415
+
+    set_purse(ledger, command)
+
+
+def _spend(ledger: Ledger, command: Spend) -> int | Refused:
+    """Charge a purse."""
+    from .work.purses import spend  # noqa: PLC0415
+
+    return spend(ledger, command)
+
+
 COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Adopt: claiming.adopt,
     Cancel: switches.cancel,
@@ -78,6 +93,8 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Requeue: submitting.requeue,
     Resume: switches.resume,
     SetLimit: switches.set_limit,
+    SetPurse: _set_purse,
+    Spend: _spend,
     Split: splitting.split,
     Submit: submitting.submit,
     Upgrade: switches.upgrade,

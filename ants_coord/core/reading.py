@@ -246,6 +246,8 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
     if row.spec.id in ledger.tables["handed"]:
         return why + ledger.checking.why(ledger, row)
+    if ledger.purses is not None:
+        why += ledger.purses.why(ledger, row.spec)
     told = ledger.eligibility.why(ledger, row)
     why += told
     if not why:

@@ -64,9 +64,13 @@ def _board() -> Strategy:
     return Strategy(able, order, (able, around, trails, thresholds, *rest), frozenset({"claim", "match"}))
 
 
-def shared_parts() -> tuple[Part, ...]:
+def shared_parts(has_purses: bool) -> tuple[Part, ...]:
     """Make the parts that every strategy has; they cost nothing while nobody uses them."""
-    return (Signs(), Declines(), Splits())
+    if not has_purses:
+        return (Signs(), Declines(), Splits())
+    from .work.purses import Purses  # noqa: PLC0415 - most boards have none
+
+    return (Signs(), Declines(), Splits(), Purses())
 
 
 def every_part() -> list[Part]:
@@ -79,7 +83,7 @@ def every_part() -> list[Part]:
     reputation = Reputation()
     return [
         *[part for make in STRATEGIES.values() for part in make().parts],
-        *shared_parts(), Checking(), Principals(), reputation, Restraint(reputation),
+        *shared_parts(has_purses=True), Checking(), Principals(), reputation, Restraint(reputation),
     ]  # fmt: skip
 
 

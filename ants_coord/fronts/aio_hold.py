@@ -15,6 +15,7 @@ from ..errors import ClosedError, JournalError, LeaseLostError, VerdictError
 from ..values.tasks import Lease
 from .arguments import Seconds
 from .arguments import note as note_of
+from .arguments import spent as spent_of
 from .arguments import split as split_of
 from .failures import summary
 from .hold import OnError, Scope, SimulatedCrash, ending_of, wrong_with
@@ -151,6 +152,12 @@ class AsyncHold(Scope):
         tickets = await self._run(split_of(self.lease, tasks))
         self._has_split()
         return list(tickets)
+
+    async def spent(self, purse: str, n: int, *, coordination: bool = False) -> int:
+        """Charge a purse with what this work has cost, as the verb does; returns what the purse has left."""
+        self.check()
+        left: int = await self._run(spent_of(self.lease, purse, n, coordination))
+        return left
 
     async def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
+from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
     MAX_BATCH,
     BriefingOf,
@@ -62,9 +63,11 @@ __all__ = [
     "note",
     "outcomes",
     "pair",
+    "purse",
     "release",
     "renew",
     "result_of",
+    "spent",
     "split",
     "task_id",
     "tasks",
@@ -73,6 +76,8 @@ __all__ = [
 ]
 
 _HANDLE = re.compile(r"#[0-9]+\Z")
+_SHORTEST_WINDOW = 0.01
+"""seconds; shorter ones would only wake everybody up"""
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task, wherever one is asked for: itself, its ticket, its lease or its id."""
@@ -288,6 +293,26 @@ def split(lease: LeaseLike, parts: Iterable[Task]) -> Split:
         raise ValueError("split needs at least one Task; to give the lease back, release it")
     batch = submission(named)
     return Split(*pair(lease), tuple([part.id for part in named]), batch.tasks, batch.payloads)
+
+
+def purse(name: str, amount: int, per: Seconds | None) -> SetPurse:
+    """Build a SetPurse."""
+    named = names.check_name(name, "purse")
+    amount = count(amount, "amount", least=0)
+    if per is None:
+        return SetPurse(named, amount)
+    length = seconds(per, "per")
+    if length < _SHORTEST_WINDOW:
+        raise ValueError(f"per must be at least {_SHORTEST_WINDOW} seconds, not {per!r}")
+    return SetPurse(named, amount, round(length * 1e9))
+
+
+def spent(lease: LeaseLike, name: str, n: int, coordination: object) -> Spend:
+    """Build a Spend."""
+    if not isinstance(coordination, bool):
+        raise TypeError(f"coordination must be a bool, not {coordination!r}")
+    named = names.check_name(name, "purse")
+    return Spend(*pair(lease), named, count(n, "n", least=0), coordination)
 
 
 def note(lease: LeaseLike, value: object) -> Note:

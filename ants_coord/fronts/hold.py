@@ -41,6 +41,7 @@ from ..values.checks import seconds
 from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout_ns
 from .arguments import note as note_of
+from .arguments import spent as spent_of
 from .arguments import split as split_of
 from .failures import is_stop, logger, reason_text, summary, trace_of, users_part
 from .patience import WORKING
@@ -185,7 +186,7 @@ class Scope(HasLease):
         """what the task is completed with"""
         self.lost_reason: str | None = None
         """why the lease was lost; None while it is held"""
-        self.is_split = False
+        self.is_split: bool = False
         """whether the task was split and waits for its parts"""
         self._kept: Kept | None = None
         self._outer: weakref.ref[HasLease] | None = None
@@ -418,6 +419,11 @@ class Hold(Scope):
         tickets = self._engine.execute(split_of(self.lease, tasks))
         self._has_split()
         return list(tickets)
+
+    def spent(self, purse: str, n: int, *, coordination: bool = False) -> int:
+        """Charge a purse with what this work has cost, as the verb does; returns what the purse has left."""
+        self.check()
+        return self._engine.execute(spent_of(self.lease, purse, n, coordination))
 
     def progress(self, note: object) -> None:
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""

@@ -165,6 +165,38 @@ class Verbs(Reading):
         """
         return list(self._engine.execute(arguments.split(lease, tasks), request_id))
 
+    def spent(
+        self,
+        lease: LeaseLike,
+        purse: str,
+        n: int,
+        *,
+        coordination: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """
+        Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones.
+
+        It is taken from what the task has reserved (`spends`), beyond that from what the purse has left;
+        below zero the purse owes it. What was reserved and not spent is free again when the lease ends.
+
+        Args:
+            lease: what is held: the lease, its scope or its handle.
+            purse: the purse's name; it need not be one that the task reserves from.
+            n: how much, 0 or more.
+            coordination: whether it went into talking to other agents, and not into the work; counted apart.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Returns:
+            What the purse has left that nobody has reserved; below zero it is in debt.
+
+        Raises:
+            LeaseLostError: the lease is over; nothing was charged.
+            PurseError: there is no such purse.
+
+        """
+        return self._engine.execute(arguments.spent(lease, purse, n, coordination), request_id)
+
     def decline(
         self,
         what: LeaseLike | TaskLike,
@@ -284,6 +316,25 @@ class Verbs(Reading):
 
         """
         self._engine.execute(SetLimit(check_name(name, "limit"), count(n, "n", least=0)), request_id)
+
+    def purse(
+        self, name: str, amount: int, *, per: Seconds | None = None, request_id: str | None = None
+    ) -> None:
+        """
+        Say how much tasks with `spends` may consume of something: tokens, money, calls.
+
+        Tasks wait while the purse cannot pay; `explain` says until when, `statistics().parts["purses"]`
+        what is left. The same again changes nothing; another amount leaves what was spent spent.
+
+        Args:
+            name: the purse, as in Task(spends={name: n}).
+            amount: how much; 0 lets nothing be spent.
+            per: seconds of a window, such as 86_400 for a day (of UTC) or 60 for a rate limit; each begins
+                with the whole amount again, less what is owed. Without it the amount is all there is.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        self._engine.execute(arguments.purse(name, amount, per), request_id)
 
     def pause(self, *, request_id: str | None = None) -> None:
         """

@@ -30,6 +30,8 @@ EVENT_TYPES: dict[str, str] = {
     "cancelled": "a task was dropped",
     "requeued": "a failed task was brought back",
     "noted": "a holder reported progress",
+    "purse": "a purse was made, or got another amount",
+    "spent": "a holder said what its work has cost (purse, how much, whether on coordination)",
     "limit": "a concurrency limit was set",
     "paused": "claims were stopped",
     "resumed": "claims were allowed again",

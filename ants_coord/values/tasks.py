@@ -154,7 +154,8 @@ class Task:
         payload: any JSON value; every claim gets a fresh copy.
         priority: higher runs first; an int.
         requires: what an agent must be able to do (Matchmaker).
-        uses: amounts of consumables taken while leased (Matchmaker).
+        uses: amounts of an agent's capacity held while leased (Matchmaker).
+        spends: what it may consume of the board's purses: reserved at its claim, settled by `spent`.
         place: where the work is (Blackboard).
         needs: tasks that must be DONE first (a Task, a Ticket, a Lease or an id each); their results
             arrive as `inputs`, by id.
@@ -187,6 +188,7 @@ class Task:
     priority: int = attrs.field(default=0, kw_only=True)
     requires: str | None = attrs.field(default=None, kw_only=True)
     uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
+    spends: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
     place: str | None = attrs.field(default=None, kw_only=True)
     needs: tuple[str, ...] = taking(default=(), kw_only=True, converter=_needs)
     if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
@@ -205,6 +207,8 @@ class Task:
     seat: str | None = attrs.field(default=None, kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
+    door: Any = attrs.field(default=None, init=False, eq=False, repr=False)
+    """What it waits at when it is ready: its limit, or (limit, what it spends); most wait at nothing."""
 
     def _check(self: Any) -> None:
         if self.id == "":
@@ -226,6 +230,7 @@ class Task:
             self.place,
             self.requires,
             self.uses,
+            self.spends,
             self.delay,
             self.finish_by,
             self.lease_ttl,
@@ -244,7 +249,8 @@ class Task:
         self._check_team()
         self._check_optional_names()
         self._check_optional_times()
-        waits = (self.limit, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
+        self.door = self.limit if self.spends is None else (self.limit, tuple(self.spends.items()))
+        waits = (self.door, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
         self.is_plain = not (self.needs or self.parts or self.team) and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
@@ -294,14 +300,18 @@ class Task:
                 )
             parse(self.requires)
             self.requires = plain(self.requires)
-        if self.uses is not None:
-            if not isinstance(self.uses, Mapping):
-                raise TypeError(f"uses must be a mapping such as {{'gpu_mem': 16}}, not {self.uses!r}")
+        for field, such_as in (("uses", {"gpu_mem": 16}), ("spends", {"llm": 20_000})):
+            value = getattr(self, field)
+            if value is None:
+                continue
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{field} must be a mapping such as {such_as}, not {value!r}")
             amounts = {
-                check_name(name, "each name in uses"): count(amount, f"uses[{name!r}]")
-                for name, amount in sorted(self.uses.items())
+                check_name(name, f"each name in {field}"): count(amount, f"{field}[{name!r}]")
+                for name, amount in sorted(value.items())
             }
-            self.uses = amounts
+            setattr(self, field, amounts)
+        self.spends = self.spends or None
 
     def _check_optional_times(self: Any) -> None:
         if self.delay is not None:
@@ -323,7 +333,7 @@ class Task:
                 raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
 
 
-_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 12
+_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 13
 
 
 @_quick

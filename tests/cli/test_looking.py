@@ -134,3 +134,16 @@ def test_help_documents_the_exit_codes():
         assert command in text
         assert ants(command, "--help").returncode == 0
     assert ants("--version").stdout.strip()
+
+
+def test_a_purse_is_set_and_shown(tmp_path):
+    """What is left after what was spent; bad amounts are refused."""
+    path = tmp_path / "b.db"
+    with ClaimQueue(path) as board:
+        board.submit(Task("a"))
+    assert ants("purse", path, "llm", "100", "--per", "3600").returncode == 0
+    with ClaimQueue(path) as board:
+        board.spent(board.claim("ann"), "llm", 30)
+    assert json.loads(ants("purse", path, "--json").stdout)["llm"]["left"] == 70
+    assert "llm" in ants("purse", path, "llm").stdout
+    assert ants("purse", path, "llm", "5", "--per", "0").returncode == 2

@@ -13,7 +13,7 @@ PURPOSES = {
     "Claims": ("Leases tasks to an agent.", "claim claim_nowait claim_many claims"),
     "Holds": (
         "Keeps and ends what is leased.",
-        "work keep_alive renew progress complete complete_many fail release decline split",
+        "work keep_alive renew progress complete complete_many fail release decline split spent",
     ),
     "Locks": ("Locks names.", "lock lock_nowait lock_files holder"),
     "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),
@@ -23,7 +23,7 @@ PURPOSES = {
     ),
     "Steers": (
         "Changes what others do: for an operator.",
-        "cancel requeue limit pause resume configure extend adopt release_all vouch",
+        "cancel requeue limit purse pause resume configure extend adopt release_all vouch",
     ),
 }
 """protocol -> what it is for, its verbs; every verb of Board is in exactly one, or in REST"""

@@ -23,6 +23,7 @@ import ast
 import shlex
 
 from ants_coord.commands import shared as c
+from ants_coord.commands.purses import SetPurse, Spend
 from ants_coord.core import Machine
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Outcome, Task, Ticket
@@ -35,6 +36,9 @@ START = 1_700_000_000 * SECOND
 def value(name, text):
     if name in ("needs", "tags", "kinds"):
         return tuple(text.split(","))
+    if name == "spends":  # "llm:60"
+        purse, n = text.split(":")
+        return {purse: int(n)}
     if name == "backoff":  # "3!" also backs off on expiry
         return Backoff(first=float(text.strip("!")), on_expiry=text.endswith("!"))
     if name == "verify":
@@ -193,6 +197,12 @@ class Stage:
 
     def on_limit(self, name, n):
         return self.do(c.SetLimit(name, int(n)))
+
+    def on_purse(self, name, amount, per=None):
+        return self.do(SetPurse(name, int(amount), None if per is None else int(per) * SECOND))
+
+    def on_spent(self, task, name, n, *words):
+        return self.do(Spend(*self.lease(task), name, int(n), **options(words)))
 
     def on_pause(self):
         return self.do(c.Pause())

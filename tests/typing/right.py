@@ -143,6 +143,15 @@ def operator(board: OperatorVerbs) -> None:
     board.cancel("a")
 
 
+def budget(board: ClaimQueue) -> None:
+    """A purse, what a task spends, and what a newcomer is told."""
+    board.purse("llm", 1_000_000, per=timedelta(days=1))
+    board.submit(Task("a", spends={"llm": 20_000}))
+    with board.work(board.claim("w")) as job:
+        assert_type(job.spent("llm", 18_000, coordination=True), int)
+    assert_type(board.briefing("w").open[0].tried, tuple[str, ...])
+
+
 def producer(board: Submits) -> None:
     """What whoever makes work does."""
     board.submit_many([Task("a"), Task("b", needs=["a"])])

@@ -29,6 +29,7 @@ _TASK_FIELDS = (
     "priority",
     "requires",
     "uses",
+    "spends",
     "needs",
     "if_need_fails",
     "delay",

@@ -36,6 +36,7 @@ from ..matching.teams import seat_for
 from ..state.decay import moment, pull_at
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
+from ..work.doors import names_of
 from ..work.ready import in_order
 from .places import END, Group, Line, Spot
 
@@ -50,7 +51,7 @@ VISITS = 256
 """places that one claim looks at, at most, in each group"""
 _UNKNOWN: dict[str, float] = {}
 
-_Key = tuple[Hashable, str, int, str | None, str | None]
+_Key = tuple[Hashable, str, int, str | None, Any]
 _Found = tuple[float, int, int, Row]
 """(score, negated ready ns, negated seq, row): the greatest is claimed"""
 
@@ -69,6 +70,7 @@ class ByTrails(Seats):
 
     __slots__ = (
         "_at",
+        "_doors",
         "_groups",
         "_ledger",
         "_limited",
@@ -88,9 +90,11 @@ class ByTrails(Seats):
         self._groups: dict[Hashable, dict[tuple[str, int], Group]] = {}
         self._at: dict[str, dict[int, Spot]] = {}
         """place -> listed spots there"""
-        self._parked: dict[str, dict[int, Spot]] = {}
-        """full limit -> spots that were taken out of the lists"""
-        self._limited: dict[str, dict[int, Spot]] = {}
+        self._parked: dict[Any, dict[int, Spot]] = {}
+        """shut door -> spots that were taken out of the lists"""
+        self._doors: dict[Hashable, dict[Any, None]] = {}
+        """name of a limit or purse -> shut doors of several names that it may open"""
+        self._limited: dict[Any, dict[int, Spot]] = {}
         """limit -> listed spots"""
         self._live: dict[Hashable, int] = {}
         """signature -> listed spots"""
@@ -105,7 +109,7 @@ class ByTrails(Seats):
             spot.stale -= 1  # its old entry has the same key and serves again
         else:
             spec = row.spec
-            key = (signature, spec.kind, spec.priority, spec.place, spec.limit)
+            key = (signature, spec.kind, spec.priority, spec.place, spec.door)
             spot = self._spots.get(key) or self._spot(key)
             row.lane = spot
             heapq.heappush(spot.heap, (row.ready_ns, row.seq, row))
@@ -148,13 +152,14 @@ class ByTrails(Seats):
                 self._unlist(spot)
         self._forget_seat(row)
 
-    def reopen(self, limit: str) -> None:
-        """List the spots of a limit again: it has a free slot."""
-        for spot in self._parked.pop(limit, {}).values():
-            best = spot.best()
-            if best is not None and spot.age is None:
-                self._list(spot, best[:2])
-                self._part.index.ready |= spot.group.bit
+    def reopen(self, limit: Hashable) -> None:
+        """List the spots of a limit, or of a purse, again: something is free."""
+        for door in (limit, *self._doors.pop(limit, ())):
+            for spot in self._parked.pop(door, {}).values():
+                best = spot.best()
+                if best is not None and spot.age is None:
+                    self._list(spot, best[:2])
+                    self._part.index.ready |= spot.group.bit
 
     def trail_moved(self, rule: Rule, place: str) -> None:
         """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
@@ -434,9 +439,12 @@ class ByTrails(Seats):
         spot.age = age
         spot.group.by_age.add((*age, spot.number))
 
-    def _park(self, limit: str) -> None:
+    def _park(self, limit: Any) -> None:
         """Take all spots of a full limit out of the lists until it reopens."""
         parked = self._parked.setdefault(limit, {})
+        if limit.__class__ is tuple:
+            for name in names_of(limit):
+                self._doors.setdefault(name, {})[limit] = None
         for spot in list(self._limited[limit].values()):
             self._unlist(spot)
             parked[spot.number] = spot

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
@@ -30,7 +30,7 @@ class Spot(Lane):
 
     __slots__ = ("age", "group", "place", "pulls")
 
-    def __init__(self, number: int, group: Group, place: str | None, limit: str | None) -> None:
+    def __init__(self, number: int, group: Group, place: str | None, limit: Any) -> None:
         super().__init__(number, group.signature, limit, ())
         self.group = group
         self.place = place

@@ -270,10 +270,10 @@ class Capable(Part):
             assert (self.listed[agent], _PRESENCE, agent, "") in rung
             assert self.listed[agent] <= deadline + (tables["adverts"][agent][6] if fading else 0)
         for row in ledger.tasks.values():
-            limit = row.spec.limit
+            door = row.spec.door
             if row.spec.id in tables["handed"]:
                 continue
-            if row.state is READY and (limit is None or ledger.is_open(limit)):
+            if row.state is READY and (door is None or ledger.is_open(door)):
                 assert self.index.ready >> self.index.signature(row.spec).number & 1, row
 
     def rewrite(

@@ -195,6 +195,7 @@ def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
     limit = row.spec.limit
     if limit is not None and not ledger.is_open(limit):
         why.append(f"limit {limit!r} is full")
+    why += ledger.purses.why(ledger, row.spec) if ledger.purses is not None else []
     if member is None:
         if not _is_plain(row):
             why.append(f"{agent!r} has no advert (any more); the task requires {requirement.text}")

@@ -124,7 +124,7 @@ class Member:
             self.rule, self.view, self.upto = Requirement(text, root, ()), 0, 0
 
     def capacity(self, name: str) -> int:
-        """Return how much of a consumable the advert promises; 0 if it is no number."""
+        """Return how much of a capacity the advert promises; 0 if it is no number."""
         amount = self.facts.attributes.get(name, 0)
         return int(amount) if isinstance(amount, (int, float)) and not isinstance(amount, bool) else 0
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..state.ledger import Ledger, ns
 from ..state.records import Row
@@ -101,7 +101,7 @@ class BySignature(Seats, ByPriority):
         super().reorder(row)
         self._forget_seat(row)
 
-    def reopen(self, limit: str) -> None:
+    def reopen(self, limit: Hashable) -> None:
         """List the lanes of a limit again: it has a free slot."""
         super().reopen(limit)
         for lane in self._by_limit.get(limit, ()):
@@ -180,7 +180,7 @@ class BySignature(Seats, ByPriority):
         ]
         return heapq.merge(*walks, key=lambda entry: entry[:2])
 
-    def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
+    def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
         # made with the first lane: looking for its lanes later would be a look at all of them
         self._group(signature, None)
         return super()._lane(signature, kind, limit)

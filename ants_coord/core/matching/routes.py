@@ -85,7 +85,6 @@ def _route(task: Task, routes: tuple[Route, ...]) -> tuple[Task, list[Task]]:
     if task.team and not any(need.startswith(f"{task.id}/seat-") for need in task.needs):
         seats = expand(task)
         pieces += seats
-        task = attrs.evolve(
-            task, requires=None, uses=None, limit=None, needs=(*task.needs, *[seat.id for seat in seats])
-        )
+        needs = (*task.needs, *[seat.id for seat in seats])
+        task = attrs.evolve(task, requires=None, uses=None, spends=None, limit=None, needs=needs)
     return task, pieces

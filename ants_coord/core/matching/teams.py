@@ -144,7 +144,7 @@ def seat_for(part: Capable, ledger: Ledger, agent: str) -> Row | None:
     ]
     for _, team in heapq.nsmallest(_LOOKED_AT, teams):
         rows = sorted(part.open_seats[team].values(), key=lambda row: row.seq)
-        if any(row.spec.limit is not None and not ledger.is_open(row.spec.limit) for row in rows):
+        if any(row.spec.door is not None and not ledger.is_open(row.spec.door) for row in rows):
             continue
         plan = _assign(part, ledger, rows, agent)
         if plan is not None:

@@ -16,13 +16,15 @@ from ...values.tasks import Task
 __all__ = ["content_digest", "same_content"]
 
 _FIELDS = tuple(
-    field.name for field in attrs.fields(Task) if field.init and field.name not in ("payload", "verify")
+    field.name
+    for field in attrs.fields(Task)
+    if field.init and field.name not in ("payload", "verify", "spends")
 )
 
 
 def same_content(one: Task, payload: Any, other: Task, other_payload: Any) -> bool:
     """Tell whether two submissions are equal in every field."""
-    if one.verify != other.verify or payload != other_payload:
+    if one.verify != other.verify or one.spends != other.spends or payload != other_payload:
         return False
     return all(getattr(one, name) == getattr(other, name) for name in _FIELDS)
 
@@ -35,5 +37,7 @@ def content_digest(task: Task, payload: Any) -> str:
     content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
     if task.verify is not None:
         content.append(str(task.verify))
+    if task.spends is not None:  # later than the rest: digests of tasks without it are what they were
+        content.append(f"spends {dict(task.spends)}")
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

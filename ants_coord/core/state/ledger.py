@@ -36,7 +36,7 @@ from ...errors import CoordinationError
 from ...values.checks import lock_key, paths_above
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy
+from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import OLD_RULES, Rules
 from .timeline import Alarms, Timeline
@@ -96,7 +96,7 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
-        shared: makes the parts that every strategy has.
+        shared: makes the parts that every strategy has; told whether the board has a purse.
 
     """
 
@@ -143,6 +143,7 @@ class Ledger:
         "paused",
         "position",
         "principals",
+        "purses",
         "queries",
         "refusals",
         "refused_at",
@@ -168,7 +169,7 @@ class Ledger:
         strategies: Mapping[str, Callable[[], Strategy]],
         commands: Mapping[type, Function],
         queries: Mapping[type, Function],
-        shared: Callable[[], tuple[Part, ...]],
+        shared: Callable[[bool], tuple[Part, ...]],
     ) -> None:
         self.strategies = strategies
         self._shared = shared
@@ -176,6 +177,8 @@ class Ledger:
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; no part of the state"""
         self.strategy = ""
+        self.purses: Till | None = None
+        """what work may consume, if the board has a purse"""
         self.restraint: Restraint | None = None
         """the effects of standing, if the settings have a TrustPolicy"""
         self.tables: dict[str, dict[Any, Any]] = {}
@@ -306,8 +309,13 @@ class Ledger:
         counts = self.counts
         return counts[WAITING] + counts[DELAYED] + counts[READY] + counts[LEASED]
 
-    def is_open(self, limit: str) -> bool:
-        """Tell whether a named limit has a free slot."""
+    def is_open(self, limit: Any) -> bool:
+        """Tell whether a door is open: a named limit has a free slot, and purses can pay."""
+        if limit.__class__ is tuple:
+            limit, spends = limit
+            if limit is not None and not self.is_open(limit):
+                return False
+            return self.purses is not None and self.purses.can_pay(self, spends)
         return len(self.live.get(limit, ())) < self.limits.get(limit, 1)
 
     def agent(self, name: str) -> AgentRow:
@@ -339,7 +347,9 @@ class Ledger:
     def _install(self) -> None:
         """Take the parts of the strategy that the settings name, unless they are in place."""
         name, trust = self.settings.strategy, self.settings.trust
-        if name == self.strategy and (trust is None) == (self.restraint is None):
+        has_purses = bool(self.tables.get("purses"))
+        is_same = (trust is None, has_purses) == (self.restraint is None, self.purses is not None)
+        if name == self.strategy and is_same:
             return
         from ..trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
         from ..trust.effects import Restraint  # noqa: PLC0415
@@ -353,7 +363,8 @@ class Ledger:
         self._make_order = strategy.order
         self.reputation = reputation
         self.checking, self.principals = Checking(), Principals()
-        shared = self._shared()
+        shared = self._shared(has_purses)
+        self.purses = next((part for part in shared if isinstance(part, Till)), None)
         self.declines: Refusals = next(part for part in shared if isinstance(part, Refusals))
         common = (self.checking, self.principals, reputation)
         self.parts: tuple[Part, ...] = (*shared, *strategy.parts, *common)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ...values.settings import Settings
     from .ledger import Ledger
 
-__all__ = ["Anyone", "Eligibility", "Function", "Gate", "Order", "Part", "Refusals", "Strategy"]
+__all__ = ["Anyone", "Eligibility", "Function", "Gate", "Order", "Part", "Refusals", "Strategy", "Till"]
 
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
@@ -163,6 +163,18 @@ class Refusals(Part):
         raise NotImplementedError
 
 
+class Till(Part):
+    """The part that knows what work may consume; boards with a purse have one."""
+
+    def can_pay(self, ledger: Ledger, spends: tuple[tuple[str, int], ...]) -> bool:
+        """Tell whether each purse has so much."""
+        raise NotImplementedError
+
+    def why(self, ledger: Ledger, task: Task) -> list[str]:
+        """Say which purses cannot pay for a task, and until when."""
+        raise NotImplementedError
+
+
 class Eligibility(Protocol):
     """Who may take a task."""
 
@@ -229,8 +241,8 @@ class Order(Protocol):
         """Return up to `count` rows that this agent could take now, in order."""
         ...
 
-    def reopen(self, limit: str) -> None:
-        """Note that a named limit has a free slot again."""
+    def reopen(self, limit: Hashable) -> None:
+        """Note that a named limit (or a purse) has a free slot again."""
         ...
 
     def check(self, rows: Iterable[Row]) -> None:

@@ -9,6 +9,8 @@ locking     named locks: paths, holders, shared and exclusive
 switches    what steers a board: cancel, limits, pause, settings, rules
 signs       signs of work: notes, and what follows from their absence
 declining   what an agent does not want for a while
+purses      what work consumes; loaded with the first purse
+doors       what a ready task waits at: limits, purses
 splitting   a leased task that waits for new parts
 opinions    tasks that wait to be checked
 """

@@ -157,11 +157,13 @@ def _named(ledger: Ledger, command: Claim) -> Row | Refused | None:
         return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
     if row.state in FINAL:
         return Refused(IllegalTransitionError(command.task, row.state, "claimed"))
-    spec = row.spec
+    spec, door = row.spec, row.spec.door
+    if spec.spends is not None and spec.id in ledger.tables["handed"]:
+        door = spec.limit  # a check spends nothing
     if (
         ledger.paused
         or row.state is not READY
-        or (spec.limit is not None and not ledger.is_open(spec.limit))
+        or (door is not None and not ledger.is_open(door))
         or not _may(ledger, command, row)
         or (ledger.gates and ledger.held_back(command.agent) is not None)
     ):

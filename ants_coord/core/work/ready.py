@@ -1,7 +1,7 @@
 """
 The ready order: who is next, in O(log n), with nothing blocking the head of the line.
 
-READY tasks stand in lanes, one per (signature, kind, limit): tasks in a lane
+READY tasks stand in lanes, one per (signature, kind, door): tasks in a lane
 are interchangeable to every agent and every limit, so a lane is runnable or
 not as a whole, and a full limit parks its lanes instead of being stepped over
 task by task. Each lane is a heap; a small heap of lane heads on top finds the
@@ -28,9 +28,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 from ...values.tasks import TaskState
 from ..state.records import Row
+from .doors import names_of
 
 __all__ = ["ByPriority", "Lane", "in_order"]
 
@@ -44,9 +46,7 @@ class Lane:
 
     __slots__ = ("heads", "heap", "limit", "number", "signature", "stale")
 
-    def __init__(
-        self, number: int, signature: Hashable, limit: str | None, heads: tuple[_Heads, ...]
-    ) -> None:
+    def __init__(self, number: int, signature: Hashable, limit: Any, heads: tuple[_Heads, ...]) -> None:
         self.number = number
         self.signature = signature
         self.limit = limit
@@ -104,7 +104,7 @@ class _Heads:
         self.heap = list(once.values())
         heapq.heapify(self.heap)
 
-    def first(self, is_open: Callable[[str], bool]) -> tuple[int, int, Row] | None:
+    def first(self, is_open: Callable[[Any], bool]) -> tuple[int, int, Row] | None:
         heap, listed = self.heap, self.listed
         if len(heap) == 1:  # a single lane needs no correction to be the best: what is listed may be too good
             lane = heap[0][3]
@@ -143,12 +143,12 @@ class ByPriority:
     __slots__ = ("_aging_ns", "_by_limit", "_heads", "_is_open", "_lanes", "_made")
     honours: frozenset[str] = frozenset()
 
-    def __init__(self, aging_ns: int, is_open: Callable[[str], bool]) -> None:
+    def __init__(self, aging_ns: int, is_open: Callable[[Any], bool]) -> None:
         self._aging_ns = aging_ns
         self._is_open = is_open
-        self._lanes: dict[tuple[Hashable, str, str | None], Lane] = {}
+        self._lanes: dict[tuple[Hashable, str, Any], Lane] = {}
         self._heads: dict[tuple[Hashable, str | None], _Heads] = {}
-        self._by_limit: dict[str, list[Lane]] = {}
+        self._by_limit: dict[Hashable, list[Lane]] = {}
         self._made = 0
 
     def add(self, row: Row, signature: Hashable) -> None:
@@ -158,9 +158,9 @@ class ByPriority:
         if lane is not None:
             lane.stale -= 1  # its old entry has the same key and serves again
         else:
-            lane = self._lanes.get((signature, spec.kind, spec.limit))
+            lane = self._lanes.get((signature, spec.kind, spec.door))
             if lane is None:
-                lane = self._lane(signature, spec.kind, spec.limit)
+                lane = self._lane(signature, spec.kind, spec.door)
             row.lane = lane
             heapq.heappush(lane.heap, (rank, row.seq, row))
         for heads in lane.heads:
@@ -230,7 +230,7 @@ class ByPriority:
         ]
         return heapq.merge(*walks, key=lambda entry: entry[:2])
 
-    def reopen(self, limit: str) -> None:
+    def reopen(self, limit: Hashable) -> None:
         """List the lanes of a limit again: it has a free slot."""
         for lane in self._by_limit.get(limit, ()):
             best = lane.best()
@@ -267,16 +267,19 @@ class ByPriority:
                         heads.offer(best[:2], lane)
         return heads
 
-    def _lane(self, signature: Hashable, kind: str, limit: str | None) -> Lane:
+    def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
         groups = [self._heads.get((signature, group)) for group in (None, kind)]
         heads = tuple([group for group in groups if group is not None])
         if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
             self._prune()
         self._made += 1
         lane = self._lanes[signature, kind, limit] = Lane(self._made, signature, limit, heads)
-        if limit is not None:
-            self._by_limit.setdefault(limit, []).append(lane)
+        self._list_by_limit(lane)
         return lane
+
+    def _list_by_limit(self, lane: Lane) -> None:
+        for name in () if lane.limit is None else names_of(lane.limit):
+            self._by_limit.setdefault(name, []).append(lane)
 
     def _prune(self) -> None:
         """Forget empty lanes, at each power of two: names of kinds and limits may be many."""
@@ -287,8 +290,7 @@ class ByPriority:
                     heads.listed.pop(lane.number, None)
         self._by_limit = {}
         for lane in self._lanes.values():
-            if lane.limit is not None:
-                self._by_limit.setdefault(lane.limit, []).append(lane)
+            self._list_by_limit(lane)
 
 
 def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int, Row]]:

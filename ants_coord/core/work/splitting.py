@@ -26,7 +26,7 @@ from ..state.parts import Part
 from ..state.records import LEASED, Row
 from .leases import foreign, lost_reason
 from .lifecycle import remember, shift, unidle, unlease
-from .submitting import carry_out, decide, enter, needs_problem, rewrite
+from .submitting import carry_out, decide, enter, needs_problem, rewrite, unpayable
 
 __all__ = ["Splits", "split"]
 
@@ -99,6 +99,9 @@ def _plan(ledger: Ledger, batch: Submit) -> list[tuple[str, Task, object, Row | 
         step = decide(ledger, task, payload, "same")
         if isinstance(step, CoordinationError):
             return step
+        unpaid = None if task.spends is None else unpayable(ledger, task)
+        if unpaid is not None:
+            return unpaid
         if task.key is not None:
             if task.key in keys or task.key in ledger.keys:
                 return TaskExistsError(ledger.keys.get(task.key, task.id), task.key)

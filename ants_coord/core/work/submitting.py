@@ -30,7 +30,7 @@ from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
 from .signs import forget_notes
 
-__all__ = ["carry_out", "decide", "enter", "needs_problem", "requeue", "rewrite", "submit"]
+__all__ = ["carry_out", "decide", "enter", "needs_problem", "requeue", "rewrite", "submit", "unpayable"]
 
 _PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
 """Task fields that only some strategies honour, and one that does."""
@@ -93,6 +93,10 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
         step = decide(ledger, task, payload, command.if_exists)
         if isinstance(step, CoordinationError):
             return Refused(step)
+        if task.spends is not None and step[0] != "keep":
+            unpaid = unpayable(ledger, task)
+            if unpaid is not None:
+                return Refused(unpaid)
         if task.key is not None and step[0] != "keep":
             owner = keys.get(task.key) or ledger.keys.get(task.key)
             if owner is not None and owner != task.id:
@@ -149,6 +153,13 @@ def decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | 
             return IllegalTransitionError(task.id, row.state, "replaced")
         return "replace", task, payload, row
     return TaskExistsError(task.id)
+
+
+def unpayable(ledger: Ledger, task: Task) -> CoordinationError | None:
+    """Return why no purse will ever pay for a task."""
+    from .purses import shortage  # noqa: PLC0415 - most boards have no purse
+
+    return shortage(ledger, task)
 
 
 def as_submitted(ledger: Ledger, row: Row) -> Task:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...values.tasks import Task
+from ...errors import LeaseLostError, PurseError
+from ...values.tasks import Task, TaskState
 from ..clock import ManualClock
 from .coordinator import refused, told
 
@@ -34,3 +35,53 @@ def a_newcomer_is_told_what_is_open_and_what_was_tried(board: Any, clock: Manual
     assert "Nothing is open to you now." in str(board.briefing("bob"))
     refused(ValueError, board.briefing, "bob", count=0)
     refused(ValueError, board.briefing, "bob", count=101)
+
+
+@told(lease_ttl=30)
+def what_is_spent_comes_out_of_a_purse(board: Any, clock: ManualClock) -> None:
+    refused(PurseError, board.submit, Task("a", spends={"llm": 1}))
+    for _ in range(2):
+        board.purse("llm", 100, per=3_600)
+    refused(PurseError, board.submit_many, [Task("z"), Task("a", spends={"llm": 101})])
+    board.submit_many([Task(name, spends={"llm": 60}) for name in "abc"])
+    lease = board.claim_nowait("ann")
+    assert lease.task == "a"
+    assert board.claim_nowait("bob") is None
+    assert board.claim_nowait("bob", task="b") is None
+    assert "purse 'llm' has 40 left, and it spends 60; leases that are held" in str(board.explain("b"))
+    assert board.spent(lease, "llm", 10) == 40
+    assert board.spent(lease, "llm", 5, coordination=True) == 40
+    clock.advance(30)
+    refused(LeaseLostError, board.spent, lease, "llm", 1)
+    lease = board.claim_nowait("bob")  # what the first had reserved and not spent is free again
+    refused(PurseError, board.spent, lease, "gpu", 1)
+    assert board.spent(lease, "llm", 95) == -10
+    assert board.complete(lease).state is TaskState.DONE
+    assert board.claim_nowait("cy") is None
+    assert "has -10 left, and it spends 60; it is refilled in" in str(board.explain("b"))
+    seen = board.statistics().parts["purses"]["llm"]
+    assert (seen["spent"], seen["coordination"], seen["left"], seen["reserved"]) == (110, 5, -10, 0)
+    clock.advance(3_600)
+    assert board.claim_nowait("cy").task == "b"
+    assert board.statistics().parts["purses"]["llm"]["left"] == 30
+    board.purse("llm", 150, per=3_600)
+    assert board.claim_nowait("dan").task == "c"
+
+
+@told()
+def a_purse_is_finite_and_never_negative(board: Any, clock: ManualClock) -> None:
+    before = board.statistics().position
+    for amount, per in ((-1, None), (1, 0), (1, -5), (1, float("inf")), (1, float("nan")), (1, 0.001)):
+        refused(ValueError, board.purse, "llm", amount, per=per)
+    refused(TypeError, board.purse, "llm", float("inf"))
+    refused(ValueError, board.purse, "two words", 1)
+    for spends in ({"llm": 0}, {"llm": -1}, {"two words": 1}):
+        refused(ValueError, Task, "a", spends=spends)
+    refused(TypeError, Task, "a", spends=["llm"])
+    board.submit(Task("a"))
+    lease = board.claim_nowait("ann")
+    board.purse("llm", 0)
+    refused(ValueError, board.spent, lease, "llm", -1)
+    refused(TypeError, board.spent, lease, "llm", 1.5)
+    assert board.spent(lease, "llm", 3) == -3
+    assert board.statistics().position == before + 4
