@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ..fronts.match_arguments import retire as retirement
-from .app import app
-from .boards import AsJson, Board
+from .app import AsJson, app
+from .boards import Board
 from .boards import opened as _board
 from .show import as_json, clean, console, table
 
