@@ -224,10 +224,33 @@ def noticing_seeds(count):
     return noticed
 
 
+def tools():
+    import random
+
+    from ants_coord import ClaimQueue
+    from ants_coord.adapters.tools import Toolbox
+    from ants_coord.testing import ManualClock
+    from tests.adapters import test_tools as told
+    from tests.adapters.callers import IDLE, Caller
+
+    for seed in range(40):
+        dice = random.Random(seed)
+        told.act([(dice.randrange(3), dice.choice(told.CALLS), dice.choice(told.PAUSES)) for _ in range(25)])
+    for test in (
+        told.test_a_lease_outlives_the_thinking,
+        told.test_a_lease_does_not_outlive_the_agent,
+        told.test_who_comes_back_in_time_goes_on,
+        lambda board, _, agent: told.test_a_repeat_answers_the_same(board, agent, "done"),
+    ):
+        clock = ManualClock()
+        with ClaimQueue(clock=clock, lease_ttl=30) as board:
+            test(board, clock, lambda name="ann", board=board: Caller(Toolbox(board, name, idle=IDLE)))
+
+
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity, corners
+        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
     )
 }  # fmt: skip
 

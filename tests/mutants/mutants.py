@@ -163,4 +163,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/leases.py", "row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, \"\", None", "row.agent, row.ttl_ns, row.lost = agent, ttl_ns, \"\"", "corners"),
     ("core/board/trails.py", "            ledger.undo.put(ledger.tables[\"shares\"], (kind, place), less)\n", "            pass\n", "corners"),
     ("core/board/trails.py", "if agent not in shares and len(shares) >= _AUTHORS:", "if agent not in shares and len(shares) > _AUTHORS:", "corners"),
+    ("adapters/tools/holding.py", "            self._engine.unkeep(held.kept)\n        if self.membership", "            pass\n        if self.membership", "tools"),
+    ("adapters/tools/holding.py", "        for held in list(self._held.values()):\n            self._engine.keep(held.kept)", "        pass", "tools"),
+    ("adapters/tools/sync.py", "holder=self._holding.session)", "holder=\"tools\")", "tools"),
+    ("adapters/tools/sync.py", "            if known[0] == outcome:", "            if True:", "tools"),
 ]  # fmt: skip
