@@ -4,6 +4,7 @@ The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cl
 app           every command that has no file of its own
 jobs          run and work: files of commands
 boards        which board a command means
+shell         an agent's verbs, for those that live in a shell
 show          tables and text on the terminal
 demo          what the demo command runs
 trials        race and bench, whose bodies are in bench
@@ -19,21 +20,51 @@ seeing        top, report, trace and metrics: a board while it runs, and afterwa
 
 from __future__ import annotations
 
+import os
 import sys
+
+TYPE_CHECKING = False  # to import typing costs a hook more than all else
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+
 
 def main() -> None:
-    """Run the command line; without its libraries, say how to get them."""
+    """Run the command line; Ctrl-C ends it without a traceback, also while it starts and while it ends."""
     if sys.argv[1:] in (["hook"], ["guard"]):
         # for these an agent or a commit waits: they need none of the libraries, and do not wait for them
         raise SystemExit(_at_once(sys.argv[1]))
+    import signal  # noqa: PLC0415 - 2 ms
+
+    usual = signal.signal(signal.SIGINT, _leave)
+    app = _app()
+    signal.signal(signal.SIGINT, usual)
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        sys.stdout.flush()
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> NoReturn:
+    """End at once and quietly: nothing is open yet, or everything is closed."""
+    os._exit(INTERRUPTED)
+
+
+def _app() -> Callable[[], object]:
+    """Import all commands; without the libraries that they need, say how to get them."""
     try:
         # they add their commands
         from . import agents, coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
+        from .shell import holding, locks, looking, watching  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("typer", "rich", "click"):
             raise
@@ -42,7 +73,7 @@ def main() -> None:
             "or for one run uvx --from 'ants-coord[cli]' ants-coord\n"
         )
         raise SystemExit(2) from None
-    app()
+    return app
 
 
 def _at_once(command: str) -> int:

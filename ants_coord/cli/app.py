@@ -1,7 +1,7 @@
 """
 The commands. Each parses, opens a board, calls the library and shows the answer.
 
-Exit codes: 0 all is well; 1 some tasks failed (or a race was lost); 2 bad
+Exit codes: 0 done; 1 nothing to do, held by others, lost, or failed; 2 bad
 input; 3 the board cannot be read or written; 130 interrupted.
 """
 
@@ -20,7 +20,16 @@ from .. import _version
 from ..commands.board import Strongest
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
-from .boards import Board, KeptBoard, is_there, journal_at, must_be_there, troubles
+from .boards import (
+    Board,
+    BoardAndTask,
+    KeptBoard,
+    is_there,
+    journal_at,
+    must_be_there,
+    troubles,
+    words_after_board,
+)
 from .boards import opened as _board
 from .jobs import batch
 from .show import (
@@ -41,11 +50,10 @@ app = typer.Typer(
     help="Agents without a manager: a shared board, atomic claims, leases that expire.",
     epilog=__doc__.partition("\n\n")[2].strip() if __doc__ else None,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 
-TaskId = Annotated[str, typer.Argument(help="The task's id.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
 CPUS = os.cpu_count() or 2
@@ -178,8 +186,9 @@ def status(board: Board, json_: AsJson = False) -> None:
 
 
 @app.command()
-def explain(board: Board, task: TaskId, json_: AsJson = False) -> None:
+def explain(words: BoardAndTask, json_: AsJson = False) -> None:
     """Say why a task is where it is."""
+    board, (task,) = words_after_board(words, "TASK")
     with _board(board) as opened:
         why = opened.explain(task)
     if json_:
@@ -298,16 +307,9 @@ def submit(
 
 
 @app.command()
-def cancel(board: Board, task: TaskId) -> None:
+def cancel(words: BoardAndTask, json_: AsJson = False) -> None:
     """Drop a task, and what needs it."""
+    board, (task,) = words_after_board(words, "TASK")
     with _board(board) as opened:
         opened.cancel(task)
-    console.print(f"cancelled {clean(task)}")
-
-
-@app.command()
-def requeue(board: Board, task: TaskId) -> None:
-    """Bring a failed task back with fresh attempts, and what was cancelled along with it."""
-    with _board(board) as opened:
-        ticket = opened.requeue(task)
-    console.print(f"{clean(task)} is {ticket.state} again")
+    typer.echo(as_json({"cancelled": [task]})) if json_ else console.print(f"cancelled {clean(task)}")

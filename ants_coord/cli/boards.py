@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,19 +10,26 @@ from typing import Annotated, Any
 
 import typer
 
+from ..engine.replica import NO_BOARD
 from ..errors import (
     CoordinationError,
+    ForeignLeaseError,
+    HeldError,
     IllegalTransitionError,
     JournalError,
+    LeaseLostError,
+    NotOfferedError,
     TaskExistsError,
+    TaskFailedError,
     TaskNotFoundError,
 )
 from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
-from .show import BAD_INPUT, BOARD_TROUBLE, fail
+from .show import BAD_INPUT, BOARD_TROUBLE, SOME_FAILED, fail
 
 __all__ = [
     "Board",
+    "BoardAndTask",
     "KeptBoard",
     "is_address",
     "is_there",
@@ -29,15 +37,23 @@ __all__ = [
     "must_be_there",
     "opened",
     "troubles",
+    "words_after_board",
 ]
 
+VARIABLE = "ANTS_COORD_BOARD"
+"""names the board where no word does; hooks of coding agents read it, too"""
 Board = Annotated[
     str,
     typer.Argument(
         help="The board's file, or postgresql://user@host/database#board.",
         metavar="BOARD",
         show_default=False,
+        envvar=VARIABLE,
     ),
+]
+BoardAndTask = Annotated[
+    list[str],
+    typer.Argument(metavar="[BOARD] TASK", help="The board's file or address, and the task's id."),
 ]
 KeptBoard = Annotated[
     str | None,
@@ -61,7 +77,7 @@ def must_be_there(board: str) -> None:
 def is_there(board: str) -> bool:
     """Ask whether there is such a board, without making one."""
     if not is_address(board):
-        return Path(board).exists()
+        return Path(board).exists() and _is_made(board)
     if board.startswith("hub:"):
         return True  # a hub serves a board that there is
     from ..journals.postgres.dsn import address_of  # noqa: PLC0415
@@ -76,6 +92,15 @@ def is_there(board: str) -> bool:
     except NoSuchBoardError:
         return False
     return True
+
+
+def _is_made(path: str) -> bool:
+    """Ask whether a file holds a board; it holds none when its making was cut short."""
+    try:
+        with Opened(path):
+            return True
+    except JournalError as problem:
+        return not str(problem).endswith(NO_BOARD)  # all else is told when it is opened
 
 
 def journal_at(board: str) -> Any:
@@ -98,20 +123,62 @@ def troubles() -> Iterator[None]:
         yield
     except JournalError as problem:
         raise fail(str(problem), BOARD_TROUBLE) from None
+    except _REFUSED as problem:
+        raise fail(in_shell_words(str(problem)), SOME_FAILED) from None
     except (TaskNotFoundError, IllegalTransitionError, TaskExistsError, ValueError) as problem:
-        raise fail(str(problem), BAD_INPUT) from None
+        raise fail(in_shell_words(str(problem)), BAD_INPUT) from None
     except CoordinationError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
+        raise fail(in_shell_words(str(problem)), BOARD_TROUBLE) from None
+
+
+_REFUSED = (HeldError, LeaseLostError, ForeignLeaseError, TaskFailedError, NotOfferedError, TimeoutError)
+"""nobody's mistake: it is so, and may be otherwise later"""
+_WORDS = {
+    "list them with tasks()": "ants-coord list shows them",
+    "wait with timeout=, or try again then": "wait with --wait, or try again then",
+    "extend('matchmaker') or extend('blackboard') makes": "ants-coord extend makes",
+    "extend('blackboard') makes": "ants-coord extend makes",
+    "only the same holder= enters again": "only the same --holder enters again",
+}
+"""what errors advise to authors in Python -> what it is in a shell"""
+
+
+def in_shell_words(text: str) -> str:
+    """Return an error's advice as a shell's user can follow it."""
+    for python, shell in _WORDS.items():
+        text = text.replace(python, shell)
+    return text
+
+
+def words_after_board(words: list[str], names: str, *, many: bool = False) -> tuple[str, list[str]]:
+    """
+    Part a command's words: the first names the board, unless the environment does.
+
+    Args:
+        words: what was typed.
+        names: the words that follow the board, as help shows them.
+        many: whether there may be more of them.
+
+    """
+    board, wanted = os.environ.get(VARIABLE), len(names.split())
+    if board and (len(words) == wanted or (many and len(words) > wanted)):
+        return board, words
+    if len(words) == wanted + 1 or (many and len(words) > wanted + 1):
+        return words[0], words[1:]
+    raise fail(
+        f"needs {' '.join(['BOARD', *names.split()])} (without BOARD if {VARIABLE} names it)", BAD_INPUT
+    )
 
 
 @contextmanager
 def opened(
-    board: str, *, new: bool = False, kind: type[Opened] = Opened, **settings: Any
+    board: str, *, new: bool = False, kind: type[Opened] = Opened, keep: bool = False, **settings: Any
 ) -> Iterator[Opened]:
     """
     Open a board, and turn its troubles into exit codes.
 
     `settings` are those of a board that is made here; one that exists keeps its own, whoever made it.
+    With `keep` what was taken meanwhile stays taken after a body that went well.
     """
     if not new:
         must_be_there(board)
@@ -127,3 +194,5 @@ def opened(
                     kind = Blackboard  # which can do all that a Matchmaker can
         with kind(board, **settings) as at:
             yield at
+            if keep:
+                at.close(keep=True)

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import attrs
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .app import AsJson, _read, app
 from .boards import Board, is_address, must_be_there
@@ -136,6 +135,13 @@ class _progress:  # noqa: N801 - a scope
     """Show on a terminal how far the work is; say nothing to programs."""
 
     def __init__(self) -> None:
+        from rich.progress import (  # noqa: PLC0415 - 19 ms, and few commands show one
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=warnings, transient=True)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,13 @@ from unittest import mock
 ROOT = Path(__file__).parent.parent.parent
 TERMINAL = {"COLUMNS": "200", "NO_COLOR": "1"}
 ENVIRONMENT = {**os.environ, **TERMINAL, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+
+
+def _spoken() -> dict[str, str]:
+    """Return what a test says to the command line through the environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith("ANTS_")}
+
+
 LIMIT_S = 120
 """a safety net only: nothing here waits for time to pass"""
 
@@ -43,6 +51,9 @@ def ants(*arguments: object, stdin: str | None = None) -> Done:
             stack.enter_context(mock.patch.object(console, "_width", 200))
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
+        stack.callback(
+            signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)
+        )  # it is left for the exit
         try:
             main()
         except SystemExit as end:
@@ -57,7 +68,7 @@ def ants_process(*arguments: object, stdin: str | None = None):
         input=stdin,
         capture_output=True,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **_spoken()},
         timeout=LIMIT_S,
         check=False,
     )
@@ -71,7 +82,7 @@ def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **_spoken()},
         cwd=cwd,
         start_new_session=True,
     )

@@ -192,3 +192,11 @@ def test_a_signal_drains(tmp_path):
     assert runner.returncode == 130
     with ClaimQueue(board) as opened:
         assert [str(record.state) for record in opened.tasks()] == ["done", "ready"]
+
+
+def test_a_board_whose_making_was_cut_short_is_made(jobs, tmp_path):
+    """A file that a killed runner had only begun is no board yet, and no obstacle."""
+    board = tmp_path / "board.db"
+    board.touch()
+    assert ants("run", jobs, "--board", board).returncode == 0
+    assert ants("status", board).returncode == 0

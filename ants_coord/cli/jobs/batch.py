@@ -16,7 +16,15 @@ from ...values.checks import count
 from ...values.tasks import Task
 from ..show import BAD_INPUT, fail
 
-__all__ = ["KIND", "MOST_AS_NEEDED", "board_settings", "how_many", "read_hints", "read_tasks"]
+__all__ = [
+    "KIND",
+    "MOST_AS_NEEDED",
+    "board_settings",
+    "command_after",
+    "how_many",
+    "read_hints",
+    "read_tasks",
+]
 
 KIND = "command"
 AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
@@ -161,12 +169,18 @@ def _task(found: dict[str, Any], number: int) -> Task:
     attempts = count(options.get("max_attempts", 1), "max_attempts", most=MOST_ATTEMPTS)
     # a runner that dies is no failure of its command: the board counts both, so the failures are counted
     # by the runners, and the board allows as many deaths on top
-    payload["attempts"] = attempts
+    payload["attempts"] = attempts  # run_child reads it
     options["max_attempts"] = attempts + DEATHS
     for moment in ("delay", "finish_by"):
         if isinstance(options.get(moment), str):
             raise TypeError(f"{moment}: must be seconds, not {options[moment]!r}")
     return Task(kind=KIND, payload=payload, **options)
+
+
+def command_after(line: str, folder: str | None, prefix: str) -> Task:
+    """Return the task of a reaction: a shell line in a folder, which is told the path that has changed."""
+    payload = _command({"cmd": line} | ({} if folder is None else {"cwd": folder}))
+    return Task(kind=KIND, payload=payload | {"prefix": prefix, "attempts": 1}, max_attempts=1 + DEATHS)
 
 
 def _check_hints(found: dict[str, Any]) -> None:

@@ -26,6 +26,8 @@ from ...fronts.hold import GiveUp, Hold
 __all__ = ["CommandError", "GivenUp", "run_child"]
 
 TAIL = 8_192
+NOTED = 2_000
+"""characters of either stream that are noted of an attempt that failed"""
 FAILURES = "failed_attempts"
 
 _TRAMPOLINE = (
@@ -91,26 +93,26 @@ def run_child(job: Hold, tell: Tell | None = None) -> dict[str, Any]:
         return {"exit_code": code, "stdout": stdout, "stderr": stderr}
     last = stderr.strip().rpartition("\n")[2][-200:]
     job.check()
-    raise _failure(job, payload.get("attempts"), f"{why}: {last}" if last else why)
+    output = {"stdout": stdout[-NOTED:], "stderr": stderr[-NOTED:]}
+    raise _failure(job, payload.get("attempts"), output, f"{why}: {last}" if last else why)
 
 
-def _failure(job: Hold, attempts: int | None, why: str) -> Exception:
+def _failure(job: Hold, attempts: int | None, output: dict[str, str], why: str) -> Exception:
     """
-    Count a failure, and say whether there may be another attempt.
+    Count a failure, note its output, and say whether there may be another attempt.
 
-    The count goes on in a note of the task: the board counts claims, of which some ended with their
-    runner and say nothing of the command.
+    The count goes on in the notes of the task: the board counts claims, of which some ended with their
+    runner and say nothing of the command. A failed task has no result, so its output is there, too.
     """
     if attempts is None:  # a task that some program has made: the board's own rule is meant
+        job.progress(output)
         return CommandError(why)
     said = [record.note for record in job.lease.notes if isinstance(record.note, dict)]
     failures = 1 + next((note[FAILURES] for note in reversed(said) if isinstance(note.get(FAILURES), int)), 0)
-    if failures < attempts:
-        job.progress({FAILURES: failures})
-        return CommandError(why)
-    if failures > 1:
-        job.progress({FAILURES: 0})  # whoever requeues it gives it fresh attempts
-    return GivenUp(why)
+    is_last = failures >= attempts
+    # whoever requeues a task that has failed gives it fresh attempts
+    job.progress({FAILURES: 0 if is_last else failures, **output})
+    return GivenUp(why) if is_last else CommandError(why)
 
 
 def _run(
@@ -126,6 +128,7 @@ def _run(
         "ANTS_COORD_TOKEN": str(job.token),
         "ANTS_COORD_AGENT": job.lease.agent,
         "ANTS_COORD_ATTEMPT": str(job.lease.attempt),
+        **_what_changed(payload),
     }
     try:
         child = subprocess.Popen(
@@ -142,6 +145,18 @@ def _run(
         what = problem.filename if problem.filename == payload.get("cwd") else argv[0]
         return f"cannot start {argv[0]!r}: {what!r}: {problem.strerror}", None
     return _wait(child, job, payload.get("timeout"), look), child.returncode
+
+
+def _what_changed(payload: dict[str, Any]) -> dict[str, str]:
+    """Return what a reaction tells its command: the entry's path, the file's name, and the change."""
+    path = payload.get("path")
+    if not isinstance(path, str):
+        return {}
+    return {
+        "ANTS_COORD_PATH": path,
+        "ANTS_COORD_FILE": path.removeprefix(str(payload.get("prefix", ""))),
+        "ANTS_COORD_CHANGE": str(payload.get("change", "")),
+    }
 
 
 def _wait(

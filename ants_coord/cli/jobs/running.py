@@ -27,7 +27,7 @@ from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, cons
 from . import batch
 from .progress import Progress
 
-__all__: list[str] = []
+__all__ = ["Can", "Having", "Skills"]
 
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
 Can = Annotated[
@@ -41,14 +41,14 @@ _STEP = 5_000
 
 
 @attrs.frozen
-class _Skills:
+class Skills:
     """What a runner says that it can do."""
 
     can: tuple[str, ...] = ()
     attributes: dict[str, int | float | str] = attrs.field(factory=dict)
 
     @classmethod
-    def read(cls, can: list[str] | None, having: list[str] | None) -> _Skills:
+    def read(cls, can: list[str] | None, having: list[str] | None) -> Skills:
         """Read the options of the command line."""
         attributes: dict[str, int | float | str] = {}
         for pair in having or []:
@@ -76,11 +76,11 @@ def _work(
     lease_ttl: float,
     progress: Progress,
     kinds: list[str] | None = None,
-    skills: _Skills | None = None,
+    skills: Skills | None = None,
 ) -> Served:
     """Serve with numbered agents, so that the board says which of them did what."""
     handlers = dict.fromkeys(kinds or [batch.KIND], progress.run)
-    base, said, number = fresh_agent(), skills or _Skills(), agents or 1
+    base, said, number = fresh_agent(), skills or Skills(), agents or 1
     names = [f"{base}-{n}" for n in range(1, number + 1)] if agents else [base]
     here, turn = threading.local(), itertools.count()
 
@@ -137,7 +137,7 @@ def run(
     """
     if retry_failed and board is None:
         raise fail("--retry-failed: without --board there is no earlier run", BAD_INPUT)
-    tasks, skills = _read(file, board), _Skills.read(can, having)
+    tasks, skills = _read(file, board), Skills.read(can, having)
     kind = Matchmaker if can or having else _kind_for(tasks)
     job = _Job(tasks, agents, lease_ttl, json_, skills, retry_failed)
     if board is None:
@@ -150,7 +150,7 @@ def run(
     raise SystemExit(code)
 
 
-def _check_skills(tasks: list[Any], skills: _Skills) -> None:
+def _check_skills(tasks: list[Any], skills: Skills) -> None:
     """Refuse what nobody will ever take: on a board in memory no other agent can join."""
     facts = facts_of(skills.can, skills.attributes)
     for task in tasks:
@@ -169,7 +169,7 @@ class _Job:
     agents: int
     lease_ttl: float
     as_json: bool
-    skills: _Skills
+    skills: Skills
     retry_failed: bool
 
     def run(self, board: Opened) -> int:
@@ -245,7 +245,7 @@ def work(
     json_: AsJson = False,
 ) -> None:
     """Join a board from another terminal and run its commands."""
-    skills, number = _Skills.read(can, having), batch.how_many(agents)
+    skills, number = Skills.read(can, having), batch.how_many(agents)
     with _board(board, kind=Matchmaker if can or having else Opened) as joined:
         if until == "drained":
             _say_what_is_for_others(joined, kinds or [batch.KIND])
