@@ -248,7 +248,7 @@ class Blackboard(MatchVerbs):
         Wait until an entry matches, and read it.
 
         Args:
-            pattern: a path, with `*` for one segment and `**` at the end for the rest.
+            pattern: a path, with `*` for (a part of) one segment and `**` at the end for the rest.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 
@@ -408,6 +408,7 @@ class Blackboard(MatchVerbs):
         trails: str | None = None,
         above: float | None = None,
         below: float | None = None,
+        existing: bool = False,
         request_id: str | None = None,
     ) -> bool:
         """
@@ -415,7 +416,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             name: names the reaction; setting the same again changes nothing, another replaces it.
-            pattern: paths of entries (or places of trails), such as "inbox/*" or "src/**".
+            pattern: paths of entries (or places of trails), such as "inbox/*", "posts/*.md" or "src/**".
             task: what the tasks are like; path, version and change are added to the payload.
             on: "created", "changed", "deleted"; the first two if not given. For a trigger "rose",
                 "fell"; the first if not given.
@@ -423,6 +424,7 @@ class Blackboard(MatchVerbs):
             trails: react to marks of this kind instead of entries.
             above: makes a trigger, which rises once when a trail comes to this strength.
             below: ... and falls when it is weaker than this (half of `above`), before it can rise again.
+            existing: also act on what is there already (10,000 at most), as if it had just been created.
             request_id: makes a repeat of this call answer the first reply.
 
         Returns:
@@ -430,7 +432,15 @@ class Blackboard(MatchVerbs):
 
         """
         command = board_arguments.reaction(
-            name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below
+            name,
+            pattern,
+            task,
+            on,
+            coalesce=coalesce,
+            trails=trails,
+            above=above,
+            below=below,
+            existing=existing,
         )
         return await self._do(command, request_id)
 

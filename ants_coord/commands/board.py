@@ -139,10 +139,15 @@ class Changes(Query[Page]):
 
 @attrs.define
 class React(Command[bool]):
-    """Set a reaction; answers whether it is new. `payload` is the private copy of its task's."""
+    """
+    Set a reaction; answers whether it is new. `payload` is the private copy of its task's.
+
+    With `existing` it also acts on what is there already, as if it had just been created.
+    """
 
     reaction: Reaction
     payload: Any = None
+    existing: bool = False
 
 
 @attrs.define

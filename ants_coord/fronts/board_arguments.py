@@ -134,11 +134,17 @@ def reaction(
     trails: str | None,
     above: float | None,
     below: float | None,
+    existing: bool = False,
 ) -> React:
     """Build a React."""
+    if not isinstance(existing, bool):
+        raise TypeError(f"existing must be a bool, not {existing!r}")
     wanted = on if isinstance(on, str) else tuple(on)
     made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)
-    return React(made, json_value(task.payload, "payload"))
+    first = "created" if above is None else "rose"
+    if existing and first not in made.on:
+        raise ValueError(f"existing=True needs on= with {first!r}: what is there counts as that")
+    return React(made, json_value(task.payload, "payload"), existing)
 
 
 def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:

@@ -149,7 +149,7 @@ class BoardAgent(MatchAgent):
         Wait until an entry matches, and read it.
 
         Args:
-            pattern: a path, with `*` for one segment and `**` at the end for the rest.
+            pattern: a path, with `*` for (a part of) one segment and `**` at the end for the rest.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 

@@ -63,23 +63,23 @@ def checked_namespaces(namespaces: Iterable[Any]) -> tuple[Namespace, ...]:
 
 def checked_pattern(pattern: object, field: str = "pattern") -> str:
     """
-    Return a pattern for paths: exact, or with `*` for one segment and `**` at the end for the rest.
+    Return a pattern for paths: exact, or with `*` in a segment and `**` at the end for the rest.
 
     Raises:
-        ValueError: `*` beside text, `**` before the end, or too broad: the first segment must be
-            given, unless the pattern is "**" alone.
+        ValueError: `**` beside text or before the end, or too broad: the pattern must begin with
+            text, unless it is "**" alone.
 
     """
     text = check_id(pattern, field)
     segments = text.split("/")
     for number, segment in enumerate(segments):
-        if "*" in segment and segment not in ("*", "**"):
+        if "**" in segment and segment != "**":
             raise ValueError(
-                f"{field} {text!r} mixes * with text; * stands for a whole segment, as in 'a/*/c'"
+                f"{field} {text!r} mixes ** with text; * is a part of a segment, as in 'posts/*.md'"
             )
         if segment == "**" and number != len(segments) - 1:
             raise ValueError(f"{field} {text!r} has ** before its end; write * for one segment")
-    if segments[0] == "*":
+    if text.startswith("*") and text != "**":
         raise ValueError(f"{field} {text!r} is too broad; give the first segment, or '**' for everything")
     return text
 
@@ -103,8 +103,23 @@ def matches(pattern: str, path: str) -> bool:
             return False
         found = found[: len(wanted)]
     return len(wanted) == len(found) and all(
-        want in ("*", part) for want, part in zip(wanted, found, strict=True)
+        want in ("*", part) or ("*" in want and _fits(want, part))
+        for want, part in zip(wanted, found, strict=True)
     )
+
+
+def _fits(want: str, part: str) -> bool:
+    """Tell whether a segment matches one with stars. Each piece is taken where it first comes: linear."""
+    first, *pieces, last = want.split("*")
+    if len(part) < len(first) + len(last) or not part.startswith(first) or not part.endswith(last):
+        return False
+    at, end = len(first), len(part) - len(last)
+    for piece in pieces:
+        found = part.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 @attrs.frozen

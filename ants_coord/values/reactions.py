@@ -25,7 +25,7 @@ class Reaction:
 
     Args:
         name: names the reaction; its tasks are called "<name>/<path>#<number>".
-        pattern: paths of entries, or places of trails, such as "inbox/*" or "src/**".
+        pattern: paths of entries, or places of trails, such as "inbox/*", "posts/*.md" or "src/**".
         task: what the tasks are like; path, version (of entries) and change are added to the payload.
         on: which changes: "created", "changed", "deleted"; for a trigger "rose", "fell".
         coalesce: one open task a path: changes before it is claimed are one with it, changes while it

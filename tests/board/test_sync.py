@@ -265,3 +265,26 @@ def test_a_newcomer_hears_of_the_strongest_trails(board):
     assert [each.task for each in told.open] == ["b", "a"]
     assert "- 'src/b': 3, last by scout" in str(told)
     assert board.as_agent("ann").briefing(count=2) == told
+
+
+def test_a_reaction_can_begin_with_what_is_there(board):
+    """Entries, and trails that are strong already, count as just created; the same again makes nothing."""
+    for path in ("posts/a.md", "posts/b.txt", "posts/c.md"):
+        board.write(path, 1, agent="ann")
+    board.react("later", "posts/*.md", Task())
+    assert board.tasks() == []
+    for _ in range(2):
+        board.react("lint", "posts/*.md", Task(kind="lint"), existing=True)
+    made = [record.task.payload for record in board.tasks()]
+    assert [(one["path"], one["change"]) for one in made] == [
+        ("posts/a.md", "created"),
+        ("posts/c.md", "created"),
+    ]
+    board.write("posts/d.md", 1, agent="ann")
+    assert len(board.tasks(kinds=["lint"])) == 3
+    for place, strength in (("src/a", 5.0), ("src/b", 1.0)):
+        board.deposit(Mark("alarm", place, strength), agent="ann")
+    board.react("fix", "src/*", Task(kind="fix"), trails="alarm", above=3.0, existing=True)
+    assert [record.task.payload["change"] for record in board.tasks(kinds=["fix"])] == ["rose"]
+    with pytest.raises(ValueError, match="existing=True needs on= with 'created'"):
+        board.react("x", "posts/*", Task(), on=["deleted"], existing=True)

@@ -44,6 +44,8 @@ __all__ = ["Activations"]
 
 _DEPTH = 16
 _MOST = 1_024
+_MOST_AT_ONCE = 10_000
+"""tasks that a new reaction may begin with"""
 _LONG = 300
 
 
@@ -68,7 +70,7 @@ class Activations(Part):
         self.queries = {Reactions: self.reactions_by_name}
         self.about_entries = self.about_trails = False
         self.by_start: dict[str, list[Reaction]] = {}
-        """first segment of the pattern ("**": any) -> reactions in the order in which they were set"""
+        """first segment of the pattern ("**": any, or one with a star) -> reactions in their order"""
         self.falls: list[tuple[int, str, str]] = []
         """heap of (ns, name, place): when an episode ends, or earlier"""
         self.listed: dict[tuple[str, str], int] = {}
@@ -79,7 +81,8 @@ class Activations(Part):
         rows = sorted(ledger.tables["reactions"].values(), key=lambda row: row[0])
         self.by_start = {}
         for _, reaction, _ in rows:
-            self.by_start.setdefault(reaction.pattern.split("/", 1)[0], []).append(reaction)
+            start = reaction.pattern.split("/", 1)[0]
+            self.by_start.setdefault("**" if "*" in start else start, []).append(reaction)
         self.about_trails = any(reaction.trails is not None for _, reaction, _ in rows)
         self.about_entries = any(reaction.trails is None for _, reaction, _ in rows)
         self.falls, self.listed = [], {}
@@ -101,11 +104,36 @@ class Activations(Part):
             return False
         if old is None and len(table) >= _MOST:
             return Refused(LimitError("reactions of a board", len(table) + 1, _MOST))
+        there = self._there(ledger, reaction) if command.existing else []
+        if len(there) > _MOST_AT_ONCE:
+            return Refused(
+                LimitError(f"what reaction {reaction.name!r} begins with", len(there), _MOST_AT_ONCE)
+            )
         if old is not None:
             self._end_episodes(ledger, reaction.name)
         ledger.undo.put(table, reaction.name, (ledger.ordinal() if old is None else old[0], bare, payload))
         self.rebuild(ledger)
+        for path, version, strength in there:
+            change = "created" if reaction.above is None else self._edge(ledger, bare, path, strength)
+            if change:
+                self._come(ledger, bare, path, version, change, 1)
         return old is None
+
+    def _there(self, ledger: Ledger, reaction: Reaction) -> list[tuple[str, int, float]]:
+        """Return what a reaction would have met if it had been there first: (path, version, strength)."""
+        tables, pattern = ledger.tables, reaction.pattern
+        if reaction.trails is None:
+            return [
+                (path, tables["entries"][path][0], 0.0)
+                for path in sorted(tables["entries"])
+                if matches(pattern, path)
+            ]
+        rule, now = self.trails.rule(reaction.trails), ledger.timeline.reading[2]
+        return [
+            (place, 0, self.trails.strength(rule, tables["trails"][kind, place], now))
+            for kind, place in sorted(tables["trails"])
+            if kind == reaction.trails and matches(pattern, place)
+        ]
 
     def unreact(self, ledger: Ledger, command: Unreact) -> bool:
         """Remove a reaction."""
