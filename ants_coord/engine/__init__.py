@@ -12,7 +12,7 @@ snapshots      written piece by piece beside the commands
 lobby          who waits
 awaited        what a caller that waited in vain is told
 fit            whom a task would suit, whose results are checked
-keeper         leases kept alive
+keeper         leases kept alive, and what is told without the lock
 deadlines      who must be told in time, whatever hangs
 advert_keeper  adverts kept fresh
 io_threads     threads for a journal's I/O that keep no program from ending

@@ -45,13 +45,13 @@ from ..values.settings import Settings
 from ..values.tasks import Lease
 from .agreement import compare
 from .awaited import in_vain
-from .deadlines import Deadlines, Timed
-from .door import CLOSED, FORKED, LAST_S, Door, entering, weakly
+from .deadlines import Deadlines
+from .door import CLOSED, FORKED, LAST_S, entering, weakly
 from .fit import draw, surplus
-from .keeper import Keeper, Kept
+from .keeper import Keeper, Keeping, Kept
 from .lobby import NEVER_NS, Lobby, Waiter
 
-__all__ = ["VAIN_NS", "Drained", "Engine", "Kept"]
+__all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine", "Kept"]
 
 R = TypeVar("R")
 
@@ -59,10 +59,10 @@ _LATE_NS = 1_000_000_000
 """an alarm that rings later than this was not slow: the process stood still"""
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
-_STUCK_S = 0.2
-"""a lock that cannot be had for so long is held over a journal that does not answer"""
 _PAUSES_NS = (100_000_000, 200_000_000, 400_000_000, 1_000_000_000)
 """between the tries of the alarm while a journal fails"""
+LOOK_AGAIN_NS = 100_000_000
+"""when to look for what a command has changed that was cut short"""
 VAIN_NS = 10_000_000
 """the first pause after a wake-up that changed nothing, since some clock runs ahead of the journal's"""
 _MOST_VAIN_NS = 500_000_000
@@ -76,7 +76,7 @@ class Drained(Exception):  # noqa: N818 - an answer, not an error
 C = TypeVar("C", bound=Chore)
 
 
-class Engine(Door, ABC):
+class Engine(Keeping, ABC):
     """
     What a coordinator is made of, without a colour. Thread-safe.
 
@@ -111,6 +111,8 @@ class Engine(Door, ABC):
         self.last_start = 0
         """the incarnation that the last agent to join has been given"""
         self._why_closed = ""
+        self._is_shut = False
+        """whether closing came to its end; an interrupt may have cut it short, and then it is done again"""
         self._pool: IOThreads | None = None
         self.path: str | None = None
         """the board's file, if it has one"""
@@ -175,16 +177,16 @@ class Engine(Door, ABC):
             waiter.wake()
 
     def _close_locked(self) -> None:
-        if self._why_closed:
+        if self._is_shut:
             return
         try:
-            if self._is_open:
+            if self._is_open and not self._why_closed:
                 for chore in self._chores.values():
                     with contextlib.suppress(CoordinationError):
                         chore.close(self._try)
             self._close_board()
         finally:
-            self._shut(CLOSED)
+            self._shut(self._why_closed or CLOSED)
 
     @entering
     def _open_now(self) -> None:
@@ -253,16 +255,6 @@ class Engine(Door, ABC):
         self._stay(waiter)
         return None
 
-    def time(self, timed: Timed) -> None:
-        """Tell something its deadline, whatever hangs."""
-        assert self._deadlines is not None
-        self._deadlines.add(timed)
-
-    def untime(self, timed: Timed) -> None:
-        """Do not tell it any more; a waiter that leaves, and a lease that is let go, need no word."""
-        if self._deadlines is not None:
-            self._deadlines.drop(timed)
-
     def leave(self, waiter: Waiter) -> None:
         """
         Stop waiting, for whatever reason and for good; an unused hint is passed on.
@@ -303,53 +295,7 @@ class Engine(Door, ABC):
         self._catch_up()
         return look(self._machine, self._clock.now_ns())
 
-    # -- keeping leases alive -------------------------------------------------------------------
-
-    def keep(self, kept: Kept) -> None:
-        """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
-        self.open()
-        assert self._deadlines is not None
-        kept.due = self._kept_due
-        try:
-            self._keeper.add(kept)
-            self._deadlines.add(kept)
-            self._machine.news.is_wanted = True
-            self._set_alarm_at(kept.renew_ns)
-            if self._why_closed:  # closed by another thread meanwhile, which may not have seen us
-                raise ClosedError(self._why_closed)  # noqa: TRY301
-        except BaseException:  # an interrupt, or no thread to be had
-            self.unkeep(kept)
-            raise
-
-    def unkeep(self, kept: Kept) -> None:
-        """Stop renewing."""
-        self._keeper.drop(kept)
-        self.untime(kept)
-
-    def _kept_due(self, kept: Kept, now_ns: int) -> None:
-        """Tell a scope that its time is over, or that its lease ran out while nothing could be written."""
-        if kept.stop_ns <= now_ns:
-            self._keeper.stop(kept, now_ns)
-        if kept.until_ns <= now_ns:
-            if self._is_stuck():
-                self._lose(kept, "expired")
-                return
-            self._keeper.ask_soon(kept, now_ns)
-        self._set_alarm_at(now_ns)
-
-    def _is_stuck(self) -> bool:
-        """Tell whether the lock is held over something that does not answer."""
-        if self._lock.acquire(timeout=_STUCK_S):
-            self._lock.release()
-            return False
-        return True
-
-    def _lose(self, kept: Kept, reason: str) -> None:
-        self.unkeep(kept)
-        try:
-            kept.on_lost(reason)
-        except Exception:  # noqa: BLE001 - the others must hear it, too
-            report(f"the holder of {kept.lease.handle} could not be told that it is lost")
+    # -- chores and alarms -----------------------------------------------------------------------
 
     @entering
     def with_chore(self, kind: type[C], do: Callable[[C], R]) -> R:
@@ -444,6 +390,11 @@ class Engine(Door, ABC):
             if len(self._keeper):  # kept by another thread, without the lock, between these lines
                 news.is_wanted = True
 
+    def _spread_soon(self) -> None:
+        """Have the alarm look, after an interrupt: what it cut short may be what somebody waits for."""
+        if self._machine.news.is_wanted:
+            self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
+
     def _wakeup_in_ns(self) -> int | None:
         """Nanoseconds from now until time alone changes something."""
         wait_ns = self._machine.next_wakeup_in_ns
@@ -463,6 +414,9 @@ class Engine(Door, ABC):
             wait_ns = self._wakeup_in_ns()
             if wait_ns is not None:
                 self._set_alarm_at(self._clock.now_ns() + max(self._vain_ns, wait_ns))
+
+    def _want_news(self) -> None:
+        self._machine.news.is_wanted = True
 
     def _set_alarm_at(self, at_ns: int) -> None:
         if at_ns >= NEVER_NS or self._alarm is None:
@@ -496,6 +450,7 @@ class Engine(Door, ABC):
         for kept in self._keeper.drop_all():
             self._lose(kept, "revoked")
         self._lobby.wake_all()
+        self._is_shut = True
 
     def _stop_threads(self) -> None:
         if self._alarm is not None:
@@ -530,7 +485,7 @@ class Engine(Door, ABC):
         self._pool = None
         self.__dict__.pop("_made_pool", None)
         if self._is_open and not self._why_closed:
-            self._why_closed = FORKED
+            self._why_closed, self._is_shut = FORKED, True
 
     def __del__(self) -> None:
         """Let go of the threads of an open board that nobody closed."""

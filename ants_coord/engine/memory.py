@@ -55,6 +55,9 @@ class DirectEngine(Engine):
                     )
                     if machine.news.is_wanted:
                         self._spread()
+                except BaseException:
+                    self._spread_soon()
+                    raise
                 finally:
                     self._is_busy = False
         finally:
@@ -65,8 +68,12 @@ class DirectEngine(Engine):
         return reply  # type: ignore[return-value]
 
     def _try(self, command: Command[R]) -> R | Refused:
-        reply = self._machine.apply(command, now_ns=self._clock.now_ns())
-        self._spread()
+        try:
+            reply = self._machine.apply(command, now_ns=self._clock.now_ns())
+            self._spread()
+        except BaseException:
+            self._spread_soon()
+            raise
         return reply
 
     def _look(self, query: Query[R]) -> R | Refused:

@@ -42,7 +42,7 @@ from ..values.checks import check_name, fresh_session
 from ..values.settings import Settings
 from .agreement import compare_refusals
 from .door import dropped, entering, weakly
-from .engine import VAIN_NS, Engine
+from .engine import LOOK_AGAIN_NS, VAIN_NS, Engine
 from .grants import Grants, live
 from .log import UNNUMBERED, Batches, Log, Slot, Unopened
 from .snapshots import Snapshots, without_garbage
@@ -54,7 +54,6 @@ log = logging.getLogger("ants_coord")
 
 _BATCH = 512
 _MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-_LOOK_AGAIN_NS = 100_000_000
 _MOVED = 4
 """how often a log may be trimmed under a reader that reloads before something is wrong"""
 
@@ -158,7 +157,7 @@ class LogEngine(Batches, Engine):
             # whoever waits for these will find them pending again
             self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
             if len(self._lobby):  # it may have been written all the same, and be what somebody waits for
-                self._set_alarm_at(self._clock.now_ns() + _LOOK_AGAIN_NS)
+                self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
             raise
 
     def _write(self, batch: list[Slot]) -> None:

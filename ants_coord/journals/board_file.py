@@ -401,6 +401,7 @@ class BoardFile:
     def _check(self) -> None:
         """Raise JournalConflictError if what this process has open is not the board any more."""
         if self._dead is None:
+            self._connection()  # closed is closed: whoever was the last has taken the companions along
             try:
                 self._companions.check()
             except JournalConflictError as problem:

@@ -181,3 +181,17 @@ def test_a_moment_is_met_to_the_microsecond():
     assert (state(machine, "early"), state(machine, "late")) == ("delayed", "ready")
     machine.apply(c.Wakeup(), now_ns=due)
     assert (state(machine, "early"), state(machine, "late")) == ("ready", "failed")
+
+
+def test_ended_tasks_leave_nothing_in_alarms():
+    """Far dates of tasks that ended are swept when as many again have come, and hold no row until then."""
+    machine = Machine()
+    machine.apply(c.Configure(Settings(retention_count=10)), now_ns=START)
+    for number in range(3_000):
+        task = Task(f"t{number}", payload="x" * 100, finish_by=604_800)
+        machine.apply(c.submission((task,)), now_ns=START)
+        machine.apply(c.Cancel(f"t{number}"), now_ns=START)
+        assert len(machine.ledger.alarms.due) < 200
+    assert {type(part) for entry in machine.ledger.alarms.due for part in entry} == {int, str}
+    assert machine.next_wakeup_in_ns is not None  # of what is still remembered
+    machine.check()

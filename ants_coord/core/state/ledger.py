@@ -417,7 +417,7 @@ class Ledger:
         self.locks = dict(sorted(self.locks.items()))
         self._install()
         self.order: Order = self._make_order(self)
-        self.alarms = Alarms()
+        self.alarms = Alarms(self.tasks)
         self.counts = dict.fromkeys(TaskState, 0)
         self.keys: dict[str, str] = {}
         self.live: dict[str, dict[int, Row]] = {}
@@ -577,9 +577,9 @@ class Ledger:
         assert list(self.idle) == sorted(self.idle)
         alarmed = {token for _, token, _ in self.alarms.leases}  # 9
         assert alarmed >= set(self.locks)
-        due = {(when, verb, id(row)) for when, _, verb, _, row in self.alarms.due}
+        due = {(when, verb, task) for when, _, verb, _, task in self.alarms.due}
         for row in self.tasks.values():
             assert row.state is not LEASED or row.token in alarmed
-            assert row.state is not DELAYED or (row.due_ns, "ripen", id(row)) in due
+            assert row.state is not DELAYED or (row.due_ns, "ripen", row.spec.id) in due
             if row.finish_by_ns and row.state not in FINAL:
-                assert (row.finish_by_ns, "miss", id(row)) in due
+                assert (row.finish_by_ns, "miss", row.spec.id) in due

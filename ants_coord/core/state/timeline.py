@@ -61,13 +61,17 @@ class Timeline:
 class Alarms:
     """Deadlines of leases and locks (lease time) and due times of tasks (calendar time)."""
 
-    __slots__ = ("due", "leases", "live")
+    __slots__ = ("_kept", "_tasks", "due", "leases", "live")
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: dict[str, Row]) -> None:
+        self._tasks = tasks
         self.leases: list[tuple[int, int, Any]] = []
         """heap of (deadline at most, token, Row or LockRow)"""
-        self.due: list[tuple[int, int, str, int, Row]] = []
-        """heap of (time, seq, "ripen" or "miss", generation, Row)"""
+        self.due: list[tuple[int, int, str, int, str]] = []
+        """heap of (time, seq, "ripen" or "miss", generation, task): not the row, since a far date would keep
+        the payload of a task that ended long ago"""
+        self._kept = 0
+        """how many entries the last sweep of `due` left"""
         self.live = 0
         """live leases and locks, to know when the heap is mostly stale"""
 
@@ -97,28 +101,35 @@ class Alarms:
     def task(self, when_ns: int, verb: str, row: Row) -> None:
         """Watch a delay ("ripen") or a finish_by ("miss") of a task."""
         heap = self.due
-        if len(heap) > 4096 and len(heap) & (len(heap) - 1) == 0:
-            # at each power of two: sweep what no longer applies
-            heap[:] = [entry for entry in heap if _is_due(entry)]
+        if len(heap) > 2 * self._kept + 64:  # as many again have come: sweep what no longer applies
+            heap[:] = [entry for entry in heap if self._row(entry) is not None]
             heapq.heapify(heap)
-        heapq.heappush(heap, (when_ns, row.seq, verb, row.generation, row))
+            self._kept = len(heap)
+        heapq.heappush(heap, (when_ns, row.seq, verb, row.generation, row.spec.id))
 
-    def next_task(self) -> tuple[int, int, str, int, Row] | None:
-        """Return the earliest due entry that still applies."""
+    def next_task(self) -> tuple[int, str, Row] | None:
+        """Return the earliest due (time, verb, row) that still applies."""
         heap = self.due
-        while heap and not _is_due(heap[0]):
+        while heap:
+            row = self._row(heap[0])
+            if row is not None:
+                return heap[0][0], heap[0][2], row
             heapq.heappop(heap)
-        return heap[0] if heap else None
+        return None
+
+    def _row(self, entry: tuple[int, int, str, int, str]) -> Row | None:
+        """Return the row of an entry that still applies."""
+        when, _seq, verb, generation, task = entry
+        row = self._tasks.get(task)
+        if row is None:
+            return None
+        if verb == "ripen":
+            return row if row.state is DELAYED and row.due_ns == when else None
+        applies = row.generation == generation and row.finish_by_ns == when and not row.state.is_final
+        return row if applies else None
 
 
 def _is_live(token: int, row: Row | LockRow) -> bool:
     if row.__class__ is LockRow:
         return row.depth > 0 and row.token == token
     return row.token == token and row.state is LEASED  # type: ignore[union-attr]
-
-
-def _is_due(entry: tuple[int, int, str, int, Row]) -> bool:
-    when, _seq, verb, generation, row = entry
-    if verb == "ripen":
-        return row.state is DELAYED and row.due_ns == when
-    return row.generation == generation and row.finish_by_ns == when and not row.state.is_final

@@ -362,9 +362,9 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
                 _expire(ledger, entry[2])
     if alarms.due and alarms.due[0][0] <= now:
         while (due := alarms.next_task()) is not None and due[0] <= now:
-            row = due[4]
+            _, verb, row = due
             ledger.undo.touch(row)
-            if due[2] == "ripen":
+            if verb == "ripen":
                 shift(ledger, row, "ripen")
                 to_ready(ledger, row)
                 ledger.emit("ready", row.spec.id, None)
