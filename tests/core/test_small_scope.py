@@ -40,7 +40,7 @@ class World(NamedTuple):
 
 def life_cycle():
     """Return the arrows of the life cycle, without those that these worlds have no commands for."""
-    absent = ("miss", "rewrite", "postpone")  # no finish_by, delay or replacement
+    absent = ("miss", "rewrite", "postpone", "split")  # no finish_by, delay, replacement or new parts
     # ways that another arrow of the same command follows at once
     unseen = (("revive", "failed"), ("recall", "cancelled"), ("reject", "ready"))
     return {

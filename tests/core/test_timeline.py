@@ -193,5 +193,5 @@ def test_ended_tasks_leave_nothing_in_alarms():
         machine.apply(c.Cancel(f"t{number}"), now_ns=START)
         assert len(machine.ledger.alarms.due) < 200
     assert {type(part) for entry in machine.ledger.alarms.due for part in entry} == {int, str}
-    assert machine.next_wakeup_in_ns is not None  # of what is still remembered
+    assert machine.next_wakeup_in_ns is None
     machine.check()

@@ -153,7 +153,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/replica.py", "            # what was written before the watch began is seen by this look\n            self._catch_up()\n", "", "corners"),
     ("engine/replica.py", "        self._snapshot_at, self._weight = position, 0\n        self._lobby.wake_all()\n", "        self._snapshot_at, self._weight = position, 0\n", "corners"),
     ("journals/sqlite.py", "        if newest is not None and newest >= position:", "        if newest is not None and newest > position:", "corners"),
-    ("journals/board_file.py", "anchor = max(BootClock.wall_ns(), last + 1) - since_boot", "anchor = BootClock.wall_ns() - since_boot", "corners"),
+    ("journals/board_file.py", "anchor = max(wall, last + 1) - since_boot", "anchor = wall - since_boot", "corners"),
     ("sync/worker.py", "            errors.append(error)\n            stop.set()\n", "            errors.append(error)\n", "corners"),
     ("fronts/serving.py", "        if self.is_set:\n            raise ClosedError(\"the worker is stopping\")\n", "", "corners"),
     ("core/work/lifecycle.py", "for dependent in by_submission(ledger.dependents.get(row.spec.id, {})):", "for dependent in list(ledger.dependents.get(row.spec.id, {}).values()):", "corners"),

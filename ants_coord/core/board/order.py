@@ -112,7 +112,10 @@ class ByTrails(Seats):
             key = (signature, spec.kind, spec.priority, spec.place, spec.door)
             spot = self._spots.get(key) or self._spot(key)
             row.lane = spot
-            heapq.heappush(spot.heap, (row.ready_ns, row.seq, row))
+            if spot.dead and (row.ready_ns, row.seq) in spot.dead:
+                spot.dead.remove((row.ready_ns, row.seq))  # it has come back to where it was
+            else:
+                heapq.heappush(spot.heap, (row.ready_ns, row.seq, row))
         if spot.age is None:
             best = spot.best()  # a parked spot has more rows than this one
             assert best is not None
@@ -130,11 +133,13 @@ class ByTrails(Seats):
         if heap and heap[0][2] is row:
             heapq.heappop(heap)
             row.lane = None
+            if spot.dead:
+                spot.surface()
         else:
             spot.stale += 1
             if spot.stale > 32 and 2 * spot.stale > len(heap):
                 spot.sweep(row)
-        if len(spot.heap) == spot.stale:
+        if spot.is_empty:
             self._unlist(spot)
         if row.spec.seat is not None:
             self._forget_seat(row)
@@ -145,10 +150,9 @@ class ByTrails(Seats):
         if spot is not None:
             if row.state is not READY:
                 spot.stale -= 1
-            spot.heap = [entry for entry in spot.heap if entry[2] is not row]
-            heapq.heapify(spot.heap)
+            spot.bury((row.ready_ns, row.seq))
             row.lane = None
-            if len(spot.heap) == spot.stale:
+            if spot.is_empty:
                 self._unlist(spot)
         self._forget_seat(row)
 
@@ -348,7 +352,7 @@ class ByTrails(Seats):
         more = [
             entry[2]
             for head in heads
-            for entry in sorted(head.lane.heap, key=lambda entry: entry[:2])[1:count]
+            for entry in sorted(head.lane.alive(), key=lambda entry: entry[:2])[1:count]
             if entry[2].state is READY and self._part.may(agent, entry[2])
         ]
         return [*heads, *more][:count]
@@ -451,14 +455,15 @@ class ByTrails(Seats):
 
     def check(self, rows: Iterable[Row]) -> None:
         """Assert that the lists follow the rows and the trails. O(n)."""
-        entries = {id(entry[2]): spot for spot in self._spots.values() for entry in spot.heap}
+        entries = {id(entry[2]): spot for spot in self._spots.values() for entry in spot.alive()}
         for row in rows:
             assert entries.get(id(row)) is row.lane, row
             assert row.lane is not None or row.state is not READY, row
         live: dict[Any, int] = {}
         for spot in self._spots.values():
-            assert spot.stale == sum(entry[2].state is not READY for entry in spot.heap)
-            best = min((entry for entry in spot.heap if entry[2].state is READY), default=None)
+            assert spot.dead <= {entry[:2] for entry in spot.heap[1:]}
+            assert spot.stale == sum(entry[2].state is not READY for entry in spot.alive())
+            best = min((entry for entry in spot.alive() if entry[2].state is READY), default=None)
             if spot.age is None:
                 assert best is None or (spot.limit is not None and spot.number in self._parked[spot.limit])
                 continue

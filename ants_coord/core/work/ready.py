@@ -44,7 +44,7 @@ _Key = tuple[int, int]
 class Lane:
     """READY tasks that only differ in their order."""
 
-    __slots__ = ("heads", "heap", "limit", "number", "signature", "stale")
+    __slots__ = ("dead", "heads", "heap", "limit", "number", "signature", "stale")
 
     def __init__(self, number: int, signature: Hashable, limit: Any, heads: tuple[_Heads, ...]) -> None:
         self.number = number
@@ -53,6 +53,33 @@ class Lane:
         self.heads = heads
         self.heap: list[tuple[int, int, Row]] = []
         self.stale = 0
+        self.dead: set[_Key] = set()
+        """keys of entries whose rows have got another key or lane. Never that of the first entry, so that
+        whoever only looks there need not ask"""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row in it is READY."""
+        return len(self.heap) == self.stale + len(self.dead)
+
+    def alive(self) -> list[tuple[int, int, Row]]:
+        """Return the entries that are not dead, in no order."""
+        return [entry for entry in self.heap if entry[:2] not in self.dead] if self.dead else self.heap
+
+    def bury(self, key: _Key) -> None:
+        """Forget an entry by its key. Amortised O(log n)."""
+        self.dead.add(key)
+        if len(self.dead) > 32 and 2 * len(self.dead) > len(self.heap):
+            self.heap = self.alive()
+            heapq.heapify(self.heap)
+            self.dead.clear()
+        else:
+            self.surface()
+
+    def surface(self) -> None:
+        """See to it that the first entry is not a dead one."""
+        while self.dead and self.heap[0][:2] in self.dead:
+            self.dead.remove(heapq.heappop(self.heap)[:2])
 
     def best(self) -> tuple[int, int, Row] | None:
         """Return the first entry whose row is still READY."""
@@ -65,12 +92,16 @@ class Lane:
             entry[2].lane = None
             if self.stale:
                 self.stale -= 1
+            if self.dead:
+                self.surface()
         return None
 
     def sweep(self, leaving: Row) -> None:
         """Drop the entries of rows that left by another door (one just does), once they are the majority."""
         kept = []
         for entry in self.heap:
+            if self.dead and entry[:2] in self.dead:
+                continue
             if entry[2].state is READY and entry[2] is not leaving:
                 kept.append(entry)
             else:
@@ -78,6 +109,7 @@ class Lane:
         heapq.heapify(kept)
         self.heap = kept
         self.stale = 0
+        self.dead.clear()
 
 
 class _Heads:
@@ -162,7 +194,10 @@ class ByPriority:
             if lane is None:
                 lane = self._lane(signature, spec.kind, spec.door)
             row.lane = lane
-            heapq.heappush(lane.heap, (rank, row.seq, row))
+            if lane.dead and (rank, row.seq) in lane.dead:
+                lane.dead.remove((rank, row.seq))  # it has come back to where it was
+            else:
+                heapq.heappush(lane.heap, (rank, row.seq, row))
         for heads in lane.heads:
             listed = heads.listed.get(lane.number)
             if listed is None or (rank, row.seq) < listed:
@@ -175,19 +210,21 @@ class ByPriority:
         if heap and heap[0][2] is row:
             heapq.heappop(heap)
             row.lane = None
+            if lane.dead:
+                lane.surface()
             return
         lane.stale += 1
         if lane.stale > 32 and 2 * lane.stale > len(heap):
             lane.sweep(row)
 
     def reorder(self, row: Row) -> None:
-        """Forget a row's entry, since its key or lane is about to change."""
-        lane = row.lane
+        """Forget a row's entry, since its key or lane is about to change. Amortised O(log n)."""
+        lane, spec = row.lane, row.spec
         if lane is not None:
             if row.state is not READY:
                 lane.stale -= 1
-            lane.heap = [entry for entry in lane.heap if entry[2] is not row]
-            heapq.heapify(lane.heap)
+            rank = row.ready_ns - spec.priority * self._aging_ns if self._aging_ns else -spec.priority
+            lane.bury((rank, row.seq))
             row.lane = None
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
@@ -240,14 +277,16 @@ class ByPriority:
 
     def check(self, rows: Iterable[Row]) -> None:
         """Assert the invariants. O(n)."""
-        entries = {id(entry[2]): lane for lane in self._lanes.values() for entry in lane.heap}
-        assert sum(len(lane.heap) for lane in self._lanes.values()) == len(entries)
+        live = [(entry, lane) for lane in self._lanes.values() for entry in lane.alive()]
+        entries = {id(entry[2]): lane for entry, lane in live}
+        assert len(live) == len(entries)
         for row in rows:
             assert entries.get(id(row)) is row.lane, row
             assert row.lane is not None or row.state is not READY, row
         for lane in self._lanes.values():
-            assert lane.stale == sum(entry[2].state is not READY for entry in lane.heap)
-            best = min((e for e in lane.heap if e[2].state is READY), default=None)
+            assert lane.dead <= {entry[:2] for entry in lane.heap[1:]}
+            assert lane.stale == sum(entry[2].state is not READY for entry in lane.alive())
+            best = min((e for e in lane.alive() if e[2].state is READY), default=None)
             if best is not None and (lane.limit is None or self._is_open(lane.limit)):
                 for heads in lane.heads:
                     listed = heads.listed[lane.number]
@@ -295,7 +334,7 @@ class ByPriority:
 
 def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int, Row]]:
     """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
-    heap = lane.heap
+    heap, dead = lane.heap, lane.dead
     frontier = [(heap[0][:2], 0)] if heap else []
     while frontier:
         _, at = heapq.heappop(frontier)
@@ -303,5 +342,5 @@ def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int
         for child in (2 * at + 1, 2 * at + 2):
             if child < len(heap):
                 heapq.heappush(frontier, (heap[child][:2], child))
-        if entry[2].state is READY and fits(entry[2]):
+        if entry[2].state is READY and not (dead and entry[:2] in dead) and fits(entry[2]):
             yield entry
