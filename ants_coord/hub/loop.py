@@ -252,7 +252,7 @@ class Hub:
         for peer, line in lines:
             try:
                 asked = self._understand(peer, line)
-            except (ValueError, TypeError, CoordinationError) as problem:
+            except (ValueError, TypeError, OSError, CoordinationError) as problem:
                 self._say(peer, plain.refusal(problem))
                 continue
             if asked is not None:

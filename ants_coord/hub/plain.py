@@ -8,6 +8,7 @@ Nothing here touches a socket or the board: a line becomes a command (or a query
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -132,18 +133,14 @@ def _renew(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
 def _lock(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
     names, paths, root = fields.names("names"), fields.names("paths"), fields.may("root", str)
     if paths:
+        if root is None or not os.path.isabs(root):
+            raise ValueError(
+                f"root must be the folder that the paths are relative to, as a whole, not {root!r}"
+            )
         # here and not in the client: one rule for what a file is called, and the client stays thin
-        names = (*names, *names_of_files(paths, "." if root is None else root))
-    if paths and root is None and not all(map(_is_absolute, paths)):
-        raise ValueError(
-            "root is missing: the folder that the paths are relative to, which the hub cannot know"
-        )
+        names = (*names, *names_of_files(paths, root))
     holder, shared = fields.may("holder", str), fields.may("shared", bool, False)
     return arguments.lock(names, _speaker(agent, fields), _lease_ttl(fields), holder, shared=shared)
-
-
-def _is_absolute(path: str) -> bool:
-    return path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
 def _mark(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
