@@ -247,10 +247,41 @@ def tools():
             test(board, clock, lambda name="ann", board=board: Caller(Toolbox(board, name, idle=IDLE)))
 
 
+def hub():
+    import tempfile
+
+    from tests.cli import repository
+    from tests.cli import test_hook as hooks
+    from tests.hub import test_connections as connections
+    from tests.hub import test_verbs as verbs
+
+    def fresh():
+        return Path(tempfile.mkdtemp())
+
+    verbs.test_locks_by_name_and_by_path(None, fresh() / "hub", fresh())
+    verbs.test_an_agent_speaks_for_its_own_leases_only(fresh() / "hub")
+    verbs.test_a_repeat_with_the_same_id_is_done_once(fresh() / "board.db", fresh() / "hub")
+    verbs.test_the_hub_renews_for_nobody_and_gives_nothing_back(fresh() / "hub")
+    for test in (
+        connections.test_one_turn_is_one_transaction,
+        connections.test_who_does_not_read_holds_up_nobody,
+        connections.test_a_second_hub_on_one_address_is_refused,
+        connections.test_a_dead_socket_is_replaced_and_a_foreign_file_is_not,
+        connections.test_nobody_else_may_answer_in_the_hubs_name,
+        connections.test_a_port_needs_the_secret_of_the_file,
+        connections.test_with_keys_each_name_is_shown,
+    ):
+        test(fresh())
+    hooks.test_who_writes_first_has_the_file_until_its_session_ends(
+        repository.repository(fresh() / "repo"), "alone"
+    )
+
+
 METHODS = {
     one.__name__: one
     for one in (
         conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
+        hub,
     )
 }  # fmt: skip
 
