@@ -74,3 +74,43 @@ def test_the_installed_script_is_the_same_program():
         [script, "--version"], capture_output=True, text=True, env=ENVIRONMENT, timeout=LIMIT_S, check=False
     )
     assert (done.returncode, done.stdout) == (0, ants("--version").stdout)
+
+
+@pytest.mark.parametrize("moment", ["_app", "app", "end"])
+def test_ctrl_c_at_any_moment_prints_no_traceback(tmp_path, moment):
+    """While the commands are imported, while one runs, and on the way out."""
+    interrupt = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "starts.py").write_text(
+        f"""
+import sys
+from ants_coord import cli
+def interrupt():
+    {interrupt}
+load = cli._app
+def app():
+    if {moment!r} == "app":
+        interrupt()
+def loading():
+    if {moment!r} == "_app":
+        interrupt()
+    load()
+    return app
+cli._app = loading
+sys.argv = ["ants-coord"]
+cli.main()
+interrupt()
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "starts.py"], capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_importing_the_package_waits_for_nothing():
+    """Or Ctrl-C would come before anybody could catch it."""
+    code = "import sys; before = set(sys.modules); import ants_coord.cli; print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True
+    )
+    assert set(done.stdout.split()) == {"ants_coord", "ants_coord.cli"}

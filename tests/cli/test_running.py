@@ -26,7 +26,7 @@ def test_the_death_of_a_runner_is_no_failure_of_its_command(tmp_path, deaths):
     """kill -9 while a command of one attempt runs: the next runner starts it again."""
     path, board, fifo = tmp_path / "jobs.jsonl", tmp_path / "board.db", tmp_path / "fifo"
     os.mkfifo(fifo)
-    command = f"echo up > {fifo}; test -e {tmp_path}/go || sleep 600"
+    command = f"echo up > {fifo}; until test -e {tmp_path}/go; do sleep 0.05; done"
     path.write_text(lines({"id": "a", "cmd": command}, {"id": "b", "cmd": "true", "needs": ["a"]}))
     words = ("run", path, "--board", board, "--lease-ttl", 0.5, "--agents", 1)
     for _ in range(deaths):
