@@ -159,7 +159,8 @@ def installed(record_property):
 
 def _group() -> list[str]:
     with open(ROOT / "pyproject.toml", "rb") as file:
-        return tomllib.load(file)["dependency-groups"]["integrations"]
+        groups = tomllib.load(file)["dependency-groups"]
+    return [*groups["integrations"], *groups["integrations-adk"]]
 
 
 def pytest_terminal_summary(terminalreporter):
