@@ -183,6 +183,7 @@ def _condense(reply: Any) -> Any:
             reply.ttl_ns,
             reply.names,
             (),
+            reply.role,
         )
     if isinstance(reply, Outcome):
         return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)

@@ -368,7 +368,8 @@ class Lease:
     paused holder (Chubby's sequencer; Kleppmann 2016). `expires_ns` is on the
     board's clock, nanoseconds since the epoch, and only a hint: the board
     decides. `inputs` holds the results of the task's needs by id, `notes` the
-    last progress notes of earlier attempts, oldest first.
+    last progress notes of earlier attempts, oldest first. `role` is set on the
+    seat of a team: what the team asks of whoever sits there.
     """
 
     task: str
@@ -382,6 +383,7 @@ class Lease:
     ttl_ns: int = 0
     names: tuple[str, ...] = ()
     notes: tuple[NoteRecord, ...] = ()
+    role: str | None = None
 
     @property
     def handle(self) -> str:

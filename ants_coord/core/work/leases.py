@@ -28,7 +28,7 @@ from ...commands.shared import (
 )
 from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError, TaskNotFoundError
 from ...values.payloads import copy_json
-from ...values.tasks import FINAL, Lease, Outcome, TaskState, make_lease
+from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, make_lease
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
 from .lifecycle import backoff_ns, drop_lock, end, give_back, max_attempts, remember, shift
@@ -92,7 +92,15 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
         row.ttl_ns,
         (),
         earlier_notes(ledger, row) if notes and spec.id in notes else (),
+        None if spec.seat is None else _role(ledger, spec),
     )
+
+
+def _role(ledger: Ledger, seat: Task) -> str | None:
+    """Return what a team asks of whoever takes this seat, in the team's own words."""
+    team = ledger.tasks.get(str(seat.seat))
+    number = int(seat.id.rpartition("-")[2])
+    return team.spec.team[number - 1] if team is not None and number <= len(team.spec.team) else None
 
 
 def _inputs(ledger: Ledger, row: Row) -> dict[str, object]:
