@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .. import sync as other
     from ..fronts.serving import Handlers, Served, Stop
     from .agent import Agent
+    from .outbox import Connection, Outbox
 
 __all__ = ["Board"]
 
@@ -549,6 +550,27 @@ class Board(Keys, ResultVerbs):
 
         """
         return Shared(self)
+
+    async def outbox(self, connection: Connection) -> Outbox:
+        """
+        Return an outbox: tasks and endings that commit or vanish with your own rows.
+
+        Args:
+            connection: yours, of sqlite3 or psycopg; a table ants_coord_outbox is made in its database.
+
+        Returns:
+            The outbox: `submit` and `complete` within your transaction, `relay` after it.
+
+        Raises:
+            ValueError: the board is in memory, or a transaction is under way.
+            TypeError: it is a connection of another kind.
+
+        """
+        from .outbox import Outbox  # noqa: PLC0415 - few boards have one
+
+        made = Outbox(self, connection)
+        await made.open()
+        return made
 
     @property
     def path(self) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -31,13 +32,18 @@ from ..journals.ports import Chore
 from ..values.tasks import Lease
 from .worker import serve_on_loop
 
-__all__ = ["Bridge"]
+__all__ = ["Bridge", "settled"]
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
 
 _LAST_TRY_S = 0.25
 """how long the last try of a wait may take after its time"""
+
+
+async def settled(answer: Any) -> Any:
+    """Return what somebody else's connection answers, which may be one for event loops or for threads."""
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 class Bridge:

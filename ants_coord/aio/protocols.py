@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Ticket,
     )
     from .agent import Agent
+    from .outbox import Connection, Outbox
 
 __all__ = [
     "AsyncAgentVerbs",
@@ -472,6 +473,10 @@ class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protoc
 
     async def backup(self, to: str | PathLike[str]) -> None:
         """Write a whole copy of the board, as it is at this moment, while everybody works on."""
+        ...
+
+    async def outbox(self, connection: Connection) -> Outbox:
+        """Return an outbox: tasks and endings that commit or vanish with your own rows."""
         ...
 
     async def close(self, *, keep: bool = False) -> None:

@@ -7,4 +7,5 @@ or query. `build` makes the engine. `agent` has the handles. `hold` and `aio_hol
 and one for event loops plain ones: therefore scopes and attempts of both colours are here.
 `as_needed` decides how many agents a worker has. `failures` is what is kept of an exception, `patience`
 looks whether what a caller waits for can come. `file_names` makes names of locks from paths.
+`outbox_tables` is what an outbox says to a database.
 """

@@ -9,6 +9,7 @@ Coordinators for threads are thread-safe.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import queue
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..fronts.serving import Handlers, Served, Stop
 
-__all__ = ["Bridge"]
+__all__ = ["Bridge", "settled"]
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
@@ -39,6 +40,14 @@ Bell = queue.SimpleQueue[bool]
 _WOKEN, _TRIED = True, False
 _LAST_TRY_S = 0.25
 """how long the last try of a wait may take after its time"""
+
+
+def settled(answer: Any) -> Any:
+    """Return what somebody else's connection answers."""
+    if inspect.isawaitable(answer):
+        answer.close()  # type: ignore[attr-defined]
+        raise TypeError("this connection is for event loops; use the coordinator of ants_coord.aio")
+    return answer
 
 
 class Bridge:

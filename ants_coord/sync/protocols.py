@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Ticket,
     )
     from .agent import Agent
+    from .outbox import Connection, Outbox
 
 __all__ = [
     "AgentVerbs",
@@ -472,6 +473,10 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
 
     def backup(self, to: str | PathLike[str]) -> None:
         """Write a whole copy of the board, as it is at this moment, while everybody works on."""
+        ...
+
+    def outbox(self, connection: Connection) -> Outbox:
+        """Return an outbox: tasks and endings that commit or vanish with your own rows."""
         ...
 
     def close(self, *, keep: bool = False) -> None:

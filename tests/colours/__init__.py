@@ -20,7 +20,7 @@ COMMAND = "python -m tests.colours"
 ROOT = Path(__file__).parent.parent.parent
 AIO, SYNC = ROOT / "ants_coord" / "aio", ROOT / "ants_coord" / "sync"
 
-BY_HAND = ("__init__", *SHARED, "claim_queue", "matchmaker", "blackboard")
+BY_HAND = ("__init__", *SHARED, "claim_queue", "matchmaker", "blackboard", "outbox")
 """files of ants_coord/aio/ that have a twin made from them"""
 TOOLS = ROOT / "ants_coord" / "adapters" / "tools"
 """the tools of agents: aio.py is by hand, sync.py is made from it"""

@@ -31,7 +31,7 @@ SUMS = {
     "AgentVerbs": ("What an agent does.", ("Submits", "Claims", "Holds", "Locks")),
     "OperatorVerbs": ("What an operator does.", ("Reads", "Steers")),
 }
-REST = "execute query serve as_agent key_of shared backup close __aenter__ __aexit__"
+REST = "execute query serve as_agent key_of shared backup outbox close __aenter__ __aexit__"
 """what only `Coordinator` has"""
 _LEFT_OUT = {"over", "check"}
 """ways to make one, and a check for tests"""

@@ -1,0 +1,237 @@
+# Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
+# fmt: off
+# ruff: noqa
+"""
+An outbox: tasks and endings that are written with a user's own rows, in the user's own transaction.
+
+A board and a user's database cannot commit together. So what is asked of the
+board is a row beside the user's rows, which is there if they are and gone if
+they are not; afterwards it is relayed under its request id, so exactly once,
+by whoever looks first.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+import attrs
+
+from ..commands.shared import Command, Complete, submission
+from ..errors import ClosedError, CoordinationError, JournalError, LeaseLostError
+from ..fronts import arguments
+from ..fronts.arguments import LeaseLike
+from ..fronts.outbox_tables import Backlog, Tables, tables_for
+from ..journals.codec import decode_entry, encode
+from ..values.tasks import Task
+from .bridge import settled
+
+if TYPE_CHECKING:
+    from .board import Board
+
+__all__ = ["Connection", "Outbox"]
+
+log = logging.getLogger("ants_coord")
+
+_FORGOTTEN_S = 60.0
+_SOME = 100
+
+
+class Connection(Protocol):
+    """A connection of sqlite3 or psycopg."""
+
+    def cursor(self) -> Any:
+        """Return a cursor."""
+        ...
+
+    def commit(self) -> Any:
+        """Commit."""
+        ...
+
+    def rollback(self) -> Any:
+        """Roll back."""
+        ...
+
+
+class Outbox:
+    """
+    The outbox of one board in one database; made by `outbox` of the board.
+
+    `submit` and `complete` write into the transaction that is under way, and touch the board only to
+    look. After the commit, `relay` carries out what waits, also what others have left behind.
+
+    """
+
+    def __init__(self, board: Board, connection: Connection) -> None:
+        if board.path is None:
+            raise ValueError("a board in memory forgets what an outbox remembers; give the board a path")
+        self._board, self._connection = board, connection
+        self._name: str = board.path
+        self._tables: Tables = tables_for(connection)
+        self._has_warned = False
+
+    def open(self) -> None:
+        """Make the tables if there are none; called by `outbox` of the board."""
+        self._outside()
+        for statement in self._tables.made_by:
+            self._run(statement)
+        settled(self._connection.commit())
+        self._warn()
+
+    def submit(self, task: Task) -> str:
+        """
+        Add a task when the transaction that is under way is committed, and not if it is rolled back.
+
+        Args:
+            task: what to do; without an id it is given one.
+
+        Returns:
+            The task's id.
+
+        Raises:
+            ValueError: no transaction is under way, so the task could not go with your rows.
+
+        """
+        named = task if task.id else attrs.evolve(task, id=uuid4().hex)
+        self._put(submission((named,)), "")
+        return named.id
+
+    def complete(self, lease: LeaseLike, result: object = None) -> None:
+        """
+        End a task with its result when the transaction that is under way is committed.
+
+        The lease's token is noted beside your rows: a holder that was replaced is refused here, so its
+        rows are rolled back with the error. What is committed is decided, also if the lease ends before
+        somebody relays it: until then every other ending of the task is refused. Renew the lease
+        meanwhile with `keep_alive`, whose end leaves the task alone.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+
+        Raises:
+            LeaseLostError: the lease is not yours any more, or an ending was committed already; roll back.
+            ValueError: no transaction is under way.
+
+        """
+        command = arguments.complete(lease, result, "accept", self._board._engine)  # noqa: SLF001
+        record = self._board.find(command.task)
+        if record is None or record.lease is None or record.lease.token != command.token:
+            raise LeaseLostError(command.task, command.token, "superseded" if record else "unknown")
+        self._inside()
+        newest = self._run(self._tables.fence, (self._name, command.task, command.token))
+        if newest.rowcount != 1:
+            raise LeaseLostError(command.task, command.token, "finished")
+        self._put(command, record.lease.agent)
+
+    def relay(self) -> int:
+        """
+        Carry out what was committed and waits, oldest first; anybody may, and several at once.
+
+        What the board refuses is kept with the reason, see `backlog`, and the others go on.
+
+        Returns:
+            How many were carried out.
+
+        Raises:
+            ValueError: your transaction is still under way; commit it first.
+            JournalError: the board could not be reached; what waits goes on waiting.
+
+        """
+        self._outside()
+        carried = last = 0
+        while rows := self._rows(self._tables.oldest, (self._name, last, _SOME)):
+            for number, body, agent in rows:
+                carried += self._relay(number, bytes(body), agent)
+                last = number
+        return carried
+
+    def backlog(self) -> Backlog:
+        """Say how much waits, for how long, and what was refused."""
+        (count, oldest), *_ = self._rows(self._tables.waiting, (self._name,))
+        refused = self._rows(self._tables.refused, (self._name,))
+        return Backlog(
+            count,
+            max(0.0, time.time() - oldest) if count else 0.0,
+            tuple([f"{decode_entry(bytes(body))[1]!r}: {why}" for body, why in refused]),
+        )
+
+    # -- below the verbs ------------------------------------------------------------------------
+
+    def _relay(self, number: int, body: bytes, agent: str) -> bool:
+        (request_id, _), command, _ = decode_entry(body)
+        refusal = ""
+        try:
+            self._board.execute(command, request_id=request_id)
+        except (JournalError, ClosedError):
+            raise
+        except LeaseLostError as lost:
+            if not isinstance(command, Complete):
+                raise
+            if not self._take_and_end(command, agent):
+                return False  # somebody has it, and will be refused when it ends it: later, then
+            log.info("the ending of %r was delivered after its lease: %s", command.task, lost)
+        except CoordinationError as problem:
+            refusal = str(problem)
+        if refusal:
+            self._run(self._tables.refuse, (refusal, number))
+        else:
+            self._run(self._tables.drop, (number,))
+        if isinstance(command, Complete):
+            self._run(self._tables.deliver, (self._name, command.task))
+        settled(self._connection.commit())
+        return not refusal
+
+    def _take_and_end(self, command: Complete, agent: str) -> bool:
+        """End a task whose rows are there although its lease is over; False while somebody else holds it."""
+        record = self._board.find(command.task)
+        if record is None or record.state.is_final:
+            return True  # an earlier try arrived, and was answered longer ago than the board remembers
+        lease = self._board.claim_nowait(agent, task=command.task)
+        if lease is None:
+            return False
+        self._board.execute(attrs.evolve(command, token=lease.token))
+        return True
+
+    def _put(self, command: Command[Any], agent: str) -> None:
+        self._inside()
+        body = encode((uuid4().hex, 0), command)
+        self._run(self._tables.put, (self._name, body, agent, time.time()))
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say once that nobody relays: rows that wait for ever are tasks that nobody does."""
+        if self._has_warned:
+            return
+        (count, oldest), *_ = self._rows(self._tables.waiting, (self._name,))
+        if count and time.time() - oldest > _FORGOTTEN_S:
+            self._has_warned = True
+            log.warning(
+                "%d entries of the outbox for %s wait, the oldest for %.0f s: call relay() after each commit",
+                count,
+                self._name,
+                time.time() - oldest,
+            )
+
+    def _rows(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        was_inside = self._tables.is_inside(self._connection)
+        found = self._run(statement, values)
+        rows: list[Any] = settled(found.fetchall())
+        if not was_inside:
+            settled(self._connection.commit())  # psycopg begins a transaction to look
+        return rows
+
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> Any:
+        cursor = self._tables.cursor(self._connection)
+        settled(cursor.execute(statement, values))
+        return cursor
+
+    def _inside(self) -> None:
+        if not self._tables.can_be_inside(self._connection):
+            raise ValueError("no transaction is under way: begin one, and write your own rows in it, too")
+
+    def _outside(self) -> None:
+        if self._tables.is_inside(self._connection):
+            raise ValueError("a transaction is under way: commit it first, or roll it back")
