@@ -113,4 +113,4 @@ def test_importing_the_package_waits_for_nothing():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True
     )
-    assert set(done.stdout.split()) == {"ants_coord", "ants_coord.cli"}
+    assert set(done.stdout.split()) <= {"__future__", "ants_coord", "ants_coord.cli"}

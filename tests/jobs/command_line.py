@@ -20,7 +20,10 @@ def ants(*words: object) -> subprocess.CompletedProcess:
 
 
 jobs = [
-    {"id": "fetch", "cmd": f"echo begun > {folder}/begun; until test -e {folder}/go; do sleep 0.05; done; echo data"},
+    {
+        "id": "fetch",
+        "cmd": f"echo begun > {folder}/begun; until test -e {folder}/go; do sleep 0.05; done; echo data",
+    },
     {"id": "build", "cmd": f"echo built >> {log}", "needs": ["fetch"]},
     {"id": "flaky", "cmd": f"test -e {folder}/go || exit 7"},
 ]
@@ -28,7 +31,9 @@ jobs = [
 os.mkfifo(folder / "begun")
 run = ["run", folder / "jobs.jsonl", "--board", board, "--lease-ttl", "0.5"]
 
-runner = subprocess.Popen([sys.executable, "-m", "ants_coord", *map(str, run)], start_new_session=True)
+runner = subprocess.Popen(
+    [sys.executable, "-m", "ants_coord", *map(str, run)], stdout=subprocess.DEVNULL, start_new_session=True
+)
 (folder / "begun").read_text()
 os.killpg(runner.pid, signal.SIGKILL)
 runner.wait()
