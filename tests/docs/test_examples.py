@@ -1,8 +1,13 @@
-"""The example packages of the documents, on every kind of coordinator."""
+"""The examples of the documents: each runs; the package among them on every kind of coordinator."""
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import shutil
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +16,84 @@ from ants_coord.errors import TaskFailedError
 
 from ..fronts.conftest import board, clock, make_board  # noqa: F401 - fixtures
 from .reference import DOCS
+
+EXAMPLES = DOCS / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch, tmp_path):
+    """Import an example of this name afresh, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def load(name):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return load
+
+
+def test_a_research_team(example):
+    """The lead's questions are answered, also the one that met a rate limit."""
+    team = example("research_team")
+    assert asyncio.run(team.main()) == "\n".join(f"An answer to {q!r}." for q in team.ASSIGNMENT)
+    assert not team.busy_once
+
+
+def test_a_crawler(example):
+    """Every page once, a broken one again, a page that is not there not again; each request is paid."""
+    found = example("crawler").crawl("/")
+    assert found == {
+        "pages": {"/": "done", "/a": "done", "/b": "done", "/c": "done", "/gone": "failed"},
+        "left": 20 - 6,
+    }
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="it needs git")
+def test_coding_agents_in_worktrees(example, tmp_path):
+    """Both edits of one file arrive, and none meets a conflict."""
+    files = example("coding_agents").main(tmp_path)
+    assert files["README.md"] == "How to run it\n"
+    assert sorted(files["app.py"].splitlines()) == ["import json", "import logging"]
+
+
+def test_a_directory_pipeline(example, tmp_path):
+    """What has not changed is not done again by a later process."""
+    assert example("directory_pipeline").main(tmp_path) == [{"a.txt": 3, "b.txt": 1}, {"b.txt": 2}, {}]
+
+
+def test_a_test_of_an_agent(example):
+    """It passes, and it can fail: for an agent that lets its leases run out."""
+    module = example("test_my_agent")
+    module.test_every_mail_is_sent_although_agents_die()
+    own = module.my_agent
+
+    def forgetful(me, mail):
+        me.claim_nowait()
+        own(me, mail)
+
+    module.my_agent = forgetful
+    with pytest.raises(AssertionError, match="ran out"):
+        module.test_every_mail_is_sent_although_agents_die()
+
+
+def test_a_notebook(example, capsys):
+    """Its cells run from top to bottom, and once more on the same file."""
+    for _ in range(2):
+        example("notebook")
+        assert "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]" in capsys.readouterr().out
+
+
+def test_each_example_is_linked_and_tested():
+    """The index names them all, and so does this file."""
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    here = Path(__file__).read_text(encoding="utf-8")
+    for file in EXAMPLES.iterdir():
+        if (
+            file.suffix == ".py" and file.stem != "auction"
+        ):  # that one runs in its how-to and in the core's tests
+            assert f"examples/{file.name}" in index, file
+            assert f'example("{file.stem}")' in here, file
 
 
 @pytest.fixture
