@@ -160,8 +160,9 @@ def installed(record_property):
         found = version(distribution)
         record_property(distribution, found)
         told = re.search(rf"^`{distribution}` ([\d.]+)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-        lowest = next(one for one in _group(*GROUPS) if one.startswith(f"{distribution}>="))
-        assert told.group(1).startswith(re.split(">=|,", lowest)[1]), "the page names another version"
+        lowest = [one for one in _group(*GROUPS) if one.startswith(f"{distribution}>=")]
+        wanted = re.split(">=|,", lowest[0])[1] if lowest else found  # in no group: by hand
+        assert told.group(1).startswith(wanted), "the page names another version"
         return module
 
     return need

@@ -35,6 +35,7 @@ from ants_coord.abc import (
     OperatorVerbs,
     Submits,
 )
+from ants_coord.adapters.tools import Toolbox
 from ants_coord.sync import Agent, BoardAgent, BoardMembership, MatchAgent, Membership
 from ants_coord.values.adverts import Offer
 from ants_coord.values.marks import Trail
@@ -183,3 +184,16 @@ async def every_async_strategy_fits(
         holds: AsyncHolds = one
         await async_worker(one)
         await holds.release(await claims.claim("w"))
+
+
+def tools_for_threads(board: ClaimQueue) -> None:
+    with Toolbox(board, "Senior Coder", idle=timedelta(minutes=5), only=("claim_task", "why")) as box:
+        for tool in box.functions():
+            assert_type(tool.__name__, str)
+            print(tool("t1"))
+        assert_type(box.held, list[Lease])
+
+
+async def tools_for_loops(board: aio.Matchmaker) -> None:
+    async with Toolbox(board, "ann", as_text=True) as box:
+        print([await tool() for tool in box.async_functions()])
