@@ -57,7 +57,7 @@ class Agent(Handle):
         Say why a task is where it is: what it waits for, who holds it, why nobody takes it.
 
         Args:
-            task: the task, its ticket or its id.
+            task: the task, its ticket or its id; "lock:" before a name asks who holds that lock, and how.
 
         Returns:
             An Explanation; `str` of it is a sentence a line.

@@ -31,7 +31,7 @@ from ..values.events import Event
 from ..values.payloads import copy_json
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord
 from .state.ledger import Ledger
-from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, Row
+from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
 from .work.leases import first, lease_of
 from .work.locking import holders, lock_lease
 from .work.signs import every_note, quiet
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QUERIES", "private"]
 
+_LOCK = "lock:"
+"""how the leases of locks begin what they call their task"""
 _NOTES_SHOWN, _NOTE_SHOWN = 3, 200
 """how many notes an explanation shows, and how many characters of each"""
 
@@ -203,6 +205,8 @@ def events(ledger: Ledger, query: Events) -> tuple[Event, ...] | Refused:
 def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
     """Say why a task is where it is."""
     row = ledger.tasks.get(query.task)
+    if row is None and query.task.startswith(_LOCK):
+        return _explain_lock(ledger, query.task.removeprefix(_LOCK))
     if row is None:
         return Refused(TaskNotFoundError(query.task, query.task in ledger.tombstones))
     _, lease_now, now = ledger.timeline.reading
@@ -224,6 +228,21 @@ def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
         why.append(row.outcome.reason or f"completed by {row.outcome.by!r}")
     why += row.history + _said(ledger, row)
     return Explanation(f"task {query.task!r}", str(row.state), tuple(why))
+
+
+def _explain_lock(ledger: Ledger, text: str) -> Explanation:
+    """Say who holds what a lease of a lock calls its task: names, with commas between them."""
+    rows = {row.token: row for name in text.split(",") for row in holders(ledger, name)}
+    why = tuple([f"held by {row.agent!r} {_lock_told(ledger, row)}" for _, row in sorted(rows.items())])
+    return Explanation(f"lock {text!r}", "held" if why else "free", why or ("anybody may lock it",))
+
+
+def _lock_told(ledger: Ledger, row: LockRow) -> str:
+    left = (row.deadline_ns - ledger.timeline.reading[1]) / 1e9
+    mode = "shared, " if row.shared else ""
+    again = f", entered {row.depth} times" if row.depth > 1 else ""
+    names = ", ".join([repr(name) for name in row.names])
+    return f"with {names} ({mode}token {row.token}, holder {row.holder!r}{again}) for {left:.3f} s more"
 
 
 def _said(ledger: Ledger, row: Row) -> tuple[str, ...]:
@@ -263,6 +282,8 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     """Say what an agent holds and what it could get."""
     row = ledger.agents.get(query.agent, _NOBODY)
     why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
+    locks = [lock for lock in ledger.locks.values() if lock.agent == query.agent]
+    why += [f"holds a lock {_lock_told(ledger, lock)}" for lock in locks]
     ledger.undo.look()
     best = first(ledger, query.agent)
     ledger.undo.entries.clear()
@@ -279,7 +300,7 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
         why.append(f"{ledger.counts[READY]} task(s) are ready, none of them for this agent now")
     else:
         why.append("no task is ready")
-    known = "known" if row is not _NOBODY else "new here"
+    known = "known" if row is not _NOBODY or locks else "new here"
     return Explanation(f"agent {query.agent!r}", known, tuple(why))
 
 

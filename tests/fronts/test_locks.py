@@ -195,3 +195,22 @@ def test_what_is_kept_stands_until_its_time_is_over(tmp_path):
         board.renew(handle)
         clock.advance(600)
         assert board.holder("kept") is None
+
+
+def test_who_holds_a_lock_and_how_is_told(board):
+    """By the lock, by its agent, and by the lease itself."""
+    assert board.explain("lock:x").state == "free"
+    lease = board.lock_nowait("x", "y/", agent="ann", holder="s", shared=True)
+    board.lock_nowait("x", "y/", agent="ann", holder="s", shared=True)
+    board.lock_nowait("y/a", agent="bob", shared=True, holder="t")
+    told = board.explain("lock:x")
+    assert (told.subject, told.state) == ("lock 'x'", "held")
+    assert told.reasons == (
+        f"held by 'ann' with 'x', 'y/' (shared, token {lease.token}, holder 's', entered 2 times) for 30.000 s more",
+    )
+    assert [reason.split(" with ")[0] for reason in board.explain("lock:y/a").reasons] == [
+        "held by 'ann'", "held by 'bob'",
+    ]  # fmt: skip
+    assert board.explain(lease).state == "held"
+    mine = board.explain_agent("bob")
+    assert (mine.state, mine.reasons[0][:24]) == ("known", "holds a lock with 'y/a' ")
