@@ -321,6 +321,22 @@ def act(steps):
         assert_no_double_grant(board)
 
 
+async def test_closing_goes_on_when_it_is_cancelled(make_board):  # noqa: F811
+    """A second cancellation, while the box closes, leaves nothing behind."""
+    board = make_board(lease_ttl=30)  # noqa: F811
+    board.submit_many([Task(f"t{number}") for number in range(3)])
+    for turns in range(4):
+        async with Toolbox(board, "ann") as box:
+            for _ in range(3):
+                await box.async_functions()[0]()
+            closing = asyncio.create_task(box.__aexit__(None, None, None))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            assert turns == 0 or board.leases() == []
+
+
 # -- strategies -------------------------------------------------------------------------------------
 
 

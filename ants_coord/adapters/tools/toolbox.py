@@ -209,7 +209,13 @@ class Toolbox:
         trace: TracebackType | None,
     ) -> None:
         """Close it; also when the run is cancelled meanwhile."""
-        await asyncio.shield(asyncio.ensure_future(self.aclose()))
+        closing = asyncio.ensure_future(self.aclose())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # the loop may end as soon as we return, and would take it along
+            await asyncio.wait((closing,))
+            raise
 
 
 def _both(board: Any) -> tuple[Any, Any]:
