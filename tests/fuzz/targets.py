@@ -12,15 +12,30 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from ants_coord.adapters.coding import events
 from ants_coord.cli.jobs.batch import read_tasks
+from ants_coord.commands.shared import Command
 from ants_coord.core import Machine, restore
-from ants_coord.errors import RequirementError
+from ants_coord.errors import CoordinationError, RequirementError
 from ants_coord.fronts.arguments import pair
+from ants_coord.hub import plain
 from ants_coord.journals.codec import decode, decode_piece, encode
 from ants_coord.requirements import evaluate, facts_of, parse, show
+from ants_coord.values.checks import check_name
 
 __all__ = ["TARGETS", "seeds"]
 
+
+class _NoSecret:
+    """A host that lets all results be checked."""
+
+    secret = None
+
+    def draw(self, task: str, token: int) -> None:
+        """Draw nothing."""
+
+
+_NO_SECRET = _NoSecret()
 _SNAPSHOT_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """what the reader of a snapshot turns into JournalCorruptError"""
 
@@ -79,8 +94,36 @@ def handle(body: bytes) -> None:
     assert pair(f"{task}#{token}") == (task, token)
 
 
+def line(body: bytes) -> None:
+    """Read a line that a hub is sent."""
+    try:
+        found = plain.parsed(body)
+        if plain.is_hello(found):
+            return
+        asked = plain.read_line(found, _NO_SECRET)
+    except (ValueError, TypeError, OSError, CoordinationError) as problem:
+        assert json.loads(plain.answer_line(plain.refusal(problem)))["ok"] is False
+        return
+    if isinstance(asked.what, Command):
+        assert encode(("s", 1), asked.what)
+
+
+def event(body: bytes) -> None:
+    """Read what a coding agent tells its hook."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict):
+        for read in (events.files_of, lambda each: check_name(events.name_of(each, None), "agent")):
+            try:
+                read(found)
+            except ValueError as problem:
+                assert len(str(problem)) < 300
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (entry, snapshot, requirement, jobs, handle)
+    one.__name__: one for one in (entry, snapshot, requirement, jobs, handle, line, event)
 }
 
 
@@ -106,4 +149,14 @@ def seeds(target: str) -> list[bytes]:
         ],
         "jobs": [b'{"id": "a", "cmd": "true", "priority": 3}\n{"argv": ["x"], "needs": ["a"], "timeout": 2}'],
         "handle": [b"frame-1#1700000000000000"],
+        "line": [
+            b'{"verb": "claim", "agent": "a", "kinds": ["x"], "lease_ttl": 1.5, "id": "r"}',
+            b'{"verb": "lock", "agent": "a", "names": ["x/"], "paths": ["y"], "root": "/", "shared": true}',
+            b'{"verb": "complete", "lease": "a#1", "result": {"n": [1, 2.5, null]}, "late": "accept"}',
+            b'{"verb": "mark", "agent": "a", "kind": "k", "place": "p", "strength": 2}',
+        ],
+        "event": [
+            b'{"hook_event_name": "PreToolUse", "session_id": "s-1", "tool_name": "Edit", "tool_input": {"file_path": "a"}}',
+            b'{"session_id": "s-1", "tool_name": "apply_patch", "tool_input": {"command": "*** Update File: a\\n"}}',
+        ],
     }[target]
