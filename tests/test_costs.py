@@ -73,6 +73,46 @@ def test_a_cycle_does_not_cost_more_on_a_full_board():
     assert many <= few * 1.1
 
 
+def test_an_end_costs_the_same_however_many_are_awaited():
+    """Who reads as_finished of thousands is not entered anew for each; nor asks for all of them."""
+    entered = []
+
+    def calls(count):
+        with ClaimQueue(clock=ManualClock()) as board:
+            tickets = board.submit_many([Task() for _ in range(count)])
+            board.complete(board.claim_nowait("w"))
+            ends = board.as_finished(tickets)
+            next(ends)
+
+            def one():
+                board.complete(board.claim_nowait("w"))
+                entered.append(next(ends))
+
+            return calls_of(lambda: [one() for _ in range(50)])
+
+    few, many = calls(100), calls(3_000)
+    assert many <= few * 1.1
+    assert len({outcome.task for outcome in entered}) == 100
+
+
+@pytest.mark.parametrize("make", [ClaimQueue, Matchmaker, Blackboard])
+def test_a_replacement_costs_the_same_however_many_stand_in_its_line(make):
+    """No heap is made anew: nothing is compared with all others."""
+    with make(clock=ManualClock()) as board:
+        board.submit_many([Task(f"t{n}") for n in range(2_000)])
+        ready = board._engine._machine.ledger.order
+        lanes = list((getattr(ready, "_lanes", None) or ready._spots).values())
+        (before,) = [id(lane.heap) for lane in lanes]
+        board.submit_many([Task(f"t{n}", payload=1) for n in range(1_000, 1_900)], if_exists="replace")
+        assert [id(lane.heap) for lane in lanes] == [before], "the heap was made anew"
+        board.submit_many([Task(f"t{n}", priority=1 + n % 2) for n in range(900)], if_exists="replace")
+        board.check()
+        for lane in lanes:
+            assert len(lane.heap) <= 2 * 2_000
+        first = [lease.task for lease in board.claim_many("w", 450)]
+        assert sorted(first) == sorted(f"t{n}" for n in range(1, 900, 2))
+
+
 def test_what_a_cycle_writes():
     journal = MemoryJournal(ManualClock())
     with ClaimQueue(journal) as board:

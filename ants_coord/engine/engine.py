@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from .io_threads import IOThreads
 
-from ..commands.shared import Command, Query, Refused, Wakeup
+from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.snapshot import digest
 from ..core.state.ledger import Hint
@@ -42,7 +42,7 @@ from ..errors import (
 from ..journals.clocks import report
 from ..journals.ports import Alarm, Chore, Clock
 from ..values.settings import Settings
-from ..values.tasks import Lease
+from ..values.tasks import Lease, Outcome
 from .agreement import compare
 from .awaited import in_vain
 from .deadlines import Deadlines
@@ -252,6 +252,34 @@ class Engine(Keeping, ABC):
         if done(answer):  # type: ignore[arg-type]
             self._lobby.leave(waiter, claimed="")
             return answer  # type: ignore[return-value]
+        self._stay(waiter)
+        return None
+
+    @entering
+    def next_ended(self, waiter: Waiter) -> tuple[Outcome, ...] | None:
+        """Return what has ended since the waiter was told last, or let it wait on. O(that)."""
+        self._ready_or_raise()
+        waiter.refuse_if_left()
+        assert waiter.heard is not None
+        stood = waiter.stands
+        ids = tuple(waiter.heard) if stood else waiter.ended
+        found = self._look(Outcomes(ids))
+        if isinstance(found, Refused):
+            self._lobby.leave(waiter, claimed=None)
+            raise found.error
+        ended = {task: outcome for task, outcome in zip(ids, found, strict=True) if outcome is not None}
+        if stood:
+            del waiter.heard[: len(ids)]
+        else:
+            waiter.ended = tuple([task for task in ids if task not in ended])
+            waiter.heard.clear()
+            if waiter.ended and ended:
+                self._lobby.enter(waiter)
+                self._machine.news.is_wanted = True
+        if ended or not waiter.ended:
+            return tuple(ended.values())
+        if waiter.heard:  # by the look itself
+            waiter.wake()
         self._stay(waiter)
         return None
 

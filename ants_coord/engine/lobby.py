@@ -47,6 +47,7 @@ class Waiter:
         task: the particular task it wants to claim.
         quiet: it gives up as a matter of course and tells nobody why.
         look_in_ns: wake it so long after it next enters, to look why nothing has come; 0 does not.
+        heard: of a waiter that goes on after each end: which of `ended` have ended and it has not been told.
 
     """
 
@@ -64,6 +65,9 @@ class Waiter:
     task: str = ""
     quiet: bool = False
     look_in_ns: int = 0
+    heard: list[str] | None = None
+    stands: bool = False
+    """whether it is in the lines, so that `heard` tells all that it does not know"""
     number: int = 0
     woken: bool = False
     hint: Hint | None = None
@@ -133,6 +137,8 @@ class Lobby:
 
     def enter(self, waiter: Waiter) -> None:
         """Begin, or go on, waiting; a waiter keeps its place in the line."""
+        if waiter.stands and waiter.heard is not None:
+            return  # it has never left them: who waits for thousands is not entered anew for each end
         again = waiter.number != 0
         if not again:
             waiter.number = next(self._numbers)
@@ -155,6 +161,7 @@ class Lobby:
             self._paths[number] = waiter
         if waiter.changes or waiter.drained:
             self._changes[number] = waiter
+        waiter.stands = True
         if passes_on:
             self._wake_ready(ANY, after=number)
 
@@ -169,7 +176,7 @@ class Lobby:
         """
         number = waiter.number
         hint = waiter.hint if waiter.woken and waiter.ready else None
-        waiter.woken, waiter.hint = False, None
+        waiter.woken, waiter.hint, waiter.stands = False, None, False
         if self._all.pop(number, None) is not None:
             if self._ready.pop(number, None) is not None:
                 del self._line[bisect_right(self._line, number) - 1]
@@ -204,7 +211,12 @@ class Lobby:
                 self._wake_watchers(path)
             for task_id in news.ended:
                 for waiter in list(self._ended.get(task_id, {}).values()):
-                    self._wake(waiter)
+                    if waiter.heard is None:
+                        self._wake(waiter)
+                    else:  # in this order: heard twice does no harm
+                        waiter.heard.append(task_id)
+                        waiter.wake()
+                        _remove(self._ended, task_id, waiter.number)
             for name in news.freed:
                 self._wake_lockers(lock_key(name))
             for waiter in self._paths.values():

@@ -7,11 +7,12 @@ The verbs that wait for the ends of tasks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Iterable
 from typing import Any
 
 from ..commands.shared import Unfinished
-from ..engine.lobby import Waiter, mute
+from ..engine.lobby import NEVER_NS, Waiter, mute
 from ..errors import TaskFailedError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike
@@ -117,18 +118,18 @@ class ResultVerbs(Verbs):
 
         """
         left = self._countdown(timeout)
-        pending = arguments.outcomes(tasks).tasks
-        while pending:
-            query = arguments.outcomes(pending)
-            found = self._wait(
-                lambda w, query=query: self._engine.look_or_enter(query, any, w),  # type: ignore[misc]
-                Waiter(mute, ended=pending),
-                left(),
-            )
-            pending = tuple([task for task, ended in zip(pending, found, strict=True) if ended is None])
-            for ended in found:
-                if ended is not None:
-                    yield ended
+        wanted = Counter(arguments.outcomes(tasks).tasks)
+        waiter = Waiter(mute, ended=tuple(wanted), heard=[])
+        try:
+            while wanted:
+                waiter.until_ns, waiter.timed_out = NEVER_NS, False
+                if not waiter.stands:  # the first time, or all were woken: it looks at everything
+                    waiter.ended = tuple(wanted)
+                for ended in self._wait(self._engine.next_ended, waiter, left()):
+                    for _ in range(wanted.pop(ended.task, 0)):
+                        yield ended
+        finally:
+            self._engine.leave(waiter)
 
     def drain(self, *, timeout: Seconds | None = None) -> None:
         """

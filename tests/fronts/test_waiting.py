@@ -296,3 +296,31 @@ def test_who_has_left_neither_claims_nor_enters_again(board):
     with pytest.raises(TimeoutError):
         engine.try_or_enter(Claim("ann"), waiter)
     assert board.claim("bob", timeout=0).task == "t"
+
+
+def test_as_finished_with_no_time_gives_what_has_ended_first(board):
+    """What is there is yielded before the time-out is told; twice asked for is twice told."""
+    tickets = board.submit_many([Task("a"), Task("b")])
+    board.complete(board.claim_nowait("ann"), 1)
+    ends = board.as_finished([*tickets, tickets[0]], timeout=0)
+    assert [next(ends).result, next(ends).result] == [1, 1]
+    with pytest.raises(TimeoutError, match="'b' is ready"):
+        next(ends)
+    assert not len(board._engine._lobby)
+
+
+def test_as_finished_in_the_order_of_ends_and_nobody_stays_behind(board):
+    """The reader hears each end once, whenever it comes; an abandoned reader is in no line."""
+    tickets = board.submit_many([Task(f"t{n}") for n in range(6)])
+    reading = Background(lambda: [ended.task for ended in board.as_finished(tickets)])
+    waits(board)
+    order = ["t4", "t0", "t5", "t2", "t1", "t3"]
+    for task in order:
+        board.complete(board.claim_nowait("ann", task=task))
+    assert reading.get() == order
+    assert not len(board._engine._lobby)
+    ends = board.as_finished(board.submit_many([Task("x"), Task("y")]))
+    board.complete(board.claim_nowait("ann", task="x"))
+    assert next(ends).task == "x"
+    ends.close()
+    assert not len(board._engine._lobby)

@@ -94,7 +94,8 @@ def test_a_journal_in_trouble_is_asked_again_and_not_all_the_time():
             await board.submit(Task("a"))
             await board.claim_nowait("ann")
             waiting = asyncio.create_task(board.claim("bob", timeout=90))
-            await asyncio.sleep(1)
+            while len(board.sync._engine._lobby) < 1:
+                await asyncio.sleep(0)
             journal.until_ns = clock.now_ns() + 30 * 10**9
             lease = await waiting
             return lease.agent, clock.now_ns() - journal.until_ns
