@@ -96,16 +96,17 @@ LEARNERS: list[Callable[[Strategy], None]] = []
 
 def add(name: str, version: int, make: Callable[[], Strategy]) -> None:
     """Add a strategy, once; see `ants_coord.strategies.register`."""
-    known = _ADDED.get(name)
-    if known == (version, make):
-        return  # a module that is imported twice
+    source = (version, make.__module__, make.__qualname__)
+    if _ADDED.get(name) == source:
+        return  # a module that is imported twice, perhaps under two names of its file
     if name in STRATEGIES:
         raise ValueError(f"strategy {name!r} is registered already; choose another name")
     made = make()
     for learn in LEARNERS:
         learn(made)
-    _ADDED[name] = (version, make)
+    _ADDED[name] = source
     STRATEGIES[name] = lambda: attrs.evolve(make(), version=version)
 
 
-_ADDED: dict[str, tuple[int, Callable[[], Strategy]]] = {}
+_ADDED: dict[str, tuple[int, str, str]] = {}
+"""name -> (version, module and name of the function that makes it)"""

@@ -39,6 +39,10 @@ _UNJUDGED = 4
 spoilt everything before the first verdict"""
 
 
+_LEAST_HOLD = 2.0
+"""how many usual lengths a task may be held after any number of losses: slow work must still be possible"""
+
+
 class Restraint(Part):
     """
     The effects of standing.
@@ -187,11 +191,16 @@ class Restraint(Part):
         """Return the lease time beyond which a lease cannot be renewed; noted at its first renewal."""
         if not self.policy.hold_most:
             return None
-        holds, spec = ledger.tables["holds"], row.spec
+        tables, spec = ledger.tables, row.spec
+        holds = tables["holds"]
         if spec.id not in holds:
             granted = row.deadline_ns - row.ttl_ns
             usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
-            latest = granted + round(max(usual, row.ttl_ns) * self.policy.hold_most)
+            # each loss in a row halves how often a lease can be renewed: whoever renews for ever and delivers
+            # nothing would otherwise hold a task for as long at each try, and at each probe
+            losses = tables["strikes"].get(row.agent, 0) + (row.agent in tables["breakers"])
+            most = max(min(self.policy.hold_most, _LEAST_HOLD), self.policy.hold_most / 2.0**losses)
+            latest = granted + round(max(usual, row.ttl_ns) * most)
             ledger.undo.put(holds, spec.id, (granted, latest))
         return int(holds[spec.id][1])
 
