@@ -61,7 +61,7 @@ def test_who_comes_back_in_time_goes_on(board, clock, agent):  # noqa: F811
 
 
 def test_calls_are_signs_of_work(make_board, clock, colour):  # noqa: F811
-    """With stall_after only who calls keeps the lease, however long the work takes."""
+    """With stall_after an agent that calls keeps its lease, however long the work takes; a silent one does not."""
     board = make_board(lease_ttl=30, stall_after=60)  # noqa: F811
     board.submit_many([Task("busy"), Task("still")])
     busy, still = (Caller(Toolbox(board, name, idle=IDLE), colour) for name in ("busy", "still"))
@@ -149,7 +149,7 @@ def test_a_repeat_answers_the_same(board, agent, outcome):  # noqa: F811
 
 
 def test_a_repeat_without_a_name_answers_the_same(board, agent):  # noqa: F811
-    """Also who named nothing gets the same answer again."""
+    """A call that names nothing gets the same answer again, too."""
     board.submit(Task("t1"))
     ann = agent()
     ann.claim_task()
@@ -167,7 +167,7 @@ def test_a_completion_whose_answer_was_lost_is_known(board, agent):  # noqa: F81
 
 
 def test_handing_back_costs_nothing_and_is_not_offered_again(board, agent):  # noqa: F811
-    """Who hands a task back does not get it with the next claim; others do."""
+    """An agent that hands a task back does not get it with its next claim; others do."""
     board.submit(Task("t1"))
     ann = agent()
     ann.claim_task()

@@ -2,7 +2,7 @@
 What an agent holds between two calls of its tools, and for how long it is kept for it.
 
 A model thinks for minutes between two calls, so its leases are renewed meanwhile. But
-who renews for an agent that has stopped makes it immortal: after `idle` seconds
+renewing for an agent that has stopped would make it immortal: after `idle` seconds
 without a call nothing is renewed any more, and the leases run out by themselves. The
 board's alarm sees to it (`Attention`); there is no thread and no clock here.
 
@@ -253,7 +253,7 @@ class Holding:
 
 
 _LAST = ("\0task", "\0locks")
-"""the last task and the last locks, for who names nothing; no name holds a NUL"""
+"""the last task and the last locks, for a call that names nothing; no name holds a NUL"""
 
 
 def _names_of(lease: Lease) -> tuple[str, ...]:
