@@ -416,7 +416,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             name: names the reaction; setting the same again changes nothing, another replaces it.
-            pattern: paths of entries (or places of trails), such as "inbox/*", "posts/*.md" or "src/**".
+            pattern: paths of entries (or places of trails), such as `inbox/*`, `posts/*.md` or `src/**`.
             task: what the tasks are like; path, version and change are added to the payload.
             on: "created", "changed", "deleted"; the first two if not given. For a trigger "rose",
                 "fell"; the first if not given.
