@@ -179,30 +179,51 @@ class BoardAgent(MatchAgent):
         """
         return await self._board.entries(prefix, pattern=pattern, after=after, count=count)
 
-    async def take(self, pattern: str, *, timeout: Seconds | None = None) -> Entry:
+    async def take(
+        self,
+        pattern: str,
+        *,
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> Entry:
         """
         Wait for an entry that matches, remove and return it: exactly one taker gets it.
 
         Args:
             pattern: as in `wait_for`; the first match by path is taken.
             timeout: seconds to wait; None waits for ever.
+            lease_ttl: seconds after which the entry comes back, unless its taker has erased it:
+                `erase(entry.path, agent=..., expect=entry.version)` says that it has been dealt with.
+                None takes it for good, also from a taker that dies.
 
         """
-        return await self._board.take(pattern, agent=self.name, timeout=timeout)
+        return await self._board.take(pattern, agent=self.name, timeout=timeout, lease_ttl=lease_ttl)
 
-    async def take_nowait(self, pattern: str, *, request_id: str | None = None) -> Entry | None:
+    async def take_nowait(
+        self,
+        pattern: str,
+        *,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Entry | None:
         """
         Take an entry if one matches now, else return None. `take` waits for one.
 
         Args:
             pattern: as in `wait_for`.
+            lease_ttl: as in `take`.
             request_id: makes a repeat of this call answer the first reply.
 
         Raises:
             NotOwnerError: the entry belongs to others, by a namespace.
 
         """
-        return await self._board.take_nowait(pattern, agent=self.name, request_id=request_id)
+        return await self._board.take_nowait(
+            pattern,
+            agent=self.name,
+            lease_ttl=lease_ttl,
+            request_id=request_id,
+        )
 
     async def erase(self, path: str, *, expect: int | None = None, request_id: str | None = None) -> bool:
         """

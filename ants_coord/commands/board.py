@@ -88,10 +88,15 @@ class Write(Command[Entry]):
 
 @attrs.define
 class Take(Command[Entry | None]):
-    """Remove and return the first entry by path that matches; None if there is none."""
+    """
+    Remove and return the first entry by path that matches; None if there is none.
+
+    With `ttl_ns` it is lent: unless its taker erases it in that time, it comes back.
+    """
 
     pattern: str
     agent: str
+    ttl_ns: int | None = None
 
 
 @attrs.define

@@ -96,9 +96,10 @@ def erase(path: str, agent: str, expect: int | None) -> Erase:
     return Erase(check_id(path, "path"), arguments.agent_name(agent), _version(expect))
 
 
-def take(pattern: str, agent: str) -> Take:
+def take(pattern: str, agent: str, lease_ttl: arguments.Seconds | None = None) -> Take:
     """Build a Take."""
-    return Take(checked_pattern(pattern), arguments.agent_name(agent))
+    ttl_ns = None if lease_ttl is None else max(1, round(seconds(lease_ttl, "lease_ttl") * 1e9))
+    return Take(checked_pattern(pattern), arguments.agent_name(agent), ttl_ns)
 
 
 def start_of(prefix: str) -> str:

@@ -278,7 +278,14 @@ class Blackboard(MatchVerbs):
         """
         return list(self._engine.ask(board_arguments.entries(prefix, pattern, after, count)))
 
-    def take(self, pattern: str, *, agent: str, timeout: Seconds | None = None) -> Entry:
+    def take(
+        self,
+        pattern: str,
+        *,
+        agent: str,
+        timeout: Seconds | None = None,
+        lease_ttl: Seconds | None = None,
+    ) -> Entry:
         """
         Wait for an entry that matches, remove and return it: exactly one taker gets it.
 
@@ -286,26 +293,37 @@ class Blackboard(MatchVerbs):
             pattern: as in `wait_for`; the first match by path is taken.
             agent: who takes.
             timeout: seconds to wait; None waits for ever.
+            lease_ttl: seconds after which the entry comes back, unless its taker has erased it:
+                `erase(entry.path, agent=..., expect=entry.version)` says that it has been dealt with.
+                None takes it for good, also from a taker that dies.
 
         """
-        command = board_arguments.take(pattern, agent)
+        command = board_arguments.take(pattern, agent, lease_ttl)
         waiter = Waiter(mute, paths=(literal(pattern),))
         return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
 
-    def take_nowait(self, pattern: str, *, agent: str, request_id: str | None = None) -> Entry | None:
+    def take_nowait(
+        self,
+        pattern: str,
+        *,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> Entry | None:
         """
         Take an entry if one matches now, else return None. `take` waits for one.
 
         Args:
             pattern: as in `wait_for`.
             agent: who takes.
+            lease_ttl: as in `take`.
             request_id: makes a repeat of this call answer the first reply.
 
         Raises:
             NotOwnerError: the entry belongs to others, by a namespace.
 
         """
-        return self._engine.execute(board_arguments.take(pattern, agent), request_id)
+        return self._engine.execute(board_arguments.take(pattern, agent, lease_ttl), request_id)
 
     def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None

@@ -45,9 +45,10 @@ class Writing(Part):
         entries: path -> (version, value, author, written ns, expires ns or 0)
         pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present one
         deeds: path -> last deed of each agent but the present author; see deeds.py
+        loans: path -> (taker, ns when it comes back, the row that was taken); such a path has no entry
     """
 
-    tables = ("entries", "pasts", "deeds")
+    tables = ("entries", "pasts", "deeds", "loans")
     values = (Change, Entry, Namespace, Page)
 
     def __init__(self, around: Surroundings, trails: Trails) -> None:
@@ -68,6 +69,8 @@ class Writing(Part):
         """heap of (expires ns, path, version), lazily corrected"""
         self.gone: SortedList = SortedList()
         """(ns of the last change, path) of entries of which only the past is kept"""
+        self.returns: SortedList = SortedList()
+        """(ns when it comes back, path) of what is lent"""
 
     def rebuild(self, ledger: Ledger) -> None:
         """Make the order and the alarms."""
@@ -79,6 +82,7 @@ class Writing(Part):
         self.lapses = sorted((row[4], path, row[0]) for path, row in entries.items() if row[4])
         pasts = ledger.tables["pasts"]
         self.gone = SortedList((past[-1][2], path) for path, past in pasts.items() if path not in entries)
+        self.returns = SortedList((loan[1], path) for path, loan in ledger.tables["loans"].items())
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -103,6 +107,7 @@ class Writing(Part):
                 return laid
         version = ledger.ordinal()
         expires = 0 if command.ttl_ns is None else now + command.ttl_ns
+        self._end_loan(ledger, path)  # what is newer stands, and nothing comes back over it
         if old is not None:
             self._remember(ledger, path, old)
             self._disown(old[2])
@@ -132,12 +137,33 @@ class Writing(Part):
                 return Refused(error)
             row = ledger.tables["entries"][path]
             self._remove(ledger, path, row, "taken", command.agent)
+            if command.ttl_ns is not None:
+                until = ledger.timeline.reading[2] + command.ttl_ns
+                ledger.undo.put(ledger.tables["loans"], path, (command.agent, until, row))
+                self.returns.add((until, path))
+                self.around.due(until)
             return _entry(path, row)
         return None
 
+    def _end_loan(self, ledger: Ledger, path: str) -> None:
+        loan = ledger.tables["loans"].get(path)
+        if loan is not None:
+            ledger.undo.drop(ledger.tables["loans"], path)
+            self.returns.remove((loan[1], path))
+
+    def _come_back(self, ledger: Ledger, path: str) -> None:
+        """Put what was lent where it was, with its author and under a new version."""
+        _, until, row = ledger.tables["loans"][path]
+        self._end_loan(ledger, path)
+        _, value, author, written, expires = row
+        if not 0 < expires <= until:  # otherwise it has lapsed meanwhile
+            self._restore(ledger, path, None, (author, row[0], written, "written", value, expires))
+
     def roll_back(self, ledger: Ledger, agent: str) -> tuple[int, int]:
         """Make every entry what it would be without an agent; returns how many were restored and erased."""
-        entries = ledger.tables["entries"]
+        entries, loans = ledger.tables["entries"], ledger.tables["loans"]
+        for path in [path for path, (_, _, row) in sorted(loans.items()) if row[2] == agent]:
+            self._end_loan(ledger, path)  # it was this agent's, and must not come back
         mine = {path for path, row in entries.items() if row[2] == agent}
         restored = erased = 0
         for path in sorted(mine.union(paths_of(ledger, agent))):
@@ -166,8 +192,9 @@ class Writing(Part):
         if row is not None:
             self._remember(ledger, path, row)
             self._disown(row[2])
-        else:
+        elif path in ledger.tables["pasts"]:  # what comes back late finds its past forgotten
             self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+        self._end_loan(ledger, path)
         take_back(ledger, path, author)  # it is the entry itself again
         ledger.undo.put(ledger.tables["entries"], path, (version, value, author, now, expires))
         self.by_path[path] = version
@@ -189,11 +216,15 @@ class Writing(Part):
         if error is not None:
             return Refused(error)
         row = ledger.tables["entries"].get(path)
-        found = 0 if row is None else row[0]
+        loan = ledger.tables["loans"].get(path)
+        mine = None if loan is None or loan[0] != command.agent else loan[2]
+        found = next((one[0] for one in (row, mine) if one is not None), 0)
         if command.expect is not None and command.expect != found:
             return Refused(StaleVersionError(path, command.expect, found))
         if row is None:
-            return False
+            if mine is not None:
+                self._end_loan(ledger, path)
+            return mine is not None
         self._remove(ledger, path, row, "erased", command.agent)
         return True
 
@@ -242,6 +273,10 @@ class Writing(Part):
     def pass_due(self, ledger: Ledger) -> None:
         """Let entries lapse, and forget the past of those that are gone."""
         now, entries = ledger.timeline.reading[2], ledger.tables["entries"]
+        for _ in range(_AT_ONCE):  # first: what comes back may have lapsed meanwhile
+            if not self.returns or self.returns[0][0] > now:
+                break
+            self._come_back(ledger, self.returns[0][1])
         for _ in range(_AT_ONCE):
             when = self._next_lapse(ledger)
             if when is None or when > now:
@@ -258,7 +293,8 @@ class Writing(Part):
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next entry lapses, or the next past is forgotten."""
         when = self._next_lapse(ledger)
-        return min(FAR_NS if when is None else when, self._next_forgotten(ledger))
+        back = self.returns[0][0] if self.returns else FAR_NS
+        return min(FAR_NS if when is None else when, back, self._next_forgotten(ledger))
 
     def _next_forgotten(self, ledger: Ledger) -> int:
         settings = ledger.settings
@@ -374,6 +410,9 @@ class Writing(Part):
             assert path in entries or path in pasts
             assert path not in entries or entries[path][2] not in agents
             assert [deed[1] for deed in deeds] == sorted(deed[1] for deed in deeds)
+        loans = ledger.tables["loans"]
+        assert not loans.keys() & entries.keys()
+        assert list(self.returns) == sorted((loan[1], path) for path, loan in loans.items())
         assert self._next_lapse(ledger) is None or self.lapses[0][0] < FAR_NS
 
 
