@@ -63,7 +63,7 @@ class Host:
         while True:
             answer = json.loads(self.process.stdout.readline())
             if answer.get("id") == self._id:
-                return answer["result"]
+                return answer.get("result") or {"content": [{"text": answer["error"]["message"]}]}
 
     def call(self, name, **arguments):
         return json.loads(self.ask("tools/call", name=name, arguments=arguments)["content"][0]["text"])
@@ -137,6 +137,22 @@ def test_a_host_of_the_previous_protocol(host):
         json.loads(one.ask("resources/read", uri="board://tasks")["contents"][0]["text"])[0]["state"]
         == "leased"
     )
+
+
+def test_wrong_arguments_get_an_answer(host):
+    """Whatever a model sends, the server answers, and goes on."""
+    one = host("one")
+    for name, arguments in (
+        ("claim_task", {"kinds": 3}),
+        ("claim_task", {"colour": "red", "task": ["t1"]}),
+        ("complete_task", {"lease": {"a": 1}, "outcome": "fly"}),
+        ("submit_task", {}),
+        ("lock_files", {"paths": [None]}),
+        ("fly", {}),
+    ):
+        answer = one.ask("tools/call", name=name, arguments=arguments)
+        assert answer["content"][0]["text"]
+    assert one.call("claim_task", task="t1")["task"] == "t1"
 
 
 async def test_two_servers_cannot_steal_from_each_other(mcp, path, tmp_path):
