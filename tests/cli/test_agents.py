@@ -73,6 +73,7 @@ def test_set_up_and_taken_back(repo):
 
     undone = ants("setup-agents", "--undo", "--yes")
     assert f"the board stays: {repo}/.git/{BOARD}" in undone.stdout
+    assert not (repo / ".claude").exists()
     assert tree(repo) == before
 
 
@@ -147,6 +148,19 @@ def test_pre_commit_is_told_how(repo):
     (repo / ".pre-commit-config.yaml").write_text("repos: []\n")
     assert "add the hook ants-coord-guard" in ants("setup-agents", "claude", "--yes").stdout
     assert not (repo / ".git/hooks/pre-commit").exists()
+
+
+def test_undo_keeps_a_link_and_a_folder_that_has_more(repo):
+    """Only what was put in goes."""
+    (repo / ".codex").mkdir()
+    (repo / ".codex/notes").write_text("mine")
+    (repo / ".claude").mkdir()
+    (repo / "shared.json").write_text("{}\n")
+    (repo / ".claude/settings.json").symlink_to("../shared.json")
+    assert ants("setup-agents", "claude", "codex", "--yes").returncode == 0
+    assert ants("setup-agents", "--undo", "--yes").returncode == 0
+    assert (repo / ".claude/settings.json").read_text() == "{}\n"
+    assert os.listdir(repo / ".codex") == ["notes"]
 
 
 def commit(repo, message, **environment):

@@ -6,6 +6,7 @@ Everything is worked out before anything is written: a configuration that cannot
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -66,6 +67,9 @@ class Change:
         path = Path(os.path.realpath(self.path))
         if self.after is None:
             path.unlink()
+            if not self.is_script:
+                with contextlib.suppress(OSError):  # something else is in it
+                    path.parent.rmdir()
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if self.before is not None else 0o755 if self.is_script else 0o644
@@ -136,7 +140,7 @@ def _configured(path: Path, wanted: dict[str, str | None], undo: bool) -> Change
         del after["hooks"]
     if after == settings:
         return None
-    if not after:
+    if not after and not path.is_symlink():  # what a link leads to is not only ours
         return Change(path, before, None)
     return Change(path, before, json.dumps(after, indent=_indent(before), ensure_ascii=False) + "\n")
 
