@@ -48,7 +48,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
+from .values.records import problem
 
 if TYPE_CHECKING:
     from .values.tasks import Outcome
@@ -112,7 +112,7 @@ class CoordinationError(Exception):
         return self.__class__.__name__
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class LeaseLostError(CoordinationError):
     """
     Raised when a lease is no longer held; nothing was changed.
@@ -132,7 +132,7 @@ class LeaseLostError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class WrongKeyError(CoordinationError):
     """Raised when a caller speaks as an agent without its key."""
 
@@ -142,7 +142,7 @@ class WrongKeyError(CoordinationError):
         return f"this is not the key of agent {self.agent!r}; the host makes it with key_of({self.agent!r})"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class ForeignLeaseError(CoordinationError):
     """Raised when a handle is used with another agent's lease; nothing was changed."""
 
@@ -154,7 +154,7 @@ class ForeignLeaseError(CoordinationError):
         return f"the lease of task {self.task_id!r} is {self.holder!r}'s; {self.agent!r} may not speak for it"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class VerdictError(CoordinationError, ValueError):
     """Raised when a check is completed with something that is no verdict; the lease is still held."""
 
@@ -169,7 +169,7 @@ class VerdictError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class HeldError(CoordinationError):
     """Raised when somebody else holds what was asked for: `holder`, for at most `expires_in` seconds."""
 
@@ -187,7 +187,7 @@ class HeldError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class TaskNotFoundError(CoordinationError):
     """Raised when no task has this id; `forgotten` if one had, before its retention ended."""
 
@@ -203,7 +203,7 @@ class TaskNotFoundError(CoordinationError):
         return f"there is no task {self.task_id!r}; list them with tasks()"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class TaskExistsError(CoordinationError):
     """Raised when the id (or the key, then `key` is set) belongs to another task."""
 
@@ -219,7 +219,7 @@ class TaskExistsError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class TaskFailedError(CoordinationError):
     """Raised when the result of a task is asked for and it ended without one; `outcome` says why."""
 
@@ -230,12 +230,12 @@ class TaskFailedError(CoordinationError):
         return f"task {ended.task!r} ended as {ended.state}: {ended.reason}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class TaskDroppedError(TaskFailedError):
     """Raised when the task was cancelled, by itself or with a task that it needs."""
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class DeadlockError(CoordinationError):
     """Raised when a handler waits for another task, and all who could do that task wait like it."""
 
@@ -250,7 +250,7 @@ class DeadlockError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class DependencyError(CoordinationError):
     """Raised when a task needs one that is unknown, or needs itself; `problem` names it."""
 
@@ -261,7 +261,7 @@ class DependencyError(CoordinationError):
         return f"task {self.task_id!r}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class FieldNotHonouredError(CoordinationError, ValueError):
     """Raised when a task field has no meaning with this strategy; names the one that honours it."""
 
@@ -278,7 +278,7 @@ class FieldNotHonouredError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class RequirementError(CoordinationError, ValueError):
     """Raised when a requirement cannot be read; `column` (from 1) is where, `problem` what would be right."""
 
@@ -290,7 +290,7 @@ class RequirementError(CoordinationError, ValueError):
         return f"requirement {self.text!r}, column {self.column}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class AdvertRefusedError(CoordinationError):
     """Raised when a newer start of the agent has advertised under this name."""
 
@@ -305,7 +305,7 @@ class AdvertRefusedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class AgentGoneError(CoordinationError):
     """Raised when an agent that has left, or was retired, advertises or waits for work; join again."""
 
@@ -319,7 +319,7 @@ class AgentGoneError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class NotOfferedError(CoordinationError):
     """Raised when an agent declines a task that it could not have taken."""
 
@@ -334,7 +334,7 @@ class NotOfferedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class NotSupportedError(CoordinationError):
     """Raised when a verb belongs to another strategy than the board follows."""
 
@@ -348,7 +348,7 @@ class NotSupportedError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class IllegalTransitionError(CoordinationError):
     """Raised when the task's state does not allow this verb."""
 
@@ -360,7 +360,7 @@ class IllegalTransitionError(CoordinationError):
         return f"task {self.task_id!r} is {self.state}: it cannot be {self.verb} now"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event streams know
     """Raised when events between `cursor` and `oldest` are gone; read the state, then go on from there."""
 
@@ -375,7 +375,7 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event s
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class RequestTooOld(CoordinationError):  # noqa: N818
     """Raised when a repeat is older than the replies that are remembered."""
 
@@ -385,7 +385,7 @@ class RequestTooOld(CoordinationError):  # noqa: N818
         return f"request {self.request!r} is too old to be answered again; look the task up instead"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class RequestReusedError(CoordinationError, ValueError):
     """Raised when a request id has been used for something else: another command, or other arguments."""
 
@@ -401,7 +401,7 @@ class RequestReusedError(CoordinationError, ValueError):
         return f"request id {self.request!r} has been used for {told}; take another id. Nothing was changed"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class LimitError(CoordinationError):
     """Raised when a size or count is over its limit: which one, the value, and what is allowed."""
 
@@ -413,7 +413,7 @@ class LimitError(CoordinationError):
         return f"{self.limit} is {self.value}, but at most {self.allowed} is allowed"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class NotOwnerError(CoordinationError):
     """Raised when a path or place belongs to the owners of its namespace; nothing was changed."""
 
@@ -429,7 +429,7 @@ class NotOwnerError(CoordinationError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class StaleVersionError(CoordinationError):
     """Raised when an entry has changed since it was read (version 0: there is none); read it again."""
 
@@ -443,7 +443,7 @@ class StaleVersionError(CoordinationError):
         return f"{self.path!r} {has}, not {wanted} as expected; read it again, then decide again"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class QuarantinedError(CoordinationError):
     """Raised when an agent in quarantine tries to change the shared state; `standing(agent)` says more."""
 
@@ -454,7 +454,7 @@ class QuarantinedError(CoordinationError):
         return f"{self.agent!r} {self.why}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class UnknownKindError(CoordinationError, ValueError):
     """Raised when a mark is of no kind that the board declares."""
 
@@ -469,7 +469,7 @@ class UnknownKindError(CoordinationError, ValueError):
         return f"the board has no kind of mark {self.kind!r}, only {', '.join(self.known)}{meant}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class PurseError(CoordinationError):
     """Raised when a purse is named that there is none of, or that never holds so much."""
 
@@ -483,7 +483,7 @@ class PurseError(CoordinationError):
         return f"purse {self.purse!r}: {self.problem}{there}; {way}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class FaintMarkError(CoordinationError, ValueError):
     """Raised when a mark is too weak to begin a trail."""
 
@@ -497,7 +497,7 @@ class FaintMarkError(CoordinationError, ValueError):
         )
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class SettingsError(CoordinationError):
     """Raised when a board is opened with other settings than it has."""
 
@@ -526,7 +526,7 @@ class SettingsError(CoordinationError):
         return told
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class ClosedError(CoordinationError):
     """Raised when a verb is called after close(), or in a child that inherited an open board by a fork."""
 
@@ -543,7 +543,7 @@ class ReentrantCallError(CoordinationError):
         return "called in the middle of another verb (signal handler, __del__); set a flag there instead"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class JournalError(CoordinationError):
     """Raised when the log cannot be read or written; the cause is chained."""
 
@@ -554,17 +554,17 @@ class JournalError(CoordinationError):
         return f"{self.path}: {self.problem}"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class JournalConflictError(JournalError):
     """Raised when the file belongs to something else, or changed under an open board."""
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class JournalRewoundError(JournalConflictError):
     """Raised when a log lacks what was read from it before; told once, and the board has been read again."""
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class JournalCorruptError(JournalError):
     """Raised when an entry of the log is damaged; names its position. Nothing was changed."""
 
@@ -574,6 +574,6 @@ class JournalCorruptError(JournalError):
         return f"{self.path}: damaged at position {self.position}: {self.problem}; nothing was changed"
 
 
-@attrs.define(eq=False, str=False, repr=False, slots=False)
+@problem
 class JournalVersionError(JournalError):
     """Raised when another format version, or rules that are not here, wrote the log; nothing was changed."""

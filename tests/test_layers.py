@@ -21,7 +21,7 @@ ROOMS = {
     "requirements": {"errors"},
     "values": {"errors", "requirements"},
     "commands": _GROUND,
-    "core.state": _WORDS | {"core.trust"},  # the ledger makes the parts of trust itself
+    "core.state": _WORDS,
     "core.work": _WORDS | {"core.state"},
     "core.matching": _WORDS | {"core.state", "core.work"},
     "core.board": _WORDS | {"core.state", "core.work", "core.matching"},

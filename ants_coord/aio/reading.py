@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from os import PathLike, fspath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.shared import (
     Events,
@@ -24,13 +24,15 @@ from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import TaskLike
-from ..values.briefing import Briefing
 from ..values.checks import check_id
 from ..values.checks import count as checked_count
-from ..values.events import Event
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Standing, Statistics, TaskRecord, TaskState
 from .bridge import Bridge
+
+if TYPE_CHECKING:
+    from ..values.briefing import Briefing
+    from ..values.events import Event
 
 __all__ = ["Reading"]
 

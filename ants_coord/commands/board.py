@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from ..values.entries import Change, Entry, Page
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
+from ..values.records import record
 from .shared import Command, Query
 
 __all__ = [
@@ -33,7 +32,7 @@ __all__ = [
 ]
 
 
-@attrs.define
+@record
 class Deposit(Command[Trail]):
     """Lay a mark."""
 
@@ -41,7 +40,7 @@ class Deposit(Command[Trail]):
     agent: str
 
 
-@attrs.define
+@record
 class Diffuse(Command[int]):
     """Let each place give `share` of its trail evenly to its neighbours; answers how many trails changed."""
 
@@ -51,7 +50,7 @@ class Diffuse(Command[int]):
     agent: str
 
 
-@attrs.define
+@record
 class Sense(Query[tuple[Trail, ...]]):
     """Read the trails at a place, by kind."""
 
@@ -59,7 +58,7 @@ class Sense(Query[tuple[Trail, ...]]):
     kind: str | None = None
 
 
-@attrs.define
+@record
 class Strongest(Query[tuple[Trail, ...]]):
     """Read the strongest trails of a kind, or the places with the most attraction, all kinds together."""
 
@@ -67,14 +66,14 @@ class Strongest(Query[tuple[Trail, ...]]):
     count: int = 10
 
 
-@attrs.define
+@record
 class Thresholds(Query[tuple[Threshold, ...]]):
     """Read an agent's thresholds by kind of task."""
 
     agent: str
 
 
-@attrs.define
+@record
 class Write(Command[Entry]):
     """Write an entry that has the version `expect` (0: there is none), and lay `mark` in the same step."""
 
@@ -86,7 +85,7 @@ class Write(Command[Entry]):
     mark: Mark | None = None
 
 
-@attrs.define
+@record
 class Take(Command[Entry | None]):
     """
     Remove and return the first entry by path that matches; None if there is none.
@@ -99,7 +98,7 @@ class Take(Command[Entry | None]):
     ttl_ns: int | None = None
 
 
-@attrs.define
+@record
 class Erase(Command[bool]):
     """Remove an entry; `expect` as for Write. Answers whether there was one."""
 
@@ -108,14 +107,14 @@ class Erase(Command[bool]):
     expect: int | None = None
 
 
-@attrs.define
+@record
 class Read(Query[Entry | None]):
     """Read one entry."""
 
     path: str
 
 
-@attrs.define
+@record
 class Entries(Query[tuple[Entry, ...]]):
     """List entries by path: those that begin with `prefix` and match `pattern`, after the path `after`."""
 
@@ -126,14 +125,14 @@ class Entries(Query[tuple[Entry, ...]]):
     newer_than: int = 0
 
 
-@attrs.define
+@record
 class History(Query[tuple[Change, ...]]):
     """Read what became of an entry, oldest first, with the values."""
 
     path: str
 
 
-@attrs.define
+@record
 class Changes(Query[Page]):
     """Read changes below a prefix after a cursor; with None the state itself, as "present"."""
 
@@ -142,7 +141,7 @@ class Changes(Query[Page]):
     count: int = 1000
 
 
-@attrs.define
+@record
 class React(Command[bool]):
     """
     Set a reaction; answers whether it is new. `payload` is the private copy of its task's.
@@ -155,19 +154,19 @@ class React(Command[bool]):
     existing: bool = False
 
 
-@attrs.define
+@record
 class Unreact(Command[bool]):
     """Remove a reaction; the tasks that it made stay. Answers whether there was one."""
 
     name: str
 
 
-@attrs.define
+@record
 class Reactions(Query[tuple[Reaction, ...]]):
     """List the reactions by name."""
 
 
-@attrs.define
+@record
 class RollBack(Command[dict[str, Any]]):
     """
     Take back what an agent has done to the shared state, in one step.

@@ -4,9 +4,8 @@ Commands about adverts, and what one asks about agents.
 
 from __future__ import annotations
 
-import attrs
-
 from ..values.adverts import Advert, Advertised, Offer, Roster
+from ..values.records import record
 from ..values.tasks import Explanation
 from .shared import Command, Query
 
@@ -21,14 +20,14 @@ __all__ = [
 ]
 
 
-@attrs.define
+@record
 class Advertise(Command[Advertised]):
     """Declare or change what an agent can do."""
 
     advert: Advert
 
 
-@attrs.define
+@record
 class Refresh(Command[tuple[Advertised, ...]]):
     """Keep adverts alive, (agent, incarnation) each; `load` replaces what they reported, if given."""
 
@@ -36,7 +35,7 @@ class Refresh(Command[tuple[Advertised, ...]]):
     load: float | None = None
 
 
-@attrs.define
+@record
 class Withdraw(Command[bool]):
     """Take an advert back; answers whether there was one. Running work goes on."""
 
@@ -44,7 +43,7 @@ class Withdraw(Command[bool]):
     incarnation: int | None = None
 
 
-@attrs.define
+@record
 class Retire(Command[bool]):
     """Take this start of an agent out for good and give back what it holds; answers if it was here."""
 
@@ -52,7 +51,7 @@ class Retire(Command[bool]):
     reason: str = ""
 
 
-@attrs.define
+@record
 class Agents(Query[Roster]):
     """Find agents by requirement, best first."""
 
@@ -62,7 +61,7 @@ class Agents(Query[Roster]):
     count: int = 100
 
 
-@attrs.define
+@record
 class Offers(Query[tuple[Offer, ...]]):
     """List what an agent could claim now, best first."""
 
@@ -70,7 +69,7 @@ class Offers(Query[tuple[Offer, ...]]):
     count: int = 20
 
 
-@attrs.define
+@record
 class WhyNot(Query[Explanation]):
     """Say why an agent does not get a task."""
 

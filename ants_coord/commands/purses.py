@@ -4,14 +4,13 @@ Commands about what work consumes: purses, and what was spent from them.
 
 from __future__ import annotations
 
-import attrs
-
+from ..values.records import record
 from .shared import Command
 
 __all__ = ["SetPurse", "Spend"]
 
 
-@attrs.define
+@record
 class SetPurse(Command[None]):
     """Give a purse its amount: for good, or for each window of `per_ns` of the board's calendar."""
 
@@ -20,7 +19,7 @@ class SetPurse(Command[None]):
     per_ns: int | None = None
 
 
-@attrs.define
+@record
 class Spend(Command[int]):
     """Charge a purse for what work under a live lease has cost; answers what the purse has left."""
 

@@ -12,14 +12,13 @@ costs as much as applying it. Nobody keeps or changes a command after handing it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import attrs
 
 from ..errors import CoordinationError, LimitError
-from ..values.briefing import Briefing
-from ..values.events import Event
 from ..values.payloads import json_value
+from ..values.records import record
 from ..values.settings import Settings
 from ..values.tasks import (
     Explanation,
@@ -32,6 +31,10 @@ from ..values.tasks import (
     TaskState,
     Ticket,
 )
+
+if TYPE_CHECKING:
+    from ..values.briefing import Briefing  # noqa: F401 - both are named in strings below
+    from ..values.events import Event  # noqa: F401
 
 __all__ = [
     "MAX_BATCH",
@@ -125,7 +128,7 @@ class Lost:
     reason: str
 
 
-@attrs.define
+@record
 class Configure(Command[Settings]):
     """Set all settings; the first entry of every log. `first` changes nothing on a board that has some."""
 
@@ -135,7 +138,7 @@ class Configure(Command[Settings]):
     """(what, version) of all that readers of the log must have from here on; () leaves it as it was"""
 
 
-@attrs.define
+@record
 class Upgrade(Command[bool]):
     """
     Go on under these rules; answers whether they are new here.
@@ -147,7 +150,7 @@ class Upgrade(Command[bool]):
     rules: tuple[tuple[str, int], ...]
 
 
-@attrs.define
+@record
 class Submit(Command[tuple[Ticket, ...]]):
     """Add a batch, all or nothing. `payloads` are the private, checked copies, in step with `tasks`."""
 
@@ -217,7 +220,7 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     return Submit(tasks, tuple(payloads), if_exists)
 
 
-@attrs.define
+@record
 class Split(Command[tuple[Ticket, ...]]):
     """Let a leased task wait for new tasks; it needs `parts` of them, whose results go to its next holder."""
 
@@ -230,7 +233,7 @@ class Split(Command[tuple[Ticket, ...]]):
     """who speaks, as in Complete"""
 
 
-@attrs.define
+@record
 class Claim(Command[Lease | None]):
     """Lease one READY task to `agent`: the first in order, or a particular one."""
 
@@ -240,7 +243,7 @@ class Claim(Command[Lease | None]):
     ttl_ns: int | None = None
 
 
-@attrs.define
+@record
 class ClaimMany(Command[tuple[Lease, ...]]):
     """Lease up to `count` READY tasks to `agent` in one step."""
 
@@ -250,7 +253,7 @@ class ClaimMany(Command[tuple[Lease, ...]]):
     ttl_ns: int | None = None
 
 
-@attrs.define
+@record
 class Renew(Command[tuple[Renewed | Lost, ...]]):
     """Move the deadlines of (task, token) pairs; each is answered for itself."""
 
@@ -260,7 +263,7 @@ class Renew(Command[tuple[Renewed | Lost, ...]]):
     """in step with the leases: who speaks for each; if it is empty, the holders, whoever they are"""
 
 
-@attrs.define
+@record
 class Complete(Command[Outcome]):
     """End a leased task with its result."""
 
@@ -274,7 +277,7 @@ class Complete(Command[Outcome]):
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
-@attrs.define
+@record
 class CompleteMany(Command[tuple[Outcome, ...]]):
     """End several leased tasks, all or none: (task, token, result) each."""
 
@@ -283,7 +286,7 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
-@attrs.define
+@record
 class Fail(Command[TaskState]):
     """
     End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up.
@@ -301,7 +304,7 @@ class Fail(Command[TaskState]):
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
-@attrs.define
+@record
 class Release(Command[TaskState]):
     """Give a lease back politely: the attempt does not count."""
 
@@ -311,7 +314,7 @@ class Release(Command[TaskState]):
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
-@attrs.define
+@record
 class Decline(Command[None]):
     """Give a leased task back, or turn one down; its agent is not offered it (or anything) for a while."""
 
@@ -325,14 +328,14 @@ class Decline(Command[None]):
     everything: bool = False
 
 
-@attrs.define
+@record
 class ReleaseAll(Command[int]):
     """Give back every lease of an agent; answers how many."""
 
     agent: str
 
 
-@attrs.define
+@record
 class Adopt(Command[tuple[Lease, ...]]):
     """
     Re-issue an agent's live leases under fresh tokens; the old ones are superseded.
@@ -344,7 +347,7 @@ class Adopt(Command[tuple[Lease, ...]]):
     force: bool = False
 
 
-@attrs.define
+@record
 class Note(Command[None]):
     """Keep a progress note with a leased task."""
 
@@ -355,7 +358,7 @@ class Note(Command[None]):
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
 
 
-@attrs.define
+@record
 class Cancel(Command[TaskState]):
     """Drop a task and, by cascade, what needs it."""
 
@@ -363,14 +366,14 @@ class Cancel(Command[TaskState]):
     reason: str = "cancelled"
 
 
-@attrs.define
+@record
 class Requeue(Command[Ticket]):
     """Bring a FAILED task back as a new generation with fresh attempts."""
 
     task: str
 
 
-@attrs.define
+@record
 class SetLimit(Command[None]):
     """Let at most `n` tasks with this limit name be leased at once."""
 
@@ -378,17 +381,17 @@ class SetLimit(Command[None]):
     n: int
 
 
-@attrs.define
+@record
 class Pause(Command[None]):
     """Stop claims; renewals and completions go on."""
 
 
-@attrs.define
+@record
 class Resume(Command[None]):
     """Allow claims again."""
 
 
-@attrs.define
+@record
 class LockNames(Command[Lease]):
     """
     Lock all names for `agent`, or none; refused with HeldError.
@@ -403,7 +406,7 @@ class LockNames(Command[Lease]):
     shared: bool = False
 
 
-@attrs.define
+@record
 class Vouch(Command[bool]):
     """Set who vouches for an agent: agents of one principal do not check each other."""
 
@@ -412,7 +415,7 @@ class Vouch(Command[bool]):
     by: str
 
 
-@attrs.define
+@record
 class Wakeup(Command[None]):
     """
     Let time pass: expire, unblock and forget what is due.
@@ -424,14 +427,14 @@ class Wakeup(Command[None]):
     late_ns: int = 0
 
 
-@attrs.define
+@record
 class Find(Query[TaskRecord | None]):
     """Look one task up."""
 
     task: str
 
 
-@attrs.define
+@record
 class Tasks(Query[tuple[TaskRecord, ...]]):
     """List tasks in submission order, a page at a time, after the task `after`."""
 
@@ -442,73 +445,73 @@ class Tasks(Query[tuple[TaskRecord, ...]]):
     count: int = 100
 
 
-@attrs.define
+@record
 class Outcomes(Query[tuple[Outcome | None, ...]]):
     """Ask for the outcomes of tasks; None for each that is unfinished. Unknown ids are refused."""
 
     tasks: tuple[str, ...]
 
 
-@attrs.define
+@record
 class Unfinished(Query[int]):
     """Count the tasks that have not ended."""
 
 
-@attrs.define
+@record
 class Leases(Query[tuple[Lease, ...]]):
     """List the live leases of an agent (of all with None), oldest first."""
 
     agent: str | None = None
 
 
-@attrs.define
+@record
 class Holder(Query[Lease | None]):
     """Ask who holds a named lock."""
 
     name: str
 
 
-@attrs.define
+@record
 class Explain(Query[Explanation]):
     """Say why a task is where it is."""
 
     task: str
 
 
-@attrs.define
+@record
 class ExplainAgent(Query[Explanation]):
     """Say why an agent gets work, or does not."""
 
     agent: str
 
 
-@attrs.define
+@record
 class StandingOf(Query[Standing]):
     """Ask what has been seen of an agent."""
 
     agent: str
 
 
-@attrs.define
-class BriefingOf(Query[Briefing]):
+@record
+class BriefingOf(Query["Briefing"]):
     """Ask what an agent should know that begins to work here."""
 
     agent: str
     count: int = 5
 
 
-@attrs.define
+@record
 class SettingsOf(Query[Settings]):
     """Ask for the board's settings."""
 
 
-@attrs.define
+@record
 class StatisticsOf(Query[Statistics]):
     """Count everything."""
 
 
-@attrs.define
-class Events(Query[tuple[Event, ...]]):
+@record
+class Events(Query["tuple[Event, ...]"]):
     """Read events from a cursor on; 0 is the oldest that is kept."""
 
     since: int = 0

@@ -22,11 +22,15 @@ machine     dispatch; the one door
 snapshot    the state as records, and its digest
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .machine import COMMANDS, Machine
-from .snapshot import Cut, digest, restore
 from .state.parts import Anyone, Eligibility, Order
 from .state.records import TRANSITIONS
 from .work.ready import ByPriority
+
+if TYPE_CHECKING:
+    from .snapshot import Cut, digest, restore
 
 __all__ = [
     "COMMANDS",
@@ -40,3 +44,12 @@ __all__ = [
     "digest",
     "restore",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # a board in memory takes no snapshots
+    if name in ("Cut", "digest", "restore"):
+        from . import snapshot  # noqa: PLC0415
+
+        return getattr(snapshot, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
     Adopt,
+    BriefingOf,
     Cancel,
     Claim,
     ClaimMany,
@@ -23,9 +24,16 @@ from ..commands.shared import (
     CompleteMany,
     Configure,
     Decline,
+    Events,
+    Explain,
+    ExplainAgent,
     Fail,
+    Find,
+    Holder,
+    Leases,
     LockNames,
     Note,
+    Outcomes,
     Pause,
     Query,
     Refused,
@@ -35,43 +43,70 @@ from ..commands.shared import (
     Requeue,
     Resume,
     SetLimit,
+    SettingsOf,
     Split,
+    StandingOf,
+    StatisticsOf,
     Submit,
+    Tasks,
+    Unfinished,
     Upgrade,
     Wakeup,
 )
 from ..errors import NotSupportedError
-from .reading import QUERIES
-from .sessions import answer_again, remember_reply
 from .state.ledger import Ledger, News
 from .state.parts import Strategy
 from .state.rules import Rules, lacking, rules_of
-from .strategies import STRATEGIES, shared_parts
-from .work import declining, locking, splitting, submitting, switches
+from .strategies import STRATEGIES, common_parts
 from .work import leases as claiming
+from .work import submitting, switches
 from .work.lifecycle import pass_time
 
-__all__ = ["COMMANDS", "Machine"]
+__all__ = ["COMMANDS", "QUERIES", "Machine"]
 
 R = TypeVar("R")
 
 
+class Later:
+    """
+    A function of the core that is imported when it is first called: most boards never need it.
+
+    Args:
+        where: module and function, such as "work.locking:lock".
+
+    """
+
+    __slots__ = ("_function", "_where")
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._function: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it."""
+        if self._function is None:
+            from importlib import import_module  # noqa: PLC0415 - an eighth of a millisecond
+
+            module, _, name = self._where.partition(":")
+            self._function = getattr(import_module(f".{module}", __package__), name)
+        return self._function(*args)
+
+
+def _first_request(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
+    """Bring in what remembers requests, with the first of them: a board in memory may never see one."""
+    global _answer_again, _remember_reply
+    from .sessions import answer_again, remember_reply  # noqa: PLC0415
+
+    _answer_again, _remember_reply = answer_again, remember_reply
+    return answer_again(ledger, request, command)
+
+
+_answer_again: Callable[[Ledger, tuple[str, int], Command[Any]], tuple[Any] | None] = _first_request
+_remember_reply: Callable[[Ledger, tuple[str, int], Command[Any], Any], None]
+
+
 def _wakeup(ledger: Ledger, command: Wakeup) -> None:
     """Nothing is left to do: time has passed before every command."""
-
-
-def _set_purse(ledger: Ledger, command: SetPurse) -> None:
-    """Set a purse, with the part that most boards do without."""
-    from .work.purses import set_purse  # noqa: PLC0415
-
-    set_purse(ledger, command)
-
-
-def _spend(ledger: Ledger, command: Spend) -> int | Refused:
-    """Charge a purse."""
-    from .work.purses import spend  # noqa: PLC0415
-
-    return spend(ledger, command)
 
 
 COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
@@ -82,9 +117,9 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Complete: claiming.complete,
     CompleteMany: claiming.complete_many,
     Configure: switches.configure,
-    Decline: declining.decline,
+    Decline: Later("work.declining:decline"),
     Fail: claiming.fail,
-    LockNames: locking.lock,
+    LockNames: Later("work.locking:lock"),
     Note: claiming.note,
     Pause: switches.pause,
     Release: claiming.release,
@@ -93,14 +128,31 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Requeue: submitting.requeue,
     Resume: switches.resume,
     SetLimit: switches.set_limit,
-    SetPurse: _set_purse,
-    Spend: _spend,
-    Split: splitting.split,
+    SetPurse: Later("work.purses:set_purse"),
+    Spend: Later("work.purses:spend"),
+    Split: Later("work.splitting:split"),
     Submit: submitting.submit,
     Upgrade: switches.upgrade,
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out, under every strategy"""
+
+QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
+    BriefingOf: Later("reading:briefing"),
+    Events: Later("reading:events"),
+    Explain: Later("reading:explain"),
+    ExplainAgent: Later("reading:explain_agent"),
+    Find: Later("reading:find"),
+    Holder: Later("reading:holder"),
+    Leases: Later("reading:leases"),
+    Outcomes: Later("reading:outcomes"),
+    SettingsOf: lambda ledger, _: ledger.settings,
+    StandingOf: Later("reading:standing"),
+    StatisticsOf: Later("reading:statistics"),
+    Tasks: Later("reading:tasks"),
+    Unfinished: lambda ledger, _: ledger.unfinished,
+}
+"""query type -> the function that answers it"""
 
 
 def _refuse(ledger: Ledger, message: object) -> Refused:
@@ -138,7 +190,7 @@ class Machine:
     __slots__ = ("ledger", "news")
 
     def __init__(self, strategies: Mapping[str, Callable[[], Strategy]] = STRATEGIES) -> None:
-        self.ledger = Ledger(strategies, COMMANDS, QUERIES, shared_parts)
+        self.ledger = Ledger(strategies, COMMANDS, QUERIES, common_parts)
         self.news: News = self.ledger.news
         """hints for whoever wakes waiters: set `is_wanted`, and clear the lists after reading"""
 
@@ -188,12 +240,12 @@ class Machine:
             for hook in ledger.on_pause:
                 hook(ledger, now_ns, command.late_ns)
         pass_time(ledger, now_ns)
-        known = None if request is None else answer_again(ledger, request, command)
+        known = None if request is None else _answer_again(ledger, request, command)
         if known is None:
             reply = ledger.commands.get(command.__class__, _refuse)(ledger, command)
             # what was looked for in vain is looked for again: only what was done is done once
             if request is not None and (request[1] or reply or not self.may_be_idle(command)):
-                remember_reply(ledger, request, command, reply)
+                _remember_reply(ledger, request, command, reply)
             if reply.__class__ is Refused:
                 ledger.note_refusal()
         else:
@@ -245,7 +297,7 @@ class Machine:
         """Return the remembered reply to a request (or the refusal of a second use) in a 1-tuple, or None."""
         if self.ledger.undo.entries:
             self.ledger.mend()
-        return answer_again(self.ledger, request, command)
+        return _answer_again(self.ledger, request, command)
 
     def ask(self, query: Query[R], *, now_ns: int | None = None) -> R | Refused:
         """

@@ -4,9 +4,8 @@ Queries: pure looks at the state, as values that nobody can use to change it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -20,16 +19,14 @@ from ..commands.shared import (
     Leases,
     Outcomes,
     Refused,
-    SettingsOf,
     StandingOf,
     StatisticsOf,
     Tasks,
-    Unfinished,
 )
 from ..errors import CursorTooOld, TaskNotFoundError
 from ..values.events import Event
 from ..values.payloads import copy_json
-from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord
+from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private
 from .state.ledger import Ledger
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
 from .work.leases import first, lease_of
@@ -39,19 +36,24 @@ from .work.signs import every_note, quiet
 if TYPE_CHECKING:
     from ..values.briefing import Briefing
 
-__all__ = ["QUERIES", "private"]
+__all__ = [
+    "briefing",
+    "events",
+    "explain",
+    "explain_agent",
+    "find",
+    "holder",
+    "leases",
+    "outcomes",
+    "standing",
+    "statistics",
+    "tasks",
+]
 
 _LOCK = "lock:"
 """how the leases of locks begin what they call their task"""
 _NOTES_SHOWN, _NOTE_SHOWN = 3, 200
 """how many notes an explanation shows, and how many characters of each"""
-
-
-def private(outcome: Outcome) -> Outcome:
-    """Return an outcome whose result is the reader's own copy."""
-    if outcome.result.__class__ in (dict, list):
-        return attrs.evolve(outcome, result=copy_json(outcome.result))
-    return outcome
 
 
 def record_of(ledger: Ledger, row: Row) -> TaskRecord:
@@ -109,11 +111,6 @@ def outcomes(ledger: Ledger, query: Outcomes) -> tuple[Outcome | None, ...] | Re
             return Refused(TaskNotFoundError(task_id, task_id in ledger.tombstones))
         found.append(None if row.outcome is None else private(row.outcome))
     return tuple(found)
-
-
-def unfinished(ledger: Ledger, query: Unfinished) -> int:
-    """Count what has not ended. O(1)."""
-    return ledger.unfinished
 
 
 def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
@@ -264,7 +261,7 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
         holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
     if row.spec.id in ledger.tables["handed"]:
-        return why + ledger.checking.why(ledger, row)
+        return [*why, *ledger.checking.why(ledger, row)]
     if ledger.purses is not None:
         why += ledger.purses.why(ledger, row.spec)
     told = ledger.eligibility.why(ledger, row)
@@ -309,21 +306,3 @@ def briefing(ledger: Ledger, query: BriefingOf) -> Briefing:
     from .briefing import brief  # noqa: PLC0415 - asked once an agent, and most programs never ask
 
     return brief(ledger, query)
-
-
-QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
-    BriefingOf: briefing,
-    Find: find,
-    Tasks: tasks,
-    Outcomes: outcomes,
-    Unfinished: unfinished,
-    Leases: leases,
-    Holder: holder,
-    SettingsOf: lambda ledger, _: ledger.settings,
-    StandingOf: standing,
-    StatisticsOf: statistics,
-    Events: events,
-    Explain: explain,
-    ExplainAgent: explain_agent,
-}
-"""query type -> the function that answers it"""

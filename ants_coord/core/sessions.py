@@ -29,8 +29,7 @@ import attrs
 from ..commands.shared import Command, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
 from ..values.checks import is_fresh_holder, is_fresh_id
-from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome
-from .reading import private
+from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome, private
 from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
 from .work.leases import lease_of

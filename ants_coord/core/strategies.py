@@ -8,17 +8,22 @@ a claim queue never imports what only the others need.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .state.ledger import Ledger, ns
-from .state.parts import Anyone, Part, Strategy
+from .state.parts import Anyone, Common, Part, Strategy
 from .work.declining import Declines
+from .work.opinions import Opinions
 from .work.ready import ByPriority
-from .work.signs import Signs
-from .work.splitting import Splits
+from .work.signs import Signs, Splits
 
-__all__ = ["LEARNERS", "OURS", "STRATEGIES", "add", "by_priority", "every_part", "shared_parts"]
+if TYPE_CHECKING:
+    from ..values.trust import TrustPolicy
+    from .state.records import Row
+
+__all__ = ["LEARNERS", "OURS", "STRATEGIES", "add", "by_priority", "common_parts", "every_part"]
 
 
 def by_priority(ledger: Ledger) -> ByPriority:
@@ -64,26 +69,80 @@ def _board() -> Strategy:
     return Strategy(able, order, (able, around, trails, thresholds, *rest), frozenset({"claim", "match"}))
 
 
-def shared_parts(has_purses: bool) -> tuple[Part, ...]:
-    """Make the parts that every strategy has; they cost nothing while nobody uses them."""
-    if not has_purses:
-        return (Signs(), Declines(), Splits())
-    from .work.purses import Purses  # noqa: PLC0415 - most boards have none
+def _come(part: Any) -> Part:
+    """Make CheckingLater what it stands for. A hook of it may be called again after that."""
+    from .trust.checks import Checking  # noqa: PLC0415 - few boards have results checked
 
-    return (Signs(), Declines(), Splits(), Purses())
+    part.__class__ = Checking
+    return part  # type: ignore[no-any-return]
+
+
+class CheckingLater(Part):
+    """
+    The part that has results checked, until a task asks for it: then it becomes trust.checks.Checking.
+
+    The rest of the core looks at `open` and `opinions`, which are empty until then; whatever else
+    it asks of this part it asks for a task with `verify`.
+    """
+
+    tables = ("handed",)
+
+    def __init__(self) -> None:
+        self.opinions = Opinions()
+        self.open: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(_come(self), name)
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Begin empty, unless results wait."""
+        self.opinions, self.open = Opinions(), {}
+        if ledger.tables["handed"]:
+            _come(self).rebuild(ledger)
+
+    def replaced(self, ledger: Ledger, row: Row) -> None:
+        """Forget what was handed in for the old content."""
+        if ledger.tables["handed"]:
+            _come(self).replaced(ledger, row)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that nothing waits."""
+        assert not ledger.tables["handed"]
+        assert not self.open
+        assert not self.opinions.rows
+
+
+def common_parts(trust: TrustPolicy | None, has_purses: bool) -> Common:
+    """Make the parts that every strategy has; they cost nothing while nobody uses them."""
+    from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
+    from .trust.principals import Principals  # noqa: PLC0415
+
+    declines, reputation, restraint = Declines(), Reputation(), None
+    if trust is not None:
+        from .trust.effects import Restraint  # noqa: PLC0415 - boards with a policy only
+
+        restraint = Restraint(reputation)
+    first: tuple[Part, ...] = (Signs(), declines, Splits())
+    purses = None
+    if has_purses:
+        from .work.purses import Purses  # noqa: PLC0415 - most boards have none
+
+        purses = Purses()
+        first = (*first, purses)
+    return Common(first, declines, CheckingLater(), Principals(), reputation, restraint, purses)
 
 
 def every_part() -> list[Part]:
     """Return one of each part of every strategy: for codecs, which must know all messages."""
     from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
     from .trust.effects import Restraint  # noqa: PLC0415
-    from .trust.evidence import Reputation  # noqa: PLC0415
-    from .trust.principals import Principals  # noqa: PLC0415
 
-    reputation = Reputation()
+    common = common_parts(None, has_purses=True)
     return [
         *[part for make in STRATEGIES.values() for part in make().parts],
-        *shared_parts(has_purses=True), Checking(), Principals(), reputation, Restraint(reputation),
+        *common.first, Checking(), *common.last[1:], Restraint(common.reputation),
     ]  # fmt: skip
 
 

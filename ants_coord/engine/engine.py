@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
 from ..core.machine import Machine
-from ..core.snapshot import digest
 from ..core.state.ledger import Hint
 from ..core.state.rules import Rules
 from ..errors import (
@@ -43,8 +42,6 @@ from ..journals.clocks import report
 from ..journals.ports import Alarm, Chore, Clock
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome
-from .agreement import compare
-from .awaited import in_vain
 from .deadlines import Deadlines
 from .door import CLOSED, FORKED, LAST_S, entering, weakly
 from .fit import draw, surplus
@@ -209,6 +206,8 @@ class Engine(Keeping, ABC):
     @entering
     def digest(self) -> str:
         """Return a hash that is equal exactly for equal boards."""
+        from ..core.snapshot import digest  # noqa: PLC0415 - for tests and comparisons
+
         self._ready_or_raise()
         self._catch_up()
         return digest(self._machine)
@@ -307,6 +306,8 @@ class Engine(Keeping, ABC):
 
     def _stay(self, waiter: Waiter) -> None:
         if waiter.is_over(self._clock.now_ns()):
+            from .awaited import in_vain  # noqa: PLC0415 - only to say it
+
             self._lobby.leave(waiter, claimed=None)
             raise TimeoutError(in_vain(self._machine, waiter, self._clock.now_ns()))
         waiter.refuse_if_left()
@@ -466,6 +467,8 @@ class Engine(Keeping, ABC):
 
     def _compare_settings(self) -> None:
         """Refuse a board whose settings differ from the ones that were asked for by name."""
+        from .agreement import compare  # noqa: PLC0415 - boards in a log only
+
         compare(self._machine.ledger, self._asked)
 
     def rules_of(self, strategy: str) -> Rules:

@@ -27,7 +27,8 @@ def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
         return None
     if hint[2] not in opinions.rows and restraint.owes(ledger, agent):
         return None
-    return restraint.rank(ledger, agent, hint[2], spare)
+    rank: int | None = restraint.rank(ledger, agent, hint[2], spare)
+    return rank
 
 
 def draw(secret: bytes, task: str, token: int) -> float:

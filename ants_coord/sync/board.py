@@ -15,25 +15,24 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from ..commands.shared import asked_for, submission
 from ..core.machine import Machine
-from ..core.reading import private
 from ..engine.engine import Drained, Engine
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.agent import Keys, Shared
-from ..fronts.hold import Hold, KeepAlive, LockHold
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
-from ..fronts.file_names import Path, names_of_files
-from ..fronts.hold import OnError
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
 from ..values.payloads import NESTS
-from ..values.tasks import Lease, Outcome, Task, Ticket
+from ..values.tasks import Lease, Outcome, Task, Ticket, private
 from .results import ResultVerbs
 
 if TYPE_CHECKING:
     from .. import aio as other
+    from ..fronts.hold import Hold, KeepAlive, LockHold
+    from ..fronts.file_names import Path
+    from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served, Stop
     from .agent import Agent
     from .outbox import Connection, Outbox
@@ -522,6 +521,8 @@ class Board(Keys, ResultVerbs):
             ValueError: a path lies outside the root.
 
         """
+        from ..fronts.file_names import names_of_files  # noqa: PLC0415 - with what it needs of Unicode
+
         return self.lock(
             *names_of_files(paths, root),
             agent=agent,

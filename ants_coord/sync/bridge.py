@@ -21,14 +21,13 @@ from ..engine.lobby import Countdown, Waiter
 from ..errors import CoordinationError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds
-from ..fronts.hold import Hold, KeepAlive, LockHold, OnError, wrong_with
-from ..fronts.patience import NO_ANSWER, patience_for
 from ..journals.ports import Chore
 from ..values.tasks import Lease
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from ..fronts.hold import Hold, KeepAlive, LockHold, OnError
     from ..fronts.serving import Handlers, Served, Stop
 
 __all__ = ["Bridge", "settled"]
@@ -65,7 +64,11 @@ class Bridge:
         if wait_ns is not None:
             engine.open()
             waiter.until_ns = engine.now_ns() + wait_ns
-        patience = patience_for(engine, waiter)
+        patience = None
+        if waiter.ended or waiter.drained:  # what is waited for is work, which may stand still
+            from ..fronts.patience import Patience  # noqa: PLC0415 - here and below: when it is needed
+
+            patience = Patience(engine, waiter)
         try:
             if patience is not None:
                 step = patience.trying(step)
@@ -103,6 +106,8 @@ class Bridge:
                 except BaseException as problem:
                     work.add_done_callback(self._give_back)
                     if isinstance(problem, queue.Empty):
+                        from ..fronts.patience import NO_ANSWER  # noqa: PLC0415
+
                         raise TimeoutError(NO_ANSWER) from None
                     raise
                 reply = work.result()
@@ -149,6 +154,8 @@ class Bridge:
 
         async def __aenter__(self) -> NoReturn:
             """Say which `with` is meant."""
+            from ..fronts.hold import wrong_with  # noqa: PLC0415
+
             raise TypeError(wrong_with("with board"))
 
         __aexit__ = __aenter__
@@ -156,12 +163,18 @@ class Bridge:
     # -- scopes ---------------------------------------------------------------------------------
 
     def _hold(self, lease: Lease, timeout: Seconds | None, on_error: OnError) -> Hold:
+        from ..fronts.hold import Hold  # noqa: PLC0415
+
         return Hold(self._engine, lease, timeout, on_error)
 
     def _keep_alive(self, lease: Lease) -> KeepAlive:
+        from ..fronts.hold import KeepAlive  # noqa: PLC0415
+
         return KeepAlive(self._engine, lease)
 
     def _lock_hold(self, acquire: Callable[[], Lease]) -> LockHold:
+        from ..fronts.hold import LockHold  # noqa: PLC0415
+
         return LockHold(acquire, self._engine)
 
     def _serve(

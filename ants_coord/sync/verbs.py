@@ -24,14 +24,13 @@ from ..commands.shared import (
     SetLimit,
     Vouch,
 )
-from ..core.reading import private
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
 from ..values.checks import check_name, count
 from ..values.settings import Settings
-from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
+from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private
 from .reading import Reading
 
 __all__ = ["Verbs"]

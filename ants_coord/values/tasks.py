@@ -17,6 +17,7 @@ import attrs
 
 from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
 from .frozen import lasting, lasting_or_none, maker, strings, taking
+from .payloads import NESTS, copy_json
 
 __all__ = [
     "Backoff",
@@ -30,6 +31,7 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Ticket",
+    "private",
 ]
 
 _set = object.__setattr__
@@ -408,6 +410,13 @@ class Outcome:
 
 
 make_outcome: Callable[..., Outcome] = maker(Outcome)
+
+
+def private(outcome: Outcome) -> Outcome:
+    """Return an outcome whose result is the reader's own copy."""
+    if outcome.result.__class__ in NESTS:
+        return attrs.evolve(outcome, result=copy_json(outcome.result))
+    return outcome
 
 
 @attrs.frozen

@@ -112,7 +112,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
     # the log
-    ("core/machine.py", "        known = None if request is None else answer_again(ledger, request, command)", "        known = None", "conformance"),
+    ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),
     # results that others check
     ("core/work/opinions.py", "        if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:\n            return False\n", "", "checks"),
     ("core/trust/checks.py", "        ledger.order.reorder(row)  # if an old entry", "        # if an old entry", "checks"),

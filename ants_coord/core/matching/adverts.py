@@ -172,7 +172,7 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
 
 def _standing(ledger: Ledger, agent: str) -> int:
     """Return what to expect of an agent's results in tenths: finer differences are noise."""
-    expected = ledger.reputation.of(ledger, agent).mean
+    expected: float = ledger.reputation.of(ledger, agent).mean
     quality = ledger.reputation.quality(ledger, agent)
     return round(10 * expected * (1.0 if quality is None else quality.mean))
 

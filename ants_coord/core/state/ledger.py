@@ -36,14 +36,14 @@ from ...errors import CoordinationError
 from ...values.checks import lock_key, paths_above
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from .parts import Eligibility, Function, Gate, Order, Part, Refusals, Strategy, Till
+from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import OLD_RULES, Rules
 from .timeline import Alarms, Timeline
 from .undo import Undo
 
 if TYPE_CHECKING:
-    from ..trust.effects import Restraint
+    from ...values.trust import TrustPolicy
 
 __all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "ns"]
 
@@ -96,16 +96,16 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
-        shared: makes the parts that every strategy has; told whether the board has a purse.
+        common: makes the parts that every strategy has, for a trust policy or none, with purses or without.
 
     """
 
     # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
     __slots__ = (
-        "_common",
         "_gates",
+        "_make_common",
         "_make_order",
-        "_shared",
+        "_verbs",
         "agents",
         "ahead_ns",
         "alarms",
@@ -169,17 +169,17 @@ class Ledger:
         strategies: Mapping[str, Callable[[], Strategy]],
         commands: Mapping[type, Function],
         queries: Mapping[type, Function],
-        shared: Callable[[bool], tuple[Part, ...]],
+        common: Callable[[TrustPolicy | None, bool], Common],
     ) -> None:
         self.strategies = strategies
-        self._shared = shared
-        self._common = (commands, queries)
+        self._make_common = common
+        self._verbs = (commands, queries)
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; no part of the state"""
         self.strategy = ""
         self.purses: Till | None = None
         """what work may consume, if the board has a purse"""
-        self.restraint: Restraint | None = None
+        self.restraint: Any = None
         """the effects of standing, if the settings have a TrustPolicy"""
         self.tables: dict[str, dict[Any, Any]] = {}
         """what the parts remember; see parts.py"""
@@ -351,26 +351,15 @@ class Ledger:
         is_same = (trust is None, has_purses) == (self.restraint is None, self.purses is not None)
         if name == self.strategy and is_same:
             return
-        from ..trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
-        from ..trust.effects import Restraint  # noqa: PLC0415
-        from ..trust.evidence import Reputation  # noqa: PLC0415
-        from ..trust.principals import Principals  # noqa: PLC0415
-
-        strategy = self.strategies[name]()
-        reputation = Reputation()
-        self.restraint = None if trust is None else Restraint(reputation)
+        strategy, common = self.strategies[name](), self._make_common(trust, has_purses)
+        self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
         self._make_order = strategy.order
-        self.reputation = reputation
-        self.checking, self.principals = Checking(), Principals()
-        shared = self._shared(has_purses)
-        self.purses = next((part for part in shared if isinstance(part, Till)), None)
-        self.declines: Refusals = next(part for part in shared if isinstance(part, Refusals))
-        common = (self.checking, self.principals, reputation)
-        self.parts: tuple[Part, ...] = (*shared, *strategy.parts, *common)
-        if self.restraint is not None:
-            self.parts = (*self.parts, self.restraint)
-        commands, queries = map(dict, self._common)
+        self.reputation, self.principals = common.reputation, common.principals
+        self.checking, self.declines = common.checking, common.declines
+        self.purses = common.purses
+        self.parts: tuple[Part, ...] = (*common.first, *strategy.parts, *common.last)
+        commands, queries = map(dict, self._verbs)
         for part in self.parts:
             commands.update(part.commands)
             queries.update(part.queries)

@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from ...values.settings import Settings
     from .ledger import Ledger
 
-__all__ = ["Anyone", "Eligibility", "Function", "Gate", "Order", "Part", "Refusals", "Strategy", "Till"]
+__all__ = [
+    "Anyone",
+    "Common",
+    "Eligibility",
+    "Function",
+    "Gate",
+    "Order",
+    "Part",
+    "Refusals",
+    "Strategy",
+    "Till",
+]
 
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
@@ -173,6 +184,28 @@ class Till(Part):
     def why(self, ledger: Ledger, task: Task) -> list[str]:
         """Say which purses cannot pay for a task, and until when."""
         raise NotImplementedError
+
+
+@attrs.frozen
+class Common:
+    """The parts that every board has, whatever its strategy; the ledger asks some of them by name."""
+
+    first: tuple[Part, ...]
+    """those that come before the strategy's own"""
+    declines: Refusals
+    checking: Any
+    principals: Any
+    reputation: Any
+    restraint: Any
+    """the effects of standing; None without a TrustPolicy"""
+    purses: Till | None = None
+    """what work may consume, if the board has a purse"""
+
+    @property
+    def last(self) -> tuple[Part, ...]:
+        """Return those that come after the strategy's own."""
+        known = (self.checking, self.principals, self.reputation)
+        return known if self.restraint is None else (*known, self.restraint)
 
 
 class Eligibility(Protocol):

@@ -159,7 +159,7 @@ class Restraint(Part):
 
     def owes(self, ledger: Ledger, agent: str) -> bool:
         """Tell whether so many results of an agent wait to be judged that it gets no new work for now."""
-        waiting = ledger.checking.open.get(agent, 0)
+        waiting: int = ledger.checking.open.get(agent, 0)
         return waiting > 0 and waiting >= _UNJUDGED * self.limit(ledger, agent)
 
     def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:

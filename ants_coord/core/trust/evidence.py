@@ -17,7 +17,6 @@ import math
 from collections import OrderedDict
 
 from ...values.trust import Channel, Record
-from ..state.decay import strength_at, weight_of
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
@@ -46,6 +45,8 @@ def channel(good: float, bad: float) -> Channel:
 
 
 def _faded(amount: float, passed_ns: int, half_life: int) -> float:
+    from ..state.decay import strength_at, weight_of  # noqa: PLC0415 - an hour has passed
+
     return amount * strength_at(weight_of(1.0, 0, half_life), passed_ns, half_life)
 
 

@@ -367,9 +367,9 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     holder.completed += 1
     if verify is not None:
         ledger.undo.touch(row)
-        outcome = ledger.checking.take(ledger, row, command)
-        if outcome is not None:
-            return outcome
+        checked: Outcome | None = ledger.checking.take(ledger, row, command)
+        if checked is not None:
+            return checked
     if late:
         ledger.reputation.landed(ledger, row)
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)

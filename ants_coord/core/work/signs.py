@@ -20,7 +20,9 @@ from ..state.parts import Part
 from ..state.records import LEASED, Row
 
 __all__ = [
+    "MOST_DEEP",
     "Signs",
+    "Splits",
     "earlier_notes",
     "every_note",
     "forget_notes",
@@ -36,6 +38,8 @@ _LENGTHS = 10
 _OF_ONE_LEASE, _OF_A_TASK = 3, 12
 """notes kept: a busy reporter must not push out what those before it left"""
 _BYTES = 32_768
+MOST_DEEP = 16
+"""splits above one another"""
 
 
 class Signs(Part):
@@ -59,6 +63,23 @@ class Signs(Part):
             assert task in ledger.tasks
             assert 0 < len(notes) <= _OF_A_TASK
             assert sum(size_of(note[4]) for note in notes) <= _BYTES
+
+
+class Splits(Part):
+    """
+    What came of splitting.
+
+    Tables:
+        splits: task -> (how many splits lie above it, the parts it was split into)
+    """
+
+    tables = ("splits",)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that parts are needs, and that depths are bounded."""
+        for task, (depth, parts) in ledger.tables["splits"].items():
+            assert 0 <= depth <= MOST_DEEP
+            assert set(parts) <= set(ledger.tasks[task].spec.needs)
 
 
 def _since(ledger: Ledger, row: Row) -> int:

@@ -22,32 +22,13 @@ from ...errors import (
 )
 from ...values.tasks import Task, Ticket
 from ..state.ledger import Ledger
-from ..state.parts import Part
 from ..state.records import LEASED, Row
 from .leases import foreign, lost_reason
 from .lifecycle import remember, shift, unidle, unlease
+from .signs import MOST_DEEP
 from .submitting import carry_out, decide, enter, needs_problem, rewrite, unpayable
 
-__all__ = ["Splits", "split"]
-
-_DEPTH = 16
-
-
-class Splits(Part):
-    """
-    What came of splitting.
-
-    Tables:
-        splits: task -> (how many splits lie above it, the parts it was split into)
-    """
-
-    tables = ("splits",)
-
-    def check(self, ledger: Ledger) -> None:
-        """Assert that parts are needs, and that depths are bounded."""
-        for task, (depth, parts) in ledger.tables["splits"].items():
-            assert 0 <= depth <= _DEPTH
-            assert set(parts) <= set(ledger.tasks[task].spec.needs)
+__all__ = ["split"]
 
 
 def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:
@@ -62,8 +43,8 @@ def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:
     if row.spec.seat is not None or task in ledger.tables["handed"]:
         return Refused(IllegalTransitionError(task, row.state, "split (a seat of a team, or a check)"))
     depth, parts = ledger.tables["splits"].get(task, (0, ()))
-    if depth >= _DEPTH:
-        return Refused(LimitError("depth of splits", depth + 1, _DEPTH))
+    if depth >= MOST_DEEP:
+        return Refused(LimitError("depth of splits", depth + 1, MOST_DEEP))
     total = len(row.spec.needs) + len(command.parts)
     if total > MAX_BATCH:
         return Refused(LimitError("parts and needs of a task", total, MAX_BATCH))
