@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from ..commands.shared import asked_for, submission
 from ..core.machine import Machine
+from ..core.work import short
 from ..engine.engine import Drained, Engine
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
@@ -21,7 +22,7 @@ from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
-from ..values.payloads import NESTS
+from ..values.payloads import NESTS, json_value
 from ..values.tasks import Lease, Outcome, Task, Ticket, private
 from .results import ResultVerbs
 
@@ -153,6 +154,13 @@ class Board(Keys, ResultVerbs):
             FieldNotHonouredError, ClosedError.
 
         """
+        engine = self._engine
+        if engine.is_short and task.__class__ is Task and task.is_plain and request_id is None:
+            ticket = NotImplemented
+            if if_exists == "same":
+                ticket = engine.short(short.submit, task, json_value(task.payload, "payload"))
+            if ticket is not NotImplemented:
+                return ticket
         command = submission((task,), if_exists)
         return (await self._do(command, request_id))[-1]
 
@@ -246,7 +254,12 @@ class Board(Keys, ResultVerbs):
             ClosedError.
 
         """
+        engine = self._engine
         command = arguments.claim(agent, task, kinds, lease_ttl)
+        if engine.is_short and task is None and kinds is None and lease_ttl is None and request_id is None:
+            lease: Lease | None = engine.short(short.claim, command.agent)
+            if lease is not NotImplemented:
+                return lease
         return await self._do(command, request_id)
 
     async def claim_many(
@@ -383,6 +396,12 @@ class Board(Keys, ResultVerbs):
             LeaseLostError: the task is not yours any more; nothing was changed.
 
         """
+        engine = self._engine
+        if engine.is_short and lease.__class__ is Lease and late == "refuse" and request_id is None:
+            value = json_value(result, "result")
+            outcome: Outcome = engine.short(short.complete, lease.task, lease.token, value)
+            if outcome is not NotImplemented:
+                return outcome if value.__class__ not in NESTS else private(outcome)
         command = arguments.complete(lease, result, late, self._engine)
         outcome = await self._do(command, request_id)
         return outcome if outcome.result.__class__ not in NESTS else private(outcome)

@@ -218,6 +218,7 @@ class Machine:
 
         """
         ledger = self.ledger
+        ledger.quiet_until_ns = 0  # whatever this command does, the short way looks ahead again
         undo = ledger.undo.entries
         if undo:
             ledger.mend()

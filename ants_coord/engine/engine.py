@@ -115,6 +115,8 @@ class Engine(Keeping, ABC):
         """the board's file, if it has one"""
         self.keeps_leases = False
         """whether closing leaves standing what this instance holds, until it runs out"""
+        self.is_short = False
+        """whether the short way may be open: a hint, read without the lock; see `short`"""
         self.secret: bytes | None = None
         """decides which results are checked; never logged"""
         super().__init__()
@@ -124,6 +126,20 @@ class Engine(Keeping, ABC):
     @abstractmethod
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
+
+    def short(self, verb: Callable[..., Any], *args: Any) -> Any:
+        """
+        Carry a verb of core/work/short.py out, if this engine can and nothing is due.
+
+        Args:
+            verb: the function.
+            args: what it takes after the ledger and the stamp.
+
+        Returns:
+            Its reply; NotImplemented if nothing was done, and the command is to be executed.
+
+        """
+        return NotImplemented
 
     def ask(self, query: Query[R]) -> R:
         """Answer a query from the state, or the log, as it is now."""

@@ -5,7 +5,8 @@ A board in memory without a log: commands go straight to the machine. The fast p
 from __future__ import annotations
 
 import time
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..commands.shared import Command, Configure, Query, Refused, Wakeup
 from ..values.checks import check_name
@@ -53,6 +54,7 @@ class DirectEngine(Engine):
                         now_ns=self._clock.now_ns(),
                         request=None if request_id is None else (check_name(request_id, "request_id"), 0),
                     )
+                    self.is_short = machine.ledger.is_short
                     if machine.news.is_wanted:
                         self._spread()
                 except BaseException:
@@ -66,6 +68,27 @@ class DirectEngine(Engine):
         if reply.__class__ is Refused:
             raise reply.error
         return reply  # type: ignore[return-value]
+
+    def short(self, verb: Callable[..., Any], *args: Any) -> Any:
+        """Carry a verb of core/work/short.py out, if nothing is due."""
+        if self._is_busy or self.is_exiting:
+            self._hurdle()
+        try:
+            with self._lock:
+                self._is_busy = True
+                try:
+                    if self._why_closed or not self._is_open:
+                        return NotImplemented
+                    ledger = self._machine.ledger
+                    reply = verb(ledger, self._clock.now_ns(), *args)
+                    if ledger.news.is_wanted:
+                        self._spread()
+                    return reply
+                finally:
+                    self._is_busy = False
+        finally:
+            if self._close_wanted:
+                self.close()
 
     def _try(self, command: Command[R]) -> R | Refused:
         try:

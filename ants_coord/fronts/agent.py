@@ -33,6 +33,9 @@ class SpokenFor:
     good for its own agent only. The board's own verbs name nobody: they speak for the holder.
     """
 
+    is_short = False
+    """whoever is spoken for is named in a command, which the short way does not have"""
+
     def __init__(self, engine: Engine, agent: str) -> None:
         self._engine = engine
         self._agent = agent

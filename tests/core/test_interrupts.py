@@ -36,13 +36,13 @@ class Landed(BaseException):
 
 
 @contextlib.contextmanager
-def landing_at(step):
+def landing_at(step, where=WHERE):
     """Raise Landed at the step-th line inside the core; swallow it; yield whether it came, as a list."""
     left, came = step, []
 
     def local(frame, event, _):
         nonlocal left
-        if event == WHERE:
+        if event == where:
             left -= 1
             if left < 0 and not came:
                 came.append(frame.f_lineno)
@@ -52,7 +52,7 @@ def landing_at(step):
     def enter(frame, event, _):
         if came or not frame.f_code.co_filename.startswith(CORE):
             return None
-        frame.f_trace_opcodes = WHERE == "opcode"
+        frame.f_trace_opcodes = where == "opcode"
         return local
 
     before = sys.gettrace()

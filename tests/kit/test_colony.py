@@ -173,7 +173,7 @@ def never_expire(monkeypatch):
 
 
 def forget_requests(monkeypatch):
-    monkeypatch.setattr("ants_coord.core.machine.answer_again", lambda ledger, request, command: None)
+    monkeypatch.setattr("ants_coord.core.machine._answer_again", lambda ledger, request, command: None)
 
 
 def reuse_tokens(monkeypatch):

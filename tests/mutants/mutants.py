@@ -101,7 +101,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
-    ("core/work/lifecycle.py", "    if row.spec.id in ledger.dependents:\n        _settle(ledger, row)", "    if False:\n        _settle(ledger, row)", "conformance"),
+    ("core/work/leases.py", "    if task in ledger.dependents:\n        settle(ledger, row)", "    if False:\n        settle(ledger, row)", "conformance"),
     ("core/work/submitting.py", '        return DependencyError(cycle[0], "needs itself: " + " -> ".join(cycle))', "        return None", "conformance"),
     ("core/work/lifecycle.py", "    if spec.key is not None:\n        del ledger.keys[spec.key]\n    for need", "    for need", "conformance"),
     ("core/work/lifecycle.py", "        if was_full:\n            ledger.order.reopen(limit)", "        if False:\n            ledger.order.reopen(limit)", "conformance"),

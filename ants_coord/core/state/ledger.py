@@ -123,9 +123,11 @@ class Ledger:
         "gates",
         "idle",
         "idlers",
+        "is_short",
         "keys",
         "last_seq",
         "last_token",
+        "lead_ns",
         "lease_ttl_ns",
         "limits",
         "live",
@@ -145,6 +147,7 @@ class Ledger:
         "principals",
         "purses",
         "queries",
+        "quiet_until_ns",
         "refusals",
         "refused_at",
         "reputation",
@@ -174,6 +177,8 @@ class Ledger:
         self.strategies = strategies
         self._make_common = common
         self._verbs = (commands, queries)
+        self.lead_ns = self.quiet_until_ns = 0
+        """how far lease time is ahead of the stamp, and the stamp up to which nothing is due: short.py"""
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; no part of the state"""
         self.strategy = ""
@@ -378,6 +383,8 @@ class Ledger:
         self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
         self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
+        # whether the short way may be taken at all: no part has anything to do at each command
+        self.is_short = not (self.timed or self.rewriters or self.on_grant or self.on_end)
         self.strategy = name
 
     def _with(self, hook: str) -> list[Part]:
@@ -405,6 +412,7 @@ class Ledger:
         self.sessions = OrderedDict(sorted(self.sessions.items(), key=lambda item: item[1].number))
         self.locks = dict(sorted(self.locks.items()))
         self._install()
+        self.quiet_until_ns = 0
         self.order: Order = self._make_order(self)
         self.alarms = Alarms(self.tasks)
         self.counts = dict.fromkeys(TaskState, 0)

@@ -5,6 +5,7 @@ ready       order by priority
 lifecycle   transitions, expiry, dependents
 submitting  batches, keys, replacement, requeue
 leases      claim, renew, complete, fail, release
+short       the verbs of most cycles, where nothing is due
 locking     named locks: paths, holders, shared and exclusive
 switches    what steers a board: cancel, limits, pause, settings, rules
 signs       signs of work: notes, and what follows from their absence

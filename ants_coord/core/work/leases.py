@@ -30,8 +30,8 @@ from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError,
 from ...values.payloads import copy_json
 from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, make_lease
 from ..state.ledger import Ledger, ns
-from ..state.records import DELAYED, DONE, LEASED, READY, LockRow, Row
-from .lifecycle import backoff_ns, drop_lock, end, give_back, max_attempts, remember, shift
+from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
+from .lifecycle import backoff_ns, drop_lock, end, end_one, give_back, max_attempts, remember, settle
 from .opinions import as_check
 from .signs import earlier_notes, is_silent, keep_note, may_renew, sign
 
@@ -42,7 +42,9 @@ __all__ = [
     "complete",
     "complete_many",
     "fail",
+    "finish",
     "first",
+    "grant",
     "hand_back",
     "lease_of",
     "lost_reason",
@@ -56,6 +58,7 @@ __all__ = [
 
 
 _NONE: tuple[str, ...] = ()
+_GRANTED = TRANSITIONS[READY]["claim"]
 
 
 def next_token(ledger: Ledger) -> int:
@@ -130,7 +133,7 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
             row = _passing_over(ledger, agent, command.kinds)
         if ledger.checking.open:
             row = ledger.checking.before(ledger, agent, command.kinds, row)
-    return _grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row  # type: ignore[return-value]
+    return grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row  # type: ignore[return-value]
 
 
 def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
@@ -202,20 +205,23 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
         row = first(ledger, agent, command.kinds)
         if row is None:
             break
-        leases.append(_grant(ledger, row, agent, command.ttl_ns))
+        leases.append(grant(ledger, row, agent, command.ttl_ns))
     return tuple(leases)
 
 
-def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
-    spec, undo = row.spec, ledger.undo
+def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
+    """Give a READY row to an agent that may have it. Every cycle comes here, so no line is a call."""
+    spec, counts, (raw, lease_now, now) = row.spec, ledger.counts, ledger.timeline.reading
     holder = ledger.agents.get(agent) or ledger.agent(agent)
-    undo.touch_both(row, holder)
+    ledger.undo.touch_both(row, holder)
     holder.claimed += 1
     if ledger.checking.opinions.rows:
         ledger.leave(row)
     else:
         ledger.order.leave(row)
-    shift(ledger, row, "claim")
+    counts[READY] -= 1
+    row.state = _GRANTED
+    counts[_GRANTED] += 1
     if ttl_ns is None and spec.lease_ttl is not None:
         ttl_ns = ns(spec.lease_ttl)
     is_asked_for = ttl_ns is not None and not ledger.is_old  # by the old rules that made no difference
@@ -223,18 +229,22 @@ def _grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ttl_ns = ledger.lease_ttl_ns
     if ledger.restraint is not None and not is_asked_for:
         ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
-    row.token = token = next_token(ledger)
+    token = raw // 1_000  # as in next_token
+    if token <= ledger.last_token:
+        token = ledger.last_token + 1
+    ledger.last_token = row.token = token
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
-    row.deadline_ns = deadline = ledger.timeline.reading[1] + ttl_ns
-    row.attempts += 1
+    row.deadline_ns = deadline = lease_now + ttl_ns
+    row.attempts = attempt = row.attempts + 1
     holder.leases[token] = row
     if spec.limit is not None:
         ledger.live.setdefault(spec.limit, {})[token] = row
     ledger.alarms.lease(deadline, token, row)
     # a claim on what somebody has handed in is a check, not work: who adds up must be able to tell
     is_check = spec.verify is not None and spec.id in ledger.tables["handed"]
-    ledger.emit("claimed", spec.id, agent, token, "check" if is_check else row.attempts)
-    if spec.id in ledger.declines.active.get(agent, _NONE):  # it was named, which overrules a decline
+    ledger.ring[1].append((now, "claimed", spec.id, agent, token, "check" if is_check else attempt))
+    # it was named, which overrules a decline
+    if ledger.declines.active and spec.id in ledger.declines.active.get(agent, _NONE):
         ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:
         hook(ledger, row)
@@ -356,8 +366,10 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         late = command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
         if not late:
             return _refuse(ledger, command.task, command.token)
-    assert row.agent is not None
     verify = row.spec.verify
+    if verify is None and not late:
+        return finish(ledger, row, command.result)
+    assert row.agent is not None
     if verify is not None:
         problem = ledger.checking.problem(ledger, row, command.result)
         if problem is not None:
@@ -374,6 +386,20 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         ledger.reputation.landed(ledger, row)
     outcome = end(ledger, row, "land" if late else "complete", result=command.result, late=late)
     ledger.emit("completed", command.task, row.agent, command.token, "late" if late else None)
+    return outcome
+
+
+def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
+    """End a leased row with a result that nobody checks."""
+    task, agent, token = row.spec.id, row.agent, row.token
+    assert agent is not None
+    holder = ledger.agents.get(agent) or ledger.agent(agent)
+    ledger.undo.touch_both(row, holder)
+    holder.completed += 1
+    outcome = end_one(ledger, row, "complete", "finished", result)
+    if task in ledger.dependents:
+        settle(ledger, row)
+    ledger.ring[1].append((ledger.timeline.reading[2], "completed", task, agent, token, None))
     return outcome
 
 

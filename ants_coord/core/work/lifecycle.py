@@ -28,10 +28,12 @@ __all__ = [
     "by_submission",
     "drop_lock",
     "end",
+    "end_one",
     "give_back",
     "max_attempts",
     "pass_time",
     "remember",
+    "settle",
     "to_ready",
     "unidle",
     "unlease",
@@ -111,15 +113,16 @@ def backoff_ns(ledger: Ledger, row: Row) -> int:
 
 def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     """Take a live lease out of the indexes. The row has been touched."""
-    assert row.agent is not None
+    agent, tables = row.agent, ledger.tables
+    assert agent is not None
     row.lost = lost
-    del ledger.agents[row.agent].leases[row.token]
+    del ledger.agents[agent].leases[row.token]
     ledger.alarms.live -= 1
-    signs = ledger.tables["signs"]
+    signs = tables["signs"]
     if signs and row.spec.id in signs:
         ledger.undo.drop(signs, row.spec.id)
-    if ledger.tables["limited"] and row.agent in ledger.tables["limited"] and verb in _DELIVERED:
-        ledger.declines.succeeded(ledger, row.agent)
+    if tables["limited"] and agent in tables["limited"] and verb in _DELIVERED:
+        ledger.declines.succeeded(ledger, agent)
     limit = row.spec.limit
     if limit is not None:
         live = ledger.live[limit]
@@ -161,41 +164,44 @@ def end(
     by: str | None = None,
 ) -> Outcome:
     """End a task (the row has been touched) and settle everything that waits for it."""
-    outcome = _end_one(ledger, row, verb, lost, result, reason, late, by)
+    outcome = end_one(ledger, row, verb, lost, result, reason, late, by)
     if row.spec.id in ledger.dependents:
-        _settle(ledger, row)
+        settle(ledger, row)
     return outcome
 
 
-def _end_one(
+def end_one(
     ledger: Ledger,
     row: Row,
     verb: str,
     lost: str,
-    result: Any,
-    reason: str,
-    late: bool,
+    result: Any = None,
+    reason: str = "",
+    late: bool = False,
     by: str | None = None,
 ) -> Outcome:
-    state, spec = row.state, row.spec
+    """End a task and settle nothing yet: see `end`. Every cycle comes here, too."""
+    state, spec, tables, counts = row.state, row.spec, ledger.tables, ledger.counts
     if state is LEASED:
         unlease(ledger, row, lost, verb)
     elif state is READY:
         ledger.leave(row)
-    shift(ledger, row, verb)
+    counts[state] -= 1  # `shift`, without a call
+    row.state = state = TRANSITIONS[state][verb]
+    counts[state] += 1
     outcome = row.outcome = make_outcome(
-        spec.id, row.state, result, reason[:_REASON], by or row.agent, row.attempts, late
+        spec.id, state, result, reason[:_REASON] if reason else "", by or row.agent, row.attempts, late
     )
     if spec.key is not None:
         del ledger.keys[spec.key]
     for need in spec.needs:
         unneed(ledger, need)
-    if not ledger.needed.get(spec.id):
+    if spec.id not in ledger.needed:
         _make_idle(ledger, row)
-    if ledger.tables["declines"]:
+    if tables["declines"]:
         ledger.declines.forget_task(ledger, spec.id)
-    if spec.id in ledger.tables["failers"]:
-        ledger.undo.drop(ledger.tables["failers"], spec.id)
+    if spec.id in tables["failers"]:
+        ledger.undo.drop(tables["failers"], spec.id)
     if spec.verify is not None:
         ledger.checking.forget(ledger, spec.id)
     if ledger.news.is_wanted:
@@ -205,7 +211,7 @@ def _end_one(
     return outcome
 
 
-def _settle(ledger: Ledger, first: Row) -> None:
+def settle(ledger: Ledger, first: Row) -> None:
     """Tell dependents, breadth first: a chain may be longer than Python's stack."""
     ended = deque([first])
     while ended:
@@ -219,7 +225,7 @@ def _settle(ledger: Ledger, first: Row) -> None:
                 ledger.undo.touch(dependent)
                 dependent.cause = row.spec.id
                 why = f"needs {row.spec.id!r}, which is {row.state}: {row.outcome.reason}"
-                _end_one(ledger, dependent, "cancel", "cancelled", None, why, False)
+                end_one(ledger, dependent, "cancel", "cancelled", None, why, False)
                 ledger.emit("cancelled", dependent.spec.id, None, 0, why[:_REASON])
                 ended.append(dependent)
             elif dependent.waiting == 0:

@@ -30,7 +30,17 @@ from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
 from .signs import forget_notes
 
-__all__ = ["carry_out", "decide", "enter", "needs_problem", "requeue", "rewrite", "submit", "unpayable"]
+__all__ = [
+    "add",
+    "carry_out",
+    "decide",
+    "enter",
+    "needs_problem",
+    "requeue",
+    "rewrite",
+    "submit",
+    "unpayable",
+]
 
 _PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
 """Task fields that only some strategies honour, and one that does."""
@@ -48,7 +58,7 @@ def submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     if len(new) == 1 and new[0].is_plain:  # what most submissions are
         task = new[0]
         if task.id not in ledger.tasks and task.id not in ledger.tombstones:
-            return (_submit_plain(ledger, task, command.payloads[0]),)
+            return (add(ledger, task, command.payloads[0]),)
     return _submit(ledger, command)
 
 
@@ -82,7 +92,7 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
             break
     else:
         if len(new) == 1 or len({task.id for task in new}) == len(new):
-            return tuple([_submit_plain(ledger, *pair) for pair in zip(new, command.payloads, strict=True)])
+            return tuple([add(ledger, *pair) for pair in zip(new, command.payloads, strict=True)])
     plan: list[_Step] = []
     batch: dict[str, Task] = {}
     keys: dict[str, str] = {}
@@ -109,7 +119,7 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     return carry_out(ledger, plan)
 
 
-def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
+def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     """Add one new task that waits for nothing, so it begins READY: in a third of the time."""
     now, undo, task_id = ledger.timeline.reading[2], ledger.undo, task.id
     ledger.last_seq = seq = ledger.last_seq + 1
@@ -117,7 +127,7 @@ def _submit_plain(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     if undo.before_change is not None:
         undo.before_change(row)
     undo.put(ledger.tasks, task_id, row)
-    ledger.emit("submitted", task_id, None, 0, task.kind)
+    ledger.ring[1].append((now, "submitted", task_id, None, 0, task.kind))
     ledger.counts[READY] += 1
     if task_id in ledger.dependents:
         _count_again(ledger, row)
