@@ -51,6 +51,22 @@ def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
     kind = type(value)
     if kind in _ATOMS or (kind is int and -MAX_INT <= value <= MAX_INT):  # type: ignore[operator]
         return value
+    if kind is dict:  # what most payloads are: flat, of short texts and small integers
+        size, copied = 8, {}
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if key.__class__ is not str or not key.isascii() or "\0" in key:
+                break
+            inner = item.__class__
+            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
+                size += len(key) + 8
+            elif inner is str and item.isascii() and "\0" not in item:
+                size += len(key) + len(item)
+            else:
+                break
+            copied[key] = item
+        else:
+            if size <= most:
+                return copied
     size, copied = _walk(value, field, 0)
     if size > most:
         raise LimitError(f"size of {field}", size, most)

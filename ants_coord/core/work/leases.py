@@ -58,7 +58,6 @@ __all__ = [
 
 
 _NONE: tuple[str, ...] = ()
-_GRANTED = TRANSITIONS[READY]["claim"]
 
 
 def next_token(ledger: Ledger) -> int:
@@ -210,8 +209,8 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 
 def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
-    """Give a READY row to an agent that may have it. Every cycle comes here, so no line is a call."""
-    spec, counts, (raw, lease_now, now) = row.spec, ledger.counts, ledger.timeline.reading
+    """Give a READY row to an agent that may have it. Every cycle comes here, so few lines are calls."""
+    spec, counts, (_, lease_now, now) = row.spec, ledger.counts, ledger.timeline.reading
     holder = ledger.agents.get(agent) or ledger.agent(agent)
     ledger.undo.touch_both(row, holder)
     holder.claimed += 1
@@ -219,9 +218,9 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.leave(row)
     else:
         ledger.order.leave(row)
-    counts[READY] -= 1
-    row.state = _GRANTED
-    counts[_GRANTED] += 1
+    counts[READY] -= 1  # `shift`, without a call
+    row.state = TRANSITIONS[READY]["claim"]
+    counts[LEASED] += 1
     if ttl_ns is None and spec.lease_ttl is not None:
         ttl_ns = ns(spec.lease_ttl)
     is_asked_for = ttl_ns is not None and not ledger.is_old  # by the old rules that made no difference
@@ -229,10 +228,7 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ttl_ns = ledger.lease_ttl_ns
     if ledger.restraint is not None and not is_asked_for:
         ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
-    token = raw // 1_000  # as in next_token
-    if token <= ledger.last_token:
-        token = ledger.last_token + 1
-    ledger.last_token = row.token = token
+    row.token = token = next_token(ledger)
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
     row.deadline_ns = deadline = lease_now + ttl_ns
     row.attempts = attempt = row.attempts + 1
