@@ -36,7 +36,8 @@ _PARTS = {
     "work/submitting.py": "life cycle: submit, claim, complete",
     "work/leases.py": "life cycle: submit, claim, complete",
     "work/lifecycle.py": "life cycle: submit, claim, complete",
-    "core/reading.py": "life cycle: submit, claim, complete",
+    "work/short.py": "lock, clock, dispatch",
+    "engine/engine.py": "lock, clock, dispatch",
     "enum.py": "life cycle: submit, claim, complete",
 }
 

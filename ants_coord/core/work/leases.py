@@ -412,8 +412,12 @@ def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] 
         if problem is not None:
             return Refused(problem)
     done = []
-    for ending in command.endings:
-        outcome = complete(ledger, Complete(*ending))
+    for task_id, token, result in command.endings:
+        row = ledger.tasks[task_id]
+        if row.state is LEASED and row.spec.verify is None:
+            done.append(finish(ledger, row, result))
+            continue
+        outcome = complete(ledger, Complete(task_id, token, result))
         assert isinstance(outcome, Outcome)
         done.append(outcome)
     return tuple(done)
