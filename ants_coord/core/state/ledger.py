@@ -356,6 +356,7 @@ class Ledger:
         is_same = (trust is None, has_purses) == (self.restraint is None, self.purses is not None)
         if name == self.strategy and is_same:
             return
+        self.strategy = ""  # until all is in place: after an exception in between it is done again
         strategy, common = self.strategies[name](), self._make_common(trust, has_purses)
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
