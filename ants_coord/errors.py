@@ -48,7 +48,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .values.records import problem
+from .values.frozen import problem
 
 if TYPE_CHECKING:
     from .values.tasks import Outcome

@@ -45,7 +45,7 @@ def cycle(board):
         (lambda: ClaimQueue(clock=ManualClock()), 49),
         (lambda: ClaimQueue(clock=ManualClock(), trust=TrustPolicy()), 73),
         (lambda: Matchmaker(clock=ManualClock()), 84),
-        (lambda: Blackboard(clock=ManualClock()), 103),
+        (lambda: Blackboard(clock=ManualClock()), 104),
         (lambda: ClaimQueue(MemoryJournal(ManualClock())), 202),
     ],
     ids=["claim", "claim with trust", "match", "board", "claim with a log"],

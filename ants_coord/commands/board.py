@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..values.entries import Change, Entry, Page
+from ..values.frozen import record
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
-from ..values.records import record
 from .shared import Command, Query
 
 __all__ = [

@@ -5,7 +5,7 @@ Commands about adverts, and what one asks about agents.
 from __future__ import annotations
 
 from ..values.adverts import Advert, Advertised, Offer, Roster
-from ..values.records import record
+from ..values.frozen import record
 from ..values.tasks import Explanation
 from .shared import Command, Query
 

@@ -4,7 +4,7 @@ Commands about what work consumes: purses, and what was spent from them.
 
 from __future__ import annotations
 
-from ..values.records import record
+from ..values.frozen import record
 from .shared import Command
 
 __all__ = ["SetPurse", "Spend"]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import attrs
 
 from ..errors import CoordinationError, LimitError
+from ..values.frozen import record
 from ..values.payloads import json_value
-from ..values.records import record
 from ..values.settings import Settings
 from ..values.tasks import (
     Explanation,

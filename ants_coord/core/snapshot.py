@@ -109,9 +109,7 @@ def pack(value: Any) -> Any:
     if fields is None:
         fields = _fields_of(kind)
     if kind is values.Lease and value.role is None:
-        fields = fields[
-            :-1
-        ]  # it came later than the rest: digests are what they were
+        fields = fields[:-1]  # it came later than the rest: digests are what they were
     return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in fields)]}
 
 

@@ -3,8 +3,7 @@ What crosses the border: plain, checked values without behaviour. No commands, n
 
 checks        names, ids, seconds, counts
 payloads      JSON values: checked, normalised and copied in one walk
-frozen        cheap frozen values
-records       classes that are cheap to make: commands, queries, errors
+frozen        cheap frozen values; classes that are cheap to make: commands, queries, errors
 tasks         Task, Lease, Outcome, Ticket and what one reads about them
 briefing      what an agent should know that begins
 events        what happened, for whoever follows
