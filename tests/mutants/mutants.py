@@ -111,6 +111,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "if self._aging_ns else -spec.priority\n        if lane", "if self._aging_ns else spec.priority\n        if lane", "conformance"),
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
+    # the short way
+    ("core/work/short.py", "        if lease.expires_ns < ledger.quiet_until_ns:", "        if False:", "conformance"),
     # the log
     ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),
     # results that others check
