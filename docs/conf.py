@@ -26,7 +26,6 @@ html_extra_path = ["llms.txt"]
 html_theme_options = {"source_directory": "docs/"}
 suppress_warnings = [
     "myst.xref_missing",  # links to files outside the site; a test follows them
-    "misc.highlighting_failure",  # mermaid diagrams are shown as they are written
 ]
 
 

@@ -184,19 +184,20 @@ def _default(field: attrs.Attribute) -> str:
 
 
 def lifecycle_page() -> str:
-    arrows = ["    [*] --> waiting: submit"]
+    rows = []
     for state, verbs in TRANSITIONS.items():
-        for verb, target in verbs.items():
-            arrows.append(f"    {state.value} --> {target.value}: {verb}")
-    states = "\n".join(f"- **{state.value}**: {_state_text(state.name)}" for state in TRANSITIONS)
+        leads = ", ".join(f"`{verb}` to {target.value}" for verb, target in verbs.items())
+        rows.append(f"| **{state.value}** | {_state_text(state.name)} | {leads or 'nothing: it is final'} |")
     return (
         "# The life of a task\n\n"
-        "The diagram is drawn from the one table that the code moves tasks by.\n\n"
-        "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows) + "\n```\n\n" + states + "\n\n"
-        "Every task starts as waiting and moves on in the same step if nothing holds it there. Done is final. Failed\n"
-        "is left only by `requeue` (or by `submit` with `if_exists=\"rerun\"`), which starts a new generation with\n"
-        "fresh attempts and brings back what its failure had cancelled. Attempts are counted when a task is claimed,\n"
-        "so a crash counts; a polite return (`release`) gives the attempt back, and is counted by itself.\n"
+        "The picture and the table are drawn from the one table by which the code moves tasks.\n\n"
+        "![The states of a task and what moves it from one to another](lifecycle.svg)\n\n"
+        "| state | meaning | what moves it |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        "Every task starts as waiting. If nothing holds it there, it moves on in the same step. A done task never\n"
+        "changes. A failed task comes back only by `requeue` (or `submit` with `if_exists=\"rerun\"`). It then starts a\n"
+        "new generation with fresh attempts, and the tasks that its failure had cancelled come back, too.\n\n"
+        "An attempt is counted when the task is claimed, so a crash counts. `release` gives the attempt back; releases\n"
+        "are counted separately.\n"
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 import ants_coord
 
-from . import picture
+from . import picture, pictures
 from .reference import DOCS, PAGES
 
 ROOT = DOCS.parent
@@ -82,6 +82,14 @@ def test_the_glossary_has_the_words_that_the_verbs_use():
 def test_the_picture_is_of_a_real_run():
     """The README's picture is drawn from what a board says today."""
     assert picture.FILE.read_text(encoding="utf-8") == picture.svg(), "python -m tests.docs.picture"
+
+
+@pytest.mark.parametrize("file", pictures.PICTURES)
+def test_pictures_are_drawn_from_the_code(file):
+    """What a table or a run says today is what is shown."""
+    assert (DOCS / file).read_text(encoding="utf-8") == pictures.PICTURES[file](), (
+        "python -m tests.docs.pictures"
+    )
 
 
 def test_the_readme_fits_its_reader():
