@@ -62,7 +62,7 @@ class TaskState(enum.StrEnum):
     FAILED = "failed"
     """out of attempts, given up, or past its deadline; only requeue leaves it"""
     CANCELLED = "cancelled"
-    """dropped, by itself or with a task that it needs; only with that task it comes back"""
+    """dropped, by itself or with a task that it needs; it comes back only with that task"""
 
     @property
     def is_final(self) -> bool:
