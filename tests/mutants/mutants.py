@@ -112,7 +112,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
     # the short way
-    ("core/work/short.py", "        if lease.expires_ns < ledger.quiet_until_ns:", "        if False:", "conformance"),
+    ("core/work/short.py", "        ledger.quiet_until_ns = min(ledger.quiet_until_ns, lease.expires_ns)\n", "", "conformance"),
     # the log
     ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),
     # results that others check
