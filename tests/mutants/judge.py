@@ -52,6 +52,17 @@ def colony():
         assert report.done == 40, str(report)
 
 
+def purses():
+    from tests.core.test_purses import Walk, test_a_window_begins_by_itself_and_a_debt_is_paid_first
+
+    test_a_window_begins_by_itself_and_a_debt_is_paid_first()
+    for strategy in ("claim", "board"):
+        for seed in range(3):
+            made = Walk(strategy, seed)
+            for _ in range(150):
+                made.step()
+
+
 def checks():
     import random
 
@@ -280,7 +291,7 @@ def hub():
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
+        conformance, scenarios, walk, purses, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
         hub,
     )
 }  # fmt: skip

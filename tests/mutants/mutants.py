@@ -98,6 +98,17 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/declining.py", "<< min(times - 1, _DOUBLINGS)", "<< 0", "conformance"),
     ("core/work/declining.py", "    row.attempts -= 1\n", "", "conformance"),
     ("core/work/leases.py", "    later = command.retry and command.retry_ns is not None", "    later = False", "conformance"),
+    # purses
+    ("core/work/purses.py", "min(amount, balance + amount * (current - window))", "balance + amount * (current - window)", "purses"),
+    ("core/work/purses.py", "min(amount, balance + amount * (current - window))", "amount", "purses"),
+    ("core/work/purses.py", "        return balance - self.reserved.get(name, 0)", "        return balance", "purses"),
+    ("core/work/purses.py", "            self.reserved[name] -= n\n        for", "            pass\n        for", "purses"),
+    ("core/work/purses.py", "settled = min(n, drawn[name])", "settled = drawn[name]", "purses"),
+    ("core/work/purses.py", "        part.reserved[name] -= settled\n", "", "purses"),
+    ("core/work/purses.py", "balance + command.amount - amount, spent", "command.amount, spent", "purses"),
+    ("core/work/purses.py", "            ledger.order.reopen(purse_name(name))\n", "", "purses"),
+    ("core/work/purses.py", "spent + n, coordination", "n, coordination", "conformance"),
+    ("core/work/purses.py", "            if n:\n                self._open(ledger, name)", "            pass", "purses"),
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
