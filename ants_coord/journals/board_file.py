@@ -291,9 +291,12 @@ class BoardFile:
         self._link = (tail, link_at(db, tail))
 
     def _refuse_rewound(self, tail: int, position: int) -> None:
+        what = (
+            f"ends at position {tail}, but {position}" if tail < position else f"has another {position} than"
+        )
         raise JournalConflictError(
             self.path,
-            f"ends at position {tail}, but {position} was acknowledged: the file was replaced by an older "
+            f"{what} was acknowledged: the file was replaced by an older "
             "copy, was truncated or damaged, or was copied without its write-ahead log (-wal); bring the "
             "right file back, or use `ants-coord restore` to go on from this one; nothing was changed",
         )
