@@ -315,7 +315,7 @@ class AgentGoneError(CoordinationError):
     def __str__(self) -> str:
         return (
             f"agent {self.agent!r} has gone ({self.why}): nothing is offered to this start of it any more; "
-            "join again to start it anew"
+            "join again to start a new one"
         )
 
 

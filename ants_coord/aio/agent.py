@@ -158,7 +158,7 @@ class Agent(Handle):
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: why, for whoever reads the task's history.
+            reason: why; it is kept in the task's history.
             retry: True tries again after the task's backoff, a number after so many seconds; False gives
                 up.
             request_id: makes a repeat of this call answer the first reply.
@@ -196,9 +196,9 @@ class Agent(Handle):
         """
         Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
 
-        The task keeps its id. Once its parts are DONE it becomes claimable again, and whoever claims it
-        next gets their results as inputs; if one fails, it is cancelled with the reason (or runs all the
-        same, with `if_need_fails="run"`).
+        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets
+        their results as inputs. If one fails, the task is cancelled with the reason, or runs anyway with
+        `if_need_fails="run"`.
 
         Args:
             lease: what is held: the lease, its scope or its handle.
@@ -642,10 +642,10 @@ class Agent(Handle):
         Return a scope that locks all names or none: it waits on entry and frees on exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. Who locks "src/" locks all below it.
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
             lease_ttl: seconds a lock lasts without renewal (the scope renews).
             timeout: seconds to wait on entry; None waits for ever.
-            holder: a word for whoever may enter again, such as a session's id. Without it this scope is
+            holder: a name for those that may enter again, such as a session's id. Without it this scope is
                 the only one: another of the same agent waits like anybody else.
             shared: whether others that lock shared may be inside at the same time.
 

@@ -21,7 +21,7 @@ def retire(
     agent: Annotated[str, typer.Argument(help="Whom to take out.")],
     reason: Annotated[str, typer.Option(help="Kept in the event, and told to the agent.")] = "",
 ) -> None:
-    """Take an agent out: it is offered nothing until it is started anew, and what it holds goes back."""
+    """Take an agent out: it is offered nothing until it is started again, and what it holds goes back."""
     with _board(board) as opened:
         was_here = opened.execute(retirement(agent, reason))
     console.print(f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}")

@@ -132,7 +132,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             mark: what to lay, and where.
-            agent: who lays it.
+            agent: the agent that lays it.
             request_id: makes a repeat of this call answer the first reply.
 
         Returns:
@@ -181,7 +181,7 @@ class Blackboard(MatchVerbs):
         Args:
             kind: of mark.
             neighbours: place -> the places that it gives to; at most 10,000 places and edges.
-            agent: who does it.
+            agent: the agent that does it.
             share: how much of its trail a place gives away, 0 to 1, evenly.
             request_id: makes a repeat of this call answer the first reply.
 
@@ -221,7 +221,7 @@ class Blackboard(MatchVerbs):
         Args:
             path: where: 1 to 512 bytes of text; segments are parted by "/".
             value: any JSON value.
-            agent: who writes.
+            agent: the agent that writes.
             expect: the version that the entry must have; 0: there must be none.
             ttl: seconds after which the entry lapses.
             mark: the kind of a mark of strength 1 to lay at the path in the same step: both, or neither.
@@ -291,7 +291,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             pattern: as in `wait_for`; the first match by path is taken.
-            agent: who takes.
+            agent: the agent that takes.
             timeout: seconds to wait; None waits for ever.
             lease_ttl: seconds after which the entry comes back, unless its taker has erased it:
                 `erase(entry.path, agent=..., expect=entry.version)` says that it has been dealt with.
@@ -315,7 +315,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             pattern: as in `wait_for`.
-            agent: who takes.
+            agent: the agent that takes.
             lease_ttl: as in `take`.
             request_id: makes a repeat of this call answer the first reply.
 
@@ -333,7 +333,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             path: where it is.
-            agent: who removes it.
+            agent: the agent that removes it.
             expect: the version that the entry must have.
             request_id: makes a repeat of this call answer the first reply.
 
@@ -404,7 +404,7 @@ class Blackboard(MatchVerbs):
             agent: whose marks and entries: its share is taken out of trails, and entries that it wrote,
                 erased or took last are what the last deed of the others makes them, in whatever order
                 agents are rolled back (16 authors an entry are remembered).
-            by: who says so; it stands in the event.
+            by: a name for the record; it is kept in the event.
             quarantine: also put the agent in quarantine, if the board has a TrustPolicy.
             request_id: makes a repeat of this call answer the first reply.
 

@@ -211,7 +211,7 @@ class Board(Keys, ResultVerbs):
         Wait for a task and lease it.
 
         Args:
-            agent: who asks; a name.
+            agent: the name of the agent that asks.
             task: a particular task.
             kinds: only these kinds.
             lease_ttl: seconds the lease lasts; the task's or the board's if not given.
@@ -246,7 +246,7 @@ class Board(Keys, ResultVerbs):
         Lease a task if one may run now, else return None. `claim` waits for one.
 
         Args:
-            agent: who asks; a name.
+            agent: the name of the agent that asks.
             task: a particular task.
             kinds: only these kinds.
             lease_ttl: seconds the lease lasts; the task's or the board's if not given.
@@ -278,7 +278,7 @@ class Board(Keys, ResultVerbs):
         Lease several tasks that may run now, in one step.
 
         Args:
-            agent: who asks; a name.
+            agent: the name of the agent that asks.
             count: how many at most.
             kinds: only these kinds.
             lease_ttl: seconds each lease lasts; the task's or the board's if not given.
@@ -303,7 +303,7 @@ class Board(Keys, ResultVerbs):
         Iterate over leases, waiting for each.
 
         Args:
-            agent: who asks.
+            agent: the agent that asks.
             until: "closed" goes on until the coordinator closes; "drained" ends when no task
                 is unfinished, and raises ClosedError if the coordinator closes before; "idle"
                 ends when nothing may run now.
@@ -471,11 +471,11 @@ class Board(Keys, ResultVerbs):
         Return a scope that locks all names or none: it waits on entry and frees on exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. Who locks "src/" locks all below it.
-            agent: who locks.
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
+            agent: the agent that locks.
             lease_ttl: seconds a lock lasts without renewal (the scope renews).
             timeout: seconds to wait on entry; None waits for ever.
-            holder: a word for whoever may enter again, such as a session's id. Without it this scope is
+            holder: a name for those that may enter again, such as a session's id. Without it this scope is
                 the only one: another of the same agent waits like anybody else.
             shared: whether others that lock shared may be inside at the same time.
 
@@ -503,7 +503,7 @@ class Board(Keys, ResultVerbs):
 
         Args:
             names: as in `lock`.
-            agent: who locks.
+            agent: the agent that locks.
             lease_ttl: seconds the lock lasts.
             holder: as in `lock`.
             shared: as in `lock`.
@@ -528,7 +528,7 @@ class Board(Keys, ResultVerbs):
 
         Args:
             paths: files and folders (these with all below), absolute or relative to the root.
-            agent: who locks.
+            agent: the agent that locks.
             root: the folder that names are relative to, such as that of the repository; the same one for
                 all that share a board.
             lease_ttl: as in `lock`.

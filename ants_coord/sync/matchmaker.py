@@ -218,7 +218,7 @@ class MatchVerbs(Board):
 
     def retire(self, agent: str, *, reason: str = "", request_id: str | None = None) -> bool:
         """
-        Take an agent out: it is offered nothing more until it is started anew, and what it holds goes back.
+        Take an agent out: it is offered nothing more until it is started again, and what it holds goes back.
 
         For operators. Its own process is told: claims that wait end with AgentGoneError.
 

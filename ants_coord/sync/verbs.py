@@ -114,7 +114,7 @@ class Verbs(Reading):
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: why, for whoever reads the task's history.
+            reason: why; it is kept in the task's history.
             retry: True tries again after the task's backoff, a number after so many seconds; False gives
                 up.
             request_id: makes a repeat of this call answer the first reply.
@@ -148,9 +148,9 @@ class Verbs(Reading):
         """
         Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
 
-        The task keeps its id. Once its parts are DONE it becomes claimable again, and whoever claims it
-        next gets their results as inputs; if one fails, it is cancelled with the reason (or runs all the
-        same, with `if_need_fails="run"`).
+        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets
+        their results as inputs. If one fails, the task is cancelled with the reason, or runs anyway with
+        `if_need_fails="run"`.
 
         Args:
             lease: what is held: the lease, its scope or its handle.
@@ -217,7 +217,7 @@ class Verbs(Reading):
             seconds: for how long; None is until the task, or what the agent says of itself, changes.
                 Naming the task in a claim overrules it.
             reason: for `explain`, such as "429".
-            agent: who declines a task; a lease names its holder itself.
+            agent: the agent that declines a task; a lease names its holder itself.
             all: the agent wants nothing at all for that long, such as when it is rate-limited.
             request_id: makes a repeat of this call answer the first reply.
 
@@ -279,7 +279,7 @@ class Verbs(Reading):
 
         Args:
             task: the task, its ticket or its id.
-            reason: why, for whoever waits for the result.
+            reason: why; those that wait for the result are told.
             request_id: makes a repeat of this call answer the first reply.
 
         Raises:
@@ -404,7 +404,7 @@ class Verbs(Reading):
         Args:
             agent: whom it is about; an agent that nobody vouches for is its own principal.
             principal: who vouches for it, a name: a person, a team, a provider.
-            by: who says so; it stands in the event.
+            by: a name for the record; it is kept in the event.
 
         Returns:
             Whether that was news.

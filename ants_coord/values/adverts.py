@@ -89,7 +89,7 @@ class Advert:
 
     Args:
         agent: its name.
-        capabilities: dotted names; "doc.parse.pdf" is found by whoever asks for "doc.parse" or
+        capabilities: dotted names; "doc.parse.pdf" fits a requirement of "doc.parse" or
             "doc"; a version stands after a colon, and an agent may hold several ("python:3.11"); of
             "v1.22" or "3.13.0rc1" only the numbers are compared.
         attributes: name -> number, string or bool; a whole number may be used up by `uses=` of tasks.
@@ -155,7 +155,7 @@ class Advertised:
     The answer to an advert or a refresh.
 
     `status` is "joined" (it is new), "renewed" (nothing changed but the time), "changed" or
-    "rejoined" (it had faded or the agent was started anew). A refresh that finds no advert is answered
+    "rejoined" (it had faded or the agent was started again). A refresh that finds no advert is answered
     "unknown": advertise again; one of an older incarnation is "refused": the name belongs to a newer
     start of the agent; one of an agent that has left or was taken out "retired". `expires_ns` is on the
     board's clock.
