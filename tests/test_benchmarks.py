@@ -44,6 +44,19 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
     assert "double grants 0" in table
 
 
+def test_the_benchmark_of_postgresql_runs_where_there_is_a_server():
+    """Every row that this machine can measure."""
+    pytest.importorskip("psycopg")
+    from benchmarks.postgres import facts
+    from tests.postgres.server import binaries
+
+    if binaries() is None:
+        pytest.skip("no PostgreSQL on this machine")
+    table = "\n".join(facts(small=True))
+    for row in ("one by one", "batches of 50", "ours", "by hand", "2 waiting replicas"):
+        assert row in table
+
+
 def test_where_a_cycle_goes_can_be_told():
     """Every file that a cycle passes has its part in the table, and the parts are the whole."""
     from benchmarks.where import lines
