@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any, Protocol, assert_type
@@ -197,3 +198,14 @@ def tools_for_threads(board: ClaimQueue) -> None:
 async def tools_for_loops(board: aio.Matchmaker) -> None:
     async with Toolbox(board, "ann", as_text=True) as box:
         print([await tool() for tool in box.async_functions()])
+
+
+async def outboxes(queue: ClaimQueue, awaited: aio.ClaimQueue, shop: sqlite3.Connection) -> None:
+    """Tasks and endings that go with a user's own rows."""
+    outbox = queue.outbox(shop)
+    named: str = outbox.submit(Task())
+    outbox.complete(queue.claim("w", task=named), {"n": 1})
+    relayed: int = outbox.relay()
+    waiting: int = outbox.backlog().waiting
+    also: int = await (await awaited.outbox(shop)).relay()
+    assert relayed + waiting + also
