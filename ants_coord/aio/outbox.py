@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Outbox"]
 
-log = logging.getLogger("ants_coord")
+_log = logging.getLogger("ants_coord")
 
 _FORGOTTEN_S = 60.0
 _SOME = 100
@@ -169,7 +169,7 @@ class Outbox:
                 raise
             if not await self._take_and_end(command, agent):
                 return False  # somebody has it, and will be refused when it ends it: later, then
-            log.info("the ending of %r was delivered after its lease: %s", command.task, lost)
+            _log.info("the ending of %r was delivered after its lease: %s", command.task, lost)
         except CoordinationError as problem:
             refusal = str(problem)
         if refusal:
@@ -205,7 +205,7 @@ class Outbox:
         (count, oldest), *_ = await self._rows(self._tables.waiting, (self._name,))
         if count and time.time() - oldest > _FORGOTTEN_S:
             self._has_warned = True
-            log.warning(
+            _log.warning(
                 "%d entries of the outbox for %s wait, the oldest for %.0f s: call relay() after each commit",
                 count,
                 self._name,

@@ -38,7 +38,7 @@ class Tables:
         def dialect(statement: str) -> str:
             return statement.replace("?", mark)
 
-        self.made_by = [
+        self.made_by: list[str] = [
             (
                 f"CREATE TABLE IF NOT EXISTS ants_coord_outbox (number {number}, board TEXT NOT NULL, "
                 f"command {blob} NOT NULL, agent TEXT NOT NULL, at {real} NOT NULL, refused TEXT)"
@@ -49,27 +49,29 @@ class Tables:
                 "PRIMARY KEY (board, task))"
             ),
         ]
-        self.put = dialect("INSERT INTO ants_coord_outbox (board, command, agent, at) VALUES (?, ?, ?, ?)")
-        self.oldest = dialect(
+        self.put: str = dialect(
+            "INSERT INTO ants_coord_outbox (board, command, agent, at) VALUES (?, ?, ?, ?)"
+        )
+        self.oldest: str = dialect(
             "SELECT number, command, agent FROM ants_coord_outbox WHERE board = ? AND refused IS NULL "
             "AND number > ? ORDER BY number LIMIT ?"
         )
-        self.waiting = dialect(
+        self.waiting: str = dialect(
             "SELECT count(*), coalesce(min(at), 0) FROM ants_coord_outbox WHERE board = ? AND refused IS NULL"
         )
-        self.refused = dialect(
+        self.refused: str = dialect(
             "SELECT command, refused FROM ants_coord_outbox WHERE board = ? AND refused IS NOT NULL "
             "ORDER BY number"
         )
-        self.refuse = dialect("UPDATE ants_coord_outbox SET refused = ? WHERE number = ?")
-        self.drop = dialect("DELETE FROM ants_coord_outbox WHERE number = ?")
+        self.refuse: str = dialect("UPDATE ants_coord_outbox SET refused = ? WHERE number = ?")
+        self.drop: str = dialect("DELETE FROM ants_coord_outbox WHERE number = ?")
         # changes no row if an ending of the task was committed and waits, or a newer holder's has come
-        self.fence = dialect(
+        self.fence: str = dialect(
             "INSERT INTO ants_coord_outbox_fence (board, task, token, delivered) VALUES (?, ?, ?, 0) "
             "ON CONFLICT (board, task) DO UPDATE SET token = excluded.token, delivered = 0 WHERE "
             "ants_coord_outbox_fence.delivered = 1 AND ants_coord_outbox_fence.token < excluded.token"
         )
-        self.deliver = dialect(
+        self.deliver: str = dialect(
             "UPDATE ants_coord_outbox_fence SET delivered = 1 WHERE board = ? AND task = ?"
         )
 
