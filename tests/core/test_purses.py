@@ -27,6 +27,7 @@ class Naive:
         self.told = {purse: [] for purse in PERS}
         self.reserved = {}  # leased task -> {purse: left of its reservation}
         self.ready = []  # (task, what it spends), in the order of submission
+        self.limited, self.limit = set(), 1  # tasks under the one limit that there is
 
     def balance(self, purse, now):
         amount = balance = 0
@@ -45,7 +46,12 @@ class Naive:
         return self.balance(purse, now) - sum(left.get(purse, 0) for left in self.reserved.values())
 
     def affordable(self, now):
-        return [t for t, spends in self.ready if all(self.free(p, now) >= n for p, n in spends.items())]
+        is_full = len(self.limited & set(self.reserved)) >= self.limit
+        return [
+            t
+            for t, spends in self.ready
+            if all(self.free(p, now) >= n for p, n in spends.items()) and not (is_full and t in self.limited)
+        ]
 
 
 class Walk:
@@ -72,9 +78,10 @@ class Walk:
         spends = {p: self.dice.randint(1, 40) for p in PERS if self.dice.random() < 0.6}
         limit = self.dice.choice((None, None, "l"))
         task = Task(f"t{self.made}", spends=spends or None, limit=limit)
-        self.do(c.SetLimit("l", 1_000))
         if not isinstance(self.do(c.submission([task])), c.Refused):
             self.spends[task.id] = spends
+            if limit:
+                self.naive.limited.add(task.id)
             self.naive.ready.append((task.id, spends))
             self.naive.ready.sort(key=lambda pair: int(pair[0][1:]))
 
@@ -139,6 +146,8 @@ class Walk:
 
     def change(self):
         self.set_purse(self.dice.choice(list(PERS)), self.dice.choice((0, 40, 100, 200)))
+        self.naive.limit = self.dice.choice((0, 1, 2))
+        self.do(c.SetLimit("l", self.naive.limit))
 
 
 @pytest.mark.parametrize("strategy", ["claim", "match", "board"])

@@ -109,6 +109,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/purses.py", "            ledger.order.reopen(purse_name(name))\n", "", "purses"),
     ("core/work/purses.py", "spent + n, coordination", "n, coordination", "conformance"),
     ("core/work/purses.py", "            if n:\n                self._open(ledger, name)", "            pass", "purses"),
+    ("core/work/doors.py", "return purses if limit is None else (limit, *purses)", "return purses", "purses"),
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
