@@ -24,7 +24,6 @@ Invariants (numbers as in `check`):
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -33,9 +32,10 @@ from typing import TYPE_CHECKING, Any
 from sortedcontainers import SortedDict
 
 from ...errors import CoordinationError
-from ...values.checks import lock_key, paths_above
+from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
+from .invariants import check_invariants
 from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import OLD_RULES, Rules
@@ -520,64 +520,4 @@ class Ledger:
 
     def check(self) -> None:
         """Assert every invariant. O(everything); for tests, simulations and the embedder's doubts."""
-        assert not self.undo.entries, "torn"
-        counts = dict.fromkeys(TaskState, 0)
-        keys: dict[str, str] = {}
-        live: dict[str, set[int]] = {}
-        tokens: set[int] = set(self.locks)
-        needed: dict[str, int] = {}
-        for task_id, row in self.tasks.items():
-            assert row.spec.id == task_id
-            counts[row.state] += 1
-            final = row.state in FINAL
-            assert (row.outcome is not None) == final, row
-            if row.state is LEASED:  # 2, 3
-                assert row.agent is not None
-                assert self.agents[row.agent].leases[row.token] is row
-                assert row.token not in tokens
-                tokens.add(row.token)
-                assert row.deadline_ns > self.timeline.reading[1], row
-                if row.spec.limit is not None:
-                    live.setdefault(row.spec.limit, set()).add(row.token)
-            pending = sum(self.is_pending(need) for need in row.spec.needs)
-            if not final:
-                assert row.state is not WAITING or row.waiting == pending > 0, row  # 4
-                for need in row.spec.needs:
-                    needed[need] = needed.get(need, 0) + 1
-                if row.spec.key is not None:  # 5
-                    assert row.spec.key not in keys
-                    keys[row.spec.key] = task_id
-        assert counts == self.counts  # 1
-        assert keys == self.keys
-        assert needed == {need: n for need, n in self.needed.items() if n}
-        assert max(tokens, default=0) <= self.last_token  # 3
-        assert live == {name: set(rows) for name, rows in self.live.items() if rows}  # 6
-        assert sum(len(agent.leases) for agent in self.agents.values()) == counts[LEASED]
-        self._check_locks_and_retention(needed)
-        ordered = [row for row in self.tasks.values() if row.spec.id not in self.tables["handed"]]
-        self.order.check(ordered)  # 10
-        for part in self.parts:
-            part.check(self)
-
-    def _check_locks_and_retention(self, needed: dict[str, int]) -> None:
-        held: dict[str, list[LockRow]] = {}
-        for lock in self.locks.values():
-            for name in lock.names:
-                held.setdefault(lock_key(name), []).append(lock)
-        assert held == self.lock_of  # 7
-        for key, rows in held.items():
-            over = [lock for path in paths_above(key) for lock in held.get(path, ())]
-            for one, other in itertools.combinations([*rows, *over], 2):
-                assert (one.shared and other.shared) or (one.agent, one.holder) == (other.agent, other.holder)
-        for row in self.tasks.values():  # 8
-            is_idle = row.state in FINAL and not needed.get(row.spec.id)
-            assert (row.idle_no > 0) == is_idle == (row.idle_no in self.idle), row
-        assert list(self.idle) == sorted(self.idle)
-        alarmed = {token for _, token, _ in self.alarms.leases}  # 9
-        assert alarmed >= set(self.locks)
-        due = {(when, verb, task) for when, _, verb, _, task in self.alarms.due}
-        for row in self.tasks.values():
-            assert row.state is not LEASED or row.token in alarmed
-            assert row.state is not DELAYED or (row.due_ns, "ripen", row.spec.id) in due
-            if row.finish_by_ns and row.state not in FINAL:
-                assert (row.finish_by_ns, "miss", row.spec.id) in due
+        check_invariants(self)
