@@ -33,7 +33,7 @@ class Settings:
     Everything that changes what a board decides; kept in its log.
 
     Args:
-        strategy: which parts decide who gets what: "claim", "match", "board", or one of your own.
+        strategy: what decides which agent gets which task: "claim", "match", "board", or one of your own.
         lease_ttl: seconds a claim lasts without renewal.
         stall_after: seconds without a sign of work (a progress note) after which renewals count no
             more, so that the lease of an agent that hangs runs out; 0 is off.
@@ -51,19 +51,18 @@ class Settings:
         routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
         bench_after: failures in a row after which an agent gets nothing for a second, then two,
             four ... a minute at most; 0 is off (Matchmaker, Blackboard).
-        half_life: seconds in which half of a trail evaporates, unless its kind says otherwise (Blackboard,
-            and so all that follow).
-        faint: the strength below which a trail is gone.
-        kinds: how marks of these kinds behave; if any are given, marks of other kinds are refused.
-        namespaces: paths and places that only their owners may change.
-        quota: live trails that one agent may have begun, and as many entries that it may have written.
+        half_life: seconds in which half of a trail evaporates, unless its kind says otherwise (Blackboard).
+        faint: the strength below which a trail is gone (Blackboard).
+        kinds: how marks of these kinds behave; if any are given, others are refused (Blackboard).
+        namespaces: paths and places that only their owners may change (Blackboard).
+        quota: live trails that one agent may have begun, and entries that it may have written (Blackboard).
         indifference: what every place attracts without any mark; the larger, the less trails count
-            (the k of Deneubourg's choice function).
-        stimulus: what each second of waiting adds to a place's attraction.
+            (Blackboard; the k of Deneubourg's choice function).
+        stimulus: what each second of waiting adds to a place's attraction (Blackboard).
         explore: how often, 0 to 1, a claim draws its place by attraction squared instead of taking the
-            strongest.
+            strongest (Blackboard).
         learning: how much an agent's threshold for a kind of task falls with each success, and those for
-            other kinds rise; 0 is off.
+            other kinds rise; 0 is off (Blackboard).
         options: JSON values by name, for the parts of a strategy of your own.
 
     """
