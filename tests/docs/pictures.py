@@ -1,8 +1,8 @@
 """
 Pictures drawn from the code: `python -m tests.docs.pictures` writes them.
 
-The life of a task comes from the table that moves tasks; the three strategies come from three real runs of the
-same work.
+The life of a task comes from the table that moves tasks; the layers come from the table that checks imports; the
+three strategies come from three real runs of the same work.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from ants_coord.adapters.spans import spans
 from ants_coord.core import TRANSITIONS
 from ants_coord.testing import ManualClock
 from ants_coord.values.tasks import TaskState
+
+from .architecture import ABOUT, floors
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 STYLE = (
@@ -178,7 +180,41 @@ def strategies() -> str:
     return _svg(810, 150, "Two agents do six tasks on a ClaimQueue, a Matchmaker and a Blackboard.", parts)
 
 
-PICTURES = {"explanation/lifecycle.svg": life, "strategies.svg": strategies}
+# -- the layers -----------------------------------------------------------------------------------
+
+GROUPS = {  # colour: the rooms that are drawn in it
+    "#6e7781": ("errors", "requirements", "values", "commands", "guard"),
+    "#3f7fd0": ("core", "core.state", "core.work", "core.matching", "core.board", "core.trust", "strategies"),
+    "#b7791f": ("journals", "engine"),
+    "#3a9d6a": ("fronts", "aio", "sync", "abc"),
+    "#8a5fbf": ("hub", "lab", "testing", "adapters", "cli"),
+}
+WIDTH, STEP = 780, 36
+
+
+def layers() -> str:
+    """Return the floors of the package, each above all that it may import."""
+    colours = {room: colour for colour, rooms in GROUPS.items() for room in rooms}
+    parts = []
+    for number, rooms in enumerate(reversed(floors())):
+        width = (WIDTH - 6 * (len(rooms) - 1)) / len(rooms)
+        for place, room in enumerate(rooms):
+            x, y = place * (width + 6), number * STEP
+            says = f": {ABOUT[room]}"
+            says = says if (len(room) + len(says)) * 7.2 < width else ""
+            parts.append(
+                f'<rect x="{x:g}" y="{y}" width="{width:g}" height="{STEP - 5}" rx="5" fill="{colours.get(room, "#6e7781")}"/>'
+            )
+            parts.append(
+                f'<text x="{x + 10:g}" y="{y + 20}" class="on"><tspan font-weight="600">{room}</tspan>{says}</text>'
+            )
+    parts.append("<style>.on{fill:#fff}</style>")
+    return _svg(
+        WIDTH, len(floors()) * STEP, "The layers of the package; each imports lower ones only.", parts
+    )
+
+
+PICTURES = {"explanation/layers.svg": layers, "explanation/lifecycle.svg": life, "strategies.svg": strategies}
 
 if __name__ == "__main__":
     for file, draw in PICTURES.items():
