@@ -289,13 +289,14 @@ def trails(
 
 @app.command()
 def submit(
-    board: Board,
-    file: Annotated[
-        str, typer.Argument(help="JSON Lines as for run; - for standard input.", show_default=False)
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[BOARD] FILE", help="JSON Lines as for run; - for standard input."),
     ],
     json_: AsJson = False,
 ) -> None:
     """Put tasks on a board (made if there is none) without running them."""
+    board, (file,) = words_after_board(words, "FILE")
     tasks = _read(file, board)
     with _board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
         tickets = opened.submit_many(tasks)

@@ -8,7 +8,7 @@ import typer
 
 from ..fronts.match_arguments import retire as retirement
 from .app import AsJson, app
-from .boards import Board
+from .boards import Board, words_after_board
 from .boards import opened as _board
 from .show import as_json, clean, console, table
 
@@ -17,22 +17,26 @@ __all__: list[str] = []
 
 @app.command()
 def retire(
-    board: Board,
-    agent: Annotated[str, typer.Argument(help="Whom to take out.")],
+    words: Annotated[list[str], typer.Argument(metavar="[BOARD] AGENT", help="Whom to take out.")],
     reason: Annotated[str, typer.Option(help="Kept in the event, and told to the agent.")] = "",
+    json_: AsJson = False,
 ) -> None:
     """Take an agent out: it is offered nothing until it is started again, and what it holds goes back."""
+    board, (agent,) = words_after_board(words, "AGENT")
     with _board(board) as opened:
         was_here = opened.execute(retirement(agent, reason))
+    if json_:
+        typer.echo(as_json({"agent": agent, "was_here": was_here}))
+        return
     console.print(f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}")
 
 
 @app.command()
 def extend(
-    board: Board,
-    to: Annotated[str, typer.Argument(help="matchmaker or blackboard.")],
+    words: Annotated[list[str], typer.Argument(metavar="[BOARD] STRATEGY", help="matchmaker or blackboard.")],
 ) -> None:
     """Make a board one that can do more, for good: of a claim queue a matchmaker, of either a blackboard."""
+    board, (to,) = words_after_board(words, "STRATEGY")
     with _board(board) as opened:
         has = opened.extend(to)  # type: ignore[arg-type]
     console.print(f"strategy {clean(has.strategy)}")

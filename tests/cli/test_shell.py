@@ -182,6 +182,8 @@ def test_agents_that_can_do_something(tmp_path):
     assert ants("claim", path, "--agent", "ann", "--can", "cpu").returncode == 1
     lease = told("claim", path, "--agent", "bob", "--can", "gpu", "--having", "mem=24")
     assert lease["task"] == "train"
+    assert told("retire", path, "bob") == {"agent": "bob", "was_here": True}
+    assert ants("renew", path, lease["handle"]).returncode == 1
 
 
 def test_marks_at_a_place(tmp_path):
@@ -204,6 +206,7 @@ def test_the_board_is_named_once(board, tmp_path):
         assert ants("status").returncode == 0
         assert ants("explain", "a").returncode == 0
         assert ants("explain", tmp_path / "other.db", "a").returncode == 3
+        assert "1 submitted" in ants("submit", "-", stdin=lines({"id": "more", "cmd": "true"})).stdout
         nameless = ants("claim")
         assert (nameless.returncode, "ANTS_COORD_AGENT" in nameless.stderr) == (2, True)
         assert ants("claim", "--agent", "no name").returncode == 2
