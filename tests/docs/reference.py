@@ -46,11 +46,13 @@ def _verbs(cls: type) -> list[tuple[str, object]]:
 def coordinator() -> str:
     parts = [
         "# The coordinator",
-        "Every verb of `ants_coord.ClaimQueue`. `ants_coord.aio.ClaimQueue` has the same names and arguments, with\n"
-        "`await`; iterators are asynchronous there, and scopes are entered with `async with`. Where a task is asked\n"
-        "for, a `Task`, a `Ticket`, a `Lease` or an id will do; where a lease is, the `Lease`, its scope, or its\n"
-        'handle `"id#token"`. Durations are seconds (int, float or timedelta). Bad arguments are `ValueError` or\n'
-        "`TypeError`, raised at the call. This page is written from the code.",
+        "This page lists every verb of `ants_coord.ClaimQueue`. `ants_coord.aio.ClaimQueue` has the same names and\n"
+        "arguments, with `await`; its iterators are asynchronous, and its scopes are entered with `async with`.\n\n"
+        "- A task may be given as a `Task`, a `Ticket`, a `Lease` or an id (`TaskLike`).\n"
+        '- A lease may be given as a `Lease`, its scope, or its handle `"id#token"` (`LeaseLike`).\n'
+        "- Durations are seconds: int, float or timedelta (`Seconds`).\n"
+        "- Bad arguments raise `ValueError` or `TypeError` at the call.\n\n"
+        "This page is written from the code.",
     ]
     shared = dict(_verbs(Board))
     parts += [_verb(name, member) for name, member in shared.items()]
