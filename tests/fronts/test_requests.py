@@ -51,6 +51,11 @@ CALLS = {
     "cancel": (lambda b: b.submit(Task("only")), lambda b, _: b.cancel("only", request_id=AGAIN)),
     "requeue": (_failed, lambda b, task: b.requeue(task, request_id=AGAIN)),
     "limit": (lambda b: None, lambda b, _: b.limit("gpu", 2, request_id=AGAIN)),
+    "purse": (lambda b: None, lambda b, _: b.purse("tokens", 100, request_id=AGAIN)),
+    "spent": (
+        lambda b: (b.purse("tokens", 100), _leased(b))[1],
+        lambda b, lease: b.spent(lease, "tokens", 7, request_id=AGAIN),  # a repeat is no second charge
+    ),
     "pause": (lambda b: None, lambda b, _: b.pause(request_id=AGAIN)),
     "resume": (lambda b: b.pause(), lambda b, _: b.resume(request_id=AGAIN)),
     "configure": (lambda b: None, lambda b, _: b.configure(max_attempts=5, request_id=AGAIN)),
