@@ -36,9 +36,14 @@ class IOThreads(Executor):
         self._most = most
         self._name = name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._free = threading.Semaphore(0)
-        self._lock = threading.RLock()
-        self._count = 0
+        self._lock = threading.RLock()  # the garbage collector may come back in here
+        self._threads = 0
+        self._unfinished = 0
+        """jobs that wait or run: as long as there are no more of them than threads, each has one.
+
+        A count of free threads would not do: a thread that starts before its job is in the line
+        counts itself free, takes it, and the next job waits behind it for nobody.
+        """
         self._is_shut = False
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
@@ -47,22 +52,26 @@ class IOThreads(Executor):
         if self._is_shut:
             raise RuntimeError("the threads have been shut down")
         future: Future[R] = Future()
-        if not self._free.acquire(blocking=False):
-            self._start_one()
-        self._jobs.put((future, fn, args))
+        with self._lock:
+            self._unfinished += 1
+            try:
+                if self._threads < min(self._unfinished, self._most):
+                    self._start_one()
+            except BaseException:
+                self._unfinished -= 1
+                raise
+            self._jobs.put((future, fn, args))
         return future
 
     def _start_one(self) -> None:
-        with self._lock:
-            if self._count >= self._most:
-                return  # one of those that are busy will come to it
-            try:
-                threading.Thread(target=self._run, name=self._name, daemon=True).start()
-            except RuntimeError:
-                if not self._count:
-                    raise
-            else:
-                self._count += 1
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            # no thread to be had: one of those that are busy will come to it
+        else:
+            self._threads += 1
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:
         """Let the threads end when they have nothing more to do; never waits."""
@@ -71,27 +80,25 @@ class IOThreads(Executor):
             self._jobs.put(None)
 
     def _run(self) -> None:
-        try:
-            while (job := self._next()) is not None:
-                _carry_out(*job)
-                del job  # it holds what it was about, else until the next
-        finally:
+        while (job := self._next()) is not None:
+            _carry_out(*job)
+            del job  # it holds what it was about, else until the next
             with self._lock:
-                self._count -= 1
+                self._unfinished -= 1
 
     def _next(self) -> Job | None:
         """Return the next job; None when there has been none for a while, or after shutdown."""
-        try:
-            return self._jobs.get_nowait()
-        except queue.Empty:
-            self._free.release()
         while True:
             try:
-                return self._jobs.get(timeout=_IDLE_S)
+                job = self._jobs.get(timeout=_IDLE_S)
             except queue.Empty:
-                if self._free.acquire(blocking=False):
+                job = None
+            with self._lock:
+                if job is None and (self._is_shut or self._jobs.empty()):
+                    self._threads -= 1
                     return None
-                # somebody counts on this thread and is about to hand it a job
+            if job is not None:
+                return job
 
 
 def _carry_out(future: Future[Any], call: Callable[..., Any], args: tuple[Any, ...]) -> None:
