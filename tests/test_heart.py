@@ -79,8 +79,8 @@ def test_a_used_claim_queue_has_loaded_only_the_heart(capsys):
     for unwanted in (ROOMS, STRATEGIES, LATER):
         assert {name for name in inner for one in unwanted if (name + ".").startswith(one + ".")} == set()
     assert loaded & FOREIGN == set()
-    assert len(ours) - len(pages) <= 48
-    assert lines <= 12_300
+    assert len(ours) - len(pages) <= 50
+    assert lines <= 12_400
 
 
 def test_what_comes_later_comes():

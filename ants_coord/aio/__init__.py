@@ -5,7 +5,7 @@ The coordinators for event loops: one class a strategy, the same verbs.
 names, verbs and arguments.
 
 Files: `bridge` and `worker` are what truly differs between the colours. `reading` (changes
-nothing), `verbs` (changes what is there), `results`, `board`, `claim_queue`, `matchmaker` and
+nothing), `verbs` (changes what is there), `results`, `locks`, `board`, `claim_queue`, `matchmaker` and
 `blackboard` say the same in both. `agent`, `match_agent` and `board_agent` are the handles of
 agents, `protocols` what a function may ask for: both are generated from the verbs. `outbox` writes
 what is asked of a board with a user's own rows.

@@ -1,7 +1,7 @@
 """
 The verbs that change what is there: ending and steering.
 
-Submitting, claiming, holding and locking are in board.py; `Board` there has all verbs.
+Submitting, claiming and holding are in board.py, locking in locks.py; `Board` has all verbs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from ..commands.shared import (
     SetLimit,
     Vouch,
 )
+from ..core.work import short
 from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
 from ..values.checks import check_name, count
+from ..values.payloads import NESTS, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private
 from .reading import Reading
@@ -97,6 +99,37 @@ class Verbs(Reading):
         """
         command = arguments.complete_many(endings)
         return [private(one) for one in await self._do(command, request_id)]
+
+    async def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        engine = self._engine
+        if engine.is_short and lease.__class__ is Lease and late == "refuse" and request_id is None:
+            value = json_value(result, "result")
+            outcome: Outcome = engine.short(short.complete, lease.task, lease.token, value)
+            if outcome is not NotImplemented:
+                return outcome if value.__class__ not in NESTS else private(outcome)
+        command = arguments.complete(lease, result, late, self._engine)
+        outcome = await self._do(command, request_id)
+        return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
     async def fail(
         self,

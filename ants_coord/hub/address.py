@@ -41,7 +41,7 @@ class Address:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, tcp: bool = False) -> None:
-        self.path = os.path.abspath(os.fspath(path))
+        self.path: str = os.path.abspath(os.fspath(path))
         self.secret: str | None = None
         """what a client must say first; None on a Unix socket, where the system asks"""
         self._made: list[tuple[str, int]] = []
@@ -56,7 +56,7 @@ class Address:
             )
         try:
             _refuse_others_files(self.path)
-            self.listener = self._listen(tcp or not _HAS_UNIX)
+            self.listener: socket.socket = self._listen(tcp or not _HAS_UNIX)
         except BaseException:
             self.close()
             raise

@@ -145,6 +145,29 @@ class Agent(Handle):
             request_id=request_id,
         )
 
+    def complete(
+        self,
+        lease: LeaseLike,
+        result: object = None,
+        *,
+        late: Literal["refuse", "accept"] = "refuse",
+        request_id: str | None = None,
+    ) -> Outcome:
+        """
+        End a task with its result.
+
+        Args:
+            lease: the lease, its scope or its handle.
+            result: any JSON value.
+            late: "accept" lets the result of an expired lease land while nobody else has the task.
+            request_id: makes a repeat of this call answer the first reply.
+
+        Raises:
+            LeaseLostError: the task is not yours any more; nothing was changed.
+
+        """
+        return self._board.complete(self._own(lease), result, late=late, request_id=request_id)
+
     def fail(
         self,
         lease: LeaseLike,
@@ -381,6 +404,98 @@ class Agent(Handle):
         """
         return self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
 
+    def lock(
+        self,
+        *names: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> LockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+            holder: a name for those that may enter again, such as a session's id. Without it this scope is
+                the only one: another of the same agent waits like anybody else.
+            shared: whether others that lock shared may be inside at the same time.
+
+        """
+        return self._board.lock(
+            *names,
+            agent=self.name,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
+        )
+
+    def lock_nowait(
+        self,
+        *names: str,
+        lease_ttl: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+        request_id: str | None = None,
+    ) -> Lease:
+        """
+        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+
+        Args:
+            names: as in `lock`.
+            lease_ttl: seconds the lock lasts.
+            holder: as in `lock`.
+            shared: as in `lock`.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        return self._board.lock_nowait(
+            *names,
+            agent=self.name,
+            lease_ttl=lease_ttl,
+            holder=holder,
+            shared=shared,
+            request_id=request_id,
+        )
+
+    def lock_files(
+        self,
+        *paths: Path,
+        root: Path = ".",
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> LockHold:
+        """
+        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+
+        Args:
+            paths: files and folders (these with all below), absolute or relative to the root.
+            root: the folder that names are relative to, such as that of the repository; the same one for
+                all that share a board.
+            lease_ttl: as in `lock`.
+            timeout: as in `lock`.
+            holder: as in `lock`.
+            shared: as in `lock`.
+
+        Raises:
+            ValueError: a path lies outside the root.
+
+        """
+        return self._board.lock_files(
+            *paths,
+            agent=self.name,
+            root=root,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
+        )
+
     def submit(
         self,
         task: Task,
@@ -563,29 +678,6 @@ class Agent(Handle):
         """
         return self._board.keep_alive(self._own(lease))
 
-    def complete(
-        self,
-        lease: LeaseLike,
-        result: object = None,
-        *,
-        late: Literal["refuse", "accept"] = "refuse",
-        request_id: str | None = None,
-    ) -> Outcome:
-        """
-        End a task with its result.
-
-        Args:
-            lease: the lease, its scope or its handle.
-            result: any JSON value.
-            late: "accept" lets the result of an expired lease land while nobody else has the task.
-            request_id: makes a repeat of this call answer the first reply.
-
-        Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
-
-        """
-        return self._board.complete(self._own(lease), result, late=late, request_id=request_id)
-
     def serve(
         self,
         handlers: Handlers,
@@ -628,96 +720,4 @@ class Agent(Handle):
             timeout=timeout,
             lease_ttl=lease_ttl,
             signals=signals,
-        )
-
-    def lock(
-        self,
-        *names: str,
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-    ) -> LockHold:
-        """
-        Return a scope that locks all names or none: it waits on entry and frees on exit.
-
-        Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
-            lease_ttl: seconds a lock lasts without renewal (the scope renews).
-            timeout: seconds to wait on entry; None waits for ever.
-            holder: a name for those that may enter again, such as a session's id. Without it this scope is
-                the only one: another of the same agent waits like anybody else.
-            shared: whether others that lock shared may be inside at the same time.
-
-        """
-        return self._board.lock(
-            *names,
-            agent=self.name,
-            lease_ttl=lease_ttl,
-            timeout=timeout,
-            holder=holder,
-            shared=shared,
-        )
-
-    def lock_nowait(
-        self,
-        *names: str,
-        lease_ttl: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-        request_id: str | None = None,
-    ) -> Lease:
-        """
-        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
-
-        Args:
-            names: as in `lock`.
-            lease_ttl: seconds the lock lasts.
-            holder: as in `lock`.
-            shared: as in `lock`.
-            request_id: makes a repeat of this call answer the first reply.
-
-        """
-        return self._board.lock_nowait(
-            *names,
-            agent=self.name,
-            lease_ttl=lease_ttl,
-            holder=holder,
-            shared=shared,
-            request_id=request_id,
-        )
-
-    def lock_files(
-        self,
-        *paths: Path,
-        root: Path = ".",
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-    ) -> LockHold:
-        """
-        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
-
-        Args:
-            paths: files and folders (these with all below), absolute or relative to the root.
-            root: the folder that names are relative to, such as that of the repository; the same one for
-                all that share a board.
-            lease_ttl: as in `lock`.
-            timeout: as in `lock`.
-            holder: as in `lock`.
-            shared: as in `lock`.
-
-        Raises:
-            ValueError: a path lies outside the root.
-
-        """
-        return self._board.lock_files(
-            *paths,
-            agent=self.name,
-            root=root,
-            lease_ttl=lease_ttl,
-            timeout=timeout,
-            holder=holder,
-            shared=shared,
         )

@@ -2,7 +2,7 @@
 # fmt: off
 # ruff: noqa
 """
-Submitting, claiming, holding, locking; `Board`, with all that strategies share.
+Submitting, claiming, holding; `Board`, with all that strategies share.
 
 Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
 """
@@ -21,18 +21,17 @@ from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.agent import Keys, Shared
-from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+from ..fronts.arguments import Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent
-from ..values.payloads import NESTS, json_value
-from ..values.tasks import Lease, Outcome, Task, Ticket, private
-from .results import ResultVerbs
+from ..values.payloads import json_value
+from ..values.tasks import Lease, Task, Ticket
+from .locks import LockVerbs
 
 if TYPE_CHECKING:
     from .. import aio as other
-    from ..fronts.hold import Hold, KeepAlive, LockHold
-    from ..fronts.file_names import Path
+    from ..fronts.hold import Hold, KeepAlive
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served, Stop
     from .agent import Agent
@@ -43,7 +42,7 @@ __all__ = ["Board"]
 R = TypeVar("R")
 
 
-class Board(Keys, ResultVerbs):
+class Board(Keys, LockVerbs):
     """
     What all strategies share, for threads. Whoever opens it closes it (or `with`).
 
@@ -378,37 +377,6 @@ class Board(Keys, ResultVerbs):
         """
         return self._keep_alive(lease)
 
-    def complete(
-        self,
-        lease: LeaseLike,
-        result: object = None,
-        *,
-        late: Literal["refuse", "accept"] = "refuse",
-        request_id: str | None = None,
-    ) -> Outcome:
-        """
-        End a task with its result.
-
-        Args:
-            lease: the lease, its scope or its handle.
-            result: any JSON value.
-            late: "accept" lets the result of an expired lease land while nobody else has the task.
-            request_id: makes a repeat of this call answer the first reply.
-
-        Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
-
-        """
-        engine = self._engine
-        if engine.is_short and lease.__class__ is Lease and late == "refuse" and request_id is None:
-            value = json_value(result, "result")
-            outcome: Outcome = engine.short(short.complete, lease.task, lease.token, value)
-            if outcome is not NotImplemented:
-                return outcome if value.__class__ not in NESTS else private(outcome)
-        command = arguments.complete(lease, result, late, self._engine)
-        outcome = self._engine.execute(command, request_id)
-        return outcome if outcome.result.__class__ not in NESTS else private(outcome)
-
     def serve(
         self,
         handlers: Handlers,
@@ -454,101 +422,6 @@ class Board(Keys, ResultVerbs):
             most=most,
             timeout=timeout,
             signals=signals,
-        )
-
-    # -- locks --------------------------------------------------------------------------------
-
-    def lock(
-        self,
-        *names: str,
-        agent: str,
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-    ) -> LockHold:
-        """
-        Return a scope that locks all names or none: it waits on entry and frees on exit.
-
-        Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
-            agent: the agent that locks.
-            lease_ttl: seconds a lock lasts without renewal (the scope renews).
-            timeout: seconds to wait on entry; None waits for ever.
-            holder: a name for those that may enter again, such as a session's id. Without it this scope is
-                the only one: another of the same agent waits like anybody else.
-            shared: whether others that lock shared may be inside at the same time.
-
-        """
-        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
-        waiter_for = command.names
-
-        def acquire() -> Lease:
-            waiter = Waiter(mute, names=waiter_for)
-            return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
-
-        return self._lock_hold(acquire)
-
-    def lock_nowait(
-        self,
-        *names: str,
-        agent: str,
-        lease_ttl: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-        request_id: str | None = None,
-    ) -> Lease:
-        """
-        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
-
-        Args:
-            names: as in `lock`.
-            agent: the agent that locks.
-            lease_ttl: seconds the lock lasts.
-            holder: as in `lock`.
-            shared: as in `lock`.
-            request_id: makes a repeat of this call answer the first reply.
-
-        """
-        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
-        return self._engine.execute(command, request_id)
-
-    def lock_files(
-        self,
-        *paths: Path,
-        agent: str,
-        root: Path = ".",
-        lease_ttl: Seconds | None = None,
-        timeout: Seconds | None = None,
-        holder: str | None = None,
-        shared: bool = False,
-    ) -> LockHold:
-        """
-        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
-
-        Args:
-            paths: files and folders (these with all below), absolute or relative to the root.
-            agent: the agent that locks.
-            root: the folder that names are relative to, such as that of the repository; the same one for
-                all that share a board.
-            lease_ttl: as in `lock`.
-            timeout: as in `lock`.
-            holder: as in `lock`.
-            shared: as in `lock`.
-
-        Raises:
-            ValueError: a path lies outside the root.
-
-        """
-        from ..fronts.file_names import names_of_files  # noqa: PLC0415 - with what it needs of Unicode
-
-        return self.lock(
-            *names_of_files(paths, root),
-            agent=agent,
-            lease_ttl=lease_ttl,
-            timeout=timeout,
-            holder=holder,
-            shared=shared,
         )
 
     # -- the rest -----------------------------------------------------------------------------

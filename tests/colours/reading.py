@@ -13,7 +13,13 @@ import attrs
 
 WIDTH = 110
 
-SHARED = {"reading": "Reading", "verbs": "Verbs", "results": "ResultVerbs", "board": "Board"}
+SHARED = {
+    "reading": "Reading",
+    "verbs": "Verbs",
+    "results": "ResultVerbs",
+    "locks": "LockVerbs",
+    "board": "Board",
+}
 """file of ants_coord/aio/ -> its class: where the verbs of all strategies stand"""
 
 

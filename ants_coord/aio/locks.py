@@ -1,0 +1,116 @@
+"""
+The verbs that lock resources by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..engine.lobby import Waiter, mute
+from ..fronts import arguments
+from ..fronts.arguments import Seconds
+from ..values.tasks import Lease
+from .results import ResultVerbs
+
+if TYPE_CHECKING:
+    from ..fronts.aio_hold import AsyncLockHold
+    from ..fronts.file_names import Path
+
+__all__ = ["LockVerbs"]
+
+
+class LockVerbs(ResultVerbs):
+    """What keeps agents off what one of them works on."""
+
+    def lock(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> AsyncLockHold:
+        """
+        Return a scope that locks all names or none: it waits on entry and frees on exit.
+
+        Args:
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
+            agent: the agent that locks.
+            lease_ttl: seconds a lock lasts without renewal (the scope renews).
+            timeout: seconds to wait on entry; None waits for ever.
+            holder: a name for those that may enter again, such as a session's id. Without it this scope is
+                the only one: another of the same agent waits like anybody else.
+            shared: whether others that lock shared may be inside at the same time.
+
+        """
+        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
+        waiter_for = command.names
+
+        async def acquire() -> Lease:
+            waiter = Waiter(mute, names=waiter_for)
+            return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+
+        return self._lock_hold(acquire)
+
+    async def lock_nowait(
+        self,
+        *names: str,
+        agent: str,
+        lease_ttl: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+        request_id: str | None = None,
+    ) -> Lease:
+        """
+        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+
+        Args:
+            names: as in `lock`.
+            agent: the agent that locks.
+            lease_ttl: seconds the lock lasts.
+            holder: as in `lock`.
+            shared: as in `lock`.
+            request_id: makes a repeat of this call answer the first reply.
+
+        """
+        command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
+        return await self._do(command, request_id)
+
+    def lock_files(
+        self,
+        *paths: Path,
+        agent: str,
+        root: Path = ".",
+        lease_ttl: Seconds | None = None,
+        timeout: Seconds | None = None,
+        holder: str | None = None,
+        shared: bool = False,
+    ) -> AsyncLockHold:
+        """
+        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+
+        Args:
+            paths: files and folders (these with all below), absolute or relative to the root.
+            agent: the agent that locks.
+            root: the folder that names are relative to, such as that of the repository; the same one for
+                all that share a board.
+            lease_ttl: as in `lock`.
+            timeout: as in `lock`.
+            holder: as in `lock`.
+            shared: as in `lock`.
+
+        Raises:
+            ValueError: a path lies outside the root.
+
+        """
+        from ..fronts.file_names import names_of_files  # noqa: PLC0415 - with what it needs of Unicode
+
+        return self.lock(
+            *names_of_files(paths, root),
+            agent=agent,
+            lease_ttl=lease_ttl,
+            timeout=timeout,
+            holder=holder,
+            shared=shared,
+        )
