@@ -2,8 +2,8 @@
 A meter around a board: what no log contains, counted in this process while the scope is open.
 
 It stands around the doors of the engine and reads the clock twice a call; a board in memory takes the
-ordinary way meanwhile, and not its short one, which costs a few microseconds a verb. Nothing is kept in the board's
-state, and a board without a meter runs exactly the code that it always ran.
+ordinary way meanwhile, and not its short one, which costs a few microseconds a verb. Nothing is kept in
+the board's state, and a board without a meter runs exactly the code that it always ran.
 """
 
 from __future__ import annotations
