@@ -32,8 +32,8 @@ def register(name: str, version: int, make: Callable[[], Strategy]) -> None:
     """
     Make a strategy known to this process, before any board of it is opened.
 
-    Every process that opens such a board must register it, under the same name. Registering the same
-    again changes nothing. A board class is a subclass with the name:
+    Every process that opens such a board must register it, under the same name. A module that is
+    run again, as in a notebook, replaces what it registered. A board class is a subclass with the name:
     `class Auction(ClaimQueue): _strategy = "auction"`.
 
     Args:

@@ -172,6 +172,25 @@ class Clashing(Part):
     commands = {Claim: lambda ledger, command: True}  # noqa: RUF012
 
 
+def test_a_module_that_is_run_again_brings_its_newer_classes(auction, tmp_path):
+    """As a cell of a notebook; boards that are opened afterwards know them, in memory and on a file."""
+    spec = importlib.util.spec_from_file_location("auction", EXAMPLES / "auction.py")
+    again = sys.modules["auction"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert again.Bid is not auction.Bid
+    try:
+        for where in (None, tmp_path / "board.db"):
+            with again.AuctionHouse(where, options={"open_for": 5}) as house:
+                house.submit(Task("a"))
+                assert house.bid("a", "ann", 3)
+    finally:
+        sys.modules["auction"] = auction
+        auction.register("auction", 1, auction.make)  # the others here go on with these
+    with auction.AuctionHouse(options={"open_for": 5}) as house:
+        house.submit(Task("a"))
+        assert house.bid("a", "ann", 3)
+
+
 def test_what_cannot_be_registered_is_refused(tmp_path):
     """Names of ours, names that are taken, things that are no strategy, commands that the log could not tell apart."""
     with pytest.raises(ValueError, match="one of the package's own"):

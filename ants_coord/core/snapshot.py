@@ -73,7 +73,8 @@ def _learn() -> None:
 
 def _learn_added(strategy: Strategy) -> None:
     for value in [value for part in strategy.parts for value in part.values]:
-        if _KNOWN.get(value.__name__, value) is not value:
+        known = _KNOWN.get(value.__name__, value)
+        if (known.__module__, known.__qualname__) != (value.__module__, value.__qualname__):
             raise ValueError(f"there is another value named {value.__name__} already; rename it")
         _KNOWN[value.__name__] = value
 

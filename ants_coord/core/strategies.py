@@ -154,11 +154,9 @@ LEARNERS: list[Callable[[Strategy], None]] = []
 
 
 def add(name: str, version: int, make: Callable[[], Strategy]) -> None:
-    """Add a strategy, once; see `ants_coord.strategies.register`."""
+    """Add a strategy; one that is added again from the same place replaces the older. See `register`."""
     source = (version, make.__module__, make.__qualname__)
-    if _ADDED.get(name) == source:
-        return  # a module that is imported twice, perhaps under two names of its file
-    if name in STRATEGIES:
+    if name in STRATEGIES and _ADDED.get(name) != source:
         raise ValueError(f"strategy {name!r} is registered already; choose another name")
     made = make()
     for learn in LEARNERS:

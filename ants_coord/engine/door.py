@@ -19,6 +19,7 @@ import threading
 import time
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -59,6 +60,9 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
                 finally:
                     self._is_busy = False
         finally:
+            # after the lock is free, so that whoever finds it busy has been noted by whoever holds it
+            if self._left:
+                self._see_off_now()
             if self._close_wanted:
                 self.close()
 
@@ -81,6 +85,8 @@ class Door:
         self._is_busy = False
         """whether somebody is inside; a hint, what is true says the lock"""
         self._close_wanted = False
+        self._left: deque[Any] = deque()
+        """who stopped waiting while the lock was busy"""
 
     @property
     def _is_inside(self) -> bool:
@@ -139,6 +145,10 @@ class Door:
                 self._close_locked()
             finally:
                 self._is_busy = False
+
+    def _see_off_now(self) -> bool:
+        """Let go of those who left while the lock was busy, if it is free; else whoever has it does so."""
+        raise NotImplementedError
 
     def _wake_waiters(self) -> None:
         """Have everybody try again, who will see that it is to close; without the lock."""

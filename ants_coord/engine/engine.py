@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,7 +93,6 @@ class Engine(Keeping, ABC):
         self._asked = asked
         Settings(**asked)  # refuse bad settings at the constructor
         self._lobby = Lobby(weakly(self._surplus))
-        self._left: deque[Waiter] = deque()
         self._keeper = Keeper()
         self._chores: dict[type, Chore] = {}
         self._alarm: Alarm | None = None
@@ -299,21 +297,20 @@ class Engine(Keeping, ABC):
         return None
 
     def leave(self, waiter: Waiter) -> None:
-        """
-        Stop waiting, for whatever reason and for good; an unused hint is passed on.
-
-        It waits for nothing: while the lock is busy, the alarm sees to the rest.
-        """
+        """Stop waiting for good, without waiting for the lock; an unused hint is passed on."""
         waiter.has_left = True
         self.untime(waiter)
         self._left.append(waiter)
-        if not self._is_inside and self._have_lock(0 if self.blocking else LAST_S):
-            with self._lock:
-                self._lock.release()
-                self._see_off()
-            return
-        if self._is_open and not self._why_closed:
+        if not self._see_off_now() and self._is_open and not self._why_closed:
             self._set_alarm_at(self._clock.now_ns())
+
+    def _see_off_now(self) -> bool:
+        if self._is_inside or not self._have_lock(0 if self.blocking else LAST_S):
+            return False
+        with self._lock:
+            self._lock.release()
+            self._see_off()
+        return True
 
     def _see_off(self) -> None:
         while self._left:
@@ -535,6 +532,6 @@ class Engine(Keeping, ABC):
             self._why_closed, self._is_shut = FORKED, True
 
     def __del__(self) -> None:
-        """Let go of the threads of an open board that nobody closed."""
+        """Stop the threads of a board that nobody closed."""
         if self.__dict__.get("_is_open") and not self._why_closed:
             self._stop_threads()

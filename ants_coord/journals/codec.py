@@ -180,7 +180,8 @@ def _learn(strategy: Strategy) -> None:
     """Learn the messages of a strategy that was registered after this module was imported."""
     kinds = [kind for part in strategy.parts for kind in part.commands]
     for kind in kinds:
-        if _KNOWN.get(kind.__name__, (kind,))[0] is not kind:
+        known = _KNOWN.get(kind.__name__, (kind,))[0]
+        if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
             raise ValueError(f"there is another command named {kind.__name__} already; rename it")
     _learn_values([value for part in strategy.parts for value in part.values])
     _KNOWN.update({kind.__name__: _compiled(kind) for kind in kinds})

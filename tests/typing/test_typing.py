@@ -81,7 +81,14 @@ def test_what_a_user_meets_is_typed_in_full():
     )
     symbols = json.loads(done.stdout)["typeCompleteness"]["symbols"]
     assert len(symbols) > 1_000
-    of_core = {"Anyone", "Ledger", "Part", "Row", "Strategy", "by_priority"}  # strategies.py only hands them on
+    of_core = {
+        "Anyone",
+        "Ledger",
+        "Part",
+        "Row",
+        "Strategy",
+        "by_priority",
+    }  # strategies.py only hands them on
     public = [
         one
         for one in symbols
