@@ -9,7 +9,6 @@ history      records of concurrent calls, checked against a sequential model
 schedules    every interleaving of two threads
 strategies   generators of tasks and commands for Hypothesis
 exclusivity  a Hypothesis machine that tries to give one thing to two holders
-plugin       fixtures for pytest, under the name that older installations load
 """
 
 from typing import TYPE_CHECKING, Any
