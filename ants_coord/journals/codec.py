@@ -277,9 +277,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0.0:  # 1e999 is read as endless, which could not be written again
+        raise ValueError(f"{text:.80} is too large for a number")
+    return number
+
+
 # of a key that stands twice the last one counts, as everywhere in Python: a hook that looked for such
 # cost a tenth of a replay, and entries were written by a machine
-_decoder = json.JSONDecoder(parse_constant=_no_constant)
+_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def _loads(body: bytes) -> Any:

@@ -70,6 +70,8 @@ def test_every_command_has_a_codec():
     [
         b"", b"{}", b"[]", b"[1,2,3,4]", b'["s",1,"Nope",{}]', b'["s",1,"Claim",{"agent":5}]', b'["s",1,"Claim",{}]',
         b'["s",true,"Claim",{"agent":"a"}]', b'["s",1,"Complete",{"task":"t","token":NaN}]',
+        b'["s",1,"Complete",{"task":"t","token":1,"result":{"a":[1e999]}}]',
+        b'["s",1,"Complete",{"task":"t","token":1,"result":-1.5e400}]',
         b'["s",1,"Claim",{"agent":"a","kinds":"abc"}]',
         b'["s",1,"Renew",{"leases":[["t"]]}]', b'["s",1,"Submit",{"tasks":[],"payloads":[1]}]', b"\xff\xfe",
     ],
