@@ -73,6 +73,19 @@ def test_replies_are_lost_after_the_commit(server, dsn):
     assert proxy.cuts >= 6
 
 
+def test_an_end_that_no_server_spoke_of_is_a_lost_connection():
+    """libpq tells some losses by a result of its own, without a state: the call is repeated all the same."""
+    from ants_coord.journals.postgres.server import _error_of, _may_pass
+
+    class Lost:
+        error_message = b"server closed the connection unexpectedly"
+
+        def error_field(self, field):
+            return None
+
+    assert _may_pass(_error_of(Lost()), "")
+
+
 def test_without_repeats_a_lost_reply_would_be_a_lost_answer(server, dsn, monkeypatch):
     """The control: the same cut, and a journal that does not repeat."""
     from ants_coord.journals.postgres.server import Server

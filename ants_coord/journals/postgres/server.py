@@ -311,7 +311,8 @@ def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b"").decode()
     try:
-        kind = psycopg.errors.lookup(state)
+        # without a state no server said it: libpq makes such a result itself when the connection is lost
+        kind = psycopg.errors.lookup(state) if state else psycopg.OperationalError
     except KeyError:
         kind = psycopg.DatabaseError
     problem = kind(text)
