@@ -69,7 +69,6 @@ OnError = Literal["raise", "log"]
 FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
-_RING_AGAIN_NS = 500_000_000
 
 
 class SimulatedCrash(BaseException):

@@ -117,15 +117,20 @@ class Writing(Part):
             self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
             remember(ledger, path, agent)
         row = (version, command.value, agent, now, expires)
-        ledger.undo.put(entries, path, row)
-        self.by_path[path] = version
-        self.authored[agent] = self.authored.get(agent, 0) + 1
-        if expires:
-            self._watch_lapse(ledger, expires, path, version)
-            self.around.due(expires)
+        self._put(ledger, path, row)
         ledger.emit("written", None, agent, version, path)
         self.around.entry_changed(ledger, "created" if old is None else "changed", path, version, agent)
         return _entry(path, row)
+
+    def _put(self, ledger: Ledger, path: str, row: tuple[Any, ...]) -> None:
+        """Put an entry at a path that nobody owns now, and index it."""
+        version, _, author, _, expires = row
+        ledger.undo.put(ledger.tables["entries"], path, row)
+        self.by_path[path] = version
+        self.authored[author] = self.authored.get(author, 0) + 1
+        if expires:
+            self._watch_lapse(ledger, expires, path, version)
+            self.around.due(expires)
 
     def take(self, ledger: Ledger, command: Take) -> Entry | Refused | None:
         """Remove and return the first match. O(log n + paths that begin alike and do not match)."""
@@ -196,12 +201,7 @@ class Writing(Part):
             self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
         self._end_loan(ledger, path)
         take_back(ledger, path, author)  # it is the entry itself again
-        ledger.undo.put(ledger.tables["entries"], path, (version, value, author, now, expires))
-        self.by_path[path] = version
-        self.authored[author] = self.authored.get(author, 0) + 1
-        if expires:
-            self._watch_lapse(ledger, expires, path, version)
-            self.around.due(expires)
+        self._put(ledger, path, (version, value, author, now, expires))
         ledger.emit("restored", None, author, version, path)
         self.around.entry_changed(ledger, "created" if row is None else "changed", path, version, None)
 

@@ -36,11 +36,6 @@ class Timeline:
         """(previous raw stamp, lease time, calendar time)"""
 
     @property
-    def lease_ns(self) -> int:
-        """The time by which leases run out; it never jumps."""
-        return self.reading[1]
-
-    @property
     def calendar_ns(self) -> int:
         """The time of dates and delays: nanoseconds since the epoch."""
         return self.reading[2]
