@@ -58,7 +58,11 @@ class Walk:
     def __init__(self, strategy, seed):
         self.dice, self.now = random.Random(seed), START
         self.machine, self.naive = Machine(), Naive()
-        settings = Settings(strategy=strategy, lease_ttl=20, max_attempts=1_000, backoff=Backoff(first=0))
+        # who fails in a row is not kept away: only the purses and the limit do that
+        patient = {} if strategy == "claim" else {"bench_after": 1_000_000}
+        settings = Settings(
+            strategy=strategy, lease_ttl=20, max_attempts=1_000, backoff=Backoff(first=0), **patient
+        )
         self.do(c.Configure(settings))
         self.leases, self.spends, self.made = {}, {}, 0
         for purse in PERS:

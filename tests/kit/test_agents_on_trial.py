@@ -49,12 +49,14 @@ def right_in_a_thread(me):
 @pytest.mark.parametrize("agent", [right, right_in_a_thread])
 def test_agents_that_are_right_pass(strategy, agent):
     """In both colours, under all strategies, whatever is done to them."""
+    pauses = 0
     for seed in range(of(2, 8, 50)):
         faults = Faults(crash_every=60, pause_every=40)
         report = trial(agent, seed=seed, faults=faults, strategy=strategy)
+        pauses += report.faults["pauses"]
         assert (report.done, report.deaths) == (30, [])
-        assert report.faults["pauses"] > 0
         assert 0 <= report.faults["crashes"] - report.restarts <= 2  # at the end some are still away
+    assert pauses, "no seed had one"
 
 
 def test_both_colours_of_one_loop_come_to_the_same_state():
