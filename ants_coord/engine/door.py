@@ -117,11 +117,12 @@ class Door:
         is given back in spite of an interrupt.
         """
         try:
-            return bool(self._lock.acquire(timeout=timeout))
+            got: bool = self._lock.acquire(timeout=timeout)
         except BaseException:
             if self._is_inside:
                 self._lock.release()
             raise
+        return got
 
     def close(self) -> None:
         """

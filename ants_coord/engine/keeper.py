@@ -37,28 +37,32 @@ Call = Callable[[], object]
 @attrs.define(eq=False)
 class Kept:
     """
-    A lease that is renewed until its scope says stop, or until it is lost.
+    A lease that is renewed until its scope says stop, until the scope is gone, or until it is lost.
 
     Args:
         lease: the lease.
-        on_lost: told why it is lost, from any thread, possibly under the board's lock; must not block.
+        scope: a weak reference to whoever it is kept for. An interrupt can come before the first line of
+            the scope's end, which then never runs; so nothing is renewed for a scope that is gone.
+        on_lost: told, with the scope, why the lease is lost, from any thread, possibly under the board's
+            lock; must not block.
         ttl_ns: how long it lasts.
         until_ns: until when it is held, as far as we know.
         renew_ns: when to renew it.
         stop_ns: when `on_stop` is called.
-        on_stop: called once, from any thread, when the scope's time is over; must not block. The command
-            that it returns ends the attempt: it is carried out in the background, tried again while the
-            lease lives.
+        on_stop: called once, with the scope, from any thread, when its time is over; must not block. The
+            command that it returns ends the attempt: it is carried out in the background, tried again while
+            the lease lives.
 
     """
 
     lease: Lease
-    on_lost: Callable[[str], None]
+    scope: Callable[[], Any]
+    on_lost: Callable[[Any, str], None]
     ttl_ns: int
     until_ns: int
     renew_ns: int
     stop_ns: int = NEVER_NS
-    on_stop: Callable[[], Command[Any] | None] | None = None
+    on_stop: Callable[[Any], Command[Any] | None] | None = None
     due: Callable[[Kept, int], None] | None = None
     asked_ns: int = 0
     agent: str | None = None
@@ -124,8 +128,8 @@ class Keeper:
 
     def stop(self, kept: Kept, now_ns: int) -> None:
         """Tell a scope that its time is over, and take what ends its attempt."""
-        kept.stop_ns = NEVER_NS
-        command = kept.on_stop() if kept.on_stop is not None else None
+        kept.stop_ns, scope = NEVER_NS, kept.scope()
+        command = kept.on_stop(scope) if kept.on_stop is not None and scope is not None else None
         if command is not None:
             self.drop(kept)
             self._endings.append((kept, command))
@@ -151,6 +155,9 @@ class Keeper:
 
     def renew(self, now_ns: int, try_: Callable[[Command[Any]], Any]) -> list[tuple[Kept, str]]:
         """Renew what is due, and with it what is due soon; returns what is lost, and why."""
+        for kept in self.all():
+            if kept.scope() is None:
+                self.drop(kept)
         every = self.all()
         if not any(kept.renew_ns <= now_ns for kept in every):
             return []
@@ -183,15 +190,16 @@ class Keeper:
 def kept_from(
     lease: Lease,
     now_ns: int,
-    on_lost: Callable[[str], None],
-    stop_after_ns: int | None,
-    on_stop: Callable[[], Command[Any] | None] | None,
+    scope: Callable[[], Any],
+    on_lost: Callable[[Any, str], None],
+    stop_after_ns: int | None = None,
+    on_stop: Callable[[Any], Command[Any] | None] | None = None,
 ) -> Kept:
     """Prepare to keep a lease whose remaining time is read off its own deadline."""
     left = max(0, lease.expires_ns - now_ns)
     stop = NEVER_NS if stop_after_ns is None else now_ns + stop_after_ns
     renew = now_ns + max(0, left - 2 * lease.ttl_ns // 3)
-    return Kept(lease, on_lost, lease.ttl_ns, now_ns + left, renew, stop, on_stop)
+    return Kept(lease, scope, on_lost, lease.ttl_ns, now_ns + left, renew, stop, on_stop)
 
 
 class Keeping(Door):
@@ -246,6 +254,9 @@ class Keeping(Door):
 
     def _kept_due(self, kept: Kept, now_ns: int) -> None:
         """Tell a scope that its time is over, or that its lease ran out while nothing could be written."""
+        if kept.scope() is None:
+            self.unkeep(kept)
+            return
         if kept.stop_ns <= now_ns:
             self._keeper.stop(kept, now_ns)
         if kept.until_ns <= now_ns:
@@ -264,7 +275,10 @@ class Keeping(Door):
 
     def _lose(self, kept: Kept, reason: str) -> None:
         self.unkeep(kept)
+        scope = kept.scope()
+        if scope is None:
+            return
         try:
-            kept.on_lost(reason)
+            kept.on_lost(scope, reason)
         except Exception:  # noqa: BLE001 - the others must hear it, too
             report(f"the holder of {kept.lease.handle} could not be told that it is lost")

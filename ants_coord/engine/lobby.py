@@ -144,7 +144,6 @@ class Lobby:
             waiter.number = next(self._numbers)
         number = waiter.number
         passes_on = waiter.hint is ANY and waiter.woken
-        waiter.woken, waiter.hint = False, None
         self._all[number] = waiter
         if waiter.ready:
             if number not in self._ready:
@@ -164,6 +163,7 @@ class Lobby:
         waiter.stands = True
         if passes_on:
             self._wake_ready(ANY, after=number)
+        waiter.woken, waiter.hint = False, None
 
     def leave(self, waiter: Waiter, *, claimed: str | None) -> None:
         """
@@ -174,10 +174,11 @@ class Lobby:
             claimed: the task it got ("" for something else that it waited for), or None.
 
         """
+        # cut short anywhere, this is done once more: it is out of `_all` last, and keeps its hint until that
+        # is passed on. Done twice, each step does nothing, or wakes one too many
         number = waiter.number
-        hint = waiter.hint if waiter.woken and waiter.ready else None
-        waiter.woken, waiter.hint, waiter.stands = False, None, False
-        if self._all.pop(number, None) is not None:
+        waiter.stands = False
+        if number in self._all:
             if self._ready.pop(number, None) is not None:
                 del self._line[bisect_right(self._line, number) - 1]
             for task_id in waiter.ended:
@@ -189,11 +190,15 @@ class Lobby:
                     _remove(self._below, path, number)
             self._paths.pop(number, None)
             self._changes.pop(number, None)
-        if hint is not None:
-            if claimed is None:
-                self._wake_ready(ANY, after=0)
-            elif hint is not ANY and claimed != hint[2]:
-                self._wake_ready(hint, after=0)
+            self._all.pop(number, None)
+        if waiter.woken:
+            hint = waiter.hint if waiter.ready else None
+            if hint is not None:
+                if claimed is None:
+                    self._wake_ready(ANY, after=0)
+                elif hint is not ANY and claimed != hint[2]:
+                    self._wake_ready(hint, after=0)
+            waiter.woken, waiter.hint = False, None
 
     def spread(self, news: News, unfinished: int, cursor: int) -> None:
         """Wake whoever the news up to an event concerns, and clear the news."""
@@ -246,9 +251,14 @@ class Lobby:
 
     def _wake_ready(self, hint: Hint, after: int) -> bool:
         chosen, least = None, -1
-        for at in range(bisect_right(self._line, after), len(self._line)):
+        at = bisect_right(self._line, after)
+        while at < len(self._line):
             waiter = self._ready.get(self._line[at])
-            if waiter is None or waiter.has_left:
+            if waiter is None:  # an interrupt has left its number behind
+                del self._line[at]
+                continue
+            at += 1
+            if waiter.has_left:
                 continue
             if hint is not ANY:
                 if waiter.kinds is not None and hint[0] not in waiter.kinds:

@@ -83,12 +83,15 @@ class DirectEngine(Engine):
                     reply = verb(ledger, self._clock.now_ns(), *args)
                     if ledger.news.is_wanted:
                         self._spread()
-                    return reply
+                except BaseException:
+                    self._spread_soon()
+                    raise
                 finally:
                     self._is_busy = False
         finally:
             if self._close_wanted:
                 self.close()
+        return reply
 
     def _try(self, command: Command[R]) -> R | Refused:
         try:

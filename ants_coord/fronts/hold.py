@@ -281,11 +281,13 @@ class Scope(HasLease):
         return True
 
     def _keep(self) -> None:
+        me: weakref.ref[Any] = weakref.ref(self)
         if not self.lease.names:  # whoever holds a lock may wait for anything
             self._outer = WORKING.get()
-            WORKING.set(weakref.ref(self))  # a scope that is dropped must not be kept by this
+            WORKING.set(me)  # a scope that is dropped must not be kept by this
         now = self._engine.now_ns()
-        self._kept = kept_from(self.lease, now, self._on_lost, self._timeout_ns, self._on_timeout)
+        on_timeout = type(self)._on_timeout  # noqa: SLF001 - each colour has its own
+        self._kept = kept_from(self.lease, now, me, Scope._on_lost, self._timeout_ns, on_timeout)
         self._engine.keep(self._kept)
 
     def _stop_keeping(self) -> None:

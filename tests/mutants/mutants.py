@@ -20,8 +20,8 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
     ),
     "a lease expires a tick early": (
         "core/work/lifecycle.py",
-        "(entry := alarms.next_lease()) is not None and entry[0] <= lease_now:",
-        "(entry := alarms.next_lease()) is not None and entry[0] <= lease_now + 1:",
+        "alarms.leases[0][0] <= lease_now:\n        while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now:",
+        "alarms.leases[0][0] <= lease_now + 1:\n        while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now + 1:",
     ),
     "a lock looks at the first of its names only": (
         "core/work/locking.py",
@@ -143,7 +143,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    while len(faded) < 2 * len(leaving) and stones:", "    while len(faded) < len(leaving) and stones:", "walk"),
     ("core/work/submitting.py", "        ledger.news.ready.append((task.kind, signature, task_id))", "        pass", "waiting"),
     # waiting
-    ("engine/lobby.py", "        if hint is not None:\n            if claimed is None:", "        if False:\n            if claimed is None:", "waiting"),
+    ("engine/lobby.py", "            if hint is not None:\n                if claimed is None:", "            if False:\n                if claimed is None:", "waiting"),
     ("core/work/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))", "        pass", "waiting"),
     ("core/work/lifecycle.py", "        ledger.news.ended.append(spec.id)", "        pass", "waiting"),
     ("core/work/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
@@ -165,7 +165,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # found by a stranger: each survived all tests that there were
     ("journals/files.py", "            except TimeoutError:\n                pass\n", "            except TimeoutError:\n                continue\n", "corners"),
     ("engine/replica.py", "            # what was written before the watch began is seen by this look\n            self._catch_up()\n", "", "corners"),
-    ("engine/replica.py", "        self._snapshot_at, self._weight = position, 0\n        self._lobby.wake_all()\n", "        self._snapshot_at, self._weight = position, 0\n", "corners"),
+    ("engine/replica.py", "        self._take_over(machine, position)\n        self._lobby.wake_all()\n", "        self._take_over(machine, position)\n", "corners"),
     ("journals/sqlite.py", "        if newest is not None and newest >= position:", "        if newest is not None and newest > position:", "corners"),
     ("journals/board_file.py", "anchor = max(wall, last + 1) - since_boot", "anchor = wall - since_boot", "corners"),
     ("sync/worker.py", "            errors.append(error)\n            stop.set()\n", "            errors.append(error)\n", "corners"),

@@ -12,6 +12,7 @@ in a third of that time is written down as a note.
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -144,10 +145,10 @@ class Holding:
             return
         now = self._engine.now_ns()
 
-        def lost(reason: str) -> None:
-            self.lose(LeaseLostError(lease.task, lease.token, reason))
+        def lost(me: Holding, reason: str) -> None:
+            me.lose(LeaseLostError(lease.task, lease.token, reason))
 
-        kept = kept_from(lease, now, lost, None, None)
+        kept = kept_from(lease, now, weakref.ref(self), lost)
         kept.agent = self.agent
         self._held[lease.handle] = Held(lease, kept, signed_ns=now)
         if self.is_watched:  # else nobody would ever stop it: the call that ends now sees to it
