@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .values.marks import Mark, MarkKind
     from .values.tasks import Backoff, Lease, Outcome, Task, TaskRecord, TaskState, Ticket
     from .values.trust import TrustPolicy
-    from .values.verification import Verify
+    from .values.verification import Proof, Verify
 
 __all__ = [
     "Advert",
@@ -57,6 +57,7 @@ __all__ = [
     "Namespace",
     "NotNow",
     "Outcome",
+    "Proof",
     "RetryAfter",
     "Task",
     "TaskDroppedError",
@@ -89,7 +90,7 @@ _HOMES = {
     "values.marks": ("Mark", "MarkKind"),
     "values.tasks": ("Backoff", "Lease", "Outcome", "Task", "TaskRecord", "TaskState", "Ticket"),
     "values.trust": ("TrustPolicy",),
-    "values.verification": ("Verify",),
+    "values.verification": ("Proof", "Verify"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("aio", "errors", "sync", "values")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import attrs
 
 from ..errors import CoordinationError, LimitError
+from ..values.checks import is_fresh_id
 from ..values.frozen import record
 from ..values.payloads import json_value
 from ..values.settings import Settings
@@ -208,16 +209,32 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
         raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
     if len(tasks) > MAX_BATCH:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
-    payloads, composed = [], False
+    payloads, composed, asks = [], False, False
     for task in tasks:
         if task.__class__ is not Task:
             raise TypeError(f"submit takes a Task, not {task!r}; {_way_to_a_task(task)}")
         if task.parts:
             composed = True
+        if task.verify is not None:
+            asks = True
         payloads.append(json_value(task.payload, "payload"))
     if composed:
         return submission(tuple([each for task in tasks for each in _taken_apart(task, 0)]), if_exists)
+    if asks:
+        tasks = tuple([with_salt(task, payload) for task, payload in zip(tasks, payloads, strict=True)])
     return Submit(tasks, tuple(payloads), if_exists)
+
+
+def with_salt(task: Task, payload: Any) -> Task:
+    """Return a task whose known answer, if it has one, cannot be told from its digest alone."""
+    verify = task.verify
+    if verify is None or verify.digest is None:
+        return task
+    from ..values.verification import sealed  # noqa: PLC0415 - few tasks have a known answer
+
+    # an id that we drew is another one when the same request is made again
+    known_as = "" if is_fresh_id(task.id) else task.id
+    return attrs.evolve(task, verify=sealed(verify, [known_as, task.kind, payload]))
 
 
 @record

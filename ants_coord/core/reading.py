@@ -297,6 +297,11 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
         why.append(f"{ledger.counts[READY]} task(s) are ready, none of them for this agent now")
     else:
         why.append("no task is ready")
+    for hook in ledger.on_about:
+        for field, told in hook(ledger, query.agent).items():
+            why += (
+                [f"{field}: {', '.join(f'{name} {stands}' for name, stands in told.items())}"] if told else []
+            )
     known = "known" if row is not _NOBODY or locks else "new here"
     return Explanation(f"agent {query.agent!r}", known, tuple(why))
 

@@ -114,7 +114,7 @@ class CheckingLater(Part):
         assert not self.opinions.rows
 
 
-def common_parts(trust: TrustPolicy | None, has_purses: bool) -> Common:
+def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) -> Common:
     """Make the parts that every strategy has; they cost nothing while nobody uses them."""
     from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
     from .trust.principals import Principals  # noqa: PLC0415
@@ -131,6 +131,10 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool) -> Common:
 
         purses = Purses()
         first = (*first, purses)
+    if has_proofs:
+        from .matching.proofs import Proofs  # noqa: PLC0415 - most boards have none
+
+        first = (*first, Proofs())  # before the index, which sees agents as this part shows them
     return Common(first, declines, CheckingLater(), Principals(), reputation, restraint, purses)
 
 
@@ -139,7 +143,7 @@ def every_part() -> list[Part]:
     from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
     from .trust.effects import Restraint  # noqa: PLC0415
 
-    common = common_parts(None, has_purses=True)
+    common = common_parts(None, has_purses=True, has_proofs=True)
     return [
         *[part for make in STRATEGIES.values() for part in make().parts],
         *common.first, Checking(), *common.last[1:], Restraint(common.reputation),

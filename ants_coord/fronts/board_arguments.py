@@ -17,7 +17,7 @@ from ..commands.board import (
     Take,
     Write,
 )
-from ..commands.shared import MAX_BATCH
+from ..commands.shared import MAX_BATCH, with_salt
 from ..errors import LimitError
 from ..values.checks import amount, check_id, check_name, count, seconds
 from ..values.entries import checked_pattern
@@ -141,11 +141,12 @@ def reaction(
     if not isinstance(existing, bool):
         raise TypeError(f"existing must be a bool, not {existing!r}")
     wanted = on if isinstance(on, str) else tuple(on)
-    made = Reaction(name, pattern, task, wanted, coalesce, trails, above, below)
+    payload = json_value(task.payload, "payload")
+    made = Reaction(name, pattern, with_salt(task, payload), wanted, coalesce, trails, above, below)
     first = "created" if above is None else "rose"
     if existing and first not in made.on:
         raise ValueError(f"existing=True needs on= with {first!r}: what is there counts as that")
-    return React(made, json_value(task.payload, "payload"), existing)
+    return React(made, payload, existing)
 
 
 def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:

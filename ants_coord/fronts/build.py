@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..values.marks import MarkKind
     from ..values.routes import Route
     from ..values.trust import TrustPolicy
+    from ..values.verification import Proof
 
 __all__ = [
     "AnySettings",
@@ -97,6 +98,7 @@ class _Common(TypedDict, total=False):
 
 class _Matching(TypedDict, total=False):
     routes: Iterable[Route] | None
+    proofs: Iterable[Proof] | None
     bench_after: int | None
     team_hold: Seconds | None
 

@@ -18,6 +18,8 @@ __all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most", "retire"]
 
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
+_GIVEN = ("proven", "addressee")
+"""how names begin that only a board gives, and some others"""
 
 
 def advert_of(
@@ -44,6 +46,10 @@ def checked_advert(advert: object) -> Advert:
     if advert.accepts is not None:
         # here and not in Advert: boards of old hold adverts with rules that were never true
         checked_rule(advert.accepts, "accepts", LOAD)
+    if any(name.startswith(_GIVEN) for name in (*advert.capabilities, *advert.attributes)):
+        from ..values.verification import checked_capabilities  # noqa: PLC0415 - hardly ever
+
+        checked_capabilities((*advert.capabilities, *advert.attributes))
     return advert
 
 

@@ -15,5 +15,5 @@ reactions     what turns a change into a task
 routes        rules that rewrite tasks at submit
 rules         what a rule over tasks can ask
 trust         what follows from standing
-verification  how a result is checked
+verification  how a result is checked, and a capability proved
 """

@@ -173,7 +173,8 @@ class AgentRecord:
 
     `state` is "live" or "fading"; `held` counts its live leases; `load` is the larger of what it
     reports and held/slots; `benched_for` is seconds that it gets nothing after failing in a row,
-    `limited_for` seconds that it wants nothing, by its own word.
+    `limited_for` seconds that it wants nothing, by its own word. `proofs` says of each capability that
+    the board has a proof of whether it is "claimed" only, "proven" or "refuted".
     """
 
     agent: str
@@ -184,6 +185,7 @@ class AgentRecord:
     benched_for: float
     expires_ns: int
     limited_for: float = 0.0
+    proofs: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .marks import MarkKind
     from .routes import Route
     from .trust import TrustPolicy
+    from .verification import Proof
 
 __all__ = ["Settings"]
 
@@ -63,6 +64,8 @@ class Settings:
             strongest (Blackboard).
         learning: how much an agent's threshold for a kind of task falls with each success, and those for
             other kinds rise; 0 is off (Blackboard).
+        proofs: questions with known answers: what an agent says it can do counts once it has answered
+            those for it (Matchmaker, Blackboard).
         options: JSON values by name, for the parts of a strategy of your own.
 
     """
@@ -93,6 +96,7 @@ class Settings:
     explore: float = attrs.field(default=0.0, metadata=_BOARD)
     learning: float = attrs.field(default=0.1, metadata=_BOARD)
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    proofs: tuple[Proof, ...] = attrs.field(default=(), metadata=_MATCHED)
 
     def __attrs_post_init__(self) -> None:
         check_name(self.strategy, "strategy")
@@ -114,6 +118,10 @@ class Settings:
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 
             _set(self, "routes", check_routes(self.routes))
+        if self.proofs != ():
+            from .verification import checked_proofs  # noqa: PLC0415 - most boards have none
+
+            _set(self, "proofs", checked_proofs(self.proofs))
         _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
         if self.options:

@@ -208,7 +208,7 @@ class Task:
     verify: Verify | None = attrs.field(default=None, kw_only=True)
     seat: str | None = attrs.field(default=None, kw_only=True)
     is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
-    """Whether it needs, limits, delays and requires nothing: most tasks, and a shorter way in."""
+    """Whether it needs, limits, delays and requires nothing and has no known answer: a shorter way in."""
     door: Any = attrs.field(default=None, init=False, eq=False, repr=False)
     """What it waits at when it is ready: its limit, or (limit, what it spends); most wait at nothing."""
 
@@ -253,7 +253,8 @@ class Task:
         self._check_optional_times()
         self.door = self.limit if self.spends is None else (self.limit, tuple(self.spends.items()))
         waits = (self.door, self.key, self.place, self.requires, self.uses, self.delay, self.finish_by)
-        self.is_plain = not (self.needs or self.parts or self.team) and waits == (None,) * 7
+        has_answer = self.verify is not None and self.verify.digest is not None
+        self.is_plain = not (self.needs or self.parts or self.team or has_answer) and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
             raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
 

@@ -1,25 +1,58 @@
 """
-How a result is checked before it counts: the word `Task(verify=...)`.
+How a result is checked before it counts: the word `Task(verify=...)`; and how a capability is proved.
 
 A task with it is not DONE when somebody completes it: its result is handed in
 and waits for others, of another principal, to look at it (or to do the same
 work again), under leases of the same task. Dependents see only what passed.
+
+A board with `proofs=[Proof(...)]` asks each agent a question with a known answer before it believes what
+the agent says it can do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from typing import Any, Literal, Self
 
 import attrs
 
+from ..errors import LimitError
 from .checks import amount, check_name, count
 from .payloads import json_value
 
-__all__ = ["Verify"]
+__all__ = [
+    "ADDRESS",
+    "CLAIMED",
+    "PROVEN",
+    "REFUTED",
+    "Proof",
+    "Verify",
+    "checked_capabilities",
+    "checked_proofs",
+    "covers",
+    "is_answer",
+    "is_given",
+    "known_answer",
+    "sealed",
+]
 
 _set = object.__setattr__
+_ROUNDS = 4_096
+"""what each guess at a known answer costs whoever reads the log: about a millisecond"""
+PROVEN, REFUTED, CLAIMED = "proven", "refuted", "claimed"
+"""how a board sees a capability of an agent for which it has a proof"""
+ADDRESS = "addressee"
+"""what the board calls an agent whose proof is open: a capability that nobody else has"""
+_MAX_PROOFS = 256
+_MAX_PAYLOAD = 16_384
+"""largest question: all of them are in the settings, which every reader of the log keeps"""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*\Z")
+_KNOWN = re.compile(r"[0-9a-f]{32}\$[0-9a-f]{32}\Z")
+_WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
+_NONE: Any = object()
 
 
 @attrs.frozen
@@ -44,7 +77,7 @@ class Verify:
     error: float = 0.0
     """share of wrong results that may be accepted; 0 checks every one"""
     digest: str | None = None
-    """of the known answer"""
+    """of the known answer; once its task is submitted, "salt$digest", see `known_answer`"""
 
     def __attrs_post_init__(self) -> None:
         if self.method not in ("check", "quorum", "canary"):
@@ -112,7 +145,10 @@ class Verify:
     @classmethod
     def by_canary(cls, answer: object) -> Self:
         """
-        Compare the result with an answer that is known already; only a hash of it is kept.
+        Compare the result with an answer that is known already; only a salted hash of it is kept.
+
+        Whoever reads the log can try guesses, about a thousand a second: ask what has many possible
+        answers, and not for yes or no.
 
         Args:
             answer: what a right result equals (a JSON value).
@@ -125,3 +161,141 @@ def digest_of(answer: Any) -> str:
     """Return a hash of a JSON value that is equal for equal values (1 and 1.0 differ)."""
     text = json.dumps(answer, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(b"ants_coord answer\0" + text.encode()).hexdigest()[:32]
+
+
+def known_answer(digest: str, question: Any) -> str:
+    """
+    Return "salt$digest" of an answer, slow to guess and told apart from equal answers of other questions.
+
+    The salt comes from the question and not from dice: a task that is submitted twice is one task.
+
+    Args:
+        digest: `digest_of` the answer.
+        question: what is asked, and where, as a JSON value.
+
+    """
+    return _salted(digest_of(question), digest)
+
+
+def sealed(verify: Verify, question: Any) -> Verify:
+    """Return how a result is checked, with the known answer (if it is by one) as `known_answer` writes it."""
+    if verify.digest is None or "$" in verify.digest:
+        return verify
+    return attrs.evolve(verify, digest=known_answer(verify.digest, question))
+
+
+def is_answer(result: Any, known: str) -> bool:
+    """Tell whether a result is the known answer; logs of old hold it without a salt."""
+    salt, dollar, _ = known.partition("$")
+    digest = digest_of(result)
+    return (_salted(salt, digest) if dollar else digest) == known
+
+
+def _salted(salt: str, digest: str) -> str:
+    slow = hashlib.pbkdf2_hmac("sha256", digest.encode(), salt.encode(), _ROUNDS)
+    return f"{salt}${slow.hex()[:32]}"
+
+
+@attrs.frozen(init=False)
+class Proof:
+    """
+    Ask whoever says that it can do something, before it is offered work that requires it.
+
+    Several proofs of one capability are different questions: an agent that is asked again gets the next.
+
+    Args:
+        capability: what a right answer proves, such as "gpu" or "doc.parse"; it covers what is below it
+            ("gpu.a100"), whatever the version.
+        answer: what a right result equals (a JSON value); only a salted hash of it is kept.
+        payload: the question: the payload of the task that asks it, any JSON value of 16 KiB at most.
+        kind: the kind of that task, by which agents pick their handler.
+
+    Raises:
+        TypeError, ValueError, LimitError: naming the field and the rule.
+
+    Example:
+        >>> from ants_coord import Proof
+        >>> Proof("sum", answer=5, payload=[2, 3], kind="add").capability
+        'sum'
+
+    """
+
+    capability: str
+    payload: Any = None
+    kind: str = "default"
+    known: str = ""
+    """the answer, as `verification.known_answer` writes it"""
+
+    def __init__(
+        self,
+        capability: str,
+        payload: Any = None,
+        kind: str = "default",
+        known: str = "",
+        *,
+        answer: Any = _NONE,
+    ) -> None:
+        if not isinstance(capability, str):
+            raise TypeError(f"capability of a proof must be a string such as 'gpu', not {capability!r}")
+        if len(capability) > 128 or _NAME.match(capability) is None or capability in _WORDS:
+            raise ValueError(
+                f"capability of a proof must be a dotted name such as 'doc.parse', without a version, "
+                f"not {capability[:140]!r}"
+            )
+        if is_given(capability):
+            raise ValueError(f"capability {capability!r} of a proof is a name that the board itself gives")
+        kind = check_name(kind, f"kind of the proof of {capability!r}")
+        payload = json_value(payload, f"payload of the proof of {capability!r}", _MAX_PAYLOAD)
+        if (answer is _NONE) == (not known):
+            raise TypeError(f"the proof of {capability!r} needs answer=: nobody could pass it")
+        if answer is not _NONE:
+            digest = digest_of(json_value(answer, f"answer of the proof of {capability!r}"))
+            known = known_answer(digest, [capability, kind, payload])
+        elif not isinstance(known, str) or _KNOWN.match(known) is None:
+            raise ValueError(f"known of the proof of {capability!r} is made from answer=; give that instead")
+        self.__attrs_init__(str.__str__(capability), payload, kind, known)
+
+
+def checked_proofs(proofs: Iterable[Proof]) -> tuple[Proof, ...]:
+    """Return the proofs of a board, or raise an error that says what is wrong with them."""
+    if isinstance(proofs, (str, bytes, dict, Proof)) or not isinstance(proofs, Iterable):
+        raise TypeError(f"proofs must be a list such as [Proof('gpu', answer=42)], not {proofs!r}")
+    found = tuple(proofs)
+    if len(found) > _MAX_PROOFS:
+        raise LimitError("proofs of a board", len(found), _MAX_PROOFS)
+    for number, proof in enumerate(found):
+        if not isinstance(proof, Proof):
+            raise TypeError(f"proofs must hold Proofs such as Proof('gpu', answer=42), not {proof!r}")
+        same = [other for other in found[:number] if _question(other) == _question(proof)]
+        if same:
+            raise ValueError(
+                f"proofs asks for {proof.capability!r} twice with payload {proof.payload!r:.60}; "
+                "several proofs of one capability are different questions"
+            )
+    return found
+
+
+def _question(proof: Proof) -> tuple[str, str, str]:
+    return proof.capability, proof.kind, digest_of(proof.payload)
+
+
+def covers(proof: str, name: str) -> bool:
+    """Tell whether a proof of one capability is asked of whoever claims another, or has such an attribute."""
+    bare = name.partition(":")[0]
+    return bare == proof or bare.startswith(proof + ".")
+
+
+def is_given(capability: str) -> bool:
+    """Tell whether only the board can give a capability: "proven.gpu" to whoever has proved "gpu"."""
+    return any(covers(word, capability) for word in (PROVEN, ADDRESS))
+
+
+def checked_capabilities(capabilities: Iterable[str]) -> None:
+    """Raise a ValueError if an agent claims what only a board can say of it."""
+    for name in capabilities:
+        if is_given(name):
+            plainly = name.partition(".")[2]
+            raise ValueError(
+                f"capabilities: {name!r} is said by the board alone"
+                + (f"; advertise {plainly!r} and prove it" if plainly else "")
+            )

@@ -1,4 +1,4 @@
-"""Add a golden log: `python -m tests.golden claim|match|board|checks`."""
+"""Add a golden log: `python -m tests.golden claim|match|board|checks|proofs`."""
 
 import json
 import random
@@ -63,6 +63,23 @@ def checks():
             both.step(dice.choice(MOVES), dice.randrange(31), dice.choice(AGENTS), dice.choice(VALUES))
         except AssertionError:
             continue
+    return log
+
+
+def proofs():
+    """Capabilities that are proved, refuted, doubted and asked for again."""
+    from tests.core.test_proofs import Walk
+
+    log = []
+
+    class Noting(Walk):
+        def do(self, command):
+            log.append((self.now, command, None))
+            return super().do(command)
+
+    walk = Noting("match", 11)
+    for _ in range(220):
+        walk.step()
     return log
 
 

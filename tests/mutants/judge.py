@@ -63,6 +63,24 @@ def purses():
                 made.step()
 
 
+def proofs():
+    from tests.core import test_proof_attacks as attacks
+    from tests.core.test_proofs import Walk
+
+    for seed in range(4):
+        made = Walk("match", seed)
+        for _ in range(150):
+            made.step()
+    attacks.test_a_boaster_goes_on_with_what_it_can()
+    attacks.test_who_comes_back_gets_no_fresh_proof()
+    attacks.test_a_question_is_seen_by_its_agent_alone_and_stays_the_same()
+    attacks.test_who_turns_bad_is_asked_again_and_then_believed_no_more()
+    attacks.test_silence_says_nothing_and_is_asked_again()
+    attacks.test_nobody_says_of_itself_that_it_has_proved_something("proven.gpu")
+    attacks.test_nothing_of_an_answer_can_be_read()
+    attacks.test_other_settings_ask_other_questions("match")
+
+
 def checks():
     import random
 
@@ -291,7 +309,7 @@ def hub():
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, purses, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
+        conformance, scenarios, walk, purses, proofs, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
         hub,
     )
 }  # fmt: skip

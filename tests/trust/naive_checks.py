@@ -4,7 +4,7 @@ Verified tasks, as naively as possible: lists, loops, and the rules as a reader 
 No leases by name, no needs, no backoff: what the big model covers. Times are integers (ns).
 """
 
-from ants_coord.values.verification import digest_of
+from ants_coord.values.verification import is_answer
 
 SECOND = 1_000_000_000
 
@@ -100,7 +100,7 @@ class NaiveChecks:
         elif verify is None:
             return self.done(job, value, job.agent)
         elif verify.method == "canary":
-            if digest_of(value) == verify.digest:
+            if is_answer(value, verify.digest):
                 self.quality.append((job.agent, True))
                 return self.done(job, value, job.agent)
             return self.wrong(job, job.agent)

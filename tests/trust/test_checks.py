@@ -8,13 +8,24 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ants_coord import Backoff, Blackboard, ClaimQueue, Matchmaker, Task, TaskFailedError, TrustPolicy, Verify
+from ants_coord import (
+    Backoff,
+    Blackboard,
+    ClaimQueue,
+    Matchmaker,
+    Task,
+    TaskFailedError,
+    TaskState,
+    TrustPolicy,
+    Verify,
+)
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.core.trust.checks import agree, share_to_check
-from ants_coord.errors import VerdictError
+from ants_coord.errors import TaskExistsError, VerdictError
+from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 from ants_coord.values.settings import Settings
 
@@ -499,3 +510,29 @@ def test_quarantines_end_in_their_order_after_a_restart(tmp_path):
     ends = sorted(row[0] for row in twin.ledger.tables["breakers"].values())
     assert twin.next_wakeup_in_ns == ends[0] - now
     twin.check()
+
+
+def test_a_known_answer_is_salted_by_its_question():
+    """Equal answers look different, the same task twice is one task, and a request that is repeated is one, too."""
+    with ClaimQueue(MemoryJournal(ManualClock())) as board:
+        for _ in range(2):
+            for name in "ab":
+                board.submit(Task(name, payload=1, verify=Verify.by_canary("Paris")))
+            board.submit(Task(payload=2, verify=Verify.by_canary("Paris")), request_id="one")
+        assert board.statistics().unfinished == 3
+        known = [record.task.verify.digest for record in board.tasks()]
+        assert len({digest.partition("$")[2] for digest in known}) == 3
+        with pytest.raises(TaskExistsError):
+            board.submit(Task("a", payload=1, verify=Verify.by_canary("Rome")))
+        for _ in range(3):
+            assert board.complete(board.claim_nowait("ann"), "Paris").state is TaskState.DONE
+
+
+def test_a_known_answer_of_an_old_log_is_known():
+    """Logs of old hold answers without a salt; they are compared as they were."""
+    machine = Machine()
+    task = Task("a", verify=Verify.by_canary("Paris"))
+    machine.apply(c.Submit((task,), (None,)), now_ns=1)
+    lease = machine.apply(c.Claim("w"), now_ns=2)
+    outcome = machine.apply(c.Complete("a", lease.token, "Paris"), now_ns=3)
+    assert outcome.state is TaskState.DONE

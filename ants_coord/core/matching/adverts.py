@@ -57,11 +57,7 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     if not is_same:
         reads = {atom.name for atom in parse(advert.accepts).atoms} - {LOAD} if advert.accepts else set()
         if reads <= set(part.index.reads):
-            known = part.index.members.get(agent)
-            if known is not None:
-                part.by_weight.discard((known.weight, agent))
-            put = part.index.put(agent, advert.capabilities, advert.attributes, advert.accepts)
-            part.by_weight.add((put.weight, agent))
+            part.refit(ledger, agent)
         else:
             ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
     if old is None or not is_same or fading:
@@ -71,6 +67,9 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     if status != "renewed":
         part.tell(ledger, agent)
         ledger.emit("changed" if status == "changed" else "joined", None, agent)
+    if not is_same or rejoins:
+        for hook in ledger.on_advert:
+            hook(ledger, agent)
     return Advertised(agent, status, raw + ttl_ns)  # type: ignore[arg-type]
 
 
@@ -99,6 +98,8 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
             part.ring_at(agent, now + row[6])
             part.tell(ledger, agent)
             ledger.emit("joined" if fading else "changed", None, agent)
+            for hook in ledger.on_advert if fading else ():
+                hook(ledger, agent)
         status = "rejoined" if fading else "renewed" if reported == load else "changed"
         answers.append(Advertised(agent, status, raw + row[6]))  # type: ignore[arg-type]
     return tuple(answers)
@@ -148,6 +149,7 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
         benched / 1e9,
         raw + deadline - now,
         ledger.declines.limited_ns(ledger, agent) / 1e9,
+        **{field: told for hook in ledger.on_about for field, told in hook(ledger, agent).items()},
     )
 
 

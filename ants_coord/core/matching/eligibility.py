@@ -95,7 +95,7 @@ class Capable(Part):
         index.reads = tuple(sorted(reads))
         for agent, (deadline, _, fading) in ledger.tables["presence"].items():
             advert = adverts[agent]
-            index.put(agent, advert[2], dict(advert[3]), advert[5])
+            index.put(agent, *self.seen(ledger, agent), advert[5])
             self.ring_at(agent, deadline + advert[6] if fading else deadline)
         self.by_weight = SortedList((member.weight, name) for name, member in index.members.items())
         for agent, (seat, _, until) in ledger.tables["reserved"].items():
@@ -104,6 +104,24 @@ class Capable(Part):
         for agent, (_, until) in ledger.tables["streaks"].items():
             if until:
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
+
+    def seen(self, ledger: Ledger, agent: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+        """Return the capabilities and attributes of an advert that others may count on."""
+        advert = ledger.tables["adverts"][agent]
+        capabilities: tuple[str, ...] = advert[2]
+        attributes: Mapping[str, Any] = dict(advert[3])
+        for hook in ledger.on_shown:
+            capabilities, attributes = hook(ledger, agent, capabilities, attributes)
+        return capabilities, attributes
+
+    def refit(self, ledger: Ledger, agent: str) -> None:
+        """Let the index see an agent with an advert as it is now."""
+        known = self.index.members.get(agent)
+        if known is not None:
+            self.by_weight.discard((known.weight, agent))
+        put = self.index.put(agent, *self.seen(ledger, agent), ledger.tables["adverts"][agent][5])
+        self.by_weight.add((put.weight, agent))
+        self.tell(ledger, agent)
 
     def ring_at(self, agent: str, when: int) -> None:
         """Be there when an agent's presence is due; one entry an agent counts."""
@@ -437,3 +455,5 @@ class Capable(Part):
         if why_gone in FOR_GOOD and ledger.news.is_wanted:
             ledger.news.gone.append((agent, AgentGoneError(agent, said)))
         ledger.emit("departed", None, agent, 0, said)
+        for hook in ledger.on_advert:
+            hook(ledger, agent)

@@ -58,8 +58,9 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     why = []
     if not fits:
         why += _clauses(part, requirement)
-        why += _unknown_words(part, requirement)
-        why += _near_misses(part, requirement)
+        why += _unproven(ledger, requirement)
+        why += _unknown_words(ledger, part, requirement)
+        why += _near_misses(ledger, part, requirement)
         left = _who_left(ledger, requirement)
         return [*why, left.partition(";")[0]] if "could do it" in left else why
     able = [member for member in index.members.values() if member.bit & fits]
@@ -100,9 +101,10 @@ def _accepts(member: Member, row: Row) -> bool:
 def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
     """Return what keeps an agent that meets the requirement from a task; "" for nothing."""
     spec, agent = row.spec, member.name
-    if ledger.tables["presence"][agent][2]:
+    is_fading = ledger.tables["presence"][agent][2]
+    if is_fading and not _is_plain(row):
         return "fading: the advert was not refreshed in time"
-    if member.rule is not None and not _accepts(member, row):
+    if not is_fading and member.rule is not None and not _accepts(member, row):
         if member.own_rule is not None:
             load = f"load {part.load(agent):.2g}"
             return f"refused by the agent's own rule {member.own_rule.text!r} at its {load}"
@@ -138,15 +140,55 @@ def _clauses(part: Capable, requirement: Requirement) -> list[str]:
     return told
 
 
-def _unknown_words(part: Capable, requirement: Requirement) -> list[str]:
+def _stands(ledger: Ledger, agent: str, name: str) -> str | None:
+    """Return how a capability stands that an agent claims and the board has a proof of; None for others."""
+    from ...values.verification import PROVEN, REFUTED, covers  # noqa: PLC0415 - most boards have no proofs
+
+    said = _said(ledger, agent, name)
+    if said is None:
+        return None
+    for hook in ledger.on_about:
+        for proof, state in hook(ledger, agent).get("proofs", {}).items():
+            if covers(proof, said) and state != PROVEN:
+                return "refuted" if state == REFUTED else "claimed, not proven yet"
+    return None
+
+
+def _said(ledger: Ledger, agent: str, name: str) -> str | None:
+    """Return by which word of its advert an agent would meet a name, with or without its proof."""
+    from ...values.verification import PROVEN, covers  # noqa: PLC0415
+
+    name = name.removeprefix(f"{PROVEN}.")
+    _, _, capabilities, attributes, *_ = ledger.tables["adverts"][agent]
+    return next((one for one in (*capabilities, *[key for key, _ in attributes]) if covers(name, one)), None)
+
+
+def _unproven(ledger: Ledger, requirement: Requirement) -> list[str]:
+    """Name the agents that claim what is required and have not proved it."""
+    if not ledger.on_shown:
+        return []
+    told = []
+    for name in dict.fromkeys(atom.name for atom in requirement.atoms):
+        groups: dict[str, list[str]] = {}
+        for agent in sorted(ledger.tables["adverts"]):
+            stands = _stands(ledger, agent, name)
+            if stands is not None:
+                groups.setdefault(stands, []).append(agent)
+        told += [f"{name}: {stands}: {_some(names)}" for stands, names in sorted(groups.items())]
+    return told
+
+
+def _unknown_words(ledger: Ledger, part: Capable, requirement: Requirement) -> list[str]:
     known = part.index.known_names()
     told = []
     for name in sorted({atom.name for atom in requirement.atoms} - known):
+        if ledger.on_shown and any(_said(ledger, agent, name) for agent in ledger.tables["adverts"]):
+            continue  # somebody does, and has not proved it
         told.append(f"nobody advertises {name!r}{meant(name, known)}")
     return told
 
 
-def _near_misses(part: Capable, requirement: Requirement) -> list[str]:
+def _near_misses(ledger: Ledger, part: Capable, requirement: Requirement) -> list[str]:
     """Name the agents that fail exactly one clause: two running masks, whatever their number."""
     index = part.index
     if len(requirement.clauses) < 2:
@@ -159,14 +201,17 @@ def _near_misses(part: Capable, requirement: Requirement) -> list[str]:
     for name in index.names_in(once)[:_SHOWN]:
         member = index.members[name]
         clause = next(c for c in requirement.clauses if evaluate(c, member.facts) is not True)
-        told.append(f"{name} fails only {show(clause)}{_has(member, clause)}")
+        told.append(f"{name} fails only {show(clause)}{_has(ledger, member, clause)}")
     return told
 
 
-def _has(member: Member, clause: Node) -> str:
+def _has(ledger: Ledger, member: Member, clause: Node) -> str:
     if clause[0] != "atom":
         return ""
     name = clause[1].name
+    stands = _stands(ledger, member.name, name) if ledger.on_shown else None
+    if stands is not None:
+        return f" (it is {stands})"
     if name in member.facts.attributes:
         return f" (it has {member.facts.attributes[name]!r})"
     if clause[1].op[0] == ":" and name in member.facts.capabilities:
@@ -207,7 +252,7 @@ def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
             answer = evaluate(clause, member.facts)
             if answer is not True:
                 word = "not known" if answer is None else "not met"
-                why.append(f"{show(clause)}: {word}{_has(member, clause)}")
+                why.append(f"{show(clause)}: {word}{_has(ledger, member, clause)}")
         obstacle = _obstacle(part, ledger, row, member)
         why += [obstacle] if obstacle else []
     if why:

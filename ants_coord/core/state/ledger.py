@@ -96,13 +96,15 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
-        common: makes the parts that every strategy has, for a trust policy or none, with purses or without.
+        common: makes the parts that every strategy has, for a trust policy or none, with purses and
+            proofs or without.
 
     """
 
     # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
     __slots__ = (
         "_gates",
+        "_made_for",
         "_make_common",
         "_make_order",
         "_verbs",
@@ -135,11 +137,15 @@ class Ledger:
         "locks",
         "needed",
         "news",
+        "on_about",
+        "on_advert",
         "on_end",
         "on_grant",
+        "on_judged",
         "on_left",
         "on_pause",
         "on_replace",
+        "on_shown",
         "order",
         "parts",
         "paused",
@@ -172,7 +178,7 @@ class Ledger:
         strategies: Mapping[str, Callable[[], Strategy]],
         commands: Mapping[type, Function],
         queries: Mapping[type, Function],
-        common: Callable[[TrustPolicy | None, bool], Common],
+        common: Callable[[TrustPolicy | None, bool, bool], Common],
     ) -> None:
         self.strategies = strategies
         self._make_common = common
@@ -182,6 +188,8 @@ class Ledger:
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; no part of the state"""
         self.strategy = ""
+        self._made_for = (False, False, False)
+        """whether the parts in place are those for a trust policy, for purses, for proofs"""
         self.purses: Till | None = None
         """what work may consume, if the board has a purse"""
         self.restraint: Any = None
@@ -352,12 +360,13 @@ class Ledger:
     def _install(self) -> None:
         """Take the parts of the strategy that the settings name, unless they are in place."""
         name, trust = self.settings.strategy, self.settings.trust
-        has_purses = bool(self.tables.get("purses"))
-        is_same = (trust is None, has_purses) == (self.restraint is None, self.purses is not None)
-        if name == self.strategy and is_same:
+        has_purses, has_proofs = bool(self.tables.get("purses")), bool(self.settings.proofs)
+        made_for = (trust is not None, has_purses, has_proofs)
+        if name == self.strategy and made_for == self._made_for:
             return
         self.strategy = ""  # until all is in place: after an exception in between it is done again
-        strategy, common = self.strategies[name](), self._make_common(trust, has_purses)
+        strategy, common = self.strategies[name](), self._make_common(trust, has_purses, has_proofs)
+        self._made_for = made_for
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
         self._make_order = strategy.order
@@ -382,6 +391,10 @@ class Ledger:
         self.gates: tuple[Gate, ...] = tuple([part.holds_back for part in self._with("holds_back")])
         self._gates = self.gates
         self.rewriters = tuple([part.rewrite for part in self._with("rewrite")])
+        self.on_about = tuple([part.about for part in self._with("about")])
+        self.on_advert = tuple([part.advertised for part in self._with("advertised")])
+        self.on_judged = tuple([part.judged for part in self._with("judged")])
+        self.on_shown = tuple([part.shown for part in self._with("shown")])
         self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
         # whether the short way may be taken at all: no part has anything to do at each command

@@ -98,6 +98,25 @@ class Part:
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
         """Carry the tables over to new settings; `rebuild` follows."""
 
+    def configured(self, ledger: Ledger) -> None:
+        """Do what follows from new settings, once every part goes by them."""
+
+    def advertised(self, ledger: Ledger, agent: str) -> None:
+        """Note that an agent's advert came, changed, came back or went."""
+
+    def shown(
+        self, ledger: Ledger, agent: str, capabilities: tuple[str, ...], attributes: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+        """Return what others may count on of an advert."""
+        return capabilities, attributes
+
+    def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
+        """Return what this part knows of an agent with an advert, by field of AgentRecord."""
+        return {}
+
+    def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
+        """Note that an agent's result of a task (or its verdict, then `spec` is the check) was judged."""
+
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Note that a lease was granted; the row holds it."""
 

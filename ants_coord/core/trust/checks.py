@@ -22,8 +22,8 @@ from typing import Any
 from ...commands.shared import Complete
 from ...errors import VerdictError
 from ...values.payloads import copy_json
-from ...values.tasks import Outcome, make_outcome
-from ...values.verification import Verify, digest_of
+from ...values.tasks import Outcome, Task, make_outcome
+from ...values.verification import Verify, is_answer
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import READY, Row
@@ -215,8 +215,9 @@ class Checking(Part):
     def _known(self, ledger: Ledger, row: Row, result: Any) -> Outcome | None:
         assert row.agent is not None
         assert row.spec.verify is not None
-        if digest_of(result) == row.spec.verify.digest:
-            self._right(ledger, row.agent, row.spec.kind)
+        assert row.spec.verify.digest is not None
+        if is_answer(result, row.spec.verify.digest):
+            self._right(ledger, row.agent, row.spec)
             return None
         return self._refute(ledger, row, row.agent, "the answer is known, and it is another", _CANARY)
 
@@ -231,7 +232,7 @@ class Checking(Part):
                 if len(side) >= verify.agree:
                     # the lease of the verdict that decided ends here, whoever the next event speaks of
                     ledger.emit("judged", row.spec.id, row.agent, row.token, word)
-                    self._judge_voters(ledger, verify, votes, word)
+                    self._judge_voters(ledger, row, votes, word)
                     if word:
                         return self._accept(ledger, row, (author,), result)
                     why = next(why for _, _, (ok, why) in votes if not ok)
@@ -251,21 +252,21 @@ class Checking(Part):
             for group in groups:
                 if group is not best:
                     for agent, _, _ in group:
-                        self._wrong(ledger, agent, row.spec.kind, 1.0, f"result of {row.spec.id} outvoted")
+                        self._wrong(ledger, agent, row.spec, 1.0, f"result of {row.spec.id} outvoted")
             return self._accept(ledger, row, tuple([agent for agent, _, _ in best]), best[0][2])
         if len(best) + verify.most - len(given) < verify.agree:
             return self._give_up(ledger, row, f"no {verify.agree} of {len(given)} results agree")
         return self._wait(ledger, row)
 
-    def _judge_voters(self, ledger: Ledger, verify: Verify, votes: tuple[_Given, ...], word: bool) -> None:
+    def _judge_voters(self, ledger: Ledger, row: Row, votes: tuple[_Given, ...], word: bool) -> None:
         """Judge those who voted by the majority; a single vote proves nothing about who gave it."""
-        if verify.agree > 1:
-            assert verify.kind is not None
+        check = as_check(row.spec)
+        if len(votes) > 1:
             for agent, _, (ok, _) in votes:
                 if ok is word:
-                    self._right(ledger, agent, verify.kind)
+                    self._right(ledger, agent, check)
                 else:
-                    self._wrong(ledger, agent, verify.kind, 1.0, "verdict outvoted")
+                    self._wrong(ledger, agent, check, 1.0, "verdict outvoted")
 
     def _wait(self, ledger: Ledger, row: Row) -> Outcome:
         agent, token = row.agent, row.token
@@ -287,21 +288,20 @@ class Checking(Part):
         last, token = row.agent, row.token
         outcome = end(ledger, row, "complete", result=result, by=authors[0])
         for agent in authors:
-            self._right(ledger, agent, row.spec.kind)
+            self._right(ledger, agent, row.spec)
         ledger.emit("completed", row.spec.id, last, token, {"by": authors[0], "checked": True})
         return outcome
 
     def _refute(self, ledger: Ledger, row: Row, author: str, why: str, weight: float = 1.0) -> Outcome:
         remember(row, f"attempt {row.attempts} by {author}: {why}")
         ledger.emit("rejected", row.spec.id, author, row.token, why)
-        kind = row.spec.kind
         if row.attempts >= max_attempts(ledger, row):
-            outcome = self._give_up(ledger, row, why)
+            self._give_up(ledger, row, why)
         else:
             self._back(ledger, row, forget=True)
-            outcome = make_outcome(row.spec.id, row.state, None, why, author, row.attempts, False)
-        self._wrong(ledger, author, kind, weight, f"result of {row.spec.id} {why}")
-        return outcome
+        self._wrong(ledger, author, row.spec, weight, f"result of {row.spec.id} {why}")
+        # read only now: what follows from it may have ended the task
+        return row.outcome or make_outcome(row.spec.id, row.state, None, why, author, row.attempts, False)
 
     def _give_up(self, ledger: Ledger, row: Row, why: str) -> Outcome:
         agent, token = row.agent, row.token
@@ -310,15 +310,19 @@ class Checking(Part):
         ledger.emit("failed", row.spec.id, agent, token, why)
         return outcome
 
-    def _right(self, ledger: Ledger, agent: str, kind: str) -> None:
-        ledger.reputation.judged(ledger, agent, kind, 1.0, 0.0)
+    def _right(self, ledger: Ledger, agent: str, spec: Task) -> None:
+        ledger.reputation.add_verdict(ledger, agent, spec.kind, 1.0, 0.0)
         if ledger.restraint is not None:
             ledger.restraint.proved(ledger, agent)
+        for hook in ledger.on_judged:
+            hook(ledger, agent, spec, is_right=True)
 
-    def _wrong(self, ledger: Ledger, agent: str, kind: str, weight: float, why: str) -> None:
-        ledger.reputation.judged(ledger, agent, kind, 0.0, weight)
+    def _wrong(self, ledger: Ledger, agent: str, spec: Task, weight: float, why: str) -> None:
+        ledger.reputation.add_verdict(ledger, agent, spec.kind, 0.0, weight)
         if ledger.restraint is not None:
-            ledger.restraint.disproved(ledger, agent, kind, why)
+            ledger.restraint.disproved(ledger, agent, spec.kind, why)
+        for hook in ledger.on_judged:
+            hook(ledger, agent, spec, is_right=False)
 
     # -- the rest of a task's life ----------------------------------------------------------
 

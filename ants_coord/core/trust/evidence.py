@@ -131,7 +131,7 @@ class Reputation(Part):
         fresh = (ordinal, was_good * _KEEP + good, max(0.0, was_bad * _KEEP + bad), failures, until)
         ledger.undo.put(table, key, fresh)
 
-    def judged(self, ledger: Ledger, agent: str, kind: str, right: float, wrong: float) -> None:
+    def add_verdict(self, ledger: Ledger, agent: str, kind: str, right: float, wrong: float) -> None:
         """Take in one verdict on a result. O(1)."""
         table, key = ledger.tables["quality"], (agent, kind)
         if key not in ledger.tables["evidence"]:

@@ -94,6 +94,8 @@ def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
         ledger.sort_again()
         if ledger.news.is_wanted:
             ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
+    for part in ledger.parts:
+        part.configured(ledger)
     if ledger.idle:
         first = next(iter(ledger.idle.values()))
         ledger.forget_from_ns = first.idle_ns + ns(command.settings.retention)

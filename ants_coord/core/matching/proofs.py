@@ -1,0 +1,332 @@
+"""
+Capabilities that are proved: what an agent only says it can do counts for nothing until it was asked.
+
+The first advert that claims a capability with a proof makes a task whose answer is known, which only
+that agent may take. Until the right answer comes, the index sees the agent without the capability and
+all that is below it; then also with `proven.NAME`. A wrong answer refutes: the agent goes on without.
+Silence, or giving the task back, says nothing either way, so the same question stays open.
+
+States of (agent, capability), and what leads from one to the next:
+
+    (none)    -> claimed    an advert claims it: asked
+    claimed   -> proven     the answer was right
+    claimed   -> refuted    it was wrong, or the agent failed the task for good
+    claimed   -> claimed    the task ended otherwise; it is asked again when the agent comes back
+    proven    -> claimed    a result that needed it was judged wrong: asked again, the next question
+    proven    -> refuted    the same once more, before any result was judged right
+
+Nothing of this forgets by itself when an agent leaves, restarts or changes its advert: a refuted
+capability stays refuted under this name until other proofs of it are set.
+
+Only boards with `proofs` in their settings have this part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ...errors import CoordinationError, RequirementError
+from ...requirements import parse
+from ...values.rules import meant
+from ...values.settings import Settings
+from ...values.tasks import FINAL, Task
+from ...values.verification import ADDRESS, CLAIMED, PROVEN, REFUTED, Proof, Verify, covers, is_given
+from ..state.ledger import Ledger
+from ..state.parts import Part
+from ..state.records import DONE, LEASED, Row
+from ..work.lifecycle import end
+from ..work.submitting import carry_out
+
+if TYPE_CHECKING:
+    from .eligibility import Capable
+
+__all__ = ["Proofs"]
+
+_PRIORITY = 1 << 31
+"""before all else: until it has answered, an agent is kept from what it says it can do best"""
+_MOST = 20_000
+"""answers that are remembered at most, beyond those of agents that are here"""
+
+_EVENTS = {PROVEN: "proved", REFUTED: "refuted", CLAIMED: "doubted"}
+
+_Row = tuple[int, str, str, int, bool]
+"""(ordinal, state, open task or "", which question, whether results must show first that it is true)"""
+
+
+class Proofs(Part):
+    """
+    What each agent has proved, and what it is being asked.
+
+    Tables:
+        proofs: (agent, capability) -> (ordinal, state, open task or "", number of the question, in doubt)
+    """
+
+    tables = ("proofs",)
+    values = (Proof,)
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[Proof]] = {}
+        """capability -> its proofs, in their order"""
+        self.open: dict[str, tuple[str, str]] = {}
+        """task -> (agent, capability) that it asks for"""
+        self.asked: dict[str, int] = {}
+        """agent -> how many proofs of it are open"""
+
+    def rebuild(self, ledger: Ledger) -> None:
+        """Make the indexes."""
+        self.by_name, self.open, self.asked = {}, {}, {}
+        for proof in ledger.settings.proofs:
+            self.by_name.setdefault(proof.capability, []).append(proof)
+        for key, (_, _, task, _, _) in ledger.tables["proofs"].items():
+            if task:
+                self._note_open(task, key)
+
+    def _note_open(self, task: str, key: tuple[str, str]) -> None:
+        self.open[task] = key
+        self.asked[key[0]] = self.asked.get(key[0], 0) + 1
+
+    def _put(self, ledger: Ledger, key: tuple[str, str], row: _Row) -> None:
+        """Set a row, and keep the indexes."""
+        table = ledger.tables["proofs"]
+        old = table.get(key)
+        if old is None and len(table) >= _MOST:
+            self._let_go(ledger)
+        if old is not None and old[2] and old[2] != row[2]:
+            del self.open[old[2]]
+            self.asked[key[0]] -= 1
+            if not self.asked[key[0]]:
+                del self.asked[key[0]]
+        if row[2] and (old is None or old[2] != row[2]):
+            self._note_open(row[2], key)
+        ledger.undo.put(table, key, row)
+
+    def _let_go(self, ledger: Ledger) -> None:
+        """Forget the oldest answer of an agent that is not here: under a new name it costs no more."""
+        here, table = ledger.tables["adverts"], ledger.tables["proofs"]
+        away = [(row[0], key) for key, row in table.items() if key[0] not in here]
+        if away:
+            ledger.undo.drop(table, min(away)[1])
+
+    # -- what others may count on ------------------------------------------------------------
+
+    def state_of(self, ledger: Ledger, agent: str, name: str) -> str:
+        """Return "claimed", "proven" or "refuted"."""
+        row = ledger.tables["proofs"].get((agent, name))
+        return CLAIMED if row is None else row[1]
+
+    def claims(self, ledger: Ledger, agent: str) -> list[str]:
+        """Return the capabilities with a proof that an agent claims now."""
+        advert = ledger.tables["adverts"].get(agent)
+        if advert is None:
+            return []
+        said = [*advert[2], *[name for name, _ in advert[3]]]
+        return [name for name in self.by_name if any(covers(name, one) for one in said)]
+
+    def shown(
+        self, ledger: Ledger, agent: str, capabilities: tuple[str, ...], attributes: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+        """Return an advert as others may count on it: less what is not proved, and with what is."""
+        claimed = self.claims(ledger, agent)
+        proven = [name for name in claimed if self.state_of(ledger, agent, name) == PROVEN]
+        barred = [name for name in claimed if name not in proven]
+
+        def counts(name: str) -> bool:
+            return not is_given(name) and not any(covers(other, name) for other in barred)
+
+        given = [f"{PROVEN}.{name}" for name in proven]
+        if agent in self.asked:
+            given.append(_address(agent))
+        seen = {name: value for name, value in attributes.items() if counts(name)}
+        return (*[name for name in capabilities if counts(name)], *given), seen
+
+    def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
+        """Return how each capability with a proof stands that an agent claims."""
+        return {"proofs": {name: self.state_of(ledger, agent, name) for name in self.claims(ledger, agent)}}
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def advertised(self, ledger: Ledger, agent: str) -> None:
+        """Ask for what an advert claims, and no longer for what nobody claims any more."""
+        table, claimed = ledger.tables["proofs"], self.claims(ledger, agent)
+        if agent in self.asked:
+            stale = [n for n in self.by_name if n not in claimed and table.get((agent, n), (0, "", ""))[2]]
+            for name in stale:
+                self._drop_task(ledger, (agent, name), f"{agent} no longer claims {name}")
+        for name in claimed:
+            row = table.get((agent, name))
+            if row is None:
+                self._ask(ledger, agent, name, (ledger.ordinal(), CLAIMED, "", 0, False))
+            elif row[1] == CLAIMED and not row[2]:
+                self._ask(ledger, agent, name, row)
+
+    def _ask(self, ledger: Ledger, agent: str, name: str, row: _Row) -> None:
+        number, _, _, question, doubt = row
+        proofs = self.by_name[name]
+        # agents that compare notes do not all get the same question
+        proof = proofs[(question + zlib.crc32(agent.encode())) % len(proofs)]
+        told = f"{agent}\0{name}\0{ledger.ordinal()}\0{proof.known}"
+        task = Task(
+            f"t~{hashlib.sha256(told.encode()).hexdigest()[:20]}",  # as ids look that nobody typed
+            kind=proof.kind,
+            priority=_PRIORITY,
+            requires=_address(agent),
+            verify=Verify("canary", digest=proof.known),
+        )
+        self._put(ledger, (agent, name), (number, CLAIMED, task.id, question, doubt))
+        self._refit(ledger, agent)  # before the task comes: only now its address means somebody
+        carry_out(ledger, [("create", task, proof.payload, None)])
+
+    def _drop_task(self, ledger: Ledger, key: tuple[str, str], why: str) -> None:
+        """Take a question back."""
+        row = ledger.tasks.get(ledger.tables["proofs"][key][2])
+        if row is not None and row.state not in FINAL:
+            ledger.undo.touch(row)
+            token = row.token if row.state is LEASED else 0
+            end(ledger, row, "cancel", lost="cancelled", reason=why)
+            ledger.emit("cancelled", row.spec.id, row.agent if token else None, token, why)
+
+    def _refit(self, ledger: Ledger, agent: str) -> None:
+        """Let the index see an agent as it now stands."""
+        if agent in ledger.tables["adverts"]:
+            part: Capable = ledger.eligibility  # type: ignore[assignment]
+            part.refit(ledger, agent)
+
+    # -- answers ----------------------------------------------------------------------------
+
+    def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
+        """Take in how a question ended."""
+        key = self.open.get(row.spec.id)
+        if key is None:
+            return
+        number, _, _, question, doubt = ledger.tables["proofs"][key]
+        if row.state is DONE:
+            assert row.outcome is not None
+            # whoever is asked the same next must not find the answer there
+            row.outcome = attrs.evolve(row.outcome, result=None)
+            self._settle(ledger, key, (number, PROVEN, "", question + 1, doubt), "the answer was right")
+        elif verb == "reject" or (verb == "give_up" and row.lost != "expired"):
+            why = "the answer was wrong" if verb == "reject" else "it failed the task that asks for it"
+            self._settle(ledger, key, (number, REFUTED, "", question, doubt), why)
+        else:
+            self._put(ledger, key, (number, CLAIMED, "", question, doubt))
+            self._refit(ledger, key[0])
+
+    def _settle(self, ledger: Ledger, key: tuple[str, str], row: _Row, why: str) -> None:
+        self._put(ledger, key, row)
+        self._refit(ledger, key[0])
+        ledger.emit(_EVENTS[row[1]], None, key[0], 0, {"capability": key[1], "why": why})
+
+    def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
+        """Take a proof back if a result that needed it did not stand."""
+        key = self.open.get(spec.id)
+        if key is not None:
+            if not is_right:
+                self._refute_now(ledger, key)
+            return
+        if spec.requires is None:
+            return
+        needed = [atom.name.removeprefix(f"{PROVEN}.") for atom in parse(spec.requires).atoms]
+        for name in self.by_name:
+            row = ledger.tables["proofs"].get((agent, name))
+            if row is None or row[1] != PROVEN or not any(covers(name, one) for one in needed):
+                continue
+            number, _, _, question, doubt = row
+            if is_right:
+                if doubt:
+                    self._put(ledger, (agent, name), (number, PROVEN, "", question, False))
+            elif doubt:
+                why = f"the result of {spec.id} was wrong, the second time since a right one"
+                self._settle(ledger, (agent, name), (number, REFUTED, "", question, True), why)
+            else:
+                why = f"the result of {spec.id} was wrong: it is asked again"
+                self._settle(ledger, (agent, name), (number, CLAIMED, "", question, True), why)
+                if name in self.claims(ledger, agent):
+                    self._ask(ledger, agent, name, ledger.tables["proofs"][agent, name])
+
+    def _refute_now(self, ledger: Ledger, key: tuple[str, str]) -> None:
+        """End a question with its wrong answer, whatever attempts are left: it is not guessed at twice."""
+        number, _, task, question, doubt = ledger.tables["proofs"][key]
+        row = ledger.tasks[task]
+        ledger.undo.touch(row)
+        self._settle(ledger, key, (number, REFUTED, "", question, doubt), "the answer was wrong")
+        if row.state not in FINAL:
+            end(ledger, row, "reject", reason="the answer is known, and it is another")
+            ledger.emit("failed", task, key[0], row.token, "the answer is known, and it is another")
+
+    # -- settings and rules -----------------------------------------------------------------
+
+    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
+        """Forget answers to questions that are asked no more."""
+        before = _questions(old)
+        after = _questions(ledger.settings)
+        for key in [key for key in ledger.tables["proofs"] if before.get(key[1]) != after.get(key[1])]:
+            if ledger.tables["proofs"][key][2]:
+                self._drop_task(ledger, key, f"the proofs of {key[1]} have changed")
+            ledger.undo.drop(ledger.tables["proofs"], key)
+
+    def configured(self, ledger: Ledger) -> None:
+        """Ask whoever is here already."""
+        adverts = ledger.tables["adverts"]
+        for agent in sorted(adverts, key=lambda name: adverts[name][0]):
+            self.advertised(ledger, agent)
+
+    def rewrite(
+        self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
+    ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
+        """Refuse what requires a proof that there is not."""
+        for task in tasks:
+            checks = () if task.verify is None else (task.verify.requires,)
+            for text in (task.requires, *task.team, *checks):
+                if text is None or PROVEN not in text:
+                    continue
+                for atom in parse(text).atoms:
+                    name = atom.name.removeprefix(f"{PROVEN}.")
+                    if name != atom.name and name not in self.by_name:
+                        known = ", ".join(self.by_name)
+                        hint = meant(name, self.by_name)
+                        problem = f"no proof of {name!r} is among the settings{hint}; there are {known}"
+                        return RequirementError(text, text.find(atom.name) + 1, problem)
+        return tasks, payloads
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return how many agents have proved each capability, were refuted, or are asked."""
+        told = {name: {PROVEN: 0, REFUTED: 0, CLAIMED: 0} for name in self.by_name}
+        for (_, name), row in ledger.tables["proofs"].items():
+            told[name][row[1]] += 1
+        return {"proofs": told}
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that questions are open exactly while they are asked, of agents that are here."""
+        here = ledger.tables["adverts"]
+        found = {}
+        for key, (_, state, task, question, _) in ledger.tables["proofs"].items():
+            assert key[1] in self.by_name
+            assert state in (PROVEN, REFUTED, CLAIMED)
+            assert question >= 0
+            if task:
+                found[task] = key
+                assert state == CLAIMED
+                assert key[0] in here
+                assert key[1] in self.claims(ledger, key[0])
+                assert ledger.tasks[task].state not in FINAL
+        assert found == self.open
+        counts: dict[str, int] = {}
+        for agent, _ in found.values():
+            counts[agent] = counts.get(agent, 0) + 1
+        assert counts == self.asked
+
+
+def _questions(settings: Settings) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for proof in settings.proofs:
+        found.setdefault(proof.capability, []).append((proof.kind, proof.known))
+    return found
+
+
+def _address(agent: str) -> str:
+    return f"{ADDRESS}.x{hashlib.sha256(agent.encode()).hexdigest()[:16]}"
