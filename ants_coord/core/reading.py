@@ -258,8 +258,9 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
     if ledger.paused:
         why.append("the board is paused; resume() lets claims go on")
     if limit is not None and not ledger.is_open(limit):
-        holders = ", ".join(repr(held.spec.id) for held in ledger.live[limit].values())
-        why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once, held by {holders}")
+        live = ledger.live.get(limit, {})  # none of a limit of 0
+        held = f", held by {', '.join(repr(row.spec.id) for row in live.values())}" if live else ""
+        why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once{held}")
     if row.spec.id in ledger.tables["handed"]:
         return [*why, *ledger.checking.why(ledger, row)]
     if ledger.purses is not None:

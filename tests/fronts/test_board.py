@@ -69,3 +69,11 @@ def test_it_does_so_on_a_loop(tmp_path):
                 await board.offers("w")
 
     asyncio.run(main())
+
+
+def test_a_limit_of_nothing_is_explained(make_board):
+    """Nobody holds what a limit of 0 allows: the reason names the limit alone."""
+    board = make_board()
+    board.limit("db", 0)
+    board.submit(Task("a", limit="db"))
+    assert "limit 'db' allows 0 at once" in board.explain("a").reasons
