@@ -300,6 +300,14 @@ class Machine:
             self.ledger.mend()
         return _answer_again(self.ledger, request, command)
 
+    def last_answer(self, session: str) -> tuple[int, Any] | None:
+        """Return (number, reply) of the last remembered request of a session, or None."""
+        if self.ledger.undo.entries:
+            self.ledger.mend()
+        from .sessions import last_answer  # noqa: PLC0415 - see _first_request
+
+        return last_answer(self.ledger, session)
+
     def ask(self, query: Query[R], *, now_ns: int | None = None) -> R | Refused:
         """
         Answer a query from the state as it is; nothing changes.

@@ -34,7 +34,7 @@ from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
 from .work.leases import lease_of
 
-__all__ = ["answer_again", "fingerprint", "remember_reply"]
+__all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
 
 _KEPT = 64
 
@@ -52,6 +52,15 @@ def answer_again(ledger: Ledger, request: tuple[str, int], command: Command[Any]
     if number <= session.low:
         return (Refused(RequestTooOld(f"{name}/{number}")),)
     return None
+
+
+def last_answer(ledger: Ledger, name: str) -> tuple[int, Any] | None:
+    """Return (number, reply) of the last request of a session that is remembered, or None."""
+    session = ledger.sessions.get(name)
+    if session is None:
+        return None
+    number = max(session.replies)
+    return number, _refill(ledger, session.replies[number])
 
 
 def _answer_named(ledger: Ledger, request_id: str, command: Command[Any]) -> tuple[Any] | None:

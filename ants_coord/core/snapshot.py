@@ -31,7 +31,7 @@ from .state.records import AgentRow, LockRow, Row, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
 from .strategies import LEARNERS, every_part
 
-__all__ = ["Cut", "digest", "pack", "records", "restore", "unpack"]
+__all__ = ["Cut", "digest", "know", "pack", "records", "restore", "unpack"]
 
 Record = list[Any]
 _CHUNK = 25
@@ -69,6 +69,12 @@ def _fields_of(kind: type) -> tuple[str, ...]:
 
 def _learn() -> None:
     _KNOWN.update({value.__name__: value for part in every_part() for value in part.values})
+
+
+def know(kinds: Iterable[type]) -> None:
+    """Pack and unpack values of these kinds, too, which no state holds: what queries answer with."""
+    for kind in kinds:
+        _KNOWN.setdefault(kind.__name__, kind)
 
 
 def _learn_added(strategy: Strategy) -> None:

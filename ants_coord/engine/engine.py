@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ from .deadlines import Deadlines
 from .door import CLOSED, FORKED, LAST_S, entering, weakly
 from .fit import draw, surplus
 from .keeper import Keeper, Keeping, Kept
-from .lobby import NEVER_NS, Lobby, Waiter
+from .lobby import NEVER_NS, Drained, Lobby, Waiter
+from .log import Request, Turn, numbered
 
 __all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine", "Kept"]
 
@@ -63,10 +64,6 @@ VAIN_NS = 10_000_000
 """the first pause after a wake-up that changed nothing, since some clock runs ahead of the journal's"""
 _MOST_VAIN_NS = 500_000_000
 _FINAL = (JournalCorruptError, JournalVersionError, JournalConflictError)
-
-
-class Drained(Exception):  # noqa: N818 - an answer, not an error
-    """No task is unfinished, which is what the waiter also waited for."""
 
 
 C = TypeVar("C", bound=Chore)
@@ -152,8 +149,14 @@ class Engine(Keeping, ABC):
         return self._look(query)
 
     @abstractmethod
-    def _try(self, command: Command[R]) -> R | Refused:
+    def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         """Carry a command out with the lock already held."""
+
+    @entering
+    def carry_out(self, batch: Sequence[tuple[Request, Command[Any]]]) -> list[Any]:
+        """Carry (request, command) pairs out for others; returns the replies, refusals among them."""
+        self._ready_or_raise()
+        return [self._try(command, numbered(request) if request else None) for request, command in batch]
 
     def now_ns(self) -> int:
         """Return the board's time."""
@@ -229,17 +232,18 @@ class Engine(Keeping, ABC):
     # -- waiting --------------------------------------------------------------------------------
 
     @entering
-    def try_or_enter(self, command: Command[R], waiter: Waiter) -> R | None:
+    def try_or_enter(self, command: Command[R], waiter: Waiter, turn: Turn | None = None) -> R | None:
         """
         Try; if the reply is None (or a refusal that may pass), enter the lobby in the same step.
 
         Trying and entering under one hold of the lock is what makes a lost
         wake-up impossible. Raises what is final: ClosedError, a TimeoutError
-        of a waiter whose time is over, any other refusal.
+        of a waiter whose time is over, any other refusal. With a `turn`, a try
+        whose answer was lost on the way is answered with it.
         """
         self._ready_or_raise()
         waiter.refuse_if_left()
-        reply: R | Refused | None = self._try(command)
+        reply: R | Refused | None = self._try(command) if turn is None else self._try_in(turn, command)
         if isinstance(reply, Refused):
             if not isinstance(reply.error, HeldError):
                 self._lobby.leave(waiter, claimed=None)
@@ -252,6 +256,12 @@ class Engine(Keeping, ABC):
             raise Drained
         self._stay(waiter)
         return None
+
+    def _try_in(self, turn: Turn, command: Command[R]) -> R | Refused:
+        self._catch_up()
+        if turn.has_answer(self._machine):
+            return turn.answer  # type: ignore[no-any-return]
+        return self._try(command, (turn.session, turn.number))
 
     @entering
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
@@ -331,17 +341,19 @@ class Engine(Keeping, ABC):
         self._set_alarm_for_time()
 
     @entering
-    def with_machine(self, look: Callable[[Machine, int], R]) -> R:
-        """Look at the state of this instant, under the lock; `look` must change nothing."""
+    def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
+        """Say why what a caller waits for will not come; see `standing_still`."""
+        from .awaited import standing_still  # noqa: PLC0415 - who waits for long only
+
         self._ready_or_raise()
         self._catch_up()
-        return look(self._machine, self._clock.now_ns())
+        return standing_still(self._machine, waiter, self._clock.now_ns(), quiet_ns, idle)
 
     # -- chores and alarms -----------------------------------------------------------------------
 
     @entering
     def with_chore(self, kind: type[C], do: Callable[[C], R]) -> R:
-        """Do something with the board's one chore of a kind, under the lock, and be there when it is due."""
+        """Do something with the board's one chore of a kind, under the lock; be there when it is due."""
         self._ready_or_raise()
         chore = self._chores.get(kind)
         if chore is None:
@@ -385,12 +397,7 @@ class Engine(Keeping, ABC):
         self._vain_ns = min(_MOST_VAIN_NS, max(VAIN_NS, 2 * self._vain_ns)) if is_vain else 0
 
     def _bear(self, problem: Exception) -> None:
-        """
-        Live on with what went wrong in the background.
-
-        What may pass is tried again, more and more slowly, until leases run out; their holders hear it then.
-        What is final closes the board with its reason, and every holder and waiter hears that.
-        """
+        """Live on with what went wrong in the background: it is tried again, or it closes the board."""
         if isinstance(problem, _FINAL) and not isinstance(problem, JournalRewoundError):
             report("the board is closed")
             try:
@@ -477,12 +484,6 @@ class Engine(Keeping, ABC):
             self._alarm = self._clock.alarm(weakly(self._ring))
             self._deadlines = Deadlines(self._clock)
             self._is_open = True
-
-    def _compare_settings(self) -> None:
-        """Refuse a board whose settings differ from the ones that were asked for by name."""
-        from .agreement import compare  # noqa: PLC0415 - boards in a log only
-
-        compare(self._machine.ledger, self._asked)
 
     def rules_of(self, strategy: str) -> Rules:
         """Return the rules that a board of this strategy follows here."""

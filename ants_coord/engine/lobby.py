@@ -24,9 +24,13 @@ from ..core.state.ledger import ANY, Hint, News
 from ..errors import CoordinationError
 from ..values.checks import lock_key, paths_above
 
-__all__ = ["NEVER_NS", "Countdown", "Lobby", "Waiter", "mute"]
+__all__ = ["NEVER_NS", "Countdown", "Drained", "Lobby", "Waiter", "mute"]
 
 NEVER_NS = 1 << 62
+
+
+class Drained(Exception):  # noqa: N818 - an answer, not an error
+    """No task is unfinished, which is what the waiter also waited for."""
 
 
 @attrs.define(eq=False)

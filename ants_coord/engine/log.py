@@ -15,16 +15,48 @@ from typing import Any, TypeVar
 import attrs
 
 from ..commands.shared import Command, Refused
-from ..errors import CoordinationError, JournalCorruptError, JournalError
+from ..core.machine import Machine
+from ..errors import CoordinationError, HeldError, JournalCorruptError, JournalError
 from ..journals.ports import Clock, Entry, Journal
+from ..values.checks import check_name
 
-__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Unopened"]
+__all__ = ["UNNUMBERED", "Batches", "Log", "Request", "Slot", "Turn", "Unopened", "numbered"]
 
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
 
+Request = str | tuple[str, int] | None
+"""a request id that a caller chose, or a number in a session, or neither"""
+
 _FAR = 250
 """entries of others that take long to carry out (some 25 ms)"""
+
+
+def numbered(request: str | tuple[str, int]) -> tuple[str, int]:
+    """Return a request as the core knows it."""
+    return (check_name(request, "request_id"), 0) if isinstance(request, str) else request
+
+
+@attrs.define
+class Turn:
+    """The tries of one waiting caller, one at a time; each has the next number of a session."""
+
+    session: str
+    number: int
+    answer: Any = None
+
+    def has_answer(self, machine: Machine) -> bool:
+        """Tell whether a try was answered, and only the answer was lost; else number the next."""
+        last = machine.last_answer(self.session)
+        if last is None or last[0] < self.number:
+            return False
+        self.number, self.answer = last
+        if self.answer is None or (
+            isinstance(self.answer, Refused) and isinstance(self.answer.error, HeldError)
+        ):
+            self.number += 1  # it was in vain
+            return False
+        return True
 
 
 @attrs.define(eq=False)
@@ -35,6 +67,8 @@ class Slot:
     request: tuple[str, int]
     """UNNUMBERED until it is written: a number that was drawn early could be overtaken by more commands
     than a session remembers, and the command would be refused as too old"""
+    is_ours: bool = True
+    """whether what it grants is this opening's, to be given back when it closes"""
     reply: Any = None
     done: bool = False
 
@@ -170,7 +204,7 @@ class Batches:
 
     _pending: deque[Slot]
 
-    def _slot(self, command: Command[Any], request_id: str | None) -> Slot:
+    def _slot(self, command: Command[Any], request: Request) -> Slot:
         raise NotImplementedError
 
     def _carry_out(self, mine: Slot) -> None:
@@ -179,15 +213,11 @@ class Batches:
     def _forget(self, slot: Slot) -> None:
         raise NotImplementedError
 
-    def carry_out(self, batch: Sequence[tuple[str | None, Command[Any]]]) -> list[Any]:
-        """
-        Carry (request id, command) pairs out in as few transactions as possible.
-
-        Returns:
-            The replies in the same order, refusals and troubles among them.
-
-        """
-        slots = [self._slot(command, request_id) for request_id, command in batch]
+    def carry_out(self, batch: Sequence[tuple[Request, Command[Any]]]) -> list[Any]:
+        """Carry (request, command) pairs out for others, in as few transactions as possible."""
+        slots = [self._slot(command, request) for request, command in batch]
+        for slot in slots:
+            slot.is_ours = False
         trouble: CoordinationError | None = None
         try:
             self._pending.extend(slots)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Command, Configure, Query, Refused, Wakeup
-from ..values.checks import check_name
 from ..values.settings import Settings
 from .engine import Engine
+from .log import numbered
 
 __all__ = ["DirectEngine"]
 
@@ -52,7 +52,7 @@ class DirectEngine(Engine):
                     reply = machine.apply(
                         command,
                         now_ns=self._clock.now_ns(),
-                        request=None if request_id is None else (check_name(request_id, "request_id"), 0),
+                        request=None if request_id is None else numbered(request_id),
                     )
                     self.is_short = machine.ledger.is_short
                     if machine.news.is_wanted:
@@ -93,9 +93,9 @@ class DirectEngine(Engine):
                 self.close()
         return reply
 
-    def _try(self, command: Command[R]) -> R | Refused:
+    def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         try:
-            reply = self._machine.apply(command, now_ns=self._clock.now_ns())
+            reply = self._machine.apply(command, now_ns=self._clock.now_ns(), request=request)
             self._spread()
         except BaseException:
             self._spread_soon()

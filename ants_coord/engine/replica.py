@@ -38,13 +38,13 @@ from ..errors import (
 from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
-from ..values.checks import check_name, fresh_session
+from ..values.checks import fresh_session
 from ..values.settings import Settings
-from .agreement import compare_refusals
+from .agreement import compare, compare_refusals
 from .door import dropped, entering, weakly
 from .engine import LOOK_AGAIN_NS, VAIN_NS, Engine
 from .grants import Grants, live
-from .log import UNNUMBERED, Batches, Log, Slot, Unopened
+from .log import UNNUMBERED, Batches, Log, Request, Slot, Unopened, numbered
 from .snapshots import Snapshots, without_garbage
 
 __all__ = ["LogEngine"]
@@ -119,13 +119,11 @@ class LogEngine(Batches, Engine):
             raise slot.reply.error
         return slot.reply  # type: ignore[no-any-return]
 
-    def _slot(self, command: Command[Any], request_id: str | None) -> Slot:
+    def _slot(self, command: Command[Any], request: Request) -> Slot:
         if command.__class__ is Configure and (missing := self._machine.lacks(command)):
             # written, it would stop every reader; refused before, it stops nobody
             raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
-        if request_id is not None:
-            return Slot(command, (check_name(request_id, "request_id"), 0))
-        return Slot(command, UNNUMBERED)
+        return Slot(command, UNNUMBERED if request is None else numbered(request))
 
     def _forget(self, slot: Slot) -> None:
         try:
@@ -233,8 +231,8 @@ class LogEngine(Batches, Engine):
                 return attrs.evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
         return command
 
-    def _try(self, command: Command[R]) -> R | Refused:
-        slot = self._slot(command, None)
+    def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
+        slot = self._slot(command, request)
         try:
             # the last of its batch: nothing is applied after it that a waiter would miss
             self._write_together([*self._take(_BATCH - 1), slot], slot)
@@ -328,7 +326,8 @@ class LogEngine(Batches, Engine):
 
     def _answer(self, slot: Slot, reply: Any) -> None:
         if not slot.done:
-            self._grants.note(reply, self._machine.ledger)
+            if slot.is_ours:
+                self._grants.note(reply, self._machine.ledger)
             slot.reply, slot.done = reply, True
 
     def _decode(self, entry: Entry) -> tuple[tuple[str, int], Command[Any]]:
@@ -422,7 +421,7 @@ class LogEngine(Batches, Engine):
                 self._write_settings()
             elif self._machine.ledger.is_old:
                 self._upgrade()
-            self._compare_settings()
+            compare(self._machine.ledger, self._asked)
         except BaseException:
             self._journal.close()
             self._machine = self._make_machine()

@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.shared import Leases
-from ..engine.awaited import standing_still
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import DeadlockError
@@ -113,9 +112,7 @@ class Patience:
     def _say_why(self) -> bool:
         """Tell the log why nothing comes; then True: what stands still is not looked at again."""
         quiet_ns = self._interval_ns
-        why = self._engine.with_machine(
-            lambda machine, now: standing_still(machine, self._waiter, now, quiet_ns)
-        )
+        why = self._engine.stands_still(self._waiter, quiet_ns)
         if why is None:
             return False
         if _said.get(self._engine) != why:
@@ -135,9 +132,6 @@ class Patience:
         if lease.token not in tokens or not tokens <= waiting.keys():
             return
         idle = len(live)
-        quiet_ns = self._interval_ns
-        why = self._engine.with_machine(
-            lambda machine, at: standing_still(machine, self._waiter, at, quiet_ns, idle)
-        )
+        why = self._engine.stands_still(self._waiter, self._interval_ns, idle)
         if why is not None:
             raise DeadlockError(lease.task, why)

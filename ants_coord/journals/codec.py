@@ -26,8 +26,8 @@ import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..commands.shared import Command
-from ..core.machine import COMMANDS
+from ..commands.shared import Command, Query
+from ..core.machine import COMMANDS, QUERIES
 from ..core.state.parts import Strategy
 from ..core.state.rules import RulesMissing
 from ..core.strategies import LEARNERS, every_part
@@ -36,7 +36,17 @@ from ..values.settings import Settings
 from ..values.tasks import Backoff, Task, TaskState
 from ..values.verification import Verify
 
-__all__ = ["FORMAT", "MAX_ENTRY", "decode", "decode_entry", "decode_piece", "encode", "encode_piece"]
+__all__ = [
+    "FORMAT",
+    "MAX_ENTRY",
+    "decode",
+    "decode_entry",
+    "decode_piece",
+    "encode",
+    "encode_piece",
+    "read_command",
+    "read_query",
+]
 
 FORMAT = 2
 """Version of entries and snapshots."""
@@ -188,6 +198,8 @@ def _learn(strategy: Strategy) -> None:
 
 
 _KNOWN = _register()
+_queries: _Known = {}
+"""those that were asked through a hub"""
 LEARNERS.append(_learn)
 _dumps = json.JSONEncoder(
     separators=(",", ":"),
@@ -233,7 +245,15 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
     if len(body) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(body)} bytes")
     session, number, name, fields, *seen = _loads(body)
-    if session.__class__ is not str or number.__class__ is not int or len(seen) > 1:
+    request, command = read_command(session, number, name, fields)
+    if len(seen) > 1:
+        raise TypeError("malformed request id")
+    return request, command, _seen(seen[0]) if seen else None
+
+
+def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tuple[str, int], Command[Any]]:
+    """Return (request, command) of what an entry says; raises as `decode_entry` does."""
+    if session.__class__ is not str or number.__class__ is not int:
         raise TypeError("malformed request id")
     if name.__class__ is not str:
         raise TypeError(f"malformed command name {name!r:.80}")
@@ -250,7 +270,29 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
         raise ValueError("tasks and payloads differ in number")
     if name == "LockNames" and len(set(command.names)) != max(1, len(command.names)):
         raise ValueError("names of a lock are missing or come twice")
-    return (session, number), command, _seen(seen[0]) if seen else None
+    return (session, number), command
+
+
+def read_query(name: Any, fields: Any) -> Query[Any]:
+    """
+    Return a query whose fields were written as those of commands are.
+
+    Raises:
+        RulesMissing: this version does not know it.
+        ValueError: its fields are not what they must be.
+
+    """
+    known = _queries.get(name) if name.__class__ is str else None
+    if known is None:
+        for kind in (*QUERIES, *[kind for part in every_part() for kind in part.queries]):
+            if kind.__name__ == name:
+                known = _queries[name] = _compiled(kind)
+    if known is None:
+        raise RulesMissing([f"the query {name!r:.80}"])
+    try:
+        return known[1](fields, known[0])  # type: ignore[no-any-return]
+    except Exception as problem:
+        raise ValueError(f"{name}: {problem}") from problem
 
 
 def _seen(value: Any) -> tuple[int, int]:
