@@ -45,6 +45,16 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
+@pytest.fixture
+def serve(tmp_path):
+    """Return a function that has a hub serve a board, and makes a coordinator over it; see Served."""
+    from .hub.running import Served
+
+    served = Served(tmp_path)
+    yield served
+    served.close()
+
+
 def _is_whole(config):
     narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
     return config.args_source == config.ArgsSource.TESTPATHS and not narrowed

@@ -30,7 +30,9 @@ ROOMS = {
     "journals": _WORDS | _CORE,
     "engine": _WORDS | _CORE | {"journals"},
     "guard": _GROUND,
-    "fronts": _HEART,
+    "hub.thin": set(),  # for whoever cannot afford the library
+    "hub.client": _HEART | {"hub.thin"},
+    "fronts": _HEART | {"hub.client"},
 }
 _EVERYTHING = {*ROOMS, "aio", "sync", "abc"}
 ROOMS |= {
@@ -38,7 +40,7 @@ ROOMS |= {
     "sync": _FRONTS | {"aio"},
     "abc": {"journals", "sync", "aio"},
     "strategies": _WORDS | _CORE,  # what somebody needs who writes one
-    "hub": _EVERYTHING | {"_version"},
+    "hub": _EVERYTHING | {"_version"},  # its clients excepted: they stand below the fronts
     "adapters": _EVERYTHING | {"_version", "hub"},
     "testing": _EVERYTHING,
     "lab": _EVERYTHING,

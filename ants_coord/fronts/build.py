@@ -41,8 +41,9 @@ __all__ = [
 ]
 
 Where = str | os.PathLike[str] | Journal | None
-"""None keeps the board in memory; a path opens (or makes) a SQLite file; or a journal."""
+"""None keeps it in memory; a path opens (or makes) a SQLite file; "hub:PATH" asks a hub; or a journal."""
 
+_HUB = "hub:"
 _POSTGRES = ("postgresql://", "postgres://")
 _SCHEME = re.compile("(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PATIENCE_S = 10.0
@@ -179,6 +180,11 @@ def _engine(
 ) -> Engine:
     if where is None:
         return DirectEngine(machine, SystemClock() if clock is None else clock, settings)
+    if isinstance(where, (str, os.PathLike)) and os.fspath(where).startswith(_HUB):
+        from ..hub.client.engine import RemoteEngine  # noqa: PLC0415 - neither a log nor its codec
+
+        path = check_path(os.fspath(where)[len(_HUB) :])
+        return RemoteEngine(machine, os.path.abspath(path), settings, clock)
     # cattrs and sqlite3 take 80 ms to import; a board in memory needs neither
     from ..engine.replica import NO_BOARD, LogEngine  # noqa: PLC0415
 

@@ -23,14 +23,17 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ..commands.shared import Command, Query, Refused
-from ..engine.log import Batches
+from ..engine.engine import Kept
 from ..errors import CoordinationError, WrongKeyError
 from ..fronts.agent import veil
 from ..sync.board import Board
-from . import plain
+from . import lists, plain
 from .address import Address
+from .coordinators import Coordinators
+from .lists import Said
 from .plain import Asked
 from .thin import MAX_LINE
+from .waiting import Wait, Waits
 
 __all__ = ["Hub"]
 
@@ -57,6 +60,10 @@ class _Peer:
         self.events = selectors.EVENT_READ
         self.is_leaving = False
         """whether it is hung up on as soon as it has its answer"""
+        self.client = ""
+        """which coordinator it is, if it is where that one is told what it waits for"""
+        self.waits: dict[int, Wait] = {}
+        self.kept: dict[int, Kept] = {}
 
 
 class Hub:
@@ -81,11 +88,17 @@ class Hub:
         self._keys = keys
         if keys:
             board.key_of("agent")  # says what is missing without a secret
+        if (board.path or "").startswith("hub:"):
+            raise ValueError(f"{board.path} is a hub's; serve the board itself")
         self._engine.open()
         self._address = Address(address, tcp=tcp)
         self._selector = selectors.DefaultSelector()
         self._bell, self._poke = socket.socketpair()
         self._queued: dict[_Peer, None] = {}
+        self._told: dict[_Peer, None] = {}
+        """peers with something to send, in the order in which it came about"""
+        self._waits = Waits(self._engine, self._wake)
+        self._coordinators = Coordinators(self._engine, self._waits, self._send, self._supersede)
         self._stopped = threading.Event()
         self._peers: set[_Peer] = set()
         self._is_listening = False
@@ -102,6 +115,9 @@ class Hub:
     def stop(self) -> None:
         """End `serve`, from any thread or signal handler: what was carried out is answered first."""
         self._stopped.set()
+        self._wake()
+
+    def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
             self._poke.send(b"!")
 
@@ -122,7 +138,7 @@ class Hub:
     # -- one turn -------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        for key, mask in self._selector.select(0 if self._queued else None):
+        for key, mask in self._selector.select(0 if self._queued or self._waits.is_due else None):
             if key.fileobj is self._address.listener:
                 self._accept()
             elif key.fileobj is self._bell:
@@ -135,7 +151,9 @@ class Hub:
                     self._flush(key.data)
         busy, self._queued = self._queued, {}
         self._answer([(peer, peer.lines.popleft()) for peer in busy])
-        for peer in busy:
+        self._waits.run()
+        told, self._told = self._told, {}
+        for peer in (busy | told) if told else busy:
             self._flush(peer)
 
     def _listen(self) -> None:
@@ -182,7 +200,7 @@ class Hub:
             problem = ValueError(
                 f"a line has at most {MAX_LINE} bytes; nothing was done, and the hub hangs up"
             )
-            self._say(peer, plain.refusal(problem))
+            self._send(peer, plain.refusal(problem))
             peer.is_leaving = True
             peer.inbox.clear()
             self._flush(peer)
@@ -232,6 +250,7 @@ class Hub:
         if peer.events:
             self._selector.unregister(peer.sock)
         peer.sock.close()
+        self._waits.hang_up(peer)
         if not self._stopped.is_set():
             self._listen()
 
@@ -247,15 +266,19 @@ class Hub:
 
     def _answer(self, lines: Sequence[tuple[_Peer, bytes]]) -> None:
         """Carry out what these lines ask: the commands in one transaction, then the queries."""
-        commands: list[tuple[_Peer, Asked]] = []
-        queries: list[tuple[_Peer, Asked]] = []
+        commands: list[tuple[_Peer, Asked | Said]] = []
+        queries: list[tuple[_Peer, Asked | Said]] = []
+        others: list[tuple[_Peer, list[Any]]] = []
         for peer, line in lines:
+            is_list = lists.is_list(line)
             try:
-                asked = self._understand(peer, line)
+                asked = self._read_list(peer, line) if is_list else self._understand(peer, line)
             except (ValueError, TypeError, OSError, CoordinationError) as problem:
-                self._say(peer, plain.refusal(problem))
+                self._send(peer, lists.refusal(problem) if is_list else plain.refusal(problem))
                 continue
-            if asked is not None:
+            if isinstance(asked, list):
+                others.append((peer, asked))
+            elif asked is not None:
                 (commands if isinstance(asked.what, Command) else queries).append((peer, asked))
         for (peer, asked), reply in zip(commands, self._carry_out(commands), strict=True):
             self._reply(peer, asked, reply)
@@ -268,26 +291,40 @@ class Hub:
             except CoordinationError as problem:
                 reply = Refused(problem)
             self._reply(peer, asked, reply)
+        for peer, message in others:
+            try:
+                self._coordinators.serve(peer, message)
+            except (ValueError, TypeError, AssertionError, CoordinationError) as problem:
+                self._send(peer, lists.refusal(problem))
 
-    def _carry_out(self, commands: Sequence[tuple[_Peer, Asked]]) -> Sequence[Any]:
+    def _carry_out(self, commands: Sequence[tuple[_Peer, Asked | Said]]) -> Sequence[Any]:
         if not commands:
             return ()
-        batch = [(asked.request_id, cast("Command[Any]", asked.what)) for _, asked in commands]
+        batch = [(asked.request, cast("Command[Any]", asked.what)) for _, asked in commands]
         try:
-            if isinstance(self._engine, Batches):
-                return self._engine.carry_out(batch)
-            return [self._do(request_id, command) for request_id, command in batch]
+            return self._engine.carry_out(batch)
         except CoordinationError as problem:
             return [Refused(problem)] * len(commands)
 
-    def _do(self, request_id: str | None, command: Command[Any]) -> Any:
-        try:
-            return self._engine.execute(command, request_id)
-        except CoordinationError as problem:
-            return Refused(problem)
+    def _reply(self, peer: _Peer, asked: Asked | Said, reply: Any) -> None:
+        self._send(peer, asked.answer(reply, self._engine.now_ns()))
 
-    def _reply(self, peer: _Peer, asked: Asked, reply: Any) -> None:
-        self._say(peer, plain.answer_of(asked, reply, self._engine.now_ns()))
+    def _read_list(self, peer: _Peer, line: bytes) -> Said | list[Any]:
+        """Return what a coordinator asks: the board, or us."""
+        message = lists.read(line)
+        if peer.secret is not None:
+            peer.is_leaving = True
+            raise ValueError("say hello with the secret of the hub's file first; the hub hangs up")
+        if self._keys:
+            raise ValueError("this hub asks for keys, which coordinators cannot show")
+        return message if self._coordinators.is_asked(message) else lists.read_what(message)
+
+    def _supersede(self, peer: _Peer, client: str) -> None:
+        """Make this the connection on which a coordinator is told things, in place of a former one."""
+        # it says all its waits again here: what was granted on the other would be lost
+        for other in [one for one in self._peers if one.client == client]:
+            self._hang_up(other)
+        peer.client = client
 
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""
@@ -319,10 +356,11 @@ class Hub:
             if not isinstance(agent, str) or not _same(question.get("key"), self._board.key_of(agent)):
                 raise WrongKeyError(str(agent))
             peer.names.add(agent)
-        self._say(peer, plain.hello(self._engine.path))
+        self._send(peer, plain.hello(self._engine.path))
 
-    def _say(self, peer: _Peer, answer: dict[str, Any]) -> None:
-        peer.unsent += plain.answer_line(answer)
+    def _send(self, peer: _Peer, answer: bytes) -> None:
+        peer.unsent += answer
+        self._told[peer] = None
 
 
 def _same(given: object, secret: str) -> bool:

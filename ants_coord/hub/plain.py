@@ -48,7 +48,11 @@ class Asked:
     verb: str
     agent: str | None
     what: Command[Any] | Query[Any]
-    request_id: str | None = None
+    request: str | None = None
+
+    def answer(self, reply: Any, now_ns: int) -> bytes:
+        """Return the line that answers it."""
+        return answer_line(answer_of(self, reply, now_ns))
 
 
 class _Fields:
@@ -234,13 +238,18 @@ def _sign(what: Command[Any] | Query[Any], agent: str | None) -> None:
 # -- answers ----------------------------------------------------------------------------------
 
 
-def hello(board: str | None) -> Json:
+def hello(board: str | None) -> bytes:
     """Return what a hub says of itself."""
-    return {"ok": True, "hub": __version__, "board": board}
+    return answer_line({"ok": True, "hub": __version__, "board": board})
 
 
-def refusal(problem: Exception) -> Json:
-    """Return what is said instead of an answer: the error's name, its sentence and its fields."""
+def refusal(problem: Exception) -> bytes:
+    """Return what is said instead of an answer."""
+    return answer_line(_refused(problem))
+
+
+def _refused(problem: Exception) -> Json:
+    """Return the error's name, its sentence and its fields."""
     told: Json = {"ok": False, "error": type(problem).__name__, "say": str(problem)}
     if isinstance(problem, CoordinationError) and attrs.has(type(problem)):
         for field in attrs.fields(type(problem)):  # type: ignore[arg-type]
@@ -253,7 +262,7 @@ def refusal(problem: Exception) -> Json:
 def answer_of(asked: Asked, reply: Any, now_ns: int) -> Json:
     """Return a reply as an object of JSON."""
     if isinstance(reply, Refused):
-        return refusal(reply.error)
+        return _refused(reply.error)
     if isinstance(reply, Lease):
         return {"ok": True, **_lease(reply, now_ns)}
     if isinstance(reply, Outcome):
@@ -316,7 +325,7 @@ def _renewed(asked: Asked, reply: Renewed | Lost, now_ns: int) -> Json:
     from ..errors import LeaseLostError  # noqa: PLC0415 - seldom
 
     assert isinstance(asked.what, Renew)
-    return refusal(LeaseLostError(asked.what.leases[0][0], reply.token, reply.reason))
+    return _refused(LeaseLostError(asked.what.leases[0][0], reply.token, reply.reason))
 
 
 def answer_line(answer: Json) -> bytes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-__all__ = ["MAX_LINE", "POINTER", "Client", "ask"]
+__all__ = ["MAX_LINE", "POINTER", "Client", "ask", "connect"]
 
 MAX_LINE = 16 << 20
 """bytes of one question or answer; a payload has at most one MiB"""
@@ -45,7 +45,7 @@ class Client:
 
     def __init__(self, path: str | os.PathLike[str], timeout: float = 2.0) -> None:
         self._rest = b""
-        self._socket = _connect(os.fspath(path), timeout)
+        self._socket = connect(os.fspath(path), timeout)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """
@@ -111,7 +111,8 @@ def ask(path: str | os.PathLike[str], question: dict[str, Any], timeout: float =
         return client.ask(question)
 
 
-def _connect(path: str, timeout: float) -> socket.socket:
+def connect(path: str, timeout: float) -> socket.socket:
+    """Return a connection to the hub of a path, on which questions may be asked."""
     found = os.stat(path)
     _refuse_strangers(path, found)
     if stat.S_ISSOCK(found.st_mode):

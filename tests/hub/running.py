@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 
+import ants_coord
 from ants_coord.hub.loop import Hub
 
 
@@ -36,3 +37,26 @@ def lines(sock, count):
     """Read so many answers."""
     with sock.makefile("rb") as file:
         return [json.loads(file.readline()) for _ in range(count)]
+
+
+class Served:
+    """Boards that hubs in threads of this process serve, each to coordinators over `hub:`."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
+        self._made = 0
+
+    def __call__(self, kind, where, clock, **settings):
+        """Serve a board of a strategy, and return a coordinator of that class, in either colour, over its hub."""
+        self._made += 1
+        address = self._folder / f"hub{self._made}"
+        ours = {} if where is not None else {"clock": clock}
+        board = getattr(ants_coord, kind.__name__)(where, **ours, **settings)
+        self._stack.callback(board.close, keep=True)
+        board._engine.open()
+        self._stack.enter_context(running(board, address))
+        return kind(f"hub:{address}", clock=clock, **settings)
+
+    def close(self):
+        self._stack.close()

@@ -13,8 +13,8 @@ CLASSES = (ClaimQueue, Matchmaker, Blackboard, aio.ClaimQueue, aio.Matchmaker, a
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.__module__.split('.')[-1]}.{cls.__name__}")
-@pytest.mark.parametrize("journal", ["none", "memory", "sqlite"])
-def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path):
+@pytest.mark.parametrize("journal", ["none", "memory", "sqlite", "hub", "hub of sqlite"])
+def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path, serve):
     numbers = itertools.count()
 
     def make(clock, **settings):
@@ -22,7 +22,10 @@ def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path)
             return cls(clock=clock, **settings)
         if journal == "memory":
             return cls(MemoryJournal(clock), **settings)
-        return cls(SQLiteJournal(tmp_path / f"{next(numbers)}.db", clock=clock), **settings)
+        if journal == "hub":
+            return serve(cls, None, clock, **settings)
+        where = SQLiteJournal(tmp_path / f"{next(numbers)}.db", clock=clock)
+        return serve(cls, where, clock, **settings) if journal == "hub of sqlite" else cls(where, **settings)
 
     assert len(check_coordinator(make)) == len(STORIES) >= 30
 

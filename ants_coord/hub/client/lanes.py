@@ -1,0 +1,221 @@
+"""
+Connections to a hub: one request under way on each, said again until it is answered.
+
+A lane has a session of its own, in which the board numbers its requests. With one request under way no number
+is overtaken by another, so the board always remembers the one that may be repeated, and a line that is said
+again (to the next process behind the address, or to another hub of the board) is carried out once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import ClosedError, JournalError
+from ...values.checks import fresh_session
+from ..thin import connect
+from . import wire
+
+__all__ = ["Dial", "Lanes", "Session"]
+
+_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.2
+_READ = 1 << 16
+CLOSED = "the coordinator is closed; open a new one"
+
+
+class Session:
+    """A name under which the board numbers requests that come one after the other."""
+
+    def __init__(self) -> None:
+        self.name = fresh_session()
+        self.number = 0
+
+
+class Dial:
+    """
+    How a hub is reached.
+
+    Args:
+        path: where clients look.
+        greeted: is told what the hub says of itself and its board at each new connection.
+
+    """
+
+    def __init__(self, path: str, greeted: Callable[[list[Any]], None]) -> None:
+        self.path = path
+        self.shown = f"hub:{path}"
+        """what errors call it"""
+        self.client = fresh_session()
+        """by this the hub knows which connections are of one client"""
+        self.keys: dict[str, str] = {}
+        self._greeted = greeted
+
+    def open(self, purpose: str, timeout: float) -> socket.socket:
+        """
+        Connect, and hear what the hub says of its board.
+
+        Raises:
+            OSError: nobody answers there. JournalError: who answers is no hub for us. WrongKeyError.
+
+        """
+        sock = connect(self.path, timeout)
+        try:
+            sock.settimeout(timeout)
+            hello = ["hello", wire.VERSION, self.client, purpose, self.keys]
+            sock.sendall(wire.dumps(hello).encode() + b"\n")
+            answer = wire.loads(_line(sock, bytearray()))
+            self._greeted(self._understood(answer))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _understood(self, answer: Any) -> list[Any]:
+        if isinstance(answer, list):
+            return answer
+        if "v" in answer:
+            raise wire.unpack(answer).error
+        raise JournalError(self.shown, f"the hub takes no coordinator of this release: {answer.get('say')}")
+
+
+def _line(sock: socket.socket, rest: bytearray) -> bytes:
+    """Read a line; what follows it stays in `rest`."""
+    start = 0
+    while (end := rest.find(b"\n", start)) < 0:
+        start = len(rest)
+        got = sock.recv(_READ)
+        if not got:
+            raise ConnectionError("the hub has closed the connection")
+        rest += got
+    line = bytes(rest[:end])
+    del rest[: end + 1]
+    return line
+
+
+class _Lane:
+    """One connection, opened when it is first used."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.sock: socket.socket | None = None
+        self.rest = bytearray()
+        self.keys = 0
+        """how many keys were shown on it"""
+
+    def drop(self) -> None:
+        sock, self.sock = self.sock, None
+        self.rest.clear()
+        if sock is not None:
+            sock.close()
+
+
+class Lanes:
+    """
+    The connections of one coordinator; as many as there are requests under way.
+
+    Args:
+        dial: how the hub is reached.
+
+    """
+
+    def __init__(self, dial: Dial) -> None:
+        self.dial = dial
+        self.patience_s = 10.0
+        """how long a request is repeated before its caller is told"""
+        self._free: deque[_Lane] = deque()
+        self._all: dict[int, _Lane] = {}
+        self._closed = threading.Event()
+
+    def ask(self, message: list[Any], patience_s: float | None = None) -> Any:
+        """Say something that may be said twice, and return the answer as it came."""
+        return self._on_a_lane(lambda _: message, patience_s)
+
+    def do(self, name: str, fields: dict[str, Any], request: tuple[str, int] | None) -> Any:
+        """Have a command carried out once, and return the reply as it came."""
+
+        def line(lane: _Lane) -> list[Any]:
+            if request is not None:
+                return [*request, name, fields]
+            lane.session.number += 1
+            return [lane.session.name, lane.session.number, name, fields]
+
+        return self._on_a_lane(line, None)
+
+    def _on_a_lane(self, message: Callable[[_Lane], list[Any]], patience_s: float | None) -> Any:
+        if self._closed.is_set():
+            raise ClosedError(CLOSED)
+        try:
+            lane = self._free.pop()
+        except IndexError:
+            lane = _Lane()
+            self._all[id(lane)] = lane
+        try:
+            line = wire.dumps(message(lane)).encode() + b"\n"
+            answer = self._said(lane, line, self.patience_s if patience_s is None else patience_s)
+        except BaseException:
+            # an answer may still come, and the number may still be used: nothing of this lane is used again
+            self._all.pop(id(lane), None)
+            lane.drop()
+            if self._closed.is_set():
+                raise ClosedError(CLOSED) from None
+            raise
+        self._free.append(lane)
+        if self._closed.is_set():
+            lane.drop()  # closed meanwhile, which may not have seen this one
+        found = wire.loads(answer)
+        if found.__class__ is dict and "say" in found:
+            raise wire.mistake(found)
+        return found
+
+    def _said(self, lane: _Lane, line: bytes, patience_s: float) -> bytes:
+        until, pause = time.monotonic() + patience_s, _PAUSE_S
+        outcome = "nothing was done"
+        while True:
+            left = until - time.monotonic()
+            try:
+                if lane.sock is None or lane.keys != len(self.dial.keys):
+                    lane.drop()
+                    lane.keys = len(self.dial.keys)
+                    lane.sock = self.dial.open("lane", max(0.01, left))
+                lane.sock.settimeout(max(0.01, left))
+                outcome = "whether it was done is unknown"
+                lane.sock.sendall(line)
+                return _line(lane.sock, lane.rest)
+            except OSError as problem:
+                lane.drop()
+                if time.monotonic() + pause > until:
+                    raise JournalError(
+                        self.dial.shown,
+                        f"no hub answers ({problem}); {outcome}. Start one with: ants-coord hub BOARD",
+                    ) from problem
+            if self._closed.wait(pause):
+                raise ClosedError(CLOSED)
+            pause = min(_LONGEST_PAUSE_S, 2 * pause)
+
+    def drop(self) -> None:
+        """Hang up where nothing is under way."""
+        for lane in list(self._free):
+            lane.drop()
+
+    def close(self) -> None:
+        """Hang up everywhere; who waits for an answer is told that the coordinator is closed."""
+        self._closed.set()
+        for lane in list(self._all.values()):
+            sock = lane.sock
+            if sock is not None:
+                with contextlib.suppress(OSError):  # wakes whoever reads from it
+                    sock.shutdown(socket.SHUT_RDWR)
+        self.drop()
+
+    def abandon(self) -> None:
+        """Close a fork's copies: else the hub would not hear of the parent's end."""
+        for lane in list(self._all.values()):
+            lane.drop()
+        self._closed = threading.Event()
+        self._closed.set()

@@ -1,0 +1,175 @@
+"""
+The connection on which a hub speaks first: waits that have an answer, leases that are lost.
+
+One thread reads and writes it, begun with the first thing to say, so saying something never blocks and takes
+no lock. What is said here is one-way and about what holds until it is taken back (a wait, a lease to watch),
+so after a reconnection all of it is said again and nothing else need be remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...journals.clocks import report
+from . import wire
+from .lanes import Dial
+
+__all__ = ["Pushes"]
+
+_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.5
+_GREETING_S = 5.0
+_READ = 1 << 16
+
+Message = list[Any]
+
+
+class Pushes:
+    """
+    What is said and heard in the background.
+
+    Args:
+        dial: how the hub is reached.
+        hear: is told each message of the hub, in a thread of its own; must not block.
+        holds: returns all that holds at this moment, to be said to a hub that does not know it.
+
+    """
+
+    def __init__(
+        self, dial: Dial, hear: Callable[[Message], None], holds: Callable[[], list[Message] | None]
+    ) -> None:
+        self._dial = dial
+        self._hear = hear
+        self._holds = holds
+        self._outbox: deque[Message] = deque()
+        self._runner: dict[str, object] = {}
+        self._closed = threading.Event()
+        self._bell, self._poke = socket.socketpair()
+        self._sock: socket.socket | None = None
+        for sock in (self._bell, self._poke):
+            sock.setblocking(False)
+
+    def say(self, message: Message) -> None:
+        """Say something; it goes out as soon as there is a hub that takes it."""
+        self._outbox.append(message)
+        if "it" not in self._runner:
+            self._start()
+        # full: it is awake; closed: nobody is there to hear it
+        with contextlib.suppress(OSError):
+            self._poke.send(b"!")
+
+    def _start(self) -> None:
+        # one step that cannot be torn apart decides who starts it: this may be a signal handler, too
+        me = object()
+        try:
+            if self._runner.setdefault("it", me) is me and not self._closed.is_set():
+                threading.Thread(target=self._run, name="ants_coord hub", daemon=True).start()
+        except BaseException:  # no thread to be had, or an interrupt: the next to say something tries again
+            if self._runner.get("it") is me:
+                self._runner.pop("it")
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        self._closed.set()
+        with contextlib.suppress(OSError):
+            self._poke.send(b"!")
+        if "it" not in self._runner:
+            self._bell.close()
+            self._poke.close()
+
+    def abandon(self) -> None:
+        """Close a fork's copies; its thread was not copied."""
+        self._closed.set()
+        for sock in (self._sock, self._bell, self._poke):
+            if sock is not None:
+                sock.close()
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._closed.is_set():
+                self._sock = self._connected()
+                if self._sock is not None:
+                    try:
+                        self._talk(self._sock)
+                    except OSError:
+                        pass  # the hub is gone, or hung up: on to the next
+                    finally:
+                        self._sock.close()
+        finally:
+            self._bell.close()
+            self._poke.close()
+
+    def _connected(self) -> socket.socket | None:
+        pause, is_told = _PAUSE_S, False
+        while not self._closed.is_set():
+            try:
+                return self._dial.open("push", _GREETING_S)
+            except OSError:
+                pass
+            except Exception:  # noqa: BLE001 - what the hub refuses now it may take when it was started anew
+                if not is_told:
+                    report(f"{self._dial.shown} takes no connection; it is tried again")
+                is_told = True
+            self._closed.wait(pause)
+            pause = min(_LONGEST_PAUSE_S, 2 * pause)
+        return None
+
+    def _talk(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._outbox.clear()  # in this order: what is said meanwhile is said twice, and not left out
+        held = self._holds()
+        if held is None:
+            self._closed.set()
+            return
+        unsent, inbox = bytearray(_lines(held)), bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            selector.register(sock, selectors.EVENT_READ)
+            watched = selectors.EVENT_READ
+            while not self._closed.is_set():
+                with contextlib.suppress(BlockingIOError):
+                    self._bell.recv(4096)
+                # taken one by one: another thread may be adding some
+                unsent += _lines([self._outbox.popleft() for _ in range(len(self._outbox))])
+                if unsent:
+                    with contextlib.suppress(BlockingIOError):
+                        del unsent[: sock.send(unsent)]
+                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0)
+                if wanted != watched:
+                    selector.modify(sock, wanted)
+                    watched = wanted
+                for key, mask in selector.select():
+                    if key.fileobj is sock and mask & selectors.EVENT_READ:
+                        self._receive(sock, inbox)
+
+    def _receive(self, sock: socket.socket, inbox: bytearray) -> None:
+        try:
+            got = sock.recv(_READ)
+        except BlockingIOError:
+            return
+        if not got:
+            raise ConnectionError("the hub has hung up")
+        start = len(inbox)
+        inbox += got
+        end = inbox.find(b"\n", start)
+        while end >= 0:
+            line = bytes(inbox[:end])
+            del inbox[: end + 1]
+            try:
+                self._hear(wire.loads(line))
+            except Exception:  # noqa: BLE001 - the others must hear theirs
+                report("what the hub said could not be told")
+            end = inbox.find(b"\n")
+
+
+def _lines(messages: list[Message]) -> bytes:
+    return b"".join([wire.dumps(message).encode() + b"\n" for message in messages])

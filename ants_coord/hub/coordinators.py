@@ -1,0 +1,110 @@
+"""
+What coordinators ask of a hub itself: their lines that are neither a command nor a query; see lists.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..commands.shared import SettingsOf
+from ..engine.engine import Engine
+from ..engine.log import Turn
+from . import lists
+from .client import wire
+from .waiting import Wait, Waits
+
+__all__ = ["Coordinators"]
+
+
+class Coordinators:
+    """
+    Serves connections of coordinators.
+
+    Args:
+        engine: of the board.
+        waits: where they wait.
+        send: sends a connection a line.
+        supersede: makes a connection the one on which a coordinator is told what it waits for.
+
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        waits: Waits,
+        send: Callable[[Any, bytes], None],
+        supersede: Callable[[Any, str], None],
+    ) -> None:
+        self._engine = engine
+        self._waits = waits
+        self._send = send
+        self._supersede = supersede
+        self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
+            "hello": ((int, str, str, dict), self._hello),
+            "now": ((), self._now),
+            "digest": ((), self._digest),
+            "check": ((), self._check),
+            "still": ((dict, int, int), self._still),
+            "wait": ((int, bool, list, dict), self._wait),
+            "last": ((int,), waits.last),
+            "leave": ((int,), waits.leave),
+            "keep": ((int, str), self._keep),
+            "unkeep": ((int,), waits.unkeep),
+        }
+        """word -> the types of the parts that follow it, and who serves it"""
+
+    def is_asked(self, message: list[Any]) -> bool:
+        """Tell whether a line is for us: a request id, drawn or chosen, may happen to be one of our words."""
+        is_command = len(message) == 4 and isinstance(message[2], str)
+        return message[0] in self._verbs and not is_command
+
+    def serve(self, peer: Any, message: list[Any]) -> None:
+        """Do what a line asks; raises ValueError or TypeError if it cannot be meant."""
+        takes, serve = self._verbs[message[0]]
+        parts = message[1:]
+        if len(parts) != len(takes) or not all(map(isinstance, parts, takes)):
+            raise ValueError(f"{message[0]} is not said with {parts!r:.80}")
+        serve(peer, *parts)
+
+    def _hello(self, peer: Any, version: int, client: str, purpose: str, keys: dict[str, str]) -> None:
+        if version != wire.VERSION:
+            peer.is_leaving = True
+            raise ValueError(f"it speaks version {version}, and this hub {wire.VERSION}")
+        if purpose == "push":
+            self._supersede(peer, client)
+        settings = wire.pack(self._engine.ask(SettingsOf()))
+        self._send(peer, lists.line(["hello", self._engine.now_ns(), settings]))
+
+    def _now(self, peer: Any) -> None:
+        self._send(peer, lists.line(self._engine.now_ns()))
+
+    def _digest(self, peer: Any) -> None:
+        self._send(peer, lists.line(self._engine.digest()))
+
+    def _check(self, peer: Any) -> None:
+        self._engine.check()
+        self._send(peer, lists.line(None))
+
+    def _still(self, peer: Any, about: dict[str, Any], quiet_ns: int, idle: int) -> None:
+        why = self._engine.stands_still(lists.waiter_of(about), quiet_ns, idle)
+        self._send(peer, lists.line(why))
+
+    def _wait(self, peer: Any, number: int, is_last: bool, what: list[Any], about: dict[str, Any]) -> None:
+        try:
+            said, waiter = lists.read_what(what), lists.waiter_of(about)
+        except (ValueError, TypeError) as problem:
+            self._send(peer, lists.pushed(number, problem, 0))
+            return
+        waiter.timed_out = is_last
+        turn = Turn(*said.request) if isinstance(said.request, tuple) else None
+        self._waits.enter(Wait(peer, number, said.what, waiter, turn, self._answer))
+
+    def _answer(self, wait: Wait, reply: Any) -> None:
+        self._send(wait.peer, lists.pushed(wait.number, reply, wait.request))
+
+    def _keep(self, peer: Any, token: int, task: str) -> None:
+        def lost(reason: str) -> None:
+            self._send(peer, lists.line(["lost", token, reason]))
+
+        self._waits.keep(peer, token, task, lost)

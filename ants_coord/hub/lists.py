@@ -1,0 +1,151 @@
+"""
+What the lines of coordinators say: lists of JSON, in the words of the log; see client/wire.py.
+
+[session, number, command, {fields}]          carry a command out -> the reply
+["?", query, {fields}]                        -> the answer
+["hello", version, client, purpose, {keys}]   -> ["hello", now, settings]
+["now"], ["digest"], ["check"]                -> the time, the digest, null
+["still", {waiter}, quiet_ns, idle]           -> why what a caller waits for will not come, or null
+["wait", id, is_last, what, {waiter}]         stand in the line -> [id, reply, number], once there is one
+["last", id], ["leave", id]                   try once more and answer; wait no longer
+["keep", token, task], ["unkeep", token]      watch a lease -> ["lost", token, reason]
+
+`what` is a command or a query as above. Nothing here touches a socket or the board.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..commands.shared import Command, Outcomes, Query, Refused, Unfinished
+from ..engine.engine import Drained
+from ..engine.lobby import Waiter, mute
+from ..engine.log import Request
+from ..errors import CoordinationError
+from ..journals.codec import read_command, read_query
+from .client import wire
+
+__all__ = [
+    "Said",
+    "answer_of",
+    "is_done",
+    "is_list",
+    "line",
+    "pushed",
+    "read",
+    "read_what",
+    "refusal",
+    "waiter_of",
+]
+
+_WAITER: dict[str, type] = {
+    "ready": bool, "agent": str, "kinds": list, "ended": list, "names": list, "paths": list, "changes": bool,
+    "drained": bool, "task": str, "passed": int, "heard": bool,
+}  # fmt: skip
+
+
+@attrs.frozen
+class Said:
+    """One line: a command with its request, or a query."""
+
+    what: Command[Any] | Query[Any]
+    request: Request = None
+    agent: str | None = None
+    """in whose name it is asked, where keys are asked for"""
+
+    def answer(self, reply: Any, now_ns: int) -> bytes:
+        """Return the line that answers it."""
+        return answer_of(reply)
+
+
+def is_list(line: bytes) -> bool:
+    """Tell whether a line is one of these."""
+    return line.startswith(b"[")
+
+
+def read(line: bytes) -> list[Any]:
+    """Return the list that a line is, or raise ValueError."""
+    try:
+        found = wire.loads(line)
+    except RecursionError:
+        raise ValueError("the line nests too deep") from None
+    except ValueError as problem:
+        raise ValueError(f"the line is no JSON ({problem})") from None
+    if not isinstance(found, list) or not found or not isinstance(found[0], str):
+        raise ValueError(
+            f'the line must be an object such as {{"verb": "hello"}}, '
+            f"or a list that begins with a string, not {line[:60]!r}"
+        )
+    return found
+
+
+def read_what(message: list[Any]) -> Said:
+    """Return the command or query that a list is; raise ValueError, TypeError or RulesMissing."""
+    if len(message) == 3 and message[0] == "?":
+        return Said(read_query(message[1], message[2]))
+    if len(message) != 4:
+        raise ValueError(f"there is no line {message[0]!r:.40} of {len(message)} parts")
+    request, command = read_command(*message)
+    return Said(command, request if request[1] else request[0])
+
+
+def waiter_of(told: Any) -> Waiter:
+    """Return a waiter as a client describes it."""
+    if not isinstance(told, dict):
+        raise TypeError(f"a waiter must be an object, not {told!r:.80}")
+    fields: dict[str, Any] = {}
+    for name, value in told.items():
+        kind = _WAITER.get(name)
+        if kind is None or value.__class__ is not kind:
+            raise ValueError(f"a waiter's {name!r:.40} must not be {value!r:.80}")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise ValueError(f"a waiter's {name} must be strings, not {value!r:.80}")
+        fields[name] = tuple(value) if isinstance(value, list) else value
+    if fields.pop("heard", False):
+        fields["heard"] = []
+    return Waiter(mute, **fields)
+
+
+def is_done(query: Query[Any], answer: Any) -> bool:
+    """Tell whether a caller that waits for an answer is told this one; if it is not content it asks again."""
+    if isinstance(query, Unfinished):
+        return bool(answer == 0)
+    if isinstance(query, Outcomes):
+        return any(outcome is not None for outcome in answer)
+    return bool(getattr(answer, "changes", answer))
+
+
+def line(message: Any) -> bytes:
+    """Return a message as a line."""
+    return wire.dumps(message).encode() + b"\n"
+
+
+def answer_of(reply: Any) -> bytes:
+    """Return the line that answers a command or a query."""
+    return line(wire.pack(reply))
+
+
+def pushed(number: int, reply: Any, request: int) -> bytes:
+    """Return the line that answers a wait."""
+    if isinstance(reply, Drained):
+        packed: Any = {"drained": True}
+    elif isinstance(reply, TimeoutError):
+        packed = {"late": str(reply)}
+    elif isinstance(reply, (ValueError, TypeError)) and not isinstance(reply, CoordinationError):
+        packed = _bad(reply)
+    else:
+        packed = wire.pack(Refused(reply) if isinstance(reply, CoordinationError) else reply)
+    return line([number, packed, request])
+
+
+def refusal(problem: Exception) -> bytes:
+    """Return what is said instead of an answer."""
+    if isinstance(problem, CoordinationError):
+        return answer_of(Refused(problem))
+    return line(_bad(problem))
+
+
+def _bad(problem: Exception) -> dict[str, Any]:
+    return {"ok": False, "error": type(problem).__name__, "say": str(problem)}

@@ -1,0 +1,177 @@
+"""
+Who waits at a hub, and whose leases it watches.
+
+A wait stands in the engine's own lobby, so it is woken when there is something for it and nobody else is;
+the hub tries again in its next turn, and what comes of it is sent. A wait has one answer, but one for many
+ends has one for each of them: no peer can be owed more than it has asked for.
+
+Trouble of the board in the middle of a wait is the answer, as it is for whoever opens the board itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+
+from ..commands.board import Changes
+from ..commands.shared import Command, Query
+from ..engine.engine import Drained, Engine, Kept
+from ..engine.lobby import NEVER_NS, Waiter
+from ..engine.log import Turn
+from ..errors import CoordinationError
+from ..values.tasks import Lease
+from .lists import is_done
+
+__all__ = ["Wait", "Waits"]
+
+
+class Listener(Protocol):
+    """Whoever is told; a connection."""
+
+    waits: dict[int, Wait]
+    kept: dict[int, Kept]
+
+
+@attrs.define(eq=False)
+class Wait:
+    """One caller that waits: for the reply to a command, or for the answer to a query."""
+
+    peer: Any
+    number: int
+    what: Command[Any] | Query[Any]
+    waiter: Waiter
+    turn: Turn | None
+    tell: Callable[[Wait, Any], None]
+    """is given the reply, or what is raised instead"""
+    is_woken: bool = False
+
+    @property
+    def request(self) -> int:
+        """The number of the last try."""
+        return 0 if self.turn is None else self.turn.number
+
+
+class Waits:
+    """
+    All waits and watched leases of a hub's connections.
+
+    Args:
+        engine: of the board.
+        poke: makes the hub take a turn; called from any thread.
+
+    """
+
+    def __init__(self, engine: Engine, poke: Callable[[], None]) -> None:
+        self._engine = engine
+        self._poke = poke
+        self._thread = 0
+        self._woken: deque[Wait] = deque()
+        self._losses: deque[Callable[[], None]] = deque()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next turn has something to do here."""
+        return bool(self._woken or self._losses)
+
+    def run(self) -> None:
+        """Try again for who was woken, and tell who has lost something; in the hub's thread."""
+        self._thread = threading.get_ident()
+        for _ in range(len(self._woken)):
+            wait = self._woken.popleft()
+            wait.is_woken = False
+            if wait.peer.waits.get(wait.number) is wait:
+                self._step(wait)
+        for _ in range(len(self._losses)):
+            self._losses.popleft()()
+
+    # -- waits ----------------------------------------------------------------------------------
+
+    def enter(self, wait: Wait) -> None:
+        """Try, and stand in the line until there is an answer; in the place of one of the same number."""
+        old = wait.peer.waits.get(wait.number)
+        if old is not None:
+            self.leave(wait.peer, wait.number)
+
+        def wake() -> None:
+            if not wait.is_woken:
+                wait.is_woken = True
+                self._woken.append(wait)
+                if threading.get_ident() != self._thread:
+                    self._poke()
+
+        wait.waiter.wake = wake
+        wait.peer.waits[wait.number] = wait
+        self._step(wait)
+
+    def last(self, peer: Any, number: int) -> None:
+        """Try once more, and answer; unless that was answered on the way."""
+        wait = peer.waits.get(number)
+        if wait is not None:
+            wait.waiter.timed_out = True
+            self._step(wait)
+
+    def leave(self, peer: Any, number: int) -> None:
+        """Wait no longer."""
+        wait = peer.waits.pop(number, None)
+        if wait is not None:
+            self._engine.leave(wait.waiter)
+
+    def _step(self, wait: Wait) -> None:
+        goes_on = False
+        try:
+            reply: Any = self._tried(wait)
+            if reply is None:
+                return
+            goes_on = wait.waiter.heard is not None and bool(wait.waiter.ended)
+        except (Drained, TimeoutError, CoordinationError) as problem:
+            reply = problem
+        if not goes_on:
+            self.leave(wait.peer, wait.number)
+        wait.tell(wait, reply)
+
+    def _tried(self, wait: Wait) -> Any:
+        waiter, what = wait.waiter, wait.what
+        if isinstance(what, Command):
+            return self._engine.try_or_enter(what, waiter, wait.turn)
+        if waiter.heard is not None:
+            return self._engine.next_ended(waiter)
+        if isinstance(what, Changes) and what.since is not None:
+            # what this watch does not concern may be gone from the log by now: it has been seen to pass
+            what.since = max(what.since, waiter.passed)
+        return self._engine.look_or_enter(what, lambda answer: is_done(what, answer), waiter)
+
+    # -- leases ---------------------------------------------------------------------------------
+
+    def keep(self, peer: Any, token: int, task: str, lost: Callable[[str], None]) -> None:
+        """Watch a lease, and say when it is lost, in the hub's thread. To renew it is its holder's."""
+        self.unkeep(peer, token)
+
+        def tell(reason: str) -> None:
+            if peer.kept.pop(token, None) is not None:
+                lost(reason)
+
+        def on_lost(reason: str) -> None:
+            self._losses.append(lambda: tell(reason))
+            if threading.get_ident() != self._thread:
+                self._poke()
+
+        kept = Kept(Lease(task, token, "?"), on_lost, NEVER_NS, NEVER_NS, NEVER_NS)
+        peer.kept[token] = kept
+        self._engine.keep(kept)
+
+    def unkeep(self, peer: Any, token: int) -> None:
+        """Watch it no longer."""
+        kept = peer.kept.pop(token, None)
+        if kept is not None:
+            self._engine.unkeep(kept)
+
+    def hang_up(self, peer: Any) -> None:
+        """Forget a connection that is gone; what its client holds stays held."""
+        for number in list(peer.waits):
+            self.leave(peer, number)
+        for token in list(peer.kept):
+            self.unkeep(peer, token)
