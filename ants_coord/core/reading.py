@@ -148,6 +148,7 @@ def standing(ledger: Ledger, query: StandingOf) -> Standing:
         None if ledger.restraint is None else ledger.restraint.bars(ledger, query.agent),
         ledger.reputation.quality(ledger, query.agent),
         ledger.principals.of(ledger, query.agent),
+        **{field: told for hook in ledger.on_about for field, told in hook(ledger, query.agent).items()},
     )
 
 
@@ -298,11 +299,12 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
         why.append(f"{ledger.counts[READY]} task(s) are ready, none of them for this agent now")
     else:
         why.append("no task is ready")
-    for hook in ledger.on_about:
-        for field, told in hook(ledger, query.agent).items():
-            why += (
-                [f"{field}: {', '.join(f'{name} {stands}' for name, stands in told.items())}"] if told else []
-            )
+    seen = standing(ledger, StandingOf(query.agent))
+    if seen.proofs:
+        why.append(f"proofs: {', '.join(f'{name} {stands}' for name, stands in seen.proofs.items())}")
+    for record in seen.capabilities:
+        quality = "" if record.quality is None else f", right {record.quality.mean:.0%} when checked"
+        why.append(f"delivers {record.delivery.mean:.0%} of what requires {record.kind}{quality}")
     known = "known" if row is not _NOBODY or locks else "new here"
     return Explanation(f"agent {query.agent!r}", known, tuple(why))
 

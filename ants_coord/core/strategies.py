@@ -39,9 +39,11 @@ def _match() -> Strategy:
     from .matching import adverts as advertising  # noqa: PLC0415
     from .matching.eligibility import Capable  # noqa: PLC0415
     from .matching.order import BySignature  # noqa: PLC0415
+    from .trust.evidence import Skills  # noqa: PLC0415
 
-    part = Capable(advertising.COMMANDS, advertising.QUERIES)
-    return Strategy(part, lambda ledger: BySignature(ledger, part), (part,), frozenset({"claim"}))
+    skills = Skills()
+    part = Capable(advertising.COMMANDS, advertising.QUERIES, skills)
+    return Strategy(part, lambda ledger: BySignature(ledger, part), (part, skills), frozenset({"claim"}))
 
 
 def _board() -> Strategy:
@@ -55,9 +57,10 @@ def _board() -> Strategy:
     from .board.trails import Trails  # noqa: PLC0415
     from .matching import adverts as advertising  # noqa: PLC0415
     from .matching.eligibility import Capable  # noqa: PLC0415
+    from .trust.evidence import Skills  # noqa: PLC0415
 
-    around = Surroundings()
-    able = Capable(advertising.COMMANDS, advertising.QUERIES)
+    around, skills = Surroundings(), Skills()
+    able = Capable(advertising.COMMANDS, advertising.QUERIES, skills)
     trails, thresholds = Trails(around), Thresholds()
     entries = Writing(around, trails)
     rest = (entries, Activations(around, trails), Diffusion(around, trails), Rollback(trails, entries))
@@ -66,7 +69,9 @@ def _board() -> Strategy:
         around.ledger, around.order = ledger, ByTrails(ledger, able, trails, thresholds)
         return around.order
 
-    return Strategy(able, order, (able, around, trails, thresholds, *rest), frozenset({"claim", "match"}))
+    return Strategy(
+        able, order, (able, skills, around, trails, thresholds, *rest), frozenset({"claim", "match"})
+    )
 
 
 def _come(part: Any) -> Part:

@@ -448,7 +448,9 @@ class Standing:
     What the coordinator itself has seen of an agent; no opinions of others.
 
     `delivery` is what to expect of a claim, `quality` of a result (None if none was checked), all kinds
-    together, and `kinds` the same kind by kind. `principal` is who vouches for it.
+    together, and `kinds` the same kind by kind; `capabilities` by what a task required (their `kind` is the
+    capability). `proofs` says which capabilities it has "proven", and which are "claimed" only or "refuted",
+    on a board with proofs. `principal` is who vouches for it.
     `limit` is how many tasks it may hold (None: any number, the board has no TrustPolicy), `barred`
     why it gets nothing now, or only one task at a time; None if nothing bars it.
     """
@@ -466,6 +468,8 @@ class Standing:
     barred: str | None = None
     quality: Channel | None = None
     principal: str | None = None
+    capabilities: tuple[Record, ...] = ()
+    proofs: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen

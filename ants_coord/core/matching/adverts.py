@@ -149,15 +149,16 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
         benched / 1e9,
         raw + deadline - now,
         ledger.declines.limited_ns(ledger, agent) / 1e9,
-        **{field: told for hook in ledger.on_about for field, told in hook(ledger, agent).items()},
+        next((told["proofs"] for hook in ledger.on_about if "proofs" in (told := hook(ledger, agent))), {}),
     )
 
 
 def agents(ledger: Ledger, query: Agents) -> Roster:
     """Find agents: live before fading, most preferences met, best standing, least loaded, least capable."""
     part = _part(ledger)
-    index = part.index
-    found = index.masks(parse(query.requires or "").root)[0]
+    index, requirement = part.index, parse(query.requires or "")
+    found = index.masks(requirement.root)[0]
+    asked = [atom.name.removeprefix("proven.") for atom in requirement.atoms]
     preferred = [index.masks(parse(text).root)[0] for text in query.prefer]
     ranked = []
     for name in index.names_in(found):
@@ -165,15 +166,30 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
             continue
         record, member = record_of(ledger, part, name), index.members[name]
         met = sum(bool(mask & member.bit) for mask in preferred)
-        rank = (record.state != "live", -met, -_standing(ledger, name), record.load, member.weight, name)
+        rank = (
+            record.state != "live",
+            -met,
+            -_standing(ledger, part, name, asked),
+            record.load,
+            member.weight,
+            name,
+        )
         ranked.append((rank, record))
     ranked.sort(key=lambda pair: pair[0])
     cursor = ledger.ring[0] + len(ledger.ring[1])
     return Roster(tuple([record for _, record in ranked[: query.count]]), cursor)
 
 
-def _standing(ledger: Ledger, agent: str) -> int:
-    """Return what to expect of an agent's results in tenths: finer differences are noise."""
+def _standing(ledger: Ledger, part: Capable, agent: str, asked: list[str]) -> int:
+    """
+    Return what to expect of an agent's results in tenths: finer differences are noise.
+
+    Where it is worst of what is asked, if that was ever seen of it; else all together.
+    """
+    seen = [part.skills.of_one(ledger, agent, name) for name in asked]
+    known: list[float] = [mean for mean in seen if mean is not None]
+    if known:
+        return round(10 * min(known))
     expected: float = ledger.reputation.of(ledger, agent).mean
     quality = ledger.reputation.quality(ledger, agent)
     return round(10 * expected * (1.0 if quality is None else quality.mean))

@@ -67,8 +67,12 @@ class Capable(Part):
     tables = ("adverts", "presence", "streaks", "reserved", "absent", "gone")
     values = (Advert, Advertised, Piece, Route)
 
-    def __init__(self, commands: Mapping[type, Function], queries: Mapping[type, Function]) -> None:
+    def __init__(
+        self, commands: Mapping[type, Function], queries: Mapping[type, Function], skills: Any
+    ) -> None:
         self.commands, self.queries = commands, queries
+        self.skills = skills
+        """the part that keeps evidence by capability"""
         self.index = Index()
         self.alarms: list[tuple[int, int, str, str]] = []
         """heap of (lease time, what, agent, declined task), lazily corrected"""
@@ -248,7 +252,31 @@ class Capable(Part):
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
                 ledger.emit("benched", None, agent, 0, {"failures": failures, "ns": pause})
             ledger.undo.put(streaks, agent, (failures, until))
+        if row.spec.requires is not None and self.skills.is_kept(ledger):
+            self.skills.tally(ledger, row, verb, self.asked_of(agent, row.spec))
         self.tell(ledger, agent)
+
+    def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
+        """Note what a result was worth by what its task asked for."""
+        if spec.requires is not None and self.skills.is_kept(ledger):
+            for name in self.asked_of(agent, spec):
+                self.skills.add_verdict(ledger, agent, name, float(is_right), float(not is_right))
+
+    def asked_of(self, agent: str, spec: Task) -> list[str]:
+        """Return the capabilities that a task asks for and an agent is here with."""
+        member, needed = self.index.members.get(agent), parse(spec.requires or "").atoms
+        if member is None:
+            return []
+        has = [atom.name for atom in needed if atom.name in member.facts.capabilities]
+        return list(
+            dict.fromkeys(
+                name.removeprefix("proven.") for name in has if name.partition(".")[0] != "addressee"
+            )
+        )
+
+    def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
+        """Return what came of the tasks that required a capability."""
+        return {"capabilities": self.skills.records(ledger, agent)}
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Give up a team that has lost a seat for good."""

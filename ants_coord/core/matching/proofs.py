@@ -145,8 +145,12 @@ class Proofs(Part):
         return (*[name for name in capabilities if counts(name)], *given), seen
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
-        """Return how each capability with a proof stands that an agent claims."""
-        return {"proofs": {name: self.state_of(ledger, agent, name) for name in self.claims(ledger, agent)}}
+        """Return how each capability stands that an agent claims and we have a proof of."""
+        if agent in ledger.tables["adverts"]:
+            names = self.claims(ledger, agent)
+        else:
+            names = [name for name in self.by_name if (agent, name) in ledger.tables["proofs"]]
+        return {"proofs": {name: self.state_of(ledger, agent, name) for name in names}}
 
     # -- asking -----------------------------------------------------------------------------
 

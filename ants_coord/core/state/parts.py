@@ -111,7 +111,7 @@ class Part:
         return capabilities, attributes
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
-        """Return what this part knows of an agent with an advert, by field of AgentRecord."""
+        """Return what this part knows of an agent, by field of Standing."""
         return {}
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import ClassVar
 
 from ...values.trust import Channel, Record
 from ..state.ledger import Ledger
@@ -50,6 +51,11 @@ def _faded(amount: float, passed_ns: int, half_life: int) -> float:
     return amount * strength_at(weight_of(1.0, 0, half_life), passed_ns, half_life)
 
 
+def _given_back(ledger: Ledger, row: Row) -> float:
+    held = ledger.timeline.reading[1] - (row.deadline_ns - row.ttl_ns)
+    return _EARLY if 2 * held < row.ttl_ns else _LATE
+
+
 class Reputation(Part):
     """
     What has been seen of agents.
@@ -60,7 +66,8 @@ class Reputation(Part):
         failers: task -> ((agent, kind, how bad), ...) that have failed it
     """
 
-    tables = ("evidence", "quality", "failers")
+    tables: ClassVar[tuple[str, ...]] = ("evidence", "quality", "failers")
+    of_work, of_results = "evidence", "quality"
     values = (Channel, Record)
 
     def __init__(self) -> None:
@@ -70,7 +77,7 @@ class Reputation(Part):
     def rebuild(self, ledger: Ledger) -> None:
         """Make the index."""
         self.kinds = OrderedDict()
-        for (agent, kind), _ in sorted(ledger.tables["evidence"].items(), key=lambda item: item[1][0]):
+        for (agent, kind), _ in sorted(ledger.tables[self.of_work].items(), key=lambda item: item[1][0]):
             self.kinds.setdefault(agent, {})[kind] = None
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
@@ -92,15 +99,18 @@ class Reputation(Part):
         if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
             return
         if verb in FAILED_VERBS:
-            bad = self._how_bad(ledger, row)
-            known = ledger.tables["failers"].get(row.spec.id, ())
-            others = {name for name, _, _ in known} - {agent}
-            bad /= 1 + len(others)  # what fails with everybody says little of anybody
+            known, bad = ledger.tables["failers"].get(row.spec.id, ()), self._blame(ledger, row)
             ledger.undo.put(ledger.tables["failers"], row.spec.id, (*known[-15:], (agent, kind, bad)))
             self.add(ledger, agent, kind, 0.0, bad)
         elif verb == "release":
-            held = ledger.timeline.reading[1] - (row.deadline_ns - row.ttl_ns)
-            self.add(ledger, agent, kind, 0.0, _EARLY if 2 * held < row.ttl_ns else _LATE)
+            self.add(ledger, agent, kind, 0.0, _given_back(ledger, row))
+
+    def _blame(self, ledger: Ledger, row: Row) -> float:
+        """Return how much a failed lease says of its holder."""
+        known = ledger.tables["failers"].get(row.spec.id, ())
+        others = {name for name, _, _ in known} - {row.agent}
+        # what fails with everybody says little of anybody
+        return self._how_bad(ledger, row) / (1 + len(others))
 
     def _how_bad(self, ledger: Ledger, row: Row) -> float:
         if row.lost != "expired":
@@ -115,7 +125,7 @@ class Reputation(Part):
 
     def add(self, ledger: Ledger, agent: str, kind: str, good: float, bad: float) -> None:
         """Take in one outcome. O(1)."""
-        table, key = ledger.tables["evidence"], (agent, kind)
+        table, key = ledger.tables[self.of_work], (agent, kind)
         until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
         row = table.get(key)
         if row is None:
@@ -133,10 +143,10 @@ class Reputation(Part):
 
     def add_verdict(self, ledger: Ledger, agent: str, kind: str, right: float, wrong: float) -> None:
         """Take in one verdict on a result. O(1)."""
-        table, key = ledger.tables["quality"], (agent, kind)
-        if key not in ledger.tables["evidence"]:
+        table, key = ledger.tables[self.of_results], (agent, kind)
+        if key not in ledger.tables[self.of_work]:
             self.add(ledger, agent, kind, 0.0, 0.0)  # judged before its lease has ended
-            if key not in ledger.tables["evidence"]:
+            if key not in ledger.tables[self.of_work]:
                 return  # it has more kinds than are remembered
         until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
         good, bad, streak, failures, before = table.get(key, (0.0, 0.0, 0, 0, until))
@@ -148,12 +158,12 @@ class Reputation(Part):
 
     def quality_in(self, ledger: Ledger, agent: str, kind: str) -> tuple[float, float, int]:
         """Return evidence of right and of wrong results, and the right ones in a row."""
-        row = ledger.tables["quality"].get((agent, kind), (0.0, 0.0, 0))
+        row = ledger.tables[self.of_results].get((agent, kind), (0.0, 0.0, 0))
         return row[0], row[1], row[2]
 
     def quality(self, ledger: Ledger, agent: str) -> Channel | None:
         """Return what its results are worth, all kinds together; None if none was checked. O(kinds)."""
-        table = ledger.tables["quality"]
+        table = ledger.tables[self.of_results]
         rows = [table[agent, kind] for kind in sorted(self.kinds.get(agent, ())) if (agent, kind) in table]
         if not rows:
             return None
@@ -180,24 +190,24 @@ class Reputation(Part):
             holder = ledger.agents.get(agent)
             if holder is None or not holder.leases:
                 for kind in kinds:
-                    ledger.undo.drop(ledger.tables["evidence"], (agent, kind))
-                    if (agent, kind) in ledger.tables["quality"]:
-                        ledger.undo.drop(ledger.tables["quality"], (agent, kind))
+                    ledger.undo.drop(ledger.tables[self.of_work], (agent, kind))
+                    if (agent, kind) in ledger.tables[self.of_results]:
+                        ledger.undo.drop(ledger.tables[self.of_results], (agent, kind))
                 del self.kinds[agent]
                 return
 
     def refund(self, ledger: Ledger, task: str) -> None:
         """Take the bad evidence back that a task has brought to those who tried it."""
         for agent, kind, bad in ledger.tables["failers"].get(task, ()):
-            row = ledger.tables["evidence"].get((agent, kind))
+            row = ledger.tables[self.of_work].get((agent, kind))
             if row is not None:
                 ordinal, good, was_bad, failures, hour = row
                 fresh = (ordinal, good, max(0.0, was_bad - bad), max(0, failures - 1), hour)
-                ledger.undo.put(ledger.tables["evidence"], (agent, kind), fresh)
+                ledger.undo.put(ledger.tables[self.of_work], (agent, kind), fresh)
 
     def pardon(self, ledger: Ledger, agent: str) -> None:
         """Halve the bad evidence of an agent that has passed its probe."""
-        table, quality = ledger.tables["evidence"], ledger.tables["quality"]
+        table, quality = ledger.tables[self.of_work], ledger.tables[self.of_results]
         for kind in self.kinds.get(agent, ()):
             ordinal, good, bad, _, hour = table[agent, kind]
             ledger.undo.put(table, (agent, kind), (ordinal, good, bad / 2, 0, hour))
@@ -207,7 +217,7 @@ class Reputation(Part):
 
     def of(self, ledger: Ledger, agent: str) -> Channel:
         """Return what an agent delivers, all kinds together, as of its last outcome in each. O(kinds)."""
-        table, good, bad = ledger.tables["evidence"], 0.0, 0.0
+        table, good, bad = ledger.tables[self.of_work], 0.0, 0.0
         kinds = self.kinds.get(agent, ())
         for kind in kinds if len(kinds) < 2 else sorted(kinds):
             row = table[agent, kind]
@@ -217,7 +227,7 @@ class Reputation(Part):
     def low(self, ledger: Ledger, agent: str) -> float:
         """Return the lower bound of what an agent delivers, or of what its results are worth: the lesser."""
         delivery = self._low_delivery(ledger, agent)
-        if ledger.tables["quality"]:
+        if ledger.tables[self.of_results]:
             quality = self.quality(ledger, agent)
             if quality is not None:
                 return min(delivery, quality.low)
@@ -229,7 +239,7 @@ class Reputation(Part):
         if len(kinds) != 1:
             return self.of(ledger, agent).low
         (kind,) = kinds
-        _, good, bad, _, _ = ledger.tables["evidence"][agent, kind]
+        _, good, bad, _, _ = ledger.tables[self.of_work][agent, kind]
         a, b = good + 1.0, bad + 1.0
         n = a + b
         low: float = a / n - math.sqrt(a * b / (n * n * (n + 1.0)))
@@ -239,15 +249,15 @@ class Reputation(Part):
         """Return what has been seen of an agent in each kind of task."""
         found = []
         for kind in sorted(self.kinds.get(agent, ())):
-            _, good, bad, failures, _ = ledger.tables["evidence"][agent, kind]
-            checked = ledger.tables["quality"].get((agent, kind))
+            _, good, bad, failures, _ = ledger.tables[self.of_work][agent, kind]
+            checked = ledger.tables[self.of_results].get((agent, kind))
             quality = None if checked is None else channel(checked[0], checked[1])
             found.append(Record(kind, channel(good, bad), failures, quality, checked[2] if checked else 0))
         return tuple(found)
 
     def check(self, ledger: Ledger) -> None:
         """Assert that the index follows the table, and that evidence is sound."""
-        table = ledger.tables["evidence"]
+        table = ledger.tables[self.of_work]
         assert {(agent, kind) for agent, kinds in self.kinds.items() for kind in kinds} == set(table)
         firsts = [min(table[agent, kind][0] for kind in kinds) for agent, kinds in self.kinds.items()]
         assert firsts == sorted(firsts)
@@ -255,10 +265,55 @@ class Reputation(Part):
             assert 0 <= good < 73
             assert 0 <= bad < 146
             assert failures >= 0
-        for key, (right, wrong, streak, failures, _) in ledger.tables["quality"].items():
+        for key, (right, wrong, streak, failures, _) in ledger.tables[self.of_results].items():
             assert key in table
             assert 0 <= right < 146
             assert 0 <= wrong < 292
             assert not (streak and failures)
         for task in ledger.tables["failers"]:
             assert not ledger.tasks[task].state.is_final
+
+
+class Skills(Reputation):
+    """
+    The same by capability: what came of the tasks that required one of those who had it.
+
+    Whoever knows which capabilities a task asked of its holder tells this part; the others pay nothing.
+    Boards whose log does not name it were written without, and go on so.
+
+    Tables:
+        skills: (agent, capability) -> as in evidence
+        skill_quality: (agent, capability) -> as in quality
+    """
+
+    tables = ("skills", "skill_quality")
+    of_work, of_results = "skills", "skill_quality"
+    left = Part.left  # not at every lease: see `tally`
+
+    def is_kept(self, ledger: Ledger) -> bool:
+        """Tell whether this board keeps evidence by capability."""
+        return not ledger.rules or ("part Skills", self.version) in ledger.rules
+
+    def tally(self, ledger: Ledger, row: Row, verb: str, names: list[str]) -> None:
+        """Note how a lease ended that asked for these capabilities."""
+        if verb in _DELIVERED:
+            good, bad = 1.0, 0.0
+        elif ledger.restraint is not None and ledger.restraint.spares(ledger, row):
+            return
+        elif verb in FAILED_VERBS:
+            good, bad = 0.0, self._blame(ledger, row)
+        elif verb == "release":
+            good, bad = 0.0, _given_back(ledger, row)
+        else:
+            return
+        assert row.agent is not None
+        for name in names:
+            self.add(ledger, row.agent, name, good, bad)
+
+    def of_one(self, ledger: Ledger, agent: str, name: str) -> float | None:
+        """Return what to expect of an agent where a capability is required; None if it was never seen."""
+        row = ledger.tables["skills"].get((agent, name))
+        if row is None:
+            return None
+        expected, checked = channel(row[1], row[2]).mean, ledger.tables["skill_quality"].get((agent, name))
+        return expected if checked is None else expected * channel(checked[0], checked[1]).mean
