@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from ants_coord import Blackboard, ClaimQueue, Mark, Matchmaker, Task, TrustPolicy, aio
+from ants_coord import Advert, Blackboard, ClaimQueue, Mark, Matchmaker, Task, TrustPolicy, aio
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 
@@ -141,6 +141,49 @@ def test_a_cycle_does_not_cost_more_on_a_full_board():
             cycle(board)
         many = calls_of(lambda: [cycle(board) for _ in range(50)])
     assert many <= few * 1.1
+
+
+def many_requirements(board, count, wanted):
+    """Submit as many tasks that each ask for something of their own; return the calls of what others do then."""
+    board.advertise(Advert("w", ["gpu"], {"mem": 1_000_000}, slots=100))
+    for start in range(0, count, 2_000):
+        board.submit_many([Task(requires=wanted.format(n), priority=-1) for n in range(start, start + 2_000)])
+    board.claim_nowait("w")  # it judges what is new to it, each once
+    calls = {}
+
+    def honest():
+        board.submit(Task(requires="gpu"))
+        board.complete(board.claim_nowait("w"))
+
+    def new():
+        board.cancel(board.submit(Task(requires=f"fast and mem >= {next(numbers)}")).id)
+
+    def joins():
+        name = f"new{next(numbers)}"
+        board.advertise(Advert(name, ["other"]))
+        board.claim_nowait(name)
+        board.withdraw(name)
+
+    numbers = iter(range(10**6, 10**7))
+    verbs = [honest, new, lambda: board.claim_nowait("nobody"), joins]
+    if "mem" in wanted:
+        verbs.append(lambda: board.complete(board.claim_nowait("w")))  # one of the many
+    for number, verb in enumerate(verbs):
+        for _ in range(40):
+            verb()
+        calls[number] = calls_of(lambda verb=verb: [verb() for _ in range(40)]) / 40
+    return calls
+
+
+@pytest.mark.parametrize("wanted", ["skill{}", "mem >= {}", "gpu and not skill{}"])
+def test_other_requirements_cost_nothing_however_many_they_are(wanted, capsys):
+    """A claim, a submission and an advert on a board on which 20,000 tasks each ask for something of their own."""
+    few, many = (many_requirements(Matchmaker(clock=ManualClock()), n, wanted) for n in (2_000, 20_000))
+    with capsys.disabled():
+        print(f"\n  calls among 2,000 and 20,000 requirements ({wanted}): {few} {many}")
+    for verb in few:
+        # a look at a bound for each block of 1,024 is all that grows
+        assert many[verb] <= 1.3 * few[verb] + 25, verb
 
 
 def test_an_end_costs_the_same_however_many_are_awaited():

@@ -10,7 +10,7 @@ from ants_coord import Matchmaker, errors
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, WhyNot, Withdraw
 from ants_coord.core import Machine, digest, restore
-from ants_coord.core.matching.index import MAX_SIGNATURES
+from ants_coord.core.matching.index import BLOCK
 from ants_coord.core.snapshot import records
 from ants_coord.errors import RequirementError
 from ants_coord.values.adverts import Advert, Advertised
@@ -105,18 +105,18 @@ def test_a_look_cut_short_loses_no_alarm(board):
     assert step > 5
 
 
-def test_more_signatures_than_are_indexed_change_no_answer():
-    """Beyond 4,096 they share a queue that is searched task by task; order and eligibility stay the same."""
+def test_many_signatures_change_no_answer():
+    """However many other requirements wait, order and eligibility stay the same."""
     few, many = Board(), Board()
-    filling = [Task(f"f{n}", requires=f"skill{n}") for n in range(MAX_SIGNATURES + 50)]
-    for start in range(0, len(filling), 2_000):
-        many.do(c.submission(tuple(filling[start : start + 2_000])))
+    filling = [Task(f"f{n}", requires=f"skill{n}") for n in range(3 * BLOCK)]
+    for start in range(0, len(filling), 1_000):
+        many.machine.apply(c.submission(tuple(filling[start : start + 1_000])), now_ns=many.now)
     wanted = [Task(f"t{n}", requires=f"own{n % 7} and mem >= {n % 3}", priority=n % 4) for n in range(40)]
     for board in (few, many):
         board.submit(*wanted)
         board.do(Advertise(Advert("w", {f"own{n}" for n in range(5)}, {"mem": 1}, slots=100)))
         board.do(c.Decline("w", board.machine.ask(Offers("w")).__getitem__(0).task))
-    assert many.machine.ask(c.StatisticsOf()).parts["unindexed"]
+    assert many.machine.ask(c.StatisticsOf()).parts["signatures"] > 3 * BLOCK
     assert [o.task for o in few.machine.ask(Offers("w", 99))] == [
         o.task for o in many.machine.ask(Offers("w", 99))
     ]
@@ -124,19 +124,19 @@ def test_more_signatures_than_are_indexed_change_no_answer():
         assert few.claim("w") == many.claim("w")
 
 
-def test_signatures_without_tasks_make_room_for_new_ones():
-    """A board that lives long sees any number of requirements, and indexes those it has tasks for."""
+def test_signatures_without_tasks_give_their_numbers_back():
+    """A board that lives long sees any number of requirements, and remembers those it has tasks for."""
     board = Board()
     board.submit(Task("kept", requires="rare and mem >= 4"))
     board.do(Advertise(Advert("x", {"other"}, {"mem": 8})))
     assert board.claim("x") is None
-    for n in range(MAX_SIGNATURES + 2_000):
+    for n in range(3_000):
         board.machine.apply(c.submission((Task(f"t{n}", requires=f"skill{n}"),)), now_ns=board.now)
         board.machine.apply(c.Cancel(f"t{n}"), now_ns=board.now)
     board.submit(Task("last", requires="gpu"))
     board.do(Advertise(GPU))
     assert board.claim("w") == "last"
-    assert board.machine.ask(c.StatisticsOf()).parts["signatures"] < MAX_SIGNATURES
+    assert board.machine.ask(c.StatisticsOf()).parts["signatures"] < 10
     assert board.claim("x") is None
     board.do(Advertise(Advert("x", {"other", "rare"}, {"mem": 8})))  # what was kept still follows the adverts
     assert board.claim("x") == "kept"

@@ -103,6 +103,19 @@ def match():
             one.step()
 
 
+def layout():
+    from tests.match.test_layout import play, shrink
+    from tests.match.test_model import Walk
+
+    shrink()
+    for seed in range(8):
+        for strategy, extra in (("match", {}), ("board", {"explore": 0.5})):
+            play(strategy, seed, extra)
+        one = Walk(seed)
+        for _ in range(200):
+            one.step()
+
+
 def board():
     from tests.board.test_model import Walk
 
@@ -309,7 +322,8 @@ def hub():
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, purses, proofs, colony, checks, match, board, waiting, shared, exclusivity, corners, tools,
+        conformance, scenarios, walk, purses, proofs, colony, checks, match, layout, board, waiting, shared,
+        exclusivity, corners, tools,
         hub,
     )
 }  # fmt: skip

@@ -166,8 +166,12 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/engine.py", "                self._spread()  # it may be", "                # it may be", "waiting"),
     # matching
     ("core/matching/eligibility.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
-    ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][2]:\n            mask", "        if member is None:\n            mask", "match"),
-    ("core/matching/order.py", "                if entry[2].spec.id in declined or signature.number == MAX_SIGNATURES:", "                if signature.number == MAX_SIGNATURES:", "match"),
+    ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][2]:\n            view", "        if member is None:\n            view", "match"),
+    ("core/matching/order.py", "            if entry[2].lane.signature in signatures and entry[2].spec.id not in declined:", "            if entry[2].spec.id not in declined:", "layout"),
+    ("core/matching/index.py", "        self._made.append(number)\n", "        if number == len(self.signatures) - 1:\n            self._made.append(number)\n", "layout"),
+    ("core/matching/index.py", "        for masks in (self.ready, self.plain, self.free):\n            masks[block] &= rest\n", "", "layout"),
+    ("core/matching/order.py", "            if best is not None and best[:2] < bound:", "            if best is not None:", "layout"),
+    ("core/board/order.py", "    found.sort(key=_rank)\n", "", "layout"),
     ("core/matching/eligibility.py", "            total[name] = total.get(name, 0) + amount", "            total[name] = amount", "match"),
     # the board
     ("core/board/order.py", "one = (score / threshold if score > 0 else 0.0,", "one = (score if score > 0 else 0.0,", "board"),

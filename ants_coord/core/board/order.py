@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
+from ..matching.index import Signature
 from ..matching.order import Seats
 from ..matching.teams import seat_for
 from ..state.decay import moment, pull_at
@@ -124,7 +125,7 @@ class ByTrails(Seats):
             self._age(spot, (row.ready_ns, row.seq))
         if row.spec.seat is not None:
             self._note_seat(row)
-        self._part.index.ready |= spot.group.bit
+        self._mark(spot)
 
     def leave(self, row: Row) -> None:
         """Note that a READY row has left. Amortised O(log n)."""
@@ -163,7 +164,7 @@ class ByTrails(Seats):
                 best = spot.best()
                 if best is not None and spot.age is None:
                     self._list(spot, best[:2])
-                    self._part.index.ready |= spot.group.bit
+                    self._mark(spot)
 
     def trail_moved(self, rule: Rule, place: str) -> None:
         """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
@@ -246,7 +247,7 @@ class ByTrails(Seats):
         sign, exponent, mantissa, number = strongest
         spot = group.spots[number]
         ready, _, row = spot.heap[0]
-        if sign < 1 or spot.limit is not None or row.state is not READY or group.is_mixed:
+        if sign < 1 or spot.limit is not None or row.state is not READY:
             return None
         settings, now = self._ledger.settings, self._ledger.timeline.reading[2]
         at, stimulus = moment(now, pool[0]), settings.stimulus
@@ -263,7 +264,7 @@ class ByTrails(Seats):
         threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
         lines = self._lines(group, now)
-        takes_all = not group.is_mixed and agent not in self._ledger.declines.active
+        takes_all = agent not in self._ledger.declines.active
         seen: set[int] = set()
         found: list[_Found] = []
         best: _Found | None = None
@@ -318,12 +319,11 @@ class ByTrails(Seats):
         return lines
 
     def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
-        """Return the first entry of a spot that the agent has not declined and may take."""
+        """Return the first entry of a spot that the agent has not declined."""
         declined = self._ledger.declines.active.get(agent, {})
-        is_mixed, part = spot.group.is_mixed, self._part
 
         def fits(row: Row) -> bool:
-            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
+            return row.spec.id not in declined
 
         return next(in_order(spot, fits), None)
 
@@ -366,9 +366,14 @@ class ByTrails(Seats):
         entries = [group.spots[number].best() for _, _, number in group.by_age[:1]]
         return None if not entries or entries[0] is None else entries[0][2]
 
-    def signatures_in_use(self) -> Iterable[Hashable]:
-        """Return the signatures whose queues are not empty."""
-        return {spot.signature for spot in self._spots.values() if spot.heap}
+    def has_tasks(self, signature: Signature) -> bool:
+        """Tell whether tasks stand in a signature's queue, also such as a full limit holds back."""
+        return signature.is_in_use()
+
+    def _mark(self, spot: Spot) -> None:
+        # the signature's own number: one that is kept here would go stale
+        signature = spot.group.signature
+        self._part.index.ready[signature.block] |= signature.bit
 
     # -- lists ------------------------------------------------------------------------------
 
@@ -378,14 +383,18 @@ class ByTrails(Seats):
             self._prune()
         groups = self._groups.setdefault(signature, {})
         group = groups.get((kind, priority))
+        assert isinstance(signature, Signature)
         if group is None:
             group = groups[kind, priority] = Group(signature, kind, priority)
         self._made += 1
         spot = self._spots[key] = Spot(self._made, group, place, limit)
+        signature.lanes.append(spot)
         return spot
 
     def _prune(self) -> None:
         """Forget empty spots and groups, at each power of two: places may be many."""
+        for one in {spot.group.signature: None for spot in self._spots.values() if not spot.heap}:
+            one.lanes = [spot for spot in one.lanes if spot.heap]
         self._spots = {key: spot for key, spot in self._spots.items() if spot.heap}
         used = {id(spot.group) for spot in self._spots.values()}
         for signature, groups in list(self._groups.items()):
@@ -422,7 +431,8 @@ class ByTrails(Seats):
             self._live[spot.signature] = left
         else:
             del self._live[spot.signature]
-            self._part.index.ready &= ~spot.group.bit
+            signature = spot.group.signature
+            self._part.index.ready[signature.block] &= ~signature.bit
         if spot.limit is not None:
             del self._limited[spot.limit][number]
             if not self._limited[spot.limit]:
@@ -488,6 +498,8 @@ def _rank(found: _Found) -> tuple[float, int, int]:
 
 def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
     """Draw with weights score squared; if nothing attracts at all, the oldest."""
+    # they came group by group, and groups stand in the order in which this process first met them
+    found.sort(key=_rank)
     total = sum(one[0] * one[0] for one in found)
     point = draws[1] * total
     for one in found:

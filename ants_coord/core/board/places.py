@@ -7,12 +7,11 @@ What is in here only keeps order; foraging.py decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
-from ..matching.index import MAX_SIGNATURES, Signature
+from ..matching.index import Signature
 from ..state.decay import Moment, Pull, pull_at
 from ..work.ready import Lane
 
@@ -31,7 +30,7 @@ class Spot(Lane):
     __slots__ = ("age", "group", "place", "pulls")
 
     def __init__(self, number: int, group: Group, place: str | None, limit: Any) -> None:
-        super().__init__(number, group.signature, limit, ())
+        super().__init__(number, group.signature, group.kind, limit, ())
         self.group = group
         self.place = place
         self.age: tuple[int, int] | None = None
@@ -43,13 +42,10 @@ class Spot(Lane):
 class Group:
     """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
 
-    __slots__ = ("bit", "by_age", "by_trail", "is_mixed", "kind", "priority", "signature", "spots")
+    __slots__ = ("by_age", "by_trail", "kind", "priority", "signature", "spots")
 
-    def __init__(self, signature: Hashable, kind: str, priority: int) -> None:
+    def __init__(self, signature: Signature, kind: str, priority: int) -> None:
         self.signature, self.kind, self.priority = signature, kind, priority
-        number = _number_of(signature)
-        self.bit = 1 << number
-        self.is_mixed = number == MAX_SIGNATURES
         self.by_age: SortedList = SortedList()
         self.by_trail: dict[Pool, SortedList] = {}
         self.spots: dict[int, Spot] = {}
@@ -83,9 +79,3 @@ class Line:
                 return
             self.at = 0  # the age of their tasks will bring the others
         self.number, self.pull = END, 0.0
-
-
-def _number_of(signature: Hashable) -> int:
-    """Return the number of a signature."""
-    assert isinstance(signature, Signature)
-    return signature.number

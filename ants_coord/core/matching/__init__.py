@@ -2,6 +2,7 @@
 Eligibility: who can do what.
 
 index        requirements against agents, as bit masks
+members      agents as the index sees them
 eligibility  the part itself
 adverts      commands about adverts
 order        the ready order by signature

@@ -16,6 +16,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Hashable, Mapping
+from operator import and_
 from typing import Any
 
 from sortedcontainers import SortedList
@@ -30,7 +31,8 @@ from ..state.ledger import Ledger
 from ..state.parts import Function, Part
 from ..state.records import CANCELLED, FAILED, READY, Row
 from . import explain as why
-from .index import MAX_SIGNATURES, NO_FACTS, Index, Signature, bits, task_facts
+from .index import MANY, Index, Open, Signature, task_facts
+from .members import NO_FACTS, Member
 from .order import Matched
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
@@ -137,7 +139,7 @@ class Capable(Part):
     def settle(self, ledger: Ledger) -> None:
         """Let the index see which queues have tasks."""
         order: Matched = ledger.order  # type: ignore[assignment]
-        self.index.in_use = order.signatures_in_use
+        self.index.has_tasks = order.has_tasks
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let adverts fade and declines end, those that are due."""
@@ -292,8 +294,7 @@ class Capable(Part):
         return {
             "adverts": len(presence),
             "fading": sum(row[2] for row in presence.values()),
-            "signatures": len(self.index.signatures),
-            "unindexed": bool(self.index.ready >> MAX_SIGNATURES & 1),
+            "signatures": sum(one is not None for one in self.index.signatures),
         }
 
     def check(self, ledger: Ledger) -> None:
@@ -320,7 +321,9 @@ class Capable(Part):
             if row.spec.id in tables["handed"]:
                 continue
             if row.state is READY and (door is None or ledger.is_open(door)):
-                assert self.index.ready >> self.index.signature(row.spec).number & 1, row
+                signature = row.lane.signature
+                assert signature is self.index.signature(row.spec, is_kept=False), row
+                assert self.index.ready[signature.block] & signature.bit or row.spec.seat is not None, row
 
     def rewrite(
         self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
@@ -361,7 +364,7 @@ class Capable(Part):
         index, member = self.index, self.index.members[agent]
         uses = () if spec.uses is None else tuple(spec.uses.items())
         facts = task_facts(spec) if member.rule is not None else NO_FACTS
-        if not Signature(MAX_SIGNATURES, parse(spec.requires or ""), uses, facts).fits(member):
+        if not Signature(0, parse(spec.requires or ""), uses, facts).fits(member):
             return False
         used = self.used(agent) if uses else {}
         assert index.members
@@ -379,20 +382,29 @@ class Capable(Part):
         """Return the signature of a task."""
         return self.index.signature(task)
 
-    def open_to(self, agent: str) -> list[Signature]:
+    def open_to(self, agent: str) -> list[Signature] | Open:
         """Return the signatures with tasks that this agent may take, amounts included."""
         index = self.index
         member = index.members.get(agent)
         if member is None or self.ledger.tables["presence"][agent][2]:
-            mask = index.plain & index.ready
+            view = index.plain
         else:
             if member.own_rule is not None:
                 member.put_in(self.load(agent))
-            mask = index.view(member) & index.ready
-        found = []
+            view = index.view(member)
+        if len(view) > 1:
+            return self._open_in_blocks(agent, member, view)
+        mask = view[0] & index.ready[0]
+        if mask.bit_count() > MANY:
+            return self._open_in_blocks(agent, member, view)
+        found: list[Signature] = []
+        signatures = index.signatures
         used: dict[str, int] | None = None
-        for number in bits(mask):
-            signature = index.overflow if number == MAX_SIGNATURES else index.signatures[number]
+        while mask:  # `bits`, without a call for each
+            low = mask & -mask
+            mask ^= low
+            signature = signatures[low.bit_length() - 1]
+            assert signature is not None
             if signature.uses:
                 assert member is not None
                 if used is None:
@@ -402,6 +414,19 @@ class Capable(Part):
             found.append(signature)
         return found
 
+    def _open_in_blocks(self, agent: str, member: Member | None, view: list[int]) -> list[Signature] | Open:
+        used: dict[str, int] = {}
+        if member is not None:
+            used = self.used(agent)
+
+        def has_room(signature: Signature) -> bool:
+            assert member is not None
+            return all(used.get(name, 0) + n <= member.capacity(name) for name, n in signature.uses)
+
+        masks = {block: mask for block, mask in enumerate(map(and_, view, self.index.ready)) if mask}
+        found = Open(self.index, masks, has_room)
+        return found if sum(mask.bit_count() for mask in masks.values()) > MANY else list(found)
+
     def may(self, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task, slots and declines aside."""
         index, spec = self.index, row.spec
@@ -410,10 +435,7 @@ class Capable(Part):
             return seat_for(self, self.ledger, agent) is row
         self.put_load_in(agent)
         member = index.members.get(agent)
-        signature = index.signature(spec)
-        if signature is index.overflow:
-            uses = () if spec.uses is None else tuple(spec.uses.items())
-            signature = Signature(MAX_SIGNATURES, parse(spec.requires or ""), uses, task_facts(spec))
+        signature = index.signature(spec, is_kept=False)
         if member is None or self.ledger.tables["presence"][agent][2]:
             return signature.is_plain
         if not signature.fits(member):

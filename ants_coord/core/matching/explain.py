@@ -21,7 +21,8 @@ from ...values.tasks import Explanation
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..work.leases import first
-from .index import Member, task_facts
+from .index import task_facts
+from .members import Member
 
 if TYPE_CHECKING:
     from .eligibility import Capable

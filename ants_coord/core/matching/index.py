@@ -3,17 +3,27 @@ The matching index: who can do what, without looking at every agent or every tas
 
 - An *atom* is one test. It keeps two masks (Python integers, a bit an agent):
   for whom it is true, and for whom unknown. `and`, `or` and `not` of masks are
-  exactly the three-valued logic, for all agents at once.
+  exactly the three-valued logic, for all agents at once. Only those that
+  somebody asked about are kept, the last of them.
 - A *signature* is what decides who may take a task: the canonical requirement,
   the amounts it uses up, and those task attributes that some agent's own rule
   reads. Tasks of one signature are interchangeable and share a queue.
 - A *view* is an agent's own mask over signatures: which of them it may take. It
-  follows its advert lazily: a changed advert marks the signatures that test
+  follows its advert lazily: a changed advert marks the signatures that name
   what changed, and they are judged again at the agent's next claim.
 
 So a claim costs a few operations on integers plus one look at the head of each
-queue that is open to this agent; an advert costs what changed in it. Bit
-numbers are heap layout: they differ between replicas and decide nothing.
+queue that is open to this agent; an advert costs what changed in it. Numbers of
+agents and signatures are heap layout: they differ between replicas and decide
+nothing.
+
+There is no limit to signatures, since a limit was a cliff: those beyond it
+shared one queue that was searched task by task. Masks over signatures are
+lists of blocks instead, so that 100,000 different requirements are a hundred
+words and no integer of 12 kB; a requirement that names nothing an agent has is
+never put to it; and each new signature looks at a few old ones and gives the
+number of one without tasks away, so that what is remembered follows the tasks
+that wait, not those that ever came.
 
 Rejected: rule networks (Rete) and SQL joins, 10 to 1,000 times slower for one
 task (masks answer for 10,000 agents in a microsecond), and memoised agent
@@ -22,7 +32,7 @@ lists per signature, which every advert would have to keep up.
 Invariants, as checked by `check`:
 1. an atom's masks are what testing every member anew gives;
 2. a member's view, where it is up to date, is what evaluating every signature anew gives;
-3. a number is a member's exactly while the member is here.
+3. a number is a member's exactly while the member is here, and a signature's while it may have tasks.
 """
 
 from __future__ import annotations
@@ -30,17 +40,32 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...requirements import Atom, Facts, Node, Requirement, evaluate, facts_of, parse, show
-from ...values.rules import LOAD
+from ...requirements import Atom, Facts, Node, Requirement, evaluate, facts_of, parse
 from ...values.tasks import Task
+from .members import NO_FACTS, Masks, Member, asks_for_load
 
-__all__ = ["MAX_SIGNATURES", "Index", "Member", "Signature", "asks_for_load", "bits", "task_facts"]
+__all__ = [
+    "BLOCK",
+    "MANY",
+    "Index",
+    "Open",
+    "Signature",
+    "bits",
+    "task_facts",
+]
 
-MAX_SIGNATURES = 4_096
-"""beyond that, new ones share one queue that is searched task by task"""
+BLOCK = 1_024
+"""signatures whose bits share an integer"""
+MANY = 64
+"""open signatures beyond which a claim looks at the best of each block first"""
+_LOOKS = 4
+"""old signatures that each new one looks at, to find some without tasks"""
+_SPELLINGS = 16
+"""ways to write a requirement that are remembered, besides the canonical one"""
+_ASKED = 256
+"""atoms whose masks are kept"""
 
 _Uses = tuple[tuple[str, int], ...]
-NO_FACTS = Facts({}, {})
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -66,15 +91,45 @@ def task_facts(task: Task) -> Facts:
 class Signature:
     """What decides who may take a task; tasks of one signature are interchangeable to every agent."""
 
-    __slots__ = ("_rules", "facts", "is_plain", "number", "requirement", "uses")
+    __slots__ = (
+        "_rules",
+        "bit",
+        "block",
+        "facts",
+        "is_free",
+        "is_plain",
+        "keys",
+        "lanes",
+        "names",
+        "number",
+        "requirement",
+        "uses",
+    )
 
     def __init__(self, number: int, requirement: Requirement, uses: _Uses, facts: Facts) -> None:
         self.number = number
+        """its own as long as it may have tasks"""
+        self.block, self.bit = number // BLOCK, 1 << number % BLOCK
         self.requirement = requirement
         self.uses = uses
         self.facts = facts
         self.is_plain = requirement.root[0] == "true" and not uses
+        self.names = tuple(dict.fromkeys([*(a.name for a in requirement.atoms), *(name for name, _ in uses)]))
+        """whatever it names: who has nothing of it may take these tasks only if it is free"""
+        self.is_free = evaluate(requirement.root, NO_FACTS) is True and all(n <= 0 for _, n in uses)
+        self.lanes: list[Any] = []
+        """where the ready order has its tasks; kept by the order"""
+        self.keys: list[Hashable] = []
         self._rules: dict[str, bool] = {}
+
+    def is_in_use(self) -> bool:
+        """Tell whether tasks stand in any of its lanes, also such as a full limit holds back."""
+        lanes = self.lanes
+        for at, lane in enumerate(lanes):
+            if lane.heap:
+                lanes[0], lanes[at] = lane, lanes[0]  # lanes may be many: the next look finds it at once
+                return True
+        return False
 
     def is_accepted(self, rule: Requirement | None) -> bool:
         """Tell whether an agent's own rule is true of these tasks; judged once per rule."""
@@ -94,88 +149,44 @@ class Signature:
         )
 
 
-class Member:
-    """An agent with an advert, as the index sees it."""
-
-    __slots__ = ("bit", "facts", "name", "own_rule", "recheck", "rule", "upto", "view", "weight")
-
-    def __init__(self, name: str, number: int) -> None:
-        self.name = name
-        self.bit = 1 << number
-        self.facts = NO_FACTS
-        self.rule: Requirement | None = None
-        """what it accepts, with its load put in"""
-        self.own_rule: Requirement | None = None
-        """the same as it was advertised, if it asks for the load; else None"""
-        self.weight = 0
-        self.view = 0
-        self.upto = 0
-        """signatures below this number have been judged"""
-        self.recheck = 0
-        """signatures that must be judged again"""
-
-    def put_in(self, load: float) -> None:
-        """Put the load of this instant into its rule: the answers change only if a comparison does."""
-        assert self.own_rule is not None
-        root = _with_load(self.own_rule.root, load)
-        text = show(root)
-        if self.rule is None or text != self.rule.text:
-            # not read again: a rule that nothing could meet now is no mistake
-            self.rule, self.view, self.upto = Requirement(text, root, ()), 0, 0
-
-    def capacity(self, name: str) -> int:
-        """Return how much of a capacity the advert promises; 0 if it is no number."""
-        amount = self.facts.attributes.get(name, 0)
-        return int(amount) if isinstance(amount, (int, float)) and not isinstance(amount, bool) else 0
-
-
-class _Masks:
-    """One atom and for whom it is true or unknown."""
-
-    __slots__ = ("atom", "signatures", "true", "unknown")
-
-    def __init__(self, atom: Atom) -> None:
-        self.atom = atom
-        self.true = 0
-        self.unknown = 0
-        self.signatures = 0
-
-    def judge(self, member: Member) -> None:
-        answer = self.atom.test(member.facts)
-        bit = member.bit
-        self.true = self.true | bit if answer else self.true & ~bit
-        self.unknown = self.unknown | bit if answer is None else self.unknown & ~bit
-
-
 class Index:
     """Members, atoms and signatures. Derived from adverts alone; see the module's text."""
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.everyone = 0
-        self.ready = 0
-        """signatures that may have a READY task; corrected when one is found empty"""
-        self.signatures: list[Signature] = []
+        self.signatures: list[Signature | None] = []
+        """by number; None has been given back"""
+        self.ready: list[int] = [0]
+        """a mask a block: signatures that may have a READY task; corrected when one is found empty"""
+        self.plain: list[int] = [0]
+        """a mask a block: signatures open to agents that never advertised"""
+        self.free: list[int] = [0]
+        """a mask a block: signatures that an agent without any capability may take"""
         self.reads: tuple[str, ...] = ()
         """task attributes that some agent's rule reads: they are part of every signature"""
-        self.in_use: Callable[[], Iterable[Hashable]] = tuple
-        """tells which signatures have tasks in their queues"""
-        self.overflow = Signature(MAX_SIGNATURES, parse(""), (), NO_FACTS)
-        self.seats = Signature(MAX_SIGNATURES + 1, parse(""), (), NO_FACTS)
-        """the seats of teams, which are given out by teams.py alone"""
+        self.has_tasks: Callable[[Signature], bool] = bool
+        """tells whether a signature's queue may have tasks; set by the ready order"""
+        self.seats = Signature(0, parse(""), (), NO_FACTS)
+        """the seats of teams, which are given out by teams.py alone; in no mask"""
+        self.seats.bit = 0
         self._by_key: dict[Hashable, Signature] = {}
-        self._plain_mask = 0
-        self._uses_mask = 0
-        self._atoms: dict[Atom, _Masks] = {}
-        self._by_name: dict[str, list[_Masks]] = {}
+        self._named: dict[str, dict[int, int]] = {}
+        """name -> block -> signatures that name it"""
+        self._asked: dict[Atom, Masks] = {}
+        self._made: list[int] = []
+        """numbers in the order in which they were given out, some twice: what members have still to judge"""
+        self._made_before = 0
+        """how many were given out before the first of these"""
+        self._unused: list[int] = []
+        self._hand = 0
         self._free: list[int] = []
         self._numbers = 0
-        self._purge_in = 0
 
     # -- signatures -------------------------------------------------------------------------
 
-    def signature(self, task: Task) -> Signature:
-        """Return the signature of a task, made when it is first seen."""
+    def signature(self, task: Task, *, is_kept: bool = True) -> Signature:
+        """Return the signature of a task, made when it is first seen; unless it is kept, without a number."""
         if task.seat is not None:
             return self.seats
         uses = () if task.uses is None else tuple(task.uses.items())
@@ -186,6 +197,8 @@ class Index:
             key = (key, tuple([_fact(facts, name) for name in self.reads]))
         found = self._by_key.get(key)
         if found is None:
+            if not is_kept:
+                return Signature(0, parse(task.requires or ""), uses, facts)
             found = self._intern(key, task, uses, facts)
         return found
 
@@ -195,57 +208,68 @@ class Index:
         canonical = ("canonical", requirement.text, uses, key[1] if self.reads else ())  # type: ignore[index]
         found = self._by_key.get(canonical)
         if found is None:
-            if len(self.signatures) >= MAX_SIGNATURES and not self._purge():
-                return self.overflow
-            found = Signature(len(self.signatures), requirement, uses, facts)
-            self.signatures.append(found)
-            self._watch(found)
+            self._look_for_unused()
+            number = self._unused.pop() if self._unused else len(self.signatures)
+            found = Signature(number, requirement, uses, facts)
+            self._number(found)
+            found.keys.append(canonical)
             self._by_key[canonical] = found
-        if len(self._by_key) > 4 * MAX_SIGNATURES:
-            self._by_key = {k: s for k, s in self._by_key.items() if k[0] == "canonical"}  # type: ignore[index]
+        if len(found.keys) > _SPELLINGS:
+            del self._by_key[found.keys.pop(1)]
+        found.keys.append(key)
         self._by_key[key] = found
         return found
 
-    def _watch(self, signature: Signature) -> None:
-        bit = 1 << signature.number
+    def _number(self, signature: Signature) -> None:
+        number, block, bit = signature.number, signature.block, signature.bit
+        if block == len(self.ready):
+            for masks in (self.ready, self.plain, self.free):
+                masks.append(0)
+        if number == len(self.signatures):
+            self.signatures.append(signature)
+        else:
+            self.signatures[number] = signature
         if signature.is_plain:
-            self._plain_mask |= bit
-        if signature.uses:
-            self._uses_mask |= bit
-        for atom in signature.requirement.atoms:
-            masks = self._atoms.get(atom)
-            if masks is None:
-                masks = self._atoms[atom] = _Masks(atom)
-                self._by_name.setdefault(atom.name, []).append(masks)
-                for member in self.members.values():
-                    masks.judge(member)
-            masks.signatures |= bit
+            self.plain[block] |= bit
+        if signature.is_free:
+            self.free[block] |= bit
+        for name in signature.names:
+            where = self._named.setdefault(name, {})
+            where[block] = where.get(block, 0) | bit
+        self._made.append(number)
+        if len(self._made) > 2 * len(self.signatures) + BLOCK:
+            # whoever has not looked for so long judges all that there are, which are fewer than it missed
+            half = len(self._made) // 2
+            del self._made[:half]
+            self._made_before += half
 
-    def _purge(self) -> bool:
-        """Forget signatures without tasks once there are too many; every view is made anew."""
-        self._purge_in -= 1
-        if self._purge_in > 0:
-            return False
-        self._purge_in = MAX_SIGNATURES // 4
-        in_use = set(self.in_use())
-        kept = [signature for signature in self.signatures if signature in in_use]
-        if len(kept) > MAX_SIGNATURES - MAX_SIGNATURES // 8:
-            return False
-        ready = {self.signatures[number] for number in bits(self.ready) if number < MAX_SIGNATURES}
-        over = self.ready >> MAX_SIGNATURES & 1
-        self._by_key = {key: found for key, found in self._by_key.items() if found in in_use}
-        self._atoms, self._by_name, self._plain_mask, self._uses_mask = {}, {}, 0, 0
-        self.signatures = kept
-        for number, signature in enumerate(kept):
-            signature.number = number
-            self._watch(signature)
-        self.ready = over << MAX_SIGNATURES
-        for signature in ready:
-            if self.signatures[signature.number : signature.number + 1] == [signature]:
-                self.ready |= 1 << signature.number
-        for member in self.members.values():
-            member.view = member.upto = member.recheck = 0
-        return True
+    def _look_for_unused(self) -> None:
+        """Give the numbers of some signatures back that have no tasks; the hand goes round."""
+        for _ in range(min(_LOOKS, len(self.signatures))):
+            self._hand = self._hand + 1 if self._hand + 1 < len(self.signatures) else 0
+            old = self.signatures[self._hand]
+            if old is not None and not self.has_tasks(old):
+                self._forget(old)
+
+    def _forget(self, old: Signature) -> None:
+        block, rest = old.block, ~old.bit
+        for key in old.keys:
+            del self._by_key[key]
+        for masks in (self.ready, self.plain, self.free):
+            masks[block] &= rest
+        for name in old.names:
+            where = self._named[name]
+            where[block] &= rest
+            if not where[block]:
+                del where[block]
+                if not where:
+                    del self._named[name]
+        self.signatures[old.number] = None
+        self._unused.append(old.number)
+
+    def of_block(self, block: int) -> list[Signature]:
+        """Return the signatures of one block."""
+        return [one for one in self.signatures[block * BLOCK : (block + 1) * BLOCK] if one is not None]
 
     # -- members ----------------------------------------------------------------------------
 
@@ -262,22 +286,25 @@ class Index:
                 self._numbers += 1
             member = self.members[name] = Member(name, self._free.pop())
             self.everyone |= member.bit
-            touched = [masks for group in self._by_name.values() for masks in group]
+            member.facts = facts
+            for masks in self._asked.values():
+                masks.judge(member)
         else:
             changed = _changed_names(member.facts, facts)
-            touched = [masks for each in changed for masks in self._by_name.get(each, ())]
             if (rule is None) != (member.rule is None) or (
                 rule and member.rule and rule.text != member.rule.text
             ):
-                member.upto = member.view = 0  # a rule may change every answer
-        old_attributes, member.facts, member.rule = member.facts.attributes, facts, rule
+                member.upto = -1  # a rule may change every answer
+            member.facts = facts
+            for masks in self._asked.values():
+                if masks.atom.name in changed:
+                    masks.judge(member)
+            for each in changed:
+                for block, mask in self._named.get(each, {}).items():
+                    member.recheck[block] = member.recheck.get(block, 0) | mask
+        member.rule = rule
         member.own_rule = rule if rule is not None and asks_for_load(rule) else None
         member.weight = len(facts.capabilities) + len(facts.attributes)
-        for masks in touched:
-            masks.judge(member)
-            member.recheck |= masks.signatures
-        if old_attributes != facts.attributes:
-            member.recheck |= self._uses_mask
         return member
 
     def drop(self, name: str) -> None:
@@ -285,33 +312,49 @@ class Index:
         member = self.members.pop(name, None)
         if member is not None:
             self.everyone &= ~member.bit
-            for masks in self._atoms.values():
+            for masks in self._asked.values():
                 masks.true &= ~member.bit
                 masks.unknown &= ~member.bit
             self._free.append(member.bit.bit_length() - 1)
 
-    def view(self, member: Member) -> int:
-        """Return the signatures that a member may take, as a mask; judges what is new or has changed."""
-        signatures = self.signatures
-        if member.recheck:
-            below = member.recheck & ((1 << member.upto) - 1)
-            member.recheck = 0
-            for number in bits(below):
-                self._judge(member, signatures[number])
-        if member.upto < len(signatures):
-            for signature in signatures[member.upto :]:
-                self._judge(member, signature)
-            member.upto = len(signatures)
-        return member.view | 1 << MAX_SIGNATURES
+    def view(self, member: Member) -> list[int]:
+        """Return the signatures that a member may take, a mask a block; judges what is new or has changed."""
+        made = self._made_before + len(self._made)
+        if member.upto == made and not member.recheck:
+            return member.view
+        if member.upto < self._made_before:
+            self._judge_all(member)
+        else:
+            view = member.view
+            while len(view) < len(self.ready):
+                view.append(0)
+            for number in self._made[member.upto - self._made_before :]:
+                self._judge(member, number)
+            for block, mask in member.recheck.items():
+                for at in bits(mask):
+                    self._judge(member, block * BLOCK + at)
+        member.recheck = {}
+        member.upto = made
+        return member.view
 
-    def _judge(self, member: Member, signature: Signature) -> None:
-        bit = 1 << signature.number
-        member.view = member.view | bit if signature.fits(member) else member.view & ~bit
+    def _judge_all(self, member: Member) -> None:
+        """Judge all that names something that the member has, or asks for nothing."""
+        asked = list(self.free)
+        for name in member.names():
+            for block, mask in self._named.get(name, {}).items():
+                asked[block] |= mask
+        member.view = [0] * len(asked)
+        for block, mask in enumerate(asked):
+            for at in bits(mask):
+                self._judge(member, block * BLOCK + at)
 
-    @property
-    def plain(self) -> int:
-        """The signatures open to agents that never advertised."""
-        return self._plain_mask | 1 << MAX_SIGNATURES
+    def _judge(self, member: Member, number: int) -> None:
+        signature = self.signatures[number]
+        view, block = member.view, number // BLOCK
+        if signature is not None and signature.fits(member):
+            view[block] |= signature.bit
+        else:
+            view[block] &= ~(1 << number % BLOCK)
 
     # -- all agents at once -----------------------------------------------------------------
 
@@ -319,11 +362,11 @@ class Index:
         """Return (for whom it is true, for whom it is unknown), for any requirement's tree."""
         kind = node[0]
         if kind == "atom":
-            known = self._atoms.get(node[1])
+            known = self._asked.get(node[1])
             if known is None:
-                known = _Masks(node[1])
-                for member in self.members.values():
-                    known.judge(member)
+                while len(self._asked) >= _ASKED:
+                    del self._asked[next(iter(self._asked))]
+                known = self._asked[node[1]] = Masks(node[1], self.members.values())
             return known.true, known.unknown
         if kind == "not":
             true, unknown = self.masks(node[1])
@@ -355,32 +398,71 @@ class Index:
         return names
 
     def check(self) -> None:
-        """Assert the invariants. O(members x atoms)."""
+        """Assert the invariants. O(members x signatures)."""
+        made = self._made_before + len(self._made)
         for member in self.members.values():
             assert self.everyone & member.bit
-            for masks in self._atoms.values():
+            for masks in self._asked.values():
                 answer = masks.atom.test(member.facts)
                 assert bool(masks.true & member.bit) is (answer is True)
                 assert bool(masks.unknown & member.bit) is (answer is None)
-            for signature in self.signatures[: member.upto]:
-                if not member.recheck >> signature.number & 1:
-                    assert bool(member.view >> signature.number & 1) is signature.fits(member), member.name
+            if member.upto < self._made_before:
+                continue
+            late = set(self._made[member.upto - self._made_before :])
+            for signature in self.signatures:
+                if signature is None or signature.number in late:
+                    continue
+                if not member.recheck.get(signature.block, 0) & signature.bit:
+                    seen = bool(member.view[signature.block] & signature.bit)
+                    assert seen is signature.fits(member), member.name
+            assert member.upto <= made
         assert self.everyone.bit_count() == len(self.members) == len({m.bit for m in self.members.values()})
-        for number, signature in enumerate(self.signatures):
-            assert signature.number == number
+        live = [one for one in self.signatures if one is not None]
+        assert sorted(self._unused) == [n for n, one in enumerate(self.signatures) if one is None]
+        assert {id(one) for one in self._by_key.values()} == {id(one) for one in live}
+        assert len(self._by_key) == sum(len(set(one.keys)) for one in live)
+        assert set(self._named) == {name for one in live for name in one.names}
+        for block in range(len(self.ready)):
+            here = [one for one in live if one.block == block]
+            assert self.plain[block] == sum(one.bit for one in here if one.is_plain)
+            assert self.free[block] == sum(one.bit for one in here if one.is_free)
+            assert self.ready[block] & ~sum(one.bit for one in here) == 0
 
 
-def asks_for_load(rule: Requirement) -> bool:
-    """Tell whether a rule compares the agent's load with something."""
-    return any(atom.name == LOAD for atom in rule.atoms)
+class Open:
+    """
+    Signatures with tasks that an agent may take now, too many to look at one by one.
 
+    Args:
+        index: whose signatures they are.
+        masks: block -> those that its view and the queues leave.
+        has_room: tells whether it has enough free of what one uses up.
 
-def _with_load(node: Node, load: float) -> Node:
-    if node[0] == "atom":
-        if node[1].name != LOAD:
-            return node
-        return ("true",) if node[1].test(Facts({}, {LOAD: load})) is True else ("false",)
-    return (node[0], *[_with_load(child, load) for child in node[1:]])
+    """
+
+    __slots__ = ("_has_room", "_index", "masks")
+
+    def __init__(self, index: Index, masks: dict[int, int], has_room: Callable[[Signature], bool]) -> None:
+        self._index, self.masks, self._has_room = index, masks, has_room
+
+    def __iter__(self) -> Iterator[Signature]:
+        """Iterate over all of them, one by one."""
+        for block in self.masks:
+            yield from self.within(block)
+
+    def within(self, block: int) -> Iterator[Signature]:
+        """Iterate over those of one block."""
+        for number in bits(self.masks[block]):
+            signature = self._index.signatures[block * BLOCK + number]
+            assert signature is not None
+            if not signature.uses or self._has_room(signature):
+                yield signature
+
+    def __contains__(self, signature: Signature) -> bool:
+        """Tell whether one is among them."""
+        if not self.masks.get(signature.block, 0) & signature.bit:
+            return False
+        return not signature.uses or self._has_room(signature)
 
 
 def _fact(facts: Facts, name: str) -> Hashable:

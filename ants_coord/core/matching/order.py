@@ -3,9 +3,14 @@ The ready order of the matchmaker: a queue for each signature, the best head win
 
 What `ByPriority` keeps by lanes is asked here signature by signature: those
 open to the agent that have tasks at all, so a queue that nobody can serve
-blocks nobody. A task that the agent has declined is stepped over, and so is,
-in the one queue that is shared by the signatures beyond the indexed ones, a
-task that the agent may not take: by a walk through the heap in its order.
+blocks nobody. A task that the agent has declined is stepped over by a walk
+through the heap in its order.
+
+An agent to which very many signatures are open (each task asks for a number of
+its own) asks block by block instead: first the block whose best task is best,
+and the others only as long as theirs could be better. If the agent may take
+the best task of a block, that settles the block; if not, its signatures there
+are looked at one by one.
 """
 
 from __future__ import annotations
@@ -17,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..state.ledger import Ledger, ns
 from ..state.records import Row
-from ..work.ready import ByPriority, Lane, in_order
-from .index import MAX_SIGNATURES, Signature
+from ..work.ready import ByPriority, Heads, Lane, in_order
+from .index import Open, Signature
 from .teams import seat_for
 
 if TYPE_CHECKING:
@@ -33,8 +38,8 @@ _Entry = tuple[int, int, Row]
 class Matched(Protocol):
     """What eligibility by adverts asks of the ready order that its strategy pairs it with."""
 
-    def signatures_in_use(self) -> Iterable[Hashable]:
-        """Return the signatures whose queues are not empty."""
+    def has_tasks(self, signature: Signature) -> bool:
+        """Tell whether tasks may stand in a signature's queue; if not, its number is given away."""
         ...
 
     def head(self, signature: Hashable) -> Row | None:
@@ -75,10 +80,12 @@ class BySignature(Seats, ByPriority):
 
     """
 
-    __slots__ = ("_ledger", "_part")
+    __slots__ = ("_blocks", "_ledger", "_part")
 
     def __init__(self, ledger: Ledger, part: Capable) -> None:
         super().__init__(ns(ledger.settings.aging), ledger.is_open)
+        self._blocks: dict[tuple[int, str | None], Heads] = {}
+        """(block of signatures, kind or None for all) -> the heads of all its lanes; made when it is asked"""
         self._ledger = ledger
         self._part = part
 
@@ -105,20 +112,20 @@ class BySignature(Seats, ByPriority):
         """List the lanes of a limit again: it has a free slot."""
         super().reopen(limit)
         for lane in self._by_limit.get(limit, ()):
-            self._mark(lane)
+            if lane.heap:  # the signature of an empty one may have given its number to another
+                self._mark(lane)
 
     def _mark(self, lane: Lane) -> None:
-        assert isinstance(lane.signature, Signature)
-        self._part.index.ready |= 1 << lane.signature.number
+        signature = lane.signature
+        assert isinstance(signature, Signature)
+        self._part.index.ready[signature.block] |= signature.bit
 
-    def signatures_in_use(self) -> Iterable[Hashable]:
-        """Return the signatures whose queues are not empty."""
-        return {lane.signature for lane in self._lanes.values() if lane.heap}
+    def has_tasks(self, signature: Signature) -> bool:
+        """Tell whether tasks stand in a signature's queue, also such as a full limit holds back."""
+        return signature.is_in_use()
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the best row that the agent may take and has not declined. O(signatures open to it)."""
-        index = self._part.index
-        declined = self._ledger.declines.active.get(agent, {})
+        """Return the best row that the agent may take and has not declined. O(signatures open, blocks)."""
         best: _Entry | None = None
         if self._part.open_seats:
             seat = seat_for(self._part, self._ledger, agent)
@@ -126,23 +133,79 @@ class BySignature(Seats, ByPriority):
                 best = self._entry(seat)
             if agent in self._ledger.tables["reserved"]:
                 return None if best is None else best[2]
+        if signatures.__class__ is Open:
+            for kind in _ANY if kinds is None else kinds:
+                best = self._best_by_block(agent, signatures, kind, best)
+        else:
+            best = self._better(agent, signatures, _ANY if kinds is None else kinds, best)
+        return None if best is None else best[2]
+
+    def _better(
+        self,
+        agent: str,
+        signatures: Iterable[Hashable],
+        kinds: tuple[str | None, ...],
+        best: _Entry | None,
+    ) -> _Entry | None:
+        """Return the best entry of these signatures, if it is better than the one there is."""
+        index = self._part.index
+        declined = self._ledger.declines.active.get(agent, {})
         for signature in signatures:
             assert isinstance(signature, Signature)
-            for kind in _ANY if kinds is None else kinds:
+            for kind in kinds:
                 heads = self._heads.get((signature, kind)) or self._group(signature, kind)
                 entry = heads.first(self._is_open)
                 if entry is None:
                     if kind is None:
-                        index.ready &= ~(1 << signature.number)
+                        index.ready[signature.block] &= ~signature.bit
                     continue
                 if best is not None and best[:2] < entry[:2]:
                     continue
-                if entry[2].spec.id in declined or signature.number == MAX_SIGNATURES:
+                if entry[2].spec.id in declined:
                     entry = next(self._walk(agent, signature, kind), None)
                     if entry is None or (best is not None and best[:2] < entry[:2]):
                         continue
                 best = entry
-        return None if best is None else best[2]
+        return best
+
+    def _best_by_block(
+        self, agent: str, signatures: Open, kind: str | None, best: _Entry | None
+    ) -> _Entry | None:
+        declined = self._ledger.declines.active.get(agent, {})
+        bounds = []
+        for block in signatures.masks:
+            heads = self._blocks.get((block, kind)) or self._of_block(block, kind)
+            if heads.heap:
+                bounds.append((heads.heap[0][:2], block, heads))
+        bounds.sort(key=lambda bound: bound[:2])
+        for bound, block, heads in bounds:
+            if best is not None and best[:2] < bound:
+                break
+            entry = heads.first(self._is_open)
+            if entry is None or (best is not None and best[:2] < entry[:2]):
+                continue
+            if entry[2].lane.signature in signatures and entry[2].spec.id not in declined:
+                best = entry
+            else:
+                best = self._better(agent, signatures.within(block), (kind,), best)
+        return best
+
+    def _of_block(self, block: int, kind: str | None) -> Heads:
+        heads = self._blocks[block, kind] = Heads()
+        for signature in self._part.index.of_block(block):
+            for lane in signature.lanes:
+                self._cover(heads, lane, kind)
+        return heads
+
+    def _group(self, signature: Hashable, kind: str | None) -> Heads:
+        """Return the heads of one kind (None: of all), made when somebody first claims by it."""
+        assert isinstance(signature, Signature)
+        heads = self._heads.get((signature, kind))
+        if heads is None:
+            heads = self._heads[signature, kind] = Heads()
+            for lane in signature.lanes:
+                self._cover(heads, lane, kind)
+        return heads
 
     def _entry(self, row: Row) -> _Entry:
         rank = row.ready_ns - row.spec.priority * self._aging_ns if self._aging_ns else -row.spec.priority
@@ -167,11 +230,9 @@ class BySignature(Seats, ByPriority):
     def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:
         """Iterate over the rows of one group that the agent may take, in order."""
         declined = self._ledger.declines.active.get(agent, {})
-        is_mixed = isinstance(signature, Signature) and signature.number == MAX_SIGNATURES
-        part = self._part
 
         def fits(row: Row) -> bool:
-            return row.spec.id not in declined and (not is_mixed or part.may(agent, row))
+            return row.spec.id not in declined
 
         heads = self._heads.get((signature, kind)) or self._group(signature, kind)
         lanes = {entry[2]: entry[3] for entry in heads.heap if entry[2] in heads.listed}
@@ -183,9 +244,22 @@ class BySignature(Seats, ByPriority):
     def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
         # made with the first lane: looking for its lanes later would be a look at all of them
         self._group(signature, None)
-        return super()._lane(signature, kind, limit)
+        lane = super()._lane(signature, kind, limit)
+        assert isinstance(signature, Signature)
+        signature.lanes.append(lane)
+        for group in _ANY if not self._blocks else (None, kind):
+            heads = self._blocks.get((signature.block, group))
+            if heads is not None and signature.bit:
+                lane.heads = (*lane.heads, heads)
+        return lane
 
     def _prune(self) -> None:
         super()._prune()
-        used = {lane.signature for lane in self._lanes.values()}
+        used: dict[Hashable, list[Lane]] = {}
+        for lane in self._lanes.values():
+            used.setdefault(lane.signature, []).append(lane)
+        for signature, _ in self._heads:
+            assert isinstance(signature, Signature)
+            signature.lanes = used.get(signature, [])
         self._heads = {key: heads for key, heads in self._heads.items() if key[0] in used}
+        self._blocks = {key: heads for key, heads in self._blocks.items() if heads.listed}

@@ -34,7 +34,7 @@ from ...values.tasks import TaskState
 from ..state.records import Row
 from .doors import names_of
 
-__all__ = ["ByPriority", "Lane", "in_order"]
+__all__ = ["ByPriority", "Heads", "Lane", "in_order"]
 
 READY = TaskState.READY
 _ANY = (None,)
@@ -44,11 +44,14 @@ _Key = tuple[int, int]
 class Lane:
     """READY tasks that only differ in their order."""
 
-    __slots__ = ("dead", "heads", "heap", "limit", "number", "signature", "stale")
+    __slots__ = ("dead", "heads", "heap", "kind", "limit", "number", "signature", "stale")
 
-    def __init__(self, number: int, signature: Hashable, limit: Any, heads: tuple[_Heads, ...]) -> None:
+    def __init__(
+        self, number: int, signature: Hashable, kind: str, limit: Any, heads: tuple[Heads, ...]
+    ) -> None:
         self.number = number
         self.signature = signature
+        self.kind = kind
         self.limit = limit
         self.heads = heads
         self.heap: list[tuple[int, int, Row]] = []
@@ -112,7 +115,7 @@ class Lane:
         self.dead.clear()
 
 
-class _Heads:
+class Heads:
     """The best entry of every runnable lane of one group, lazily corrected."""
 
     __slots__ = ("heap", "listed")
@@ -122,6 +125,7 @@ class _Heads:
         self.listed: dict[int, _Key] = {}
 
     def offer(self, key: _Key, lane: Lane) -> None:
+        """List a lane, or list it better."""
         listed = self.listed.get(lane.number)
         if listed is None or key < listed:
             self.listed[lane.number] = key
@@ -137,6 +141,7 @@ class _Heads:
         heapq.heapify(self.heap)
 
     def first(self, is_open: Callable[[Any], bool]) -> tuple[int, int, Row] | None:
+        """Return the best entry of the lanes whose limit is open."""
         heap, listed = self.heap, self.listed
         if len(heap) == 1:  # a single lane needs no correction to be the best: what is listed may be too good
             lane = heap[0][3]
@@ -179,7 +184,7 @@ class ByPriority:
         self._aging_ns = aging_ns
         self._is_open = is_open
         self._lanes: dict[tuple[Hashable, str, Any], Lane] = {}
-        self._heads: dict[tuple[Hashable, str | None], _Heads] = {}
+        self._heads: dict[tuple[Hashable, str | None], Heads] = {}
         self._by_limit: dict[Hashable, list[Lane]] = {}
         self._made = 0
 
@@ -293,18 +298,23 @@ class ByPriority:
                     assert listed <= best[:2]
                     assert any(e[:2] == listed and e[3] is lane for e in heads.heap)
 
-    def _group(self, signature: Hashable, kind: str | None) -> _Heads:
+    def _group(self, signature: Hashable, kind: str | None) -> Heads:
         """Return the heads of one kind (None: of all), made when somebody first claims by it. O(lanes)."""
         heads = self._heads.get((signature, kind))
         if heads is None:
-            heads = self._heads[signature, kind] = _Heads()
-            for (lane_signature, lane_kind, _), lane in self._lanes.items():
-                if lane_signature == signature and kind in (None, lane_kind):
-                    lane.heads = (*lane.heads, heads)
-                    best = lane.best()
-                    if best is not None:
-                        heads.offer(best[:2], lane)
+            heads = self._heads[signature, kind] = Heads()
+            for lane in self._lanes.values():
+                if lane.signature == signature:
+                    self._cover(heads, lane, kind)
         return heads
+
+    def _cover(self, heads: Heads, lane: Lane, kind: str | None) -> None:
+        """Let a group follow a lane, if it is of the group's kind (None: of any)."""
+        if kind is None or kind == lane.kind:
+            lane.heads = (*lane.heads, heads)
+            best = lane.best()
+            if best is not None:
+                heads.offer(best[:2], lane)
 
     def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
         groups = [self._heads.get((signature, group)) for group in (None, kind)]
@@ -312,7 +322,7 @@ class ByPriority:
         if len(self._lanes) >= 1024 and len(self._lanes) & (len(self._lanes) - 1) == 0:
             self._prune()
         self._made += 1
-        lane = self._lanes[signature, kind, limit] = Lane(self._made, signature, limit, heads)
+        lane = self._lanes[signature, kind, limit] = Lane(self._made, signature, kind, limit, heads)
         self._list_by_limit(lane)
         return lane
 

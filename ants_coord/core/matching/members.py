@@ -1,0 +1,87 @@
+"""
+Agents with adverts as the matching index sees them, and atoms: for whom one is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...requirements import Atom, Facts, Node, Requirement, show
+from ...values.rules import LOAD
+
+__all__ = ["NO_FACTS", "Masks", "Member", "asks_for_load"]
+
+NO_FACTS = Facts({}, {})
+
+
+class Member:
+    """An agent with an advert, as the index sees it."""
+
+    __slots__ = ("bit", "facts", "name", "own_rule", "recheck", "rule", "upto", "view", "weight")
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.bit = 1 << number
+        self.facts = NO_FACTS
+        self.rule: Requirement | None = None
+        """what it accepts, with its load put in"""
+        self.own_rule: Requirement | None = None
+        """the same as it was advertised, if it asks for the load; else None"""
+        self.weight = 0
+        self.view: list[int] = []
+        """a mask a block"""
+        self.upto = -1
+        """how many of all signatures ever made have been judged; -1: none, and the view says nothing"""
+        self.recheck: dict[int, int] = {}
+        """block -> signatures that must be judged again"""
+
+    def put_in(self, load: float) -> None:
+        """Put the load of this instant into its rule: the answers change only if a comparison does."""
+        assert self.own_rule is not None
+        root = _with_load(self.own_rule.root, load)
+        text = show(root)
+        if self.rule is None or text != self.rule.text:
+            # not read again: a rule that nothing could meet now is no mistake
+            self.rule, self.upto = Requirement(text, root, ()), -1
+
+    def names(self) -> list[str]:
+        """Return all that it has something of."""
+        return [*self.facts.capabilities, *self.facts.attributes]
+
+    def capacity(self, name: str) -> int:
+        """Return how much of a capacity the advert promises; 0 if it is no number."""
+        amount = self.facts.attributes.get(name, 0)
+        return int(amount) if isinstance(amount, (int, float)) and not isinstance(amount, bool) else 0
+
+
+class Masks:
+    """One atom and for whom it is true or unknown."""
+
+    __slots__ = ("atom", "true", "unknown")
+
+    def __init__(self, atom: Atom, members: Iterable[Member]) -> None:
+        self.atom = atom
+        self.true = 0
+        self.unknown = 0
+        for member in members:
+            self.judge(member)
+
+    def judge(self, member: Member) -> None:
+        """Note whether it is true of a member as advertised now."""
+        answer = self.atom.test(member.facts)
+        bit = member.bit
+        self.true = self.true | bit if answer else self.true & ~bit
+        self.unknown = self.unknown | bit if answer is None else self.unknown & ~bit
+
+
+def asks_for_load(rule: Requirement) -> bool:
+    """Tell whether a rule compares the agent's load with something."""
+    return any(atom.name == LOAD for atom in rule.atoms)
+
+
+def _with_load(node: Node, load: float) -> Node:
+    if node[0] == "atom":
+        if node[1].name != LOAD:
+            return node
+        return ("true",) if node[1].test(Facts({}, {LOAD: load})) is True else ("false",)
+    return (node[0], *[_with_load(child, load) for child in node[1:]])
