@@ -57,6 +57,7 @@ from ..errors import NotSupportedError
 from .state.ledger import Ledger, News
 from .state.parts import Strategy
 from .state.rules import Rules, lacking, rules_of
+from .state.timeline import CALENDAR, RAW
 from .strategies import STRATEGIES, common_parts
 from .work import leases as claiming
 from .work import submitting, switches
@@ -264,7 +265,7 @@ class Machine:
         """Tell whether applying this command at `now_ns` would grant nothing and change nothing."""
         if not self.may_be_idle(command):
             return False
-        wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[0]
+        wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[RAW]
         if wait_ns is not None and now_ns - stamp >= wait_ns:
             return False
         if isinstance(command, Wakeup):
@@ -323,7 +324,7 @@ class Machine:
         function = ledger.queries.get(query.__class__)
         if function is None:
             return _refuse(ledger, query)
-        calendar = ledger.timeline.reading[2]
+        calendar = ledger.timeline.reading[CALENDAR]
         ledger.asked_ns = calendar if now_ns is None or now_ns < calendar else now_ns
         return function(ledger, query)  # type: ignore[no-any-return]
 

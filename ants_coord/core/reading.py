@@ -29,6 +29,7 @@ from ..values.payloads import copy_json
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private
 from .state.ledger import Ledger
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
+from .state.timeline import LEASE
 from .work.leases import first, lease_of
 from .work.locking import holders, lock_lease
 from .work.signs import every_note, quiet
@@ -236,7 +237,7 @@ def _explain_lock(ledger: Ledger, text: str) -> Explanation:
 
 
 def _lock_told(ledger: Ledger, row: LockRow) -> str:
-    left = (row.deadline_ns - ledger.timeline.reading[1]) / 1e9
+    left = (row.deadline_ns - ledger.timeline.reading[LEASE]) / 1e9
     mode = "shared, " if row.shared else ""
     again = f", entered {row.depth} times" if row.depth > 1 else ""
     names = ", ".join([repr(name) for name in row.names])

@@ -32,6 +32,7 @@ from ..values.checks import is_fresh_holder, is_fresh_id
 from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome, private
 from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
+from .state.timeline import CALENDAR
 from .work.leases import lease_of
 
 __all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
@@ -84,7 +85,7 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
     name, number = request
     if number == 0:
         name = f"={name}"  # no session that we drew begins so
-    undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[2]
+    undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[CALENDAR]
     session = sessions.get(name)
     if session is None:
         session = SessionRow(ledger.ordinal(), now)

@@ -28,6 +28,7 @@ from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.state.ledger import Hint
 from ..core.state.rules import Rules
+from ..core.state.timeline import RAW
 from ..errors import (
     ClosedError,
     CoordinationError,
@@ -449,7 +450,7 @@ class Engine(Keeping, ABC):
         wait_ns = self._machine.next_wakeup_in_ns
         if wait_ns is None:
             return None
-        return wait_ns - (self._clock.now_ns() - self._machine.ledger.timeline.reading[0])
+        return wait_ns - (self._clock.now_ns() - self._machine.ledger.timeline.reading[RAW])
 
     def _set_alarm(self) -> None:
         """Set the alarm for everything; O(kept), so only the alarm itself does it."""

@@ -23,6 +23,7 @@ from ...values.entries import Change, Entry, Namespace, Page, literal, matches
 from ...values.payloads import copy_json
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
+from ..state.timeline import CALENDAR
 from .deeds import NOBODY, Deed, forget, last_deed, paths_of, remember, take_back
 from .surroundings import changes
 
@@ -92,7 +93,7 @@ class Writing(Part):
         error = self.around.forbidden(ledger, path, agent)
         if error is not None:
             return Refused(error)
-        entries, now = ledger.tables["entries"], ledger.timeline.reading[2]
+        entries, now = ledger.tables["entries"], ledger.timeline.reading[CALENDAR]
         old = entries.get(path)
         found = 0 if old is None else old[0]
         if command.expect is not None and command.expect != found:
@@ -143,7 +144,7 @@ class Writing(Part):
             row = ledger.tables["entries"][path]
             self._remove(ledger, path, row, "taken", command.agent)
             if command.ttl_ns is not None:
-                until = ledger.timeline.reading[2] + command.ttl_ns
+                until = ledger.timeline.reading[CALENDAR] + command.ttl_ns
                 ledger.undo.put(ledger.tables["loans"], path, (command.agent, until, row))
                 self.returns.add((until, path))
                 self.around.due(until)
@@ -175,7 +176,7 @@ class Writing(Part):
             row, last = entries.get(path), last_deed(ledger, path)
             take_back(ledger, path, agent)
             honest = last_deed(ledger, path)
-            now = ledger.timeline.reading[2]
+            now = ledger.timeline.reading[CALENDAR]
             has_value = honest is not None and honest[3] == "written" and not 0 < honest[5] <= now
             if row is not None and row[2] != agent:
                 continue  # what stands there is somebody else's
@@ -193,7 +194,7 @@ class Writing(Part):
     def _restore(self, ledger: Ledger, path: str, row: tuple[Any, ...] | None, deed: Deed) -> None:
         """Give an entry a value back that it had by somebody's deed."""
         author, _, _, _, value, expires = deed
-        version, now = ledger.ordinal(), ledger.timeline.reading[2]
+        version, now = ledger.ordinal(), ledger.timeline.reading[CALENDAR]
         if row is not None:
             self._remember(ledger, path, row)
             self._disown(row[2])
@@ -238,7 +239,7 @@ class Writing(Part):
         *,
         is_deed: bool = True,
     ) -> None:
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         self._remember(ledger, path, row)
         past = ledger.tables["pasts"].get(path, ())
         end = (ledger.ordinal(), agent, now, what, None)
@@ -272,7 +273,7 @@ class Writing(Part):
 
     def pass_due(self, ledger: Ledger) -> None:
         """Let entries lapse, and forget the past of those that are gone."""
-        now, entries = ledger.timeline.reading[2], ledger.tables["entries"]
+        now, entries = ledger.timeline.reading[CALENDAR], ledger.tables["entries"]
         for _ in range(_AT_ONCE):  # first: what comes back may have lapsed meanwhile
             if not self.returns or self.returns[0][0] > now:
                 break

@@ -37,6 +37,7 @@ from ..matching.teams import seat_for
 from ..state.decay import moment, pull_at
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
+from ..state.timeline import CALENDAR
 from ..work.doors import names_of
 from ..work.ready import in_order
 from .places import END, Group, Line, Spot
@@ -249,7 +250,7 @@ class ByTrails(Seats):
         ready, _, row = spot.heap[0]
         if sign < 1 or spot.limit is not None or row.state is not READY:
             return None
-        settings, now = self._ledger.settings, self._ledger.timeline.reading[2]
+        settings, now = self._ledger.settings, self._ledger.timeline.reading[CALENDAR]
         at, stimulus = moment(now, pool[0]), settings.stimulus
         pull = pull_at((sign, exponent, mantissa), at)
         best = settings.indifference + pull + stimulus * ((now - ready) / 1e9)
@@ -260,7 +261,11 @@ class ByTrails(Seats):
 
     def _walk_once(self, group: Group, agent: str, everything: bool) -> list[_Found] | None:
         ledger, settings = self._ledger, self._ledger.settings
-        now, indifference, stimulus = ledger.timeline.reading[2], settings.indifference, settings.stimulus
+        now, indifference, stimulus = (
+            ledger.timeline.reading[CALENDAR],
+            settings.indifference,
+            settings.stimulus,
+        )
         threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
         lines = self._lines(group, now)

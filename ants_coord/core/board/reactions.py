@@ -34,6 +34,7 @@ from ..state.decay import dies_at
 from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Part
 from ..state.records import LEASED, Row
+from ..state.timeline import CALENDAR
 from ..work.submitting import submit
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Activations(Part):
                 for path in sorted(tables["entries"])
                 if matches(pattern, path)
             ]
-        rule, now = self.trails.rule(reaction.trails), ledger.timeline.reading[2]
+        rule, now = self.trails.rule(reaction.trails), ledger.timeline.reading[CALENDAR]
         return [
             (place, 0, self.trails.strength(rule, tables["trails"][kind, place], now))
             for kind, place in sorted(tables["trails"])
@@ -307,7 +308,7 @@ class Activations(Part):
 
     def pass_due(self, ledger: Ledger) -> None:
         """Let triggers fall that are due."""
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         while (due := self._next_fall(ledger)) is not None and due[0] <= now:
             _, reaction, place = due
             heapq.heappop(self.falls)

@@ -13,6 +13,7 @@ from ...errors import CursorTooOld, NotOwnerError, QuarantinedError
 from ...values.entries import Change, Page
 from ..state.ledger import FAR_NS
 from ..state.parts import Part
+from ..state.timeline import CALENDAR
 
 if TYPE_CHECKING:
     from ...commands.shared import Refused
@@ -54,7 +55,7 @@ class Surroundings(Part):
 
     def pass_time(self, ledger: Ledger) -> None:
         """Do what is due: trails first, since a trigger falls with them."""
-        if ledger.timeline.reading[2] < self.next_ns:
+        if ledger.timeline.reading[CALENDAR] < self.next_ns:
             return
         parts = (self.trails, self.entries, self.reactions)
         for part in parts:
@@ -63,12 +64,12 @@ class Surroundings(Part):
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when to look again, which may be some time before anything happens."""
-        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[2])
+        return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[CALENDAR])
 
     def check(self, ledger: Ledger) -> None:
         """Assert that nothing is due before it is looked for."""
         for part in (self.trails, self.entries, self.reactions):
-            assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[2] + 1)
+            assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[CALENDAR] + 1)
 
     def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | QuarantinedError | None:
         """Return why an agent may not change what is at a path; the longest prefix that fits decides."""

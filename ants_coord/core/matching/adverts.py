@@ -12,6 +12,7 @@ from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
 from ...values.rules import LOAD
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
+from ..state.timeline import CALENDAR
 from ..work.leases import release_all
 from ..work.opinions import as_check
 from .eligibility import FOR_GOOD, Capable
@@ -201,7 +202,7 @@ def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     order: Matched = ledger.order  # type: ignore[assignment]
     if ledger.paused or ledger.held_back(query.agent) is not None:
         return ()
-    now = ledger.timeline.reading[2]
+    now = ledger.timeline.reading[CALENDAR]
     ledger.undo.look()  # looking corrects lazy heaps
     rows = order.best(query.agent, part.open_to(query.agent), query.count)
     ledger.undo.entries.clear()

@@ -30,6 +30,7 @@ from ...values.tasks import Task
 from ..state.ledger import Ledger
 from ..state.parts import Function, Part
 from ..state.records import CANCELLED, FAILED, READY, Row
+from ..state.timeline import LEASE
 from . import explain as why
 from .index import MANY, Index, Open, Signature, task_facts
 from .members import NO_FACTS, Member
@@ -143,7 +144,7 @@ class Capable(Part):
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let adverts fade and declines end, those that are due."""
-        now, alarms = ledger.timeline.reading[1], self.alarms
+        now, alarms = ledger.timeline.reading[LEASE], self.alarms
         if not alarms or alarms[0][0] > now:
             return
         done = 0
@@ -197,7 +198,7 @@ class Capable(Part):
             ):
                 heapq.heappop(alarms)
             else:
-                return max(0, when - reading[1])
+                return max(0, when - reading[LEASE])
         return None
 
     def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
@@ -211,7 +212,7 @@ class Capable(Part):
 
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now: benched, busy, or out of slots."""
-        now = ledger.timeline.reading[1]
+        now = ledger.timeline.reading[LEASE]
         streak = ledger.tables["streaks"].get(agent)
         if streak is not None and streak[1] > now:
             return (
@@ -250,7 +251,7 @@ class Capable(Part):
             until, most = 0, ledger.settings.bench_after
             if most and failures >= most:
                 pause = min(1 << min(failures - most, 10), _BENCH_MOST) * _BENCH_NS
-                until = ledger.timeline.reading[1] + pause
+                until = ledger.timeline.reading[LEASE] + pause
                 heapq.heappush(self.alarms, (until, _BENCH, agent, ""))
                 ledger.emit("benched", None, agent, 0, {"failures": failures, "ns": pause})
             ledger.undo.put(streaks, agent, (failures, until))

@@ -29,6 +29,7 @@ from ...requirements import parse
 from ...values.tasks import FINAL, Task
 from ..state.ledger import Ledger, ns
 from ..state.records import LEASED, READY, Row
+from ..state.timeline import LEASE
 from ..work.lifecycle import end, give_back
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def seats_of(ledger: Ledger, team: str) -> list[Row]:
 
 
 def _is_free(part: Capable, ledger: Ledger, agent: str, team: str) -> bool:
-    tables, now = ledger.tables, ledger.timeline.reading[1]
+    tables, now = ledger.tables, ledger.timeline.reading[LEASE]
     presence = tables["presence"].get(agent)
     if presence is None or presence[2] or agent in tables["reserved"]:
         return False
@@ -169,7 +170,7 @@ def reserve(part: Capable, ledger: Ledger, row: Row) -> None:
         part.count_reserved()
         return
     plan, part.plan = part.plan, {}
-    until = ledger.timeline.reading[1] + ns(ledger.settings.team_hold)
+    until = ledger.timeline.reading[LEASE] + ns(ledger.settings.team_hold)
     for seat, who in plan.items():
         if who != agent:
             undo.put(reserved, who, (seat, team, until))
@@ -183,7 +184,7 @@ def disband(part: Capable, ledger: Ledger, team: str, absent: str | None, why: s
     tables, undo = ledger.tables, ledger.undo
     if absent is not None:
         pause = _ABSENT * ns(ledger.settings.team_hold)
-        undo.put(tables["absent"], absent, ledger.timeline.reading[1] + pause)
+        undo.put(tables["absent"], absent, ledger.timeline.reading[LEASE] + pause)
     freed = [agent for agent, (_, of, _) in tables["reserved"].items() if of == team]
     for agent in sorted(freed):
         undo.drop(tables["reserved"], agent)

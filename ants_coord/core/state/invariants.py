@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...values.checks import lock_key, paths_above
 from ...values.tasks import FINAL, TaskState
 from .records import DELAYED, LEASED, WAITING
+from .timeline import LEASE
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -36,7 +37,7 @@ def check_invariants(ledger: Ledger) -> None:
             assert ledger.agents[row.agent].leases[row.token] is row
             assert row.token not in tokens
             tokens.add(row.token)
-            assert row.deadline_ns > ledger.timeline.reading[1], row
+            assert row.deadline_ns > ledger.timeline.reading[LEASE], row
             if row.spec.limit is not None:
                 live.setdefault(row.spec.limit, set()).add(row.token)
         pending = sum(ledger.is_pending(need) for need in row.spec.needs)

@@ -39,7 +39,7 @@ from .invariants import check_invariants
 from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import OLD_RULES, Rules
-from .timeline import Alarms, Timeline
+from .timeline import CALENDAR, Alarms, Timeline
 from .undo import Undo
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class Ledger:
         self, kind: str, task: str | None, agent: str | None, token: int = 0, detail: Any = None
     ) -> None:
         """Record an event."""
-        self.ring[1].append((self.timeline.reading[2], kind, task, agent, token, detail))
+        self.ring[1].append((self.timeline.reading[CALENDAR], kind, task, agent, token, detail))
 
     def ordinal(self) -> int:
         """Return the next number of the one sequence that orders everything."""

@@ -20,7 +20,10 @@ from typing import Any
 from ...values.tasks import TaskState
 from .records import LockRow, Row
 
-__all__ = ["Alarms", "Timeline"]
+__all__ = ["CALENDAR", "LEASE", "RAW", "Alarms", "Timeline"]
+
+RAW, LEASE, CALENDAR = range(3)
+"""what stands where in a reading: the previous raw stamp, lease time, calendar time"""
 
 LEASED = TaskState.LEASED
 DELAYED = TaskState.DELAYED
@@ -33,12 +36,12 @@ class Timeline:
 
     def __init__(self) -> None:
         self.reading: tuple[int, int, int] = (0, 0, 0)
-        """(previous raw stamp, lease time, calendar time)"""
+        """by RAW, LEASE and CALENDAR"""
 
     @property
     def calendar_ns(self) -> int:
         """The time of dates and delays: nanoseconds since the epoch."""
-        return self.reading[2]
+        return self.reading[CALENDAR]
 
     def advance(self, raw_ns: int) -> tuple[int, int, int]:
         """Take the next stamp; returns the new reading."""

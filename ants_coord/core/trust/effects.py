@@ -19,6 +19,7 @@ from ...values.trust import TrustPolicy
 from ..state.ledger import ANY, Ledger, ns
 from ..state.parts import Part
 from ..state.records import Row
+from ..state.timeline import LEASE
 from .evidence import FAILED_VERBS, Reputation
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Restraint(Part):
         if self.policy.newcomers is not None and self._had_their_share(ledger, agent):
             return f"has no standing yet, and newcomers have had their {self.policy.newcomers:.0%} of claims"
         breaker = ledger.tables["breakers"].get(agent)
-        if breaker is not None and breaker[0] > ledger.timeline.reading[1]:
+        if breaker is not None and breaker[0] > ledger.timeline.reading[LEASE]:
             return self.quarantined(ledger, agent)
         if not held:
             return None
@@ -117,7 +118,7 @@ class Restraint(Part):
     def quarantined(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent may change nothing now: it is in quarantine, and not yet on probation."""
         breaker = ledger.tables["breakers"].get(agent)
-        now = ledger.timeline.reading[1]
+        now = ledger.timeline.reading[LEASE]
         if breaker is None or breaker[0] <= now:
             return None
         return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
@@ -179,7 +180,7 @@ class Restraint(Part):
         if low >= 0.75:
             return ttl_ns
         short_ns = max(1, round(ttl_ns * (0.25 + low)))
-        ledger.undo.put(tables["shortened"], row.spec.id, ledger.timeline.reading[1] + ttl_ns)
+        ledger.undo.put(tables["shortened"], row.spec.id, ledger.timeline.reading[LEASE] + ttl_ns)
         return short_ns
 
     def spares(self, ledger: Ledger, row: Row) -> bool:
@@ -335,14 +336,14 @@ class Restraint(Part):
         self._open(ledger, agent, relapses, why)
 
     def _open(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
-        tables, now = ledger.tables, ledger.timeline.reading[1]
+        tables, now = ledger.tables, ledger.timeline.reading[LEASE]
         pause = ns(self.policy.cooldown * ledger.settings.lease_ttl) << min(relapses, _MOST_RELAPSES)
         ledger.undo.put(tables["breakers"], agent, (now + pause, relapses, why))
         heapq.heappush(self.alarms, (now + pause, agent))
         ledger.emit("quarantined", None, agent, 0, {"why": why, "ns": pause})
 
     def _raise_alarm(self, ledger: Ledger, agent: str, why: str) -> None:
-        tables, now = ledger.tables, ledger.timeline.reading[1]
+        tables, now = ledger.tables, ledger.timeline.reading[LEASE]
         pause = ns(self.policy.cooldown * ledger.settings.lease_ttl)
         is_new = not tables["alarm"]
         ledger.undo.put(tables["alarm"], "", (now + pause,))
@@ -365,7 +366,7 @@ class Restraint(Part):
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let those look again whose quarantine has come to its probe, and end the alarm."""
-        now, tables = ledger.timeline.reading[1], ledger.tables
+        now, tables = ledger.timeline.reading[LEASE], ledger.tables
         while self.alarms and self.alarms[0][0] <= now:
             when, agent = heapq.heappop(self.alarms)
             if agent:
@@ -378,7 +379,7 @@ class Restraint(Part):
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next quarantine, or the alarm, ends."""
-        return max(0, self.alarms[0][0] - reading[1]) if self.alarms else None
+        return max(0, self.alarms[0][0] - reading[LEASE]) if self.alarms else None
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return how many are in quarantine, and whether there is an alarm."""
@@ -388,7 +389,7 @@ class Restraint(Part):
         """Assert that the tables agree with leases and alarms."""
         tables = ledger.tables
         for agent, row in tables["breakers"].items():
-            assert row[0] <= ledger.timeline.reading[1] or (row[0], agent) in self.alarms
+            assert row[0] <= ledger.timeline.reading[LEASE] or (row[0], agent) in self.alarms
         for task, (granted, latest) in tables["holds"].items():
             row = ledger.tasks[task]
             assert row.agent is not None

@@ -21,6 +21,7 @@ from ...values.trust import Channel, Record
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
+from ..state.timeline import CALENDAR, LEASE
 
 __all__ = ["FAILED_VERBS", "Reputation", "channel"]
 
@@ -52,7 +53,7 @@ def _faded(amount: float, passed_ns: int, half_life: int) -> float:
 
 
 def _given_back(ledger: Ledger, row: Row) -> float:
-    held = ledger.timeline.reading[1] - (row.deadline_ns - row.ttl_ns)
+    held = ledger.timeline.reading[LEASE] - (row.deadline_ns - row.ttl_ns)
     return _EARLY if 2 * held < row.ttl_ns else _LATE
 
 
@@ -88,7 +89,7 @@ class Reputation(Part):
         if verb in _DELIVERED:  # every cycle comes here, so the usual case is spelt out
             table, key = ledger.tables["evidence"], (agent, kind)
             known = table.get(key)
-            if known is not None and ledger.timeline.reading[2] < known[4]:
+            if known is not None and ledger.timeline.reading[CALENDAR] < known[4]:
                 fresh = (known[0], known[1] * _KEEP + 1.0, known[2] * _KEEP, 0, known[4])
                 ledger.undo.put(table, key, fresh)
             else:
@@ -126,7 +127,7 @@ class Reputation(Part):
     def add(self, ledger: Ledger, agent: str, kind: str, good: float, bad: float) -> None:
         """Take in one outcome. O(1)."""
         table, key = ledger.tables[self.of_work], (agent, kind)
-        until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
+        until = (ledger.timeline.reading[CALENDAR] // _HOUR + 1) * _HOUR
         row = table.get(key)
         if row is None:
             ordinal, was_good, was_bad, failures = self._known(ledger, agent, kind), 0.0, 0.0, 0
@@ -148,7 +149,7 @@ class Reputation(Part):
             self.add(ledger, agent, kind, 0.0, 0.0)  # judged before its lease has ended
             if key not in ledger.tables[self.of_work]:
                 return  # it has more kinds than are remembered
-        until = (ledger.timeline.reading[2] // _HOUR + 1) * _HOUR
+        until = (ledger.timeline.reading[CALENDAR] // _HOUR + 1) * _HOUR
         good, bad, streak, failures, before = table.get(key, (0.0, 0.0, 0, 0, until))
         if until > before:
             good, bad = _faded(good, until - before, _GOOD_HALF), _faded(bad, until - before, _BAD_HALF)

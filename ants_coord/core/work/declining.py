@@ -22,6 +22,7 @@ from ...errors import ForeignLeaseError, LeaseLostError, NotOfferedError, TaskNo
 from ..state.ledger import Ledger
 from ..state.parts import Refusals
 from ..state.records import LEASED, READY, Row
+from ..state.timeline import LEASE
 from .leases import lost_reason
 from .lifecycle import give_back, remember
 
@@ -87,13 +88,13 @@ class Declines(Refusals):
         if row is None or row[2] == OVER:
             return None
         why = f": {row[1]}" if row[1] else ""
-        left = (row[2] - ledger.timeline.reading[1]) / 1e9
+        left = (row[2] - ledger.timeline.reading[LEASE]) / 1e9
         return f"is limited for {left:.3g} s more, by its own word{why}"
 
     def limited_ns(self, ledger: Ledger, agent: str) -> int:
         """Return for how long an agent has said that it wants nothing."""
         row = ledger.tables["limited"].get(agent)
-        return 0 if row is None else max(0, int(row[2]) - ledger.timeline.reading[1])
+        return 0 if row is None else max(0, int(row[2]) - ledger.timeline.reading[LEASE])
 
     def bars(self, ledger: Ledger, agent: str, task: str) -> bool:
         """Tell whether an agent is not to be woken for a task."""
@@ -101,7 +102,7 @@ class Declines(Refusals):
 
     def told(self, ledger: Ledger, task: str) -> list[str]:
         """Say who declines a task."""
-        said, now = [], ledger.timeline.reading[1]
+        said, now = [], ledger.timeline.reading[LEASE]
         for agent in sorted(self.decliners.get(task, ())):
             _, reason, until, _ = ledger.tables["declines"][agent, task]
             why = f" ({reason})" if reason else ""
@@ -173,7 +174,7 @@ class Declines(Refusals):
 
     def expire(self, ledger: Ledger) -> None:
         """End the declines whose time is over, and let their agents look again."""
-        now, alarms = ledger.timeline.reading[1], self.alarms
+        now, alarms = ledger.timeline.reading[LEASE], self.alarms
         while alarms and alarms[0][0] <= now:
             when, agent, task = heapq.heappop(alarms)
             if not self._is_due(ledger, when, agent, task):
@@ -200,7 +201,7 @@ class Declines(Refusals):
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return how many declines hold now, and how many agents want nothing."""
-        now = ledger.timeline.reading[1]
+        now = ledger.timeline.reading[LEASE]
         return {
             "declines": sum(map(len, self.active.values())),
             "limited": sum(row[2] > now for row in ledger.tables["limited"].values()),
@@ -208,7 +209,7 @@ class Declines(Refusals):
 
     def check(self, ledger: Ledger) -> None:
         """Assert that the indexes follow the tables."""
-        table, now = ledger.tables["declines"], ledger.timeline.reading[1]
+        table, now = ledger.tables["declines"], ledger.timeline.reading[LEASE]
         held = {key for key, row in table.items() if row[2] != OVER}
         assert {(agent, task) for agent, tasks in self.known.items() for task in tasks} == set(table)
         assert {(agent, task) for task, agents in self.tried.items() for agent in agents} == set(table)
@@ -232,7 +233,7 @@ def _discard(table: dict[str, dict[str, None]], key: str, member: str) -> None:
 
 
 def _until(ledger: Ledger, pause_ns: int, times: int) -> int:
-    return ledger.timeline.reading[1] + max(1, pause_ns << min(times - 1, _DOUBLINGS))
+    return ledger.timeline.reading[LEASE] + max(1, pause_ns << min(times - 1, _DOUBLINGS))
 
 
 def decline(ledger: Ledger, command: Decline) -> Refused | None:

@@ -31,6 +31,7 @@ from ...values.payloads import copy_json
 from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, make_lease
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
+from ..state.timeline import CALENDAR, LEASE, RAW
 from .lifecycle import backoff_ns, drop_lock, end, end_one, give_back, max_attempts, remember, settle
 from .opinions import as_check
 from .signs import earlier_notes, is_silent, keep_note, may_renew, sign
@@ -67,7 +68,7 @@ def next_token(ledger: Ledger) -> int:
     At least the stamp in microseconds, so that an in-memory board that starts
     afresh does not fall behind a guard that outlived it.
     """
-    last, stamp = ledger.last_token + 1, ledger.timeline.reading[0] // 1_000
+    last, stamp = ledger.last_token + 1, ledger.timeline.reading[RAW] // 1_000
     ledger.last_token = token = max(last, stamp)
     return token
 
@@ -395,7 +396,7 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     outcome = end_one(ledger, row, "complete", "finished", result)
     if task in ledger.dependents:
         settle(ledger, row)
-    ledger.ring[1].append((ledger.timeline.reading[2], "completed", task, agent, token, None))
+    ledger.ring[1].append((ledger.timeline.reading[CALENDAR], "completed", task, agent, token, None))
     return outcome
 
 
@@ -519,7 +520,7 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
             del ledger.live[limit][old]
         ledger.alarms.live -= 1
         row.token = token = next_token(ledger)
-        row.deadline_ns = ledger.timeline.reading[1] + row.ttl_ns
+        row.deadline_ns = ledger.timeline.reading[LEASE] + row.ttl_ns
         if ledger.restraint is not None:
             latest = ledger.restraint.latest_known(ledger, row)
             row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)

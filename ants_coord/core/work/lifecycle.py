@@ -20,6 +20,7 @@ from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
 from ..state.content import content_digest
 from ..state.ledger import ANY, FAR_NS, Ledger, ns
 from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
+from ..state.timeline import CALENDAR
 from .opinions import as_check
 
 __all__ = [
@@ -70,7 +71,7 @@ def remember(row: Row, line: str, trace: str = "") -> None:
 def to_ready(ledger: Ledger, row: Row) -> None:
     """Put a row whose state has become READY into the order."""
     if row.ready_ns < 0:
-        row.ready_ns = ledger.timeline.reading[2]
+        row.ready_ns = ledger.timeline.reading[CALENDAR]
     spec = row.spec
     if spec.id in ledger.tables["handed"]:
         ledger.checking.enter(ledger, row)
@@ -145,7 +146,7 @@ def give_back(
     unlease(ledger, row, lost, later if pause_ns > 0 else verb)
     if pause_ns > 0:
         shift(ledger, row, later)
-        row.due_ns = ledger.timeline.reading[2] + pause_ns
+        row.due_ns = ledger.timeline.reading[CALENDAR] + pause_ns
         ledger.alarms.task(row.due_ns, "ripen", row)
     else:
         shift(ledger, row, verb)
@@ -240,7 +241,7 @@ def by_submission(rows: dict[str, Row]) -> list[Row]:
 
 def awaken(ledger: Ledger, row: Row) -> None:
     """Move a WAITING row (touched) whose needs have ended to READY, or DELAYED while its delay lasts."""
-    if row.due_ns > ledger.timeline.reading[2]:
+    if row.due_ns > ledger.timeline.reading[CALENDAR]:
         shift(ledger, row, "postpone")
         ledger.alarms.task(row.due_ns, "ripen", row)
     else:
@@ -255,7 +256,7 @@ def awaken(ledger: Ledger, row: Row) -> None:
 def _make_idle(ledger: Ledger, row: Row) -> None:
     """Start the retention of an ended row (touched) that nothing unfinished needs."""
     ledger.last_seq = row.idle_no = ledger.last_seq + 1
-    row.idle_ns = ledger.timeline.reading[2]
+    row.idle_ns = ledger.timeline.reading[CALENDAR]
     if not ledger.idle:
         ledger.forget_from_ns = row.idle_ns + ns(ledger.settings.retention)
     ledger.idle[row.idle_no] = row

@@ -26,6 +26,7 @@ from ...values.checks import lock_key, paths_above
 from ...values.tasks import Lease
 from ..state.ledger import Ledger, ns
 from ..state.records import LockRow
+from ..state.timeline import LEASE
 from .leases import next_token
 
 __all__ = ["holders", "lock", "lock_lease"]
@@ -52,7 +53,7 @@ def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
     barred = None if ledger.restraint is None else ledger.restraint.quarantined(ledger, command.agent)
     if barred is not None:
         return Refused(QuarantinedError(command.agent, barred))
-    mine, now = (command.agent, command.holder), ledger.timeline.reading[1]
+    mine, now = (command.agent, command.holder), ledger.timeline.reading[LEASE]
     for name in command.names:
         for row in holders(ledger, name):
             if (row.agent, row.holder) != mine and not (row.shared and command.shared):

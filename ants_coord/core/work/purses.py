@@ -26,6 +26,7 @@ from ...values.tasks import Task
 from ..state.ledger import ANY, FAR_NS, Ledger
 from ..state.parts import Till
 from ..state.records import LEASED, READY, Row
+from ..state.timeline import CALENDAR
 from .doors import purse_name
 from .leases import foreign, lost_reason
 from .signs import sign
@@ -81,7 +82,7 @@ class Purses(Till):
 
     def pass_time(self, ledger: Ledger) -> None:
         """Begin the windows that are due."""
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         if now < self.refill_ns:
             return
         purses = ledger.tables["purses"]
@@ -94,7 +95,7 @@ class Purses(Till):
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next purse is refilled."""
-        return None if self.refill_ns == FAR_NS else max(0, self.refill_ns - reading[2])
+        return None if self.refill_ns == FAR_NS else max(0, self.refill_ns - reading[CALENDAR])
 
     def _put(self, ledger: Ledger, name: str, row: _Row) -> None:
         """Set a purse, and open the doors that it had shut."""
@@ -142,7 +143,7 @@ class Purses(Till):
             if free >= n:
                 continue
             amount, per, window, balance, *_ = ledger.tables["purses"][name]
-            now = ledger.timeline.reading[2]
+            now = ledger.timeline.reading[CALENDAR]
             line = f"purse {name!r} has {free} left, and it spends {n}"
             if n > amount:
                 line += f"; the purse never holds more than {amount}: purse({name!r}, ...) with more helps"
@@ -180,7 +181,7 @@ class Purses(Till):
                 assert n >= 0
                 sums[name] = sums.get(name, 0) + n
         assert sums == {name: n for name, n in self.reserved.items() if n or name in sums}
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         for amount, per, window, balance, spent, coordination in ledger.tables["purses"].values():
             assert balance <= amount
             assert 0 <= coordination <= spent
@@ -200,7 +201,7 @@ def _as_of(row: _Row, now_ns: int) -> _Row:
 
 def set_purse(ledger: Ledger, command: SetPurse) -> None:
     """Make a purse, or give it another amount: what was spent in this window stays spent."""
-    per, now = command.per_ns or 0, ledger.timeline.reading[2]
+    per, now = command.per_ns or 0, ledger.timeline.reading[CALENDAR]
     window = now // per if per else 0
     known = ledger.tables.setdefault("purses", {}).get(command.name)
     if known is None:
@@ -233,7 +234,7 @@ def spend(ledger: Ledger, command: Spend) -> int | Refused:
     if part is None or name not in ledger.tables["purses"]:
         return Refused(PurseError(name, "there is no such purse", _known(ledger)))
     amount, per, window, balance, spent, coordination = _as_of(
-        ledger.tables["purses"][name], ledger.timeline.reading[2]
+        ledger.tables["purses"][name], ledger.timeline.reading[CALENDAR]
     )
     assert isinstance(part, Purses)
     n = command.amount

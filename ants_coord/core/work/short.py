@@ -19,6 +19,7 @@ from typing import Any
 from ...values.tasks import Lease, Outcome, Task, Ticket
 from ..state.ledger import FAR_NS, Ledger
 from ..state.records import LEASED
+from ..state.timeline import RAW
 from .leases import finish, grant
 from .submitting import add
 
@@ -50,7 +51,7 @@ def _begin(ledger: Ledger, raw: int) -> bool:
     """Take the next stamp, if the short way is open there; the command ends with `entries.clear()`."""
     reading, position, entries = ledger.timeline.reading, ledger.position, ledger.undo.entries
     if (
-        not reading[0] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
+        not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
         or position & 127 == 127  # the events are trimmed there, see Machine.apply
         or entries
     ):

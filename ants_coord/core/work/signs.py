@@ -18,6 +18,7 @@ from ...values.tasks import NoteRecord
 from ..state.ledger import Ledger, ns
 from ..state.parts import Part
 from ..state.records import LEASED, Row
+from ..state.timeline import CALENDAR, LEASE
 
 __all__ = [
     "MOST_DEEP",
@@ -58,7 +59,7 @@ class Signs(Part):
         """Assert that signs belong to live leases, and notes to tasks that are known."""
         for task, (since, _) in ledger.tables["signs"].items():
             assert ledger.tasks[task].state is LEASED
-            assert since <= ledger.timeline.reading[1]
+            assert since <= ledger.timeline.reading[LEASE]
         for task, notes in ledger.tables["notes"].items():
             assert task in ledger.tasks
             assert 0 < len(notes) <= _OF_A_TASK
@@ -91,7 +92,7 @@ def _since(ledger: Ledger, row: Row) -> int:
 def is_silent(ledger: Ledger, row: Row) -> bool:
     """Tell whether a lease has seen no command of its holder for two thirds of its length."""
     last_ns = max(row.deadline_ns - row.ttl_ns, _since(ledger, row))
-    return 3 * (ledger.timeline.reading[1] - last_ns) >= 2 * row.ttl_ns
+    return 3 * (ledger.timeline.reading[LEASE] - last_ns) >= 2 * row.ttl_ns
 
 
 def _patience(ledger: Ledger, row: Row) -> int:
@@ -101,7 +102,7 @@ def _patience(ledger: Ledger, row: Row) -> int:
 
 def sign(ledger: Ledger, row: Row) -> None:
     """Note that the holder of a lease has shown that it works."""
-    ledger.undo.put(ledger.tables["signs"], row.spec.id, (ledger.timeline.reading[1], False))
+    ledger.undo.put(ledger.tables["signs"], row.spec.id, (ledger.timeline.reading[LEASE], False))
 
 
 def may_renew(ledger: Ledger, row: Row) -> bool:
@@ -110,7 +111,7 @@ def may_renew(ledger: Ledger, row: Row) -> bool:
     since, patience = _since(ledger, row), _patience(ledger, row)
     if task not in signs:
         ledger.undo.put(signs, task, (since, False))
-    silent_ns = ledger.timeline.reading[1] - since
+    silent_ns = ledger.timeline.reading[LEASE] - since
     is_over = 0 < patience <= silent_ns
     if (is_over or silent_ns >= _LENGTHS * row.ttl_ns) and not signs[task][1]:
         ledger.undo.put(signs, task, (since, True))
@@ -120,7 +121,7 @@ def may_renew(ledger: Ledger, row: Row) -> bool:
 
 def quiet(ledger: Ledger, row: Row) -> str | None:
     """Say that a holder shows no sign of work; None if it does, or not for long."""
-    silent_ns, patience = ledger.timeline.reading[1] - _since(ledger, row), _patience(ledger, row)
+    silent_ns, patience = ledger.timeline.reading[LEASE] - _since(ledger, row), _patience(ledger, row)
     if 0 < patience <= silent_ns:
         return f"no sign of work for {silent_ns / 1e9:.3g} s: its renewals count no more (stall_after)"
     if silent_ns >= _LENGTHS * row.ttl_ns:
@@ -134,7 +135,7 @@ def keep_note(ledger: Ledger, row: Row, note: object) -> None:
     mine = [kept for kept in notes if kept[0] == row.token]
     if len(mine) >= _OF_ONE_LEASE:
         notes.remove(mine[0])
-    notes.append((row.token, row.attempts, row.agent, ledger.timeline.reading[2], note))
+    notes.append((row.token, row.attempts, row.agent, ledger.timeline.reading[CALENDAR], note))
     while len(notes) > _OF_A_TASK or sum(size_of(kept[4]) for kept in notes) > _BYTES:
         del notes[0]
     if notes:

@@ -27,6 +27,7 @@ from ...values.tasks import FINAL, Task, TaskState, Ticket, make_ticket
 from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
 from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
+from ..state.timeline import CALENDAR
 from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
 from .signs import forget_notes
 
@@ -121,7 +122,7 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
 
 def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     """Add one new task that waits for nothing, so it begins READY: in a third of the time."""
-    now, undo, task_id = ledger.timeline.reading[2], ledger.undo, task.id
+    now, undo, task_id = ledger.timeline.reading[CALENDAR], ledger.undo, task.id
     ledger.last_seq = seq = ledger.last_seq + 1
     row = Row(task, payload, seq, now, READY, ready_ns=now)
     if undo.before_change is not None:
@@ -296,7 +297,7 @@ def carry_out(ledger: Ledger, plan: list[_Step]) -> tuple[Ticket, ...]:
 
 def _create(ledger: Ledger, task: Task, payload: Any) -> Row:
     """Make a row; it starts as WAITING and `_enter` moves it on in the same command."""
-    now = ledger.timeline.reading[2]
+    now = ledger.timeline.reading[CALENDAR]
     row = Row(task, payload, ledger.ordinal(), now, WAITING)
     undo = ledger.undo
     if undo.before_change is not None:
@@ -327,7 +328,7 @@ def _moment_ns(ledger: Ledger, moment: float | dt.datetime) -> int:
         since = moment - _EPOCH
         wanted = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
         return max(0, wanted + ledger.ahead_ns)
-    return ledger.timeline.reading[2] + ns(moment)
+    return ledger.timeline.reading[CALENDAR] + ns(moment)
 
 
 def _link(ledger: Ledger, row: Row) -> None:
@@ -462,7 +463,7 @@ def _reopen(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     row.outcome = row.cause = None
     row.finish_by_ns = row.waiting = 0
     row.lost = "finished"
-    now = ledger.timeline.reading[2]
+    now = ledger.timeline.reading[CALENDAR]
     if task.finish_by is not None and _moment_ns(ledger, task.finish_by) > now:
         # a fixed moment that has passed would fail the task again at once:
         # whoever requeues it has overruled it
