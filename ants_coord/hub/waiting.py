@@ -11,6 +11,7 @@ Trouble of the board in the middle of a wait is the answer, as it is for whoever
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -154,12 +155,12 @@ class Waits:
             if peer.kept.pop(token, None) is not None:
                 lost(reason)
 
-        def on_lost(reason: str) -> None:
+        def on_lost(_: Any, reason: str) -> None:
             self._losses.append(lambda: tell(reason))
             if threading.get_ident() != self._thread:
                 self._poke()
 
-        kept = Kept(Lease(task, token, "?"), on_lost, NEVER_NS, NEVER_NS, NEVER_NS)
+        kept = Kept(Lease(task, token, "?"), weakref.ref(peer), on_lost, NEVER_NS, NEVER_NS, NEVER_NS)
         peer.kept[token] = kept
         self._engine.keep(kept)
 
