@@ -124,6 +124,14 @@ class Log:
             self._check(entries, after)
         return entries
 
+    def heard(self, after: int) -> list[Entry] | None:
+        """Return the entries after a position that the journal was told of; None if it must be read."""
+        tell = getattr(self._journal, "heard", None)
+        entries: list[Entry] | None = None if tell is None else self._named(tell, after)
+        if entries:
+            self._check(entries, after)
+        return entries
+
     def note_foreign(self, count: int) -> None:
         """Take note of how many entries of others were found at once."""
         if count > _FAR:

@@ -499,7 +499,11 @@ class LogEngine(Batches, Engine):
         if not self._is_open or self._why_closed:
             return
         try:
-            self._catch_up()
+            entries = self._log.heard(self._position)
+            if entries is None:
+                self._catch_up()
+            elif entries:
+                self._absorb(entries, [])
             self._spread()
         except Exception as problem:  # noqa: BLE001
             self._bear(problem)

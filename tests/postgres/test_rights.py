@@ -57,7 +57,7 @@ def test_a_role_cannot_smuggle_functions_of_its_own_into_ours(server, database):
         "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'ants_coord'::regnamespace",
         database=database,
     )
-    assert len(rows) == 4
+    assert len(rows) == 6
     assert all("search_path=pg_catalog, pg_temp" in config for _, config in rows)
 
 

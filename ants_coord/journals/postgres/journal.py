@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -35,27 +34,36 @@ from ..codec import FORMAT
 from ..ports import Entry
 from .dsn import address_of
 from .install import check_server, make_tables
-from .schema import GAP_NS, VERSION
+from .listener import Listener
+from .schema import VERSION
 from .server import Server, Statement
 
 __all__ = ["NoSuchBoardError", "PostgresJournal", "ServerClock"]
 
-_I8, _I4 = struct.Struct("!q"), struct.Struct("!i")
+_I8, _I4, _STAMP_AND_LENGTH = struct.Struct("!q"), struct.Struct("!i"), struct.Struct("!qi")
 _INT, _BIGINT, _BOOL, _BYTEA, _BYTEA_ARRAY = 23, 20, 16, 17, 1001
 _APPEND = Statement(
-    "ants_append", "SELECT * FROM ants_coord.append($1, $2, $3, $4, $5, $6)",
-    [_INT, _BIGINT, _BYTEA, _BYTEA_ARRAY, _BOOL, _INT],
+    "ants_append", "SELECT * FROM ants_coord.append($1, $2, $3, $4, $5, $6, $7)",
+    [_INT, _BIGINT, _BYTEA, _BYTEA_ARRAY, _BOOL, _BOOL, _INT],
 )  # fmt: skip
+_SETTLE = Statement("ants_settle", "SELECT ants_coord.settle()", [])
 _READ = Statement(
     "ants_read",
-    "SELECT e.position, e.stamp, CASE WHEN e.position > $2 THEN e.body END, e.link FROM ants_coord.entry e "
+    "SELECT e.position, e.stamp, CASE WHEN e.position > $2 THEN e.body END, e.link, e.early "
+    "FROM ants_coord.entry e "
     "WHERE e.board = $1 AND e.position >= $2 ORDER BY e.position",
     [_INT, _BIGINT],
 )
-_HAND_S = 0.25
-"""how long the listener sleeps at most before it sees that it should stop"""
-_QUIET = 10
-"""gaps without a new entry after which the listener trusts announcements again; see schema.GAP_NS"""
+_FLUSH = Statement(
+    "ants_flush",
+    "SELECT set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'ants_coord', '')",
+    [],
+)
+_CROWDED = 8
+"""
+How many appends without others' entries between them until a process counts as writing alone, and waits for
+the disk in one commit, which is cheaper. Who changed between the two ways at each append held all others up.
+"""
 
 
 NO_BOARD = "there is no such board; make one with ClaimQueue, Matchmaker or Blackboard"
@@ -125,9 +133,11 @@ class PostgresJournal:
         self._board = 0
         self.log_id = ""
         self._known: tuple[int, bytes] = (0, b"")
-        self._newest_ns = 0
-        self._stops: list[threading.Event] = []
-        self._server = Server(self._address, (_APPEND, _READ), patience, self._greet)
+        self._channel = ""
+        self._listeners: list[Listener] = []
+        self._crowded = 0
+        """for how many appends more others are thought to write at the same time"""
+        self._server = Server(self._address, (_APPEND, _SETTLE, _READ, _FLUSH), patience, self._greet)
         try:
             self._server.repeat(lambda _: None)
         except BaseException:
@@ -159,14 +169,14 @@ class PostgresJournal:
                 f"has tables of version {installed and installed[0]}, this one knows {VERSION}; update it",
             )
         row = connection.execute(
-            "SELECT id, log_id, format FROM ants_coord.open(%s, %s, %s, %s)",
+            "SELECT id, log_id, format, channel FROM ants_coord.open(%s, %s, %s, %s)",
             (self._address.board, os.urandom(8).hex(), FORMAT, self._create and not self._board),
         ).fetchone()
         if row is None:
             if self._board:
                 raise JournalConflictError(self.path, "was dropped")
             raise NoSuchBoardError(self.path, NO_BOARD)
-        board, log_id, version = row
+        board, log_id, version, channel = row
         if version > FORMAT:
             raise JournalVersionError(
                 self.path, f"has format {version}, and this ants_coord reads up to {FORMAT}; update it"
@@ -175,7 +185,7 @@ class PostgresJournal:
             raise JournalConflictError(
                 self.path, "is another board than before: it was dropped and made again"
             )
-        self._board, self.log_id = board, log_id
+        self._board, self.log_id, self._channel = board, log_id, channel
 
     # -- the port -------------------------------------------------------------------------------
 
@@ -185,21 +195,26 @@ class PostgresJournal:
             return self.read(after)
         known = self._link_at(after)
         lock_ms = round(self._server.answer_s * 1_000)
-        values = [
-            _I4.pack(self._board), _I8.pack(after), known,
-            _array(bodies), bytes([self._durable]), _I4.pack(lock_ms),
-        ]  # fmt: skip
 
         def do(connection: psycopg.Connection[Any]) -> list[Entry]:
+            # behind a pooler the second half might meet another session, which knows nothing to announce
+            early = self._crowded > 0 and self._durable and not self._server.is_pooled
+            values = [
+                _I4.pack(self._board), _I8.pack(after), known,
+                _array(bodies), bytes([self._durable]), bytes([early]), _I4.pack(lock_ms),
+            ]  # fmt: skip
             sent = time.monotonic_ns()
-            result = self._server.ask(connection, _APPEND, values)
-            got = time.monotonic_ns()
+            if early:
+                result, got = self._server.ask_and_then(connection, _APPEND, values, _SETTLE)
+            else:
+                result, got = self._server.ask(connection, _APPEND, values), time.monotonic_ns()
             last = result.ntuples - 1
+            self._crowded = _CROWDED if last else max(0, self._crowded - 1)
             found, _ = self._entries(_rows(result, last), after, known)
             tail, stamp, link = _number(result, last, 0), _number(result, last, 1), _bytes(result, last, 3)
             self.clock.note(sent, stamp, got)
             found += [Entry(tail + n, stamp, body) for n, body in enumerate(bodies, 1)]
-            self._known, self._newest_ns = (tail + len(bodies), link), stamp
+            self._known = tail + len(bodies), link
             return found
 
         return self._server.repeat(do)
@@ -215,10 +230,39 @@ class PostgresJournal:
                 rows = self._proved(connection, rows, after, known)
             found, link = self._entries(rows, after, known)
             if found:
-                self._known, self._newest_ns = (found[-1].position, link), found[-1].stamp_ns
+                if self._durable and result.get_value(result.ntuples - 1, 4) == b"\x01":
+                    self._server.ask(connection, _FLUSH, [])  # its writer may still wait for the disk
+                self._known = found[-1].position, link
             return found
 
         return self._server.repeat(do)
+
+    def heard(self, after: int) -> list[Entry] | None:
+        """
+        Return the entries after a position that came with announcements, without asking.
+
+        Returns:
+            None if what came does not go on from there: then only reading helps.
+
+        """
+        told = [run for listener in self._listeners for run in listener.take()]
+        if self._known[0] != after or not told:
+            return None
+        found: list[Entry] = []
+        position, link = self._known
+        for run in told:
+            entries, told_link = _entries_told(run)
+            if not entries or entries[0].position > position + 1:
+                return None
+            fresh = entries[position + 1 - entries[0].position :]
+            for entry in fresh:
+                link = _link(link, *entry)
+            if fresh and link != told_link:  # rewound, or not the server's word: reading will tell
+                return None
+            position += len(fresh)
+            found += fresh
+        self._known = position, link
+        return found
 
     def _proved(
         self, connection: psycopg.Connection[Any], rows: list[_Row], after: int, known: bytes
@@ -270,52 +314,10 @@ class PostgresJournal:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever somebody else may have appended."""
-        stop, ready = threading.Event(), threading.Event()
-        self._stops.append(stop)
-        threading.Thread(
-            target=self._listen, args=(changed, stop, ready), name="ants_coord listener", daemon=True
-        ).start()
-        ready.wait(self._server.patience)
-        return stop.set
-
-    def _listen(self, changed: Callable[[], None], stop: threading.Event, ready: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                with self._server.connect("listener") as connection:
-                    connection.execute(f"LISTEN ants_coord_{self._board}".encode())
-                    changed()  # what was said while nobody listened
-                    ready.set()
-                    self._hear(connection, changed, stop)
-            except psycopg.Error:
-                changed()  # whoever waits meets the trouble at its own verb, or is served by this look
-                stop.wait(self.SLOW_LOOK_S / 2)
-            finally:
-                ready.set()
-
-    def _hear(
-        self, connection: psycopg.Connection[Any], changed: Callable[[], None], stop: threading.Event
-    ) -> None:
-        looked = time.monotonic()
-        while not stop.is_set():
-            heard = bool(list(connection.notifies(timeout=_HAND_S, stop_after=1)))
-            if stop.is_set():
-                return
-            if heard:
-                self._look_while_busy(changed, stop)
-            elif time.monotonic() - looked < self.SLOW_LOOK_S:
-                continue
-            else:
-                changed()
-            looked = time.monotonic()
-
-    def _look_while_busy(self, changed: Callable[[], None], stop: threading.Event) -> None:
-        """Look at once, and after each gap until the log is quiet: what comes meanwhile is not announced."""
-        quiet = 0
-        while quiet < _QUIET and not stop.is_set():
-            before = self._newest_ns
-            changed()
-            quiet = quiet + 1 if self._newest_ns == before else 0
-            stop.wait(GAP_NS / 1e9)
+        listener = Listener(self._server, self._channel, changed, lambda: self._known[0], self.SLOW_LOOK_S)
+        self._listeners.append(listener)
+        listener.start()
+        return listener.stop
 
     def verify(self, head: str | None = None) -> tuple[int, int, str]:
         """
@@ -413,8 +415,8 @@ class PostgresJournal:
 
     def close(self) -> None:
         """Let go of everything. May be called again."""
-        for stop in self._stops:
-            stop.set()
+        for listener in self._listeners:
+            listener.stop()
         self._server.close()
 
     def abandon(self) -> None:
@@ -450,6 +452,21 @@ def _array(bodies: Sequence[bytes]) -> bytes:
     for body in bodies:
         parts += (_I4.pack(len(body)), body)
     return b"".join(parts)
+
+
+def _entries_told(run: bytes) -> tuple[list[Entry], bytes]:
+    """Take an announcement apart (see schema.announce); no entries if it is none of ours."""
+    found: list[Entry] = []
+    at, end = 24, len(run)
+    position = _I8.unpack_from(run)[0] if end >= at else 0
+    while at + 12 <= end:
+        stamp, length = _STAMP_AND_LENGTH.unpack_from(run, at)
+        at += 12 + length
+        if length < 0 or at > end:
+            return [], b""
+        found.append(Entry(position, stamp, run[at - length : at]))
+        position += 1
+    return (found, run[8:24]) if at == end else ([], b"")
 
 
 def _digest(body: bytes) -> bytes:

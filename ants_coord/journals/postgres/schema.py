@@ -2,7 +2,7 @@
 Tables, functions and rights of a database that holds boards; `ants-coord init DSN` runs or prints them.
 
 A schema of its own, since newer servers let nobody create in `public`. Agents
-may read the tables and call four functions; they may write no table, so that
+may read the tables and call five functions; they may write no table, so that
 nobody can forge a line of the log.
 
 `append` is one statement and one trip: it locks the board's row, proves that
@@ -11,6 +11,20 @@ counted under that lock, never drawn from a sequence: readers that followed
 serial ids missed entries whose transactions committed late. A stamp is the
 server's clock at that moment (not of the transaction's beginning), in whole
 microseconds.
+
+A commit that waits for the disk keeps the lock meanwhile. While several
+processes write, `append` therefore commits without waiting, and `settle`, sent
+in the same trip, waits for the disk: so syncs of several processes are one.
+Nobody acts on what is not on the disk yet: the caller's own answer waits for
+`settle`, announcements are made by it, and a reader that finds such an entry
+last waits for the disk, too.
+
+Time is cut into spans, and the first entry of each is announced together with
+all of the span before: so a waiting process hears everything without asking,
+and is woken once a span at most. What follows in the span of the last entry is
+found by a look after it has ended. Anybody in the database may listen to a
+channel whose name he knows, so the name is drawn at random and stands in a
+table that only readers of the entries may read.
 """
 
 from __future__ import annotations
@@ -21,10 +35,12 @@ VERSION = 1
 """of these tables and functions; the format of entries is the codec's"""
 
 GAP_NS = 25_000_000
-"""
-Who hears of an entry looks again for a while by itself, so an entry that follows another within this time
-is not announced: notifying every waiting process of every command cost more than the commands.
-"""
+"""length of a span; telling every waiting process of every command cost more than the commands"""
+
+_MOST_TOLD = 24_000
+"""bytes of entries that are told at once; of more, only that there are some"""
+_TOLD_IN_ONE = 5_800
+"""bytes of entries in one notification, which may have 8,000 when they are written in letters"""
 
 AHEAD = "AC001"
 """SQLSTATE of a refusal: the log does not go on where the caller stands, so it was rewound"""
@@ -40,12 +56,15 @@ CREATE TABLE IF NOT EXISTS ants_coord.board (
     id int PRIMARY KEY,
     name text UNIQUE NOT NULL,
     log_id text NOT NULL,
-    format int NOT NULL
+    format int NOT NULL,
+    channel text NOT NULL DEFAULT 'ants_coord_' || replace(gen_random_uuid()::text, '-', '')
 );
 CREATE TABLE IF NOT EXISTS ants_coord.entry (
-    board int NOT NULL REFERENCES ants_coord.board,
+    -- no foreign key: `append` has locked the board's row, and checking each entry cost more than writing it
+    board int NOT NULL,
     position bigint NOT NULL,
     stamp bigint NOT NULL,
+    early boolean NOT NULL,
     author text NOT NULL,
     body bytea NOT NULL,
     link bytea NOT NULL,
@@ -72,18 +91,52 @@ CREATE TABLE IF NOT EXISTS ants_coord.piece (
 ALTER TABLE ants_coord.piece ALTER COLUMN body SET STORAGE EXTERNAL;
 """
 
+_ANNOUNCE = """
+CREATE OR REPLACE FUNCTION ants_coord.announce(_board int, _since bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+    _channel text; _first bigint; _link bytea; _run bytea := ''; _bytes bigint; _longest int; _e record;
+BEGIN
+    SELECT b.channel INTO _channel FROM ants_coord.board b WHERE b.id = _board;
+    SELECT sum(28 + octet_length(n.body)), max(octet_length(n.body)) INTO _bytes, _longest FROM (
+        SELECT e.stamp, e.body FROM ants_coord.entry e
+        WHERE e.board = _board ORDER BY e.position DESC LIMIT 200) n WHERE n.stamp >= _since;
+    IF _bytes IS NULL OR _bytes > {most} OR _longest > {one} THEN
+        PERFORM pg_notify(_channel, '');
+        RETURN;
+    END IF;
+    -- each notification is whole by itself: position of the first entry, link of the last, stamps and bodies
+    FOR _e IN
+        SELECT * FROM (
+            SELECT e.position, e.stamp, e.body, e.link FROM ants_coord.entry e
+            WHERE e.board = _board ORDER BY e.position DESC LIMIT 200) n
+        WHERE n.stamp >= _since ORDER BY n.position
+    LOOP
+        IF length(_run) + length(_e.body) > {one} THEN
+            PERFORM pg_notify(_channel, encode(int8send(_first) || _link || _run, 'base64'));
+            _run := '';
+        END IF;
+        IF _run = '' THEN _first := _e.position; END IF;
+        _run := _run || int8send(_e.stamp) || int4send(length(_e.body)) || _e.body;
+        _link := _e.link;
+    END LOOP;
+    PERFORM pg_notify(_channel, encode(int8send(_first) || _link || _run, 'base64'));
+END $f$;
+"""
+
 _APPEND = """
 CREATE OR REPLACE FUNCTION ants_coord.append(
-    _board int, _after bigint, _known bytea, _bodies bytea[], _durable boolean, _lock_ms int
+    _board int, _after bigint, _known bytea, _bodies bytea[], _durable boolean, _early boolean, _lock_ms int
 ) RETURNS TABLE ("position" bigint, stamp bigint, body bytea, link bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
-    _tail bigint; _last bigint; _now bigint; _n bigint;
+    _tail bigint; _last bigint; _now bigint; _n bigint; _since bigint;
     _link bytea; _was bytea; _b bytea; _links bytea[] := '{{}}';
 BEGIN
     -- settings of a function are undone before its transaction commits: these hold until then
-    PERFORM set_config('synchronous_commit', CASE WHEN _durable THEN 'on' ELSE 'off' END, true);
-    PERFORM set_config('lock_timeout', _lock_ms || 'ms', true);
+    PERFORM
+        set_config('synchronous_commit', CASE WHEN _durable AND NOT _early THEN 'on' ELSE 'off' END, true),
+        set_config('lock_timeout', _lock_ms || 'ms', true);
     PERFORM 1 FROM ants_coord.board b WHERE b.id = _board FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the board was dropped' USING ERRCODE = '{dropped}';
@@ -110,23 +163,50 @@ BEGIN
         RAISE EXCEPTION 'position % is another entry than the one that was read before', _after
             USING ERRCODE = '{ahead}';
     END IF;
-    RETURN QUERY SELECT e.position, e.stamp, e.body, e.link FROM ants_coord.entry e
-        WHERE e.board = _board AND e.position > _after ORDER BY e.position;
+    IF _after < _tail THEN
+        RETURN QUERY SELECT e.position, e.stamp, e.body, e.link FROM ants_coord.entry e
+            WHERE e.board = _board AND e.position > _after ORDER BY e.position;
+    END IF;
     _now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000;
     _n := _tail;
-    FOREACH _b IN ARRAY _bodies LOOP
-        _n := _n + 1;
-        _link := substr(sha256(_link || int8send(_n) || int8send(_now) || _b), 1, 16);
-        _links := _links || _link;
-    END LOOP;
-    INSERT INTO ants_coord.entry
-        SELECT _board, _tail + u.n, _now, session_user, u.b, u.l
-        FROM unnest(_bodies, _links) WITH ORDINALITY u(b, l, n);
-    IF _now - _last >= {gap} OR _now < _last THEN
-        PERFORM pg_notify('ants_coord_' || _board, '');
+    IF cardinality(_bodies) = 1 THEN  -- as nearly always: a tenth cheaper without the arrays
+        _link := substr(sha256(_link || int8send(_tail + 1) || int8send(_now) || _bodies[1]), 1, 16);
+        INSERT INTO ants_coord.entry
+            VALUES (_board, _tail + 1, _now, _early, session_user, _bodies[1], _link);
+    ELSE
+        FOREACH _b IN ARRAY _bodies LOOP
+            _n := _n + 1;
+            _link := substr(sha256(_link || int8send(_n) || int8send(_now) || _b), 1, 16);
+            _links := _links || _link;
+        END LOOP;
+        INSERT INTO ants_coord.entry
+            SELECT _board, _tail + u.n, _now, _early, session_user, u.b, u.l
+            FROM unnest(_bodies, _links) WITH ORDINALITY u(b, l, n);
+    END IF;
+    IF _now / {gap} <> _last / {gap} THEN
+        _since := least(_now, _last / {gap} * {gap});
+        IF _early THEN
+            PERFORM set_config('ants_coord.unsaid', _board || ' ' || _since, false);
+        ELSE
+            PERFORM ants_coord.announce(_board, _since);
+        END IF;
     END IF;
     -- our own bodies do not travel back
-    RETURN QUERY SELECT _tail, _now, NULL::bytea, _link;
+    "position" := _tail; stamp := _now; body := NULL; link := _link;
+    RETURN NEXT;
+END $f$;
+CREATE OR REPLACE FUNCTION ants_coord.settle() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+    _unsaid text := current_setting('ants_coord.unsaid', true);
+BEGIN
+    -- a commit waits for the disk only if its transaction has written something: a transaction id is not
+    -- enough. All that was written before goes along
+    PERFORM set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'ants_coord', '');
+    IF _unsaid <> '' THEN
+        PERFORM set_config('ants_coord.unsaid', '', false);
+        PERFORM ants_coord.announce(split_part(_unsaid, ' ', 1)::int, split_part(_unsaid, ' ', 2)::bigint);
+    END IF;
 END $f$;
 """
 
@@ -165,25 +245,29 @@ BEGIN
     DELETE FROM ants_coord.entry e WHERE e.board = _board AND e.position <= _position;
 END $f$;
 CREATE OR REPLACE FUNCTION ants_coord.open(_name text, _log_id text, _format int, _create boolean)
-RETURNS TABLE (id int, log_id text, format int)
+RETURNS TABLE (id int, log_id text, format int, channel text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 BEGIN
     IF _create AND NOT EXISTS (SELECT 1 FROM ants_coord.board b WHERE b.name = _name) THEN
         PERFORM pg_advisory_xact_lock(1634628723, 0);
-        INSERT INTO ants_coord.board
+        INSERT INTO ants_coord.board (id, name, log_id, format)
             SELECT coalesce(max(b.id), 0) + 1, _name, _log_id, _format FROM ants_coord.board b
             ON CONFLICT (name) DO NOTHING;
     END IF;
-    RETURN QUERY SELECT b.id, b.log_id, b.format FROM ants_coord.board b WHERE b.name = _name;
+    RETURN QUERY SELECT b.id, b.log_id, b.format, b.channel FROM ants_coord.board b WHERE b.name = _name;
 END $f$;
 """
 
 _FUNCTIONS = (
-    "append(int, bigint, bytea, bytea[], boolean, int)",
+    "append(int, bigint, bytea, bytea[], boolean, boolean, int)",
+    "settle()",
     "save(int, bigint, text, int, bytea, bytea)",
     "seal(int, bigint, text, int)",
     "open(text, text, int, boolean)",
 )
+
+_INNER = "announce(int, bigint)"
+"""called by the others, which run as their owner"""
 
 
 def statements() -> list[str]:
@@ -192,9 +276,10 @@ def statements() -> list[str]:
         # CREATE ... IF NOT EXISTS of two sessions at once may fail: one after the other
         "SELECT pg_advisory_xact_lock(1634628723, 0)",
         _TABLES.format(version=VERSION),
+        _ANNOUNCE.format(most=_MOST_TOLD, one=_TOLD_IN_ONE),
         _APPEND.format(ahead=AHEAD, dropped=DROPPED, gap=GAP_NS),
         _SNAPSHOT,
-        *[f"REVOKE ALL ON FUNCTION ants_coord.{function} FROM PUBLIC" for function in _FUNCTIONS],
+        *[f"REVOKE ALL ON FUNCTION ants_coord.{function} FROM PUBLIC" for function in (*_FUNCTIONS, _INNER)],
     ]
 
 

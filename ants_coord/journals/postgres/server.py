@@ -257,24 +257,63 @@ class Server:
         self, connection: psycopg.Connection[Any], statement: Statement, values: Sequence[bytes]
     ) -> pq.abc.PGresult:
         """Ask for binary rows, with a deadline of our own; raises OperationalError without an answer."""
-        pg, silence = connection.pgconn, self._silence
+        self._send(connection.pgconn, statement, values)
+        self._flush(connection.pgconn)
+        answer = self._answer(connection.pgconn)
+        while self._next(connection.pgconn) is not None:
+            pass
+        return answer
+
+    def ask_and_then(
+        self,
+        connection: psycopg.Connection[Any],
+        statement: Statement,
+        values: Sequence[bytes],
+        then: Statement,
+    ) -> tuple[pq.abc.PGresult, int]:
+        """
+        Ask two things in one trip, each a transaction of its own.
+
+        Returns:
+            The first answer, and when it came, as time.monotonic_ns(); the second has come, too.
+
+        """
+        pg = connection.pgconn
+        pg.enter_pipeline_mode()
+        for one, with_ in ((statement, values), (then, ())):
+            self._send(pg, one, with_)
+            pg.pipeline_sync()
+        self._flush(pg)
+        answers, got = [], 0
+        for _ in range(2):
+            answers.append(self._answer(pg))
+            got = got or time.monotonic_ns()
+            end, sync = self._next(pg), self._next(pg)
+            if end is not None or sync is None or sync.status != pq.ExecStatus.PIPELINE_SYNC:
+                raise psycopg.OperationalError("the connection was lost")
+        pg.exit_pipeline_mode()
+        return answers[0], got
+
+    def _send(self, pg: pq.abc.PGconn, statement: Statement, values: Sequence[bytes]) -> None:
         formats = [pq.Format.BINARY] * len(values)
         if self._pooled:
             pg.send_query_params(statement.text, values, statement.types, formats, pq.Format.BINARY)
         else:
             pg.send_query_prepared(statement.name, values, formats, pq.Format.BINARY)
+
+    def _flush(self, pg: pq.abc.PGconn) -> None:
         while pg.flush():
-            silence.wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self._silence.wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
             pg.consume_input()  # a server that complains is not read to its end
-        answer: pq.abc.PGresult | None = None
-        while True:
-            while pg.is_busy():
-                silence.wait(selectors.EVENT_READ)
-                pg.consume_input()
-            result = pg.get_result()
-            if result is None:
-                break
-            answer = result
+
+    def _next(self, pg: pq.abc.PGconn) -> pq.abc.PGresult | None:
+        while pg.is_busy():
+            self._silence.wait(selectors.EVENT_READ)
+            pg.consume_input()
+        return pg.get_result()
+
+    def _answer(self, pg: pq.abc.PGconn) -> pq.abc.PGresult:
+        answer = self._next(pg)
         if answer is None:
             raise psycopg.OperationalError("the connection was lost")
         return _checked(answer)

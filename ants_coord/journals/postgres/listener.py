@@ -1,0 +1,130 @@
+"""
+Hearing what others append: a thread with a session of its own, as long as somebody waits.
+
+An announcement brings the entries of a whole span (see schema), so a process
+that waits asks for nothing while others work. What follows within the span of
+the last announcement is not announced: it is found by a look after the span
+has ended, and by a second one for a commit that took long. Behind a pooler
+nobody is told, and a lost announcement is possible wherever a session is lost:
+so there is a slow look in any case.
+"""
+
+from __future__ import annotations
+
+import binascii
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from .schema import GAP_NS
+from .server import Server
+
+__all__ = ["Listener"]
+
+_HAND_S = 0.25
+"""how long it sleeps at most before it sees that it should stop"""
+_LOOKS_S = (1.2 * GAP_NS / 1e9, 8 * GAP_NS / 1e9)
+"""after an announcement, and after a look that found something, if there was no further announcement"""
+_MOST_RUNS = 64
+"""announcements that are kept: beyond, reading is as good"""
+
+
+class Listener(threading.Thread):
+    """
+    One listening session.
+
+    Args:
+        server: where.
+        channel: what is listened to.
+        changed: called whenever somebody else may have appended.
+        position: up to where the log is known here.
+        slow_look_s: how often to look even if nothing is told.
+
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        channel: str,
+        changed: Callable[[], None],
+        position: Callable[[], int],
+        slow_look_s: float,
+    ) -> None:
+        super().__init__(name="ants_coord listener", daemon=True)
+        self._server, self._channel, self._changed, self._known = server, channel, changed, position
+        self._slow_look_s = slow_look_s
+        self._stopped, self._ready = threading.Event(), threading.Event()
+        self._runs: deque[bytes] = deque()
+
+    def start(self) -> None:
+        """Begin; returns when it listens, or cannot at the moment."""
+        super().start()
+        self._ready.wait(self._server.patience)
+
+    def stop(self) -> None:
+        """End soon."""
+        self._stopped.set()
+
+    def take(self) -> list[bytes]:
+        """Return the announcements since the last call that brought entries; none if one brought none."""
+        runs = [self._runs.popleft() for _ in range(len(self._runs))]
+        return [] if b"" in runs else runs
+
+    def run(self) -> None:
+        """Listen; after a lost session, again."""
+        while not self._stopped.is_set():
+            try:
+                with self._server.connect("listener") as connection:
+                    connection.execute(f'LISTEN "{self._channel}"'.encode())
+                    self._runs.clear()
+                    self._changed()  # what was said while nobody listened
+                    self._ready.set()
+                    with selectors.DefaultSelector() as selector:
+                        selector.register(connection.pgconn.socket, selectors.EVENT_READ)
+                        self._listen(connection, selector)
+            except psycopg.Error:
+                self._look()  # whoever waits meets the trouble at its own verb, or is served by this look
+                self._stopped.wait(self._slow_look_s / 2)
+            finally:
+                self._ready.set()
+
+    def _listen(self, connection: psycopg.Connection[Any], selector: selectors.BaseSelector) -> None:
+        looks, due = 0, time.monotonic() + self._slow_look_s
+        while not self._stopped.is_set():
+            selector.select(max(0, min(_HAND_S, due - time.monotonic())))
+            if self._stopped.is_set():
+                return
+            if self._hear(connection):
+                self._changed()
+                looks = 0
+            elif time.monotonic() < due:
+                continue
+            else:
+                before = self._known()
+                self._look()
+                looks = looks + 1 if self._known() == before else 0
+            pause = _LOOKS_S[looks] if looks < len(_LOOKS_S) else self._slow_look_s
+            due = time.monotonic() + pause
+
+    def _hear(self, connection: psycopg.Connection[Any]) -> bool:
+        connection.pgconn.consume_input()  # raises if the session is lost
+        heard = False
+        while (told := connection.pgconn.notifies()) is not None:
+            heard = True
+            try:
+                self._runs.append(binascii.a2b_base64(told.extra))
+            except ValueError:  # not the server's word
+                self._runs.append(b"")
+        if len(self._runs) > _MOST_RUNS:  # nobody takes them: whoever waited has just left
+            self._runs.clear()
+            self._runs.append(b"")
+        return heard
+
+    def _look(self) -> None:
+        self._runs.clear()
+        self._changed()
