@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import sys
+from typing import Annotated, Any
 
 import typer
 
 from ..fronts.match_arguments import retire as retirement
+from ..values.verification import Proof
 from .app import AsJson, app
 from .boards import Board, words_after_board
 from .boards import opened as _board
-from .show import as_json, clean, console, table
+from .show import BAD_INPUT, as_json, clean, console, fail, table
 
 __all__: list[str] = []
 
@@ -40,6 +43,57 @@ def extend(
     with _board(board) as opened:
         has = opened.extend(to)  # type: ignore[arg-type]
     console.print(f"strategy {clean(has.strategy)}")
+
+
+@app.command()
+def proof(
+    board: Board,
+    capability: Annotated[str, typer.Argument(help="What it proves; without it, all are shown.")] = "",
+    answer: Annotated[
+        str | None, typer.Option(help="The right result, as JSON; - reads it from standard input.")
+    ] = None,
+    payload: Annotated[str, typer.Option(help="The question, as JSON.")] = "null",
+    kind: Annotated[str, typer.Option(help="The kind of the task that asks it.")] = "default",
+    drop: Annotated[bool, typer.Option("--drop", help="Ask for this capability no more.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Ask agents something before it counts that they say they can do it, and see who passed."""
+    if (answer is not None or drop) and not capability:
+        raise fail("name the capability that --answer proves, or that --drop drops", BAD_INPUT)
+    if answer is not None and drop:
+        raise fail("--answer adds a proof and --drop drops all of a capability: give one of them", BAD_INPUT)
+    text = sys.stdin.read() if answer == "-" else answer
+    with _board(board) as opened:
+        proofs = list(opened.settings().proofs)
+        if text is not None:
+            question, known = _json(payload, "--payload"), _json(text, "--answer")
+            proofs.append(Proof(capability, question, kind, answer=known))
+            opened.configure(proofs=proofs)
+        elif drop:
+            left = [one for one in proofs if one.capability != capability]
+            if left == proofs:
+                raise fail(f"there is no proof of {capability!r} on this board", BAD_INPUT)
+            opened.configure(proofs=left)
+        seen = opened.statistics().parts.get("proofs", {})
+        proofs = list(opened.settings().proofs)
+    shown = {
+        one: {"questions": sum(each.capability == one for each in proofs), **row}
+        for one, row in seen.items()
+        if capability in ("", one)
+    }
+    if json_:
+        typer.echo(as_json(shown))
+        return
+    columns = ("questions", "proven", "refuted", "claimed")
+    rows = [(one, *[row[key] for key in columns]) for one, row in shown.items()]
+    console.print(table("proofs", ("capability", *columns), rows))
+
+
+def _json(text: str, option: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise fail(f"{option}: {problem}; a text needs its quotes, as in '\"Paris\"'", BAD_INPUT) from None
 
 
 @app.command()

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from ants_coord import ClaimQueue, Task
+from ants_coord import Advert, ClaimQueue, Matchmaker, Task
 
 from .command import ants
 
@@ -147,3 +147,40 @@ def test_a_purse_is_set_and_shown(tmp_path):
     assert json.loads(ants("purse", path, "--json").stdout)["llm"]["left"] == 70
     assert "llm" in ants("purse", path, "llm").stdout
     assert ants("purse", path, "llm", "5", "--per", "0").returncode == 2
+
+
+def test_a_proof_is_set_asked_and_shown(tmp_path):
+    """Added to a board that there is, shown with who passed, dropped; what nobody can pass is refused."""
+    path = tmp_path / "b.db"
+    with Matchmaker(path) as board:
+        board.advertise(Advert("ann", ("gpu",)))
+        board.advertise(Advert("bob", ("gpu",)))
+    assert ants("proof", path, "gpu", "--payload", "7", "--kind", "square", "--answer", "49").returncode == 0
+    assert ants("proof", path, "gpu", "--payload", "8", "--answer", "-", stdin="64").returncode == 0
+    with Matchmaker(path) as board:
+        for agent in ("ann", "bob"):
+            lease = board.claim_nowait(agent)
+            board.complete(lease, lease.payload**2 if agent == "ann" else "much")
+    told = json.loads(ants("proof", path, "--json").stdout)
+    assert told == {"gpu": {"questions": 2, "proven": 1, "refuted": 1, "claimed": 0}}
+    assert "gpu" in ants("proof", path).stdout
+    assert "gpu proven" in ants("status", path).stdout
+    assert "by capability" in ants("standing", path).stdout
+    for words in (
+        ("gpu", "--answer", "Paris"),
+        ("gpu", "--payload", "{"),
+        ("gpu", "--answer", "1", "--drop"),
+        ("--drop",),
+        ("cpu", "--drop"),
+        ("two words", "--answer", "1"),
+        ("gpu", "--payload", "8", "--answer", "1"),
+    ):
+        done = ants("proof", path, *words)
+        assert done.returncode == (2 if words != ("gpu", "--payload", "{") else 0), words
+    assert ants("proof", path, "gpu", "--drop").returncode == 0
+    assert json.loads(ants("proof", path, "--json").stdout) == {}
+    with ClaimQueue(tmp_path / "q.db"):
+        pass
+    refused = ants("proof", tmp_path / "q.db", "gpu", "--answer", "1")
+    assert refused.returncode == 2
+    assert "means nothing to a ClaimQueue" in refused.stderr

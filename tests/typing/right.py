@@ -19,6 +19,7 @@ from ants_coord import (
     Matchmaker,
     Namespace,
     Outcome,
+    Proof,
     Task,
     TaskRecord,
     Ticket,
@@ -198,6 +199,14 @@ def tools_for_threads(board: ClaimQueue) -> None:
 async def tools_for_loops(board: aio.Matchmaker) -> None:
     async with Toolbox(board, "ann", as_text=True) as box:
         print([await tool() for tool in box.async_functions()])
+
+
+def proofs(market: Matchmaker) -> None:
+    """Proofs are made by what they ask; how agents stand is text by capability."""
+    Blackboard(proofs=[Proof("gpu", {"n": 1}, "render", answer=[1, 2])])
+    market.configure(proofs=(Proof("gpu", answer="yes"),))
+    assert_type(dict(market.agents()[0].proofs), dict[str, str])
+    assert_type(market.standing("ann").proofs["gpu"], str)
 
 
 async def outboxes(queue: ClaimQueue, awaited: aio.ClaimQueue, shop: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ Watching a board: the demo's live view and its end, and `status`.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,7 @@ def _adverts_of(board: Board) -> dict[str, Any]:
                 "held": found.held,
                 "load": round(found.load, 3),
                 "benched_for": round(found.benched_for, 3),
+                "proofs": dict(found.proofs),
             }
             for found in board.query(Agents(count=1_000)).agents
         ]
@@ -253,9 +255,29 @@ def show_standings(found: list[Standing]) -> None:
         "holds",
     ]
     console.print(table("standing", columns, rows))
+    skills = _by_capability(found)
+    if skills:
+        console.print(table("by capability", ["agent", "capability", "proof", "delivers", "right"], skills))
     for one in found:
         if one.barred is not None:
             console.print(f"{clean(one.agent)} {clean(one.barred, 500)}")
+
+
+def _told(proofs: Mapping[str, str]) -> str:
+    return ", ".join([f"{name} {stands}" for name, stands in proofs.items()])
+
+
+def _by_capability(found: list[Standing]) -> list[tuple[str, ...]]:
+    """Return what came of tasks that required something, and what was proved of it."""
+    rows: list[tuple[str, ...]] = []
+    for one in found:
+        records = {record.kind: record for record in one.capabilities}
+        for name in sorted({*records, *one.proofs}):
+            seen = records.get(name)
+            delivers = "-" if seen is None else f"{seen.delivery.mean:.0%}"
+            right = "-" if seen is None or seen.quality is None else f"{seen.quality.mean:.0%}"
+            rows.append((one.agent, name, one.proofs.get(name, ""), delivers, right))
+    return rows
 
 
 def show_status(found: dict[str, Any]) -> None:
@@ -273,11 +295,12 @@ def show_status(found: dict[str, Any]) -> None:
                 a["agent"],
                 a["state"] + (f", benched {a['benched_for']:.1f} s" if a["benched_for"] else ""),
                 ", ".join([*a["capabilities"], *[f"{k}={v}" for k, v in a["attributes"].items()]]),
+                _told(a["proofs"]),
                 f"{a['held']}/{a['slots']}",
             )
             for a in found["agents"]
         ]
-        console.print(table("adverts", ["agent", "state", "can do", "slots in use"], rows))
+        console.print(table("adverts", ["agent", "state", "says it can do", "proofs", "slots in use"], rows))
     if found["held"]:
         rows = [(h["agent"], h["task"], f"{h['seconds_left']:.1f} s") for h in found["held"]]
         console.print(table("held", ["agent", "task", "for"], rows))

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import LeaseLostError, PurseError
+from ...errors import LeaseLostError, PurseError, RequirementError
+from ...values.adverts import Advert
 from ...values.tasks import Task, TaskState
+from ...values.verification import Proof
 from ..clock import ManualClock
 from .coordinator import refused, told
 
@@ -85,3 +87,36 @@ def a_purse_is_finite_and_never_negative(board: Any, clock: ManualClock) -> None
     refused(TypeError, board.spent, lease, "llm", 1.5)
     assert board.spent(lease, "llm", 3) == -3
     assert board.statistics().position == before + 4
+
+
+@told()
+def what_an_agent_says_counts_once_it_was_asked(board: Any, clock: ManualClock) -> None:
+    proofs = [Proof("gpu", 7, "square", answer=49)]
+    if not hasattr(board, "advertise"):
+        refused(ValueError, board.configure, proofs=proofs)
+        return
+    board.configure(proofs=proofs)
+    refused(ValueError, board.advertise, Advert("liar", ("proven.gpu",)))
+    for agent in ("able", "boaster"):
+        board.advertise(Advert(agent, ("gpu.a100", "web"), slots=2))
+    refused(RequirementError, board.submit, Task("z", requires="proven.cpu"))
+    board.submit_many(
+        [Task("g", requires="gpu"), Task("p", requires="proven.gpu"), Task("w", requires="web")]
+    )
+    assert "gpu: claimed, not proven yet: able, boaster" in str(board.explain("g"))
+    asked = {agent: board.claim_nowait(agent) for agent in ("able", "boaster")}
+    for agent, lease in asked.items():
+        assert (lease.kind, lease.payload) == ("square", 7)
+        assert board.claim_nowait(agent, task="g") is None
+    assert board.complete(asked["boaster"], 50).state is TaskState.FAILED
+    assert board.complete(asked["able"], 49).state is TaskState.DONE
+    assert board.find(asked["able"].task).outcome.result is None
+    assert board.standing("boaster").proofs == {"gpu": "refuted"}
+    assert board.claim_nowait("boaster").task == "w"
+    assert board.claim_nowait("boaster") is None
+    assert {board.claim_nowait("able").task for _ in range(2)} == {"g", "p"}
+    assert {found.agent: found.proofs["gpu"] for found in board.agents()} == {
+        "able": "proven",
+        "boaster": "refuted",
+    }
+    assert [found.agent for found in board.agents("proven.gpu")] == ["able"]
