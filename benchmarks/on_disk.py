@@ -160,7 +160,7 @@ def _replay_and_open(commands: int, tasks: int) -> str:
     path = _path()
     board = ClaimQueue(path, durability="process")
     board.submit(Task())
-    board._engine._snapshots.every = 1 << 60  # replay the whole log
+    board._engine._snapshots.every = 1 << 60  # type: ignore[attr-defined]  # replay the whole log
     for number in range(commands // 4):
         board.submit(Task(payload={"n": number}))
         lease = board.claim_nowait("worker-1")
@@ -178,15 +178,15 @@ def _replay_and_open(commands: int, tasks: int) -> str:
     for start in range(0, tasks, 10_000):
         board.submit_many([Task(payload={"n": n}) for n in range(start, min(start + 10_000, tasks))])
     engine = board._engine
-    engine._snapshots.every = 1
+    engine._snapshots.every = 1  # type: ignore[attr-defined]
     slowest = 0.0
-    engine._snapshots.at = -(1 << 60)
+    engine._snapshots.at = -(1 << 60)  # type: ignore[attr-defined]
     gc.collect()  # a full collection of 100,000 tasks takes 130 ms, with or without a snapshot
-    while engine._snapshots.at < 0 or engine._snapshots._cut is not None:
+    while engine._snapshots.at < 0 or engine._snapshots._cut is not None:  # type: ignore[attr-defined]
         tick = time.perf_counter()
         board.submit(Task())
         slowest = max(slowest, time.perf_counter() - tick)
-    engine._snapshots.every = 1 << 60
+    engine._snapshots.every = 1 << 60  # type: ignore[attr-defined]
     board.close()
     started = time.perf_counter()
     again = ClaimQueue(path)

@@ -317,7 +317,7 @@ def _peers(server, rounds: int, seconds: float, processes: tuple[int, ...]) -> I
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        _worker(*sys.argv[2:5], int(sys.argv[5]), float(sys.argv[6]))
+        _worker(*sys.argv[2:5], int(sys.argv[5]), float(sys.argv[6]))  # type: ignore[call-arg]
     elif sys.argv[1:2] == ["wait"]:
         _wait(sys.argv[2], int(sys.argv[3]))
     else:

@@ -144,11 +144,11 @@ def test_a_verb_of_another_strategy_is_refused_by_name():
         with pytest.raises(AttributeError, match=r"'deposit' is a verb of a Blackboard; open the board with"):
             print(board.deposit)
     with pytest.raises(AttributeError, match=r"'offers' is a verb of a Matchmaker"):
-        print(sync.ClaimQueue().offers)
+        print(sync.ClaimQueue().offers)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="'ClaimQueue' object has no attribute 'depsoit'"):
-        print(sync.ClaimQueue().depsoit)
+        print(sync.ClaimQueue().depsoit)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="an agent has no verb 'pause'; ask the coordinator itself"):
-        sync.ClaimQueue().as_agent("w").pause()
+        sync.ClaimQueue().as_agent("w").pause()  # type: ignore[attr-defined]
 
 
 def test_a_handle_has_the_verbs_of_its_strategy_with_the_name_bound():

@@ -90,10 +90,10 @@ def test_namespaces_and_quotas_refuse_and_change_nothing():
         Deposit(Mark("food", "plans/1"), "w"), args.diffuse("food", {"x": ["plans/1"]}, 0.5, "w"),
     ):  # fmt: skip
         reply = board.machine.apply(command, now_ns=board.now)
-        assert isinstance(reply.error, errors.NotOwnerError), command
-        assert "lead" in str(reply.error)
+        assert isinstance(reply.error, errors.NotOwnerError), command  # type: ignore[attr-defined]
+        assert "lead" in str(reply.error)  # type: ignore[attr-defined]
     reply = board.machine.apply(Write("more", 1, "w"), now_ns=board.now)
-    assert isinstance(reply.error, errors.LimitError)
+    assert isinstance(reply.error, errors.LimitError)  # type: ignore[attr-defined]
     assert state(board) == before
     assert board.write("free", 2, "w").version  # one's own may be written anew
     board.mark("food", "a", agent="w")
@@ -306,7 +306,7 @@ def test_what_the_core_refuses_changes_nothing():
     assert state(board) == before
     for command in (Deposit(Mark("food", "a"), "w"), Write("a", 1, "w"), React(reaction().reaction)):
         plain = Machine()
-        assert isinstance(plain.apply(command, now_ns=START).error, errors.NotSupportedError)
+        assert isinstance(plain.apply(command, now_ns=START).error, errors.NotSupportedError)  # type: ignore[attr-defined]
 
 
 def test_place_means_nothing_to_a_claim_queue():

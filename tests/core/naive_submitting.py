@@ -3,6 +3,7 @@ How tasks come in, are replaced and start again, told as simply as possible: the
 """
 
 from types import SimpleNamespace as Item
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,6 +16,12 @@ FINAL = (DONE, FAILED, CANCELLED)
 
 class NaiveSubmitting:
     """What `Naive` does before anything is claimed."""
+
+    if TYPE_CHECKING:  # the other half has the rest
+        stones: Any
+        idle: Any
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def submit(self, command):
         plan, ids, keys = [], [task.id for task in command.tasks], {}

@@ -172,10 +172,10 @@ class Stage:
                 batch[-1].append(word)
         found = c.submission(tuple(Task(part, **options(fields)) for part, *fields in batch))
         named = tuple(part for part, *_ in batch)
-        return self.do(c.Split(*self.lease(task), named, found.tasks, found.payloads))
+        return self.do(c.Split(*self.lease(task), named, found.tasks, found.payloads))  # type: ignore[call-arg]
 
     def on_note(self, task, text):
-        return self.do(c.Note(*self.lease(task), text))
+        return self.do(c.Note(*self.lease(task), text))  # type: ignore[call-arg]
 
     def on_unlock(self, agent):
         return self.do(c.Release(*self.lease(f"locks of {agent}")))
@@ -202,7 +202,7 @@ class Stage:
         return self.do(SetPurse(name, int(amount), None if per is None else int(per) * SECOND))
 
     def on_spent(self, task, name, n, *words):
-        return self.do(Spend(*self.lease(task), name, int(n), **options(words)))
+        return self.do(Spend(*self.lease(task), name, int(n), **options(words)))  # type: ignore[call-arg]
 
     def on_pause(self):
         return self.do(c.Pause())

@@ -212,7 +212,7 @@ def test_a_requirement_of_a_proof_that_there_is_not_is_refused():
         (lambda: Matchmaker(proofs=["gpu"]), TypeError, "must hold Proofs"),
         (lambda: Matchmaker(proofs=[Proof("a", answer=1), Proof("a", answer=2)]), ValueError, "twice"),
         (lambda: Blackboard(proofs=[Proof(f"c{n}", answer=n) for n in range(257)]), LimitError, "256"),
-        (lambda: ClaimQueue(options=None, proofs=(Proof("a", answer=1),)), ValueError, "means nothing to a ClaimQueue"),
+        (lambda: ClaimQueue(options=None, proofs=(Proof("a", answer=1),)), ValueError, "means nothing to a ClaimQueue"),  # type: ignore[call-arg]
     ],
 )  # fmt: skip
 def test_a_proof_that_nobody_can_pass_is_refused(make, error, said):

@@ -24,7 +24,7 @@ def test_it_opens_any_board_with_the_shared_verbs(tmp_path, strategy):
             job.result = 1
         assert board.result("t") == 1
         with pytest.raises(AttributeError, match="open the board with"):
-            board.roll_back("w", by="x")
+            board.roll_back("w", by="x")  # type: ignore[attr-defined]
     with strategy(path) as again:
         assert again.find("t").state == "done"
     if strategy is Blackboard:
@@ -66,7 +66,7 @@ def test_it_does_so_on_a_loop(tmp_path):
         async with aio.Board(tmp_path / "b.db") as board:
             assert (await board.claim_nowait("w")).task == "t"
             with pytest.raises(AttributeError, match="a verb of a Matchmaker"):
-                await board.offers("w")
+                await board.offers("w")  # type: ignore[attr-defined]
 
     asyncio.run(main())
 

@@ -368,7 +368,7 @@ def test_the_collector_may_find_a_board_on_the_same_file_in_the_middle_of_a_verb
         def cut(step):
             other = ClaimQueue(path, durability="process")
             other.submit(Task(f"other{step}"))
-            other.ring = other
+            other.ring = other  # type: ignore[attr-defined]
             del other
             with at(step, gc.collect) as came:
                 board.submit(Task(f"t{step}"))

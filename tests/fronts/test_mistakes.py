@@ -64,14 +64,14 @@ MISTAKES = {
         lambda b: b.lock(["a", "b"], agent="w"),
         r"each lock name must be a string, not \['a', 'b'\]; write lock\(\*names\) for many",
     ),
-    "lease=": (lambda b: ClaimQueue(lease=5), "no such setting: lease; did you mean lease_ttl?"),
-    "max_attemps=": (lambda b: ClaimQueue(max_attemps=5), "did you mean max_attempts?"),
-    "colour=": (lambda b: ClaimQueue(colour=5), "no such setting: colour; there are aging, "),
+    "lease=": (lambda b: ClaimQueue(lease=5), "no such setting: lease; did you mean lease_ttl?"),  # type: ignore[call-arg]
+    "max_attemps=": (lambda b: ClaimQueue(max_attemps=5), "did you mean max_attempts?"),  # type: ignore[call-arg]
+    "colour=": (lambda b: ClaimQueue(colour=5), "no such setting: colour; there are aging, "),  # type: ignore[call-arg]
     "Task(max_attemps=)": (
-        lambda b: Task(max_attemps=3),
+        lambda b: Task(max_attemps=3),  # type: ignore[call-arg]
         r"Task has no field max_attemps; did you mean max_attempts\?",
     ),
-    "Task(colour=)": (lambda b: Task(colour=3), "Task has no field colour; there are id, kind, payload, "),
+    "Task(colour=)": (lambda b: Task(colour=3), "Task has no field colour; there are id, kind, payload, "),  # type: ignore[call-arg]
     "needs of a dict": (lambda b: Task("c", needs=[{}]), "each of needs must be a string, not {}"),
 }
 

@@ -38,12 +38,12 @@ def test_every_ending_is_counted_and_recorded(make_board):
             case "set":
                 return {1, 2}
             case "awaitable":
-                return handler.coroutine()
+                return handler.coroutine()  # type: ignore[attr-defined]
 
     async def coroutine():
         pass
 
-    handler.coroutine = coroutine
+    handler.coroutine = coroutine  # type: ignore[attr-defined]
     names = ["ok", "error", "give up", "later", "set", "awaitable"]
     board.submit_many([Task(name, payload=name) for name in names])
     served = board.serve(handler, agent="w", until="drained")

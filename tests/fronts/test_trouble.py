@@ -15,6 +15,7 @@ from ants_coord.journals import MemoryJournal
 from ants_coord.journals.ports import Entry
 from ants_coord.testing import ManualClock
 
+from ..inside import inside
 from .conftest import LIMIT_S, Background, waits
 
 
@@ -179,7 +180,7 @@ def test_a_snapshot_that_cannot_be_written_is_nobodys_trouble_and_never_half():
 
     journal = Full(ManualClock())
     with ClaimQueue(journal) as board:
-        board._engine._snapshots.every = 20
+        inside(board)._snapshots.every = 20
         for number in range(900):
             board.submit(Task(f"t{number % 9}"))
         assert journal.left < 0

@@ -7,6 +7,8 @@ from ants_coord.errors import JournalError
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock, run
 
+from ..inside import inside
+
 
 class Silent(MemoryJournal):
     """A log that tells nobody: each test decides what is heard, and when."""
@@ -55,7 +57,7 @@ def test_who_waits_is_woken_when_the_log_was_trimmed_beyond_its_position():
                 await asyncio.sleep(0)
             ours, began = journal.changed, clock.now_ns()
             with ClaimQueue(journal) as other:
-                other._engine._snapshots.every = 10
+                inside(other)._snapshots.every = 10
                 other.submit(Task("a"))
                 for _ in range(100):  # which says nothing to who waits for a task
                     other.release(other.lock_nowait("x", agent="cy"))

@@ -35,7 +35,7 @@ def replay(path, *, moving=False, judge=None):
             stamp, body = entry
             request, command = decode(body.encode())
             if head["format"] == 1 and not machine.ledger.configured:
-                command.rules = OLD_RULES  # as a reader of such a log does
+                command.rules = OLD_RULES  # type: ignore[attr-defined]  # as a reader of such a log does
             machine.apply(command, now_ns=stamp, request=request)
     return found
 

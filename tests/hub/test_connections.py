@@ -16,6 +16,7 @@ from ants_coord.hub import loop, thin
 from ants_coord.hub.loop import Hub
 from ants_coord.hub.thin import POINTER, Client, ask
 
+from ..inside import inside
 from .running import lines, plug, running
 
 posix = pytest.mark.skipif(os.name == "nt", reason="rights of files are other ones there")
@@ -30,8 +31,8 @@ def test_one_turn_is_one_transaction(tmp_path):
     with ClaimQueue(tmp_path / "board.db") as board:
         board.submit_many([Task(f"t{n}") for n in range(9)])
         hub = Hub(board, str(tmp_path / "hub"))
-        appends, append = [], board._engine._journal.append
-        board._engine._journal.append = lambda at, bodies: (appends.append(len(bodies)), append(at, bodies))[
+        appends, append = [], inside(board)._journal.append
+        inside(board)._journal.append = lambda at, bodies: (appends.append(len(bodies)), append(at, bodies))[
             1
         ]
         socks = [plug(hub.path) for _ in range(8)]

@@ -17,6 +17,8 @@ from ants_coord.errors import JournalConflictError, JournalCorruptError, Journal
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.journals.backup import restore_board
 
+from ..inside import inside
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -42,7 +44,7 @@ def test_a_backup_of_a_board_in_use_restores_to_the_same_state(tmp_path, path):
         assert board.find("newest") is not None
         assert board.find("later") is None
         board.submit(Task("goes on"))
-        board._engine._journal.verify()
+        inside(board)._journal.verify()
     assert not [file for file in os.listdir(tmp_path) if file.endswith((".part", "-journal"))]
 
 

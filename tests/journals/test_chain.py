@@ -13,13 +13,14 @@ from ants_coord.errors import JournalCorruptError
 from ants_coord.journals import SQLiteJournal
 
 from ..cli.command import ants
+from ..inside import inside
 
 
 def board_of(path, tasks=20, *, snapshot=False):
     with ClaimQueue(path, durability="process") as board:
         for number in range(tasks):
             if snapshot and number == 40:
-                board._engine._snapshots.at = -(1 << 60)  # due now
+                inside(board)._snapshots.at = -(1 << 60)  # due now
             board.submit(Task(f"t{number}", payload={"n": number}))
 
 

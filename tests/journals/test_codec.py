@@ -51,8 +51,8 @@ def test_what_is_written_is_read(command, session, number):
     request, read = decode(encode((session, number), command))
     assert request == (session, number)
     if isinstance(command, Submit):
-        assert read.payloads == command.payloads
-        assert [task.id for task in read.tasks] == [task.id for task in command.tasks]
+        assert read.payloads == command.payloads  # type: ignore[attr-defined]
+        assert [task.id for task in read.tasks] == [task.id for task in command.tasks]  # type: ignore[attr-defined]
         assert encode(request, read) == encode(request, command)
     else:
         assert read == command

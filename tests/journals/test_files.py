@@ -16,6 +16,8 @@ from ants_coord.engine.replica import LogEngine
 from ants_coord.errors import JournalConflictError, JournalCorruptError, JournalError, JournalVersionError
 from ants_coord.journals import files
 
+from ..inside import inside
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -116,7 +118,7 @@ def test_an_older_copy_put_in_place_is_noticed(tmp_path, path):
 def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
     """By its type in the mount table."""
     table = f"1 0 0:1 / / rw - ext4 /dev/x rw\n2 1 0:2 / {tmp_path} rw shared:1 - nfs4 server:/ rw\n"
-    monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)
+    monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)  # type: ignore[attr-defined]
     with pytest.raises(JournalConflictError, match="nfs4"):
         files.refuse_network(str(tmp_path / "b.db"))
 
@@ -145,7 +147,7 @@ def test_a_board_on_a_read_only_disk_can_be_looked_at(path, nothing_can_be_writt
             board.result("t1", timeout=0.01)
         with pytest.raises(JournalError, match="write permission"):
             board.submit(Task())
-        assert board._engine._journal.verify()[1] > 0
+        assert inside(board)._journal.verify()[1] > 0
     assert path.read_bytes() == before
     assert sorted(file.name for file in path.parent.iterdir()) == ["board.db", "board.db-lock"]
 
@@ -192,7 +194,7 @@ def test_a_full_disk_at_the_kth_write_loses_nothing(path, k):
     """The verb fails with advice; the next one works; the file and the replica agree."""
     board = ClaimQueue(path)
     known = board.statistics().position
-    journal = board._engine._journal
+    journal = inside(board)._journal
     journal._db = Failing(journal._db, k)
     done, failed = [], 0
     for number in range(4):
@@ -226,7 +228,7 @@ def test_a_commit_whose_answer_was_lost_counts_once(path):
 
     board = ClaimQueue(path)
     board.statistics()
-    journal = board._engine._journal
+    journal = inside(board)._journal
     journal._db = Ambiguous(journal._db, -1)
     with pytest.raises(KeyboardInterrupt):
         board.submit(Task("once"))
@@ -296,14 +298,14 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before(tmp_path):
     alter(path, "UPDATE piece SET body = x'00' WHERE position = (SELECT max(position) FROM snapshot)")
     with ClaimQueue(path) as again:
         assert again._engine.digest() == digest
-        again._engine._snapshots.every = 10
+        inside(again)._snapshots.every = 10
         for number in range(60):
             again.submit(Task(f"u{number}"))
             again.complete(again.claim("w"))
         digest = again._engine.digest()
     with ClaimQueue(path) as healed:
         assert healed._engine.digest() == digest
-        healed._engine._journal.verify()
+        inside(healed)._journal.verify()
 
 
 def test_damaged_snapshots_are_refused(tmp_path):
@@ -343,6 +345,6 @@ def test_columns_that_hold_something_else_are_refused_by_name(tmp_path, table, v
             with ClaimQueue(copy) as again:
                 again.check()
                 assert again._engine.digest() == digest, column
-                again._engine._journal.verify()
+                inside(again)._journal.verify()
         except JournalError as refusal:
             assert str(copy) in str(refusal)

@@ -25,6 +25,8 @@ from ants_coord.engine.lobby import Waiter, mute
 from ants_coord.journals.files import FileLock
 from tests.scale import of
 
+from ..inside import inside
+
 FOLDER = pathlib.Path(ants_coord.journals.__file__).parent
 FILES = {
     str(FOLDER / f"{name}.py") for name in ("sqlite", "board_file", "files", "identity", "trouble", "chain")
@@ -134,7 +136,7 @@ def test_a_snapshot_cut_short_holds_nothing(tmp_path):
     """Pieces and the seal; later ones are whole."""
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process", retention_count=5) as board:
-        board._engine._snapshots.every = 4
+        inside(board)._snapshots.every = 4
 
         def cut(step):
             with landing_at(step) as came:
@@ -150,7 +152,7 @@ def test_a_snapshot_cut_short_holds_nothing(tmp_path):
         digest = board._engine.digest()
     with ClaimQueue(path) as again:
         assert again._engine.digest() == digest
-        again._engine._journal.verify()
+        inside(again)._journal.verify()
 
 
 # a socket that was made and not yet kept is closed by the collector, which says so
@@ -195,7 +197,7 @@ def test_opening_and_closing_cut_short_hold_nothing(tmp_path):
         with landing_at(step) as came:
             board.close()
         with contextlib.suppress(CoordinationError):
-            board._engine._journal.close()
+            inside(board)._journal.close()
         assert_free(path)
         return came
 

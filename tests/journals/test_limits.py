@@ -16,6 +16,8 @@ from ants_coord.journals import MemoryJournal, codec
 from ants_coord.testing import ManualClock
 from ants_coord.values.payloads import MAX_DEPTH, MAX_INT, MAX_NOTE, MAX_SIZE
 
+from ..inside import inside
+
 SMALL = 2_000
 """bytes of an entry that are allowed in these tests"""
 
@@ -115,9 +117,9 @@ def test_one_that_is_too_large_does_not_stop_its_batch(small_entries):
     with ClaimQueue(journal) as board:
         board.statistics()
         engine = board._engine
-        slots = [engine._slot(replica_command(size), None) for size in (10, 5_000, 20)]
-        engine._pending.extend(slots[:2])
-        engine._carry_out(slots[2])
+        slots = [engine._slot(replica_command(size), None) for size in (10, 5_000, 20)]  # type: ignore[attr-defined]
+        engine._pending.extend(slots[:2])  # type: ignore[attr-defined]
+        engine._carry_out(slots[2])  # type: ignore[attr-defined]
         assert [type(slot.reply).__name__ for slot in slots] == ["tuple", "Refused", "tuple"]
         assert all(slot.done for slot in slots)
 
@@ -148,7 +150,7 @@ def test_pieces_of_a_snapshot_are_bounded_by_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(snapshots, "_PIECE_BYTES", 50_000)
     path = tmp_path / "b.db"
     with ClaimQueue(path, durability="process") as board:
-        board._engine._snapshots.every = 50
+        inside(board)._snapshots.every = 50
         board.submit_many([Task(payload="x" * 20_000) for _ in range(100)])
         for _ in range(500):
             board.submit(Task("the same"))

@@ -19,7 +19,7 @@ LINE = "36 35 98:0 / {place} rw,noatime shared:1 - {kind} srv:/x rw"
 
 def mount(monkeypatch, kind, place):
     table = "\n".join([LINE.format(place="/", kind="ext4"), LINE.format(place=place, kind=kind)])
-    monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)
+    monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)  # type: ignore[attr-defined]
 
 
 NETWORKS = [
@@ -87,7 +87,7 @@ def test_without_a_mount_table_the_system_is_asked(monkeypatch):
     def nothing(self, **_):
         raise FileNotFoundError
 
-    monkeypatch.setattr(files.Path, "read_text", nothing)
+    monkeypatch.setattr(files.Path, "read_text", nothing)  # type: ignore[attr-defined]
     monkeypatch.setattr(files, "local_kind", lambda path: ("smbfs", False))
     with pytest.raises(JournalConflictError, match="smbfs"):
         files.refuse_network("/Volumes/x/b.db")
@@ -112,7 +112,7 @@ def test_the_boot_of_a_mac_has_a_name(monkeypatch, answer, boot):
     import ctypes
 
     monkeypatch.setattr(ctypes, "CDLL", lambda name: FakeLibc(answer))
-    monkeypatch.setattr(machine_facts.sys, "platform", "darwin")
+    monkeypatch.setattr(machine_facts.sys, "platform", "darwin")  # type: ignore[attr-defined]
     assert machine_facts.boot_id() == boot
 
 
@@ -135,7 +135,7 @@ def test_the_boot_of_windows_has_a_name(monkeypatch):
             return (41, 4)
 
     monkeypatch.setitem(sys.modules, "winreg", Registry)
-    monkeypatch.setattr(machine_facts.sys, "platform", "win32")
+    monkeypatch.setattr(machine_facts.sys, "platform", "win32")  # type: ignore[attr-defined]
     assert machine_facts.boot_id() == "boot 41"
 
 

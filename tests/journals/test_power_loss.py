@@ -13,6 +13,7 @@ from ants_coord import ClaimQueue, Task  # noqa: E402
 from ants_coord.errors import JournalError  # noqa: E402
 from ants_coord.journals import sqlite as journal  # noqa: E402
 
+from ..inside import inside  # noqa: E402
 from ..scale import of  # noqa: E402
 from .disk import Connection, Disk, image  # noqa: E402
 
@@ -22,7 +23,7 @@ IMAGES = of(60, 150, 2_000)
 @pytest.fixture
 def disk(monkeypatch):
     disk = Disk()
-    monkeypatch.setattr(journal.sqlite3, "connect", lambda path, **_: Connection(path))
+    monkeypatch.setattr(journal.sqlite3, "connect", lambda path, **_: Connection(path))  # type: ignore[attr-defined]
     yield disk
     disk.unregister()
 
@@ -31,7 +32,7 @@ def live(disk, path, *, durability="power", tasks=60, seed=1):
     """Submit and complete, with a snapshot in between; note each answer the moment it comes."""
     dice = random.Random(seed)
     with ClaimQueue(path, durability=durability, lease_ttl=1_000, retention_count=1 << 30) as board:
-        board._engine._snapshots.every = 40
+        inside(board)._snapshots.every = 40
         for number in range(tasks):
             board.submit(Task(f"t{number}"))
             disk.ack(f"submitted t{number}")

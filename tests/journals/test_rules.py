@@ -25,6 +25,8 @@ from ants_coord.journals.codec import FORMAT
 from ants_coord.testing import ManualClock
 from ants_coord.values.settings import Settings
 
+from ..inside import inside
+
 ROOT = Path(__file__).parent.parent.parent
 FORMAT_1 = "16c919f"
 """the last commit that wrote format 1"""
@@ -90,7 +92,7 @@ def test_a_snapshot_names_what_it_needs_too(tmp_path, mine, monkeypatch):
     path = tmp_path / "b.db"
     with Mine(path) as board:
         board.submit(Task("a"))
-        board._engine._snapshots.every = 1
+        inside(board)._snapshots.every = 1
         for _ in range(4):
             board.pause()
             board.resume()

@@ -66,15 +66,15 @@ def test_a_follower_is_not_outrun(tmp_path, monkeypatch, capsys):
         for _ in range(100):
             fast.submit(Task())
         engine = slow._engine
-        decode, lags = engine._decode, []
+        decode, lags = engine._decode, []  # type: ignore[attr-defined]
 
         def decode_while_the_other_writes(entry):
-            if not engine._journal._lock._is_held:
+            if not engine._journal._lock._is_held:  # type: ignore[attr-defined]
                 fast.submit(Task())
             return decode(entry)
 
         monkeypatch.setattr(engine, "_decode", decode_while_the_other_writes)
-        absorb = engine._absorb
+        absorb = engine._absorb  # type: ignore[attr-defined]
 
         def absorb_counting(entries, mine):
             lags.append(len(entries) - len(mine))

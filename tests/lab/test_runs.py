@@ -34,7 +34,7 @@ def test_time_and_work_are_conserved(name):
     for seed in range(1, of(2, 6, 21)):
         for way in (Solo(), Talk(), *BOARDS):
             for agents in (1, 5, 20):
-                run = way.run(SMALL[name](seed), agents, seed, COSTS)
+                run = way.run(SMALL[name](seed), agents, seed, COSTS)  # type: ignore[attr-defined]
                 assert run.is_finished
                 assert run.useful == near(SMALL[name](seed).work)
                 assert run.useful + run.slowed + run.wasted == near(run.worked)
@@ -84,7 +84,7 @@ def digest() -> str:
     for way in (Talk(), *BOARDS):
         for name, make in WORLDS.items():
             world = make(3) if name != "foraging" else foraging(3, each=20)
-            told.append(repr(way.run(world, 4, 3, COSTS)))
+            told.append(repr(way.run(world, 4, 3, COSTS)))  # type: ignore[attr-defined]
     return "\n".join(told)
 
 

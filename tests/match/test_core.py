@@ -318,7 +318,7 @@ BAD_ADVERTS = [
     (lambda: Matchmaker().agents("gpu and"), RequirementError, "column"),
     (lambda: Matchmaker().agents(prefer="gpu"), TypeError, "prefer"),
     (lambda: Matchmaker().decline("t", -1, agent="a"), ValueError, "seconds"),
-    (lambda: Matchmaker(colour="red"), TypeError, "colour"),
+    (lambda: Matchmaker(colour="red"), TypeError, "colour"),  # type: ignore[call-arg]
 ]
 
 

@@ -201,7 +201,7 @@ class Matching(RuleBasedStateMachine):
         agent = self.holder(lease)
         command = {
             "complete": lambda: c.Complete(*lease),
-            "fail": lambda: c.Fail(*lease, "no"),
+            "fail": lambda: c.Fail(*lease, "no"),  # type: ignore[call-arg]
             "release": lambda: c.Release(*lease),
         }[how]()
         if agent is not None:

@@ -68,7 +68,7 @@ def time_in_system(choose, agents, load, tasks, seed):
     while happening:
         now, _, agent, lease = heapq.heappop(happening)
         if agent:
-            task, token = lease
+            task, token = lease  # type: ignore[str-unpack]
             market.apply(now, c.Complete(task, token))
             spent.append((arrived[task], now - arrived.pop(task)))
             queues[agent] -= queues[agent] > 0

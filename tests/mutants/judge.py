@@ -161,8 +161,10 @@ def waiting():
             drained = asyncio.create_task(board.drain())
             await asyncio.sleep(1)
             await board.complete(lease, 1)
+            then = clock.now_ns()
             assert await result == 1
             await drained
+            assert clock.now_ns() == then  # told at once; not found when it looked around after a while
             await board.submit(Task("b"))
             lease = await board.claim("ann")
             heir = asyncio.create_task(board.claim("bob"))

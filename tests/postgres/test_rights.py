@@ -11,6 +11,7 @@ from ants_coord import ClaimQueue, Task
 from ants_coord.errors import JournalError, JournalVersionError
 from ants_coord.sync import Board
 
+from ..inside import inside
 from .server import bouncer, free_port
 
 psycopg = pytest.importorskip("psycopg")
@@ -204,4 +205,4 @@ def test_a_pooler_in_transaction_mode_stands_between(server, database, tmp_path)
                 lease = two.claim("ann")
                 one.complete(lease, number)
             assert one._engine.digest() == two._engine.digest()
-            assert one._engine._journal._server.is_pooled
+            assert inside(one)._journal._server.is_pooled

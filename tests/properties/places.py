@@ -109,7 +109,7 @@ def play(machine, place, *, examples, steps, at=None):
     """Run an ExclusivityMachine in one place; return how many runs there were, and in how many each event was."""
     runs, met = [], Counter()
 
-    class Here(machine):
+    class Here(machine):  # type: ignore[valid-type]
         def make(self, clock, **options):
             return PLACES[place](clock=clock, **options)
 

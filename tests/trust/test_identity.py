@@ -47,7 +47,7 @@ def test_an_agent_speaks_with_its_key_only():
         with bob.work(bob.claim_nowait()) as job:
             job.result = 2
         with pytest.raises(AttributeError, match="ask the coordinator"):
-            ann.cancel("c")
+            ann.cancel("c")  # type: ignore[attr-defined]
 
 
 def test_a_scope_that_is_not_its_own_is_lost_at_the_first_renewal():
