@@ -252,7 +252,7 @@ class DeadlockError(CoordinationError):
 
 @problem
 class DependencyError(CoordinationError):
-    """Raised when a task needs one that is unknown, or needs itself; `problem` names it."""
+    """Raised when a task needs one that is unknown, whose result is forgotten, or itself; see `problem`."""
 
     task_id: str
     problem: str

@@ -56,12 +56,18 @@ class Naive(NaiveSubmitting):
         limit = t.spec.limit
         return limit is None or len(self.live(limit)) < self.limits.get(limit, 1)
 
+    def is_lost(self, need):
+        stone = self.stone(need)
+        return stone is not None and stone.lost
+
     def broken(self, t):
         if t.spec.if_need_fails == "run":
             return None
         for need in t.needs:
             found = self.get(need) or self.stone(need)
             if (found is None and t.ready_ns is None) or (found and found.state in (FAILED, CANCELLED)):
+                return need
+            if self.is_lost(need):
                 return need
         return None
 
@@ -126,7 +132,8 @@ class Naive(NaiveSubmitting):
     def forget(self, t):
         self.tasks.remove(t)
         self.gone[t.state] += 1
-        self.stones.append(Item(id=t.id, state=t.state, spec=t.spec, parts=t.parts, at=self.now))
+        lost = t.state == DONE and t.outcome.result is not None
+        self.stones.append(Item(id=t.id, state=t.state, spec=t.spec, parts=t.parts, at=self.now, lost=lost))
         oldest = self.now - ns(self.settings.id_retention)
         for _ in range(2):
             if self.stones and (

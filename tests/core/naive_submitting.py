@@ -40,6 +40,8 @@ class NaiveSubmitting:
         for need in sum(changing.values(), ()):
             if need not in ids and not self.get(need) and not self.stone(need):
                 return refused("DependencyError")
+            if need not in changing and self.is_lost(need):
+                return refused("DependencyError")
         edges = {t.id: t.spec.needs for t in self.tasks if t.state != DONE} | changing
         if any(self.reaches(edges, task, task) for task in changing):
             return refused("DependencyError")
@@ -136,6 +138,8 @@ class NaiveSubmitting:
             return refused("IllegalTransitionError")
         if t.spec.key is not None and self.key_owner(t.spec.key):
             return refused("TaskExistsError")
+        if any(self.is_lost(need) for need in t.spec.needs):
+            return refused("DependencyError")
         self.reopen(t, t.spec, None)
         self.link(t)
         self.recall(t)

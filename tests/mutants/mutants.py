@@ -156,6 +156,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/submitting.py", "        if task.id not in ledger.tasks and task.id not in ledger.tombstones:", "        if task.id not in ledger.tasks:", "walk"),
     ("core/work/lifecycle.py", "    while len(faded) < 2 * len(leaving) and stones:", "    while len(faded) < len(leaving) and stones:", "walk"),
     ("core/work/submitting.py", "        ledger.news.ready.append((task.kind, signature, task_id))", "        pass", "waiting"),
+    ("core/work/submitting.py", "            if need not in changing and is_result_lost(ledger, need):", "            if False:", "scenarios"),
     # waiting
     ("engine/lobby.py", "            if hint is not None:\n                if claimed is None:", "            if False:\n                if claimed is None:", "waiting"),
     ("core/work/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))", "        pass", "waiting"),

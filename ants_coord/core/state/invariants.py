@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_invariants"]
 
+_PLAIN_STONE = 4
+
 
 def check_invariants(ledger: Ledger) -> None:
     """Assert every invariant. O(everything)."""
@@ -45,6 +47,9 @@ def check_invariants(ledger: Ledger) -> None:
             assert row.state is not WAITING or row.waiting == pending > 0, row  # 4
             for need in row.spec.needs:
                 needed[need] = needed.get(need, 0) + 1
+                # 4b: what it needs is kept while it waits, so that no result is missing from its inputs
+                stone = ledger.tombstones.get(need)
+                assert stone is None or len(stone) == _PLAIN_STONE or need in ledger.tasks, row
             if row.spec.key is not None:  # 5
                 assert row.spec.key not in keys
                 keys[row.spec.key] = task_id

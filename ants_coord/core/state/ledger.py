@@ -45,7 +45,7 @@ from .undo import Undo
 if TYPE_CHECKING:
     from ...values.trust import TrustPolicy
 
-__all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "ns"]
+__all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "Stone", "ns"]
 
 FAR_NS = 1 << 62
 """later than any time"""
@@ -56,6 +56,7 @@ def ns(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
 
 
+Stone = tuple[Any, ...]
 Hint = tuple[str, Hashable, str]
 """kind, signature and id of a task that became claimable"""
 ANY: Hint = ("", None, "")
@@ -220,8 +221,9 @@ class Ledger:
         self.agents: OrderedDict[str, AgentRow] = OrderedDict()
         self.departed = AgentRow()
         """tallies of agents that are no longer remembered one by one"""
-        self.tombstones: OrderedDict[str, tuple[int, str, str, int]] = OrderedDict()
-        """forgotten id -> (ordinal, state, content digest, forgotten_ns), oldest first"""
+        self.tombstones: OrderedDict[str, Stone] = OrderedDict()
+        """forgotten id -> (ordinal, state, content digest, forgotten_ns), oldest first; with True after that
+        if it was done with a result, which is lost"""
         self.sessions: OrderedDict[str, SessionRow] = OrderedDict()
         self.ring: tuple[int, list[tuple[Any, ...]]] = (0, [])
         """(events dropped so far, the kept ones)"""

@@ -18,7 +18,7 @@ import attrs
 from ...values.checks import is_fresh_id
 from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
 from ..state.content import content_digest
-from ..state.ledger import ANY, FAR_NS, Ledger, ns
+from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
 from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
 from ..state.timeline import CALENDAR
 from .opinions import as_check
@@ -31,6 +31,7 @@ __all__ = [
     "end",
     "end_one",
     "give_back",
+    "is_result_lost",
     "max_attempts",
     "pass_time",
     "remember",
@@ -46,6 +47,8 @@ RECLAIM_AT_ONCE = 1_000
 _HISTORY = 20
 _DELIVERED = ("complete", "hand_in")
 _WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
+_PLAIN_STONE = 4
+"""what a tombstone holds whose task had no result to lose"""
 _REASON = 500
 _TRACE = 5_000
 _TRACE_HEAD = "\nTraceback (most recent call last):\n"
@@ -299,10 +302,16 @@ def _reclaim(ledger: Ledger, now_ns: int) -> None:
     ledger.forget_from_ns = next(iter(idle.values())).idle_ns + age if idle else FAR_NS
 
 
+def is_result_lost(ledger: Ledger, task_id: str) -> bool:
+    """Tell whether a task is done and forgotten, with a result that there is no more to hand on."""
+    stone = ledger.tombstones.get(task_id)
+    return stone is not None and len(stone) > _PLAIN_STONE
+
+
 def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
     """Leave tombstones in place of tasks, and drop up to two overdue ones for each: the backlog shrinks."""
     undo, tasks, stones, idle = ledger.undo, ledger.tasks, ledger.tombstones, ledger.idle
-    faded: list[tuple[str, tuple[int, str, str, int]]] = []
+    faded: list[tuple[str, Stone]] = []
     undo.entries.append((_unforget, ledger, leaving, faded))
     for row in leaving:
         spec = row.spec
@@ -311,7 +320,8 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
         del idle[row.idle_no]
         trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
         ledger.last_seq = ordinal = ledger.last_seq + 1
-        stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns)
+        lost = (True,) if row.state is DONE and row.outcome.result is not None else ()  # type: ignore[union-attr]
+        stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
         for need in spec.needs:
             siblings = ledger.dependents[need]
             del siblings[spec.id]
@@ -327,7 +337,7 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
                     spec, needs=tuple([need for need in spec.needs if need not in parts])
                 )
                 trace = "" if is_fresh_id(spec.id) else content_digest(submitted, row.payload)
-                stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns)
+                stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
         del tasks[spec.id]
         ledger.counts[row.state] -= 1
     # only forgetting lets tombstones fade, so that it happens at the same commands in a replica
@@ -342,7 +352,7 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
         del stones[task_id]
 
 
-def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, tuple[int, str, str, int]]]) -> None:
+def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, Stone]]) -> None:
     for row in left:
         ledger.tasks[row.spec.id] = row
         ledger.tombstones.pop(row.spec.id, None)

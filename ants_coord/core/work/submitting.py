@@ -28,7 +28,17 @@ from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
 from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row
 from ..state.timeline import CALENDAR
-from .lifecycle import awaken, by_submission, end, remember, shift, to_ready, unidle, unneed
+from .lifecycle import (
+    awaken,
+    by_submission,
+    end,
+    is_result_lost,
+    remember,
+    shift,
+    to_ready,
+    unidle,
+    unneed,
+)
 from .signs import forget_notes
 
 __all__ = [
@@ -212,6 +222,8 @@ def needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> 
                 return DependencyError(
                     task.id, f"needs {need!r}, which is unknown; submit it first or in the same batch"
                 )
+            if need not in changing and is_result_lost(ledger, need):
+                return _forgotten(task.id, need)
     # an old edge can only close a cycle through a task that changes, or through
     # one that comes back under an id which was forgotten while others named it
     old_edges = any(
@@ -230,6 +242,14 @@ def needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> 
     if cycle is not None:
         return DependencyError(cycle[0], "needs itself: " + " -> ".join(cycle))
     return None
+
+
+def _forgotten(task_id: str, need: str) -> DependencyError:
+    return DependencyError(
+        task_id,
+        f"needs {need!r}, which is done, but its result has been forgotten; keep results longer (retention=, "
+        "retention_count=), submit what needs them earlier, or leave the need out if only the order matters",
+    )
 
 
 def _find_cycle(starts: Iterable[str], needs_of: Any) -> list[str] | None:
@@ -372,6 +392,8 @@ def _broken_need(ledger: Ledger, row: Row) -> tuple[str, str, str] | None:
                     return need, "forgotten", "how it ended is no longer known"
             elif stone[1] != DONE:
                 return need, stone[1], "forgotten"
+            elif is_result_lost(ledger, need):
+                return need, stone[1], "its result has been forgotten"
         elif needed.state in (FAILED, CANCELLED):
             assert needed.outcome is not None
             return need, needed.state, needed.outcome.reason
@@ -434,6 +456,9 @@ def requeue(ledger: Ledger, command: Requeue) -> Ticket | Refused:
     key = row.spec.key
     if key is not None and key in ledger.keys:
         return Refused(TaskExistsError(ledger.keys[key], key))
+    for need in row.spec.needs:
+        if is_result_lost(ledger, need):
+            return Refused(_forgotten(command.task, need))
     _start_again(ledger, row, row.spec, row.payload)
     if row.spec.needs:
         _link(ledger, row)
