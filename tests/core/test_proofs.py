@@ -248,6 +248,8 @@ class Walk:
     def compare(self):
         found = set(questions(self.machine).values())
         assert found == self.naive.open
+        left = [task for task in self.naive.tasks if not self.row(task).state.is_final]
+        assert self.machine.ask(c.Unfinished()) == len(left)  # nobody waits for an answer
         for record in self.machine.ask(Agents()).agents:
             claimed = self.naive.claims(record.agent)
             assert record.proofs == {name: self.naive.state(record.agent, name) for name in claimed}

@@ -267,15 +267,14 @@ class Capable(Part):
 
     def asked_of(self, agent: str, spec: Task) -> list[str]:
         """Return the capabilities that a task asks for and an agent is here with."""
-        member, needed = self.index.members.get(agent), parse(spec.requires or "").atoms
+        member = self.index.members.get(agent)
         if member is None:
             return []
+        # the signature knows it without reading it again
+        needed = self.index.signature(spec, is_kept=False).requirement.atoms
         has = [atom.name for atom in needed if atom.name in member.facts.capabilities]
-        return list(
-            dict.fromkeys(
-                name.removeprefix("proven.") for name in has if name.partition(".")[0] != "addressee"
-            )
-        )
+        names = [name.removeprefix("proven.") for name in has if not name.startswith("addressee.")]
+        return list(dict.fromkeys(names))
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
         """Return what came of the tasks that required a capability."""

@@ -85,6 +85,7 @@ class Proofs(Part):
         for key, (_, _, task, _, _) in ledger.tables["proofs"].items():
             if task:
                 self._note_open(task, key)
+        ledger.own_tasks = len(self.open)
 
     def _note_open(self, task: str, key: tuple[str, str]) -> None:
         self.open[task] = key
@@ -103,6 +104,8 @@ class Proofs(Part):
                 del self.asked[key[0]]
         if row[2] and (old is None or old[2] != row[2]):
             self._note_open(row[2], key)
+        # an agent that never answers must not keep everybody else from being done
+        ledger.own_tasks = len(self.open)
         ledger.undo.put(table, key, row)
 
     def _let_go(self, ledger: Ledger) -> None:
@@ -319,6 +322,7 @@ class Proofs(Part):
                 assert key[1] in self.claims(ledger, key[0])
                 assert ledger.tasks[task].state not in FINAL
         assert found == self.open
+        assert ledger.own_tasks == len(found)
         counts: dict[str, int] = {}
         for agent, _ in found.values():
             counts[agent] = counts.get(agent, 0) + 1

@@ -148,6 +148,7 @@ class Ledger:
         "on_replace",
         "on_shown",
         "order",
+        "own_tasks",
         "parts",
         "paused",
         "position",
@@ -188,6 +189,8 @@ class Ledger:
         """how far lease time is ahead of the stamp, and the stamp up to which nothing is due: short.py"""
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; no part of the state"""
+        self.own_tasks = 0
+        """unfinished tasks that the board itself asks for: nobody waits until they are done"""
         self.strategy = ""
         self._made_for = (False, False, False)
         """whether the parts in place are those for a trust policy, for purses, for proofs"""
@@ -320,9 +323,9 @@ class Ledger:
 
     @property
     def unfinished(self) -> int:
-        """How many tasks have not ended."""
+        """How many tasks have not ended, of those that somebody submitted."""
         counts = self.counts
-        return counts[WAITING] + counts[DELAYED] + counts[READY] + counts[LEASED]
+        return counts[WAITING] + counts[DELAYED] + counts[READY] + counts[LEASED] - self.own_tasks
 
     def is_open(self, limit: Any) -> bool:
         """Tell whether a door is open: a named limit has a free slot, and purses can pay."""
@@ -368,7 +371,7 @@ class Ledger:
             return
         self.strategy = ""  # until all is in place: after an exception in between it is done again
         strategy, common = self.strategies[name](), self._make_common(trust, has_purses, has_proofs)
-        self._made_for = made_for
+        self._made_for, self.own_tasks = made_for, 0
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
         self._make_order = strategy.order
