@@ -40,16 +40,18 @@ STRATEGIES = {
     "sync.matchmaker",
 }
 LATER = {
-    "core.reading", "core.sessions", "core.snapshot", "core.trust.checks", "core.trust.effects", "core.work.locking",
+    "core.reading", "core.sessions", "core.snapshot", "core.state.invariants", "core.trust.checks", "core.trust.effects", "core.work.locking",
     "core.work.splitting", "fronts.file_names", "fronts.hold", "fronts.patience", "values.verification",
 }  # fmt: skip
 """parts of the heart that come with the first call, setting or field that needs them"""
 FOREIGN = {
     "_sqlite3",
     "asyncio",
+    "attr",
     "cattrs",
     "difflib",
     "hashlib",
+    "inspect",
     "json",
     "logging",
     "socket",
@@ -80,7 +82,7 @@ def test_a_used_claim_queue_has_loaded_only_the_heart(capsys):
         assert {name for name in inner for one in unwanted if (name + ".").startswith(one + ".")} == set()
     assert loaded & FOREIGN == set()
     assert len(ours) - len(pages) <= 50
-    assert lines <= 12_400
+    assert lines <= 12_900
 
 
 def test_what_comes_later_comes():

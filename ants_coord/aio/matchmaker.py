@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-import attrs
-
 from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
@@ -22,6 +20,7 @@ from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
+from ..values.frozen import evolve
 from ..values.tasks import Explanation, Lease
 from .board import Board
 from .match_agent import MatchAgent
@@ -61,7 +60,7 @@ class Membership(MatchAgent):
             changes: capabilities, attributes, slots, load, accepts or ttl, as in `join`.
 
         """
-        advert = attrs.evolve(self.advert, **changes)
+        advert = evolve(self.advert, **changes)
         answer: Advertised = await self._board.advertise(advert)
         self.advert = advert
         await self._board._tend(Presence, self._keep)  # noqa: SLF001 - our own class
@@ -102,7 +101,7 @@ class Membership(MatchAgent):
         # each entry is a start of its own: what has left, or was taken out, does not come back
         # (a clock may stand still between two of them, so that its time alone would not tell them apart)
         start = self._engine.last_start = max(self._engine.now_ns(), self._engine.last_start + 1)
-        self.advert = attrs.evolve(self.advert, incarnation=start)
+        self.advert = evolve(self.advert, incarnation=start)
         try:
             await self.update()
         except BaseException:

@@ -14,14 +14,13 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-import attrs
-
 from ..commands.shared import Command, Complete, submission
 from ..errors import ClosedError, CoordinationError, JournalError, LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike
 from ..fronts.outbox_tables import Backlog, Tables, tables_for
 from ..journals.codec import decode_entry, encode
+from ..values.frozen import evolve
 from ..values.tasks import Task
 from .bridge import settled
 
@@ -91,7 +90,7 @@ class Outbox:
             ValueError: no transaction is under way, so the task could not go with your rows.
 
         """
-        named = task if task.id else attrs.evolve(task, id=uuid4().hex)
+        named = task if task.id else evolve(task, id=uuid4().hex)
         await self._put(submission((named,)), "")
         return named.id
 
@@ -189,7 +188,7 @@ class Outbox:
         lease = await self._board.claim_nowait(agent, task=command.task)
         if lease is None:
             return False
-        await self._board.execute(attrs.evolve(command, token=lease.token))
+        await self._board.execute(evolve(command, token=lease.token))
         return True
 
     async def _put(self, command: Command[Any], agent: str) -> None:

@@ -14,11 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-import attrs
-
 from ..errors import CoordinationError, LimitError
 from ..values.checks import is_fresh_id
-from ..values.frozen import record
+from ..values.frozen import evolve, field, frozen, record
 from ..values.payloads import json_value
 from ..values.settings import Settings
 from ..values.tasks import (
@@ -106,14 +104,14 @@ class Query(Generic[R]):
     __slots__ = ()
 
 
-@attrs.frozen
+@frozen
 class Refused:
     """The reply that says no, and why; the state is as before. Fronts raise `error`."""
 
     error: CoordinationError
 
 
-@attrs.frozen
+@frozen
 class Renewed:
     """This lease lasts until `expires_ns` now."""
 
@@ -121,7 +119,7 @@ class Renewed:
     expires_ns: int
 
 
-@attrs.frozen
+@frozen
 class Lost:
     """This lease is gone; `reason` as in LeaseLostError."""
 
@@ -158,7 +156,7 @@ class Submit(Command[tuple[Ticket, ...]]):
     tasks: tuple[Task, ...]
     payloads: tuple[Any, ...]
     if_exists: Lookup = "same"
-    ahead_ns: int = attrs.field(default=0, metadata={"drawn": True})
+    ahead_ns: int = field(default=0, metadata={"drawn": True})
     """how far the board's clock was ahead of the wall clock, by which the dates of tasks are meant"""
 
 
@@ -171,7 +169,7 @@ def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
         return
     for part in task.parts:
         yield from _taken_apart(part, depth + 1)
-    yield attrs.evolve(task, parts=(), needs=(*task.needs, *[part.id for part in task.parts]))
+    yield evolve(task, parts=(), needs=(*task.needs, *[part.id for part in task.parts]))
 
 
 def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
@@ -234,7 +232,7 @@ def with_salt(task: Task, payload: Any) -> Task:
 
     # an id that we drew is another one when the same request is made again
     known_as = "" if is_fresh_id(task.id) else task.id
-    return attrs.evolve(task, verify=sealed(verify, [known_as, task.kind, payload]))
+    return evolve(task, verify=sealed(verify, [known_as, task.kind, payload]))
 
 
 @record
@@ -288,7 +286,7 @@ class Complete(Command[Outcome]):
     token: int
     result: Any = None
     late: Literal["refuse", "accept"] = "refuse"
-    draw: float | None = attrs.field(default=None, metadata={"drawn": True})
+    draw: float | None = field(default=None, metadata={"drawn": True})
     """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
     agent: str | None = None
     """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""

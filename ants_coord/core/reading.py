@@ -7,8 +7,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import attrs
-
 from ..commands.shared import (
     BriefingOf,
     Events,
@@ -25,6 +23,7 @@ from ..commands.shared import (
 )
 from ..errors import CursorTooOld, TaskNotFoundError
 from ..values.events import Event
+from ..values.frozen import evolve
 from ..values.payloads import copy_json
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private
 from .state.ledger import Ledger
@@ -61,7 +60,7 @@ def record_of(ledger: Ledger, row: Row) -> TaskRecord:
     """Build the value of a task as it stands."""
     spec = row.spec
     if spec.payload is not row.payload or spec.payload.__class__ in (dict, list):
-        spec = attrs.evolve(spec, payload=copy_json(row.payload))
+        spec = evolve(spec, payload=copy_json(row.payload))
     return TaskRecord(
         spec,
         row.state,

@@ -24,11 +24,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from ..commands.shared import Command, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
 from ..values.checks import is_fresh_holder, is_fresh_id
+from ..values.frozen import evolve, fields, has
 from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome, private
 from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
@@ -137,14 +136,14 @@ def _plain(value: Any, drawn: dict[str, str]) -> Any:
         return sorted(_plain(item, drawn) for item in value)
     if isinstance(value, (tuple, list)):
         return [_plain(item, drawn) for item in value]
-    if attrs.has(value.__class__):
+    if has(value.__class__):
         return [value.__class__.__name__, _fields(value, drawn)]
     return value
 
 
 def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
     found = {}
-    for field in attrs.fields(value.__class__):
+    for field in fields(value.__class__):
         if not field.init or field.metadata.get("drawn"):
             continue
         if field.name == "holder" and is_fresh_holder(value.holder):
@@ -207,7 +206,7 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
         if row is None or row.token != reply.token or row.state is not LEASED:
             return reply  # the lease is lost by now; its holder will be told so
         full = lease_of(ledger, row)
-        return attrs.evolve(full, expires_ns=reply.expires_ns)
+        return evolve(full, expires_ns=reply.expires_ns)
     if isinstance(reply, Outcome):
         row = ledger.tasks.get(reply.task)
         if row is None or row.outcome is None or _condense(row.outcome) != reply:

@@ -16,12 +16,11 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import attrs
-
 from .. import errors
 from ..commands.shared import Lost, Refused, Renewed
 from ..values import settings
 from ..values import tasks as values
+from ..values.frozen import fields, has
 from ..values.settings import Settings
 from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
@@ -29,7 +28,7 @@ from .state.ledger import Ledger
 from .state.parts import Strategy
 from .state.records import AgentRow, LockRow, Row, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
-from .strategies import LEARNERS, every_part
+from .strategies import LEARNERS, added_parts, every_part
 
 __all__ = ["Cut", "digest", "know", "pack", "records", "restore", "unpack"]
 
@@ -63,12 +62,13 @@ def _fields_of(kind: type) -> tuple[str, ...]:
         _learn()
     if _KNOWN.get(kind.__name__) is not kind:
         raise TypeError(f"{kind.__name__} is none of our values")
-    _FIELDS[kind] = tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
+    _FIELDS[kind] = tuple(field.name for field in fields(kind)) if has(kind) else ()
     return _FIELDS[kind]
 
 
 def _learn() -> None:
-    _KNOWN.update({value.__name__: value for part in every_part() for value in part.values})
+    parts = (*every_part(), *added_parts())
+    _KNOWN.update({value.__name__: value for part in parts for value in part.values})
 
 
 def know(kinds: Iterable[type]) -> None:
@@ -88,7 +88,7 @@ def _learn_added(strategy: Strategy) -> None:
 LEARNERS.append(_learn_added)
 
 
-_TASK_DEFAULTS = {field.name: field.default for field in attrs.fields(Task) if field.init}
+_TASK_DEFAULTS = {field.name: field.default for field in fields(Task) if field.init}
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
 _SETTINGS_DEFAULTS: list[Any] = []
 """of each field, packed; filled below, where `pack` is known"""
@@ -122,7 +122,7 @@ def pack(value: Any) -> Any:
 
 def _settled(settings: Settings) -> list[Any]:
     """Pack settings up to the last that was changed: what is added later leaves every digest as it was."""
-    values = [pack(getattr(settings, field.name)) for field in attrs.fields(Settings)]
+    values = [pack(getattr(settings, field.name)) for field in fields(Settings)]
     while values and values[-1] == _SETTINGS_DEFAULTS[len(values) - 1]:
         values.pop()
     return values
@@ -156,7 +156,7 @@ def unpack(packed: Any) -> Any:
     raise ValueError(f"unknown tag {tag!r}")
 
 
-_SETTINGS_DEFAULTS.extend([pack(getattr(Settings(), field.name)) for field in attrs.fields(Settings)])
+_SETTINGS_DEFAULTS.extend([pack(getattr(Settings(), field.name)) for field in fields(Settings)])
 
 
 def pack_task(task: Task) -> dict[str, Any]:

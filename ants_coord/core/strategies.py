@@ -7,11 +7,10 @@ a claim queue never imports what only the others need.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from ..values.frozen import evolve
 from .state.ledger import Ledger, ns
 from .state.parts import Anyone, Common, Part, Strategy
 from .work.declining import Declines
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
     from ..values.trust import TrustPolicy
     from .state.records import Row
 
-__all__ = ["LEARNERS", "OURS", "STRATEGIES", "add", "by_priority", "common_parts", "every_part"]
+__all__ = [
+    "LEARNERS", "OURS", "STRATEGIES", "add", "added_parts", "by_priority", "common_parts", "every_part",
+]  # fmt: skip
 
 
 def by_priority(ledger: Ledger) -> ByPriority:
@@ -143,21 +144,26 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
     return Common(first, declines, CheckingLater(), Principals(), reputation, restraint, purses)
 
 
-def every_part() -> list[Part]:
-    """Return one of each part of every strategy: for codecs, which must know all messages."""
+def every_part() -> Iterator[Part]:
+    """Yield one of each part of ours, the common ones first: who has found what it needs imports no more."""
     from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
     from .trust.effects import Restraint  # noqa: PLC0415
 
     common = common_parts(None, has_purses=True, has_proofs=True)
-    return [
-        *[part for make in STRATEGIES.values() for part in make().parts],
-        *common.first, Checking(), *common.last[1:], Restraint(common.reputation),
-    ]  # fmt: skip
+    yield from (*common.first, Checking(), *common.last[1:], Restraint(common.reputation))
+    for name in OURS:
+        yield from STRATEGIES[name]().parts
+
+
+def added_parts() -> Iterator[Part]:
+    """Yield one of each part of the strategies that others have added."""
+    for name in STRATEGIES.keys() - OURS:
+        yield from STRATEGIES[name]().parts
 
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _match, "board": _board}
 """settings.strategy -> function that makes the parts"""
-OURS = frozenset(STRATEGIES)
+OURS = tuple(STRATEGIES)
 LEARNERS: list[Callable[[Strategy], None]] = []
 """told of each strategy that is added later, such as codecs that have already learnt all messages"""
 
@@ -171,7 +177,7 @@ def add(name: str, version: int, make: Callable[[], Strategy]) -> None:
     for learn in LEARNERS:
         learn(made)
     _ADDED[name] = source
-    STRATEGIES[name] = lambda: attrs.evolve(make(), version=version)
+    STRATEGIES[name] = lambda: evolve(make(), version=version)
 
 
 _ADDED: dict[str, tuple[int, str, str]] = {}

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from ..commands.matching import Advertise, Refresh, Withdraw
 from ..commands.shared import Command, Refused
 from ..errors import CoordinationError, JournalConflictError, JournalCorruptError, JournalVersionError
 from ..values.adverts import Advert
+from ..values.frozen import entity
 from .lobby import NEVER_NS
 
 __all__ = ["KeptAdvert", "Presence"]
@@ -23,7 +22,7 @@ __all__ = ["KeptAdvert", "Presence"]
 Try = Callable[[Command[Any]], Any]
 
 
-@attrs.define(eq=False)
+@entity
 class KeptAdvert:
     """An advert that is refreshed until it is let go, or refused for a newer start of its agent."""
 

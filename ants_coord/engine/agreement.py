@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from ..core.state.ledger import Ledger
 from ..errors import JournalCorruptError, SettingsError
+from ..values.frozen import as_dict
 from ..values.settings import Settings
 
 __all__ = ["compare", "compare_refusals"]
@@ -30,7 +29,7 @@ def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
     has = ledger.settings
     different = {
         name: (getattr(has, name), value)
-        for name, value in attrs.asdict(Settings(**asked), recurse=False).items()
+        for name, value in as_dict(Settings(**asked)).items()
         if name in asked and getattr(has, name) != value
     }
     if different:

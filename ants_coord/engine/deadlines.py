@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import attrs
-
 from ..journals.clocks import report
 from ..journals.ports import Clock
+from ..values.frozen import entity
 from .door import weakly
 
 __all__ = ["Deadlines", "Limit", "Timed"]
@@ -38,7 +37,7 @@ class Timed(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@entity
 class Limit:
     """
     When a caller's patience ends; told once.

@@ -14,11 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import attrs
-
 from ..commands.shared import Command, Lost, Refused, Renew
 from ..errors import ClosedError, JournalConflictError, JournalCorruptError, JournalVersionError
 from ..journals.clocks import report
+from ..values.frozen import entity, field
 from ..values.tasks import Lease
 from .deadlines import NEVER_NS, Deadlines, Timed
 from .door import Door
@@ -34,7 +33,7 @@ _ASK_AGAIN_NS = 100_000_000
 Call = Callable[[], object]
 
 
-@attrs.define(eq=False)
+@entity
 class Kept:
     """
     A lease that is renewed until its scope says stop, until the scope is gone, or until it is lost.
@@ -67,7 +66,7 @@ class Kept:
     asked_ns: int = 0
     agent: str | None = None
     """who keeps it; None is the board itself, for whoever holds the lease"""
-    number: int = attrs.field(factory=itertools.count(1).__next__)
+    number: int = field(factory=itertools.count(1).__next__)
     """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
 
     @property

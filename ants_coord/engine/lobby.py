@@ -18,11 +18,10 @@ import itertools
 from bisect import bisect_right, insort
 from collections.abc import Callable
 
-import attrs
-
 from ..core.state.ledger import ANY, Hint, News
 from ..errors import CoordinationError
 from ..values.checks import lock_key, paths_above
+from ..values.frozen import entity
 
 __all__ = ["NEVER_NS", "Countdown", "Drained", "Lobby", "Waiter", "mute"]
 
@@ -33,7 +32,7 @@ class Drained(Exception):  # noqa: N818 - an answer, not an error
     """No task is unfinished, which is what the waiter also waited for."""
 
 
-@attrs.define(eq=False)
+@entity
 class Waiter:
     """
     One caller that waits.

@@ -12,13 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-import attrs
-
 from ..commands.shared import Command, Refused
 from ..core.machine import Machine
 from ..errors import CoordinationError, HeldError, JournalCorruptError, JournalError
 from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import check_name
+from ..values.frozen import entity, record
 
 __all__ = ["UNNUMBERED", "Batches", "Log", "Request", "Slot", "Turn", "Unopened", "numbered"]
 
@@ -37,7 +36,7 @@ def numbered(request: str | tuple[str, int]) -> tuple[str, int]:
     return (check_name(request, "request_id"), 0) if isinstance(request, str) else request
 
 
-@attrs.define
+@record
 class Turn:
     """The tries of one waiting caller, one at a time; each has the next number of a session."""
 
@@ -59,7 +58,7 @@ class Turn:
         return True
 
 
-@attrs.define(eq=False)
+@entity
 class Slot:
     """One command on its way, and its answer."""
 

@@ -22,8 +22,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import attrs
-
 from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
 from ..core.machine import Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
@@ -39,6 +37,7 @@ from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
 from ..values.checks import fresh_session
+from ..values.frozen import evolve
 from ..values.settings import Settings
 from .agreement import compare, compare_refusals
 from .door import dropped, entering, weakly
@@ -228,7 +227,7 @@ class LogEngine(Batches, Engine):
         """Say how far the board's clock is ahead, if a task names a date."""
         for task in command.tasks:
             if isinstance(task.delay, dt.datetime) or isinstance(task.finish_by, dt.datetime):
-                return attrs.evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
+                return evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
         return command
 
     def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import attrs
-
 from ..commands.shared import Command, Query, Renew
 from ..errors import ForeignLeaseError, WrongKeyError
+from ..values.frozen import evolve
 from ..values.tasks import Lease, TaskRecord
 from . import arguments
 
@@ -74,15 +73,15 @@ def veil(found: Any, agent: str) -> Any:
     if isinstance(found, tuple):
         return tuple([veil(one, agent) for one in found])
     if isinstance(found, Lease) and found.agent != agent:
-        return attrs.evolve(found, token=0, payload=None, inputs={}, notes=())
+        return evolve(found, token=0, payload=None, inputs={}, notes=())
     if not isinstance(found, TaskRecord):
         return found
     task, lease = found.task, found.lease
     if task.verify is not None:
-        task = attrs.evolve(task, verify=None)
+        task = evolve(task, verify=None)
     if lease is not None and lease.agent != agent:
-        task, lease = attrs.evolve(task, payload=None), veil(lease, agent)
-    return attrs.evolve(found, task=task, lease=lease)
+        task, lease = evolve(task, payload=None), veil(lease, agent)
+    return evolve(found, task=task, lease=lease)
 
 
 class Handle:

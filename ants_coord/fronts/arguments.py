@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import inspect
 import re
 from collections.abc import Iterable
+from types import CoroutineType
 from typing import Any, Literal, Protocol
-
-import attrs
 
 from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
@@ -40,6 +38,7 @@ from ..commands.shared import (
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
 from ..values.checks import count, seconds
+from ..values.frozen import evolve
 from ..values.payloads import MAX_NOTE, copy_json, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
@@ -148,7 +147,7 @@ def held(lease: object, verb: str) -> Lease:
             f"{verb} needs a lease, not None: nothing was claimed (claim_nowait answers None when no task "
             "may run now); test for None first, or wait with claim()"
         )
-    if inspect.iscoroutine(lease):
+    if isinstance(lease, CoroutineType):
         lease.close()
         raise TypeError(f"{verb} needs a lease, not a coroutine: await the claim first")
     if isinstance(lease, str):
@@ -333,7 +332,7 @@ def extend(has: Settings, to: str, host: Host) -> Configure:
     if to not in strategies:
         raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not {to!r}")
     wanted = strategies[to]
-    return Configure(attrs.evolve(has, strategy=wanted), rules=host.rules_of(wanted))
+    return Configure(evolve(has, strategy=wanted), rules=host.rules_of(wanted))
 
 
 def lock(

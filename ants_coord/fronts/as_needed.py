@@ -18,7 +18,7 @@ import statistics
 import threading
 from typing import Literal
 
-import attrs
+from ..values.frozen import frozen
 
 __all__ = ["AsNeeded", "Decision", "Word"]
 
@@ -35,7 +35,7 @@ _PAUSE = 2
 Word = Literal["stay", "add", "leave"]
 
 
-@attrs.frozen
+@frozen
 class Decision:
     """
     A change of the number of agents, and the figures that it rests on.
@@ -63,7 +63,7 @@ class Decision:
         return f"{self.agents} agent{'s' if self.agents > 1 else ''} from now on: {self.why}"
 
 
-@attrs.frozen
+@frozen
 class _Window:
     """What was seen while a number of tasks were finished."""
 

@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import attrs
-
 from ..core.machine import Machine
 from ..engine.engine import Engine
 from ..engine.memory import DirectEngine
@@ -18,6 +16,7 @@ from ..errors import JournalError
 from ..journals.clocks import SystemClock
 from ..journals.ports import Clock, Journal
 from ..values.checks import check_path, seconds
+from ..values.frozen import as_dict, fields
 from ..values.settings import Settings
 from ..values.tasks import Backoff
 from .arguments import Seconds
@@ -54,7 +53,7 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """Return settings with some of them changed; unknown names are refused by name."""
     _check_names(changes)
     _check_routes(changes.get("routes"))
-    return Settings(**{**attrs.asdict(settings, recurse=False), **changes})
+    return Settings(**{**as_dict(settings), **changes})
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -67,7 +66,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 
 def _check_names(settings: Iterable[str]) -> None:
-    known = {field.name for field in attrs.fields(Settings)} - {"strategy"}
+    known = {field.name for field in fields(Settings)} - {"strategy"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise TypeError(f"no such setting: {', '.join(unknown)}{_meant(unknown[0], known)}")

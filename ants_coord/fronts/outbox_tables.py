@@ -7,12 +7,12 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-import attrs
+from ..values.frozen import frozen
 
 __all__ = ["Backlog", "Tables", "tables_for"]
 
 
-@attrs.frozen
+@frozen
 class Backlog:
     """What stands in an outbox."""
 

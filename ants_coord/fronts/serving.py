@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
-
 from ..commands.shared import Find
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import ClosedError, JournalError, LeaseLostError
 from ..values.checks import check_name, count
+from ..values.frozen import field, fields, record
 from ..values.tasks import Lease
 from .arguments import Seconds
 from .as_needed import AsNeeded, Decision, Word
@@ -56,7 +55,7 @@ Handler = Callable[[Any], Any]
 Handlers = Handler | Mapping[str, Handler]
 
 
-@attrs.define
+@record
 class Served:
     """What a worker has done: attempts by how they ended, and seconds spent in handlers."""
 
@@ -65,14 +64,13 @@ class Served:
     lost: int = 0
     released: int = 0
     work_seconds: float = 0.0
-    decisions: list[Decision] = attrs.field(factory=list)
+    decisions: list[Decision] = field(factory=list)
     """changes of the number of agents, with agents="as needed\""""
 
     def add(self, other: Served) -> None:
         """Count another worker's doings too."""
-        for field in attrs.fields(Served):
-            total = getattr(self, field.name) + getattr(other, field.name)
-            setattr(self, field.name, total)
+        for each in fields(Served):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 class Stop:

@@ -27,7 +27,7 @@ __all__ = ["MemoryJournal", "SQLiteJournal"]
 
 
 def __getattr__(name: str) -> Any:
-    # boards in memory use the clocks of this folder; sqlite3 and cattrs take 80 ms to import
+    # boards in memory use the clocks of this folder; sqlite3 takes a while to import
     if name == "MemoryJournal":
         from .memory import MemoryJournal  # noqa: PLC0415
 

@@ -9,7 +9,6 @@ Coordinators for threads are thread-safe.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import queue
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -43,8 +42,8 @@ _LAST_TRY_S = 0.25
 
 def settled(answer: Any) -> Any:
     """Return what somebody else's connection answers."""
-    if inspect.isawaitable(answer):
-        answer.close()  # type: ignore[attr-defined]
+    if hasattr(answer, "__await__"):
+        answer.close()
         raise TypeError("this connection is for event loops; use the coordinator of ants_coord.aio")
     return answer
 

@@ -12,12 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-import attrs
-
 from ..errors import LimitError
 from ..requirements import parse
 from .checks import check_name, count, plain, seconds
-from .frozen import lasting, strings, taking
+from .frozen import field, frozen, lasting, strings, taking
 
 __all__ = [
     "Advert",
@@ -82,7 +80,7 @@ def _attribute(name: object, value: object) -> tuple[str, int | float | str | bo
     return plain(name), value
 
 
-@attrs.frozen
+@frozen
 class Advert:
     """
     Declare what an agent can do.
@@ -110,7 +108,7 @@ class Advert:
 
     agent: str
     capabilities: tuple[str, ...] = taking(default=(), converter=strings)
-    attributes: Mapping[str, int | float | str | bool] = attrs.field(factory=dict)
+    attributes: Mapping[str, int | float | str | bool] = field(factory=dict)
     slots: int = 1
     load: float = 0.0
     accepts: str | None = None
@@ -149,7 +147,7 @@ def checked_load(value: object) -> float:
     return float(value)
 
 
-@attrs.frozen
+@frozen
 class Advertised:
     """
     The answer to an advert or a refresh.
@@ -166,7 +164,7 @@ class Advertised:
     expires_ns: int = 0
 
 
-@attrs.frozen
+@frozen
 class AgentRecord:
     """
     An agent as it stands.
@@ -185,10 +183,10 @@ class AgentRecord:
     benched_for: float
     expires_ns: int
     limited_for: float = 0.0
-    proofs: Mapping[str, str] = attrs.field(factory=dict)
+    proofs: Mapping[str, str] = field(factory=dict)
 
 
-@attrs.frozen
+@frozen
 class Roster:
     """The agents found, and the event cursor of that instant: follow from there without a gap."""
 
@@ -196,7 +194,7 @@ class Roster:
     cursor: int
 
 
-@attrs.frozen
+@frozen
 class AgentChange:
     """
     An agent that came, changed or went.
@@ -211,7 +209,7 @@ class AgentChange:
     cursor: int
 
 
-@attrs.frozen
+@frozen
 class Offer:
     """A task that an agent could claim now."""
 

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 if TYPE_CHECKING:
     from .marks import Trail
+from .frozen import frozen
 
 __all__ = ["Briefing", "OpenTask"]
 
 
-@attrs.frozen
+@frozen
 class OpenTask:
     """
     A task that an agent could claim now, and what became of earlier attempts at it.
@@ -30,7 +29,7 @@ class OpenTask:
     tried: tuple[str, ...] = ()
 
 
-@attrs.frozen
+@frozen
 class Briefing:
     """
     What an agent should know that begins, or comes back; `str` of it is a text for a prompt.

@@ -7,10 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from .checks import check_id, check_name, count
-from .frozen import strings, taking
+from .frozen import frozen, strings, taking
 
 __all__ = [
     "Change",
@@ -26,7 +24,7 @@ __all__ = [
 _set = object.__setattr__
 
 
-@attrs.frozen
+@frozen
 class Namespace:
     """
     Let only its owners change what lies below a path.
@@ -122,7 +120,7 @@ def _fits(want: str, part: str) -> bool:
     return True
 
 
-@attrs.frozen
+@frozen
 class Entry:
     """
     A value under a path.
@@ -139,7 +137,7 @@ class Entry:
     expires_ns: int | None = None
 
 
-@attrs.frozen
+@frozen
 class Change:
     """
     One change of the shared state.
@@ -160,7 +158,7 @@ class Change:
     value: Any = None
 
 
-@attrs.frozen
+@frozen
 class Page:
     """A part of the state, or of its changes, and the cursor after it."""
 

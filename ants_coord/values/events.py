@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+from .frozen import frozen
 
 __all__ = ["EVENT_TYPES", "Event"]
 
@@ -70,7 +70,7 @@ EVENT_TYPES: dict[str, str] = {
 """Every event type and its meaning."""
 
 
-@attrs.frozen
+@frozen
 class Event:
     """
     One thing that happened.

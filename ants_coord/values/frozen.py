@@ -1,22 +1,99 @@
 """
-Cheap frozen values: attrs classes that are made in half the time; and fields that take more than they keep.
+attrs classes that cost nothing until they are used: values, messages, errors, rows.
+
+attrs writes and compiles the methods of a class when the class is made, half a millisecond for each, and
+there are a hundred and fifty: most of an import, and most of a hook that lives for one lock. Here a class
+gets its slots at once, and each method when it is first called. Whoever asks attrs about such a class
+(`attrs.fields`, `evolve`, `asdict`, `has`; cattrs, hypothesis) gets attrs' own answer, which attrs works out
+at that moment; until then it is not even imported.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
-import inspect
 from collections.abc import Callable, Iterable
+from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import attrs
 
 from .checks import seconds
 
 if TYPE_CHECKING:
+    import datetime as dt
+
+    from attrs import define as entity
+    from attrs import define as problem
+    from attrs import define as record
+    from attrs import evolve, field, fields, frozen, has
     from attrs import field as taking
-else:
+    from attrs import frozen as quick
+
+__all__ = [
+    "as_dict",
+    "entity",
+    "evolve",
+    "field",
+    "fields",
+    "frozen",
+    "has",
+    "lasting",
+    "lasting_or_none",
+    "maker",
+    "problem",
+    "quick",
+    "record",
+    "strings",
+    "taking",
+]
+
+_set = object.__setattr__
+_V = TypeVar("_V")
+_C = TypeVar("_C", bound=type)
+
+
+class _Nothing:
+    """The default of a field that has none, as attrs.NOTHING."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+_NOTHING: Any = _Nothing()
+
+
+class _Field:
+    """What a class says of one of its fields; the names are those of attrs."""
+
+    __slots__ = ("default", "eq", "factory", "init", "kw_only", "metadata", "name", "repr", "type")
+
+    def __init__(
+        self,
+        *,
+        default: Any = _NOTHING,
+        factory: Callable[[], Any] | None = None,
+        init: bool = True,
+        eq: bool = True,
+        repr: bool = True,  # noqa: A002 - attrs' word
+        kw_only: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = self.type = ""
+        self.default, self.factory, self.init, self.kw_only = default, factory, init, kw_only
+        self.eq, self.repr, self.metadata = eq, repr, metadata or {}
+
+    @property
+    def is_required(self) -> bool:
+        """Whether whoever makes a value must give it."""
+        return self.default is _NOTHING and self.factory is None
+
+    def as_attrs(self, say: Callable[..., Any]) -> Any:
+        """Say the same in attrs' own words."""
+        given = {
+            name: getattr(self, name) for name in ("init", "eq", "repr", "kw_only", "metadata", "factory")
+        }
+        return say(**given) if self.default is _NOTHING else say(**given, default=self.default)
+
+
+if not TYPE_CHECKING:
+    field = _Field
 
     def taking(*, converter: object, **options: Any) -> Any:
         """
@@ -25,89 +102,261 @@ else:
         The converter only tells type checkers what the constructor takes. Each class checks and
         converts by itself, with an error that names the field, and a call less for each field.
         """
-        return attrs.field(**options)
+        return _Field(**options)
 
 
-__all__ = ["lasting", "lasting_or_none", "maker", "problem", "quick", "record", "strings", "taking"]
+# -- the kinds of classes -------------------------------------------------------------------------------
 
-_set = object.__setattr__
-_V = TypeVar("_V")
-_C = TypeVar("_C", bound=type)
+if not TYPE_CHECKING:
+
+    def frozen(cls: _C) -> _C:
+        """Make a value that does not change, as `attrs.frozen` does."""
+        return _made(cls, _FROZEN, _frozen_initializer, "__weakref__")
+
+    def quick(cls: _C) -> _C:
+        """Make such a value without weak references, which cost eight bytes: for what every cycle makes."""
+        return _made(cls, _FROZEN, _frozen_initializer)
+
+    def record(cls: _C) -> _C:
+        """Make a class with slots, compared by its fields, as `attrs.define` does."""
+        return _made(cls, {"__eq__": _equality, "__hash__": None}, _initializer)
+
+    def entity(cls: _C) -> _C:
+        """Make a class with slots whose instances are equal to themselves only: `attrs.define(eq=False)`."""
+        return _made(cls, {}, _initializer, "__weakref__")
+
+    def problem(cls: _C) -> _C:
+        """Make an exception with fields, those of its bases first, as `attrs.define(eq=False)` does."""
+        known = {each.name: each for one in reversed(cls.__mro__[:-3]) for each in _fields_said(one)}
+        every = tuple(known.values())
+        cls.__match_args__ = tuple(known)
+        cls.__layout__ = every
+        cls.__attrs_attrs__ = _AskedOfAttrs(cls, every)
+        cls.__init__ = later = _Later(_raising_initializer)
+        later.__set_name__(cls, "__init__")
+        return cls
 
 
-def quick(cls: type[_V]) -> type[_V]:
+def _made(cls: Any, methods: dict[str, Any], initializer: Callable[..., Any], *slots: str) -> Any:
+    """Make the class once more, with slots: one that is there already can be given none."""
+    every = _fields_said(cls)
+    names = [each.name for each in every]
+    body = {
+        name: value for name, value in cls.__dict__.items() if name not in (*names, "__dict__", "__weakref__")
+    }
+    body |= {
+        "__qualname__": cls.__qualname__,
+        "__slots__": (*names, *slots),
+        "__match_args__": tuple([each.name for each in every if each.init and not each.kw_only]),
+        "__layout__": every,
+        "__attrs_init__" if "__init__" in cls.__dict__ else "__init__": _Later(initializer),
+        "__replace__": _replaced,
+    }
+    for name, method in {"__repr__": _shown, **methods}.items():
+        if name not in cls.__dict__:  # what a class defines itself stays, as with attrs
+            body[name] = _Later(method) if method in (_equality, _hashing) else method
+    made: Any = type(cls)(cls.__name__, cls.__bases__, body)
+    made.__attrs_attrs__ = _AskedOfAttrs(made, every)
+    return made
+
+
+def _fields_said(cls: type) -> tuple[_Field, ...]:
+    found = []
+    for name, text in cls.__dict__.get("__annotations__", {}).items():  # noqa: RUF063 - inspect takes 4 ms
+        said = cls.__dict__.get(name, _NOTHING)
+        one = said if said.__class__ is _Field else _Field(default=said)
+        one.name, one.type = name, text
+        found.append(one)
+    return tuple(found)
+
+
+class _Later:
+    """A method that is made when somebody first looks for it, and then stands in its own place."""
+
+    __slots__ = ("_make", "_name", "_owner")
+
+    def __init__(self, make: Callable[[Any, tuple[_Field, ...]], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        method = self._make(self._owner, self._owner.__layout__)
+        # where it was defined, not where it was looked for: that may be a subclass
+        setattr(self._owner, self._name, method)
+        return method.__get__(instance, owner)
+
+
+class _AskedOfAttrs:
+    """What attrs knows of a class, asked of attrs when somebody wants to know it."""
+
+    __slots__ = ("_cls", "_every", "_known")
+
+    def __init__(self, cls: type, every: tuple[_Field, ...]) -> None:
+        self._cls, self._every, self._known = cls, every, None
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if self._known is None:
+            import attrs  # noqa: PLC0415 - see above
+
+            body: dict[str, Any] = {each.name: each.as_attrs(attrs.field) for each in self._every}
+            body["__annotations__"] = {each.name: each.type for each in self._every}
+            body["__module__"] = self._cls.__module__
+            # without the bases of the class, which would know the twin as one more subclass
+            twin: Any = attrs.define(type(self._cls.__name__, (), body), eq=False)
+            self._known = twin.__attrs_attrs__
+        return self._known
+
+
+class _Signature:
+    """The signature of a frozen class: without the names that its constructor takes only to refuse them."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        import inspect  # noqa: PLC0415 - 4 ms, for tools that look at functions
+
+        whole = inspect.signature(owner.__init__)
+        own = [each for each in whole.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        return whole.replace(parameters=own[1:])
+
+
+# -- their methods ----------------------------------------------------------------------------------------
+
+
+def _compiled(text: str, known: dict[str, Any], cls: Any) -> Any:
+    exec(text, known)  # noqa: S102 - as attrs does it; the text is made from field names
+    made = known[text[4 : text.index("(")]]
+    made.__qualname__ = f"{cls.__qualname__}.{made.__name__}"
+    made.__module__ = cls.__module__
+    return made
+
+
+def _parameters(every: tuple[_Field, ...], known: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the parameters of a constructor, and the lines that keep what they bring."""
+    given, lines = ["self"], []
+    for each in every:
+        name, made = each.name, f"default_{each.name}"
+        known[made] = each.default if each.factory is None else each.factory
+        value = f"{made}() if {name} is NOTHING else {name}" if each.factory else name
+        if not each.init:
+            value = f"{made}()" if each.factory else made
+        lines.append(f"    self.{name} = {value}")
+        if each.init:
+            if each.kw_only and "*" not in given:
+                given.append("*")
+            default = "NOTHING" if each.factory else made
+            given.append(name if each.is_required else f"{name}={default}")
+    return ", ".join(given), lines
+
+
+def _initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
+    known: dict[str, Any] = {"NOTHING": _NOTHING}
+    given, lines = _parameters(every, known)
+    return _annotated([f"def __init__({given}):", *(lines or ["    pass"])], known, cls, every)
+
+
+def _raising_initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
+    known: dict[str, Any] = {"raised": BaseException.__init__}
+    given, lines = _parameters(every, known)
+    # what is pickled, and what a traceback of an exception group shows, are the arguments
+    ends = f"    raised({', '.join(['self', *[each.name for each in every]])})"
+    return _annotated([f"def __init__({given}):", *lines, ends], known, cls, every)
+
+
+def _frozen_initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
     """
-    Make a frozen, slotted attrs class whose construction costs half of attrs.frozen's.
+    Return the __init__ of a frozen class: one function, where attrs would call two more around it.
 
-    attrs fills a frozen instance through object.__setattr__, 50 ns a field. So
-    an instance becomes its writable twin (same slots), is filled by plain
-    stores, checked by `_check`, and becomes frozen by one class assignment.
-    For the values that every cycle makes; nothing else touches the twin.
+    attrs fills a frozen instance through object.__setattr__, 50 ns a field. So an instance becomes its
+    writable twin (same slots), is filled by plain stores, checked by `_check`, and becomes frozen by one
+    class assignment. Nothing else touches the twin: `__attrs_post_init__` sees the frozen value, as with
+    attrs. Unknown names are taken as well, and refused with the field that was probably meant.
     """
-    check = cls.__dict__.get("_check")
+    known: dict[str, Any] = {
+        "become": _set, "writable": _writable(cls), "frozen": cls, "NOTHING": _NOTHING,
+        "refuse": _refuse_unknown,
+    }  # fmt: skip
+    given, lines = _parameters(every, known)
+    text = [f"def __init__({given}, **unknown):", "    if unknown: refuse(frozen, unknown)"]
+    text += ['    become(self, "__class__", writable)', *lines]
+    if "_check" in cls.__dict__:
+        known["check"] = cls.__dict__["_check"]
+        text.append("    check(self)")
+    text.append("    self.__class__ = frozen")
+    if "__attrs_post_init__" in cls.__dict__:
+        text.append("    self.__attrs_post_init__()")
+    return _annotated(text, known, cls, every)
 
-    def __setattr__(self: Any, name: str, value: object) -> None:
-        raise attrs.exceptions.FrozenInstanceError
 
-    def __delattr__(self: Any, name: str) -> None:
-        raise attrs.exceptions.FrozenInstanceError
+def _annotated(text: list[str], known: dict[str, Any], cls: Any, every: tuple[_Field, ...]) -> Any:
+    made = _compiled("\n".join(text), known, cls)
+    made.__annotations__ = {each.name: each.type for each in every if each.init} | {"return": "None"}
+    return made
 
-    for method in (__setattr__, __delattr__):
-        setattr(cls, method.__name__, method)
-    frozen = attrs.define(cls, init=False, slots=True, weakref_slot=False)
+
+def _writable(cls: Any) -> Any:
     # both must be object's own: only then does CPython store without asking the class
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    writable = type(cls.__name__, (frozen,), plain)
-    frozen.__init__ = _initializer(frozen, writable, check)  # type: ignore[method-assign]
-    return frozen
-
-
-def _initializer(frozen: Any, writable: type[Any], check: Callable[[Any], None] | None) -> Any:
-    """
-    Return the __init__ of a `quick` class: one function, where attrs would call two more around it.
-
-    It takes unknown names as well, and refuses them with the field that was probably meant.
-    """
-    parameters = ["self"]
-    body = ["    if unknown: refuse(unknown)", '    become(self, "__class__", writable)']
-    known = {"become": _set, "writable": writable, "frozen": frozen, "check": check, "nothing": attrs.NOTHING}
-    known["refuse"] = functools.partial(_refuse_unknown, frozen)
-    for field in attrs.fields(frozen):
-        name, default = field.name, field.default
-        made = f"default_{name}"
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-            known[made] = default.factory
-            value = f"{made}() if {name} is nothing else {name}" if field.init else f"{made}()"
-            given = f"{name}=nothing"
-        else:
-            known[made] = default
-            value = name if field.init else made
-            given = name if default is attrs.NOTHING else f"{name}={made}"
-        body.append(f"    self.{name} = {value}")
-        if field.init:
-            if field.kw_only and "*" not in parameters:
-                parameters.append("*")
-            parameters.append(given)
-    body += ["    check(self)"] if check is not None else []
-    text = "\n".join(
-        [f"def __init__({', '.join(parameters)}, **unknown):", *body, "    self.__class__ = frozen"]
-    )
-    exec(text, known)  # noqa: S102 - as attrs does it; the text is made from field names
-    made_here: Any = known["__init__"]
-    made_here.__qualname__ = f"{frozen.__qualname__}.__init__"
-    shown = inspect.signature(made_here)
-    made_here.__signature__ = shown.replace(parameters=[*shown.parameters.values()][:-1])
-    return made_here
+    return type(cls.__name__, (cls,), plain)
 
 
 def _refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
     import difflib  # noqa: PLC0415 - only mistakes need it
 
-    names = [field.name for field in attrs.fields(kind) if field.init]
+    names = [each.name for each in kind.__layout__ if each.init]  # type: ignore[attr-defined]
     name = next(iter(unknown))
     close = difflib.get_close_matches(name, names, 1)
     way = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
     raise TypeError(f"{kind.__name__} has no field {name}; {way}")
+
+
+def _equality(cls: Any, every: tuple[_Field, ...]) -> Any:
+    same = " and ".join([f"self.{each.name} == other.{each.name}" for each in every if each.eq]) or "True"
+    text = "def __eq__(self, other):\n    if other.__class__ is not self.__class__: return NotImplemented\n"
+    return _compiled(f"{text}    return {same}", {}, cls)
+
+
+def _hashing(cls: Any, every: tuple[_Field, ...]) -> Any:
+    parts = "".join([f"self.{each.name}, " for each in every if each.eq])
+    return _compiled(
+        f"def __hash__(self):\n    return hash((kind, {parts}))", {"kind": cls.__qualname__}, cls
+    )
+
+
+@recursive_repr()
+def _shown(self: Any) -> str:
+    fields = [f"{each.name}={getattr(self, each.name)!r}" for each in self.__layout__ if each.repr]
+    return f"{self.__class__.__qualname__.rpartition('>.')[2]}({', '.join(fields)})"
+
+
+def _kept(self: Any) -> dict[str, Any]:
+    return {each.name: getattr(self, each.name) for each in self.__layout__}
+
+
+def _restored(self: Any, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        _set(self, name, value)
+
+
+def _replaced(self: Any, /, **changes: Any) -> Any:
+    for each in self.__layout__:
+        if each.init and each.name not in changes:
+            changes[each.name] = getattr(self, each.name)
+    return self.__class__(**changes)
+
+
+def _refuse_change(self: Any, name: str, value: object = None) -> None:
+    from attrs.exceptions import FrozenInstanceError  # noqa: PLC0415 - see above
+
+    raise FrozenInstanceError
+
+
+_FROZEN = {
+    "__eq__": _equality, "__hash__": _hashing, "__getstate__": _kept, "__setstate__": _restored,
+    "__setattr__": _refuse_change, "__delattr__": _refuse_change, "__signature__": _Signature(),
+}  # fmt: skip
 
 
 def maker(value: type[_V]) -> Callable[..., _V]:
@@ -116,18 +365,46 @@ def maker(value: type[_V]) -> Callable[..., _V]:
 
     For the three values that the core makes in every cycle; half the time of the class itself.
     """
-    fields = [field.name for field in attrs.fields(value)]  # type: ignore[arg-type]
-    plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    source = [
-        f"def make({', '.join(fields)}):",
+    names = [each.name for each in value.__layout__]  # type: ignore[attr-defined]
+    text = [
+        f"def make({', '.join(names)}):",
         "    made = new(writable)",
-        *[f"    made.{name} = {name}" for name in fields],
+        *[f"    made.{name} = {name}" for name in names],
         "    made.__class__ = frozen",
         "    return made",
     ]
-    known = {"new": object.__new__, "writable": type(value.__name__, (value,), plain), "frozen": value}
-    exec("\n".join(source), known)  # noqa: S102 - as attrs does it; the text is made from field names
-    return known["make"]  # type: ignore[return-value]
+    known = {"new": object.__new__, "writable": _writable(value), "frozen": value}
+    return _compiled("\n".join(text), known, value)  # type: ignore[no-any-return]
+
+
+# -- what attrs offers, without attrs where the class is ours -------------------------------------------
+
+if not TYPE_CHECKING:
+
+    def fields(cls: type) -> tuple[Any, ...]:
+        """Return the fields of a class, as `attrs.fields` does."""
+        ours = cls.__dict__.get("__layout__")
+        if ours is None:
+            import attrs  # noqa: PLC0415 - see above
+
+            return attrs.fields(cls)
+        return ours
+
+    def has(cls: type) -> bool:
+        """Tell whether a class has such fields, as `attrs.has` does."""
+        return hasattr(cls, "__layout__") or hasattr(cls, "__attrs_attrs__")
+
+    def evolve(value: Any, **changes: Any) -> Any:
+        """Return a copy with these fields changed, as `attrs.evolve` does."""
+        return _replaced(value, **changes)
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return the fields of a value by name, as `attrs.asdict(recurse=False)` does."""
+    return {each.name: getattr(value, each.name) for each in fields(value.__class__)}
+
+
+# -- fields that take more than they keep -----------------------------------------------------------------
 
 
 def strings(values: Iterable[str]) -> tuple[str, ...]:
@@ -143,100 +420,3 @@ def lasting(value: float | dt.timedelta) -> float:
 def lasting_or_none(value: float | dt.timedelta | None) -> float | None:
     """Say that a field takes seconds, a timedelta or None."""
     return None if value is None else lasting(value)
-
-
-# -- commands, queries, errors ------------------------------------------------------------------
-
-# attrs takes half a millisecond and more for a class, and there are seventy commands, queries and
-# errors: a third of an import. What they have of attrs is an `__init__`, slots, equality and a repr, so these
-# are made here. Whoever asks attrs about such a class (the codec does) gets the true
-# answer, which attrs works out at that moment.
-
-if TYPE_CHECKING:
-    from attrs import define as problem
-    from attrs import define as record
-else:
-
-    def record(cls: _C) -> _C:
-        """Make a class with slots, compared by its fields, as `attrs.define` does."""
-        own = inspect.get_annotations(cls)
-        body = dict(cls.__dict__)
-        if any(_says_more(body.get(name)) for name in own):
-            return attrs.define(cls)
-        defaults = {name: body.pop(name) for name in own if name in body}
-        for name in ("__dict__", "__weakref__"):
-            body.pop(name, None)
-        names = tuple(own)
-        body |= {
-            "__slots__": names, "__match_args__": names, "__hash__": None,
-            "__eq__": _equal, "__repr__": _shown, "__attrs_attrs__": _Fields(cls, own, defaults),
-        }  # fmt: skip
-        made = type(cls)(cls.__name__, cls.__bases__, body)
-        made.__init__ = _plain_initializer(made, dict(own), defaults, ends="")
-        return made
-
-    def problem(cls: _C) -> _C:
-        """Make an exception with fields, those of its bases first, as `attrs.define(eq=False)` does."""
-        fields: dict[str, str] = {}
-        defaults: dict[str, Any] = {}
-        for one in reversed(cls.__mro__):
-            if one.__module__ == "builtins":
-                continue
-            own = inspect.get_annotations(one)
-            fields |= own
-            defaults |= {name: one.__dict__[name] for name in own if name in one.__dict__}
-        cls.__match_args__ = tuple(fields)
-        cls.__attrs_attrs__ = _Fields(cls, fields, defaults)
-        # what is pickled, and what a traceback of an exception group shows, are the arguments
-        ends = f"    raised(self, {', '.join(fields)})" if fields else "    raised(self)"
-        cls.__init__ = _plain_initializer(cls, fields, defaults, ends)
-        return cls
-
-
-def _says_more(default: object) -> bool:
-    """Tell whether a field is more than a name, a type and a default."""
-    return type(default).__module__.startswith("attr.")
-
-
-class _Fields:
-    """What attrs knows of a class, asked of attrs when somebody wants to know it."""
-
-    def __init__(self, cls: type, fields: dict[str, str], defaults: dict[str, Any]) -> None:
-        self._cls = cls
-        self._body = {**defaults, "__annotations__": fields, "__module__": cls.__module__}
-        self._known: Any = None
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        if self._known is None:
-            # without the bases of the class, which would know the twin as one more subclass
-            twin: Any = attrs.define(type(self._cls.__name__, (), self._body), eq=False)
-            self._known = twin.__attrs_attrs__
-        return self._known
-
-
-def _equal(self: Any, other: Any) -> Any:
-    if other.__class__ is not self.__class__:
-        return NotImplemented
-    return all(getattr(self, name) == getattr(other, name) for name in self.__match_args__)
-
-
-def _shown(self: Any) -> str:
-    fields = [f"{name}={getattr(self, name)!r}" for name in self.__match_args__]
-    return f"{self.__class__.__name__}({', '.join(fields)})"
-
-
-def _plain_initializer(cls: type, fields: dict[str, str], defaults: dict[str, Any], ends: str) -> Any:
-    parameters = ["self"]
-    known: dict[str, Any] = {"raised": BaseException.__init__}
-    for name in fields:
-        parameters.append(f"{name}=default_{name}" if name in defaults else name)
-        if name in defaults:
-            known[f"default_{name}"] = defaults[name]
-    body = [f"    self.{name} = {name}" for name in fields]
-    text = "\n".join([f"def __init__({', '.join(parameters)}):", *body, ends or "    return None"])
-    exec(text, known)  # noqa: S102 - as attrs does it; the text is made from field names
-    made: Any = known["__init__"]
-    made.__qualname__ = f"{cls.__qualname__}.__init__"
-    made.__module__ = cls.__module__
-    made.__annotations__ = {**fields, "return": "None"}
-    return made

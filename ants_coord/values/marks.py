@@ -8,17 +8,10 @@ place), whose strength fades. Kinds are part of the settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import Any
 
 from .checks import amount, check_id, check_name, count, seconds
-from .frozen import lasting, lasting_or_none, maker, taking
-
-if TYPE_CHECKING:
-    from attrs import frozen as _quick
-else:
-    from .frozen import quick as _quick
+from .frozen import frozen, lasting, lasting_or_none, maker, quick, taking
 
 __all__ = [
     "Mark",
@@ -33,7 +26,7 @@ _set = object.__setattr__
 _MOST_KINDS = 256
 
 
-@_quick
+@quick
 class Mark:
     """
     Describe a mark to lay.
@@ -55,7 +48,7 @@ class Mark:
         self.strength = amount(self.strength, "strength")
 
 
-@attrs.frozen
+@frozen
 class MarkKind:
     """
     Say how the marks of a kind behave.
@@ -124,7 +117,7 @@ def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
     return found
 
 
-@_quick
+@quick
 class Trail:
     """
     A trail as it stands: its strength now, and who laid how many marks when (ns since the epoch).
@@ -147,7 +140,7 @@ class Trail:
 make_trail: Callable[..., Trail] = maker(Trail)
 
 
-@attrs.frozen
+@frozen
 class Threshold:
     """How hard it is to draw an agent to a kind of task: attraction is divided by it; 1 at first."""
 

@@ -4,11 +4,9 @@ Reactions: what turns a change of the shared state into a task.
 
 from __future__ import annotations
 
-import attrs
-
 from .checks import amount, check_name
 from .entries import checked_pattern
-from .frozen import strings, taking
+from .frozen import evolve, frozen, strings, taking
 from .tasks import Task
 
 __all__ = ["Reaction"]
@@ -18,7 +16,7 @@ _ON = ("created", "changed", "deleted")
 _EDGES = ("rose", "fell")
 
 
-@attrs.frozen
+@frozen
 class Reaction:
     """
     Turn matching changes into tasks.
@@ -54,7 +52,7 @@ class Reaction:
         if self.task.needs or self.task.parts or self.task.team or self.task.key:
             raise ValueError(f"the task of reaction {self.name!r} can have no needs, parts, team or key")
         # two templates that say the same must be equal, whatever fresh ids they were given
-        _set(self, "task", attrs.evolve(self.task, id=self.name))
+        _set(self, "task", evolve(self.task, id=self.name))
         if self.task.payload is not None and not isinstance(self.task.payload, dict):
             raise TypeError(
                 f"the payload of reaction {self.name!r} must be an object or None, "

@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from ..errors import LimitError, RequirementError
 from ..requirements import Facts, evaluate, parse
 from .checks import check_id, check_name, count
-from .frozen import strings, taking
+from .frozen import frozen, strings, taking
 
 __all__ = ["Piece", "Route", "check_routes"]
 
@@ -33,7 +31,7 @@ def _requirement(value: object, field: str) -> str:
     return value
 
 
-@attrs.frozen
+@frozen
 class Piece:
     """
     One part that a task is split into; its id is "<task>/<name>" and its payload the task's.
@@ -66,7 +64,7 @@ def _pieces(values: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(values)
 
 
-@attrs.frozen
+@frozen
 class Route:
     """
     Rewrite the tasks that meet a condition when they are submitted.

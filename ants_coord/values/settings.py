@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from .checks import amount, check_name, count, seconds
+from .frozen import field, fields, frozen
 from .payloads import json_value
 from .tasks import Backoff
 
@@ -28,7 +27,7 @@ _BOARD = {"strategies": ("board",)}
 _NAMES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
 
 
-@attrs.frozen
+@frozen
 class Settings:
     """
     Everything that changes what a board decides; kept in its log.
@@ -74,7 +73,7 @@ class Settings:
     lease_ttl: float = 30.0
     stall_after: float = 0.0
     max_attempts: int = 3
-    backoff: Backoff = attrs.field(factory=Backoff)
+    backoff: Backoff = field(factory=Backoff)
     aging: float = 0.0
     retention: float = 86_400.0
     retention_count: int = 10_000
@@ -83,20 +82,20 @@ class Settings:
     event_count: int = 10_000
     session_retention: float = 3_600.0
     trust: TrustPolicy | None = None
-    routes: tuple[Route, ...] = attrs.field(default=(), metadata=_MATCHED)
-    team_hold: float = attrs.field(default=10.0, metadata=_MATCHED)
-    bench_after: int = attrs.field(default=5, metadata=_MATCHED)
-    half_life: float = attrs.field(default=600.0, metadata=_BOARD)
-    faint: float = attrs.field(default=0.01, metadata=_BOARD)
-    kinds: tuple[MarkKind, ...] = attrs.field(default=(), metadata=_BOARD)
-    namespaces: tuple[Namespace, ...] = attrs.field(default=(), metadata=_BOARD)
-    quota: int = attrs.field(default=100_000, metadata=_BOARD)
-    indifference: float = attrs.field(default=1.0, metadata=_BOARD)
-    stimulus: float = attrs.field(default=0.02, metadata=_BOARD)
-    explore: float = attrs.field(default=0.0, metadata=_BOARD)
-    learning: float = attrs.field(default=0.1, metadata=_BOARD)
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    proofs: tuple[Proof, ...] = attrs.field(default=(), metadata=_MATCHED)
+    routes: tuple[Route, ...] = field(default=(), metadata=_MATCHED)
+    team_hold: float = field(default=10.0, metadata=_MATCHED)
+    bench_after: int = field(default=5, metadata=_MATCHED)
+    half_life: float = field(default=600.0, metadata=_BOARD)
+    faint: float = field(default=0.01, metadata=_BOARD)
+    kinds: tuple[MarkKind, ...] = field(default=(), metadata=_BOARD)
+    namespaces: tuple[Namespace, ...] = field(default=(), metadata=_BOARD)
+    quota: int = field(default=100_000, metadata=_BOARD)
+    indifference: float = field(default=1.0, metadata=_BOARD)
+    stimulus: float = field(default=0.02, metadata=_BOARD)
+    explore: float = field(default=0.0, metadata=_BOARD)
+    learning: float = field(default=0.1, metadata=_BOARD)
+    options: Mapping[str, Any] = field(factory=dict)
+    proofs: tuple[Proof, ...] = field(default=(), metadata=_MATCHED)
 
     def __attrs_post_init__(self) -> None:
         check_name(self.strategy, "strategy")
@@ -104,10 +103,10 @@ class Settings:
         count(self.max_attempts, "max_attempts", most=1_000_000)
         if not isinstance(self.backoff, Backoff):
             raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
-        for field in ("stall_after", "aging", "retention", "id_retention", "session_retention"):
-            _set(self, field, seconds(getattr(self, field), field, zero=True))
-        for field in ("retention_count", "id_retention_count"):
-            count(getattr(self, field), field, least=0)
+        for name in ("stall_after", "aging", "retention", "id_retention", "session_retention"):
+            _set(self, name, seconds(getattr(self, name), name, zero=True))
+        for name in ("retention_count", "id_retention_count"):
+            count(getattr(self, name), name, least=0)
         count(self.event_count, "event_count", least=16, most=10_000_000)
         if self.trust is not None:
             from .trust import TrustPolicy  # noqa: PLC0415 - most boards have none
@@ -134,7 +133,7 @@ class Settings:
                 raise TypeError(f"options must be a mapping such as {{'reserve': 3}}, not {self.options!r}")
             _set(self, "options", json_value(dict(self.options), "options"))
         self._check_board()
-        for setting in attrs.fields(type(self)):
+        for setting in fields(type(self)):
             strategies = setting.metadata.get("strategies")
             value = getattr(self, setting.name)
             if not strategies or self.strategy not in _NAMES or self.strategy in strategies:
@@ -150,8 +149,8 @@ class Settings:
         if self.strategy == "board" and self.aging:
             raise ValueError(f"aging={self.aging!r} means nothing to a Blackboard; stimulus does the same")
         _set(self, "half_life", seconds(self.half_life, "half_life"))
-        for field, most in (("indifference", 1e12), ("stimulus", 1e9), ("explore", 1.0), ("learning", 0.5)):
-            _set(self, field, amount(getattr(self, field), field, zero=True, most=most))
+        for name, most in (("indifference", 1e12), ("stimulus", 1e9), ("explore", 1.0), ("learning", 0.5)):
+            _set(self, name, amount(getattr(self, name), name, zero=True, most=most))
         _set(self, "faint", amount(self.faint, "faint", most=1e9))
         count(self.quota, "quota")
         if self.kinds:

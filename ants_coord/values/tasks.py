@@ -13,10 +13,8 @@ import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
-
 from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
-from .frozen import lasting, lasting_or_none, maker, strings, taking
+from .frozen import evolve, field, frozen, lasting, lasting_or_none, maker, quick, strings, taking
 from .payloads import NESTS, copy_json
 
 __all__ = [
@@ -38,12 +36,8 @@ _set = object.__setattr__
 
 
 if TYPE_CHECKING:
-    from attrs import frozen as _quick
-
     from .trust import Channel, Record
     from .verification import Verify
-else:
-    from .frozen import quick as _quick
 
 
 class TaskState(enum.StrEnum):
@@ -113,7 +107,7 @@ def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
     return found
 
 
-@attrs.frozen
+@frozen
 class Backoff:
     """
     How long a failed attempt keeps its task DELAYED: first * factor**(attempts - 1), at most `limit`.
@@ -145,7 +139,7 @@ class Backoff:
         _set(self, "jitter", amount(self.jitter, "backoff.jitter", zero=True, most=1.0))
 
 
-@_quick
+@quick
 class Task:
     """
     Describe what to do.
@@ -185,31 +179,31 @@ class Task:
     """
 
     id: str = ""
-    kind: str = attrs.field(default="default", kw_only=True)
-    payload: Any = attrs.field(default=None, kw_only=True)
-    priority: int = attrs.field(default=0, kw_only=True)
-    requires: str | None = attrs.field(default=None, kw_only=True)
-    uses: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
-    spends: Mapping[str, int] | None = attrs.field(default=None, kw_only=True)
-    place: str | None = attrs.field(default=None, kw_only=True)
+    kind: str = field(default="default", kw_only=True)
+    payload: Any = field(default=None, kw_only=True)
+    priority: int = field(default=0, kw_only=True)
+    requires: str | None = field(default=None, kw_only=True)
+    uses: Mapping[str, int] | None = field(default=None, kw_only=True)
+    spends: Mapping[str, int] | None = field(default=None, kw_only=True)
+    place: str | None = field(default=None, kw_only=True)
     needs: tuple[str, ...] = taking(default=(), kw_only=True, converter=_needs)
-    if_need_fails: Literal["cancel", "run"] = attrs.field(default="cancel", kw_only=True)
+    if_need_fails: Literal["cancel", "run"] = field(default="cancel", kw_only=True)
     delay: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
     finish_by: float | dt.datetime | None = taking(default=None, kw_only=True, converter=_a_moment)
     lease_ttl: float | None = taking(default=None, kw_only=True, converter=lasting_or_none)
     stall_after: float | None = taking(default=None, kw_only=True, converter=lasting_or_none)
-    max_attempts: int | None = attrs.field(default=None, kw_only=True)
-    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
-    key: str | None = attrs.field(default=None, kw_only=True)
-    limit: str | None = attrs.field(default=None, kw_only=True)
+    max_attempts: int | None = field(default=None, kw_only=True)
+    backoff: Backoff | None = field(default=None, kw_only=True)
+    key: str | None = field(default=None, kw_only=True)
+    limit: str | None = field(default=None, kw_only=True)
     tags: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
     parts: tuple[Task, ...] = taking(default=(), kw_only=True, converter=_tasks)
     team: tuple[str, ...] = taking(default=(), kw_only=True, converter=strings)
-    verify: Verify | None = attrs.field(default=None, kw_only=True)
-    seat: str | None = attrs.field(default=None, kw_only=True)
-    is_plain: bool = attrs.field(default=True, init=False, eq=False, repr=False)
+    verify: Verify | None = field(default=None, kw_only=True)
+    seat: str | None = field(default=None, kw_only=True)
+    is_plain: bool = field(default=True, init=False, eq=False, repr=False)
     """Whether it needs, limits, delays and requires nothing and has no known answer: a shorter way in."""
-    door: Any = attrs.field(default=None, init=False, eq=False, repr=False)
+    door: Any = field(default=None, init=False, eq=False, repr=False)
     """What it waits at when it is ready: its limit, or (limit, what it spends); most wait at nothing."""
 
     def _check(self: Any) -> None:
@@ -303,17 +297,17 @@ class Task:
                 )
             parse(self.requires)
             self.requires = plain(self.requires)
-        for field, such_as in (("uses", {"gpu_mem": 16}), ("spends", {"llm": 20_000})):
-            value = getattr(self, field)
+        for kept, such_as in (("uses", {"gpu_mem": 16}), ("spends", {"llm": 20_000})):
+            value = getattr(self, kept)
             if value is None:
                 continue
             if not isinstance(value, Mapping):
-                raise TypeError(f"{field} must be a mapping such as {such_as}, not {value!r}")
+                raise TypeError(f"{kept} must be a mapping such as {such_as}, not {value!r}")
             amounts = {
-                check_name(name, f"each name in {field}"): count(amount, f"{field}[{name!r}]")
+                check_name(name, f"each name in {kept}"): count(amount, f"{kept}[{name!r}]")
                 for name, amount in sorted(value.items())
             }
-            setattr(self, field, amounts)
+            setattr(self, kept, amounts)
         self.spends = self.spends or None
 
     def _check_optional_times(self: Any) -> None:
@@ -339,7 +333,7 @@ class Task:
 _DEFAULTS = ((), (), (), (), "cancel") + (None,) * 13
 
 
-@_quick
+@quick
 class Ticket:
     """What submit answers: the id, whether this call created the task, and its state."""
 
@@ -351,7 +345,7 @@ class Ticket:
 make_ticket: Callable[..., Ticket] = maker(Ticket)
 
 
-@attrs.frozen
+@frozen
 class NoteRecord:
     """What an agent said of a task while it held it: in which attempt, and when (ns since the epoch)."""
 
@@ -361,7 +355,7 @@ class NoteRecord:
     note: Any = None
 
 
-@_quick
+@quick
 class Lease:
     """
     The right of one agent to one task (or to named locks) until a deadline.
@@ -380,7 +374,7 @@ class Lease:
     agent: str
     kind: str = "default"
     payload: Any = None
-    inputs: dict[str, Any] = attrs.field(factory=dict)
+    inputs: dict[str, Any] = field(factory=dict)
     attempt: int = 1
     expires_ns: int = 0
     ttl_ns: int = 0
@@ -397,7 +391,7 @@ class Lease:
 make_lease: Callable[..., Lease] = maker(Lease)
 
 
-@_quick
+@quick
 class Outcome:
     """How a task ended: `result` when DONE, `reason` otherwise; `by` is the last holder."""
 
@@ -416,11 +410,11 @@ make_outcome: Callable[..., Outcome] = maker(Outcome)
 def private(outcome: Outcome) -> Outcome:
     """Return an outcome whose result is the reader's own copy."""
     if outcome.result.__class__ in NESTS:
-        return attrs.evolve(outcome, result=copy_json(outcome.result))
+        return evolve(outcome, result=copy_json(outcome.result))
     return outcome
 
 
-@attrs.frozen
+@frozen
 class TaskRecord:
     """
     A task as it stands: a copy, not a live view. Times are ns since the epoch.
@@ -442,7 +436,7 @@ class TaskRecord:
     notes: tuple[NoteRecord, ...] = ()
 
 
-@attrs.frozen
+@frozen
 class Standing:
     """
     What the coordinator itself has seen of an agent; no opinions of others.
@@ -469,10 +463,10 @@ class Standing:
     quality: Channel | None = None
     principal: str | None = None
     capabilities: tuple[Record, ...] = ()
-    proofs: Mapping[str, str] = attrs.field(factory=dict)
+    proofs: Mapping[str, str] = field(factory=dict)
 
 
-@attrs.frozen
+@frozen
 class Statistics:
     """Counts at one instant; `cursor` is where events(since=...) continues from here."""
 
@@ -489,11 +483,11 @@ class Statistics:
     paused: bool
     position: int
     cursor: int
-    parts: dict[str, Any] = attrs.field(factory=dict)
+    parts: dict[str, Any] = field(factory=dict)
     """what the strategy's own parts count"""
 
 
-@attrs.frozen
+@frozen
 class Explanation:
     """Why a task or an agent is where it is: the state, then one sentence per cause."""
 

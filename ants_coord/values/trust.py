@@ -7,16 +7,15 @@ unless the board has a `TrustPolicy`.
 
 from __future__ import annotations
 
-import attrs
-
 from .checks import amount, count
+from .frozen import frozen
 
 __all__ = ["Channel", "Record", "TrustPolicy"]
 
 _set = object.__setattr__
 
 
-@attrs.frozen
+@frozen
 class TrustPolicy:
     """
     Let standing have effects.
@@ -71,7 +70,7 @@ class TrustPolicy:
                 raise TypeError(f"{field} must be a bool, not {getattr(self, field)!r}")
 
 
-@attrs.frozen
+@frozen
 class Channel:
     """
     What has been seen of one side of an agent: a Beta distribution over how often it does well.
@@ -87,7 +86,7 @@ class Channel:
     high: float
 
 
-@attrs.frozen
+@frozen
 class Record:
     """What has been seen of an agent in one kind of task."""
 

@@ -17,10 +17,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, Self
 
-import attrs
-
 from ..errors import LimitError
 from .checks import amount, check_name, count
+from .frozen import evolve, frozen
 from .payloads import json_value
 
 __all__ = [
@@ -55,7 +54,7 @@ _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
 _NONE: Any = object()
 
 
-@attrs.frozen
+@frozen
 class Verify:
     """
     Say how a result is checked. Made by `by_check`, `by_quorum` and `by_canary`.
@@ -181,7 +180,7 @@ def sealed(verify: Verify, question: Any) -> Verify:
     """Return how a result is checked, with the known answer (if it is by one) as `known_answer` writes it."""
     if verify.digest is None or "$" in verify.digest:
         return verify
-    return attrs.evolve(verify, digest=known_answer(verify.digest, question))
+    return evolve(verify, digest=known_answer(verify.digest, question))
 
 
 def is_answer(result: Any, known: str) -> bool:
@@ -196,7 +195,7 @@ def _salted(salt: str, digest: str) -> str:
     return f"{salt}${slow.hex()[:32]}"
 
 
-@attrs.frozen(init=False)
+@frozen
 class Proof:
     """
     Ask whoever says that it can do something, before it is offered work that requires it.
@@ -253,7 +252,8 @@ class Proof:
             known = known_answer(digest, [capability, kind, payload])
         elif not isinstance(known, str) or _KNOWN.match(known) is None:
             raise ValueError(f"known of the proof of {capability!r} is made from answer=; give that instead")
-        self.__attrs_init__(str.__str__(capability), payload, kind, known)
+        # as attrs names the constructor of a class that has one of its own
+        self.__attrs_init__(str.__str__(capability), payload, kind, known)  # type: ignore[attr-defined]
 
 
 def checked_proofs(proofs: Iterable[Proof]) -> tuple[Proof, ...]:

@@ -73,6 +73,8 @@ def test_every_command_has_a_codec():
         b'["s",1,"Complete",{"task":"t","token":1,"result":{"a":[1e999]}}]',
         b'["s",1,"Complete",{"task":"t","token":1,"result":-1.5e400}]',
         b'["s",1,"Claim",{"agent":"a","kinds":"abc"}]',
+        b'["s",1,"Submit",{"tasks":[{"kind":"a"}],"payloads":[null]}]',
+        b'["s",1,"Submit",{"tasks":[{"id":""}],"payloads":[null]}]',
         b'["s",1,"Renew",{"leases":[["t"]]}]', b'["s",1,"Submit",{"tasks":[],"payloads":[1]}]', b"\xff\xfe",
     ],
 )  # fmt: skip

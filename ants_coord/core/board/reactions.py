@@ -21,12 +21,11 @@ import hashlib
 import heapq
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from ...commands.board import React, Reactions, Unreact
 from ...commands.shared import Refused, Submit
 from ...errors import LimitError, UnknownKindError
 from ...values.entries import matches
+from ...values.frozen import evolve
 from ...values.payloads import copy_json
 from ...values.reactions import Reaction
 from ...values.tasks import FINAL
@@ -100,7 +99,7 @@ class Activations(Part):
             return Refused(UnknownKindError(reaction.trails, kinds))
         table = ledger.tables["reactions"]
         old = table.get(reaction.name)
-        bare = attrs.evolve(reaction, task=attrs.evolve(reaction.task, payload=None))
+        bare = evolve(reaction, task=evolve(reaction.task, payload=None))
         if old is not None and old[1] == bare and old[2] == payload:
             return False
         if old is None and len(table) >= _MOST:
@@ -156,7 +155,7 @@ class Activations(Part):
         """List the reactions by name."""
         return tuple(
             [
-                attrs.evolve(reaction, task=attrs.evolve(reaction.task, payload=copy_json(payload)))
+                evolve(reaction, task=evolve(reaction.task, payload=copy_json(payload)))
                 for _, (_, reaction, payload) in sorted(ledger.tables["reactions"].items())
             ]
         )
@@ -244,7 +243,7 @@ class Activations(Part):
         payload = ledger.tables["reactions"][name][2]
         payload = {**(payload or {}), "path": path, "version": version, "change": change}
         place = path if reaction.task.place is None else reaction.task.place
-        task = attrs.evolve(reaction.task, id=f"{name}/{short}#{ledger.ordinal()}", place=place)
+        task = evolve(reaction.task, id=f"{name}/{short}#{ledger.ordinal()}", place=place)
         reply = submit(ledger, Submit((task,), (payload,)))
         if isinstance(reply, Refused):
             ledger.emit("unreacted", None, None, 0, [name, path, str(reply.error)[:500]])

@@ -28,10 +28,9 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from ...errors import CoordinationError, RequirementError
 from ...requirements import parse
+from ...values.frozen import evolve
 from ...values.rules import meant
 from ...values.settings import Settings
 from ...values.tasks import FINAL, Task
@@ -214,7 +213,7 @@ class Proofs(Part):
         if row.state is DONE:
             assert row.outcome is not None
             # whoever is asked the same next must not find the answer there
-            row.outcome = attrs.evolve(row.outcome, result=None)
+            row.outcome = evolve(row.outcome, result=None)
             self._settle(ledger, key, (number, PROVEN, "", question + 1, doubt), "the answer was right")
         elif verb == "reject" or (verb == "give_up" and row.lost != "expired"):
             why = "the answer was wrong" if verb == "reject" else "it failed the task that asks for it"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from ...commands.shared import MAX_BATCH
 from ...errors import CoordinationError, LimitError, RequirementError
 from ...requirements import evaluate, parse
 from ...values.checks import check_id
+from ...values.frozen import evolve
 from ...values.routes import Route
 from ...values.tasks import Task
 from ..state.ledger import Ledger
@@ -65,9 +64,9 @@ def _route(task: Task, routes: tuple[Route, ...]) -> tuple[Task, list[Task]]:
             continue
         if route.requires is not None:
             both = route.requires if task.requires is None else f"({task.requires}) and ({route.requires})"
-            task = attrs.evolve(task, requires=parse(both).text)
+            task = evolve(task, requires=parse(both).text)
         if route.priority is not None:
-            task = attrs.evolve(task, priority=route.priority)
+            task = evolve(task, priority=route.priority)
         if route.split:
             made = [
                 Task(
@@ -81,10 +80,10 @@ def _route(task: Task, routes: tuple[Route, ...]) -> tuple[Task, list[Task]]:
                 for piece in route.split
             ]
             pieces += made
-            task = attrs.evolve(task, needs=(*task.needs, *[piece.id for piece in made]))
+            task = evolve(task, needs=(*task.needs, *[piece.id for piece in made]))
     if task.team and not any(need.startswith(f"{task.id}/seat-") for need in task.needs):
         seats = expand(task)
         pieces += seats
         needs = (*task.needs, *[seat.id for seat in seats])
-        task = attrs.evolve(task, requires=None, uses=None, spends=None, limit=None, needs=needs)
+        task = evolve(task, requires=None, uses=None, spends=None, limit=None, needs=needs)
     return task, pieces

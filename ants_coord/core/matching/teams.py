@@ -23,9 +23,8 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import attrs
-
 from ...requirements import parse
+from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task
 from ..state.ledger import Ledger, ns
 from ..state.records import LEASED, READY, Row
@@ -50,10 +49,10 @@ def expand(task: Task) -> list[Task]:
     seats = []
     for number, requires in enumerate(task.team, 1):
         both = requires if task.requires is None else f"({task.requires}) and ({requires})"
-        seat = attrs.evolve(
+        seat = evolve(
             task, id=f"{task.id}/seat-{number}", requires=parse(both).text, team=(), parts=(), seat=task.id
         )
-        seats.append(attrs.evolve(seat, key=None))
+        seats.append(evolve(seat, key=None))
     return seats
 
 

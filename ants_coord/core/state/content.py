@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
+from ...values.frozen import fields
 from ...values.tasks import Task
 
 __all__ = ["content_digest", "same_content"]
 
 _FIELDS = tuple(
-    field.name
-    for field in attrs.fields(Task)
-    if field.init and field.name not in ("payload", "verify", "spends")
+    field.name for field in fields(Task) if field.init and field.name not in ("payload", "verify", "spends")
 )
 
 

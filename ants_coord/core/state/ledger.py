@@ -35,7 +35,6 @@ from ...errors import CoordinationError
 from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from .invariants import check_invariants
 from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
 from .rules import OLD_RULES, Rules
@@ -538,4 +537,6 @@ class Ledger:
 
     def check(self) -> None:
         """Assert every invariant. O(everything); for tests, simulations and the embedder's doubts."""
+        from .invariants import check_invariants  # noqa: PLC0415 - for those who doubt
+
         check_invariants(self)

@@ -22,9 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import attrs
-
 from ...errors import CoordinationError
+from ...values.frozen import frozen
 from ...values.tasks import Task
 from .records import Row
 
@@ -205,7 +204,7 @@ class Till(Part):
         raise NotImplementedError
 
 
-@attrs.frozen
+@frozen
 class Common:
     """The parts that every board has, whatever its strategy; the ledger asks some of them by name."""
 
@@ -302,7 +301,7 @@ class Order(Protocol):
         ...
 
 
-@attrs.frozen
+@frozen
 class Strategy:
     """
     One strategy's parts, made anew for each ledger.

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
+from ...values.frozen import entity, field
 from ...values.tasks import Outcome, Task, TaskState
 
 __all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow"]
@@ -74,7 +73,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
 """state -> {verb: next state}. DONE is final; CANCELLED is final but for the cascade of a revived task."""
 
 
-@attrs.define(eq=False)
+@entity
 class Row:
     """
     A task in the ledger.
@@ -113,7 +112,7 @@ class Row:
     mark: int = 0
 
 
-@attrs.define(eq=False)
+@entity
 class LockRow:
     """
     Named locks under one lease; `depth` counts re-entries by the same holder.
@@ -131,7 +130,7 @@ class LockRow:
     shared: bool = False
 
 
-@attrs.define(eq=False)
+@entity
 class AgentRow:
     """What has been seen of an agent; `leases` (token -> Row) is derived."""
 
@@ -141,10 +140,10 @@ class AgentRow:
     failed: int = 0
     expired: int = 0
     released: int = 0
-    leases: dict[int, Row] = attrs.field(factory=dict)
+    leases: dict[int, Row] = field(factory=dict)
 
 
-@attrs.define(eq=False)
+@entity
 class SessionRow:
     """
     The last replies of one client, by request number; up to `low` they are forgotten.
@@ -158,4 +157,4 @@ class SessionRow:
     low: int = -1
     fingerprint: str = ""
     used_for: str = ""
-    replies: dict[int, Any] = attrs.field(factory=dict)
+    replies: dict[int, Any] = field(factory=dict)

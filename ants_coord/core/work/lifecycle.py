@@ -13,9 +13,8 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-import attrs
-
 from ...values.checks import is_fresh_id
+from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
 from ..state.content import content_digest
 from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
@@ -333,9 +332,7 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
             parts = ledger.tables["splits"][spec.id][1]
             undo.drop(ledger.tables["splits"], spec.id)
             if parts:  # submitted again, it is the same task
-                submitted = attrs.evolve(
-                    spec, needs=tuple([need for need in spec.needs if need not in parts])
-                )
+                submitted = evolve(spec, needs=tuple([need for need in spec.needs if need not in parts]))
                 trace = "" if is_fresh_id(spec.id) else content_digest(submitted, row.payload)
                 stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
         del tasks[spec.id]

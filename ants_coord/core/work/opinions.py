@@ -16,8 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from ...values.frozen import evolve
 from ..state.records import READY, Row
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def as_check(spec: Task) -> Task:
     if verify is None or verify.method != "check":
         return spec
     assert verify.kind is not None
-    return attrs.evolve(spec, kind=verify.kind, requires=verify.requires, place=None)
+    return evolve(spec, kind=verify.kind, requires=verify.requires, place=None)
 
 
 class Opinions:

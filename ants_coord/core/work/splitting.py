@@ -10,8 +10,6 @@ ever ends in a clear refusal instead of in a flood.
 
 from __future__ import annotations
 
-import attrs
-
 from ...commands.shared import MAX_BATCH, Refused, Split, Submit
 from ...errors import (
     CoordinationError,
@@ -20,6 +18,7 @@ from ...errors import (
     LimitError,
     TaskExistsError,
 )
+from ...values.frozen import evolve
 from ...values.tasks import Task, Ticket
 from ..state.ledger import Ledger
 from ..state.records import LEASED, Row
@@ -55,7 +54,7 @@ def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:
     if isinstance(plan, CoordinationError):
         return Refused(plan)
     # after the plan: names that come twice are refused there, and would be an error here
-    spec = attrs.evolve(row.spec, needs=(*row.spec.needs, *command.parts))
+    spec = evolve(row.spec, needs=(*row.spec.needs, *command.parts))
     problem = needs_problem(
         ledger, [*plan, ("replace", spec, row.payload, row)], {each.id: each for each in (*batch.tasks, spec)}
     )

@@ -12,8 +12,6 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import attrs
-
 from ...commands.shared import Refused, Requeue, Submit
 from ...errors import (
     CoordinationError,
@@ -23,6 +21,7 @@ from ...errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
+from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task, TaskState, Ticket, make_ticket
 from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
@@ -189,7 +188,7 @@ def as_submitted(ledger: Ledger, row: Row) -> Task:
     if not splits or row.spec.id not in splits:
         return row.spec
     parts = splits[row.spec.id][1]
-    return attrs.evolve(row.spec, needs=tuple([need for need in row.spec.needs if need not in parts]))
+    return evolve(row.spec, needs=tuple([need for need in row.spec.needs if need not in parts]))
 
 
 def forget_parts(ledger: Ledger, task: str) -> None:

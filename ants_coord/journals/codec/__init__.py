@@ -1,0 +1,242 @@
+"""
+Commands as bytes: JSON, strict in both directions, with a format version.
+
+An entry is `[session, number, command name, {field: value}]`, and the first of
+each batch also says what its writer had come to, `[position, refusals so far]`:
+a reader that counts otherwise has another state. `plain_data` turns
+commands into plain data and back, and mends nothing (None is not "None", "abc"
+is no tuple of letters): a log that does not say exactly what was written must
+stop its readers, not be guessed at.
+
+plain_data  fields of our commands and values as plain data
+foreign     the same for commands of strategies that others have added
+
+FORMAT grows by one when an old reader could misread a new log. Then: teach
+`decode` the old form, add a log in the old form to the tests' corpus, and say
+so in the changelog. A reader that meets a newer format refuses the file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ...commands.shared import Command, Query
+from ...core.machine import COMMANDS, QUERIES
+from ...core.state.parts import Part, Strategy
+from ...core.state.rules import RulesMissing
+from ...core.strategies import LEARNERS, added_parts, every_part
+from ...errors import LimitError
+from .plain_data import Function, Strange, reader, writer
+
+__all__ = [
+    "FORMAT",
+    "MAX_ENTRY",
+    "decode",
+    "decode_entry",
+    "decode_piece",
+    "encode",
+    "encode_piece",
+    "read_command",
+    "read_query",
+]
+
+FORMAT = 2
+"""Version of entries and snapshots."""
+
+MAX_ENTRY = 1 << 28
+"""bytes of an entry at most"""
+
+
+class _Known(dict[str, tuple[Any, Function, Function]]):
+    """
+    Messages by name: (class, function that reads one, function that writes one).
+
+    Each is looked for when it is first met: a board meets few, and need not import the parts of other
+    strategies for them.
+
+    Args:
+        machine: those that every machine knows.
+        of_part: those of a part.
+
+    """
+
+    def __init__(self, machine: Iterable[type], of_part: Callable[[Part], Iterable[type]]) -> None:
+        super().__init__()
+        self._machine, self._of_part = machine, of_part
+
+    def __missing__(self, name: str) -> tuple[Any, Function, Function]:
+        for kinds in itertools.chain([self._machine], map(self._of_part, every_part())):
+            for kind in kinds:
+                if kind.__name__ == name:
+                    self[name] = found = kind, reader(kind), writer(kind)
+                    return found
+        for kinds in map(self._of_part, added_parts()):
+            for kind in kinds:
+                if kind.__name__ == name:
+                    from .foreign import compiled  # noqa: PLC0415 - cattrs is for messages that are not ours
+
+                    self[name] = found = compiled(kind)
+                    return found
+        raise KeyError(name)
+
+
+def _learn(strategy: Strategy) -> None:
+    """Learn the messages of a strategy that is added after this module was imported."""
+    from .foreign import compiled, learn_values  # noqa: PLC0415 - see above
+
+    kinds = [kind for part in strategy.parts for kind in part.commands]
+    for kind in kinds:
+        try:
+            known = _KNOWN[kind.__name__][0]
+        except KeyError:
+            continue
+        if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
+            raise ValueError(f"there is another command named {kind.__name__} already; rename it")
+    learn_values([value for part in strategy.parts for value in part.values])
+    _KNOWN.update({kind.__name__: compiled(kind) for kind in kinds})
+
+
+_KNOWN = _Known(COMMANDS, operator.attrgetter("commands"))
+_QUERIES = _Known(QUERIES, operator.attrgetter("queries"))
+"""those that are asked through a hub"""
+LEARNERS.append(_learn)
+_dumps = json.JSONEncoder(
+    separators=(",", ":"),
+    allow_nan=False,
+    ensure_ascii=False,
+    check_circular=False,  # payloads are our own copies
+).encode
+
+
+def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int] | None = None) -> bytes:
+    """
+    Return the bytes of one entry; `seen` is (position, refusals) of its writer.
+
+    Raises:
+        LimitError: it is larger than a reader takes.
+
+    """
+    name = command.__class__.__name__
+    entry = [*request, name, _KNOWN[name][2](command)]
+    if seen is not None:
+        entry.append(seen)
+    body = _dumps(entry).encode()
+    if len(body) > MAX_ENTRY:
+        # whatever a reader would refuse must not be written: it would stop everybody, for ever
+        raise LimitError(f"bytes of one {name} with all it carries", len(body), MAX_ENTRY)
+    return body
+
+
+def decode(body: bytes) -> tuple[tuple[str, int], Command[Any]]:
+    """Return (request, command); raises as `decode_entry` does."""
+    return decode_entry(body)[:2]
+
+
+def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int, int] | None]:
+    """
+    Return (request, command, what its writer had seen).
+
+    Raises:
+        RulesMissing: a command, or a field of one, that this version does not know.
+        ValueError, TypeError, KeyError: the bytes are not an entry of this format.
+
+    """
+    if len(body) > MAX_ENTRY:
+        raise ValueError(f"an entry of {len(body)} bytes")
+    session, number, name, fields, *seen = _loads(body)
+    request, command = read_command(session, number, name, fields)
+    if len(seen) > 1:
+        raise TypeError("malformed request id")
+    return request, command, _seen(seen[0]) if seen else None
+
+
+def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tuple[str, int], Command[Any]]:
+    """Return (request, command) of what an entry says; raises as `decode_entry` does."""
+    if session.__class__ is not str or number.__class__ is not int:
+        raise TypeError("malformed request id")
+    if name.__class__ is not str:
+        raise TypeError(f"malformed command name {name!r:.80}")
+    try:
+        _, read, _ = _KNOWN[name]
+    except KeyError:
+        raise RulesMissing([f"the command {name:.80}"]) from None
+    try:
+        command = read(fields)
+    except Strange as problem:
+        raise RulesMissing([f"{name} with {', '.join(sorted(problem.names))}"]) from problem
+    except Exception as problem:
+        raise ValueError(f"{name}: {problem}") from problem
+    if name == "Submit" and len(command.tasks) != len(command.payloads):
+        raise ValueError("tasks and payloads differ in number")
+    if name == "LockNames" and len(set(command.names)) != max(1, len(command.names)):
+        raise ValueError("names of a lock are missing or come twice")
+    return (session, number), command
+
+
+def read_query(name: Any, fields: Any) -> Query[Any]:
+    """
+    Return a query whose fields were written as those of commands are.
+
+    Raises:
+        RulesMissing: this version does not know it.
+        ValueError: its fields are not what they must be.
+
+    """
+    try:
+        _, read, _ = _QUERIES[name]
+    except (KeyError, TypeError):
+        raise RulesMissing([f"the query {name!r:.80}"]) from None
+    try:
+        return read(fields)  # type: ignore[no-any-return]
+    except Exception as problem:
+        raise ValueError(f"{name}: {problem}") from problem
+
+
+def _seen(value: Any) -> tuple[int, int]:
+    position, refusals = value
+    if position.__class__ is not int or refusals.__class__ is not int:
+        raise TypeError(f"expected [position, refusals], found {value!r:.80}")
+    return position, refusals
+
+
+def encode_piece(records: list[list[Any]]) -> bytes:
+    """Return the bytes of one piece of a snapshot."""
+    return _dumps(records).encode()
+
+
+def decode_piece(piece: bytes) -> list[list[Any]]:
+    """Return the records of one piece; raises ValueError if it is not one."""
+    found = _loads(piece)
+    if found.__class__ is not list:
+        raise ValueError("a piece of a snapshot must be a list")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0.0:  # 1e999 is read as endless, which could not be written again
+        raise ValueError(f"{text:.80} is too large for a number")
+    return number
+
+
+# of a key that stands twice the last one counts, as everywhere in Python: a hook that looked for such
+# cost a tenth of a replay, and entries were written by a machine
+_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+
+
+def _loads(body: bytes) -> Any:
+    text = body.decode()
+    found, end = _decoder.raw_decode(
+        text
+    )  # `decode` would look for white space around it, which we do not write
+    if end != len(text):
+        raise ValueError("there is something behind the entry")
+    return found

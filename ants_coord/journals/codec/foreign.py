@@ -1,0 +1,128 @@
+"""
+Commands of strategies that others have added, as plain data and back.
+
+Their fields may have any type that cattrs knows. The hooks here refuse what cattrs' defaults would mend (None
+to "None", "abc" to a tuple of letters): a log that does not say exactly what was written must stop its
+readers, not be guessed at.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from ...core.strategies import added_parts, every_part
+from ...values.settings import Settings
+from ...values.tasks import Backoff, Task, TaskState
+from ...values.verification import Verify
+from .plain_data import Function, Strange, attributes, exactly, moment, number, refuse_unnamed, uses
+
+__all__ = ["compiled", "learn_values"]
+
+_named: dict[str, type] = {}
+"""values by name: some are only named for type checkers where they are used, so that importing stays cheap"""
+
+
+def _strictly(read: Function) -> Callable[[Any, Any], Any]:
+    return lambda value, _: read(value)
+
+
+def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:
+    arguments = get_args(kind)
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        inner = _converter.get_structure_hook(arguments[0])
+
+        def many(value: Any, _: Any) -> Any:
+            if value.__class__ is not list:
+                raise TypeError(f"expected a list, found {value!r:.80}")
+            return tuple([inner(item, arguments[0]) for item in value])
+
+        return many
+    hooks = [(_converter.get_structure_hook(argument), argument) for argument in arguments]
+
+    def fixed(value: Any, _: Any) -> Any:
+        if value.__class__ is not list or len(value) != len(hooks):
+            raise TypeError(f"expected a list of {len(hooks)}, found {value!r:.80}")
+        return tuple([hook(item, kind) for item, (hook, kind) in zip(value, hooks, strict=True)])
+
+    return fixed
+
+
+def _is_tuple(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is tuple
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False, omit_if_default=True)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _strictly(exactly(kind)))
+    converter.register_structure_hook(float, _strictly(number))
+    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
+    hooks: dict[Any, Function] = {
+        float | dt.datetime | None: moment,
+        Mapping[str, int] | None: uses,
+        Mapping[str, int | float | str | bool]: attributes,
+        Mapping[str, Any]: exactly(dict),
+    }
+    for kind, read in hooks.items():
+        converter.register_structure_hook_func(partial(operator.eq, kind), _strictly(read))
+    converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
+    converter.register_unstructure_hook(dt.datetime, dt.datetime.isoformat)
+    converter.register_unstructure_hook_func(
+        lambda kind: kind == float | dt.datetime | None,
+        lambda value: value.isoformat() if isinstance(value, dt.datetime) else value,
+    )
+    return converter
+
+
+def learn_values(values: Iterable[type]) -> None:
+    """Take note of values that commands may carry; what others consist of comes first."""
+    known = list(dict.fromkeys(values))
+    _named.update({value.__name__: value for value in known})
+    for value in known:
+        attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **_named})
+    for value in known:
+        structure: Any = make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
+        _converter.register_structure_hook(value, partial(_task, structure) if value is Task else structure)
+
+
+def _task(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
+    refuse_unnamed(value)
+    return structure(value, kind)
+
+
+def compiled(kind: Any) -> tuple[Any, Function, Function]:
+    """Return (command, the function that makes one from plain data, the one that makes plain data of it)."""
+    attrs.resolve_types(kind, {**vars(sys.modules[kind.__module__]), **_named})
+    structure = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
+
+    def read(given: Any) -> Any:
+        try:
+            return structure(given, kind)
+        except ForbiddenExtraKeysError as problem:
+            raise Strange(problem.extra_fields) from problem
+
+    return kind, read, make_dict_unstructure_fn(kind, _converter, _cattrs_omit_if_default=True)
+
+
+_converter = _make_converter()
+learn_values(
+    [Backoff, Verify, Task, *[value for part in every_part() for value in part.values], Settings,
+     *[value for part in added_parts() for value in part.values]]
+)  # fmt: skip
+_converter.register_unstructure_hook(
+    Task,
+    make_dict_unstructure_fn(
+        Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True), parts=override(omit=True)
+    ),
+)
