@@ -114,11 +114,19 @@ def demo(
     trust: Annotated[
         bool, typer.Option(help="With a ghost and a liar, and standing that shuts them out.")
     ] = False,
+    bazaar: Annotated[
+        bool, typer.Option("--bazaar", help="34 agents of all characters in 6 processes, and no trust.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Let several agents index a source tree; one falls silent, one task fails once, all gets done."""
     from .demo import colony, watch  # noqa: PLC0415 - only the demo needs it
 
+    if bazaar:
+        if (path, agents, strategy, board, seed, trust) != (None, 4, "claim", None, 1, False):
+            raise fail("--bazaar: its crowd, work and board are its own; leave the rest out", BAD_INPUT)
+        watch.run_bazaar(as_json_text=json_)
+        return
     if strategy not in _STRATEGIES:
         raise fail(f"--strategy: there is no {strategy!r}; use {' or '.join(_STRATEGIES)}", BAD_INPUT)
     root = colony.default_tree() if path is None else path

@@ -4,6 +4,9 @@ Watching a board: the demo's live view and its end, and `status`.
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +19,10 @@ from rich.table import Table
 from ...commands.matching import Agents
 from ...sync import Blackboard, Board, Matchmaker
 from ...values.tasks import Standing, TaskState
-from ..show import as_json, clean, console, table, warnings
+from ..show import INTERRUPTED, as_json, clean, console, table, warnings
 from .colony import Colony, held
 
-__all__ = ["run_demo", "show_standings", "show_status", "status_of"]
+__all__ = ["run_bazaar", "run_demo", "show_standings", "show_status", "status_of"]
 
 
 class _Progress:
@@ -107,6 +110,44 @@ def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: 
     console.print(
         f"{numbers.completed:,} completed, {numbers.expired} expired, {numbers.failed} failed and retried, "
         f"in {seconds:.1f} s"
+    )
+
+
+def run_bazaar(*, as_json_text: bool) -> None:
+    """Run the bazaar on a board of its own, tell what happens, and what came of it."""
+    from . import bazaar  # noqa: PLC0415
+
+    say = warnings if as_json_text else console
+    folder = tempfile.mkdtemp(prefix="ants-coord-bazaar-")
+    try:
+        found = bazaar.run(os.path.join(folder, "board.db"), say=lambda line: say.print(clean(line, 500)))
+    except KeyboardInterrupt:
+        warnings.print("stopped: every process has ended, and its board is gone")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if as_json_text:
+        typer.echo(as_json(found))
+        return
+    seen = found.events
+    rows = [
+        (what, f"{seen.get(kind, 0):,}")
+        for kind, what in (
+            ("joined", "joined"),
+            ("departed", "left, or fell silent"),
+            ("proved", "capabilities that were proved"),
+            ("refuted", "capabilities that were refuted"),
+            ("declined", "times that an agent did not want something, or anything"),
+            ("stalled", "leases without a sign of work"),
+            ("expired", "leases that ran out"),
+            ("handed in", "results handed in, of which two had to agree"),
+        )
+    ]
+    console.print(table("what happened", ["what", "how often"], rows))
+    died = sum(code != 0 for code in found.codes)
+    console.print(
+        f"{found.done:,} of {found.tasks:,} tasks are done, {found.wrong} of them wrong, in "
+        f"{found.seconds:.1f} s; {died} of {len(found.codes)} processes died"
     )
 
 

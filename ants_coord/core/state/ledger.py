@@ -96,8 +96,7 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
-        common: makes the parts that every strategy has, for a trust policy or none, with purses and
-            proofs or without.
+        common: makes the parts that every strategy has: for a trust policy, purses, proofs, or none.
 
     """
 
