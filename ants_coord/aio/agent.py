@@ -323,8 +323,8 @@ class Agent(Handle):
         Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off.
 
         Args:
-            force: also those whose holder has been heard within two thirds of the lease's length. Without
-                it a second session of one name does not take the work of the first.
+            force: also those whose holder has been heard within two thirds of the lease's length and is not
+                known to be dead. Without it a second session of one name does not take the work of the first.
             request_id: makes a repeat of this call answer the first reply.
 
         """

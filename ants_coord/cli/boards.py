@@ -192,7 +192,10 @@ def opened(
             with Opened(board) as found:
                 if found.settings().strategy == "board":
                     kind = Blackboard  # which can do all that a Matchmaker can
-        with kind(board, **settings) as at:
+        made = kind(board, **settings)
+        if keep:
+            made._engine.outlive()  # noqa: SLF001 - our own class; said at its end, it would be a second entry
+        with made as at:
             yield at
             if keep:
                 at.close(keep=True)

@@ -47,6 +47,7 @@ __all__ = [
     "CompleteMany",
     "Configure",
     "Decline",
+    "EndOpening",
     "Events",
     "Explain",
     "ExplainAgent",
@@ -360,6 +361,20 @@ class Adopt(Command[tuple[Lease, ...]]):
 
     agent: str
     force: bool = False
+    gone: tuple[str, ...] = attrs.field(default=(), metadata={"drawn": True})
+    """openings that are known to have ended: what they hold is adopted as well"""
+
+
+@record
+class EndOpening(Command[int]):
+    """
+    Say that an opening of the board has ended; answers how many leases and locks it held.
+
+    They return at once, as if their time were over, or stand until then as nobody's with `keep`.
+    """
+
+    opening: str
+    keep: bool = False
 
 
 @record

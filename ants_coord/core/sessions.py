@@ -33,6 +33,7 @@ from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow
 from .state.timeline import CALENDAR
 from .work.leases import lease_of
+from .work.openings import note_holder
 
 __all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
 
@@ -85,6 +86,8 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
     if number == 0:
         name = f"={name}"  # no session that we drew begins so
     undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[CALENDAR]
+    if name[:1] == "@" or ledger.tables["openings"]:  # spelt out: every command in a log comes here
+        note_holder(ledger, name, command, reply)
     session = sessions.get(name)
     if session is None:
         session = SessionRow(ledger.ordinal(), now)

@@ -16,7 +16,7 @@ from .state.parts import Anyone, Common, Part, Strategy
 from .work.declining import Declines
 from .work.opinions import Opinions
 from .work.ready import ByPriority
-from .work.signs import Signs, Splits
+from .work.signs import Openings, Signs, Splits
 
 if TYPE_CHECKING:
     from ..values.trust import TrustPolicy
@@ -130,7 +130,7 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
         from .trust.effects import Restraint  # noqa: PLC0415 - boards with a policy only
 
         restraint = Restraint(reputation)
-    first: tuple[Part, ...] = (Signs(), declines, Splits())
+    first: tuple[Part, ...] = (Signs(), declines, Splits(), Openings())
     purses = None
     if has_purses:
         from .work.purses import Purses  # noqa: PLC0415 - most boards have none

@@ -7,7 +7,7 @@ memory         the board in one process
 replica        the board in a log
 log            a journal as the engine sees it: errors with a name, answers that are checked
 agreement      whether a board is the one that was asked for
-grants         what one opening gives back when it closes
+openings       what this opening gives back when it closes, and which others are gone
 snapshots      written piece by piece beside the commands
 lobby          who waits
 awaited        what a caller that waited in vain is told

@@ -212,6 +212,9 @@ class Keeping(Door):
     def open(self) -> None:
         """Open the board now instead of at the first verb."""
 
+    def outlive(self) -> None:
+        """Let what is granted from here on outlive this instance, if it could be told that it is gone."""
+
     @abstractmethod
     def _want_news(self) -> None:
         """Have what commands change noted for those who are told of it."""

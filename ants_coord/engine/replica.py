@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..commands.shared import ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
+from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
 from ..core.machine import Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
 from ..errors import (
@@ -36,14 +36,13 @@ from ..errors import (
 from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
-from ..values.checks import fresh_session
 from ..values.frozen import evolve
 from ..values.settings import Settings
 from .agreement import compare, compare_refusals
 from .door import dropped, entering, weakly
-from .engine import LOOK_AGAIN_NS, VAIN_NS, Engine
-from .grants import Grants, live
+from .engine import LOOK_AGAIN_NS, VAIN_NS
 from .log import UNNUMBERED, Batches, Log, Request, Slot, Unopened, numbered
+from .openings import Openings, live
 from .snapshots import Snapshots, without_garbage
 
 __all__ = ["LogEngine"]
@@ -60,7 +59,7 @@ _MOVED = 4
 NO_BOARD = "there is no board; make one with ClaimQueue, Matchmaker or Blackboard"
 
 
-class LogEngine(Batches, Engine):
+class LogEngine(Batches, Openings):
     """
     A board whose log is in a journal. Thread-safe; see Engine.
 
@@ -93,7 +92,6 @@ class LogEngine(Batches, Engine):
         self._session = ""
         self._numbers = itertools.count(1)
         self._pending: deque[Slot] = deque()
-        self._grants = Grants()
         self._vain_until_ns = 0
         self._is_adrift = False
         """whether the board's clock may differ from the wall clock, by which users name dates"""
@@ -134,12 +132,14 @@ class LogEngine(Batches, Engine):
     def _carry_out(self, mine: Slot) -> None:
         """Write and apply what is pending, ours among it, in as few transactions as possible."""
         self._ready_or_raise()
-        if mine.done:
+        if mine.done and mine.reply.__class__ is not Refused:
             return
         try:
             while not mine.done:
                 # ours may have been lost on the way by whoever took it and was interrupted
                 self._write_together(self._take(_BATCH) or [mine], mine)
+            if mine.reply.__class__ is Refused:
+                self._once_more(mine)
         finally:
             self._spread()
 
@@ -204,7 +204,10 @@ class LogEngine(Batches, Engine):
         if self._log.is_remote and not self._machine.is_idle(command, self._clock.now_ns()):
             return False
         self._catch_up()
-        return self._machine.is_idle(command, self._clock.now_ns())
+        is_idle = self._machine.is_idle(command, self._clock.now_ns())
+        if is_idle and self._end_the_gone():
+            is_idle = self._machine.is_idle(command, self._clock.now_ns())
+        return is_idle
 
     def _bodies(self, active: list[Slot]) -> list[bytes]:
         """Return the entries of commands; one that may not be written is refused, the others go on."""
@@ -215,6 +218,8 @@ class LogEngine(Batches, Engine):
                 slot.request = (self._session, next(self._numbers))
             if slot.command.__class__ is Submit and self._is_adrift:
                 slot.command = self._dated(slot.command)
+            elif slot.command.__class__ is Adopt:
+                slot.command = self._naming_the_gone(slot.command)
             try:
                 bodies.append(encode(slot.request, slot.command, seen))
             except LimitError as refusal:
@@ -235,6 +240,8 @@ class LogEngine(Batches, Engine):
         try:
             # the last of its batch: nothing is applied after it that a waiter would miss
             self._write_together([*self._take(_BATCH - 1), slot], slot)
+            if request is None and slot.reply.__class__ is Refused:
+                self._once_more(slot)
         finally:
             self._spread()
         return slot.reply  # type: ignore[no-any-return]
@@ -391,6 +398,7 @@ class LogEngine(Batches, Engine):
 
     def _look(self, query: Query[R]) -> R | Refused:
         self._catch_up()
+        self._look_around(query)
         now = self._clock.now_ns()
         may_write = not getattr(self._journal, "is_read_only", False)  # such a board can be looked at
         if may_write and now >= self._vain_until_ns and not self._machine.is_idle(Wakeup(), now):
@@ -410,7 +418,7 @@ class LogEngine(Batches, Engine):
         self._is_adrift = hasattr(self._clock, "ahead_ns")
         # drawn here and not in the constructor: an unopened board may be copied by a fork, and two processes
         # under one name would be answered with each other's replies
-        self._session = self._session or fresh_session()
+        self._name_session()
         try:
             with without_garbage():
                 if self._log.load() is not None:
@@ -459,9 +467,7 @@ class LogEngine(Batches, Engine):
             # themselves, and a snapshot that was begun is begun again
             with contextlib.suppress(JournalError):
                 self._catch_up()
-                held = [] if self.keeps_leases else self._grants.releases(self._machine.ledger)
-                if held:
-                    self._write([self._slot(command, None) for command in held])
+                self._write([self._slot(command, None) for command in self._last_words()])
                 self._snapshots.finish(self._log)
         finally:
             self._snapshots.drop()
@@ -503,6 +509,7 @@ class LogEngine(Batches, Engine):
                 self._catch_up()
             elif entries:
                 self._absorb(entries, [])
+            self._end_the_gone()
             self._spread()
         except Exception as problem:  # noqa: BLE001
             self._bear(problem)

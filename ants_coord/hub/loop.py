@@ -90,6 +90,7 @@ class Hub:
             board.key_of("agent")  # says what is missing without a secret
         if (board.path or "").startswith("hub:"):
             raise ValueError(f"{board.path} is a hub's; serve the board itself")
+        self._engine.outlive()  # what clients hold is theirs, also when the hub is killed
         self._engine.open()
         self._address = Address(address, tcp=tcp)
         self._selector = selectors.DefaultSelector()

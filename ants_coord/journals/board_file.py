@@ -4,8 +4,10 @@ A board's file, open: the connection, the lock, and whether it is still the boar
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 import sqlite3
@@ -21,11 +23,11 @@ from ..errors import (
     JournalRewoundError,
     JournalVersionError,
 )
-from ..values.checks import check_path
+from ..values.checks import check_path, told_session
 from .chain import checksum, link_at
 from .clocks import BootClock
 from .codec import FORMAT
-from .files import FileLock, Neighbours, create_private, refuse_network
+from .files import CAN_TELL, FileLock, Neighbours, create_private, refuse_network
 from .forks import INHERITED, is_inherited, note_closed, note_open
 from .identity import SUFFIXES, Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
 from .machine_facts import boot_id, time_namespace
@@ -35,6 +37,9 @@ from .trouble import Naming
 __all__ = ["BoardFile"]
 
 R = TypeVar("R")
+
+_TRIES = 8
+"""names drawn for an opening: one may fall on the lock of another"""
 
 _WAL_BYTES = 4 << 20
 _BUSY_S = 5.0
@@ -96,6 +101,7 @@ class BoardFile:
         self._boot = bytes(16)
         self._log = bytes(16)
         self._ports: list[int] = []
+        self._is_local = False
         self._checked = self._damaged = -1
         """positions of the snapshots that were found to be whole, and not to be, last"""
         with self._naming:
@@ -107,7 +113,7 @@ class BoardFile:
         found = refuse_links(self.path)
         if found is not None and is_inherited((found.st_dev, found.st_ino)):
             raise JournalConflictError(self.path, INHERITED)
-        refuse_network(self.path)
+        self._is_local = refuse_network(self.path)
         self._refuse_foreign(found)
         if self._can_only_be_read(found):
             self._open_to_read()
@@ -441,6 +447,43 @@ class BoardFile:
             f"{what}: an older copy was put in its place; close this coordinator and open the board again",
         )
 
+    # -- who has it open ------------------------------------------------------------------------
+
+    def live(self) -> str:
+        """
+        Return a name for this opening, by which others can tell whether it still is one.
+
+        Returns:
+            The name; nothing where it cannot be told.
+
+        """
+        home = self._home()
+        for _ in range(_TRIES if home else 0):
+            name = told_session(home, _letters(os.urandom(9)))
+            if self._lock.live(name):
+                return name
+        return ""
+
+    def lives(self, name: str) -> bool:
+        """Tell whether the file is still open under a name; True also if that cannot be told here."""
+        home = self._home()
+        return not home or not name.startswith(told_session(home, "")) or self._lock.lives(name)
+
+    def _home(self) -> str:
+        """
+        Return where the lives of openings can be told: this lock file, in this boot. Nothing if nowhere.
+
+        A copy of the board has other openings, and so has one whose lock file was deleted: what the log
+        says of those that have the old lock file open cannot be judged by the new one.
+        """
+        if not (CAN_TELL and self._is_local) or self._boot == bytes(16):
+            return ""  # where only the user vouches for the locks, where boots have no names
+        if self.is_read_only or self._lock.is_closed:
+            return ""
+        found = os.fstat(self._lock.file)
+        place = f"{found.st_dev} {found.st_ino}".encode()
+        return _letters(hashlib.blake2b(self._boot + place, digest_size=6).digest())
+
     # -- closing --------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -490,3 +533,8 @@ class BoardFile:
         if self._db is None:
             raise JournalError(self.path, self._why_closed)
         return self._db
+
+
+def _letters(raw: bytes) -> str:
+    """Return bytes as letters, digits, "-" and "_": a third shorter than as hexadecimal digits."""
+    return binascii.b2a_base64(raw, newline=False).decode("ascii").replace("+", "-").replace("/", "_")

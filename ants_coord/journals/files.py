@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -29,14 +30,17 @@ try:
 except ImportError:
     msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["FileLock", "Neighbours", "create_private", "refuse_network"]
+__all__ = ["CAN_TELL", "FileLock", "Neighbours", "create_private", "refuse_network"]
 
 _OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
 """names of further file systems that the user knows to be good"""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
 _AWAIT_OWN = getattr(fcntl, "F_OFD_SETLKW", None)
+_GET_OWN = getattr(fcntl, "F_OFD_GETLK", None)
 """locks on bytes that belong to a descriptor, not to a process (Linux)"""
+CAN_TELL = _GET_OWN is not None and sys.platform == "linux"
+"""whether a lock says that an opening lives: where it belongs to a process, closing any descriptor ends it"""
 
 
 def _range(kind: str, at: int) -> bytes:
@@ -163,9 +167,9 @@ class FileLock:
 
     # -- who lives --------------------------------------------------------------------------------
 
-    def live(self, name: str) -> None:
+    def live(self, name: str) -> bool:
         """
-        Say that `name` lives as long as this lock file is open here.
+        Say that `name` lives as long as this lock file is open here; False if that cannot be said.
 
         The kernel keeps it as a lock on a byte, so it ends with the process, however that ends. A process
         id would not do: it is used again, means another process in another container, and asking after it
@@ -173,17 +177,13 @@ class FileLock:
         """
         self._names.add(name)
         _living.add((os.getpid(), name))
-        _claim(self.file, _life_at(name))
+        return _claim(self.file, _life_at(name))
 
     def lives(self, name: str) -> bool:
         """Tell whether anybody has said that `name` lives, and still does."""
         if (os.getpid(), name) in _living:
             return True
-        at = _life_at(name)
-        if not _claim(self.file, at):
-            return True
-        _unclaim(self.file, at)
-        return False
+        return _is_claimed(self.file, _life_at(name))
 
     def close(self) -> None:
         """Close the file, which ends the lives that were said with it; may be called again."""
@@ -218,6 +218,20 @@ def _claim(file: int, at: int) -> bool:
     return True
 
 
+def _is_claimed(file: int, at: int) -> bool:
+    """Tell whether somebody else has locked a byte; True also if that cannot be found out."""
+    if _GET_OWN is not None:
+        try:
+            found = fcntl.fcntl(file, _GET_OWN, _range("F_WRLCK", at))
+        except OSError:
+            return True
+        return bool(found[:2] != _range("F_UNLCK", at)[:2])
+    if not _claim(file, at):
+        return True
+    _unclaim(file, at)
+    return False
+
+
 def _unclaim(file: int, at: int) -> None:
     with contextlib.suppress(OSError):
         if fcntl is not None:
@@ -236,12 +250,16 @@ def create_private(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600))
 
 
-def refuse_network(path: str) -> None:
+def refuse_network(path: str) -> bool:
     """
     Refuse a path on a file system whose locks and shared memory may not work between processes.
 
+    Returns:
+        Whether it is known that they work; False where only the user says so.
+
     Whatever is not known to be local is asked about: network and sandbox file systems have many names, and
     on them a board is damaged without an error at the time.
+
     """
     try:
         table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
@@ -256,6 +274,7 @@ def refuse_network(path: str) -> None:
             "memory between processes often do not work; put the board on a local disk, or set "
             f"{_OVERRIDE}={kind} if you know that they do",
         )
+    return is_local
 
 
 class Neighbours:

@@ -488,7 +488,8 @@ class Board(Keys, LockVerbs):
 
         Args:
             keep: leave leases and locks standing in a board's file, for a program that lives for one call,
-                such as a hook: nobody renews them, and only their time, or their handle, ends them.
+                such as a hook: nobody renews them, and only their time, or their handle, ends them. Without
+                it they go back to the board, also when the process dies, as soon as others can tell.
 
         """
         if keep:

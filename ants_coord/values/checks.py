@@ -28,10 +28,12 @@ __all__ = [
     "fresh_session",
     "is_fresh_holder",
     "is_fresh_id",
+    "is_told",
     "lock_key",
     "paths_above",
     "plain",
     "seconds",
+    "told_session",
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9._:/@-]{1,128}\Z")
@@ -80,6 +82,26 @@ def is_fresh_id(task_id: str) -> bool:
 def fresh_session() -> str:
     """Return a name for one opening of a board, used to recognise repeats."""
     return _nonce(8)
+
+
+_TOLD = "@"
+
+
+def told_session(home: str, life: str) -> str:
+    """
+    Return a name for an opening of a board whose end others can find out.
+
+    Args:
+        home: where that is known: only who looks at the same place may judge.
+        life: tells it from all others there.
+
+    """
+    return f"{_TOLD}{home}{life}"
+
+
+def is_told(session: str) -> bool:
+    """Tell whether `told_session` made this name; no other session, or request id in the log, begins so."""
+    return session.startswith(_TOLD)
 
 
 def fresh_agent() -> str:

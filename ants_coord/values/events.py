@@ -24,7 +24,7 @@ EVENT_TYPES: dict[str, str] = {
     "failed": "a task is FAILED for good",
     "released": "a lease was given back",
     "split": "a holder lets its task wait for new parts (how many)",
-    "expired": "a holder fell silent and its lease ended",
+    "expired": "a holder fell silent and its lease ended (which attempt; why, if its process is gone)",
     "stalled": "a holder renews its lease and shows no sign of work (seconds since the last one)",
     "adopted": "an agent took over its own leases under new tokens",
     "cancelled": "a task was dropped",

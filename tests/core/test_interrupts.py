@@ -17,6 +17,7 @@ import ants_coord.core
 from ants_coord.commands import shared as c
 from ants_coord.core import TRANSITIONS, Cut, Machine, digest
 from ants_coord.core.snapshot import records
+from ants_coord.values.checks import told_session
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import FINAL, Task
 
@@ -71,15 +72,26 @@ def log_of_everything():
     filling = [(stage.log[0][0], c.Wakeup(), ("full", number)) for number in range(FILLING)]
     last = stage.log[-1][0]
     held = [
-        c.submission((Task("held at last"),)),
+        c.submission((Task("held at last"), Task("of the dead"))),
         c.Claim("ann", task="held at last"),
         c.LockNames(("at last",), "ann"),
+        c.Claim("bob", task="of the dead"),
+        c.LockNames(("of the dead",), "bob"),
+        c.EndOpening(DEAD),
     ]
     script = [*stage.log, *[(last, command) for command in [*held, c.Upgrade((("core", 2),))]]]
-    log = [(now, command, ("full", number)) for number, (now, command) in enumerate(script, FILLING)]
+    log = [
+        (
+            now,
+            command,
+            (DEAD if "of the dead" in str(command) and not isinstance(command, c.Submit) else "full", number),
+        )
+        for number, (now, command) in enumerate(script, FILLING)
+    ]
     return [*filling, *log, log[-1]]
 
 
+DEAD = told_session("home", "dead")
 FILLING = 100  # and position 128, where old events are dropped, falls into the script
 LOG = log_of_everything()
 

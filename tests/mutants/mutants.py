@@ -149,7 +149,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/trust/checks.py", "        if len(best) + verify.most - len(given) < verify.agree:", "        if len(best) + verify.most - len(given) <= verify.agree:", "checks"),
     ("core/trust/checks.py", "        outcome = end(ledger, row, \"complete\", result=result, by=authors[0])", "        outcome = end(ledger, row, \"complete\", result=result)", "checks"),
     ("core/work/lifecycle.py", "    if spec.id in ledger.tables[\"handed\"]:\n        ledger.checking.enter(ledger, row)", "    if False:\n        ledger.checking.enter(ledger, row)", "checks"),
-    ("engine/replica.py", "        self._catch_up()\n        return self._machine.is_idle(", "        return self._machine.is_idle(", "shared"),
+    ("engine/replica.py", "        self._catch_up()\n        is_idle = ", "        is_idle = ", "shared"),
     # short ways for what is usual
     ("core/work/ready.py", "            if lane.limit is None and entries and", "            if entries and", "walk"),
     ("core/work/submitting.py", "    if len(new) == 1 and new[0].is_plain:", "    if len(new) == 1:", "walk"),

@@ -129,6 +129,7 @@ def _lock(place: Place, agent: str, holder: str, names: list[str]) -> tuple[str,
 
     # "process": what a power failure takes with it are the sessions, too
     board = Board(place.board, durability="process")
+    board._engine.outlive()  # noqa: SLF001 - our own class
     try:
         found = names_of_files(names, place.root)
         board.lock_nowait(*found, agent=agent, holder=holder, lease_ttl=HELD_S)

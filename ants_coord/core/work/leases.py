@@ -500,18 +500,25 @@ def release_all(ledger: Ledger, command: ReleaseAll) -> int:
     return len(rows) + len(locks)
 
 
+def _is_gone(ledger: Ledger, command: Adopt, token: int) -> bool:
+    from .openings import opening_of  # noqa: PLC0415 - the dead are rare
+
+    return opening_of(ledger, token) in command.gone
+
+
 def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
     """
     Re-issue an agent's live leases: the process that held the old tokens is fenced off.
 
     A holder that still speaks keeps them: a second session under the same name must not take over the work
     of the first. A scope renews a third of its ttl after the last time, so two thirds are a missed renewal.
+    One that is known to be gone does not speak any more, however short its silence.
     """
     holder = ledger.agents.get(command.agent)
     adopted: list[Lease] = []
     for old, row in list(holder.leases.items()) if holder is not None else ():
         assert holder is not None
-        if not command.force and not is_silent(ledger, row):
+        if not (command.force or is_silent(ledger, row) or (command.gone and _is_gone(ledger, command, old))):
             continue
         ledger.undo.touch(row)
         del holder.leases[old]

@@ -19,7 +19,7 @@ from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
 from ..state.content import content_digest
 from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
 from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
-from ..state.timeline import CALENDAR
+from ..state.timeline import CALENDAR, LEASE
 from .opinions import as_check
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "drop_lock",
     "end",
     "end_one",
+    "expire",
     "give_back",
     "is_result_lost",
     "max_attempts",
@@ -373,7 +374,7 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
             if entry[2].__class__ is LockRow:
                 drop_lock(ledger, entry[2], "expired")
             else:
-                _expire(ledger, entry[2])
+                expire(ledger, entry[2])
     if alarms.due and alarms.due[0][0] <= now:
         while (due := alarms.next_task()) is not None and due[0] <= now:
             _, verb, row = due
@@ -395,17 +396,29 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
         _reclaim(ledger, now)
 
 
-def _expire(ledger: Ledger, row: Row) -> None:
+def expire(ledger: Ledger, row: Row, gone: str = "") -> None:
+    """
+    End a lease whose time is over, or whose holder is known to be gone: both are counted alike.
+
+    Args:
+        ledger: the state.
+        row: whose lease.
+        gone: what has become of its holder; nothing if its time is over.
+
+    """
     assert row.agent is not None
     ledger.undo.touch(row)
+    row.deadline_ns = min(row.deadline_ns, ledger.timeline.reading[LEASE])
     agent = ledger.agents[row.agent]
     ledger.undo.touch_agent(agent)
     agent.expired += 1
-    remember(row, f"attempt {row.attempts} by {row.agent}: expired")
-    ledger.emit("expired", row.spec.id, row.agent, row.token, row.attempts)
+    remember(row, f"attempt {row.attempts} by {row.agent}: {gone or 'expired'}")
+    detail = {"attempt": row.attempts, "reason": gone} if gone else row.attempts
+    ledger.emit("expired", row.spec.id, row.agent, row.token, detail)
     hopeless = None if ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
     if row.attempts >= max_attempts(ledger, row) or hopeless is not None:
-        why = hopeless or f"expired: lease {row.attempts} of {row.attempts} ran out"
+        lease = f"lease {row.attempts} of {row.attempts}"
+        why = hopeless or (f"expired: {lease}: {gone}" if gone else f"expired: {lease} ran out")
         end(ledger, row, "give_up", lost="expired", reason=why)
         ledger.emit("failed", row.spec.id, row.agent, row.token, why)
         return

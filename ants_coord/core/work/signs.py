@@ -13,6 +13,7 @@ The notes outlive the lease, and come with the next one.
 
 from __future__ import annotations
 
+from ...values.checks import is_told
 from ...values.payloads import copy_json, size_of
 from ...values.tasks import NoteRecord
 from ..state.ledger import Ledger, ns
@@ -22,6 +23,7 @@ from ..state.timeline import CALENDAR, LEASE
 
 __all__ = [
     "MOST_DEEP",
+    "Openings",
     "Signs",
     "Splits",
     "earlier_notes",
@@ -81,6 +83,23 @@ class Splits(Part):
         for task, (depth, parts) in ledger.tables["splits"].items():
             assert 0 <= depth <= MOST_DEEP
             assert set(parts) <= set(ledger.tasks[task].spec.needs)
+
+
+class Openings(Part):
+    """
+    Which opening of the board holds what; openings.py tells what follows from that.
+
+    Tables:
+        openings: token -> (opening, task); the opening is "" where several have spoken for the lease
+    """
+
+    tables = ("openings",)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that only what was granted is listed, and only where the end of the opening can be told."""
+        for token, (opening, _) in ledger.tables["openings"].items():
+            assert 0 < token <= ledger.last_token
+            assert opening == "" or is_told(opening)
 
 
 def _since(ledger: Ledger, row: Row) -> int:

@@ -1,0 +1,111 @@
+"""
+Openings: which opening of the board holds what, and what becomes of it when the opening is gone.
+
+A process that is killed gives nothing back. Where the system can tell that an opening of the board has
+ended, another one says so with an EndOpening, and what was held returns at once instead of when its time
+is over. An opening whose life can be told has a name that says so, and only of such ones the holders are
+kept: a lease that was granted under a request id of the caller's own is nobody's, since that caller may
+ask again from another process, and so is one for which two openings have spoken (whoever is given a handle
+and renews it must not lose it with the process that claimed it, nor the other way round).
+
+Leases that have ended stay in the table until it is swept: to take each out when it ends would cost every
+cycle a call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...commands.shared import Command, EndOpening, LockNames, Renew, Renewed
+from ...values.checks import is_told
+from ...values.tasks import Lease
+from ..state.ledger import Ledger
+from ..state.records import LEASED, LockRow, Row
+from .lifecycle import drop_lock, expire
+
+__all__ = ["end_opening", "holding", "note_holder", "opening_of"]
+
+_GONE = "its process has ended or dropped the board"
+_SWEPT_AT = 64
+_NOBODY = ("", "")
+
+
+def note_holder(ledger: Ledger, opening: str, command: Command[Any], reply: Any) -> None:
+    """
+    Note what a reply gives to an opening, or that it speaks for what another one holds.
+
+    Args:
+        ledger: the state.
+        opening: who asked: any session, or a request id of a caller's own.
+        command: what was asked.
+        reply: what it came to.
+
+    """
+    if reply.__class__ is Lease:
+        if command.__class__ is LockNames and reply.attempt > 1:
+            _share(ledger, opening, reply.token, reply.task)  # it was entered once more
+        elif is_told(opening):
+            _give(ledger, opening, reply)
+    elif command.__class__ is Renew and reply.__class__ is tuple:
+        assert isinstance(command, Renew)
+        for (task, token), answer in zip(command.leases, reply, strict=True):
+            if answer.__class__ is Renewed:
+                _share(ledger, opening, token, task)
+    elif reply.__class__ is tuple and reply and reply[0].__class__ is Lease and is_told(opening):
+        for lease in reply:
+            _give(ledger, opening, lease)
+
+
+def _give(ledger: Ledger, opening: str, lease: Lease) -> None:
+    table = ledger.tables["openings"]
+    if len(table) >= _SWEPT_AT and len(table) > 2 * (ledger.counts[LEASED] + len(ledger.locks)):
+        for token in [token for token, (_, task) in table.items() if _live(ledger, token, task) is None]:
+            ledger.undo.drop(table, token)
+    ledger.undo.put(table, lease.token, (opening, lease.task))
+
+
+def _share(ledger: Ledger, opening: str, token: int, task: str) -> None:
+    """Note that an opening speaks for a lease: if that is another's, the end of neither ends it."""
+    table = ledger.tables["openings"]
+    if token in table and table[token][0] not in (opening, ""):
+        ledger.undo.put(table, token, ("", task))
+
+
+def _live(ledger: Ledger, token: int, task: str) -> Row | LockRow | None:
+    row = ledger.tasks.get(task)
+    if row is not None and row.token == token and row.state is LEASED:
+        return row
+    return ledger.locks.get(token)
+
+
+def holding(ledger: Ledger) -> list[str]:
+    """Return the openings that hold something now, as far as that is known. O(leases)."""
+    found: dict[str, None] = {}
+    for token, (opening, task) in ledger.tables["openings"].items():
+        if opening and opening not in found and _live(ledger, token, task) is not None:
+            found[opening] = None
+    return list(found)
+
+
+def opening_of(ledger: Ledger, token: int) -> str:
+    """Return which opening holds a lease; nothing if that is not known, or if several do."""
+    found: tuple[str, str] = ledger.tables["openings"].get(token, _NOBODY)
+    return found[0]
+
+
+def end_opening(ledger: Ledger, command: EndOpening) -> int:
+    """Give back what an opening that has ended held, or leave it standing as nobody's; answers how much."""
+    table, ended = ledger.tables["openings"], 0
+    for token in sorted([token for token, (opening, _) in table.items() if opening == command.opening]):
+        row = _live(ledger, token, table[token][1])
+        ledger.undo.drop(table, token)
+        if row is None:
+            continue
+        ended += 1
+        if command.keep:
+            continue
+        if isinstance(row, LockRow):
+            drop_lock(ledger, row, _GONE)
+        else:
+            expire(ledger, row, _GONE)
+    return ended
