@@ -104,7 +104,7 @@ class Openings(Engine):
         """
         Carry out again what was refused for the sake of somebody who is gone.
 
-        Not what a caller has named or numbered: the refusal is the answer to that request, whoever repeats it.
+        Not what a caller has named or numbered: that request was answered by the refusal, whoever repeats it.
         """
         while slot.reply.__class__ is Refused and isinstance(slot.reply.error, HeldError):
             self._look_at_ns = _AT_ONCE
