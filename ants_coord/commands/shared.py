@@ -79,7 +79,6 @@ __all__ = [
     "Upgrade",
     "Vouch",
     "Wakeup",
-    "asked_for",
     "submission",
 ]
 
@@ -171,25 +170,6 @@ def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
     for part in task.parts:
         yield from _taken_apart(part, depth + 1)
     yield evolve(task, parts=(), needs=(*task.needs, *[part.id for part in task.parts]))
-
-
-def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
-    """
-    Return the tickets of the tasks that the caller named, without those of their parts.
-
-    By place, not by id: who repeats a request may have drawn other ids than the first time.
-    """
-    if len(tasks) == len(tickets):
-        return list(tickets)
-    found, place = [], -1
-    for task in tasks:
-        place += _size(task)
-        found.append(tickets[place])
-    return found
-
-
-def _size(task: Task) -> int:
-    return 1 + sum(map(_size, task.parts))
 
 
 def _way_to_a_task(given: object) -> str:

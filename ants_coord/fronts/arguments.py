@@ -48,6 +48,7 @@ __all__ = [
     "TaskLike",
     "Until",
     "agent_name",
+    "asked_for",
     "briefing",
     "cancel",
     "claim",
@@ -389,3 +390,22 @@ def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
     if isinstance(wanted, (str, Task, Ticket, Lease)):
         raise TypeError(f"give a list of tasks, not the single {wanted!r}")
     return Outcomes(tuple([task_id(task) for task in wanted]))
+
+
+def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
+    """
+    Return the tickets of the tasks that the caller named, without those of their parts.
+
+    By place, not by id: who repeats a request may have drawn other ids than the first time.
+    """
+    if len(tasks) == len(tickets):
+        return list(tickets)
+    found, place = [], -1
+    for task in tasks:
+        place += _size(task)
+        found.append(tickets[place])
+    return found
+
+
+def _size(task: Task) -> int:
+    return 1 + sum(map(_size, task.parts))

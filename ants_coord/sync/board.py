@@ -13,7 +13,7 @@ from collections.abc import Iterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from ..commands.shared import asked_for, submission
+from ..commands.shared import submission
 from ..core.machine import Machine
 from ..core.work import short
 from ..engine.engine import Drained, Engine
@@ -193,7 +193,7 @@ class Board(Keys, LockVerbs):
         command = submission(wanted, if_exists)
         if not wanted:
             return []
-        return asked_for(wanted, self._engine.execute(command, request_id))
+        return arguments.asked_for(wanted, self._engine.execute(command, request_id))
 
     # -- claiming -----------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ants_coord.testing import ManualClock
 from ants_coord.values.checks import is_told, told_session
 from ants_coord.values.tasks import Backoff, Lease
 
-from .test_openings import a_board, held
+from .test_openings import a_board, engine_of, held
 
 pytestmark = pytest.mark.skipif(not files.CAN_TELL, reason="this system cannot tell")
 
@@ -74,7 +74,7 @@ class Openings(RuleBasedStateMachine):
         )
 
     def killed(self, board):
-        self.alive.discard(board._engine._session)
+        self.alive.discard(engine_of(board)._session)
 
     @initialize(ttl=st.sampled_from([5, 1_000]))
     def begin(self, ttl):
@@ -205,7 +205,7 @@ class OpeningsOfAFile(Openings):
         return ClaimQueue(journal, lease_ttl=self.ttl, backoff=Backoff(0), max_attempts=10_000)
 
     def killed(self, board):
-        board._engine._journal._lock.close()  # what the kernel does
+        engine_of(board)._journal._lock.close()  # what the kernel does
 
 
 TestOpenings = Openings.TestCase
@@ -259,7 +259,7 @@ def test_who_polls_asks_the_system_now_and_then(tmp_path, asked):
         asked.clear()
         for _ in range(50):
             assert board.claim_nowait("bob") is None
-        assert sorted(asked) == sorted(each._engine._session for each in others)
+        assert sorted(asked) == sorted(engine_of(each)._session for each in others)
         clock.advance(0.1)
         assert board.claim_nowait("bob") is None
         assert len(asked) == 4
@@ -299,7 +299,7 @@ def test_what_a_hub_grants_is_not_the_hubs(tmp_path, is_open):
         board.statistics()
     hub = Hub(board, f"{path}.hub")
     (lease,) = board._engine.carry_out([(None, _claim())])
-    board._engine._journal._lock.close()
+    engine_of(board)._journal._lock.close()
     with ClaimQueue(path) as other:
         assert held(other, lease.handle)
         other.complete(lease)

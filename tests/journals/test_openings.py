@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,9 +88,14 @@ def a_board(path, *tasks, **settings):
     return path
 
 
+def engine_of(board: Any) -> Any:
+    """Return what a board on a file stands on."""
+    return board._engine
+
+
 def look_again(board):
     """Have a board ask the system at its next verb, however short a time ago it has asked."""
-    board._engine._look_at_ns = -1
+    engine_of(board)._look_at_ns = -1
 
 
 # -- the dead ---------------------------------------------------------------------------------
@@ -170,7 +176,7 @@ def test_every_strategy_notices(tmp_path, kind):
         one = kind(path)
         lease = one.claim_nowait("ann")
         assert board.claim_nowait("bob") is None
-        one._engine._journal._lock.close()  # as the kernel does it for the dead
+        engine_of(one)._journal._lock.close()  # as the kernel does it for the dead
         assert board.claim("bob", timeout=LIMIT_S).token > lease.token
         one.close()
 
@@ -305,7 +311,7 @@ def test_two_openings_of_one_process_are_two(tmp_path):
         lease = one.claim_nowait("ann")
         with ClaimQueue(path) as two:
             two.claim_nowait("ann")
-        for end in (lambda three: three.close(), lambda three: three._engine._journal._lock.close()):
+        for end in (lambda three: three.close(), lambda three: engine_of(three)._journal._lock.close()):
             three = ClaimQueue(path)
             three.statistics()
             end(three)
@@ -320,12 +326,12 @@ def test_closed_and_opened_again_it_is_another_opening(tmp_path):
     """Closing gives back; what was kept stays, whoever opens and closes the file after that."""
     path = a_board(tmp_path / "b.db", "t", "u")
     board = ClaimQueue(path)
-    first = board._engine
+    first = engine_of(board)
     lease = board.claim_nowait("ann")
     board.close(keep=True)
     with ClaimQueue(path) as again, ClaimQueue(path) as other:
         assert again.settings().strategy == "claim"
-        assert again._engine._session != first._session
+        assert engine_of(again)._session != first._session
         assert held(other, lease.handle)
         mine = again.claim_nowait("ann")
     with ClaimQueue(path) as other:
@@ -421,7 +427,7 @@ def test_where_only_the_user_vouches_for_the_file_system_nobody_is_judged(tmp_pa
         monkeypatch.setenv("ANTS_COORD_FILE_SYSTEMS", "nfs4")
         with ClaimQueue(path) as board:
             assert board.claim_nowait("bob") is None
-            assert not is_told(board._engine._session)
+            assert not is_told(engine_of(board)._session)
             assert held(board, holder.said[0])
 
 
@@ -436,7 +442,7 @@ def test_where_the_system_cannot_tell_only_the_time_ends_a_lease(tmp_path, monke
         monkeypatch.setattr(files, "_GET_OWN", -1)
     with ClaimQueue(path) as board:
         lease = board.claim_nowait("ann")
-        assert not is_told(board._engine._session)
+        assert not is_told(engine_of(board)._session)
         with ClaimQueue(path) as other:
             assert other.claim_nowait("bob") is None
             assert held(other, lease.handle)
@@ -450,7 +456,7 @@ def test_a_name_whose_lock_is_taken_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "urandom", lambda size: next(drawn) if size == 9 else real(size))
     with ClaimQueue(path) as one, ClaimQueue(path) as two:
         lease = two.claim_nowait("ann")
-        assert one._engine._session != two._engine._session
+        assert engine_of(one)._session != engine_of(two)._session
         one.close()
         with ClaimQueue(path) as board:
             assert held(board, lease.handle)

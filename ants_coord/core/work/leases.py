@@ -500,12 +500,6 @@ def release_all(ledger: Ledger, command: ReleaseAll) -> int:
     return len(rows) + len(locks)
 
 
-def _is_gone(ledger: Ledger, command: Adopt, token: int) -> bool:
-    from .openings import opening_of  # noqa: PLC0415 - the dead are rare
-
-    return opening_of(ledger, token) in command.gone
-
-
 def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
     """
     Re-issue an agent's live leases: the process that held the old tokens is fenced off.
@@ -518,7 +512,8 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
     adopted: list[Lease] = []
     for old, row in list(holder.leases.items()) if holder is not None else ():
         assert holder is not None
-        if not (command.force or is_silent(ledger, row) or (command.gone and _is_gone(ledger, command, old))):
+        opening, _ = ledger.tables["openings"].get(old, ("", ""))
+        if not (command.force or opening in command.gone or is_silent(ledger, row)):
             continue
         ledger.undo.touch(row)
         del holder.leases[old]
