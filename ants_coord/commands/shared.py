@@ -341,7 +341,7 @@ class Adopt(Command[tuple[Lease, ...]]):
 
     agent: str
     force: bool = False
-    gone: tuple[str, ...] = attrs.field(default=(), metadata={"drawn": True})
+    gone: tuple[str, ...] = field(default=(), metadata={"drawn": True})
     """openings that are known to have ended: what they hold is adopted as well"""
 
 
