@@ -1,5 +1,7 @@
 """Proved capabilities against a list of all that agents did: after each step of random walks, and after a restore."""
 
+import functools
+import itertools
 import random
 import zlib
 
@@ -8,6 +10,7 @@ import pytest
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Refresh, Retire, WhyNot, Withdraw
 from ants_coord.core import Machine, digest
+from ants_coord.values import verification
 from ants_coord.values.adverts import Advert
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Task, TaskState
@@ -276,6 +279,77 @@ def test_only_what_was_proved_counts(strategy, seed):
             assert digest(twin) == digest(walk.machine)
             twin.check()
             walk.machine = twin
+
+
+class Small(Walk):
+    """One agent and one capability; each step does one thing, if that can be done now."""
+
+    def __init__(self):
+        question = Proof("gpu", {"of": "gpu", "n": 0}, "quiz", answer="gpu 0")  # with fewer rounds
+        super().__init__("match", 0, proofs=(question,))
+        canary = Verify.by_canary("good")
+        tasks = [Task(f"t{n}", requires="gpu", verify=canary, max_attempts=99) for n in range(9)]
+        self.do(c.submission(tuple(tasks)))
+        self.naive.tasks = {task.id: {"gpu"} for task in tasks}
+
+    def comes(self):
+        self.starts["ann"] += 1
+        self.do(Advertise(Advert("ann", ("gpu",), slots=9, incarnation=self.starts["ann"])))
+        self.naive.heard("ann", ("gpu",), self.now, started=True)
+
+    def goes(self):
+        self.do(Withdraw("ann"))
+        self.naive.gone("ann")
+
+    def answers(self, *, well):
+        if ("ann", "gpu") in self.naive.open:
+            lease = self.do(c.Claim("ann"))
+            assert lease.kind == "quiz"  # nothing else is offered before
+            right = f"{lease.payload['of']} {lease.payload['n']}"
+            self.do(c.Complete(lease.task, lease.token, right if well else "else"))
+            self.naive.deeds.append(("ann", "gpu", "right" if well else "wrong"))
+            self.naive.open.clear()
+
+    def works(self, *, well):
+        lease = self.do(c.Claim("ann", ("default",)))
+        able = "ann" in self.naive.adverts and self.naive.state("ann", "gpu") == "proven"
+        assert (lease is not None) is able
+        if able:
+            self.do(c.Complete(lease.task, lease.token, "good" if well else "bad"))
+            self.naive.deeds.append(("ann", "gpu", "good result" if well else "bad result"))
+            self.naive.ask("ann")
+
+    def hangs(self):
+        while ("ann", "gpu") in self.naive.open:
+            self.do(c.Claim("ann"))
+            self.now += 20 * SECOND
+            self.do(c.Wakeup())
+            self.do(Refresh((("ann", self.starts["ann"]),)))
+            if not questions(self.machine):
+                self.naive.open.clear()
+        if "ann" in self.naive.adverts:
+            self.naive.adverts["ann"] = (("gpu",), self.now)
+
+    STEPS = (
+        comes,
+        goes,
+        functools.partial(answers, well=True),
+        functools.partial(answers, well=False),
+        functools.partial(works, well=True),
+        functools.partial(works, well=False),
+        hangs,
+    )
+
+
+def test_every_short_life_is_right(monkeypatch):
+    """All sequences of a few steps, one agent, one capability: none ends otherwise than the deeds say."""
+    monkeypatch.setattr(verification, "_ROUNDS", 1)
+    length = of(4, 5, 6)
+    for steps in itertools.product(Small.STEPS, repeat=length - 1):
+        small = Small()
+        for step in (Small.STEPS[0], *steps):
+            step(small)
+        small.compare()
 
 
 def test_the_walks_reach_every_state():

@@ -66,6 +66,10 @@ def purses():
 def proofs():
     from tests.core import test_proof_attacks as attacks
     from tests.core.test_proofs import Walk
+    from tests.trust import test_skills as skills
+
+    skills.test_evidence_is_kept_by_what_a_task_required("match")
+    skills.test_a_log_that_does_not_name_it_keeps_no_evidence_by_capability()
 
     for seed in range(4):
         made = Walk("match", seed)

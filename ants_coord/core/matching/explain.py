@@ -69,7 +69,8 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     groups: dict[str, list[str]] = {}
     for member in able:
         groups.setdefault(_obstacle(part, ledger, row, member), []).append(member.name)
-    why.append(f"requires {requirement.text}: met by {len(able)} of {len(index.members)} agent(s)")
+    if requirement.root[0] != "true":
+        why.append(f"requires {requirement.text}: met by {len(able)} of {len(index.members)} agent(s)")
     free = groups.pop("", None)
     if free is not None:
         why.append(f"could be claimed now by {_some(free)}")
