@@ -19,9 +19,9 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file", "match", "board"])
-def make_board(request, clock, tmp_path):
-    """Return a function that makes a board: without a log, with one in memory, in a file; other strategies."""
+@pytest.fixture(params=["memory", "log", "file", "match", "board", "hub"])
+def make_board(request, clock, tmp_path, serve):
+    """Return a function that makes a board: without a log, with one in memory, in a file; other strategies; a hub's."""
     made = []
 
     def make(**settings):
@@ -31,6 +31,8 @@ def make_board(request, clock, tmp_path):
             board = Matchmaker(clock=clock, **settings)
         elif request.param == "board":
             board = Blackboard(clock=clock, **settings)
+        elif request.param == "hub":
+            board = serve(ClaimQueue, SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), clock, **settings)
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
         else:
@@ -86,7 +88,15 @@ def until(is_so) -> None:
 
 def waits(board, count: int = 1) -> None:
     """Return when `count` callers have entered the lobby."""
-    until(lambda: sum(not one.timed_out for one in board._engine._lobby.all()) >= count)
+    until(lambda: sum(not one.timed_out for one in standing(board)) >= count)
+
+
+def standing(board):
+    """Return who waits, at the hub if there is one."""
+    engine = board._engine
+    if hasattr(engine, "hub"):
+        return [wait.waiter for peer in list(engine.hub._peers) for wait in list(peer.waits.values())]
+    return engine._lobby.all()
 
 
 def finish(board) -> None:

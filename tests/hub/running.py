@@ -55,8 +55,10 @@ class Served:
         board = getattr(ants_coord, kind.__name__)(where, **ours, **settings)
         self._stack.callback(board.close, keep=True)
         board._engine.open()
-        self._stack.enter_context(running(board, address))
-        return kind(f"hub:{address}", clock=clock, **settings)
+        hub = self._stack.enter_context(running(board, address))
+        client = kind(f"hub:{address}", clock=clock, **settings)
+        client._engine.hub = hub  # for tests that look at who waits
+        return client
 
     def close(self):
         self._stack.close()
