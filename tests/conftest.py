@@ -46,7 +46,7 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture
-def serve(tmp_path):
+def over_hub(tmp_path):
     """Return a function that has a hub serve a board, and makes a coordinator over it; see Served."""
     from .hub.running import Served
 

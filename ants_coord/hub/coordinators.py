@@ -42,6 +42,7 @@ class Coordinators:
         self._supersede = supersede
         self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
             "hello": ((int, str, str, dict), self._hello),
+            "bye": ((str,), self._bye),
             "now": ((), self._now),
             "digest": ((), self._digest),
             "check": ((), self._check),
@@ -75,6 +76,11 @@ class Coordinators:
             self._supersede(peer, client)
         settings = wire.pack(self._engine.ask(SettingsOf()))
         self._send(peer, lists.line(["hello", self._engine.now_ns(), settings]))
+
+    def _bye(self, peer: Any, client: str) -> None:
+        """Wait no longer for a coordinator that closes: what it gives back next would be granted to it."""
+        self._supersede(peer, client)
+        self._send(peer, lists.line(None))
 
     def _now(self, peer: Any) -> None:
         self._send(peer, lists.line(self._engine.now_ns()))

@@ -323,7 +323,7 @@ class Hub:
     def _supersede(self, peer: _Peer, client: str) -> None:
         """Make this the connection on which a coordinator is told things, in place of a former one."""
         # it says all its waits again here: what was granted on the other would be lost
-        for other in [one for one in self._peers if one.client == client]:
+        for other in [one for one in self._peers if one.client == client and one is not peer]:
             self._hang_up(other)
         peer.client = client
 

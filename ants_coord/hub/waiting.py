@@ -20,6 +20,8 @@ import attrs
 
 from ..commands.board import Changes
 from ..commands.shared import Command, Query
+from ..core.state.records import LEASED
+from ..core.work.leases import lost_reason
 from ..engine.engine import Drained, Engine, Kept
 from ..engine.lobby import NEVER_NS, Waiter
 from ..engine.log import Turn
@@ -163,6 +165,12 @@ class Waits:
         kept = Kept(Lease(task, token, "?"), weakref.ref(peer), on_lost, NEVER_NS, NEVER_NS, NEVER_NS)
         peer.kept[token] = kept
         self._engine.keep(kept)
+        # after that, since what is lost from here on is told; and it may have been lost on the way to us
+        ledger = self._engine._machine.ledger  # noqa: SLF001 - our own class
+        row = ledger.tasks.get(task)
+        if row is None or row.token != token or row.state is not LEASED:
+            self.unkeep(peer, token)
+            lost(lost_reason(ledger, task, token))
 
     def unkeep(self, peer: Any, token: int) -> None:
         """Watch it no longer."""

@@ -20,7 +20,7 @@ def clock():
 
 
 @pytest.fixture(params=["memory", "log", "file", "match", "board", "hub"])
-def make_board(request, clock, tmp_path, serve):
+def make_board(request, clock, tmp_path, over_hub):
     """Return a function that makes a board: without a log, with one in memory, in a file; other strategies; a hub's."""
     made = []
 
@@ -32,7 +32,9 @@ def make_board(request, clock, tmp_path, serve):
         elif request.param == "board":
             board = Blackboard(clock=clock, **settings)
         elif request.param == "hub":
-            board = serve(ClaimQueue, SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), clock, **settings)
+            board = over_hub(
+                ClaimQueue, SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), clock, **settings
+            )
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
         else:
@@ -93,10 +95,13 @@ def waits(board, count: int = 1) -> None:
 
 def standing(board):
     """Return who waits, at the hub if there is one."""
-    engine = board._engine
-    if hasattr(engine, "hub"):
-        return [wait.waiter for peer in list(engine.hub._peers) for wait in list(peer.waits.values())]
-    return engine._lobby.all()
+    engine, hub = board._engine, getattr(board._engine, "hub", None)
+    if hub is None:
+        return engine._lobby.all()
+    with hub._engine._lock:  # its thread may be about to set the alarm of who has just entered
+        inside = set(hub._engine._lobby.all())
+    there = {n for peer in list(hub._peers) for n, wait in list(peer.waits.items()) if wait.waiter in inside}
+    return [wait.waiter for number, wait in list(engine._by_number.items()) if number in there]
 
 
 def finish(board) -> None:

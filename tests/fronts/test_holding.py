@@ -9,7 +9,7 @@ import pytest
 from ants_coord import GiveUp, HeldError, LeaseLostError, NotNow, RetryAfter, Task
 from ants_coord.commands.shared import Renew
 
-from .conftest import Background, waits
+from .conftest import LIMIT_S, Background, waits
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_the_holder_is_told_at_once_when_its_task_is_cancelled(board, lease):
     """`lost` is set, check() raises, and the result is refused."""
     with pytest.raises(LeaseLostError) as refusal, board.work(lease) as job:
         board.cancel("t")
-        assert job.lost.is_set()
+        assert job.lost.wait(LIMIT_S)  # time stands still meanwhile: no renewal tells it
         with pytest.raises(LeaseLostError):
             job.check()
     assert refusal.value.reason == "cancelled"

@@ -11,7 +11,7 @@ from ants_coord.errors import JournalError, TaskNotFoundError
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 
-from .conftest import Background, waits
+from .conftest import Background, until, waits
 
 WAYS = {
     "submit": (lambda b: None, lambda b, c: b.submit(Task("t"))),
@@ -140,9 +140,9 @@ def test_a_waiter_that_leaves_passes_its_hint_on(board, clock):
     assert engine.try_or_enter(Claim("a"), one) is None
     assert engine.try_or_enter(Claim("b"), two) is None
     board.submit(Task("t"))
-    assert woken == [1]
+    until(lambda: woken == [1])
     engine.leave(one)
-    assert woken == [1, 2]
+    until(lambda: woken == [1, 2])
     assert engine.try_or_enter(Claim("b"), two).task == "t"
 
 

@@ -14,7 +14,7 @@ CLASSES = (ClaimQueue, Matchmaker, Blackboard, aio.ClaimQueue, aio.Matchmaker, a
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.__module__.split('.')[-1]}.{cls.__name__}")
 @pytest.mark.parametrize("journal", ["none", "memory", "sqlite", "hub", "hub of sqlite"])
-def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path, serve):
+def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path, over_hub):
     numbers = itertools.count()
 
     def make(clock, **settings):
@@ -23,9 +23,11 @@ def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path,
         if journal == "memory":
             return cls(MemoryJournal(clock), **settings)
         if journal == "hub":
-            return serve(cls, None, clock, **settings)
+            return over_hub(cls, None, clock, **settings)
         where = SQLiteJournal(tmp_path / f"{next(numbers)}.db", clock=clock)
-        return serve(cls, where, clock, **settings) if journal == "hub of sqlite" else cls(where, **settings)
+        return (
+            over_hub(cls, where, clock, **settings) if journal == "hub of sqlite" else cls(where, **settings)
+        )
 
     assert len(check_coordinator(make)) == len(STORIES) >= 30
 

@@ -318,6 +318,13 @@ class RemoteEngine(Engine):
                 return
             self._give_back(answer)
 
+    def _take_grants(self, wait: _Wait) -> None:
+        """Take what was granted to who waits, and will be told that the coordinator is closed."""
+        while wait.answers:
+            reply = _read(wait.answers.popleft())
+            if isinstance(reply, Lease):
+                self._granted[reply.token] = reply.task
+
     def _give_back(self, answer: list[Any]) -> None:
         """Give a lease back, in the background, that was granted to nobody who waits."""
         reply = _read(answer)
@@ -401,17 +408,17 @@ class RemoteEngine(Engine):
             self._lanes.close()
             return
         try:
+            self._pushes.close()
+            self._lanes.ask(["bye", self._dial.client])
+            for wait in list(self._by_number.values()):
+                self._take_grants(wait)
             if not self.keeps_leases:
                 for token, task in sorted(self._granted.items()):
                     self._try(Release(task, token))
         except JournalError:
             return  # they run out by themselves
         finally:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        self._pushes.close()
-        self._lanes.close()
+            self._lanes.close()
 
     def _shut(self, why: str) -> None:
         super()._shut(why)
