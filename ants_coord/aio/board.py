@@ -154,10 +154,13 @@ class Board(Keys, LockVerbs):
 
         """
         engine = self._engine
-        if engine.is_short and task.__class__ is Task and task.is_plain and request_id is None:
-            ticket = NotImplemented
-            if if_exists == "same":
-                ticket = engine.short(short.submit, task, json_value(task.payload, "payload"))
+        if (
+            engine.is_short
+            and if_exists == "same"
+            and request_id is None
+            and (task.__class__ is Task or (isinstance(task, Task) and task.is_plain))
+        ):
+            ticket: Ticket = engine.short(short.submit, task, json_value(task.payload, "payload"))
             if ticket is not NotImplemented:
                 return ticket
         command = submission((task,), if_exists)
@@ -254,11 +257,11 @@ class Board(Keys, LockVerbs):
 
         """
         engine = self._engine
-        command = arguments.claim(agent, task, kinds, lease_ttl)
         if engine.is_short and task is None and kinds is None and lease_ttl is None and request_id is None:
-            lease: Lease | None = engine.short(short.claim, command.agent)
+            lease: Lease | None = engine.short(short.claim, agent)
             if lease is not NotImplemented:
                 return lease
+        command = arguments.claim(agent, task, kinds, lease_ttl)
         return await self._do(command, request_id)
 
     async def claim_many(

@@ -126,7 +126,7 @@ class Verbs(Reading):
             value = json_value(result, "result")
             outcome: Outcome = engine.short(short.complete, lease.task, lease.token, value)
             if outcome is not NotImplemented:
-                return outcome if value.__class__ not in NESTS else private(outcome)
+                return private(outcome) if value.__class__ in NESTS else outcome
         command = arguments.complete(lease, result, late, self._engine)
         outcome = await self._do(command, request_id)
         return outcome if outcome.result.__class__ not in NESTS else private(outcome)

@@ -190,12 +190,13 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
     payloads, composed, asks = [], False, False
     for task in tasks:
-        if task.__class__ is not Task:
-            raise TypeError(f"submit takes a Task, not {task!r}; {_way_to_a_task(task)}")
-        if task.parts:
-            composed = True
-        if task.verify is not None:
-            asks = True
+        if task.__class__ is not Task:  # it has more than most, or is something else
+            if not isinstance(task, Task):
+                raise TypeError(f"submit takes a Task, not {task!r}; {_way_to_a_task(task)}")
+            if task.parts:
+                composed = True
+            if task.verify is not None:
+                asks = True
         payloads.append(json_value(task.payload, "payload"))
     if composed:
         return submission(tuple([each for task in tasks for each in _taken_apart(task, 0)]), if_exists)

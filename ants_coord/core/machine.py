@@ -64,7 +64,7 @@ from .work import leases as claiming
 from .work import submitting, switches
 from .work.lifecycle import pass_time
 
-__all__ = ["COMMANDS", "QUERIES", "Machine"]
+__all__ = ["COMMANDS", "QUERIES", "SAYS_RULES", "Machine"]
 
 R = TypeVar("R")
 
@@ -112,7 +112,7 @@ def _wakeup(ledger: Ledger, command: Wakeup) -> None:
 
 
 COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
-    Adopt: claiming.adopt,
+    Adopt: Later("work.openings:adopt"),
     Cancel: switches.cancel,
     Claim: claiming.claim,
     ClaimMany: claiming.claim_many,
@@ -126,7 +126,7 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Note: claiming.note,
     Pause: switches.pause,
     Release: claiming.release,
-    ReleaseAll: claiming.release_all,
+    ReleaseAll: Later("work.openings:release_all"),
     Renew: claiming.renew,
     Requeue: submitting.requeue,
     Resume: switches.resume,
@@ -162,6 +162,8 @@ def _refuse(ledger: Ledger, message: object) -> Refused:
     return Refused(NotSupportedError(type(message).__name__, ledger.settings.strategy))
 
 
+SAYS_RULES = (Configure, Upgrade)
+"""commands that say what readers of the log must have; see `Machine.lacks`"""
 _MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
 """commands that often have nothing to do, besides those of parts; see `Machine.is_idle`"""
 

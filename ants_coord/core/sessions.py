@@ -95,17 +95,24 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
             session.fingerprint, session.used_for = fingerprint(command), _told(command)
         undo.put(sessions, name, session)
         _drop_idle(ledger, now)
+    if len(session.replies) < 2 * _KEPT:  # every logged command comes here: one entry for both changes
+        undo.entries.append((_unremember, session, session.seen_ns, number))
+        session.seen_ns = now
+        session.replies[number] = _condense(reply)
+        return
     undo.touch_session(session)
     session.seen_ns = now
-    if len(session.replies) < 2 * _KEPT:
-        undo.put(session.replies, number, _condense(reply))
-        return
     # a fresh dict: putting a dropped reply back would change the order of the old one
     replies = {**session.replies, number: _condense(reply)}
     for oldest in sorted(replies)[: len(replies) - _KEPT]:
         del replies[oldest]
         session.low = max(session.low, oldest)
     session.replies = replies
+
+
+def _unremember(session: SessionRow, seen_ns: int, number: int) -> None:
+    session.seen_ns = seen_ns
+    session.replies.pop(number, None)  # it was new: a known request is answered again
 
 
 def fingerprint(command: Command[Any]) -> str:
@@ -151,7 +158,7 @@ def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
             continue
         if field.name == "holder" and is_fresh_holder(value.holder):
             continue  # drawn for this call
-        if value.__class__ is Task and field.name in ("payload", "parts"):
+        if isinstance(value, Task) and field.name in ("payload", "parts"):
             continue  # they stand beside the task in a Submit
         item = getattr(value, field.name)
         if item is not field.default and item != field.default:
@@ -181,22 +188,14 @@ def _first_two(ledger: Ledger) -> list[str]:
 
 
 def _condense(reply: Any) -> Any:
-    if isinstance(reply, Lease):
+    if reply.__class__ is Lease:
         return make_lease(
-            reply.task,
-            reply.token,
-            reply.agent,
-            reply.kind,
-            None,
-            {},
-            reply.attempt,
-            reply.expires_ns,
-            reply.ttl_ns,
-            reply.names,
-            (),
-            reply.role,
-        )
-    if isinstance(reply, Outcome):
+            reply.task, reply.token, reply.agent, reply.kind, None, {},
+            reply.attempt, reply.expires_ns, reply.ttl_ns, reply.names, (), reply.role,
+        )  # fmt: skip
+    if reply.__class__ is Outcome:
+        if reply.result is None:
+            return reply
         return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_condense(part) for part in reply])

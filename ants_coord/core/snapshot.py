@@ -108,7 +108,7 @@ def pack(value: Any) -> Any:
         return {"s": value.value}
     if kind is dt.datetime:
         return {"m": value.isoformat()}
-    if kind is Task:
+    if isinstance(value, Task):
         return {"k": pack_task(value)}
     if kind is Settings:
         return {"v": ["Settings", *_settled(value)]}

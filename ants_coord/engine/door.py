@@ -25,7 +25,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..errors import ClosedError, ReentrantCallError
 
-__all__ = ["CLOSED", "FORKED", "LAST_S", "Door", "dropped", "entering", "weakly"]
+__all__ = ["CLOSED", "EXITING", "FORKED", "LAST_S", "Door", "dropped", "entering", "weakly"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +38,8 @@ FORKED = (
 _FORK_PATIENCE_S = 5.0
 _numbers = itertools.count(1)
 CLOSED = "the coordinator is closed; open a new one"
+EXITING: list[bool] = []
+"""not empty if the interpreter is about to end: threads may have been stopped anywhere, holding any lock"""
 LAST_S = 0.5
 """how long the last verbs of an ending interpreter wait for a lock that a stopped thread may hold"""
 
@@ -50,7 +52,7 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
     # written in Python would not do
     @functools.wraps(method)
     def entered(self: D, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if self._is_busy or self.is_exiting:
+        if self._is_busy or EXITING:
             self._hurdle()
         try:
             with self._lock:
@@ -71,9 +73,6 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
 
 class Door:
     """What may be entered by one thread at a time, and closed from everywhere."""
-
-    is_exiting = False
-    """whether the interpreter is about to end: threads may have been stopped anywhere, holding any lock"""
 
     def __init__(self) -> None:
         self._hang_new()
@@ -99,7 +98,7 @@ class Door:
             raise ReentrantCallError
         if self._close_wanted:
             raise ClosedError(CLOSED)
-        if self.is_exiting:
+        if EXITING:
             if not self._lock.acquire(timeout=LAST_S):
                 raise ClosedError("the interpreter is ending, and a thread was stopped inside a verb")
             self._lock.release()
@@ -178,7 +177,7 @@ def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
 
 def dropped(what: str, let_go: Callable[[], object]) -> None:
     """Warn of a board that was dropped without close(), and let go of its files."""
-    if Door.is_exiting or sys.is_finalizing():
+    if EXITING or sys.is_finalizing():
         return  # the system does it now, and a script need not close what lives as long as itself
     # in a thread of its own: the garbage collector may have come in the middle of a verb of another board on
     # the same file, whose lock we would wait for. Not a threading.Thread: its start takes a lock, too
@@ -226,4 +225,4 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _exit() -> None:
-    Door.is_exiting = True
+    EXITING.append(True)

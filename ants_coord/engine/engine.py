@@ -112,7 +112,7 @@ class Engine(Keeping, ABC):
         self.keeps_leases = False
         """whether closing leaves standing what this instance holds, until it runs out"""
         self.is_short = False
-        """whether the short way may be open: a hint, read without the lock; see `short`"""
+        """whether the short way may be open: a hint where it is read without the lock; see `short`"""
         self.secret: bytes | None = None
         """decides which results are checked; never logged"""
         super().__init__()
@@ -491,7 +491,7 @@ class Engine(Keeping, ABC):
         return self._machine.rules_of(strategy)
 
     def _shut(self, why: str) -> None:
-        self._why_closed = why
+        self._why_closed, self.is_short = why, False
         self._stop_threads()
         for kept in self._keeper.drop_all():
             self._lose(kept, "revoked")
@@ -531,7 +531,7 @@ class Engine(Keeping, ABC):
         self._pool = None
         self.__dict__.pop("_made_pool", None)
         if self._is_open and not self._why_closed:
-            self._why_closed, self._is_shut = FORKED, True
+            self._why_closed, self._is_shut, self.is_short = FORKED, True, False
 
     def __del__(self) -> None:
         """Stop the threads of a board that nobody closed."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..commands.shared import Command, Configure, Query, Refused, Wakeup
 from ..values.settings import Settings
+from .door import EXITING
 from .engine import Engine
 from .log import numbered
 
@@ -40,7 +41,7 @@ class DirectEngine(Engine):
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
         # what `entering` does, written out: this is the fast path of the whole package
-        if self._is_busy or self.is_exiting:
+        if self._is_busy or EXITING:
             self._hurdle()
         try:
             with self._lock:
@@ -71,16 +72,16 @@ class DirectEngine(Engine):
 
     def short(self, verb: Callable[..., Any], *args: Any) -> Any:
         """Carry a verb of core/work/short.py out, if nothing is due."""
-        if self._is_busy or self.is_exiting:
+        if self._is_busy or EXITING:
             self._hurdle()
         try:
             with self._lock:
                 self._is_busy = True
                 try:
-                    if self._why_closed or not self._is_open:
+                    if not self.is_short:  # so it is when the board is closed, or not open yet
                         return NotImplemented
                     ledger = self._machine.ledger
-                    reply = verb(ledger, self._clock.now_ns(), *args)
+                    reply = verb(ledger, self._clock.now_ns(), args)
                     if ledger.news.is_wanted:
                         self._spread()
                 except BaseException:

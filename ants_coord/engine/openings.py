@@ -32,7 +32,7 @@ from ..errors import HeldError
 from ..journals.ports import Journal
 from ..values.checks import fresh_session
 from ..values.frozen import evolve
-from ..values.tasks import Lease
+from ..values.tasks import Lease, TaskState
 from .door import entering
 from .engine import Engine
 from .log import UNNUMBERED, Slot
@@ -147,13 +147,17 @@ class Grants:
             self._tokens.update(lease.token for lease in reply)
         else:
             return
-        if len(self._tokens) > 64 and len(self._tokens) > 2 * ledger.alarms.live:
+        if len(self._tokens) > 64 and len(self._tokens) > 2 * _held(ledger):
             self._tokens = self._tokens.intersection(live(ledger))
 
     def releases(self, ledger: Ledger) -> list[Release]:
         """Return the commands that give back what is still held."""
         alive = live(ledger)
         return [Release(alive[token], token) for token in sorted(self._tokens) if token in alive]
+
+
+def _held(ledger: Ledger) -> int:
+    return ledger.counts[TaskState.LEASED] + len(ledger.locks)
 
 
 def live(ledger: Ledger) -> dict[int, str]:

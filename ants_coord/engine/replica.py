@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
-from ..core.machine import Machine
+from ..core.machine import SAYS_RULES, Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
 from ..errors import (
     JournalCorruptError,
@@ -39,7 +39,7 @@ from ..journals.ports import Entry, Journal
 from ..values.frozen import evolve
 from ..values.settings import Settings
 from .agreement import compare, compare_refusals
-from .door import dropped, entering, weakly
+from .door import EXITING, dropped, entering, weakly
 from .engine import LOOK_AGAIN_NS, VAIN_NS
 from .log import UNNUMBERED, Batches, Log, Request, Slot, Unopened, numbered
 from .openings import Openings, live
@@ -104,7 +104,7 @@ class LogEngine(Batches, Openings):
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
         slot = self._slot(command, request_id)
-        if self._is_busy or self.is_exiting:
+        if self._is_busy or EXITING:
             self._hurdle()  # before it is pending: whoever interrupted a verb may not leave a command behind
         try:
             self._pending.append(slot)
@@ -347,8 +347,7 @@ class LogEngine(Batches, Openings):
             ) from problem
         if command.__class__ is Configure and not command.rules and not self._machine.ledger.configured:
             command.rules = OLD_RULES  # the first entry of a log of format 1
-        lacked = self._machine.lacks(command)
-        if lacked:
+        if command.__class__ in SAYS_RULES and (lacked := self._machine.lacks(command)):
             raise self._stop(RulesMissing(lacked), entry.position)
         if seen is not None:
             compare_refusals(self._machine.ledger, self._name, seen, entry.position)

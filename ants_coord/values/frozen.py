@@ -11,6 +11,7 @@ at that moment; until then it is not even imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_dict",
+    "blank",
     "entity",
     "evolve",
     "field",
@@ -40,8 +42,11 @@ __all__ = [
     "problem",
     "quick",
     "record",
+    "refuse_unknown",
+    "sparse",
     "strings",
     "taking",
+    "twins",
 ]
 
 _set = object.__setattr__
@@ -116,6 +121,35 @@ if not TYPE_CHECKING:
     def quick(cls: _C) -> _C:
         """Make such a value without weak references, which cost eight bytes: for what every cycle makes."""
         return _made(cls, _FROZEN, _frozen_initializer)
+
+    def sparse(*kept: str) -> Callable[[Any], Any]:
+        """
+        Make a frozen class whose usual values have slots for a few fields only.
+
+        The class has the defaults of the other fields, so a value without them need not keep them. One that
+        has more of them is of a subclass that looks the same, with slots for all. The class makes its values
+        in a `__new__` of its own, with the help of `twins`.
+        """
+
+        def make(cls: Any) -> Any:
+            every = _fields_said(cls)
+            names = [each.name for each in every]
+            own = (*names, "__dict__", "__weakref__")
+            body = {name: value for name, value in cls.__dict__.items() if name not in own}
+            about = {"__qualname__": cls.__qualname__, "__module__": cls.__module__, "__layout__": every}
+            body |= about | {each.name: each.default for each in every if each.name not in kept}
+            body |= {
+                "__slots__": kept, "__match_args__": tuple(names[:1]), "__signature__": _FieldsAsSignature(),
+                "__eq__": _Later(_equality), "__hash__": _Later(_hashing), "__repr__": _shown,
+                "__setattr__": _refuse_change, "__delattr__": _refuse_change, "__replace__": _replaced,
+            }  # fmt: skip
+            plain = type(cls)(cls.__name__, cls.__bases__, body)
+            plain.__attrs_attrs__ = _AskedOfAttrs(plain, every)
+            rest = {"__slots__": tuple([name for name in names if name not in kept]), **about}
+            plain._full = type(cls)(cls.__name__, (plain,), rest)  # noqa: SLF001 - read by `twins`
+            return plain
+
+        return make
 
     def record(cls: _C) -> _C:
         """Make a class with slots, compared by its fields, as `attrs.define` does."""
@@ -222,6 +256,24 @@ class _Signature:
         return whole.replace(parameters=own[1:])
 
 
+class _FieldsAsSignature:
+    """The signature of a sparse class: all its fields."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        from inspect import Parameter, Signature  # noqa: PLC0415 - 4 ms, for tools that look at functions
+
+        placed, named = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
+        return Signature(
+            [
+                Parameter(each.name, named if each.kw_only else placed, default=each.default)
+                for each in owner.__layout__
+                if each.init
+            ]
+        )
+
+
 # -- their methods ----------------------------------------------------------------------------------------
 
 
@@ -276,7 +328,7 @@ def _frozen_initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
     """
     known: dict[str, Any] = {
         "become": _set, "writable": _writable(cls), "frozen": cls, "NOTHING": _NOTHING,
-        "refuse": _refuse_unknown,
+        "refuse": refuse_unknown,
     }  # fmt: skip
     given, lines = _parameters(every, known)
     text = [f"def __init__({given}, **unknown):", "    if unknown: refuse(frozen, unknown)"]
@@ -302,7 +354,8 @@ def _writable(cls: Any) -> Any:
     return type(cls.__name__, (cls,), plain)
 
 
-def _refuse_unknown(kind: type, unknown: dict[str, Any]) -> None:
+def refuse_unknown(kind: type, unknown: Iterable[str]) -> None:
+    """Raise TypeError with the field that was probably meant."""
     import difflib  # noqa: PLC0415 - only mistakes need it
 
     names = [each.name for each in kind.__layout__ if each.init]  # type: ignore[attr-defined]
@@ -357,6 +410,21 @@ _FROZEN = {
     "__eq__": _equality, "__hash__": _hashing, "__getstate__": _kept, "__setstate__": _restored,
     "__setattr__": _refuse_change, "__delattr__": _refuse_change, "__signature__": _Signature(),
 }  # fmt: skip
+
+
+def twins(plain: Any) -> tuple[Any, Any, Any]:
+    """Return the writable twins of a `sparse` class, plain and full, and the class of full values."""
+    full = plain._full  # noqa: SLF001 - set by `sparse`
+    return _writable(plain), _writable(full), full
+
+
+def blank(value: type) -> Callable[[], Any]:
+    """
+    Return a function that makes an empty frozen value, to be filled in place and then given its class.
+
+    A call less than what `maker` makes, for the one place that makes most values of a class.
+    """
+    return partial(object.__new__, _writable(value))
 
 
 def maker(value: type[_V]) -> Callable[..., _V]:

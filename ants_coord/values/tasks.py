@@ -10,11 +10,26 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
-from .frozen import evolve, field, frozen, lasting, lasting_or_none, maker, quick, strings, taking
+from .frozen import (
+    blank,
+    evolve,
+    field,
+    fields,
+    frozen,
+    lasting,
+    lasting_or_none,
+    maker,
+    quick,
+    refuse_unknown,
+    strings,
+    taking,
+    twins,
+)
 from .payloads import NESTS, copy_json
 
 __all__ = [
@@ -29,6 +44,7 @@ __all__ = [
     "TaskRecord",
     "TaskState",
     "Ticket",
+    "blank_task",
     "private",
 ]
 
@@ -36,8 +52,14 @@ _set = object.__setattr__
 
 
 if TYPE_CHECKING:
+    from attrs import frozen as _task
+
     from .trust import Channel, Record
     from .verification import Verify
+else:
+    from .frozen import sparse
+
+    _task = sparse("id", "kind", "payload", "priority")
 
 
 class TaskState(enum.StrEnum):
@@ -139,7 +161,7 @@ class Backoff:
         _set(self, "jitter", amount(self.jitter, "backoff.jitter", zero=True, most=1.0))
 
 
-@quick
+@_task
 class Task:
     """
     Describe what to do.
@@ -206,37 +228,26 @@ class Task:
     door: Any = field(default=None, init=False, eq=False, repr=False)
     """What it waits at when it is ready: its limit, or (limit, what it spends); most wait at nothing."""
 
-    def _check(self: Any) -> None:
-        if self.id == "":
-            self.id = fresh_id()
-        else:
-            self.id = check_id(self.id, "task id")
-        if self.kind != "default" or self.kind.__class__ is not str:
-            self.kind = check_name(self.kind, "kind")
-        if self.priority != 0 or self.priority.__class__ is not int:
-            self.priority = count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
-        optional = (
-            self.needs,
-            self.tags,
-            self.parts,
-            self.team,
-            self.if_need_fails,
-            self.limit,
-            self.key,
-            self.place,
-            self.requires,
-            self.uses,
-            self.spends,
-            self.delay,
-            self.finish_by,
-            self.lease_ttl,
-            self.stall_after,
-            self.max_attempts,
-            self.backoff,
-            self.verify,
-        )
-        if optional != _DEFAULTS:
-            self._check_optional()
+    if not TYPE_CHECKING:
+
+        def __new__(cls, id="", *, kind="default", payload=None, priority=0, **more):  # noqa: A002
+            """Make one: its class is that of most tasks, or has slots for all fields."""
+            self = blank_task()
+            self.id = fresh_id() if id == "" else check_id(id, "task id")
+            if kind != "default" or kind.__class__ is not str:
+                kind = check_name(kind, "kind")
+            if priority != 0 or priority.__class__ is not int:
+                priority = count(priority, "priority", least=-(1 << 31), most=1 << 31)
+            self.kind, self.payload, self.priority = kind, payload, priority
+            if more:
+                return _with_more(self, more)
+            self.__class__ = Task
+            return self
+
+        def __reduce__(self):
+            return _again, (
+                {name: getattr(self, name) for name in ("id", "kind", "payload", "priority", *_MORE)},
+            )
 
     def _check_optional(self: Any) -> None:
         self.needs = _names(self.needs, "needs", _id_of)
@@ -330,7 +341,36 @@ class Task:
                 raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
 
 
-_DEFAULTS = ((), (), (), (), "cancel") + (None,) * 13
+_new = object.__new__
+_OPEN, _OPEN_FULL, _FULL = twins(Task)
+_MORE = {each.name: each.default for each in fields(Task)[4:] if each.init}
+"""what a plain task leaves to the class"""
+
+
+def _with_more(plain: Any, more: dict[str, Any]) -> Any:
+    """Return a task that is told more than its id, kind, payload and priority."""
+    unknown = [name for name in more if name not in _MORE]
+    if unknown:
+        refuse_unknown(Task, unknown)
+    made = _new(_OPEN_FULL)
+    made.id, made.kind, made.payload, made.priority = plain.id, plain.kind, plain.payload, plain.priority
+    made.is_plain, made.door = True, None
+    for name, default in _MORE.items():
+        setattr(made, name, more.get(name, default))
+    made._check_optional()  # noqa: SLF001 - as an __init__ would
+    if all(getattr(made, name) == default for name, default in _MORE.items()):  # such as needs=[]
+        plain.__class__ = Task
+        return plain
+    made.__class__ = _FULL
+    return made
+
+
+def _again(given: dict[str, Any]) -> Task:
+    return Task(**given)
+
+
+blank_task: Callable[[], Any] = functools.partial(_new, _OPEN)
+"""makes a plain task whose fields are still to be set, in place; then it is given its class"""
 
 
 @quick
@@ -342,7 +382,7 @@ class Ticket:
     state: TaskState
 
 
-make_ticket: Callable[..., Ticket] = maker(Ticket)
+blank_ticket = blank(Ticket)
 
 
 @frozen
@@ -389,6 +429,7 @@ class Lease:
 
 
 make_lease: Callable[..., Lease] = maker(Lease)
+blank_lease = blank(Lease)
 
 
 @quick
@@ -405,6 +446,7 @@ class Outcome:
 
 
 make_outcome: Callable[..., Outcome] = maker(Outcome)
+blank_outcome = blank(Outcome)
 
 
 def private(outcome: Outcome) -> Outcome:

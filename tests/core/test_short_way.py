@@ -45,11 +45,11 @@ def shortly(machine, command, now):
     """Carry a command out by the short way, if it is one of its verbs and the way is open."""
     ledger = machine.ledger
     if isinstance(command, Claim) and (command.kinds, command.task, command.ttl_ns) == (None, None, None):
-        return short.claim(ledger, now, command.agent)
+        return short.claim(ledger, now, (command.agent,))
     if isinstance(command, Complete) and command.late == "refuse":
-        return short.complete(ledger, now, command.task, command.token, command.result)
+        return short.complete(ledger, now, (command.task, command.token, command.result))
     if command.__class__.__name__ == "Submit" and len(command.tasks) == 1 and command.tasks[0].is_plain:
-        ticket = short.submit(ledger, now, command.tasks[0], command.payloads[0])
+        ticket = short.submit(ledger, now, (command.tasks[0], command.payloads[0]))
         return ticket if ticket is NotImplemented else (ticket,)
     return NotImplemented
 
@@ -168,7 +168,48 @@ def test_the_short_way_is_the_long_way(seed):
         one.check()
         walk.heard(reply)
     plain = settings.strategy == "claim" and settings.trust is None
-    assert went > 60 if plain else went == 0, went
+    assert went > 40 if plain else went == 0, went
+
+
+def test_what_the_short_way_grants_ends_in_time():
+    """No lease was there when it looked ahead: the first one sets how far the way is open."""
+    machine = Machine()
+    machine.apply(Configure(Settings(lease_ttl=20)), now_ns=S)
+    for name in ("a", "b"):  # agents that are known
+        machine.apply(submission((Task(name),)), now_ns=S)
+        lease = machine.apply(Claim(name), now_ns=S)
+        machine.apply(Complete(lease.task, lease.token), now_ns=S)
+    shortly(machine, submission((Task("t"),)), 2 * S)
+    assert shortly(machine, Claim("a"), 2 * S).task == "t"
+    assert shortly(machine, Claim("b"), 22 * S - 1) is None
+    assert shortly(machine, Claim("b"), 22 * S) is NotImplemented
+    machine.apply(Wakeup(), now_ns=22 * S)
+    assert shortly(machine, Claim("b"), 22 * S).attempt == 2
+    machine.apply(Wakeup(), now_ns=23 * S)  # the way looks ahead again, with a lease standing
+    assert shortly(machine, Claim("a"), 42 * S - 1) is None
+    assert shortly(machine, Claim("a"), 42 * S) is NotImplemented
+
+
+def test_what_is_known_is_for_the_long_way_to_say():
+    """An id that was forgotten, a task that is there, an agent that is new, a lease that is not live."""
+    machine = Machine()
+    machine.apply(Configure(Settings(retention_count=0)), now_ns=S)
+    machine.apply(submission((Task("old"),)), now_ns=S)
+    lease = machine.apply(Claim("a"), now_ns=S)
+    machine.apply(Complete(lease.task, lease.token), now_ns=S)
+    machine.apply(Wakeup(), now_ns=S)
+    assert "old" in machine.ledger.tombstones
+    assert shortly(machine, submission((Task("new"),)), S) is not NotImplemented
+    before = digest(machine)
+    for command in (
+        submission((Task("old"),)),
+        submission((Task("new"),)),
+        Claim("stranger"),
+        Complete("new", lease.token),
+        Complete("old", lease.token),
+    ):
+        assert shortly(machine, command, S) is NotImplemented
+    assert digest(machine) == before
 
 
 def begun():
@@ -190,10 +231,9 @@ def begun():
         lambda lease: submission((Task("x", kind="fresh", payload={"n": 1}),)),
         lambda lease: submission((Task("y", priority=3),)),
         lambda lease: Claim("a"),
-        lambda lease: Claim("nobody has heard of it"),
         lambda lease: Complete(lease.task, lease.token, {"r": 2}),
     ],
-    ids=["submit, a new kind", "submit", "claim", "claim, a new agent", "complete"],
+    ids=["submit, a new kind", "submit", "claim", "complete"],
 )
 def test_an_exception_at_any_byte_code_leaves_the_old_or_the_new_state(command_of):
     """As test_interrupts does for the long way; and said again, every command comes to its end."""

@@ -7,6 +7,8 @@ Hypothesis), so a seed is the whole story.
 
 import random
 
+import attrs
+
 from ants_coord.commands import shared as c
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Task
@@ -61,9 +63,10 @@ def a_batch(pair, dice):
     batch = [a_task(dice, task) for task in ids]
     if dice.random() < 0.8:
         known = {*pair.machine.ledger.tasks, *ids}
-        for task in batch:
-            needs = tuple(need for need in task.needs if need in known and need < task.id)
-            object.__setattr__(task, "needs", needs)
+        batch = [
+            attrs.evolve(task, needs=[need for need in task.needs if need in known and need < task.id])
+            for task in batch
+        ]
     again = dice.choice(["same", "keep", "replace", "replace", "rerun", "rerun"])
     return c.submission(tuple(batch), again)
 

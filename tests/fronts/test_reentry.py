@@ -10,7 +10,7 @@ import pytest
 
 from ants_coord import ClosedError, Task
 from ants_coord.core.machine import Machine
-from ants_coord.engine.door import Door
+from ants_coord.engine.door import EXITING
 from ants_coord.errors import ReentrantCallError
 
 from .conftest import LIMIT_S, Background, waits
@@ -90,18 +90,20 @@ def test_a_signal_handler_that_closes_and_raises(make_board):
         board.statistics()
 
 
-def test_a_thread_that_was_stopped_inside_keeps_no_interpreter_from_ending(make_board, monkeypatch):
+def test_a_thread_that_was_stopped_inside_keeps_no_interpreter_from_ending(make_board):
     """At exit the lock is waited for with a time: verbs say so, close() goes."""
     board = make_board()
     board.statistics()
     engine, lock = board._engine, board._engine._lock
     holder = Background(lock.acquire)
     holder.get()  # that thread has ended, and will never give it back
-    monkeypatch.setattr(Door, "is_exiting", True)
-    with pytest.raises(ClosedError, match="interpreter"):
-        board.submit(Task("a"))
-    board.close()
-    monkeypatch.undo()
+    EXITING.append(True)
+    try:
+        with pytest.raises(ClosedError, match="interpreter"):
+            board.submit(Task("a"))
+        board.close()
+    finally:
+        EXITING.clear()
     engine._hang_new()
 
 

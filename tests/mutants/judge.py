@@ -38,6 +38,15 @@ def walk():
         go(seed, 150)
 
 
+def short_way():
+    from tests.core import test_short_way as tests
+
+    tests.test_what_the_short_way_grants_ends_in_time()
+    tests.test_what_is_known_is_for_the_long_way_to_say()
+    for seed in range(6):
+        tests.test_the_short_way_is_the_long_way(seed)
+
+
 def colony():
     from ants_coord import Task
     from ants_coord.testing import Colony, Faults
@@ -328,8 +337,8 @@ def hub():
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, purses, proofs, colony, checks, match, layout, board, waiting, shared,
-        exclusivity, corners, tools,
+        conformance, scenarios, walk, short_way, purses, proofs, colony, checks, match, layout, board, waiting,
+        shared, exclusivity, corners, tools,
         hub,
     )
 }  # fmt: skip

@@ -55,8 +55,8 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
     ),
     "a token repeats after the third attempt": (
         "core/work/leases.py",
-        "    row.token = token = next_token(ledger)\n    row.agent",
-        "    row.token = token = row.token if row.attempts >= 3 else next_token(ledger)\n    row.agent",
+        "    row.token = token = next_token(ledger)\n    row.attempts",
+        "    row.token = token = row.token if row.attempts >= 3 else next_token(ledger)\n    row.attempts",
     ),
     "a renewal is told and not kept": (
         "core/work/leases.py",
@@ -69,13 +69,14 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # exclusion and fencing
     *[(file, old, new, "exclusivity") for file, old, new in BROKEN_PROMISES.values()],
     ("core/work/leases.py", "    last, stamp = ledger.last_token + 1,", "    last, stamp = ledger.last_token,", "conformance"),
-    ("core/work/leases.py", "    ledger.last_token = token = max(last, stamp)", "    token = max(last, stamp)", "conformance"),
+    ("core/work/leases.py", "    ledger.last_token = token = stamp if", "    token = stamp if", "conformance"),
     ("core/work/leases.py", 'command.late == "accept" and row.lost == "expired"', 'row.lost == "expired"', "scenarios"),
-    ("core/work/leases.py", "        row.token = token = next_token(ledger)\n        row.deadline_ns = ledger.timeline",
+    ("core/work/openings.py", "        row.token = token = next_token(ledger)\n        row.deadline_ns = ledger.timeline",
      "        token = row.token\n        row.deadline_ns = ledger.timeline", "conformance"),
     # time
     ("core/work/lifecycle.py", "alarms.leases[0][0] <= lease_now:", "alarms.leases[0][0] + 1 <= lease_now:", "conformance"),
-    ("core/work/lifecycle.py", "    _, lease_now, now = ledger.timeline.advance(raw_ns)", "    lease_now = now = raw_ns", "walk"),
+    ("core/work/lifecycle.py", "        _, lease_now, now = timeline.advance(raw_ns)", "        lease_now = now = raw_ns", "walk"),
+    ("core/work/lifecycle.py", "    if raw_ns > previous == now:", "    if raw_ns > previous:", "walk"),
     ("core/state/timeline.py", "        if raw_ns > previous:", "        if raw_ns != previous:", "walk"),
     ("core/state/timeline.py", "            if raw_ns > calendar:", "            if True:", "walk"),
     ("core/work/leases.py", "        deadline = now + ttl_ns if latest is None", "        deadline = row.deadline_ns if latest is None", "conformance"),
@@ -132,7 +133,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
     ("core/work/leases.py", "    if task in ledger.dependents:\n        settle(ledger, row)", "    if False:\n        settle(ledger, row)", "conformance"),
     ("core/work/submitting.py", '        return DependencyError(cycle[0], "needs itself: " + " -> ".join(cycle))', "        return None", "conformance"),
-    ("core/work/lifecycle.py", "    if spec.key is not None:\n        del ledger.keys[spec.key]\n    for need", "    for need", "conformance"),
+    ("core/work/lifecycle.py", "        if spec.key is not None:\n            del ledger.keys[spec.key]\n        for need", "        for need", "conformance"),
     ("core/work/lifecycle.py", "        if was_full:\n            ledger.order.reopen(limit)", "        if False:\n            ledger.order.reopen(limit)", "conformance"),
     ("core/state/ledger.py", "len(self.live.get(limit, ())) < self.limits.get(limit, 1)", "len(self.live.get(limit, ())) <= self.limits.get(limit, 1)", "conformance"),
     ("core/work/locking.py", "    for name in command.names:\n        for row in holders", "    for name in command.names[-1:]:\n        for row in holders", "conformance"),
@@ -141,7 +142,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
     # the short way
-    ("core/work/short.py", "        ledger.quiet_until_ns = min(ledger.quiet_until_ns, lease.expires_ns)\n", "", "conformance"),
+    ("core/work/short.py", "            ledger.quiet_until_ns = lease.expires_ns\n", "            pass\n", "short_way"),
+    ("core/work/short.py", "            until = min(until, alarms.leases[0][0] - lease + raw)", "            pass", "short_way"),
+    ("core/work/short.py", "        or row.token != token\n", "", "short_way"),
+    ("core/work/short.py", "        or task.id in ledger.tombstones\n", "", "short_way"),
     # the log
     ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),
     # results that others check
@@ -155,6 +159,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/replica.py", "        self._catch_up()\n        is_idle = ", "        is_idle = ", "shared"),
     # short ways for what is usual
     ("core/work/ready.py", "            if lane.limit is None and entries and", "            if entries and", "walk"),
+    ("core/work/ready.py", "if len(self._lanes) == 1 and limit is None else", "if len(self._lanes) == 1 else", "walk"),
+    ("core/work/ready.py", "        self._only = lane if len(self._lanes) == 1 and", "        self._only = lane if", "walk"),
+    ("core/work/ready.py", "                lane.offered = _NEVER\n                heappop", "                heappop", "walk"),
     ("core/work/submitting.py", "    if len(new) == 1 and new[0].is_plain:", "    if len(new) == 1:", "walk"),
     ("core/work/submitting.py", "        if task.id not in ledger.tasks and task.id not in ledger.tombstones:", "        if task.id not in ledger.tasks:", "walk"),
     ("core/work/lifecycle.py", "    while len(faded) < 2 * len(leaving) and stones:", "    while len(faded) < len(leaving) and stones:", "walk"),
@@ -163,7 +170,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # waiting
     ("engine/lobby.py", "            if hint is not None:\n                if claimed is None:", "            if False:\n                if claimed is None:", "waiting"),
     ("core/work/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))", "        pass", "waiting"),
-    ("core/work/lifecycle.py", "        ledger.news.ended.append(spec.id)", "        pass", "waiting"),
+    ("core/work/lifecycle.py", "        ledger.news.ended.append(task)", "        pass", "waiting"),
     ("core/work/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
     ("engine/lobby.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
     ("engine/lobby.py", "        if self.has_left:\n", "        if False:\n", "waiting"),

@@ -13,7 +13,7 @@ from ...values.rules import LOAD
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
 from ..state.timeline import CALENDAR
-from ..work.leases import release_all
+from ..work.openings import release_all
 from ..work.opinions import as_check
 from .eligibility import FOR_GOOD, Capable
 from .explain import why_not

@@ -296,8 +296,7 @@ class Ledger:
         """Work out what every command would have to work out again."""
         self.lease_ttl_ns = ns(self.settings.lease_ttl)
         # a few beyond the count gather and are forgotten together: cheaper than one by one
-        kept = self.settings.retention_count
-        self.forget_beyond = kept + kept // 64
+        self.forget_beyond = self.settings.retention_count * 65 // 64
 
     def trim_ring(self) -> None:
         """Drop the oldest events once there are twice as many as are kept. Amortised O(1)."""

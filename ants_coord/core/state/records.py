@@ -9,12 +9,13 @@ changed only after `Undo.touch` has kept their old form.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from ...values.frozen import entity, field
+from ...values.frozen import entity, field, fields
 from ...values.tasks import Outcome, Task, TaskState
 
-__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow"]
+__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow", "fresh_row"]
 
 WAITING = TaskState.WAITING
 DELAYED = TaskState.DELAYED
@@ -110,6 +111,23 @@ class Row:
     waiting: int = 0
     lane: Any = None
     mark: int = 0
+
+
+_FRESH = tuple([each.default for each in fields(Row)[5:] if each.name != "ready_ns"])
+_blank = functools.partial(object.__new__, Row)
+
+
+def fresh_row(spec: Task, payload: Any, seq: int, now_ns: int) -> Row:
+    """Return the row of a new task that is READY at once, as most are: in half the time of the class."""
+    row: Any = _blank()
+    row.spec, row.payload, row.seq, row.state = spec, payload, seq, READY
+    row.submitted_ns = row.ready_ns = now_ns
+    (
+        row.attempts, row.releases, row.generation, row.token, row.agent, row.deadline_ns, row.ttl_ns,
+        row.due_ns, row.lost, row.outcome, row.cause, row.note, row.history, row.idle_no, row.idle_ns,
+        row.finish_by_ns, row.waiting, row.lane, row.mark,
+    ) = _FRESH  # fmt: skip
+    return row  # type: ignore[no-any-return]
 
 
 @entity

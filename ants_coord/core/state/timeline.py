@@ -15,6 +15,7 @@ both stay O(live) in memory and O(log live) amortised in time.
 from __future__ import annotations
 
 import heapq
+from heapq import heappush
 from typing import Any
 
 from ...values.tasks import TaskState
@@ -59,7 +60,7 @@ class Timeline:
 class Alarms:
     """Deadlines of leases and locks (lease time) and due times of tasks (calendar time)."""
 
-    __slots__ = ("_kept", "_tasks", "due", "leases", "live")
+    __slots__ = ("_kept", "_tasks", "due", "leases", "room")
 
     def __init__(self, tasks: dict[str, Row]) -> None:
         self._tasks = tasks
@@ -70,17 +71,21 @@ class Alarms:
         the payload of a task that ended long ago"""
         self._kept = 0
         """how many entries the last sweep of `due` left"""
-        self.live = 0
-        """live leases and locks, to know when the heap is mostly stale"""
+        self.room = 64
+        """how large the heap of leases may grow before it is swept: twice what the last sweep left"""
 
     def lease(self, deadline_ns: int, token: int, row: Row | LockRow) -> None:
         """Watch a fresh lease. O(log live)."""
-        self.live += 1
+        if len(self.leases) > self.room:
+            self.sweep()
+        heappush(self.leases, (deadline_ns, token, row))
+
+    def sweep(self) -> None:
+        """Drop what is stale from the heap of leases."""
         heap = self.leases
-        if len(heap) > 2 * self.live + 64:
-            heap[:] = [entry for entry in heap if _is_live(entry[1], entry[2])]
-            heapq.heapify(heap)
-        heapq.heappush(heap, (deadline_ns, token, row))
+        heap[:] = [entry for entry in heap if _is_live(entry[1], entry[2])]
+        heapq.heapify(heap)
+        self.room = 2 * len(heap) + 64
 
     def next_lease(self) -> tuple[int, int, Any] | None:
         """Return the entry whose deadline really is the earliest. Amortised O(log live)."""

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .records import AgentRow, LockRow, Row, SessionRow
+from .records import LEASED, READY, AgentRow, LockRow, Row, SessionRow
 
-__all__ = ["ABSENT", "Undo"]
+__all__ = ["ABSENT", "Undo", "unfinish", "ungrant"]
 
 ABSENT: Any = object()
 """Stands for "was not in the dict"."""
@@ -40,48 +40,38 @@ def _nothing() -> None:
 
 def _row_back(row: Row, old: tuple[Any, ...]) -> None:
     (
-        row.spec,
-        row.payload,
-        row.state,
-        row.attempts,
-        row.releases,
-        row.generation,
-        row.token,
-        row.agent,
-        row.deadline_ns,
-        row.ttl_ns,
-        row.due_ns,
-        row.ready_ns,
-        row.lost,
-        row.outcome,
-        row.cause,
-        row.note,
-        row.history,
-        row.idle_no,
-        row.idle_ns,
-        row.finish_by_ns,
-    ) = old
+        row.spec, row.payload, row.state, row.attempts, row.releases, row.generation, row.token, row.agent,
+        row.deadline_ns, row.ttl_ns, row.due_ns, row.ready_ns, row.lost, row.outcome, row.cause, row.note,
+        row.history, row.idle_no, row.idle_ns, row.finish_by_ns,
+    ) = old  # fmt: skip
 
 
 def _agent_back(agent: AgentRow, old: tuple[int, int, int, int, int]) -> None:
     agent.claimed, agent.completed, agent.failed, agent.expired, agent.released = old
 
 
-def _both_back(row: Row, old: tuple[Any, ...], agent: AgentRow, claimed: int, completed: int) -> None:
-    (
-        row.state,
-        row.attempts,
-        row.token,
-        row.agent,
-        row.deadline_ns,
-        row.ttl_ns,
-        row.lost,
-        row.outcome,
-        row.note,
-        row.idle_no,
-        row.idle_ns,
-    ) = old
-    agent.claimed, agent.completed = claimed, completed
+def ungrant(
+    row: Row,
+    holder: AgentRow,
+    claimed: int,
+    attempts: int,
+    token: int,
+    agent: str | None,
+    deadline_ns: int,
+    ttl_ns: int,
+    lost: str,
+    note: Any,
+) -> None:
+    """Take a grant back: what it changes of a READY row and of its agent."""
+    row.state, row.attempts, row.token, row.agent = READY, attempts, token, agent
+    row.deadline_ns, row.ttl_ns, row.lost, row.note = deadline_ns, ttl_ns, lost, note
+    holder.claimed = claimed
+
+
+def unfinish(row: Row, holder: AgentRow, completed: int, lost: str) -> None:
+    """Take an end back: what it changes of a LEASED row, which is not idle, and of its agent."""
+    row.state, row.lost, row.outcome, row.idle_no, row.idle_ns = LEASED, lost, None, 0, 0
+    holder.completed = completed
 
 
 def _lock_back(lock: LockRow, old: tuple[int, int, int]) -> None:
@@ -106,34 +96,12 @@ class Undo:
         """Keep a row's primary fields; call before the first change."""
         if self.before_change is not None:
             self.before_change(row)
-        self.entries.append(
-            (
-                _row_back,
-                row,
-                (
-                    row.spec,
-                    row.payload,
-                    row.state,
-                    row.attempts,
-                    row.releases,
-                    row.generation,
-                    row.token,
-                    row.agent,
-                    row.deadline_ns,
-                    row.ttl_ns,
-                    row.due_ns,
-                    row.ready_ns,
-                    row.lost,
-                    row.outcome,
-                    row.cause,
-                    row.note,
-                    row.history,
-                    row.idle_no,
-                    row.idle_ns,
-                    row.finish_by_ns,
-                ),
-            )
-        )
+        old = (
+            row.spec, row.payload, row.state, row.attempts, row.releases, row.generation, row.token,
+            row.agent, row.deadline_ns, row.ttl_ns, row.due_ns, row.ready_ns, row.lost, row.outcome,
+            row.cause, row.note, row.history, row.idle_no, row.idle_ns, row.finish_by_ns,
+        )  # fmt: skip
+        self.entries.append((_row_back, row, old))
 
     def touch_agent(self, agent: AgentRow) -> None:
         """Keep an agent's tallies."""
@@ -142,33 +110,6 @@ class Undo:
                 _agent_back,
                 agent,
                 (agent.claimed, agent.completed, agent.failed, agent.expired, agent.released),
-            )
-        )
-
-    def touch_both(self, row: Row, agent: AgentRow) -> None:
-        """Keep what a grant or an end changes of a row and of its agent: every cycle comes here twice."""
-        if self.before_change is not None:
-            self.before_change(row)
-        self.entries.append(
-            (
-                _both_back,
-                row,
-                (
-                    row.state,
-                    row.attempts,
-                    row.token,
-                    row.agent,
-                    row.deadline_ns,
-                    row.ttl_ns,
-                    row.lost,
-                    row.outcome,
-                    row.note,
-                    row.idle_no,
-                    row.idle_ns,
-                ),
-                agent,
-                agent.claimed,
-                agent.completed,
             )
         )
 

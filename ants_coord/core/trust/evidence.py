@@ -17,6 +17,7 @@ import math
 from collections import OrderedDict
 from typing import ClassVar
 
+from ...values.tasks import Task
 from ...values.trust import Channel, Record
 from ..state.ledger import Ledger
 from ..state.parts import Part
@@ -84,14 +85,15 @@ class Reputation(Part):
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Note how a lease ended."""
         agent, kind = row.agent, row.spec.kind
-        if row.spec.verify is not None:
+        if row.spec.__class__ is not Task and row.spec.verify is not None:
             kind = ledger.checking.kind_of(ledger, row)
         if verb in _DELIVERED:  # every cycle comes here, so the usual case is spelt out
             table, key = ledger.tables["evidence"], (agent, kind)
             known = table.get(key)
             if known is not None and ledger.timeline.reading[CALENDAR] < known[4]:
-                fresh = (known[0], known[1] * _KEEP + 1.0, known[2] * _KEEP, 0, known[4])
-                ledger.undo.put(table, key, fresh)
+                ordinal, good, bad, _, until = known
+                ledger.undo.entries.append((table.__setitem__, key, known))
+                table[key] = (ordinal, good * _KEEP + 1.0, bad * _KEEP, 0, until)
             else:
                 assert agent is not None
                 self.add(ledger, agent, kind, 1.0, 0.0)

@@ -13,6 +13,6 @@ declining   what an agent does not want for a while
 purses      what work consumes; loaded with the first purse
 doors       what a ready task waits at: limits, purses
 splitting   a leased task that waits for new parts
-openings    which opening of the board holds what, and what becomes of it when that one is gone
+openings    which opening of the board, or agent, holds what, and what becomes of it: adopt, release_all
 opinions    tasks that wait to be checked
 """

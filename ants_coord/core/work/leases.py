@@ -1,5 +1,5 @@
 """
-Claim-and-lock: grant, renew, complete, fail, release, adopt.
+Claim-and-lock: grant, renew, complete, fail, release.
 
 One rule for the late: a command whose token is not the task's live lease
 changes nothing. A deadline that equals now has passed, and time has passed
@@ -11,8 +11,10 @@ unclaimed after this very lease ran out.
 
 from __future__ import annotations
 
+from heapq import heappush
+from typing import Any
+
 from ...commands.shared import (
-    Adopt,
     Claim,
     ClaimMany,
     Complete,
@@ -22,22 +24,21 @@ from ...commands.shared import (
     Note,
     Refused,
     Release,
-    ReleaseAll,
     Renew,
     Renewed,
 )
 from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError, TaskNotFoundError
-from ...values.payloads import copy_json
-from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, make_lease
+from ...values.payloads import NESTS, copy_json
+from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, blank_lease, make_lease
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
-from ..state.timeline import CALENDAR, LEASE, RAW
+from ..state.timeline import CALENDAR, RAW
+from ..state.undo import unfinish, ungrant
 from .lifecycle import backoff_ns, drop_lock, end, end_one, give_back, max_attempts, remember, settle
 from .opinions import as_check
-from .signs import earlier_notes, is_silent, keep_note, may_renew, sign
+from .signs import earlier_notes, keep_note, may_renew, sign
 
 __all__ = [
-    "adopt",
     "claim",
     "claim_many",
     "complete",
@@ -53,12 +54,11 @@ __all__ = [
     "note",
     "pick",
     "release",
-    "release_all",
     "renew",
 ]
 
 
-_NONE: tuple[str, ...] = ()
+_NONE: tuple[Any, ...] = ()
 
 
 def next_token(ledger: Ledger) -> int:
@@ -69,18 +69,30 @@ def next_token(ledger: Ledger) -> int:
     afresh does not fall behind a guard that outlived it.
     """
     last, stamp = ledger.last_token + 1, ledger.timeline.reading[RAW] // 1_000
-    ledger.last_token = token = max(last, stamp)
+    ledger.last_token = token = stamp if stamp > last else last  # noqa: FURB136 - every grant comes here
     return token
 
 
 def lease_of(ledger: Ledger, row: Row) -> Lease:
     """Build the value of a live lease, with its own copy of payload and inputs."""
-    spec, payload, kind = row.spec, row.payload, row.spec.kind
-    raw, lease_now, _ = ledger.timeline.reading
-    assert row.agent is not None
-    notes = ledger.tables["notes"]
+    spec, payload, notes, (raw, lease_now, _) = (
+        row.spec,
+        row.payload,
+        ledger.tables["notes"],
+        ledger.timeline.reading,
+    )
+    if spec.__class__ is Task and not notes:  # most are: needed by nobody, checked by nobody, no seat
+        lease = blank_lease()
+        lease.task, lease.token, lease.agent, lease.kind = spec.id, row.token, row.agent, spec.kind
+        lease.payload = copy_json(payload) if payload.__class__ in NESTS else payload
+        lease.inputs, lease.names, lease.notes, lease.role = {}, _NONE, _NONE, None
+        lease.attempt, lease.ttl_ns = row.attempts, row.ttl_ns
+        lease.expires_ns = raw + row.deadline_ns - lease_now
+        lease.__class__ = Lease
+        return lease  # type: ignore[no-any-return]
+    kind = spec.kind
     if spec.verify is None:
-        payload = payload if payload is None else copy_json(payload)
+        payload = copy_json(payload)
     else:
         kind, payload = ledger.checking.kind_of(ledger, row), ledger.checking.payload(ledger, row)
     return make_lease(
@@ -211,10 +223,26 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     """Give a READY row to an agent that may have it. Every cycle comes here, so few lines are calls."""
-    spec, counts, (_, lease_now, now) = row.spec, ledger.counts, ledger.timeline.reading
-    holder = ledger.agents.get(agent) or ledger.agent(agent)
-    ledger.undo.touch_both(row, holder)
-    holder.claimed += 1
+    spec, counts, undo, (_, lease_now, now) = row.spec, ledger.counts, ledger.undo, ledger.timeline.reading
+    holder, attempt = ledger.agents.get(agent) or ledger.agent(agent), row.attempts
+    if undo.before_change is not None:
+        undo.before_change(row)
+    claimed, lost, note = holder.claimed, row.lost, row.note
+    old = (
+        ungrant,
+        row,
+        holder,
+        claimed,
+        attempt,
+        row.token,
+        row.agent,
+        row.deadline_ns,
+        row.ttl_ns,
+        lost,
+        note,
+    )
+    undo.entries.append(old)
+    holder.claimed = claimed + 1
     if ledger.checking.opinions.rows:
         ledger.leave(row)
     else:
@@ -222,30 +250,44 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     counts[READY] -= 1  # `shift`, without a call
     row.state = TRANSITIONS[READY]["claim"]
     counts[LEASED] += 1
-    if ttl_ns is None and spec.lease_ttl is not None:
-        ttl_ns = ns(spec.lease_ttl)
-    is_asked_for = ttl_ns is not None and not ledger.is_old  # by the old rules that made no difference
-    if ttl_ns is None:
-        ttl_ns = ledger.lease_ttl_ns
-    if ledger.restraint is not None and not is_asked_for:
-        ttl_ns = ledger.restraint.length(ledger, row, agent, ttl_ns)
     row.token = token = next_token(ledger)
+    row.attempts = attempt = attempt + 1
+    detail: Any = attempt
+    if spec.__class__ is Task and ttl_ns is None and ledger.restraint is None:  # nothing of all that follows
+        ttl_ns = ledger.lease_ttl_ns
+    else:
+        ttl_ns = _length(ledger, row, agent, ttl_ns)
+        if spec.limit is not None:
+            ledger.live.setdefault(spec.limit, {})[token] = row
+        # a claim on what somebody has handed in is a check, not work: who adds up must be able to tell
+        if spec.verify is not None and spec.id in ledger.tables["handed"]:
+            detail = "check"
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
     row.deadline_ns = deadline = lease_now + ttl_ns
-    row.attempts = attempt = row.attempts + 1
     holder.leases[token] = row
-    if spec.limit is not None:
-        ledger.live.setdefault(spec.limit, {})[token] = row
-    ledger.alarms.lease(deadline, token, row)
-    # a claim on what somebody has handed in is a check, not work: who adds up must be able to tell
-    is_check = spec.verify is not None and spec.id in ledger.tables["handed"]
-    ledger.ring[1].append((now, "claimed", spec.id, agent, token, "check" if is_check else attempt))
+    alarms = ledger.alarms
+    if len(alarms.leases) > alarms.room:
+        alarms.sweep()
+    heappush(alarms.leases, (deadline, token, row))
+    ledger.ring[1].append((now, "claimed", spec.id, agent, token, detail))
     # it was named, which overrules a decline
     if ledger.declines.active and spec.id in ledger.declines.active.get(agent, _NONE):
         ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:
         hook(ledger, row)
     return lease_of(ledger, row)
+
+
+def _length(ledger: Ledger, row: Row, agent: str, asked_ns: int | None) -> int:
+    """Return how long a lease lasts: as asked for, as the task says, or as the board and standing allow."""
+    if asked_ns is None and row.spec.lease_ttl is not None:
+        asked_ns = ns(row.spec.lease_ttl)
+    is_asked_for = asked_ns is not None and not ledger.is_old  # by the old rules that made no difference
+    if asked_ns is None:
+        asked_ns = ledger.lease_ttl_ns
+    if ledger.restraint is not None and not is_asked_for:
+        asked_ns = ledger.restraint.length(ledger, row, agent, asked_ns)
+    return asked_ns
 
 
 # -- hold -----------------------------------------------------------------------------------
@@ -299,7 +341,6 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
         earlier = deadline < row.deadline_ns
         row.deadline_ns = deadline
         if earlier:  # a lazily corrected alarm must never ring too late
-            ledger.alarms.live -= 1
             ledger.alarms.lease(row.deadline_ns, token, row)
         answers.append(Renewed(token, raw + deadline - now))
     return tuple(answers)
@@ -372,10 +413,10 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
         if problem is not None:
             return Refused(problem)
     holder = ledger.agents.get(row.agent) or ledger.agent(row.agent)
-    ledger.undo.touch_both(row, holder)
+    ledger.undo.touch(row)
+    ledger.undo.touch_agent(holder)
     holder.completed += 1
     if verify is not None:
-        ledger.undo.touch(row)
         checked: Outcome | None = ledger.checking.take(ledger, row, command)
         if checked is not None:
             return checked
@@ -388,15 +429,17 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
 
 def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     """End a leased row with a result that nobody checks."""
-    task, agent, token = row.spec.id, row.agent, row.token
-    assert agent is not None
-    holder = ledger.agents.get(agent) or ledger.agent(agent)
-    ledger.undo.touch_both(row, holder)
-    holder.completed += 1
+    task, agent, undo = row.spec.id, row.agent, ledger.undo
+    holder = ledger.agents[agent]  # type: ignore[index]  # it holds this
+    completed = holder.completed
+    if undo.before_change is not None:
+        undo.before_change(row)
+    undo.entries.append((unfinish, row, holder, completed, row.lost))
+    holder.completed = completed + 1
     outcome = end_one(ledger, row, "complete", "finished", result)
     if task in ledger.dependents:
         settle(ledger, row)
-    ledger.ring[1].append((ledger.timeline.reading[CALENDAR], "completed", task, agent, token, None))
+    ledger.ring[1].append((ledger.timeline.reading[CALENDAR], "completed", task, agent, row.token, None))
     return outcome
 
 
@@ -486,51 +529,3 @@ def hand_back(ledger: Ledger, row: Row) -> None:
     row.releases += 1
     give_back(ledger, row, "release", "revoked")
     ledger.emit("released", row.spec.id, row.agent, row.token)
-
-
-def release_all(ledger: Ledger, command: ReleaseAll) -> int:
-    """Give back everything an agent holds, tasks and locks."""
-    holder = ledger.agents.get(command.agent)
-    rows = list(holder.leases.values()) if holder is not None else []
-    for row in rows:
-        hand_back(ledger, row)
-    locks = [lock for lock in ledger.locks.values() if lock.agent == command.agent]
-    for lock in locks:
-        drop_lock(ledger, lock, "released")
-    return len(rows) + len(locks)
-
-
-def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
-    """
-    Re-issue an agent's live leases: the process that held the old tokens is fenced off.
-
-    A holder that still speaks keeps them: a second session under the same name must not take over the work
-    of the first. A scope renews a third of its ttl after the last time, so two thirds are a missed renewal.
-    One that is known to be gone does not speak any more, however short its silence.
-    """
-    holder = ledger.agents.get(command.agent)
-    adopted: list[Lease] = []
-    for old, row in list(holder.leases.items()) if holder is not None else ():
-        assert holder is not None
-        opening, _ = ledger.tables["openings"].get(old, ("", ""))
-        if not (command.force or opening in command.gone or is_silent(ledger, row)):
-            continue
-        ledger.undo.touch(row)
-        del holder.leases[old]
-        limit = row.spec.limit
-        if limit is not None:
-            del ledger.live[limit][old]
-        ledger.alarms.live -= 1
-        row.token = token = next_token(ledger)
-        row.deadline_ns = ledger.timeline.reading[LEASE] + row.ttl_ns
-        if ledger.restraint is not None:
-            latest = ledger.restraint.latest_known(ledger, row)
-            row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)
-        holder.leases[token] = row
-        sign(ledger, row)
-        if limit is not None:
-            ledger.live[limit][token] = row
-        ledger.alarms.lease(row.deadline_ns, token, row)
-        ledger.emit("adopted", row.spec.id, command.agent, token, old)
-        adopted.append(lease_of(ledger, row))
-    return tuple(adopted)

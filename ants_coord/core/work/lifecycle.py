@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from heapq import heappop
 from itertools import islice
 from typing import Any
 
 from ...values.checks import is_fresh_id
 from ...values.frozen import evolve
-from ...values.tasks import FINAL, Backoff, Outcome, TaskState, make_outcome
+from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
 from ..state.content import content_digest
 from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
 from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
@@ -117,18 +118,18 @@ def backoff_ns(ledger: Ledger, row: Row) -> int:
 
 def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     """Take a live lease out of the indexes. The row has been touched."""
-    agent, tables = row.agent, ledger.tables
-    assert agent is not None
-    row.lost = lost
-    del ledger.agents[agent].leases[row.token]
-    ledger.alarms.live -= 1
-    signs = tables["signs"]
-    if signs and row.spec.id in signs:
-        ledger.undo.drop(signs, row.spec.id)
+    agent: Any = row.agent  # somebody holds it
+    spec, tables = row.spec, ledger.tables
+    row.lost, token, heap = lost, row.token, ledger.alarms.leases
+    del ledger.agents[agent].leases[token]
+    if heap[0][1] == token:  # a stale alarm would only have to be looked at, and swept, later
+        heappop(heap)
+    if tables["signs"] and spec.id in tables["signs"]:
+        ledger.undo.drop(tables["signs"], spec.id)
     if tables["limited"] and agent in tables["limited"] and verb in _DELIVERED:
         ledger.declines.succeeded(ledger, agent)
-    limit = row.spec.limit
-    if limit is not None:
+    if spec.__class__ is not Task and spec.limit is not None:  # a plain task would ask its class, in 50 ns
+        limit = spec.limit
         live = ledger.live[limit]
         was_full = len(live) >= ledger.limits.get(limit, 1)
         del live[row.token]
@@ -185,7 +186,7 @@ def end_one(
     by: str | None = None,
 ) -> Outcome:
     """End a task and settle nothing yet: see `end`. Every cycle comes here, too."""
-    state, spec, tables, counts = row.state, row.spec, ledger.tables, ledger.counts
+    state, spec, tables, counts, task = row.state, row.spec, ledger.tables, ledger.counts, row.spec.id
     if state is LEASED:
         unlease(ledger, row, lost, verb)
     elif state is READY:
@@ -193,26 +194,32 @@ def end_one(
     counts[state] -= 1  # `shift`, without a call
     row.state = state = TRANSITIONS[state][verb]
     counts[state] += 1
-    outcome = row.outcome = make_outcome(
-        spec.id, state, result, reason[:_REASON] if reason else "", by or row.agent, row.attempts, late
-    )
-    if spec.key is not None:
-        del ledger.keys[spec.key]
-    for need in spec.needs:
-        unneed(ledger, need)
-    if spec.id not in ledger.needed:
-        _make_idle(ledger, row)
+    outcome = row.outcome = blank_outcome()
+    outcome.task, outcome.state, outcome.result, outcome.late = task, state, result, late
+    outcome.reason, outcome.by, outcome.attempts = reason and reason[:_REASON], by or row.agent, row.attempts
+    outcome.__class__ = Outcome
+    if spec.__class__ is not Task:  # it may have a key, needs, or somebody who checks it
+        if spec.key is not None:
+            del ledger.keys[spec.key]
+        for need in spec.needs:
+            unneed(ledger, need)
+        if spec.verify is not None:
+            ledger.checking.forget(ledger, task)
+    if task not in ledger.needed:  # `_make_idle`, without a call
+        ledger.last_seq = row.idle_no = seq = ledger.last_seq + 1
+        row.idle_ns = now = ledger.timeline.reading[CALENDAR]
+        if not ledger.idle:
+            ledger.forget_from_ns = now + ns(ledger.settings.retention)
+        ledger.idle[seq] = row
     if tables["declines"]:
-        ledger.declines.forget_task(ledger, spec.id)
-    if spec.id in tables["failers"]:
-        ledger.undo.drop(tables["failers"], spec.id)
-    if spec.verify is not None:
-        ledger.checking.forget(ledger, spec.id)
+        ledger.declines.forget_task(ledger, task)
+    if tables["failers"] and task in tables["failers"]:
+        ledger.undo.drop(tables["failers"], task)
     if ledger.news.is_wanted:
-        ledger.news.ended.append(spec.id)
+        ledger.news.ended.append(task)
     for hook in ledger.on_end:
         hook(ledger, row, verb)
-    return outcome
+    return outcome  # type: ignore[no-any-return]
 
 
 def settle(ledger: Ledger, first: Row) -> None:
@@ -367,7 +374,13 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
     A deadline that equals now has passed. Leases, delays and deadlines are
     processed in full, in order of their time; forgetting is bounded.
     """
-    _, lease_now, now = ledger.timeline.advance(raw_ns)
+    timeline = ledger.timeline
+    previous, lease_now, now = timeline.reading
+    if raw_ns > previous == now:  # what `advance` does where no clock was set back, without a call
+        lease_now, now = lease_now + raw_ns - previous if now else raw_ns, raw_ns
+        timeline.reading = (raw_ns, lease_now, raw_ns)
+    else:
+        _, lease_now, now = timeline.advance(raw_ns)
     alarms = ledger.alarms
     if alarms.leases and alarms.leases[0][0] <= lease_now:
         while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now:
@@ -431,7 +444,6 @@ def drop_lock(ledger: Ledger, lock: LockRow, why: str) -> None:
     ledger.undo.touch_lock(lock)
     ledger.undo.drop(ledger.locks, lock.token)
     lock.depth = 0
-    ledger.alarms.live -= 1
     ledger.unindex_lock(lock)
     for name in lock.names:
         if ledger.news.is_wanted:

@@ -1,5 +1,5 @@
 """
-Openings: which opening of the board holds what, and what becomes of it when the opening is gone.
+Openings and agents: who holds what, and what becomes of it when the opening is gone or the agent comes back.
 
 A process that is killed gives nothing back. Where the system can tell that an opening of the board has
 ended, another one says so with an EndOpening, and what was held returns at once instead of when its time
@@ -16,14 +16,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...commands.shared import Command, EndOpening, LockNames, Renew, Renewed
+from ...commands.shared import Adopt, Command, EndOpening, LockNames, ReleaseAll, Renew, Renewed
 from ...values.checks import is_told
 from ...values.tasks import Lease
 from ..state.ledger import Ledger
 from ..state.records import LEASED, LockRow, Row
+from ..state.timeline import LEASE
+from .leases import hand_back, lease_of, next_token
 from .lifecycle import drop_lock, expire
+from .signs import is_silent, sign
 
-__all__ = ["end_opening", "holding", "note_holder", "opening_of"]
+__all__ = ["adopt", "end_opening", "holding", "note_holder", "opening_of", "release_all"]
 
 _GONE = "its process has ended or dropped the board"
 _SWEPT_AT = 64
@@ -109,3 +112,50 @@ def end_opening(ledger: Ledger, command: EndOpening) -> int:
         else:
             expire(ledger, row, _GONE)
     return ended
+
+
+def release_all(ledger: Ledger, command: ReleaseAll) -> int:
+    """Give back everything an agent holds, tasks and locks."""
+    holder = ledger.agents.get(command.agent)
+    rows = list(holder.leases.values()) if holder is not None else []
+    for row in rows:
+        hand_back(ledger, row)
+    locks = [lock for lock in ledger.locks.values() if lock.agent == command.agent]
+    for lock in locks:
+        drop_lock(ledger, lock, "released")
+    return len(rows) + len(locks)
+
+
+def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
+    """
+    Re-issue an agent's live leases: the process that held the old tokens is fenced off.
+
+    A holder that still speaks keeps them: a second session under the same name must not take over the work
+    of the first. A scope renews a third of its ttl after the last time, so two thirds are a missed renewal.
+    One that is known to be gone does not speak any more, however short its silence.
+    """
+    holder = ledger.agents.get(command.agent)
+    adopted: list[Lease] = []
+    for old, row in list(holder.leases.items()) if holder is not None else ():
+        assert holder is not None
+        opening, _ = ledger.tables["openings"].get(old, ("", ""))
+        if not (command.force or opening in command.gone or is_silent(ledger, row)):
+            continue
+        ledger.undo.touch(row)
+        del holder.leases[old]
+        limit = row.spec.limit
+        if limit is not None:
+            del ledger.live[limit][old]
+        row.token = token = next_token(ledger)
+        row.deadline_ns = ledger.timeline.reading[LEASE] + row.ttl_ns
+        if ledger.restraint is not None:
+            latest = ledger.restraint.latest_known(ledger, row)
+            row.deadline_ns = row.deadline_ns if latest is None else min(row.deadline_ns, latest)
+        holder.leases[token] = row
+        sign(ledger, row)
+        if limit is not None:
+            ledger.live[limit][token] = row
+        ledger.alarms.lease(row.deadline_ns, token, row)
+        ledger.emit("adopted", row.spec.id, command.agent, token, old)
+        adopted.append(lease_of(ledger, row))
+    return tuple(adopted)

@@ -27,10 +27,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
 
-from ...values.tasks import TaskState
+from ...values.tasks import Task, TaskState
 from ..state.records import Row
 from .doors import names_of
 
@@ -38,13 +39,14 @@ __all__ = ["ByPriority", "Heads", "Lane", "in_order"]
 
 READY = TaskState.READY
 _ANY = (None,)
+_NEVER = (1 << 200,)
 _Key = tuple[int, int]
 
 
 class Lane:
     """READY tasks that only differ in their order."""
 
-    __slots__ = ("dead", "heads", "heap", "kind", "limit", "number", "signature", "stale")
+    __slots__ = ("dead", "heads", "heap", "kind", "limit", "number", "offered", "signature", "stale")
 
     def __init__(
         self, number: int, signature: Hashable, kind: str, limit: Any, heads: tuple[Heads, ...]
@@ -56,6 +58,8 @@ class Lane:
         self.heads = heads
         self.heap: list[tuple[int, int, Row]] = []
         self.stale = 0
+        self.offered: tuple[int, ...] = _NEVER
+        """each group of heads lists this lane with this key or a lower one; later than any if one does not"""
         self.dead: set[_Key] = set()
         """keys of entries whose rows have got another key or lane. Never that of the first entry, so that
         whoever only looks there need not ask"""
@@ -91,7 +95,7 @@ class Lane:
             entry = heap[0]
             if entry[2].state is READY:
                 return entry
-            heapq.heappop(heap)
+            heappop(heap)
             entry[2].lane = None
             if self.stale:
                 self.stale -= 1
@@ -151,15 +155,17 @@ class Heads:
         while heap:
             rank, seq, number, lane = heap[0]
             if listed.get(number) != (rank, seq):
-                heapq.heappop(heap)  # a better head was offered since
+                heappop(heap)  # a better head was offered since
                 continue
             entries = lane.heap
             # the usual case without a call: nothing stale at the top
             best = entries[0] if entries and entries[0][2].state is READY else lane.best()
             if best is None or (lane.limit is not None and not is_open(lane.limit)):
-                heapq.heappop(heap)
+                lane.offered = _NEVER
+                heappop(heap)
                 del listed[number]
             elif best[1] != seq or best[0] != rank:
+                lane.offered = max(lane.offered, best[:2])
                 listed[number] = best[:2]
                 heapq.heapreplace(heap, (best[0], best[1], number, lane))
             else:
@@ -177,7 +183,7 @@ class ByPriority:
 
     """
 
-    __slots__ = ("_aging_ns", "_by_limit", "_heads", "_is_open", "_lanes", "_made")
+    __slots__ = ("_aging_ns", "_by_limit", "_heads", "_is_open", "_lanes", "_made", "_only")
     honours: frozenset[str] = frozenset()
 
     def __init__(self, aging_ns: int, is_open: Callable[[Any], bool]) -> None:
@@ -187,6 +193,8 @@ class ByPriority:
         self._heads: dict[tuple[Hashable, str | None], Heads] = {}
         self._by_limit: dict[Hashable, list[Lane]] = {}
         self._made = 0
+        self._only: Lane | None = None
+        """the only lane there is, if nothing waits at a limit"""
 
     def add(self, row: Row, signature: Hashable) -> None:
         """Take in a row that has become READY. O(log n)."""
@@ -195,17 +203,18 @@ class ByPriority:
         if lane is not None:
             lane.stale -= 1  # its old entry has the same key and serves again
         else:
-            lane = self._lanes.get((signature, spec.kind, spec.door))
+            door = None if spec.__class__ is Task else spec.door  # a plain task would ask its class, in 50 ns
+            lane = self._lanes.get((signature, spec.kind, door))
             if lane is None:
-                lane = self._lane(signature, spec.kind, spec.door)
+                lane = self._lane(signature, spec.kind, door)
             row.lane = lane
             if lane.dead and (rank, row.seq) in lane.dead:
                 lane.dead.remove((rank, row.seq))  # it has come back to where it was
             else:
-                heapq.heappush(lane.heap, (rank, row.seq, row))
-        for heads in lane.heads:
-            listed = heads.listed.get(lane.number)
-            if listed is None or (rank, row.seq) < listed:
+                heappush(lane.heap, (rank, row.seq, row))
+        if lane.heap[0][2] is row and (rank, row.seq) < lane.offered:
+            lane.offered = (rank, row.seq)
+            for heads in lane.heads:
                 heads.offer((rank, row.seq), lane)
 
     def leave(self, row: Row) -> None:
@@ -213,7 +222,7 @@ class ByPriority:
         lane = row.lane
         heap = lane.heap
         if heap and heap[0][2] is row:
-            heapq.heappop(heap)
+            heappop(heap)
             row.lane = None
             if lane.dead:
                 lane.surface()
@@ -234,6 +243,12 @@ class ByPriority:
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
         """Return the best claimable row of these signatures and kinds (None: any kind); agents are equal."""
+        only = self._only
+        # of one lane nothing needs to be compared, or corrected: what most boards have
+        if only is not None and kinds is None and only.heap:
+            row = only.heap[0][2]
+            if row.state is READY and only.signature in signatures:
+                return row
         best: tuple[int, int, Row] | None = None
         for signature in signatures:
             for kind in _ANY if kinds is None else kinds:
@@ -313,7 +328,10 @@ class ByPriority:
         if kind is None or kind == lane.kind:
             lane.heads = (*lane.heads, heads)
             best = lane.best()
-            if best is not None:
+            if best is None:
+                lane.offered = _NEVER
+            else:
+                lane.offered = max(lane.offered, best[:2])
                 heads.offer(best[:2], lane)
 
     def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
@@ -323,6 +341,7 @@ class ByPriority:
             self._prune()
         self._made += 1
         lane = self._lanes[signature, kind, limit] = Lane(self._made, signature, kind, limit, heads)
+        self._only = lane if len(self._lanes) == 1 and limit is None else None
         self._list_by_limit(lane)
         return lane
 

@@ -47,70 +47,87 @@ def look_ahead(ledger: Ledger) -> int:
     return until
 
 
-def _begin(ledger: Ledger, raw: int) -> bool:
-    """Take the next stamp, if the short way is open there; the command ends with `entries.clear()`."""
-    reading, position, entries = ledger.timeline.reading, ledger.position, ledger.undo.entries
-    if (
-        not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
-        or position & 127 == 127  # the events are trimmed there, see Machine.apply
-        or entries
-    ):
-        return False
-    ring = ledger.ring
-    entries.append(
-        (
-            ledger.rewind,
-            ring,
-            len(ring[1]),
-            reading,
-            ledger.last_token,
-            ledger.last_seq,
-            position,
-            ledger.refusals,
-        )
-    )
-    ledger.timeline.reading = (raw, raw + ledger.lead_ns, raw)
-    ledger.position = position + 1
-    return True
-
-
-def submit(ledger: Ledger, raw: int, task: Task, payload: Any) -> Ticket | Any:
+def submit(ledger: Ledger, raw: int, args: tuple[Task, Any]) -> Ticket | Any:
     """Add a new task that waits for nothing (its `is_plain`)."""
-    if task.id in ledger.tasks or task.id in ledger.tombstones or not _begin(ledger, raw):
+    task, payload = args
+    timeline, position, entries = ledger.timeline, ledger.position, ledger.undo.entries
+    reading = timeline.reading
+    if (
+        entries
+        or not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
+        or position & 127 == 127  # the events are trimmed there, see Machine.apply
+        or task.id in ledger.tasks
+        or task.id in ledger.tombstones
+    ):
         return NotImplemented
+    # written out in each verb, as it stands in Machine.apply: a call costs as much as what it would save
+    ring = ledger.ring
+    entries.append((
+        ledger.rewind, ring, len(ring[1]), reading,
+        ledger.last_token, ledger.last_seq, position, ledger.refusals,
+    ))  # fmt: skip
+    timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1
     ticket = add(ledger, task, payload)
-    ledger.undo.entries.clear()
+    entries.clear()
     return ticket
 
 
-def claim(ledger: Ledger, raw: int, agent: str) -> Lease | Any | None:
-    """Grant the first task in order, or None if there is none."""
-    if not _begin(ledger, raw):
+def claim(ledger: Ledger, raw: int, args: tuple[str]) -> Lease | Any | None:
+    """Grant the first task in order to an agent that is known, or None if there is none."""
+    (agent,) = args
+    timeline, position, entries = ledger.timeline, ledger.position, ledger.undo.entries
+    reading = timeline.reading
+    if (
+        entries
+        or not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
+        or position & 127 == 127
+        or agent.__class__
+        is not str  # the name of an agent that is new is checked first, see arguments.claim
+        or agent not in ledger.agents
+    ):
         return NotImplemented
-    row = ledger.order.first(agent, ledger.eligibility.open_to(agent), None)
-    lease = None
+    ring = ledger.ring
+    entries.append((
+        ledger.rewind, ring, len(ring[1]), reading,
+        ledger.last_token, ledger.last_seq, position, ledger.refusals,
+    ))  # fmt: skip
+    timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1
+    row, lease = ledger.order.first(agent, ledger.eligibility.open_to(agent), None), None
     if row is not None:
         lease = grant(ledger, row, agent, None)
-        ledger.quiet_until_ns = min(ledger.quiet_until_ns, lease.expires_ns)
-    ledger.undo.entries.clear()
+        if lease.expires_ns < ledger.quiet_until_ns:  # noqa: PLR1730 - `min` is a call
+            ledger.quiet_until_ns = lease.expires_ns
+    entries.clear()
     return lease
 
 
-def complete(ledger: Ledger, raw: int, task: str, token: int, result: Any) -> Outcome | Any:
+def complete(ledger: Ledger, raw: int, args: tuple[str, int, Any]) -> Outcome | Any:
     """End a leased task whose result nobody checks, and that nothing waits for."""
+    task, token, result = args
+    timeline, position, entries = ledger.timeline, ledger.position, ledger.undo.entries
+    reading = timeline.reading
     row = ledger.tasks.get(task)
     if (
-        row is None
+        entries
+        or not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
+        or position & 127 == 127
+        or row is None
         or row.token != token
         or row.state is not LEASED
-        or row.spec.verify is not None
-        or row.spec.needs  # as `dependents`: several tasks may begin or end their time then
+        # several tasks may begin or end their time with one that is needed, or needs others
+        or (row.spec.__class__ is not Task and (row.spec.verify is not None or row.spec.needs))
         or task in ledger.dependents
         or len(ledger.idle) >= ledger.forget_beyond
-        or not _begin(ledger, raw)
     ):
         return NotImplemented
+    ring = ledger.ring
+    entries.append((
+        ledger.rewind, ring, len(ring[1]), reading,
+        ledger.last_token, ledger.last_seq, position, ledger.refusals,
+    ))  # fmt: skip
+    timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1
     outcome = finish(ledger, row, result)
-    ledger.quiet_until_ns = min(ledger.quiet_until_ns, ledger.forget_from_ns)
-    ledger.undo.entries.clear()
+    if ledger.forget_from_ns < ledger.quiet_until_ns:  # noqa: PLR1730 - `min` is a call
+        ledger.quiet_until_ns = ledger.forget_from_ns
+    entries.clear()
     return outcome

@@ -9,6 +9,7 @@ is no tuple of letters): a log that does not say exactly what was written must
 stop its readers, not be guessed at.
 
 plain_data  fields of our commands and values as plain data
+usual       the commands of every cycle, by hand
 foreign     the same for commands of strategies that others have added
 
 FORMAT grows by one when an old reader could misread a new log. Then: teach
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import json.encoder
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -31,6 +33,7 @@ from ...core.state.rules import RulesMissing
 from ...core.strategies import LEARNERS, added_parts, every_part
 from ...errors import LimitError
 from .plain_data import Function, Strange, reader, writer
+from .usual import READ, WRITE
 
 __all__ = [
     "FORMAT",
@@ -104,12 +107,22 @@ _KNOWN = _Known(COMMANDS, operator.attrgetter("commands"))
 _QUERIES = _Known(QUERIES, operator.attrgetter("queries"))
 """those that are asked through a hub"""
 LEARNERS.append(_learn)
-_dumps = json.JSONEncoder(
+_encoder = json.JSONEncoder(
     separators=(",", ":"),
     allow_nan=False,
     ensure_ascii=False,
     check_circular=False,  # payloads are our own copies
-).encode
+)
+_encode: Any = getattr(json.encoder, "c_make_encoder", None)
+if _encode is not None:  # as JSONEncoder.encode makes it, but for each value anew
+    _encode = _encode(
+        None, _encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+
+
+def _dumps(value: list[Any]) -> str:
+    """Return a list as JSON."""
+    return _encoder.encode(value) if _encode is None else "".join(_encode(value, 0))
 
 
 def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int] | None = None) -> bytes:
@@ -121,9 +134,11 @@ def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int
 
     """
     name = command.__class__.__name__
-    entry = [*request, name, _KNOWN[name][2](command)]
-    if seen is not None:
-        entry.append(seen)
+    usual = WRITE.get(command.__class__)
+    fields = None if usual is None else usual(command)
+    if fields is None:
+        fields = _KNOWN[name][2](command)
+    entry = [*request, name, fields] if seen is None else [*request, name, fields, seen]
     body = _dumps(entry).encode()
     if len(body) > MAX_ENTRY:
         # whatever a reader would refuse must not be written: it would stop everybody, for ever
@@ -160,6 +175,13 @@ def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tup
         raise TypeError("malformed request id")
     if name.__class__ is not str:
         raise TypeError(f"malformed command name {name!r:.80}")
+    usual = READ.get(name) if fields.__class__ is dict else None
+    try:
+        command = None if usual is None else usual(fields)
+    except Exception as problem:
+        raise ValueError(f"{name}: {problem}") from problem
+    if command is not None:
+        return (session, number), command
     try:
         _, read, _ = _KNOWN[name]
     except KeyError:

@@ -225,7 +225,7 @@ def _written(value: Any) -> Any:
 @cache
 def writer(kind: Any) -> Function:
     """Return the function that makes plain data of a command or value; tasks without payload and parts."""
-    beside = ("payload", "parts") if kind is Task else ()
+    beside = ("payload", "parts") if issubclass(kind, Task) else ()
     known: dict[str, Any] = {}
     lines = ["def write(self):", "    made = {}"]
     for each in fields(kind):

@@ -399,7 +399,7 @@ def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
         if alarm is not None:
             alarm.close()
     engine._keeper.drop_all()  # noqa: SLF001
-    engine._why_closed = "the simulated process is dead"  # noqa: SLF001
+    engine._why_closed, engine.is_short = "the simulated process is dead", False  # noqa: SLF001
     journal = getattr(engine, "_journal", None)
     if journal is not None:
         journal.close()
