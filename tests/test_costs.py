@@ -46,7 +46,7 @@ def cycle(board):
         (lambda: ClaimQueue(clock=ManualClock(), trust=TrustPolicy()), 63),
         (lambda: Matchmaker(clock=ManualClock()), 74),
         (lambda: Blackboard(clock=ManualClock()), 94),
-        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 190),
+        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 162),
     ],
     ids=["claim", "claim with trust", "match", "board", "claim with a log"],
 )

@@ -27,6 +27,8 @@ UNNUMBERED = ("", 0)
 Request = str | tuple[str, int] | None
 """a request id that a caller chose, or a number in a session, or neither"""
 
+_ALONE = 64
+"""looks and appends in a row that found nothing of others, after which we count as alone"""
 _FAR = 250
 """entries of others that take long to carry out (some 25 ms)"""
 
@@ -89,11 +91,23 @@ class Log:
         """how many entries of others the last look found, if they were many"""
         self.is_outrun = False
         """whether others write faster than we follow"""
+        self._undisturbed = 0
+        """how many looks and appends in a row found nothing of others"""
 
     @property
     def name(self) -> str:
         """What errors call it."""
         return str(getattr(self._journal, "path", "journal"))
+
+    @property
+    def is_ahead(self) -> bool:
+        """
+        Whether a claim that will be granted is better written at once, without a look for others' entries.
+
+        Over a network a look is a trip. And where nobody else has written for a while a look would find
+        nothing: if it does, the claim is written in vain, once, and we look again before the next ones.
+        """
+        return self.is_remote or self._undisturbed >= _ALONE
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append all bodies, or none, and return every entry after `after`, ours included."""
@@ -133,6 +147,7 @@ class Log:
 
     def note_foreign(self, count: int) -> None:
         """Take note of how many entries of others were found at once."""
+        self._undisturbed = 0 if count else self._undisturbed + 1
         if count > _FAR:
             self.is_outrun, self._lag = self._lag > 0, count
         else:

@@ -200,8 +200,8 @@ class LogEngine(Batches, Openings):
 
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
         # a look at a file is cheap; a claim written in vain, when several wake for one task, is not. Over a
-        # network the look is a trip for each claim: there only before saying "nothing"
-        if self._log.is_remote and not self._machine.is_idle(command, self._clock.now_ns()):
+        # network the look is a trip for each claim, and of who is alone it is in vain: only before "nothing"
+        if self._log.is_ahead and not self._machine.is_idle(command, self._clock.now_ns()):
             return False
         self._catch_up()
         is_idle = self._machine.is_idle(command, self._clock.now_ns())
