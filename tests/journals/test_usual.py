@@ -9,7 +9,8 @@ import re
 import pytest
 
 from ants_coord.commands.shared import Claim, Complete, Renew, submission
-from ants_coord.journals import codec, usual
+from ants_coord.journals import codec
+from ants_coord.journals.codec import usual
 from ants_coord.values.tasks import Task
 from ants_coord.values.verification import Verify
 
