@@ -16,20 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
 from .frozen import (
-    blank,
-    evolve,
-    field,
-    fields,
-    frozen,
-    lasting,
-    lasting_or_none,
-    maker,
-    quick,
-    refuse_unknown,
-    strings,
-    taking,
+    blank, evolve, field, fields, frozen, lasting, lasting_or_none, maker, quick, refuse_unknown, strings, taking,
     twins,
-)
+)  # fmt: skip
 from .payloads import NESTS, copy_json
 
 __all__ = [
@@ -245,9 +234,7 @@ class Task:
             return self
 
         def __reduce__(self):
-            return _again, (
-                {name: getattr(self, name) for name in ("id", "kind", "payload", "priority", *_MORE)},
-            )
+            return _again, ({each.name: getattr(self, each.name) for each in fields(Task) if each.init},)
 
     def _check_optional(self: Any) -> None:
         self.needs = _names(self.needs, "needs", _id_of)
