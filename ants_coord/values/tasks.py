@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
 from .frozen import (
-    blank, evolve, field, fields, frozen, lasting, lasting_or_none, maker, quick, refuse_unknown, strings, taking,
+    blank,
+    evolve,
+    field,
+    fields,
+    frozen,
+    lasting,
+    lasting_or_none,
+    maker,
+    quick,
+    refuse_unknown,
+    strings,
+    taking,
     twins,
 )  # fmt: skip
 from .payloads import NESTS, copy_json
