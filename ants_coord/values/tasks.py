@@ -29,7 +29,7 @@ from .frozen import (
     strings,
     taking,
     twins,
-)  # fmt: skip
+)
 from .payloads import NESTS, copy_json
 
 __all__ = [
