@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from ..errors import LimitError
 from .checks import amount, check_name, count
@@ -52,6 +52,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*\Z")
 _KNOWN = re.compile(r"[0-9a-f]{32}\$[0-9a-f]{32}\Z")
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
 _NONE: Any = object()
+_C = TypeVar("_C", bound=type)
 
 
 @frozen
@@ -195,7 +196,14 @@ def _salted(salt: str, digest: str) -> str:
     return f"{salt}${slow.hex()[:32]}"
 
 
-@frozen
+if TYPE_CHECKING:
+
+    def _frozen_by_hand(cls: _C) -> _C: ...
+else:
+    _frozen_by_hand = frozen  # type checkers would take the fields for what the constructor takes
+
+
+@_frozen_by_hand
 class Proof:
     """
     Ask whoever says that it can do something, before it is offered work that requires it.
