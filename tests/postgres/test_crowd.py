@@ -58,9 +58,10 @@ def test_what_was_acknowledged_outlives_a_crash(lazy, dsn):
 def test_without_the_second_half_it_would_be_lost(lazy, dsn, monkeypatch):
     """The control: the same crash, and a journal that does not wait for the disk."""
     from ants_coord.journals.postgres import journal as module
+    from ants_coord.journals.postgres.server import Statement
 
     one, two, tail = crowd(dsn)
-    monkeypatch.setattr(module, "_SETTLE", module.Statement("nothing", "SELECT 1", []))
+    monkeypatch.setattr(module, "_SETTLE", Statement("nothing", "SELECT 1", []))
     two._server._prepared = [*two._server._prepared, module._SETTLE]
     two._server.drop()
     two.append(tail, [b"last"])
@@ -74,9 +75,10 @@ def test_without_the_second_half_it_would_be_lost(lazy, dsn, monkeypatch):
 def test_what_a_reader_was_told_outlives_a_crash_too(lazy, dsn, monkeypatch):
     """It waits for the disk itself, if the writer has not done so yet."""
     from ants_coord.journals.postgres import journal as module
+    from ants_coord.journals.postgres.server import Statement
 
     one, two, tail = crowd(dsn)
-    monkeypatch.setattr(module, "_SETTLE", module.Statement("nothing", "SELECT 1", []))
+    monkeypatch.setattr(module, "_SETTLE", Statement("nothing", "SELECT 1", []))
     two._server._prepared = [*two._server._prepared, module._SETTLE]
     two._server.drop()
     two.append(tail, [b"last"])
