@@ -181,8 +181,8 @@ class FileLock:
 
     def lives(self, name: str) -> bool:
         """Tell whether anybody has said that `name` lives, and still does."""
-        if (os.getpid(), name) in _living:
-            return True
+        if name in self._names or (_GET_OWN is None and (os.getpid(), name) in _living):
+            return True  # what we have locked stops us nowhere
         return _is_claimed(self.file, _life_at(name))
 
     def close(self) -> None:

@@ -150,8 +150,8 @@ class Openings(RuleBasedStateMachine):
             del self.mine[old]
             self.takes(board, lease)
 
-    @rule(which=which, adopter=st.booleans())
-    def kill(self, which, adopter):
+    @rule(which=which, then=st.sampled_from(["adopt", "claim", "lock", "look"]))
+    def kill(self, which, then):
         if len(self.boards) > 1:
             board = self.one(which)
             self.boards.remove(board)
@@ -159,13 +159,19 @@ class Openings(RuleBasedStateMachine):
             self.killed(board)
             left = {token: one for token, one in self.held().items() if one.owner is board}
             self.mine = {token: one for token, one in self.mine.items() if token not in left}
-            if adopter:  # before anybody else has looked: the tasks of the dead, and no lock
-                tasks = {one.lease.task for one in left.values() if not one.lease.names}
-                adopted = self.boards[0].adopt("w")
-                assert tasks <= {lease.task for lease in adopted}
-                for lease in adopted:
-                    self.mine = {t: one for t, one in self.mine.items() if one.lease.task != lease.task}
-                    self.takes(self.boards[0], lease)
+            # before anybody else has looked
+            if then == "adopt":
+                self.adopts_of_the_dead({one.lease.task for one in left.values() if not one.lease.names})
+            elif then != "look":
+                getattr(self, then)(0)
+
+    def adopts_of_the_dead(self, tasks):
+        """The attempts that they had begun go on: all of their tasks, and none of their locks."""
+        adopted = self.boards[0].adopt("w")
+        assert tasks <= {lease.task for lease in adopted}
+        for lease in adopted:
+            self.mine = {token: one for token, one in self.mine.items() if one.lease.task != lease.task}
+            self.takes(self.boards[0], lease)
 
     @rule(which=which, keep=st.booleans())
     def close(self, which, keep):

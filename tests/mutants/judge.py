@@ -334,11 +334,54 @@ def hub():
     )
 
 
+def openings():
+    import tempfile
+
+    from hypothesis import Phase, settings
+    from pytest import MonkeyPatch
+
+    from ants_coord import Blackboard
+    from tests.core import test_openings as core
+    from tests.journals import test_any_openings as any_order
+    from tests.journals import test_openings as one_by_one
+
+    def fresh():
+        return Path(tempfile.mkdtemp())
+
+    core.test_what_a_dead_opening_held_returns_at_once()
+    core.test_what_is_kept_is_nobodys()
+    core.test_what_two_openings_speak_for_ends_with_neither("renew", ("0123456789abcdef", 1))
+    core.test_what_two_openings_speak_for_ends_with_neither("enter", ("chosen", 0))
+    core.test_entering_a_lock_of_nobody_knows_whom_makes_it_nobodys()
+    core.test_adopt_takes_from_the_gone_however_short_their_silence()
+    core.test_the_table_does_not_grow_with_what_has_ended()
+    for machine, steps in ((core.TestLives, 30), (any_order.TestOpenings, 20)):
+        machine.settings = settings(
+            max_examples=25,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.generate],
+        )
+        machine().runTest()
+    one_by_one.test_whoever_waits_gets_the_task_of_the_dead(fresh())
+    one_by_one.test_a_lock_of_the_dead_is_had_at_the_first_try(fresh())
+    one_by_one.test_every_strategy_notices(fresh(), Blackboard)
+    one_by_one.test_two_openings_of_one_process_are_two(fresh())
+    one_by_one.test_a_copy_of_the_board_knows_nothing_of_the_openings_of_the_original(fresh())
+    one_by_one.test_without_the_lock_file_nobody_is_declared_dead(fresh())
+    any_order.test_what_is_to_outlive_its_opening_costs_no_entry(fresh())
+    any_order.test_what_a_hub_grants_is_not_the_hubs(fresh(), True)
+    one_by_one.test_closed_and_opened_again_it_is_another_opening(fresh())
+    with MonkeyPatch.context() as patch:
+        one_by_one.test_a_name_whose_lock_is_taken_is_not_used(fresh(), patch)
+
+
 METHODS = {
     one.__name__: one
     for one in (
         conformance, scenarios, walk, short_way, purses, proofs, colony, checks, match, layout, board, waiting,
-        shared, exclusivity, corners, tools,
+        shared, exclusivity, corners, tools, openings,
         hub,
     )
 }  # fmt: skip
