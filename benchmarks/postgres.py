@@ -283,16 +283,26 @@ def facts(*, small: bool) -> Iterator[str]:
     try:
         _prepare(server)
         yield from _peers(server, 1 if small else 3, 0.2 if small else 2.0, (1,) if small else PROCESSES)
-        alone: list[Row] = []
-        for waiting in (0, 2) if small else (0, 8, 24):
-            row = herd(server, waiting, 0.2 if small else 3.0)
-            alone.append(row)
-            yield (
-                f"{waiting:>2} waiting replicas: {row.rate:6.0f} cycles/s ({row.rate / alone[0].rate:.2f} x), server "
-                f"{row.server_us:5.0f} us, all that wait together {row.client_us:5.0f} us a cycle"
-            )
+        yield from _herds(server, 1 if small else 5, 0.2 if small else 3.0, (0, 2) if small else (0, 8, 24))
     finally:
         server.close()
+
+
+def _herds(server, rounds: int, seconds: float, sizes: tuple[int, ...]) -> Iterator[str]:
+    found: dict[int, list[Row]] = {waiting: [] for waiting in sizes}
+    for _ in range(rounds):
+        for waiting, rows in found.items():
+            rows.append(herd(server, waiting, seconds))
+    for waiting, rows in found.items():
+        ratio = statistics.median(a.rate / b.rate for a, b in zip(found[0], rows, strict=True))
+        rate, theirs, used = (
+            statistics.median(getattr(row, field) for row in rows)
+            for field in ("rate", "client_us", "server_us")
+        )
+        yield (
+            f"{waiting:>2} waiting replicas: {rate:6.0f} cycles/s ({ratio:.2f} x slower), server "
+            f"{used:5.0f} us, all that wait together {theirs:5.0f} us a cycle"
+        )
 
 
 def _peers(server, rounds: int, seconds: float, processes: tuple[int, ...]) -> Iterator[str]:

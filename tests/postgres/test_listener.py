@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from ants_coord import ClaimQueue, Task
+from ants_coord.errors import JournalRewoundError
 from tests import scale
 
 pytest.importorskip("psycopg")
@@ -156,6 +157,52 @@ def test_an_announcement_that_does_not_fit_is_asked_about(never_looks, dsn, serv
         spans(writer, [[b"b"]])
         ear.wait(writer._known[0])
     assert ear.bodies == [b"a"] + 11 * [b"b"]
+    ear.close()
+
+
+def test_a_forged_entry_that_continues_the_chain_is_noticed_by_the_next_question(
+    never_looks, dsn, server, writer
+):
+    """Whoever may read the log may compute its chain; the log itself has the last word."""
+    from ants_coord.journals.postgres.journal import _link
+
+    ear = Ear(dsn)
+    writer.append(0, [b"a"])
+    ear.wait(1)
+    position, link = ear.journal._known
+    (channel,) = server.execute(
+        f"SELECT channel FROM ants_coord.board WHERE name = '{dsn.partition('#')[2]}'"
+    )[0]
+    run = struct.pack("!q", position + 1) + _link(link, position + 1, 7, b"forged")
+    run += struct.pack("!qi", 7, 6) + b"forged"
+    server.execute(f"SELECT pg_notify('{channel}', '{base64.b64encode(run).decode()}')")
+    ear.wait(2)
+    assert ear.bodies == [b"a", b"forged"]
+    with pytest.raises(JournalRewoundError):
+        ear.journal.read(2)
+    ear.close()
+
+
+def test_a_new_channel_is_found_by_the_next_session(never_looks, dsn, server, writer):
+    """What the owner does when a role that knew the name must not hear any more."""
+    ear = Ear(dsn)
+    writer.append(0, [b"a"])
+    ear.wait(1)
+    server.execute(
+        "UPDATE ants_coord.board SET channel = 'ants_coord_' || replace(gen_random_uuid()::text, '-', '')"
+    )
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ants_coord listener'"
+    )
+    turn = threading.Event()
+    for _ in range(100 * LIMIT_S):
+        if server.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'ants_coord listener' AND query LIKE 'LISTEN%'"
+        ):
+            break
+        turn.wait(0.01)
+    spans(writer, [[b"b"]])
+    ear.wait(2)
     ear.close()
 
 

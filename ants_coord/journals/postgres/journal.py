@@ -133,7 +133,6 @@ class PostgresJournal:
         self._board = 0
         self.log_id = ""
         self._known: tuple[int, bytes] = (0, b"")
-        self._channel = ""
         self._listeners: list[Listener] = []
         self._crowded = 0
         """for how many appends more others are thought to write at the same time"""
@@ -169,14 +168,14 @@ class PostgresJournal:
                 f"has tables of version {installed and installed[0]}, this one knows {VERSION}; update it",
             )
         row = connection.execute(
-            "SELECT id, log_id, format, channel FROM ants_coord.open(%s, %s, %s, %s)",
+            "SELECT id, log_id, format FROM ants_coord.open(%s, %s, %s, %s)",
             (self._address.board, os.urandom(8).hex(), FORMAT, self._create and not self._board),
         ).fetchone()
         if row is None:
             if self._board:
                 raise JournalConflictError(self.path, "was dropped")
             raise NoSuchBoardError(self.path, NO_BOARD)
-        board, log_id, version, channel = row
+        board, log_id, version = row
         if version > FORMAT:
             raise JournalVersionError(
                 self.path, f"has format {version}, and this ants_coord reads up to {FORMAT}; update it"
@@ -185,7 +184,7 @@ class PostgresJournal:
             raise JournalConflictError(
                 self.path, "is another board than before: it was dropped and made again"
             )
-        self._board, self.log_id, self._channel = board, log_id, channel
+        self._board, self.log_id = board, log_id
 
     # -- the port -------------------------------------------------------------------------------
 
@@ -314,7 +313,7 @@ class PostgresJournal:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever somebody else may have appended."""
-        listener = Listener(self._server, self._channel, changed, lambda: self._known[0], self.SLOW_LOOK_S)
+        listener = Listener(self._server, self._board, changed, lambda: self._known[0], self.SLOW_LOOK_S)
         self._listeners.append(listener)
         listener.start()
         return listener.stop

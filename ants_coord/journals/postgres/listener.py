@@ -28,6 +28,8 @@ __all__ = ["Listener"]
 
 _HAND_S = 0.25
 """how long it sleeps at most before it sees that it should stop"""
+_AGAIN_S = 0.5
+"""after a lost session, before the next one is tried"""
 _LOOKS_S = (1.2 * GAP_NS / 1e9, 8 * GAP_NS / 1e9)
 """after an announcement, and after a look that found something, if there was no further announcement"""
 _MOST_RUNS = 64
@@ -40,7 +42,7 @@ class Listener(threading.Thread):
 
     Args:
         server: where.
-        channel: what is listened to.
+        board: whose announcements.
         changed: called whenever somebody else may have appended.
         position: up to where the log is known here.
         slow_look_s: how often to look even if nothing is told.
@@ -50,13 +52,13 @@ class Listener(threading.Thread):
     def __init__(
         self,
         server: Server,
-        channel: str,
+        board: int,
         changed: Callable[[], None],
         position: Callable[[], int],
         slow_look_s: float,
     ) -> None:
         super().__init__(name="ants_coord listener", daemon=True)
-        self._server, self._channel, self._changed, self._known = server, channel, changed, position
+        self._server, self._board, self._changed, self._known = server, board, changed, position
         self._slow_look_s = slow_look_s
         self._stopped, self._ready = threading.Event(), threading.Event()
         self._runs: deque[bytes] = deque()
@@ -80,7 +82,7 @@ class Listener(threading.Thread):
         while not self._stopped.is_set():
             try:
                 with self._server.connect("listener") as connection:
-                    connection.execute(f'LISTEN "{self._channel}"'.encode())
+                    self._open(connection)
                     self._runs.clear()
                     self._changed()  # what was said while nobody listened
                     self._ready.set()
@@ -89,9 +91,14 @@ class Listener(threading.Thread):
                         self._listen(connection, selector)
             except psycopg.Error:
                 self._look()  # whoever waits meets the trouble at its own verb, or is served by this look
-                self._stopped.wait(self._slow_look_s / 2)
+                self._stopped.wait(_AGAIN_S)
             finally:
                 self._ready.set()
+
+    def _open(self, connection: psycopg.Connection[Any]) -> None:
+        question = "SELECT channel FROM ants_coord.board WHERE id = %s"
+        for (channel,) in connection.execute(question, (self._board,)):  # none: it was dropped
+            connection.execute(f'LISTEN "{channel}"'.encode())
 
     def _listen(self, connection: psycopg.Connection[Any], selector: selectors.BaseSelector) -> None:
         looks, due = 0, time.monotonic() + self._slow_look_s
