@@ -16,6 +16,7 @@ from ..board.test_model import Walk as BoardWalk
 from ..match.test_model import Walk as MatchWalk
 from ..trust.threats import Market
 from .stage import Stage
+from .test_proofs import Walk as ProofWalk
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
@@ -34,6 +35,10 @@ def test_every_type_of_event_is_emitted_by_some_story():
         for _ in range(200):
             walk.step()
             seen |= types_of(walk.model.machine)
+    for walk in [ProofWalk("match", n) for n in range(3)]:
+        for _ in range(200):
+            walk.step()
+        seen |= types_of(walk.machine)
     market = Market("ghost", trust=True, seed=1, ticks=600)
     market.run()
     seen |= types_of(market.machine)
