@@ -113,6 +113,35 @@ def test_a_board_lives_there(dsn):
         assert again.result("a") == {"x": 1}
 
 
+def test_a_cycle_is_three_trips_and_a_claim_in_vain_is_one(dsn, monkeypatch):
+    """No look before what has work, also while another process works; a reply brings what was missed."""
+    from ants_coord.journals.postgres.server import Server
+
+    trips = []
+    for name in ("ask", "ask_and_then"):
+        call = getattr(Server, name)
+        monkeypatch.setattr(
+            Server, name, lambda *args, name=name, call=call: (trips.append(name), call(*args))[1]
+        )
+    with ClaimQueue(dsn) as one, ClaimQueue(dsn) as two:
+        one.statistics()
+        two.statistics()
+        trips.clear()
+        for board in (one, two) * 20:
+            board.submit(Task())
+            lease = board.claim_nowait("ann")
+            assert lease is not None
+            board.complete(lease)
+        assert len(trips) == 3 * 40
+        assert trips.count("ask_and_then") > 60, "each knows that the other writes"
+        trips.clear()
+        assert one.claim_nowait("ann") is None
+        assert trips == ["ask", "ask"], "it reads what the other wrote early, and waits for the disk itself"
+        trips.clear()
+        assert one.claim_nowait("ann") is None
+        assert trips == ["ask"]
+
+
 class _Played(ManualClock):
     """Gives the stamps of a log that was recorded."""
 
