@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
-import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -48,7 +47,6 @@ from .snapshots import Snapshots, without_garbage
 __all__ = ["LogEngine"]
 
 R = TypeVar("R")
-log = logging.getLogger("ants_coord")
 
 _BATCH = 512
 _MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -456,6 +454,9 @@ class LogEngine(Batches, Openings):
         rules = self._machine.rules_of(self._machine.ledger.settings.strategy)
         self._write([self._slot(Upgrade(rules), None)])
         self._snapshots.write_now(self._machine, self._log)
+        import logging  # noqa: PLC0415 - only trouble needs it
+
+        log = logging.getLogger("ants_coord")
         log.warning("%s was upgraded to format %d: live leases and locks were revoked", self._name, FORMAT)
 
     def _close_board(self) -> None:

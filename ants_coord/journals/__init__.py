@@ -11,6 +11,7 @@ backup      copies of a board, and boards of copies
 identity    which file it is, and how far its log had come
 chain       the hash chain of a log
 postgres  a log in PostgreSQL, shared by machines
+neighbours  wake-ups between processes that share a file
 files   what a file needs from the operating system
 machine_facts   which boot this is, and what a file system is
 forks   what a fork copies and must not

@@ -11,12 +11,11 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
-from urllib.parse import quote
 
 from ..errors import JournalConflictError, JournalCorruptError
 from ..values.checks import check_path
 from .chain import link_at, walk
-from .files import FileLock, create_private, refuse_network
+from .files import FileLock, as_uri, create_private, refuse_network
 from .identity import Last, boot_key, refuse_links
 from .machine_facts import boot_id
 from .trouble import Naming
@@ -124,7 +123,7 @@ def _vacuum(path: str, part: str) -> None:
     """Copy within one view of the board, whoever writes meanwhile."""
     # a board on a read-only disk has no write-ahead log, and SQLite could not make one to look into
     is_still = not Path(path + "-wal").exists() and not os.access(os.path.dirname(path), os.W_OK)
-    uri = f"file:{quote(path)}?mode=ro" + ("&immutable=1" if is_still else "")
+    uri = f"{as_uri(path)}?mode=ro" + ("&immutable=1" if is_still else "")
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             raise JournalConflictError(path, "is not a board; choose another path")

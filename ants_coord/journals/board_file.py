@@ -4,17 +4,13 @@ A board's file, open: the connection, the lock, and whether it is still the boar
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import errno
 import hashlib
-import logging
 import os
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..errors import (
     JournalConflictError,
@@ -27,12 +23,15 @@ from ..values.checks import check_path, told_session
 from .chain import checksum, link_at
 from .clocks import BootClock
 from .codec import FORMAT
-from .files import CAN_TELL, FileLock, Neighbours, create_private, refuse_network
+from .files import CAN_TELL, FileLock, as_uri, create_private, refuse_network
 from .forks import INHERITED, is_inherited, note_closed, note_open
-from .identity import SUFFIXES, Companions, Hold, Last, boot_key, keep_for_ever, refuse_links
+from .identity import SUFFIXES, Companions, Hold, Last, boot_key, keep_for_ever, letters, refuse_links
 from .machine_facts import boot_id, time_namespace
 from .ports import Clock
 from .trouble import Naming
+
+if TYPE_CHECKING:
+    from .neighbours import Neighbours
 
 __all__ = ["BoardFile"]
 
@@ -48,7 +47,6 @@ _DRIFT_NS = 60_000_000_000
 """how far the board's clock may be from the wall clock before it is said"""
 _SLACK_NS = 1_000_000_000
 """how far the clocks of two time namespaces may be apart"""
-_log = logging.getLogger("ants_coord")
 _APPLICATION = 0x616E7473  # "ants"
 
 _SCHEMA = """
@@ -91,6 +89,7 @@ class BoardFile:
         self._dead: JournalConflictError | None = None
         self._why_closed = "is closed"
         self.file: tuple[int, int] = (0, 0)
+        self._is_ready = False
         self._neighbours: Neighbours | None = None
         self.is_read_only = False
         self._writer = os.urandom(6).hex()
@@ -122,7 +121,7 @@ class BoardFile:
             try:
                 self._lock.take()
                 self._connect()
-                self._neighbours = Neighbours(self._lock)
+                self._is_ready = True
             finally:
                 self._finish_opening()
         finally:
@@ -147,8 +146,8 @@ class BoardFile:
         """Open an archive, a snapshot of a disk, a board of another user: to look at and to verify."""
         self.is_read_only = True
         # without a write-ahead log nobody has it open, and SQLite could not make one to look into
-        is_still = not Path(self.path + "-wal").exists()
-        uri = f"file:{quote(self.path)}?mode=ro" + ("&immutable=1" if is_still else "")
+        is_still = not os.path.exists(self.path + "-wal")
+        uri = f"{as_uri(self.path)}?mode=ro" + ("&immutable=1" if is_still else "")
         try:
             db = self._db = sqlite3.connect(
                 uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_S
@@ -161,13 +160,13 @@ class BoardFile:
             anchor = BootClock.wall_ns() - BootClock.since_boot_ns() if known is None else known[0]
             self.clock = BootClock(anchor) if self._given_clock is None else self._given_clock
             self._companions = Companions(self.path, () if is_still else SUFFIXES)
-            self._neighbours = Neighbours(None)
+            self._is_ready = True
         finally:
-            if self._neighbours is None:
+            if not self._is_ready:
                 self._undo_opening()
 
     def _finish_opening(self) -> None:
-        if self._neighbours is not None:
+        if self._is_ready:
             self._let_go()
             return
         try:
@@ -201,7 +200,8 @@ class BoardFile:
             hold.close()
         if not self._lock.is_closed and not os.fstat(self._lock.file).st_size:
             # we have just made it, for something that is no board
-            Path(self.path + "-lock").unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path + "-lock")
 
     def _connect(self) -> None:
         found = refuse_links(self.path)
@@ -366,7 +366,9 @@ class BoardFile:
 
     def _say_drift(self, ahead_ns: int) -> None:
         if abs(ahead_ns) > _DRIFT_NS and self._given_clock is None:
-            _log.warning(
+            import logging  # noqa: PLC0415 - only trouble needs it
+
+            logging.getLogger("ants_coord").warning(
                 "%s: the board's clock is %+d s off this machine's, which was set after the board was first "
                 "opened since boot; leases and delays are right, but its events bear that time",
                 self.path,
@@ -459,7 +461,7 @@ class BoardFile:
         """
         home = self._home()
         for _ in range(_TRIES if home else 0):
-            name = told_session(home, _letters(os.urandom(9)))
+            name = told_session(home, letters(os.urandom(9)))
             if self._lock.live(name):
                 return name
         return ""
@@ -482,7 +484,7 @@ class BoardFile:
             return ""
         found = os.fstat(self._lock.file)
         place = f"{found.st_dev} {found.st_ino}".encode()
-        return _letters(hashlib.blake2b(self._boot + place, digest_size=6).digest())
+        return letters(hashlib.blake2b(self._boot + place, digest_size=6).digest())
 
     # -- closing --------------------------------------------------------------------------------
 
@@ -533,8 +535,3 @@ class BoardFile:
         if self._db is None:
             raise JournalError(self.path, self._why_closed)
         return self._db
-
-
-def _letters(raw: bytes) -> str:
-    """Return bytes as letters, digits, "-" and "_": a third shorter than as hexadecimal digits."""
-    return binascii.b2a_base64(raw, newline=False).decode("ascii").replace("+", "-").replace("/", "_")

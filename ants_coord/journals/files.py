@@ -1,20 +1,15 @@
 """
-What a file-based journal needs from the operating system: locks, privacy, neighbours.
+What a file-based journal needs from the operating system: locks and privacy.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import socket
-import sqlite3
 import struct
 import sys
-import threading
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +25,7 @@ try:
 except ImportError:
     msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["CAN_TELL", "FileLock", "Neighbours", "create_private", "refuse_network"]
+__all__ = ["CAN_TELL", "FileLock", "create_private", "refuse_network"]
 
 _OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
 """names of further file systems that the user knows to be good"""
@@ -53,7 +48,6 @@ _LIFE_AT = 1 << 29
 """bytes far behind the end of the lock file: only their locks mean something"""
 _TAKE_TURN, _GIVE_TURN = _range("F_WRLCK", _TURN_AT), _range("F_UNLCK", _TURN_AT)
 _POLL_S = 0.001
-_log = logging.getLogger("ants_coord")
 
 
 class FileLock:
@@ -250,6 +244,17 @@ def create_private(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600))
 
 
+_MOUNTS = "/proc/self/mountinfo"
+
+
+def as_uri(path: str) -> str:
+    """Return a path as SQLite takes it with options; urllib takes 2 ms to import."""
+    return "file:" + "".join([chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path)])
+
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-~")
+
+
 def refuse_network(path: str) -> bool:
     """
     Refuse a path on a file system whose locks and shared memory may not work between processes.
@@ -262,7 +267,8 @@ def refuse_network(path: str) -> bool:
 
     """
     try:
-        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        # in one call: an interrupt between `open` and `with` would leave the file open
+        table = Path(_MOUNTS).read_text(encoding="utf-8", errors="surrogateescape")
         kind = kind_of_mount(os.path.realpath(path), table)
         is_local = not kind or kind in LOCAL
     except OSError:
@@ -275,119 +281,3 @@ def refuse_network(path: str) -> bool:
             f"{_OVERRIDE}={kind} if you know that they do",
         )
     return is_local
-
-
-class Neighbours:
-    """
-    Wake-ups between the processes that share a file: one datagram, on loopback.
-
-    A process that waits registers the port it listens on in the file; whoever
-    appends sends one byte to each. A datagram may get lost or be forged: it is
-    only a hint to look, and a slow look at the file backs it up.
-    """
-
-    SLOW_LOOK_S = 0.5
-
-    def __init__(self, lock: FileLock | None) -> None:
-        self._lock = lock
-        self._out: socket.socket | None = None
-        self._port = 0
-        self._stop: Callable[[], None] | None = None
-
-    def wake(self, ports: list[int]) -> None:
-        """Send a hint to every neighbour but ourselves. Never blocks, never raises."""
-        if self._out is None:
-            self._out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._out.setblocking(False)
-        for port in ports:
-            if port != self._port:
-                with contextlib.suppress(OSError):
-                    self._out.sendto(b"!", ("127.0.0.1", port))
-
-    def listen(self, db: sqlite3.Connection, changed: Callable[[], None]) -> Callable[[], None]:
-        """Register in the file and start a thread that calls `changed`; returns what stops it."""
-        if self._stop is not None:  # an interrupt came before the caller had got it
-            self._stop()
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        stop = threading.Event()
-        try:
-            sock.bind(("127.0.0.1", 0))
-            sock.settimeout(self.SLOW_LOOK_S)
-            self._port = port = sock.getsockname()[1]
-            if self._lock is not None:
-                self._register(db, self._lock, port)
-            self._stop = _Stop(stop, port)
-            threading.Thread(
-                target=_listen, args=(sock, changed, stop), name="ants_coord listener", daemon=True
-            ).start()
-        except BaseException:
-            stop.set()
-            sock.close()
-            raise
-        return self._stop
-
-    def _register(self, db: sqlite3.Connection, lock: FileLock, port: int) -> None:
-        # before the row is there, so that nobody takes it for a row that was left behind
-        lock.live(_life(port))
-        rows = [other for (other,) in db.execute("SELECT port FROM neighbour") if other != port]
-        gone = [(other,) for other in rows if not _alive(lock, other)]
-        db.execute("BEGIN IMMEDIATE")
-        db.executemany("DELETE FROM neighbour WHERE port = ?", gone)
-        db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (port, os.getpid()))
-        db.execute("COMMIT")
-
-    def forget(self, db: sqlite3.Connection) -> None:
-        """Take our port out of the file."""
-        if self._port and self._lock is not None:
-            db.execute("DELETE FROM neighbour WHERE port = ?", (self._port,))
-
-    def close(self) -> None:
-        """Stop listening and close the sending socket."""
-        if self._stop is not None:
-            self._stop()
-        out, self._out = self._out, None
-        if out is not None:
-            out.close()
-
-
-class _Stop:
-    """Stops a listener; may be called again."""
-
-    def __init__(self, stop: threading.Event, port: int) -> None:
-        self._stop, self._port = stop, port
-
-    def __call__(self) -> None:
-        if self._stop.is_set():
-            return
-        self._stop.set()
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            out.setblocking(False)
-            out.sendto(b".", ("127.0.0.1", self._port))
-
-
-def _life(port: int) -> str:
-    return f"port {port}"
-
-
-def _alive(lock: FileLock, port: int) -> bool:
-    """Tell whether the process that listens at a port still has the board open."""
-    return lock.lives(_life(port))
-
-
-def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Event) -> None:
-    """Look at each hint, and twice a second without one (a look costs some microseconds)."""
-    with sock:
-        while not stop.is_set():
-            try:
-                sock.recv(16)
-            except TimeoutError:
-                pass
-            except OSError:  # no hints any more; the slow look goes on
-                stop.wait(Neighbours.SLOW_LOOK_S)
-            if stop.is_set():
-                return
-            try:
-                changed()
-            except Exception:  # noqa: BLE001
-                # this thread is what wakes every waiter of the process: nothing may end it
-                _log.exception("ants_coord: looking at the board failed; it is tried again")

@@ -24,13 +24,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import JournalCorruptError
-from .backup import copy_board
 from .board_file import BoardFile
 from .chain import checksum, digest_of, link_at, linked, walk
 from .codec import FORMAT
 from .ports import Entry
+
+if TYPE_CHECKING:
+    from .neighbours import Neighbours
 
 __all__ = ["SQLiteJournal"]
 
@@ -57,8 +60,8 @@ class SQLiteJournal(BoardFile):
         """Append in one transaction; the stamp is read after the lock is held."""
         with self._naming:
             entries = self._locked(self._append, after, bodies)
-        if self._ports and self._neighbours is not None:
-            self._neighbours.wake(self._ports)
+        if self._ports:
+            self._meet().wake(self._ports)
         return entries
 
     def _append(self, db: sqlite3.Connection, after: int, bodies: Sequence[bytes]) -> list[Entry]:
@@ -173,12 +176,20 @@ class SQLiteJournal(BoardFile):
         """Write a whole copy of the board to a path where nothing is; from any thread."""
         with self._naming:
             self._check()
+        from .backup import copy_board  # noqa: PLC0415 - seldom
+
         copy_board(self.path, to)
+
+    def _meet(self) -> Neighbours:
+        if self._neighbours is None:
+            from .neighbours import Neighbours  # noqa: PLC0415 - 3 ms, and most processes wait for nobody
+
+            self._neighbours = Neighbours(None if self.is_read_only else self._lock)
+        return self._neighbours
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Listen for appends of other processes."""
-        neighbours = self._neighbours
-        assert neighbours is not None
+        neighbours = self._meet()
         with self._naming:
             if self.is_read_only:  # others cannot be told where to send hints; the slow look remains
                 return neighbours.listen(self._connection(), changed)

@@ -117,8 +117,11 @@ def test_an_older_copy_put_in_place_is_noticed(tmp_path, path):
 
 def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
     """By its type in the mount table."""
-    table = f"1 0 0:1 / / rw - ext4 /dev/x rw\n2 1 0:2 / {tmp_path} rw shared:1 - nfs4 server:/ rw\n"
-    monkeypatch.setattr(files.Path, "read_text", lambda self, **_: table)  # type: ignore[attr-defined]
+    table = tmp_path / "mounts"
+    table.write_text(
+        f"1 0 0:1 / / rw - ext4 /dev/x rw\n2 1 0:2 / {tmp_path} rw shared:1 - nfs4 server:/ rw\n"
+    )
+    monkeypatch.setattr(files, "_MOUNTS", str(table))
     with pytest.raises(JournalConflictError, match="nfs4"):
         files.refuse_network(str(tmp_path / "b.db"))
 

@@ -206,7 +206,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/board/trails.py", "        return strength if strength >= self.faint else 0.0", "        return strength / 2", "board"),
     ("core/board/trails.py", "factor = rule.success if verb", "factor = rule.failure if verb", "board"),
     # found by a stranger: each survived all tests that there were
-    ("journals/files.py", "            except TimeoutError:\n                pass\n", "            except TimeoutError:\n                continue\n", "corners"),
+    ("journals/neighbours.py", "            except TimeoutError:\n                pass\n", "            except TimeoutError:\n                continue\n", "corners"),
     ("engine/replica.py", "            # what was written before the watch began is seen by this look\n            self._catch_up()\n", "", "corners"),
     ("engine/replica.py", "        self._take_over(machine, position)\n        self._lobby.wake_all()\n", "        self._take_over(machine, position)\n", "corners"),
     ("journals/sqlite.py", "        if newest is not None and newest >= position:", "        if newest is not None and newest > position:", "corners"),

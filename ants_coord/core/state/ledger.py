@@ -532,9 +532,3 @@ class Ledger:
         """Tell whether a need is known and has not ended."""
         row = self.tasks.get(need)
         return row is not None and row.state not in FINAL
-
-    def check(self) -> None:
-        """Assert every invariant. O(everything); for tests, simulations and the embedder's doubts."""
-        from .invariants import check_invariants  # noqa: PLC0415 - for those who doubt
-
-        check_invariants(self)

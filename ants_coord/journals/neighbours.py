@@ -1,0 +1,135 @@
+"""
+Wake-ups between the processes that share a file; imported with the first waiter, here or elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from .files import FileLock
+
+__all__ = ["Neighbours"]
+
+_log = logging.getLogger("ants_coord")
+
+
+class Neighbours:
+    """
+    Wake-ups between the processes that share a file: one datagram, on loopback.
+
+    A process that waits registers the port it listens on in the file; whoever
+    appends sends one byte to each. A datagram may get lost or be forged: it is
+    only a hint to look, and a slow look at the file backs it up.
+    """
+
+    SLOW_LOOK_S = 0.5
+
+    def __init__(self, lock: FileLock | None) -> None:
+        self._lock = lock
+        self._out: socket.socket | None = None
+        self._port = 0
+        self._stop: Callable[[], None] | None = None
+
+    def wake(self, ports: list[int]) -> None:
+        """Send a hint to every neighbour but ourselves. Never blocks, never raises."""
+        if self._out is None:
+            self._out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._out.setblocking(False)
+        for port in ports:
+            if port != self._port:
+                with contextlib.suppress(OSError):
+                    self._out.sendto(b"!", ("127.0.0.1", port))
+
+    def listen(self, db: sqlite3.Connection, changed: Callable[[], None]) -> Callable[[], None]:
+        """Register in the file and start a thread that calls `changed`; returns what stops it."""
+        if self._stop is not None:  # an interrupt came before the caller had got it
+            self._stop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stop = threading.Event()
+        try:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(self.SLOW_LOOK_S)
+            self._port = port = sock.getsockname()[1]
+            if self._lock is not None:
+                self._register(db, self._lock, port)
+            self._stop = _Stop(stop, port)
+            threading.Thread(
+                target=_listen, args=(sock, changed, stop), name="ants_coord listener", daemon=True
+            ).start()
+        except BaseException:
+            stop.set()
+            sock.close()
+            raise
+        return self._stop
+
+    def _register(self, db: sqlite3.Connection, lock: FileLock, port: int) -> None:
+        # before the row is there, so that nobody takes it for a row that was left behind
+        lock.live(_life(port))
+        rows = [other for (other,) in db.execute("SELECT port FROM neighbour") if other != port]
+        gone = [(other,) for other in rows if not _alive(lock, other)]
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("DELETE FROM neighbour WHERE port = ?", gone)
+        db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (port, os.getpid()))
+        db.execute("COMMIT")
+
+    def forget(self, db: sqlite3.Connection) -> None:
+        """Take our port out of the file."""
+        if self._port and self._lock is not None:
+            db.execute("DELETE FROM neighbour WHERE port = ?", (self._port,))
+
+    def close(self) -> None:
+        """Stop listening and close the sending socket."""
+        if self._stop is not None:
+            self._stop()
+        out, self._out = self._out, None
+        if out is not None:
+            out.close()
+
+
+class _Stop:
+    """Stops a listener; may be called again."""
+
+    def __init__(self, stop: threading.Event, port: int) -> None:
+        self._stop, self._port = stop, port
+
+    def __call__(self) -> None:
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto(b".", ("127.0.0.1", self._port))
+
+
+def _life(port: int) -> str:
+    return f"port {port}"
+
+
+def _alive(lock: FileLock, port: int) -> bool:
+    """Tell whether the process that listens at a port still has the board open."""
+    return lock.lives(_life(port))
+
+
+def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Event) -> None:
+    """Look at each hint, and twice a second without one (a look costs some microseconds)."""
+    with sock:
+        while not stop.is_set():
+            try:
+                sock.recv(16)
+            except TimeoutError:
+                pass
+            except OSError:  # no hints any more; the slow look goes on
+                stop.wait(Neighbours.SLOW_LOOK_S)
+            if stop.is_set():
+                return
+            try:
+                changed()
+            except Exception:  # noqa: BLE001
+                # this thread is what wakes every waiter of the process: nothing may end it
+                _log.exception("ants_coord: looking at the board failed; it is tried again")
