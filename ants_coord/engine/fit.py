@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ..core.machine import Machine
 from ..core.state.ledger import Hint
+from ..core.state.records import READY
 
 __all__ = ["draw", "surplus"]
 
@@ -13,11 +14,14 @@ __all__ = ["draw", "surplus"]
 def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
     """Return how much more an agent can do than a task would use it for; None if it may not take it."""
     ledger = machine.ledger
+    row = ledger.tasks.get(hint[2])
+    if row is None or row.state is not READY:
+        return None  # it is gone already
     if ledger.declines.bars(ledger, agent, hint[2]):
         return None
     opinions = ledger.checking.opinions
     if hint[2] in opinions.rows:
-        spare = 0 if opinions.may(ledger, agent, ledger.tasks[hint[2]]) else None
+        spare = 0 if opinions.may(ledger, agent, row) else None
     else:
         spare = ledger.eligibility.surplus(agent, hint)
     restraint = ledger.restraint

@@ -47,7 +47,7 @@ class Waiter:
         drained: it also wants to hear that no task is unfinished.
         until_ns: when it gives up.
         passed: up to this event nothing happened on its paths since it began to wait.
-        task: the particular task it wants to claim.
+        task: the particular task it wants to claim: it hears of that one alone, and stands in no line.
         quiet: it gives up as a matter of course and tells nobody why.
         look_in_ns: wake it so long after it next enters, to look why nothing has come; 0 does not.
         heard: of a waiter that goes on after each end: which of `ended` have ended and it has not been told.
@@ -130,6 +130,11 @@ class Lobby:
         """path -> those that wait for a name below it"""
         self._paths: dict[int, Waiter] = {}
         self._changes: dict[int, Waiter] = {}
+        self._drained: dict[int, Waiter] = {}
+        self._tasks: dict[str, dict[int, Waiter]] = {}
+        """task -> those that wait to claim it and nothing else"""
+        self._agents: dict[str, dict[int, Waiter]] = {}
+        """agent -> its waiters that want to claim"""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -149,9 +154,13 @@ class Lobby:
         passes_on = waiter.hint is ANY and waiter.woken
         self._all[number] = waiter
         if waiter.ready:
-            if number not in self._ready:
-                insort(self._line, number)
-            self._ready[number] = waiter
+            self._agents.setdefault(waiter.agent, {})[number] = waiter
+            if waiter.task:
+                self._tasks.setdefault(waiter.task, {})[number] = waiter
+            else:
+                if number not in self._ready:
+                    insort(self._line, number)
+                self._ready[number] = waiter
         for task_id in waiter.ended:
             self._ended.setdefault(task_id, {})[number] = waiter
         for name in waiter.names:
@@ -161,8 +170,10 @@ class Lobby:
                 self._below.setdefault(path, {})[number] = waiter
         if waiter.paths:
             self._paths[number] = waiter
-        if waiter.changes or waiter.drained:
+        if waiter.changes:
             self._changes[number] = waiter
+        if waiter.drained:
+            self._drained[number] = waiter
         waiter.stands = True
         if passes_on:
             self._wake_ready(ANY, after=number)
@@ -184,6 +195,9 @@ class Lobby:
         if number in self._all:
             if self._ready.pop(number, None) is not None:
                 del self._line[bisect_right(self._line, number) - 1]
+            if waiter.ready:
+                _remove(self._agents, waiter.agent, number)
+                _remove(self._tasks, waiter.task, number)
             for task_id in waiter.ended:
                 _remove(self._ended, task_id, number)
             for name in waiter.names:
@@ -193,6 +207,7 @@ class Lobby:
                     _remove(self._below, path, number)
             self._paths.pop(number, None)
             self._changes.pop(number, None)
+            self._drained.pop(number, None)
             self._all.pop(number, None)
         if waiter.woken:
             hint = waiter.hint if waiter.ready else None
@@ -207,9 +222,11 @@ class Lobby:
         """Wake whoever the news up to an event concerns, and clear the news."""
         if self._all:
             for agent, error in news.gone:  # first: whoever is woken is out of the lines, and would miss it
-                for waiter in [one for one in self._ready.values() if one.agent == agent]:
+                for waiter in list(self._agents.get(agent, {}).values()):
                     waiter.error = error
                     self._wake(waiter)
+            if self._tasks and news.ready:
+                self._wake_for_tasks(news.ready)
             for hint in news.ready:
                 if not self._wake_ready(hint, after=0) and not self._ready:
                     break
@@ -218,19 +235,15 @@ class Lobby:
             for path in news.changed:
                 self._wake_watchers(path)
             for task_id in news.ended:
-                for waiter in list(self._ended.get(task_id, {}).values()):
-                    if waiter.heard is None:
-                        self._wake(waiter)
-                    else:  # in this order: heard twice does no harm
-                        waiter.heard.append(task_id)
-                        waiter.wake()
-                        _remove(self._ended, task_id, waiter.number)
+                self._wake_for_end(task_id)
             for name in news.freed:
                 self._wake_lockers(lock_key(name))
             for waiter in self._paths.values():
                 waiter.passed = cursor
             for waiter in list(self._changes.values()):
-                if waiter.changes or unfinished == 0:
+                self._wake(waiter)
+            if unfinished == 0:
+                for waiter in list(self._drained.values()):
                     self._wake(waiter)
         news.ready.clear()
         news.agents.clear()
@@ -238,6 +251,15 @@ class Lobby:
         news.ended.clear()
         news.freed.clear()
         news.gone.clear()
+
+    def _wake_for_end(self, task_id: str) -> None:
+        for waiter in list(self._ended.get(task_id, {}).values()):
+            if waiter.heard is None:
+                self._wake(waiter)
+            else:  # in this order: heard twice does no harm
+                waiter.heard.append(task_id)
+                waiter.wake()
+                _remove(self._ended, task_id, waiter.number)
 
     def _wake_lockers(self, key: str) -> None:
         """Wake who waits for a name, for what it lies in, or for something below it."""
@@ -281,9 +303,20 @@ class Lobby:
         return True
 
     def _wake_agent(self, agent: str) -> None:
-        for waiter in list(self._ready.values()):
-            if waiter.agent == agent:
-                self._wake(waiter, ANY)
+        for waiter in list(self._agents.get(agent, {}).values()):
+            self._wake(waiter, None if waiter.task else ANY)
+
+    def _wake_for_tasks(self, hints: list[Hint]) -> None:
+        """Wake those whose very task may be claimable now; they take no hint from anybody."""
+        for hint in hints:
+            if hint is not ANY:
+                for waiter in list(self._tasks.get(hint[2], {}).values()):
+                    self._wake(waiter)
+        if ANY in hints:  # a limit, a purse or the board itself has opened: whose task is ready may look
+            for task_id, waiters in list(self._tasks.items()):
+                for waiter in list(waiters.values()):
+                    if self._surplus(waiter.agent, ("", None, task_id)) is not None:
+                        self._wake(waiter)
 
     def _wake_watchers(self, path: str) -> None:
         for waiter in list(self._paths.values()):

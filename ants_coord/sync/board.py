@@ -230,7 +230,7 @@ class Board(Keys, LockVerbs):
             ready=True,
             agent=command.agent,
             kinds=command.kinds,
-            changes=task is not None,
+            ended=() if command.task is None else (command.task,),
             task=command.task or "",
         )
         return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)

@@ -243,6 +243,12 @@ def corners():
                     "test_an_error_that_ends_one_thread_ends_the_crowd",
                     "test_a_wish_to_stop_that_comes_between_look_and_wait_is_heard",
                 )],
+                "tests/fronts/test_particular_tasks.py",
+                *[f"tests/board/test_ranking.py::{name}" for name in (
+                    "test_a_trail_that_is_gone_is_in_no_run",
+                    "test_a_trail_that_comes_back_to_a_weight_is_read_once",
+                    "test_no_call_pays_for_all_deposits",
+                )],
                 *[f"tests/match/test_core.py::{name}" for name in (
                     "test_a_short_delay_of_the_writer_excuses_nobody",
                     "test_nobody_is_benched_for_more_than_a_minute",

@@ -3,14 +3,17 @@ The order of one kind's trails: strongest at the end, next to evaporate at the s
 
 Under one half-life the order of weights is the order of strengths at every
 time, so nothing here ever moves because time passes. A deposit only notes that
-a trail has moved; whoever asks for the order next brings the list up to date.
-That makes a colony that mostly lays marks pay a dictionary entry for each, and
-costs nobody more than updating at once would.
+a trail has moved. Those that have moved are sorted in runs of a few hundred,
+one deposit in as many; each look, and each command that lets trails fade,
+brings one run into the list and reads the others beside it. So a colony that
+mostly lays marks pays little for each, and no call pays for all of them: the
+first look after 200,000 deposits once stopped everybody for a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sortedcontainers import SortedList
@@ -19,7 +22,10 @@ from ..state.decay import Weight
 
 __all__ = ["Ranking"]
 
+RUN = 512
+"""trails that are sorted, or brought into the list, by one call"""
 _Spot = tuple[int, float, str]
+_Table = Mapping[tuple[str, str], tuple[Any, ...]]
 
 
 class Ranking:
@@ -33,57 +39,107 @@ class Ranking:
     Methods take the table of trails, (kind, place) -> row that begins with the weight: the ledger
     may have replaced the dict since.
 
+    Invariants: a place that has moved counts by its weight in the table, wherever it is listed; it is
+    in `_since` or in a run with that weight.
+
     """
 
-    __slots__ = ("_kind", "_list", "_moved")
+    __slots__ = ("_kind", "_list", "_moved", "_runs", "_since")
 
     def __init__(self, kind: str, spots: list[_Spot]) -> None:
         self._kind = kind
         self._list: SortedList = SortedList(spots)
         self._moved: dict[str, Weight | None] = {}
         """place -> the weight under which it is still listed; None if it is not"""
+        self._since: dict[str, None] = {}
+        """what has moved since the last run was sorted"""
+        self._runs: list[list[_Spot]] = []
+        """what had moved before, each run from the strongest down; an entry may be out of date"""
 
-    def move(self, place: str, listed: Weight | None) -> None:
-        """Note that a trail has another weight now than the one it was listed with (None: new). O(1)."""
-        if place not in self._moved:
-            self._moved[place] = listed
+    def move(self, place: str, listed: Weight | None, table: _Table) -> None:
+        """Note that a trail has another weight now than the one it was listed with (None: new)."""
+        moved, since = self._moved, self._since
+        if place not in moved:
+            moved[place] = listed
+        since[place] = None
+        if len(since) >= RUN:
+            self._runs.append(self._sorted(table))
+            since.clear()
+            if sum(map(len, self._runs)) > 2 * len(moved) + 8 * RUN:
+                self.settle(table)  # the same trails move over and over, and nobody looks
 
     def drop(self, place: str, weight: Weight) -> None:
         """Forget a trail. O(log n)."""
         listed = self._moved.pop(place, weight)
         if listed is not None:
             self._list.remove((*listed, place))
+        self._since.pop(place, None)
 
-    def first(self, table: Mapping[tuple[str, str], tuple[Any, ...]]) -> _Spot | None:
-        """Return the weakest trail."""
-        self._settle(table)
-        return self._list[0] if self._list else None
-
-    def strongest(self, table: Mapping[tuple[str, str], tuple[Any, ...]]) -> Iterator[_Spot]:
-        """Iterate from the strongest down; ties by place, from the end of the alphabet."""
-        self._settle(table)
-        line: Iterator[_Spot] = reversed(self._list)
-        return line
-
-    def _settle(self, table: Mapping[tuple[str, str], tuple[Any, ...]]) -> None:
-        moved = self._moved
-        if not moved:
-            return
-        spots, kind = self._list, self._kind
-        if len(moved) > 64 and 2 * len(moved) > len(spots):
-            stay = [spot for spot in spots if spot[2] not in moved]
-            fresh = [(*table[kind, place][:2], place) for place in moved]
-            self._list = SortedList(stay + fresh)
-        else:
+    def settle(self, table: _Table) -> None:
+        """Bring the list further up to date, by at most a run."""
+        moved, spots, kind = self._moved, self._list, self._kind
+        if len(moved) <= RUN:
             for place, listed in moved.items():
                 if listed is not None:
                     spots.remove((*listed, place))
                 spots.add((*table[kind, place][:2], place))
-        moved.clear()
+            moved.clear()
+            self._since.clear()
+            self._runs.clear()
+        elif self._runs:
+            for spot in self._runs[0]:
+                if self._counts(spot, table):
+                    place = spot[2]
+                    listed = moved[place]
+                    if listed is not None:
+                        spots.remove((*listed, place))
+                    spots.add(spot)
+                    del moved[place]
+            del self._runs[0]
 
-    def check(self, table: Mapping[tuple[str, str], tuple[Any, ...]]) -> None:
-        """Assert that the list, brought up to date, is what the table says. O(n)."""
-        self._settle(table)
-        self._list._check()  # noqa: SLF001 - sortedcontainers offers it for this
+    def weakest(self, table: _Table) -> Iterator[_Spot]:
+        """Iterate from the weakest up."""
+        if not self._moved:
+            return iter(self._list)
+        for run in self._runs:
+            while run and not self._counts(run[-1], table):
+                run.pop()  # a trail that was reinforced since; most are, and never need be looked at again
+        runs = [reversed(run) for run in (*self._runs, self._sorted(table))]
+        return self._once(heapq.merge(self._list, *runs), table)
+
+    def strongest(self, table: _Table) -> Iterator[_Spot]:
+        """Iterate from the strongest down; ties by place, from the end of the alphabet."""
+        if not self._moved:
+            line: Iterator[_Spot] = reversed(self._list)
+            return line
+        runs = [*self._runs, self._sorted(table)]
+        return self._once(heapq.merge(reversed(self._list), *runs, reverse=True), table)
+
+    def _sorted(self, table: _Table) -> list[_Spot]:
+        kind, moved = self._kind, self._moved
+        found = [(*table[kind, place][:2], place) for place in self._since if place in moved]
+        found.sort(reverse=True)
+        return found
+
+    def _counts(self, spot: _Spot, table: _Table) -> bool:
+        """Tell whether an entry of a run says where a trail that has moved is now."""
+        row = table.get((self._kind, spot[2])) if spot[2] in self._moved else None
+        return row is not None and row[0] == spot[0] and row[1] == spot[1]
+
+    def _once(self, line: Iterable[_Spot], table: _Table) -> Iterator[_Spot]:
+        """Leave out what is out of date, here or in the list, and doubles, which follow each other."""
+        last = None
+        for spot in line:
+            row = table.get((self._kind, spot[2]))
+            if row is not None and row[0] == spot[0] and row[1] == spot[1] and spot != last:
+                last = spot
+                yield spot
+
+    def check(self, table: _Table) -> None:
+        """Assert that what is read is what the table says, before and after a step of settling."""
         wanted = sorted((*row[:2], place) for (kind, place), row in table.items() if kind == self._kind)
-        assert list(self._list) == wanted
+        for _ in range(2):
+            assert list(self.weakest(table)) == wanted
+            assert list(self.strongest(table)) == wanted[::-1]
+            self.settle(table)
+            self._list._check()  # noqa: SLF001 - sortedcontainers offers it for this

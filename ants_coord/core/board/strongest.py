@@ -25,6 +25,8 @@ def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
     the sum of where the lists stand.
     """
     table = ledger.tables["trails"]
+    for ranking in part.rankings.values():
+        ranking.settle(table)
     lists = {
         kind: part.rankings[kind].strongest(table) for kind in part.rankings if part.rules[kind].draw > 0
     }

@@ -17,6 +17,7 @@ strengths of a kind by one factor.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
@@ -246,7 +247,7 @@ class Trails(Part):
         if ranking is None:
             self.rankings[kind] = ranking = Ranking(kind, [])
             self.rankings = dict(sorted(self.rankings.items()))
-        ranking.move(place, None if row is None else (row[0], row[1]))
+        ranking.move(place, None if row is None else (row[0], row[1]), table)
         if rule.floor:
             ages = self.ages.setdefault(kind, SortedList())
             if row is not None:
@@ -320,7 +321,7 @@ class Trails(Part):
         """Put another weight in place of a trail's, by other means than a mark."""
         rule = self.rules[kind]
         ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
-        self.rankings[kind].move(place, (row[0], row[1]))
+        self.rankings[kind].move(place, (row[0], row[1]), ledger.tables["trails"])
         if not rule.floor and rule.half_life:
             self.around.due(self._at_least_until((fresh[0], fresh[1]), rule))
         self.around.order.trail_moved(rule, place)
@@ -357,27 +358,28 @@ class Trails(Part):
         now = ledger.timeline.reading[2]
         left = _AT_ONCE
         for kind in list(self.rankings):
-            while left and (found := self._next_death(ledger, kind)) is not None and found[0] <= now:
-                place = found[1]
-                self._evaporate(ledger, kind, place, ledger.tables["trails"][kind, place], found[0])
+            self.rankings[kind].settle(ledger.tables["trails"])
+            # found first and dropped then: dropping changes what is walked
+            for when, place in list(
+                takewhile(lambda death: death[0] <= now, islice(self._deaths(ledger, kind), left))
+            ):
+                self._evaporate(ledger, kind, place, ledger.tables["trails"][kind, place], when)
                 left -= 1
         self.is_behind = not left
         if left < _AT_ONCE:
             self._shrink(ledger)
 
-    def _next_death(self, ledger: Ledger, kind: str) -> tuple[int, str] | None:
+    def _deaths(self, ledger: Ledger, kind: str) -> Iterator[tuple[int, str]]:
+        """Iterate over the trails of a kind in the order of their death: when, and the place."""
         rule = self.rules[kind]
         if rule.floor:
-            ages = self.ages.get(kind)
-            return (ages[0][0] + rule.forget_ns, ages[0][1]) if ages else None
-        if not rule.half_life:
-            return None
-        weakest = self.rankings[kind].first(ledger.tables["trails"])
-        if weakest is None:
-            return None
-        when = dies_at(weakest[:2], self.faint, rule.half_life)
-        assert when is not None
-        return when, weakest[2]
+            for last, place in self.ages.get(kind, ()):
+                yield last + rule.forget_ns, place
+        elif rule.half_life:
+            for exponent, mantissa, place in self.rankings[kind].weakest(ledger.tables["trails"]):
+                when = dies_at((exponent, mantissa), self.faint, rule.half_life)
+                assert when is not None
+                yield when, place
 
     def _death(self, rule: Rule, row: tuple[Any, ...]) -> int | None:
         if rule.floor:
@@ -386,7 +388,7 @@ class Trails(Part):
 
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next trail is gone."""
-        deaths = [self._next_death(ledger, kind) for kind in self.rankings]
+        deaths = [next(self._deaths(ledger, kind), None) for kind in self.rankings]
         return min([death[0] for death in deaths if death is not None], default=FAR_NS)
 
     def _evaporate(
@@ -494,6 +496,7 @@ class Trails(Part):
         if query.kind not in self.rankings:
             return ()
         rule = self.rules[query.kind]
+        self.rankings[query.kind].settle(table)
         for _, _, place in self.rankings[query.kind].strongest(table):
             if len(found) >= query.count:
                 break

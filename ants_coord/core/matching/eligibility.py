@@ -425,7 +425,7 @@ class Capable(Part):
 
         masks = {block: mask for block, mask in enumerate(map(and_, view, self.index.ready)) if mask}
         found = Open(self.index, masks, has_room)
-        return found if sum(mask.bit_count() for mask in masks.values()) > MANY else list(found)
+        return found if sum(map(int.bit_count, masks.values())) > MANY else list(found)
 
     def may(self, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task, slots and declines aside."""

@@ -176,10 +176,10 @@ class BySignature(Seats, ByPriority):
         for block in signatures.masks:
             heads = self._blocks.get((block, kind)) or self._of_block(block, kind)
             if heads.heap:
-                bounds.append((heads.heap[0][:2], block, heads))
-        bounds.sort(key=lambda bound: bound[:2])
-        for bound, block, heads in bounds:
-            if best is not None and best[:2] < bound:
+                bounds.append((*heads.heap[0][:2], block, heads))
+        bounds.sort()
+        for rank, seq, block, heads in bounds:
+            if best is not None and best[:2] < (rank, seq):
                 break
             entry = heads.first(self._is_open)
             if entry is None or (best is not None and best[:2] < entry[:2]):

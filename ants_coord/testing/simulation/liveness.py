@@ -105,7 +105,7 @@ class Vigil:
 
 def _could_go_on(waiter: Waiter, machine: Machine, stamp: int) -> bool:
     """Tell whether what somebody waits for is there: a task for it, the end of tasks, free names."""
-    if waiter.ready and not waiter.changes:  # otherwise it waits for one particular task
+    if waiter.ready and not waiter.task:  # otherwise it waits for one particular task
         return not machine.is_idle(Claim(waiter.agent, kinds=waiter.kinds), stamp)
     ledger = machine.ledger
     if waiter.ended:
