@@ -48,6 +48,8 @@ class Turn:
 
     def has_answer(self, machine: Machine) -> bool:
         """Tell whether a try was answered, and only the answer was lost; else number the next."""
+        if not self.number:  # a request id, by which the core knows it whenever it is tried
+            return False
         last = machine.last_answer(self.session)
         if last is None or last[0] < self.number:
             return False
@@ -249,6 +251,7 @@ class Batches:
             trouble = problem
         finally:
             for slot in slots:
-                self._forget(slot)
+                if not slot.done:  # one that is was taken; to look for it is dear
+                    self._forget(slot)
         # what is not done by then may have been written or not: nobody can tell, so each is told the trouble
         return [slot.reply if slot.done or trouble is None else Refused(trouble) for slot in slots]

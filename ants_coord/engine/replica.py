@@ -180,9 +180,10 @@ class LogEngine(Batches, Openings):
         may_be_idle = self._machine.may_be_idle
         for number, slot in enumerate(batch):
             # first: a claim that is repeated after its reply was lost would often find nothing to do
-            if slot.request is not UNNUMBERED and self._is_known(slot):
+            idles = may_be_idle(slot.command)
+            if slot.request is not UNNUMBERED and (idles or not slot.request[1]) and self._is_known(slot):
                 continue
-            if not may_be_idle(slot.command) or not self._has_nothing_to_do(slot.command):
+            if not idles or not self._has_nothing_to_do(slot.command):
                 return batch[number:] if number else batch
             slot.reply = () if isinstance(slot.command, ClaimMany) else None
             slot.done = True

@@ -22,8 +22,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from ..commands.shared import Command, Query, Refused
+from ..commands.shared import Claim, Command, Query, Refused
 from ..engine.engine import Kept
+from ..engine.lobby import Waiter, mute
+from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
 from ..fronts.agent import veil
 from ..sync.board import Board
@@ -42,6 +44,8 @@ _UNSENT = 1 << 20
 _READ = 1 << 16
 _LAST_WORDS_S = 1.0
 """how long a hub that ends tries to get its answers out"""
+_OWN = -1
+"""the number of the wait of who sends objects, and has one at a time"""
 _log = logging.getLogger("ants_coord")
 
 
@@ -188,6 +192,7 @@ class Hub:
         if not got:
             # what was sent whole before is carried out, as if the peer had waited for its answer
             peer.is_leaving = True
+            self._waits.hang_up(peer)
             self._flush(peer)
             return
         start = len(peer.inbox)  # the bytes before have no end of line: they are not searched again
@@ -223,7 +228,7 @@ class Hub:
         if peer.is_leaving and not peer.unsent and not peer.lines:
             self._hang_up(peer)
             return
-        if peer.lines and len(peer.unsent) < _UNSENT:
+        if peer.lines and len(peer.unsent) < _UNSENT and _OWN not in peer.waits:
             self._queued[peer] = None
         self._watch(peer)
 
@@ -270,6 +275,7 @@ class Hub:
         commands: list[tuple[_Peer, Asked | Said]] = []
         queries: list[tuple[_Peer, Asked | Said]] = []
         others: list[tuple[_Peer, list[Any]]] = []
+        waiting: list[tuple[_Peer, Asked]] = []
         for peer, line in lines:
             is_list = lists.is_list(line)
             try:
@@ -279,6 +285,8 @@ class Hub:
                 continue
             if isinstance(asked, list):
                 others.append((peer, asked))
+            elif isinstance(asked, Asked) and asked.wait_s is not None:
+                waiting.append((peer, asked))
             elif asked is not None:
                 (commands if isinstance(asked.what, Command) else queries).append((peer, asked))
         for (peer, asked), reply in zip(commands, self._carry_out(commands), strict=True):
@@ -292,6 +300,8 @@ class Hub:
             except CoordinationError as problem:
                 reply = Refused(problem)
             self._reply(peer, asked, reply)
+        for peer, asked in waiting:
+            self._wait(peer, asked)
         for peer, message in others:
             try:
                 self._coordinators.serve(peer, message)
@@ -306,6 +316,22 @@ class Hub:
             return self._engine.carry_out(batch)
         except CoordinationError as problem:
             return [Refused(problem)] * len(commands)
+
+    def _wait(self, peer: _Peer, asked: Asked) -> None:
+        """Have a claim wait; the lines behind it wait, too, since answers come in their order."""
+        assert isinstance(asked.what, Claim)
+        what, now_ns = asked.what, self._engine.now_ns()
+        until_ns = now_ns + round((asked.wait_s or 0) * 1e9)
+        waiter = Waiter(mute, ready=True, agent=what.agent, kinds=what.kinds, until_ns=until_ns)
+        waiter.changes, waiter.task = what.task is not None, what.task or ""
+
+        def tell(_: Wait, reply: Any) -> None:
+            if isinstance(reply, CoordinationError):
+                reply = Refused(reply)
+            self._reply(peer, asked, None if isinstance(reply, TimeoutError) else reply)
+
+        turn = None if asked.request is None else Turn(asked.request, 0)
+        self._waits.enter(Wait(peer, _OWN, what, waiter, turn, tell))
 
     def _reply(self, peer: _Peer, asked: Asked | Said, reply: Any) -> None:
         self._send(peer, asked.answer(reply, self._engine.now_ns()))

@@ -10,21 +10,32 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from .._version import __version__
 from ..commands.board import Read
-from ..commands.shared import Command, Find, Lost, Query, Refused, ReleaseAll, Renew, Renewed
+from ..commands.shared import (
+    Command,
+    Find,
+    Lost,
+    Query,
+    Refused,
+    ReleaseAll,
+    Renew,
+    Renewed,
+    Submit,
+    submission,
+)
 from ..errors import CoordinationError
 from ..fronts import arguments, board_arguments
 from ..fronts.arguments import Host
 from ..fronts.file_names import names_of_files
-from ..values.checks import check_id, check_name
+from ..values.checks import check_id, check_name, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark, Trail
-from ..values.tasks import Lease, Outcome, TaskRecord
+from ..values.tasks import Lease, Outcome, Task, TaskRecord
 
 __all__ = [
     "VERBS",
@@ -49,6 +60,8 @@ class Asked:
     agent: str | None
     what: Command[Any] | Query[Any]
     request: str | None = None
+    wait_s: float | None = None
+    """how long a claim may wait for a task"""
 
     def answer(self, reply: Any, now_ns: int) -> bytes:
         """Return the line that answers it."""
@@ -92,6 +105,13 @@ class _Fields:
             raise ValueError(f"{self.verb} knows no {', '.join(map(repr, sorted(self._given)))}")
 
 
+_NUMBERS = (int, float)
+_TASK: dict[str, type | tuple[type, ...]] = {
+    "kind": str, "priority": int, "requires": str, "place": str, "delay": _NUMBERS, "lease_ttl": _NUMBERS,
+    "max_attempts": int, "key": str, "limit": str,
+}  # fmt: skip
+"""what a line may say of a task, besides `task` (its id), `payload`, `needs` and `tags`"""
+_IF_EXISTS = ("same", "keep", "replace", "rerun")
 _JSON = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
 _NUMBER = (int, float)
 
@@ -110,6 +130,19 @@ def _claim(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
     return arguments.claim(
         _speaker(agent, fields), fields.may("task", str), kinds or None, _lease_ttl(fields)
     )
+
+
+def _submit(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+    given: dict[str, Any] = {name: fields.may(name, kind) for name, kind in _TASK.items()}
+    told = {name: value for name, value in given.items() if value is not None}
+    told |= {name: fields.names(name) for name in ("needs", "tags")}
+    if_exists = fields.may("if_exists", str, "same")
+    if if_exists not in _IF_EXISTS:
+        raise ValueError(f"if_exists must be one of {', '.join(_IF_EXISTS)}, not {if_exists!r}")
+    identity = fields.may("task", str)
+    ids = () if identity is None else (identity,)
+    task = Task(*ids, payload=fields.any("payload"), **told)
+    return submission((task,), cast("Any", if_exists))
 
 
 def _complete(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
@@ -171,6 +204,7 @@ VERBS: dict[str, Callable[[_Fields, str | None, Host], Command[Any] | Query[Any]
     "read": _read,
     "release": _release,
     "renew": _renew,
+    "submit": _submit,
     "unlock": _release,
 }
 """one row for each verb but "hello", which is about the connection"""
@@ -219,10 +253,13 @@ def read_line(asked: Json, host: Host) -> Asked:
     request_id = fields.may("id", str)
     if request_id is not None:
         check_name(request_id, "id")
+    wait_s = fields.may("timeout", _NUMBER) if verb == "claim" else None
+    if wait_s is not None:
+        seconds(wait_s, "timeout", zero=True)
     what = make(fields, agent, host)
     fields.end()
     _sign(what, agent)
-    return Asked(str(verb), agent, what, request_id)
+    return Asked(str(verb), agent, what, request_id, wait_s)
 
 
 def _sign(what: Command[Any] | Query[Any], agent: str | None) -> None:
@@ -265,6 +302,9 @@ def answer_of(asked: Asked, reply: Any, now_ns: int) -> Json:
         return _refused(reply.error)
     if isinstance(reply, Lease):
         return {"ok": True, **_lease(reply, now_ns)}
+    if isinstance(asked.what, Submit):
+        ticket = reply[-1]
+        return {"ok": True, "task": ticket.id, "created": ticket.created, "state": str(ticket.state)}
     if isinstance(reply, Outcome):
         return {"ok": True, "task": reply.task, "state": str(reply.state), "late": reply.late}
     if isinstance(reply, TaskRecord):

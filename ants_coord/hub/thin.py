@@ -31,7 +31,7 @@ class Client:
 
     Args:
         path: where the hub is, such as "board.db.hub".
-        timeout: seconds to wait for the connection, and for each answer.
+        timeout: seconds to wait for the connection, and for each answer, besides a question's own "timeout".
 
     Raises:
         OSError: no hub answers there (FileNotFoundError, ConnectionRefusedError, TimeoutError),
@@ -45,6 +45,7 @@ class Client:
 
     def __init__(self, path: str | os.PathLike[str], timeout: float = 2.0) -> None:
         self._rest = b""
+        self._timeout = timeout
         self._socket = connect(os.fspath(path), timeout)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +62,7 @@ class Client:
             OSError: no answer came; a question with an "id" may be asked again, and is done once.
 
         """
+        self._socket.settimeout(self._timeout + float(question.get("timeout") or 0))
         self._socket.sendall(json.dumps(question).encode() + b"\n")
         while b"\n" not in self._rest:
             part = self._socket.recv(1 << 16)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 
 import pytest
 
 from ants_coord import Blackboard, Board, ClaimQueue, ClosedError, LeaseLostError, Matchmaker, Task, aio
 from ants_coord.errors import JournalError, SettingsError
+from ants_coord.hub import loop
 from ants_coord.hub.loop import Hub
+from tests.cli.command import ENVIRONMENT, ROOT
 from tests.fronts.conftest import LIMIT_S, Background, until
 
-from .running import running
+from .running import lines, plug, running
 
 
 @pytest.fixture
@@ -207,3 +212,114 @@ def test_a_hub_of_a_hub_is_refused(path, address):
         pytest.raises(ValueError, match="serve the board itself"),
     ):
         Hub(queue, f"{address}2")
+
+
+def test_a_hub_that_stands_still_keeps_nobody_beyond_its_time(path, address):
+    """A wait ends at its own time, and a holder hears of its lease's end, while no line is answered."""
+    with (
+        ClaimQueue(path, lease_ttl=1.5) as board,
+        running(board, address) as hub,
+        ClaimQueue(f"hub:{address}") as queue,
+    ):
+        queue.submit(Task("a"))
+        with pytest.raises(LeaseLostError) as refusal, queue.work(queue.claim("ann")) as job:
+            until(lambda: any(peer.kept for peer in list(hub._peers)))
+            with hub._engine._lock:
+                with pytest.raises(TimeoutError):
+                    queue.claim("bob", timeout=0.2)
+                assert job.lost.wait(LIMIT_S)
+        assert refusal.value.reason == "expired"
+
+
+FORKING = """
+import os, sys
+from ants_coord import ClaimQueue, ClosedError, Task
+
+queue = ClaimQueue(sys.argv[1])
+queue.submit(Task("a"))
+lease = queue.claim("parent")
+scope = queue.keep_alive(lease)
+scope.__enter__()
+read, write = os.pipe()
+if os.fork() == 0:
+    try:
+        queue.find("a")
+    except ClosedError:
+        os.write(write, b"closed")
+    os.read(0, 1)  # lives on after its parent
+    os._exit(0)
+print(os.read(read, 6).decode(), flush=True)
+print(queue.find("a").state, flush=True)
+sys.stdin.read(1)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_fork_is_no_client(path, address):
+    """The child's copy is closed, the parent goes on, and the parent's end is heard although the child lives."""
+    with ClaimQueue(path) as board, running(board, address) as hub:
+        script = [sys.executable, "-W", "ignore", "-c", FORKING, f"hub:{address}"]
+        with subprocess.Popen(
+            script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, cwd=ROOT, text=True
+        ) as parent:
+            assert parent.stdout.readline() == "closed\n"
+            assert parent.stdout.readline() == "leased\n"
+            assert len(hub._peers) == 2
+            parent.kill()
+            parent.wait(60)
+            until(lambda: not hub._peers)
+            assert board.find("a").state == "leased"
+
+
+def test_a_client_imports_no_database_and_no_codec(path, address):
+    """Neither sqlite3 nor cattrs: what the log is written with is the hub's."""
+    script = """
+import sys
+from ants_coord import ClaimQueue, Task
+with ClaimQueue(sys.argv[1]) as queue:
+    queue.submit(Task("a"))
+    with queue.work(queue.claim("ann", timeout=30)) as job:
+        job.result = 1
+    queue.result("a")
+print(sorted({"sqlite3", "cattrs", "ants_coord.journals.codec", "ants_coord.engine.replica"} & set(sys.modules)))
+"""
+    with ClaimQueue(path) as board, running(board, address):
+        told = subprocess.run(
+            [sys.executable, "-c", script, f"hub:{address}"],
+            capture_output=True,
+            env=ENVIRONMENT,
+            cwd=ROOT,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+    assert told.stdout == "[]\n"
+
+
+def test_a_coordinator_that_reads_nothing_holds_up_nobody(path, address):
+    """What it is owed is bounded by what it has asked for; others go on."""
+    with ClaimQueue(path) as board, running(board, address) as hub, ClaimQueue(f"hub:{address}") as queue:
+        queue.submit(Task("big", payload="x" * 500_000))
+        with plug(hub.path) as slow:
+            slow.sendall(b'["?","Find",{"task":"big"}]\n' * 60)
+            for _ in range(30):
+                queue.statistics()
+            unsent = [len(peer.unsent) for peer in list(hub._peers)]
+            assert 500_000 < max(unsent) < loop._UNSENT + 600_000
+            assert len(lines(slow, 60)) == 60
+
+
+def test_a_retry_through_another_hub_of_the_board_is_the_first_reply(path, address):
+    """The line was written by one hub, which did not come to answer; the other one knows what it answered."""
+    with ClaimQueue(path) as one, ClaimQueue(path) as other:
+        one.submit_many([Task("a"), Task("b")])
+        claim = b'["some-session",1,"Claim",{"agent":"ann"}]\n'
+        wait = b'["wait",1,false,["some-session",1,"Claim",{"agent":"ann"}],{"ready":true,"agent":"ann"}]\n'
+        answers = []
+        for board, line in ((one, claim), (other, claim), (other, wait)):
+            with running(board, address), plug(address) as sock:
+                sock.sendall(line)
+                answers += lines(sock, 1)
+        assert answers[0] == answers[1] == answers[2][1]
+        assert [lease.task for lease in one.leases()] == ["a"]

@@ -12,6 +12,7 @@ from ants_coord import Blackboard, ClaimQueue, Mark, Task
 from ants_coord.hub.plain import VERBS
 from ants_coord.hub.thin import Client, ask
 from ants_coord.testing.clock import ManualClock
+from tests.fronts.conftest import until
 
 from .running import lines, plug, running
 
@@ -205,3 +206,53 @@ def test_any_object_is_answered(tmp_path):
 
         check()
         board.check()
+
+
+def test_a_task_can_be_submitted(place, address):
+    """With what a line may say of it; a repeat under one id is the first again."""
+    with ClaimQueue(place) as board, running(board, address), Client(address) as hub:
+        told = hub.ask({"verb": "submit", "payload": {"n": 1}, "agent": "ann", "id": "s1"})
+        assert (told["ok"], told["created"], told["state"]) == (True, True, "ready")
+        assert hub.ask({"verb": "submit", "payload": {"n": 1}, "agent": "ann", "id": "s1"}) == told
+        later = {
+            "verb": "submit",
+            "task": "b",
+            "kind": "k",
+            "needs": [told["task"]],
+            "tags": ["x"],
+            "priority": 2,
+        }
+        assert hub.ask(later) == {"ok": True, "task": "b", "created": True, "state": "waiting"}
+        assert not hub.ask({**later, "if_exists": "keep"})["created"]
+        refused = hub.ask({**later, "kind": "other"})
+        assert refused["error"] == "TaskExistsError"
+        task = board.find("b").task
+        assert (task.kind, task.needs, task.tags, task.priority) == ("k", (told["task"],), ("x",), 2)
+        assert board.find(told["task"]).task.payload == {"n": 1}
+
+
+def test_a_claim_can_wait(place, address):
+    """For a task of any connection; others are served meanwhile, and lines behind it wait for their turn."""
+    with ClaimQueue(place) as board, running(board, address), plug(address) as sock, Client(address) as hub:
+        sock.sendall(
+            b'{"verb": "claim", "agent": "ann", "timeout": 60, "id": "c"}\n{"verb": "find", "task": "a"}\n'
+        )
+        until(lambda: len(board._engine._lobby) == 1)
+        assert hub.ask({"verb": "hello"})["ok"]
+        hub.ask({"verb": "submit", "task": "a"})
+        got, found = lines(sock, 2)
+        assert (got["task"], found["holder"]) == ("a", "ann")
+        again = hub.ask({"verb": "claim", "agent": "ann", "timeout": 60, "id": "c"})
+        assert again["lease"] == got["lease"]
+        assert hub.ask({"verb": "claim", "agent": "ann", "timeout": 0}) == {"ok": True, "lease": None}
+        assert (
+            hub.ask({"verb": "claim", "agent": "ann", "task": "no", "timeout": 9})["error"]
+            == "TaskNotFoundError"
+        )
+        assert "timeout" in hub.ask({"verb": "claim", "agent": "ann", "timeout": -1})["say"]
+        with plug(address) as gone:
+            gone.sendall(b'{"verb": "claim", "agent": "bob", "timeout": 60}\n')
+            until(lambda: len(board._engine._lobby) == 1)
+        until(lambda: len(board._engine._lobby) == 0)
+        hub.ask({"verb": "submit", "task": "b"})
+        assert board.claim_nowait("eve").task == "b"  # who has hung up swallows nothing

@@ -447,6 +447,7 @@ class RemoteEngine(Engine):
         dropped(f"the board {self.path!r}", hang_up)
 
     def _forked(self) -> None:
+        self._dial.abandon()
         self._lanes.abandon()
         if self._is_open and not self._why_closed:
             self._pushes.abandon()

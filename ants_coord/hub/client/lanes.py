@@ -12,6 +12,7 @@ import contextlib
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,7 @@ class Dial:
         """by this the hub knows which connections are of one client"""
         self.keys: dict[str, str] = {}
         self._greeted = greeted
+        self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def open(self, purpose: str, timeout: float) -> socket.socket:
         """
@@ -65,6 +67,7 @@ class Dial:
 
         """
         sock = connect(self.path, timeout)
+        self._opened.add(sock)
         try:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, self.keys]
@@ -75,6 +78,11 @@ class Dial:
             sock.close()
             raise
         return sock
+
+    def abandon(self) -> None:
+        """Close a fork's copies of all connections: else the hub would not hear of the parent's end."""
+        for sock in list(self._opened):
+            sock.close()
 
     def _understood(self, answer: Any) -> list[Any]:
         if isinstance(answer, list):
@@ -214,8 +222,8 @@ class Lanes:
         self.drop()
 
     def abandon(self) -> None:
-        """Close a fork's copies: else the hub would not hear of the parent's end."""
-        for lane in list(self._all.values()):
-            lane.drop()
+        """Say nothing any more: this is a fork's copy."""
+        self._free.clear()
+        self._all.clear()
         self._closed = threading.Event()
         self._closed.set()

@@ -87,9 +87,8 @@ class Pushes:
     def abandon(self) -> None:
         """Close a fork's copies; its thread was not copied."""
         self._closed.set()
-        for sock in (self._sock, self._bell, self._poke):
-            if sock is not None:
-                sock.close()
+        self._bell.close()
+        self._poke.close()
 
     # -- the thread -----------------------------------------------------------------------------
 
