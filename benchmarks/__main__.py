@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ants_coord._version import __version__
 
-from . import beside, board, in_memory, matching, on_disk, peers
+from . import beside, board, in_memory, matching, metered, on_disk, peers
 from .measure import HEADER
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     facts: list[str] = []
-    for area in (in_memory, on_disk, matching, board, peers):
+    for area in (in_memory, on_disk, metered, matching, board, peers):
         for ratio in area.ratios(small=options.small):
             lines.append(str(ratio))
             print(ratio, flush=True)

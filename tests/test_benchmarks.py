@@ -30,6 +30,8 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
         "await",
         "batches",
         "SQLite FULL: cycle",
+        "a meter around a board in memory",
+        "a meter around a file",
         "who of 500 agents",
         "deposit + sense",
         "top 10 of",

@@ -124,7 +124,7 @@ class Verbs(Reading):
         engine = self._engine
         if engine.is_short and lease.__class__ is Lease and late == "refuse" and request_id is None:
             value = json_value(result, "result")
-            outcome: Outcome = engine.short(short.complete, lease.task, lease.token, value)
+            outcome: Outcome = engine.short(short.complete, (lease.task, lease.token, value))
             if outcome is not NotImplemented:
                 return private(outcome) if value.__class__ in NESTS else outcome
         command = arguments.complete(lease, result, late, self._engine)

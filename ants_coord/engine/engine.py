@@ -83,6 +83,19 @@ class Engine(Keeping, ABC):
 
     blocking = False
     """whether a command may wait for a disk or a network (then never on an event loop)"""
+    # these begin in the class: an instance with few attributes is faster in CPython, and a meter adds seven
+    last_start = 0
+    """the incarnation that the last agent to join has been given"""
+    path: str | None = None
+    """the board's file, if it has one"""
+    keeps_leases = False
+    """whether closing leaves standing what this instance holds, until it runs out"""
+    secret: bytes | None = None
+    """decides which results are checked; never logged"""
+    _failures = 0
+    _vain_ns = 0
+    _is_shut = False
+    """whether closing came to its end; an interrupt may have cut it short, and then it is done again"""
 
     def __init__(self, machine: Callable[[], Machine], clock: Clock, asked: dict[str, Any]) -> None:
         self._make_machine = machine
@@ -96,25 +109,13 @@ class Engine(Keeping, ABC):
         self._alarm: Alarm | None = None
         self._alarm_at_ns = NEVER_NS
         self._deadlines: Deadlines | None = None
-        self._failures = 0
-        self._vain_ns = 0
         self._untold: CoordinationError | None = None
         """a rewound log that nobody has been told of yet"""
         self._is_open = False
-        self.last_start = 0
-        """the incarnation that the last agent to join has been given"""
         self._why_closed = ""
-        self._is_shut = False
-        """whether closing came to its end; an interrupt may have cut it short, and then it is done again"""
         self._pool: IOThreads | None = None
-        self.path: str | None = None
-        """the board's file, if it has one"""
-        self.keeps_leases = False
-        """whether closing leaves standing what this instance holds, until it runs out"""
         self.is_short = False
         """whether the short way may be open: a hint where it is read without the lock; see `short`"""
-        self.secret: bytes | None = None
-        """decides which results are checked; never logged"""
         super().__init__()
 
     # -- what a front calls ---------------------------------------------------------------------
@@ -123,13 +124,13 @@ class Engine(Keeping, ABC):
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
 
-    def short(self, verb: Callable[..., Any], *args: Any) -> Any:
+    def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """
         Carry a verb of core/work/short.py out, if this engine can and nothing is due.
 
         Args:
             verb: the function.
-            args: what it takes after the ledger and the stamp.
+            args: what it takes after the ledger and the stamp, as one tuple.
 
         Returns:
             Its reply; NotImplemented if nothing was done, and the command is to be executed.

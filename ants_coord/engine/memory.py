@@ -70,7 +70,7 @@ class DirectEngine(Engine):
             raise reply.error
         return reply  # type: ignore[return-value]
 
-    def short(self, verb: Callable[..., Any], *args: Any) -> Any:
+    def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Carry a verb of core/work/short.py out, if nothing is due."""
         if self._is_busy or EXITING:
             self._hurdle()

@@ -58,7 +58,8 @@ class TaxReport:
         checking: of these, leases of checks.
         idle: seconds between an agent's first claim and its last end in which it held nothing.
         wait: median seconds from claimable to claimed; this is load, not tax.
-        inside: seconds in the coordinator, from a Meter.
+        inside: seconds in the coordinator, from a Meter; of the shortest commands in memory one in 31
+            is timed and stands for the others.
         calls: commands that were given and not refused, from a Meter.
         empty_claims: claims that found nothing, from a Meter.
         lost_races: claims that were told of work and found it taken, from a Meter.

@@ -163,7 +163,7 @@ class Board(Keys, LockVerbs):
             and request_id is None
             and (task.__class__ is Task or (isinstance(task, Task) and task.is_plain))
         ):
-            ticket: Ticket = engine.short(short.submit, task, json_value(task.payload, "payload"))
+            ticket: Ticket = engine.short(short.submit, (task, json_value(task.payload, "payload")))
             if ticket is not NotImplemented:
                 return ticket
         command = submission((task,), if_exists)
@@ -261,7 +261,7 @@ class Board(Keys, LockVerbs):
         """
         engine = self._engine
         if engine.is_short and task is None and kinds is None and lease_ttl is None and request_id is None:
-            lease: Lease | None = engine.short(short.claim, agent)
+            lease: Lease | None = engine.short(short.claim, (agent,))
             if lease is not NotImplemented:
                 return lease
         command = arguments.claim(agent, task, kinds, lease_ttl)
