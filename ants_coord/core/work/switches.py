@@ -5,7 +5,7 @@ The switches of the whole board: cancelling, limits, pauses, settings and rules.
 from __future__ import annotations
 
 from ...commands.shared import Cancel, Configure, Pause, Refused, Resume, SetLimit, Upgrade
-from ...errors import IllegalTransitionError, SettingsError, TaskNotFoundError
+from ...errors import IllegalTransitionError, NotSupportedError, SettingsError, TaskNotFoundError
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from ..state.ledger import ANY, Ledger, ns
@@ -73,6 +73,11 @@ def upgrade(ledger: Ledger, command: Upgrade) -> bool:
     return True
 
 
+def _knows_adverts(ledger: Ledger, strategy: str) -> bool:
+    """Tell whether agents advertise under a strategy; one of your own may do without."""
+    return any("adverts" in part.tables for part in ledger.strategies[strategy]().parts)
+
+
 def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
     """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
     if command.first and ledger.configured:
@@ -84,6 +89,8 @@ def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
         and old.strategy not in ledger.strategies[new.strategy]().takes_over
     ):
         return Refused(SettingsError({"strategy": (old.strategy, new.strategy)}))
+    if new.proofs and not _knows_adverts(ledger, new.strategy):
+        return Refused(NotSupportedError("proofs", new.strategy))
     ledger.switch(paused=ledger.paused, settings=new, configured=True)
     if command.rules:
         ledger.follow(command.rules)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import LeaseLostError, PurseError, RequirementError
+from ...errors import CoordinationError, LeaseLostError, PurseError, RequirementError
 from ...values.adverts import Advert
 from ...values.tasks import Task, TaskState
 from ...values.verification import Proof
@@ -93,7 +93,8 @@ def a_purse_is_finite_and_never_negative(board: Any, clock: ManualClock) -> None
 def what_an_agent_says_counts_once_it_was_asked(board: Any, clock: ManualClock) -> None:
     proofs = [Proof("gpu", 7, "square", answer=49)]
     if not hasattr(board, "advertise"):
-        refused(ValueError, board.configure, proofs=proofs)
+        # by the settings, or by a strategy of your own without adverts
+        refused((ValueError, CoordinationError), board.configure, proofs=proofs)
         return
     board.configure(proofs=proofs)
     refused(ValueError, board.advertise, Advert("liar", ("proven.gpu",)))

@@ -48,13 +48,15 @@ def told(**settings: Any) -> Callable[[Story], Story]:
     return enter
 
 
-def refused(kind: type[Exception], call: Callable[..., Any], *args: Any, **options: Any) -> Exception:
+def refused(
+    kind: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], *args: Any, **options: Any
+) -> Exception:
     """Return the refusal, or complain that there is none."""
     try:
         answer = call(*args, **options)
     except kind as problem:
         return problem
-    raise AssertionError(f"{kind.__name__} expected, and the answer was {answer!r}")
+    raise AssertionError(f"{kind} expected, and the answer was {answer!r}")
 
 
 @told()
