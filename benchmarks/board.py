@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
@@ -228,4 +229,19 @@ def facts(*, small: bool) -> Iterator[str]:
     yield (
         f"memory of {trails:,} trails: {full / trails:.0f} bytes each; "
         f"after they have evaporated {100 * left / full:.1f} % of it is left"
+    )
+    board, dice, slowest = Blackboard(quota=10_000_000), random.Random(3), 0
+    for number in range(trails):
+        mark = Mark("x", f"p/{number}", dice.uniform(1.0, 6.0))
+        began = time.perf_counter_ns()
+        board.deposit(mark, agent="a")
+        slowest = max(slowest, time.perf_counter_ns() - began)
+    looks = []
+    for _ in range(50):
+        began = time.perf_counter_ns()
+        board.strongest("x", count=10)
+        looks.append(time.perf_counter_ns() - began)
+    yield (
+        f"the first look after {trails:,} deposits: {looks[0] / 1e6:.1f} ms; the slowest of the first 50: "
+        f"{max(looks) / 1e6:.1f} ms; the slowest deposit (with the garbage collector): {slowest / 1e6:.1f} ms"
     )

@@ -55,7 +55,7 @@ def a_worker_is_killed(board, path):
     assert board.claim_nowait("ann", task="breakfast") is None  # it is the worker's
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
-    # its lease is not given away at once, since nobody knows that it is dead; its time ends it
+    # nobody has waited for it yet: whoever does, or the lease's own time, ends it
     assert board.find("breakfast").state == "leased"
 
 

@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 import time
+import warnings
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +72,13 @@ class FileLock:
         self._file: int | None = None
         if path is not None:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
+            if fcntl is None and msvcrt is None:
+                warnings.warn(
+                    f"{path}: this Python has neither fcntl nor msvcrt, so writers of several processes take "
+                    "no turns: one may wait for SQLite's five seconds and fail; let one process have the board",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
         self._is_held = False
         self._is_my_turn = False
         self._names: set[str] = set()
