@@ -75,7 +75,7 @@ class FileLock:
             if fcntl is None and msvcrt is None:
                 warnings.warn(
                     f"{path}: this Python has neither fcntl nor msvcrt, so writers of several processes take "
-                    "no turns: one may wait for SQLite's five seconds and fail; let one process have the board",
+                    "no turns: one may wait for SQLite's 5 s and fail; let one process have the board",
                     RuntimeWarning,
                     stacklevel=2,
                 )
