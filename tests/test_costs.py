@@ -100,7 +100,7 @@ def test_calls_of_a_batch():
             board.complete_many([(lease, 1) for lease in board.claim_many("w", 100)])
 
         batch()
-        assert calls_of(batch) / 100 <= 25
+        assert calls_of(batch) / 100 <= 22
 
 
 def test_byte_codes_of_a_cycle(capsys):

@@ -98,7 +98,8 @@ class Verbs(Reading):
 
         """
         command = arguments.complete_many(endings)
-        return [private(one) for one in await self._do(command, request_id)]
+        ended = await self._do(command, request_id)
+        return [private(one) if one.result.__class__ in NESTS else one for one in ended]
 
     async def complete(
         self,

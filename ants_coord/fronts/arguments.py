@@ -243,7 +243,14 @@ def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complet
 
 def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
     """Build a CompleteMany."""
-    found = tuple([(*pair(lease), json_value(result, "result")) for lease, result in endings])
+    found = tuple(
+        [
+            (lease.task, lease.token, json_value(result, "result"))
+            if lease.__class__ is Lease  # as mostly: without a call
+            else (*pair(lease), json_value(result, "result"))
+            for lease, result in endings
+        ]
+    )
     if len(found) > MAX_BATCH:
         raise LimitError("tasks in one batch", len(found), MAX_BATCH)
     return CompleteMany(found)

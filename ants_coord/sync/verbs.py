@@ -101,7 +101,8 @@ class Verbs(Reading):
 
         """
         command = arguments.complete_many(endings)
-        return [private(one) for one in self._engine.execute(command, request_id)]
+        ended = self._engine.execute(command, request_id)
+        return [private(one) if one.result.__class__ in NESTS else one for one in ended]
 
     def complete(
         self,

@@ -34,6 +34,7 @@ __all__ = [
     "evolve",
     "field",
     "fields",
+    "filler",
     "frozen",
     "has",
     "lasting",
@@ -416,6 +417,16 @@ def twins(plain: Any) -> tuple[Any, Any, Any]:
     """Return the writable twins of a `sparse` class, plain and full, and the class of full values."""
     full = plain._full  # noqa: SLF001 - set by `sparse`
     return _writable(plain), _writable(full), full
+
+
+def filler(plain: Any) -> tuple[Callable[..., None], Callable[[Any], bool]]:
+    """Return what fills the fields that a `sparse` class leaves out, and what tells if all are as usual."""
+    left = tuple([each for each in plain.__layout__ if each.name not in plain.__slots__])
+    known: dict[str, Any] = {"NOTHING": _NOTHING}
+    given, lines = _parameters(left, known)
+    fill = _compiled("\n".join([f"def fill({given}):", *lines]), dict(known), plain)
+    same = " and ".join([f"self.{each.name} == default_{each.name}" for each in left if each.init])
+    return fill, _compiled(f"def is_usual(self):\n    return {same}", known, plain)
 
 
 def blank(value: type) -> Callable[[], Any]:

@@ -20,6 +20,7 @@ from .frozen import (
     evolve,
     field,
     fields,
+    filler,
     frozen,
     lasting,
     lasting_or_none,
@@ -341,22 +342,20 @@ class Task:
 
 _new = object.__new__
 _OPEN, _OPEN_FULL, _FULL = twins(Task)
-_MORE = {each.name: each.default for each in fields(Task)[4:] if each.init}
-"""what a plain task leaves to the class"""
+_fill, _is_usual = filler(Task)
+_NAMES = tuple([each.name for each in fields(Task) if each.init])
 
 
 def _with_more(plain: Any, more: dict[str, Any]) -> Any:
     """Return a task that is told more than its id, kind, payload and priority."""
-    unknown = [name for name in more if name not in _MORE]
-    if unknown:
-        refuse_unknown(Task, unknown)
     made = _new(_OPEN_FULL)
     made.id, made.kind, made.payload, made.priority = plain.id, plain.kind, plain.payload, plain.priority
-    made.is_plain, made.door = True, None
-    for name, default in _MORE.items():
-        setattr(made, name, more.get(name, default))
+    try:
+        _fill(made, **more)
+    except TypeError:
+        refuse_unknown(Task, [name for name in more if name not in _NAMES])
     made._check_optional()  # noqa: SLF001 - as an __init__ would
-    if all(getattr(made, name) == default for name, default in _MORE.items()):  # such as needs=[]
+    if _is_usual(made):  # such as needs=[]
         plain.__class__ = Task
         return plain
     made.__class__ = _FULL
