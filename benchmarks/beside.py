@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,7 @@ def facts(*, small: bool) -> Iterator[str]:
     yield _wakeups_across_processes(5 if small else 100)
     yield _weights(2_000 if small else 100_000)
     yield _imports(2 if small else 7)
+    yield _ways_in(2 if small else 15)
 
 
 def _told(what: str, waits_us: list[float]) -> str:
@@ -113,6 +116,42 @@ def _weights(count: int) -> str:
     tracemalloc.stop()
     each = [round((now - empty) / count) for now in (waiting, leased, done)]
     return f"bytes of each of {count:,} tasks: {each[0]} waiting, {each[1]} leased, {each[2]} done and kept"
+
+
+# bytecode is kept, as it is on every machine on which nobody has forbidden it
+_KEPT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+_KEPT.setdefault("PYTHONPYCACHEPREFIX", f"{tempfile.gettempdir()}/ants_coord-bytecode")
+_ON_A_FILE = """
+from ants_coord import ClaimQueue
+board = ClaimQueue({path!r})
+board.lock_nowait("a.py", agent="w")
+board.close()
+"""
+
+
+def _ways_in(rounds: int) -> str:
+    """Processor time of a whole process, against one that does nothing, taken in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {
+            "memory": "from ants_coord import ClaimQueue; ClaimQueue()",
+            "file and lock": _ON_A_FILE.format(path=f"{folder}/b.db"),
+        }
+        for code in ways.values():
+            _processor_s(code)  # bytecode and board are there
+        ratios: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            bare = _processor_s("pass")
+            for name, code in ways.items():
+                ratios[name].append(_processor_s(code) / bare)
+    found = [f"{name} {statistics.median(each):.1f} x" for name, each in ratios.items()]
+    return f"a process with one board, against `python -c pass`: {', '.join(found)} (targets 10 and 12)"
+
+
+def _processor_s(code: str) -> float:
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, env=_KEPT)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
 
 
 def _imports(rounds: int) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ants_coord import Board
+from ants_coord import Board, ClaimQueue, Task
 from ants_coord.adapters.coding import hook as hooks
 from ants_coord.adapters.coding.events import WRITES
 from ants_coord.adapters.coding.place import BOARD, place_of
@@ -237,3 +237,73 @@ def test_with_a_hub_the_hook_loads_next_to_nothing(repo):
         "typing", "dataclasses", "unicodedata",
     }  # fmt: skip
     assert len(loaded) <= 80, sorted(loaded)
+
+
+_COUNTED = """
+import sys
+texts = []
+sys.addaudithook(lambda event, given: texts.append(given[0]) if event == "compile" and given[1] == "<string>" else None)
+{do}
+methods = [text for text in texts if isinstance(text, bytes) and text.startswith(b"def ")]
+print("COUNTS", len(methods))
+print("MODULES", *sorted(sys.modules))
+"""
+_HOOK = """
+sys.argv = ['ants-coord', 'hook']
+from ants_coord.cli import main
+try: main()
+except SystemExit as end: assert end.code == 0
+"""
+_LOCK = """
+from ants_coord import ClaimQueue
+board = ClaimQueue({path!r})
+board.lock_nowait("a.py", agent="ann")
+board.close()
+"""
+
+
+@pytest.mark.parametrize("work", ["none", "tasks"])
+@pytest.mark.parametrize("way", ["hook", "program"])
+def test_a_file_board_and_one_lock_load_little(repo, tmp_path, capsys, way, work):
+    """
+    Without a hub, and as a program's first lock; also on a board that has tasks. Counted, since times swing.
+
+    What costs is modules, and methods that are compiled from text: attrs did that for every class, cattrs for
+    every command.
+    """
+    path = str(repo / ".git" / BOARD) if way == "hook" else str(tmp_path / "b.db")
+    if work == "tasks" or way == "program":
+        with ClaimQueue(path) as board:
+            if work == "tasks":
+                board.submit_many([Task(f"t{n}", payload=n) for n in range(5)])
+                board.complete(board.claim_nowait("w"))
+    code = _COUNTED.format(do=_HOOK if way == "hook" else _LOCK.format(path=path))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(write(repo, "a.py")), capture_output=True, text=True, env=PLAIN, cwd=ROOT, check=True,
+    )  # fmt: skip
+    counts, modules = [line.split()[1:] for line in done.stdout.splitlines()[-2:]]
+    ours = [name for name in modules if name.startswith("ants_coord")]
+    with capsys.disabled():
+        print(
+            f"\n  {way}, {work}: {len(ours)} modules of ours of {len(modules)}, {counts[0]} methods compiled"
+        )
+    if way == "hook":
+        with Board(path) as board:
+            assert [lease.names for lease in board.leases()] == [("a.py",)]
+    assert not {
+        "attr", "cattrs", "inspect", "socket", "logging", "typer", "rich", "subprocess", "asyncio", "dataclasses",
+    } & set(modules)  # fmt: skip
+    rooms = (
+        "adapters.tools",
+        "aio",
+        "core.board",
+        "core.matching",
+        "requirements",
+        "lab",
+        "testing",
+        "commands.board",
+    )
+    assert not [name for name in ours if name.removeprefix("ants_coord.").startswith(rooms)]
+    assert len(ours) <= 90, ours
+    assert int(counts[0]) <= 25
