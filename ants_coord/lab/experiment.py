@@ -228,6 +228,11 @@ def experiment(
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds must be a whole number of at least 1, not {seeds!r}")
     first = {name: make(1) for name, make in made.items()}
+    for name, world in first.items():
+        if not isinstance(world, World):
+            raise ValueError(  # noqa: TRY004 - as every other bad argument of the lab
+                f"worlds: {name!r} gave {world!r} for seed 1; a function from a seed to a World is needed"
+            )
     plan = [
         (name, way, number)
         for name in made

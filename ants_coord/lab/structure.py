@@ -100,6 +100,9 @@ def structure(
     if isinstance(work, World):
         return Structure(work, True)
     tasks = list(work)
+    for one in tasks:
+        if not isinstance(one, Task):
+            raise ValueError(f"tasks: {one!r} is no Task; give tasks, or a World")  # noqa: TRY004 - see experiment
     if not tasks:
         raise ValueError("tasks: there are none, so there is nothing to advise about")
     sizes = dict(seconds or {})

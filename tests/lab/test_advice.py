@@ -166,6 +166,7 @@ def test_not_enough_data_changes_nothing(reports, words):
         (lambda: Facts(most=0), "most must be a whole number of at least 1, not 0"),
         (lambda: Measurement(Level.CLAIM, 0, 1.0, 5), "a measurement needs at least 1 agent"),
         (lambda: structure([]), "tasks: there are none"),
+        (lambda: structure([{"id": "a"}]), "tasks: {'id': 'a'} is no Task; give tasks, or a World"),
         (lambda: structure([Task("a"), Task("b")], seconds={"a": 3}), "seconds: job 'b' has no size"),
         (lambda: structure([Task("a"), Task("b"), Task("c")], seconds={"a": 3}), "job 'b' and 1 more has no size"),
         (lambda: structure([Task("a", needs=["b"]), Task("b", needs=["a"])]), "jobs in a circle: a needs b needs a"),

@@ -260,6 +260,10 @@ def test_limits_hold_and_talk_knows_none():
         (lambda: Costs.read({"turns": 3}), "turns: no such cost; there are turn, "),
         (lambda: experiment(agents=(0,)), "agents: must be whole numbers from 1 to 1,000, not 0"),
         (lambda: experiment(seeds=0), "seeds must be a whole number of at least 1, not 0"),
+        (
+            lambda: experiment({"mine": lambda seed: [seed]}),  # type: ignore[dict-item, return-value]
+            "worlds: 'mine' gave [1] for seed 1; a function from a seed to a World is needed",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(make, words):
