@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from .conftest import standing
+
 
 class Background:
     """A call in a task of its own, and its answer."""
@@ -31,7 +33,7 @@ async def until(is_so) -> None:
 
 async def waits(board, count: int = 1) -> None:
     """Return when `count` callers have entered the lobby."""
-    await until(lambda: sum(not one.timed_out for one in board._engine._lobby.all()) >= count)
+    await until(lambda: sum(not one.timed_out for one in standing(board)) >= count)
 
 
 def finish(board) -> None:
