@@ -46,8 +46,15 @@ class Neighbours:
                 with contextlib.suppress(OSError):
                     self._out.sendto(b"!", ("127.0.0.1", port))
 
-    def listen(self, db: sqlite3.Connection, changed: Callable[[], None]) -> Callable[[], None]:
-        """Register in the file and start a thread that calls `changed`; returns what stops it."""
+    def listen(
+        self, changed: Callable[[], None], locked: Callable[..., None] | None = None
+    ) -> Callable[[], None]:
+        """
+        Register in the file and start a thread that calls `changed`; returns what stops it.
+
+        `locked` does something with the connection under the lock; without it nobody can be told where we
+        listen. Nothing else is done there: a process that is stopped (SIGSTOP) under the lock stops all.
+        """
         if self._stop is not None:  # an interrupt came before the caller had got it
             self._stop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -56,8 +63,10 @@ class Neighbours:
             sock.bind(("127.0.0.1", 0))
             sock.settimeout(self.SLOW_LOOK_S)
             self._port = port = sock.getsockname()[1]
-            if self._lock is not None:
-                self._register(db, self._lock, port)
+            if locked is not None and self._lock is not None:
+                # before the row is there, so that nobody takes it for a row that was left behind
+                self._lock.live(_life(port))
+                locked(self._register, port)
             self._stop = _Stop(stop, port)
             threading.Thread(
                 target=_listen, args=(sock, changed, stop), name="ants_coord listener", daemon=True
@@ -68,11 +77,10 @@ class Neighbours:
             raise
         return self._stop
 
-    def _register(self, db: sqlite3.Connection, lock: FileLock, port: int) -> None:
-        # before the row is there, so that nobody takes it for a row that was left behind
-        lock.live(_life(port))
+    def _register(self, db: sqlite3.Connection, port: int) -> None:
+        assert self._lock is not None
         rows = [other for (other,) in db.execute("SELECT port FROM neighbour") if other != port]
-        gone = [(other,) for other in rows if not _alive(lock, other)]
+        gone = [(other,) for other in rows if not _alive(self._lock, other)]
         db.execute("BEGIN IMMEDIATE")
         db.executemany("DELETE FROM neighbour WHERE port = ?", gone)
         db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (port, os.getpid()))

@@ -192,8 +192,8 @@ class SQLiteJournal(BoardFile):
         neighbours = self._meet()
         with self._naming:
             if self.is_read_only:  # others cannot be told where to send hints; the slow look remains
-                return neighbours.listen(self._connection(), changed)
-            return self._locked(neighbours.listen, changed)
+                return neighbours.listen(changed)
+            return neighbours.listen(changed, self._locked)
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest snapshot that is whole; its pieces are read when iterated."""

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from ants_coord import ClaimQueue
 from ants_coord.journals import files
 from ants_coord.journals.files import FileLock
 
@@ -49,6 +50,7 @@ def test_who_waits_comes_before_who_comes_again(windows, tmp_path, monkeypatch):
         waits.set()
         threading.Event().wait(0.001)
 
+from ants_coord import ClaimQueue
     monkeypatch.setattr(files.time, "sleep", pause)
     first.take()
 
