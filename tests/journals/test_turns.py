@@ -50,7 +50,6 @@ def test_who_waits_comes_before_who_comes_again(windows, tmp_path, monkeypatch):
         waits.set()
         threading.Event().wait(0.001)
 
-from ants_coord import ClaimQueue
     monkeypatch.setattr(files.time, "sleep", pause)
     first.take()
 
@@ -78,3 +77,22 @@ def test_a_python_without_any_locks_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "msvcrt", None)
     with pytest.warns(RuntimeWarning, match="take no turns"):
         FileLock(str(tmp_path / "lock")).close()
+
+
+def test_nothing_slow_is_done_under_the_lock_when_a_wait_begins(tmp_path, monkeypatch):
+    """A process may be stopped at any moment: while a thread of its begins, it must hold up nobody."""
+    path = tmp_path / "b.db"
+    free = []
+    start = threading.Thread.start
+
+    def seen(thread):
+        if thread.name == "ants_coord listener":
+            other = FileLock(f"{path}-lock")
+            free.append(other.take_now())
+            other.close()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", seen)
+    with ClaimQueue(path) as board, pytest.raises(TimeoutError):
+        board.claim("ann", timeout=0.01)
+    assert free == [True]
