@@ -182,6 +182,21 @@ def test_a_session_begins_with_what_it_should_know(repo, tmp_path, way):
     assert "- src/a.py: claude-other, up to 10 min more" in text
 
 
+def test_codex_has_one_name_from_its_first_event_on(repo, way):
+    """As Codex 0.169 sends them: only the name of its transcript tells a beginning from one of Claude Code."""
+    session = {
+        "session_id": "01a214f9-5271-7701-9939-699f8f7721aa", "cwd": str(repo),
+        "transcript_path": "/home/x/.codex/sessions/2026/11/25/rollout-2026-11-25T23-10-13-01a214f9.jsonl",
+    }  # fmt: skip
+    begin = {**session, "hook_event_name": "SessionStart", "model": "gpt-5", "source": "startup"}
+    told = answer(begin)["hookSpecificOutput"]["additionalContext"]
+    assert told.startswith("You are codex-8f7721aa. ")
+    assert answer({**patch(repo, "a.py"), **session}) is None
+    assert "by codex-8f7721aa" in refused(answer(write(repo, "a.py", session="other")))
+    answer({**session, "hook_event_name": "Stop", "turn_id": "t"})
+    assert "codex-8f7721aa: let go of 1" in log_of(repo)[-1]
+
+
 EVENT = st.fixed_dictionaries(
     {},
     optional={

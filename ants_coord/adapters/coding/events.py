@@ -57,6 +57,12 @@ def holder_of(event: Mapping[str, Any]) -> str:
     return _STRANGE.sub("-", str(event.get("session_id")))[:120]
 
 
+def _is_codex(event: Mapping[str, Any]) -> bool:
+    # its first event, unlike all others, has no turn; but the file of a session is called alike in each
+    transcript = str(event.get("transcript_path")).replace("\\", "/").rpartition("/")[2]
+    return event.get("tool_name") == _PATCH or "turn_id" in event or transcript.startswith("rollout-")
+
+
 def name_of(event: Mapping[str, Any], given: str | None) -> str:
     """
     Return the name of the session as an agent: another one for each session, also of one user.
@@ -74,6 +80,6 @@ def name_of(event: Mapping[str, Any], given: str | None) -> str:
         raise ValueError(f"session_id must be a word, not {session!r:.80}")
     # the end of it: ids of Codex begin with the time, alike for all sessions of a minute
     end = _STRANGE.sub("", session)[-8:].strip("-._") or "x"
-    first = given or ("codex" if event.get("tool_name") == _PATCH or "turn_id" in event else "claude")
+    first = given or ("codex" if _is_codex(event) else "claude")
     first = _STRANGE.sub("-", first)[:60]
     return first if first.endswith(end) else f"{first}-{end}"
