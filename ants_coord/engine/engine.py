@@ -114,7 +114,7 @@ class Engine(Keeping, ABC):
         self._is_open = False
         self._why_closed = ""
         self._pool: IOThreads | None = None
-        self.is_short = False
+        self.is_short: bool = False
         """whether the short way may be open: a hint where it is read without the lock; see `short`"""
         super().__init__()
 

@@ -379,7 +379,7 @@ class Ticket:
     state: TaskState
 
 
-blank_ticket = blank(Ticket)
+blank_ticket: Callable[[], Any] = blank(Ticket)
 
 
 @frozen
@@ -426,7 +426,7 @@ class Lease:
 
 
 make_lease: Callable[..., Lease] = maker(Lease)
-blank_lease = blank(Lease)
+blank_lease: Callable[[], Any] = blank(Lease)
 
 
 @quick
@@ -443,7 +443,7 @@ class Outcome:
 
 
 make_outcome: Callable[..., Outcome] = maker(Outcome)
-blank_outcome = blank(Outcome)
+blank_outcome: Callable[[], Any] = blank(Outcome)
 
 
 def private(outcome: Outcome) -> Outcome:
