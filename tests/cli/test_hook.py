@@ -193,8 +193,13 @@ def test_codex_has_one_name_from_its_first_event_on(repo, way):
     assert told.startswith("You are codex-8f7721aa. ")
     assert answer({**patch(repo, "a.py"), **session}) is None
     assert "by codex-8f7721aa" in refused(answer(write(repo, "a.py", session="other")))
+    shell = {**session, "hook_event_name": "PreToolUse", "turn_id": "t", "tool_name": "Bash"}
+    assert answer({**shell, "tool_input": {"command": "cat b.py"}}) is None
+    patched = "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: b.py\n+hello\n*** End Patch\nEOF\n"
+    assert answer({**shell, "tool_input": {"command": patched}}) is None
+    assert "by codex-8f7721aa" in refused(answer(write(repo, "b.py", session="other")))
     answer({**session, "hook_event_name": "Stop", "turn_id": "t"})
-    assert "codex-8f7721aa: let go of 1" in log_of(repo)[-1]
+    assert "codex-8f7721aa: let go of 2" in log_of(repo)[-1]
 
 
 EVENT = st.fixed_dictionaries(

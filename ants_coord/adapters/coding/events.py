@@ -22,6 +22,8 @@ ENDS = ("SessionEnd", "Stop")
 
 _FILE = ("Edit", "MultiEdit", "NotebookEdit", "Write")
 _PATCH = "apply_patch"
+_SHELL = "Bash"
+_BEGIN = "*** Begin Patch"
 _PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$", re.MULTILINE)
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -35,6 +37,8 @@ def files_of(event: Mapping[str, Any]) -> list[str] | None:
 
     """
     tool, given = event.get("tool_name"), event.get("tool_input")
+    if tool == _SHELL and isinstance(given, dict) and _BEGIN in str(given.get("command")):
+        tool = _PATCH  # models of Codex without that tool write it into a command; Codex patches all the same
     if tool != _PATCH and tool not in _FILE:
         return None
     if not isinstance(given, dict):

@@ -28,7 +28,7 @@ _TIMEOUT_S = 10
 _GUARD = "ants-coord guard"
 _SCRIPT = f"#!/bin/sh\nexec {_GUARD}\n"
 
-_WRITERS = {"claude": "Edit|MultiEdit|NotebookEdit|Write", "codex": "apply_patch|Edit|Write"}
+_WRITERS = {"claude": "Edit|MultiEdit|NotebookEdit|Write", "codex": "apply_patch|Bash|Edit|Write"}
 _EVENTS: dict[str, dict[str, str | None]] = {
     "claude": {"PreToolUse": _WRITERS["claude"], "SessionStart": None, "SessionEnd": None},
     "codex": {"PreToolUse": _WRITERS["codex"], "SessionStart": None, "Stop": None},
