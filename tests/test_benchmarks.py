@@ -59,6 +59,15 @@ def test_the_benchmark_of_postgresql_runs_where_there_is_a_server():
         assert row in table
 
 
+def test_the_benchmark_of_the_hub_runs():
+    """A row for each number of processes, and what those cost who wait."""
+    from benchmarks.hub import facts
+
+    table = "\n".join(facts(small=True))
+    for row in ("  1 processes: through a hub", "  2 processes", "waiting processes", "through a hub"):
+        assert row in table
+
+
 def test_where_a_cycle_goes_can_be_told():
     """Every file that a cycle passes has its part in the table, and the parts are the whole."""
     from benchmarks.where import lines

@@ -29,7 +29,7 @@ def hub(
         typer.Option(help="A private file with the board's secret: each agent must show its key."),
     ] = None,
 ) -> None:
-    """Open a board for other programs of this machine, which ask in lines of JSON; Ctrl-C ends it."""
+    """Open a board for other programs of this machine (hub:PATH, or lines of JSON); Ctrl-C ends it."""
     from ..hub.loop import Hub  # noqa: PLC0415 - only this command needs it
     from ..sync.board import Board  # noqa: PLC0415
 

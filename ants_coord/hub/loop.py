@@ -323,7 +323,8 @@ class Hub:
         what, now_ns = asked.what, self._engine.now_ns()
         until_ns = now_ns + round((asked.wait_s or 0) * 1e9)
         waiter = Waiter(mute, ready=True, agent=what.agent, kinds=what.kinds, until_ns=until_ns)
-        waiter.changes, waiter.task = what.task is not None, what.task or ""
+        if what.task is not None:
+            waiter.task, waiter.ended = what.task, (what.task,)
 
         def tell(_: Wait, reply: Any) -> None:
             if isinstance(reply, CoordinationError):

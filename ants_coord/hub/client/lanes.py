@@ -89,7 +89,7 @@ class Dial:
             return answer
         if "v" in answer:
             raise wire.unpack(answer).error
-        raise JournalError(self.shown, f"the hub takes no coordinator of this release: {answer.get('say')}")
+        raise JournalError(self.shown, f"the hub takes no coordinator: {answer.get('say')}")
 
 
 def _line(sock: socket.socket, rest: bytearray) -> bytes:
