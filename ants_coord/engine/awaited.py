@@ -21,10 +21,10 @@ def in_vain(machine: Machine, waiter: Waiter, now_ns: int) -> str:
         return ""
     if waiter.names:
         return _names(machine, waiter, now_ns)
+    if waiter.task:  # before the next: who wants one task also hears of its end
+        return f"no lease came in time: {_task(machine, waiter.task, now_ns)}"
     if waiter.ended:
         return "nothing ended in time: " + _tasks(machine, waiter.ended, now_ns)
-    if waiter.task:
-        return f"no lease came in time: {_task(machine, waiter.task, now_ns)}"
     if waiter.ready:
         kinds = "" if waiter.kinds is None else f" of kind {' or '.join(waiter.kinds)}"
         why = machine.ask(ExplainAgent(waiter.agent), now_ns=now_ns)
