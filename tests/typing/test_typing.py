@@ -67,7 +67,7 @@ def test_exactly_the_mistakes_are_found(checker):
     assert checker() == marked
 
 
-WITHIN = ("adapters", "cli", "core", "engine", "journals", "lab", "requirements", "testing")
+WITHIN = ("adapters", "cli", "core", "engine", "hub", "journals", "lab", "requirements", "testing")
 """rooms whose attributes are for their own code; mypy --strict reads them"""
 
 
@@ -101,7 +101,8 @@ def test_what_a_user_meets_is_typed_in_full():
     public = [
         one
         for one in symbols
-        if one["name"].split(".")[1] not in WITHIN and one["name"].rpartition(".")[2] not in of_core
+        if (one["name"].split(".")[1] not in WITHIN or one["name"].startswith("ants_coord.hub.thin."))
+        and one["name"].rpartition(".")[2] not in of_core
     ]
     vague = [one["name"] for one in public if not one["isTypeKnown"]]
     assert vague == []
