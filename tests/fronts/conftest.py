@@ -23,6 +23,8 @@ def clock():
 def make_board(request, clock, tmp_path, over_hub):
     """Return a function that makes a board: without a log, with one in memory, in a file; other strategies; a hub's."""
     made = []
+    if request.param == "hub" and request.module.__name__.endswith("test_reentry"):
+        pytest.skip("through a hub no verb is inside another: each has a connection of its own")
 
     def make(**settings):
         if request.param == "memory":
