@@ -182,6 +182,17 @@ def test_a_session_begins_with_what_it_should_know(repo, tmp_path, way):
     assert "- src/a.py: claude-other, up to 10 min more" in text
 
 
+def test_a_long_log_is_not_read_again_by_each_hook(repo):
+    """The first that meets one writes a snapshot: the next reads from there on."""
+    with Board(repo / ".git" / BOARD, durability="process") as board:
+        for number in range(1_000):
+            board.lock_nowait(f"f{number % 9}", agent="other", holder="other")
+    assert answer(write(repo, "a.py")) is None
+    with Board(repo / ".git" / BOARD) as board:
+        board.statistics()
+        assert board._engine._snapshots.at > 1_000
+
+
 def test_codex_has_one_name_from_its_first_event_on(repo, way):
     """As Codex 0.169 sends them: only the name of its transcript tells a beginning from one of Claude Code."""
     session = {
