@@ -35,7 +35,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback, also while it starts and while it ends."""
-    if sys.argv[1:] in (["hook"], ["guard"]):
+    if sys.argv[1:] in (["hook"], ["guard"], ["prime"]):
         # for these an agent or a commit waits: they need none of the libraries, and do not wait for them
         raise SystemExit(_at_once(sys.argv[1]))
     import signal  # noqa: PLC0415 - 2 ms
@@ -79,6 +79,8 @@ def _app() -> Callable[[], object]:
 def _at_once(command: str) -> int:
     if command == "hook":
         from ..adapters.coding.hook import main as run  # noqa: PLC0415
-    else:
+    elif command == "guard":
         from ..adapters.coding.commits import main as run  # noqa: PLC0415
+    else:
+        from ..adapters.coding.prime import main as run  # noqa: PLC0415
     return run()

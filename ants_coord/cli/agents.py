@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from ..adapters.coding.place import Place, place_of
-from ..errors import JournalError
 from .app import app
-from .show import BAD_INPUT, BOARD_TROUBLE, OK, fail
+from .show import BAD_INPUT, OK, fail
 
 __all__: list[str] = []
 
@@ -36,17 +35,9 @@ def guard() -> None:
 @app.command()
 def prime() -> None:
     """Print what a coding agent should know about this repository, and who holds which file just now."""
-    from ..adapters.coding.prime import briefing  # noqa: PLC0415
+    from ..adapters.coding.prime import main  # noqa: PLC0415
 
-    place = _place()
-    if not os.path.exists(place.board):
-        raise fail(f"{place.board}: there is no such board; run ants-coord setup-agents", BOARD_TROUBLE)
-    try:
-        typer.echo(briefing(place, os.environ.get("ANTS_COORD_AGENT") or None))
-    except (ValueError, TypeError) as problem:
-        raise fail(f"ANTS_COORD_AGENT: {problem}", BAD_INPUT) from None
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
+    raise SystemExit(main())
 
 
 @app.command()

@@ -18,6 +18,7 @@ from ants_coord.adapters.coding.events import WRITES
 from ants_coord.adapters.coding.place import BOARD, place_of
 from tests.hub.running import running
 
+from ..inside import inside
 from .command import ROOT
 from .repository import PLAIN, git, hook, patch, repository, write
 
@@ -190,7 +191,7 @@ def test_a_long_log_is_not_read_again_by_each_hook(repo):
     assert answer(write(repo, "a.py")) is None
     with Board(repo / ".git" / BOARD) as board:
         board.statistics()
-        assert board._engine._snapshots.at > 1_000
+        assert inside(board)._snapshots.at > 1_000
 
 
 def test_codex_has_one_name_from_its_first_event_on(repo, way):

@@ -4,10 +4,16 @@ What an agent should know when its session begins: how this repository is shared
 
 from __future__ import annotations
 
-from ...sync.board import Board
-from .place import Place
+import os
+import sys
 
-__all__ = ["briefing"]
+from ...errors import JournalError
+from ...sync.board import Board
+from .place import Place, place_of
+
+__all__ = ["briefing", "main"]
+
+_BAD_INPUT, _BOARD_TROUBLE = 2, 3
 
 _SHOWN = 20
 
@@ -17,6 +23,27 @@ Other coding agents may work on this repository at the same time as you, here or
 - If a write is refused, somebody else is at that file: work on something else and come back to it. Never \
 write it by other means; `git commit` refuses files that others hold.
 - Look at any time: `ants-coord prime`."""
+
+
+def main() -> int:
+    """Print what an agent should know; what stands in the way goes to standard error, with a code of its own."""
+    place = place_of(os.getcwd())
+    if place is None:
+        return _failed("this is no git repository; change into one", _BAD_INPUT)
+    if not os.path.exists(place.board):
+        return _failed(f"{place.board}: there is no such board; run ants-coord setup-agents", _BOARD_TROUBLE)
+    try:
+        sys.stdout.write(briefing(place, os.environ.get("ANTS_COORD_AGENT") or None) + "\n")
+    except (ValueError, TypeError) as problem:
+        return _failed(f"ANTS_COORD_AGENT: {problem}", _BAD_INPUT)
+    except JournalError as problem:
+        return _failed(str(problem), _BOARD_TROUBLE)
+    return 0
+
+
+def _failed(why: str, code: int) -> int:
+    sys.stderr.write(f"error: {why}\n")
+    return code
 
 
 def briefing(place: Place, agent: str | None) -> str:
