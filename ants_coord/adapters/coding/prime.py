@@ -26,7 +26,7 @@ write it by other means; `git commit` refuses files that others hold.
 
 
 def main() -> int:
-    """Print what an agent should know; what stands in the way is said on standard error, with its own code."""
+    """Print what an agent should know; what stands in the way goes to standard error, with its own code."""
     place = place_of(os.getcwd())
     if place is None:
         return _failed("this is no git repository; change into one", _BAD_INPUT)
