@@ -122,6 +122,22 @@ def test_renewals_time_outs_and_waits_survive_what_a_journal_raises(problem):
             short.__exit__(None, None, None)
 
 
+def test_a_waiter_is_woken_although_the_journal_failed_when_its_task_was_due():
+    """The alarm sets itself again after an error of the journal: no verb and no lease comes to its help."""
+    clock = ManualClock()
+    journal = Sick(clock)
+    with ClaimQueue(journal) as board:
+        board.submit(Task("later", delay=10))
+        waiting = Background(board.claim, "ann", timeout=500)
+        waits(board)
+        journal.problem = ConnectionResetError("peer")
+        clock.advance(11)
+        journal.problem = None
+        for _ in range(40):
+            clock.advance(1)
+        assert waiting.get().task == "later"
+
+
 def test_a_holder_hears_when_its_lease_ran_out_while_nothing_could_be_written():
     """Renewals are tried until the deadline, and then the holder is told."""
     clock = ManualClock()

@@ -244,6 +244,8 @@ def corners():
                     "test_a_wish_to_stop_that_comes_between_look_and_wait_is_heard",
                 )],
                 "tests/fronts/test_particular_tasks.py",
+                "tests/fronts/test_trouble.py::"
+                "test_a_waiter_is_woken_although_the_journal_failed_when_its_task_was_due",
                 *[f"tests/board/test_ranking.py::{name}" for name in (
                     "test_a_trail_that_is_gone_is_in_no_run",
                     "test_a_trail_that_comes_back_to_a_weight_is_read_once",

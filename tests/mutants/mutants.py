@@ -189,6 +189,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/lobby.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
     ("engine/lobby.py", "        if self.has_left:\n", "        if False:\n", "waiting"),
     ("engine/engine.py", "                self._spread()  # it may be", "                # it may be", "waiting"),
+    ("engine/engine.py", "        self._set_alarm_at(self._clock.now_ns() + pause)", "        pass", "corners"),
     ("engine/lobby.py", "        if ANY in hints:", "        if False:", "corners"),
     ("engine/lobby.py", "            self._wake(waiter, None if waiter.task else ANY)", "            if not waiter.task:\n                self._wake(waiter, ANY)", "corners"),
     ("core/board/ranking.py", "            if row is not None and row[0] == spot[0] and row[1] == spot[1] and spot != last:", "            if row is not None and spot != last:", "corners"),
