@@ -409,7 +409,8 @@ class RemoteEngine(Engine):
             return
         try:
             self._pushes.close()
-            self._lanes.ask(["bye", self._dial.client])
+            # who closes beside a hub that is gone waits as short as who opens: what is held runs out
+            self._lanes.ask(["bye", self._dial.client], _OPENING_S)
             for wait in list(self._by_number.values()):
                 self._take_grants(wait)
             if not self.keeps_leases:
