@@ -141,6 +141,8 @@ def reaction(
     if not isinstance(existing, bool):
         raise TypeError(f"existing must be a bool, not {existing!r}")
     wanted = on if isinstance(on, str) else tuple(on)
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a Task, not {task!r}")
     payload = json_value(task.payload, "payload")
     made = Reaction(name, pattern, with_salt(task, payload), wanted, coalesce, trails, above, below)
     first = "created" if above is None else "rose"

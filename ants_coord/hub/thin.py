@@ -14,6 +14,7 @@ import stat
 
 TYPE_CHECKING = False  # importing typing takes a third of the time that a question takes
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Self
 
@@ -113,12 +114,22 @@ def ask(path: str | os.PathLike[str], question: dict[str, Any], timeout: float =
         return client.ask(question)
 
 
-def connect(path: str, timeout: float) -> socket.socket:
-    """Return a connection to the hub of a path, on which questions may be asked."""
+def connect(
+    path: str, timeout: float, made: Callable[[socket.socket], object] | None = None
+) -> socket.socket:
+    """
+    Return a connection to the hub of a path, on which questions may be asked.
+
+    Args:
+        path: where the hub's clients look.
+        timeout: seconds to wait for the connection.
+        made: is given the socket before it connects; for those who must close it in a fork.
+
+    """
     found = os.stat(path)
     _refuse_strangers(path, found)
     if stat.S_ISSOCK(found.st_mode):
-        return _unix(path, timeout)
+        return _connected(socket.AF_UNIX, path, timeout, made)
     with open(path, "rb") as file:
         try:
             where = json.loads(file.read(4096))[POINTER]
@@ -126,36 +137,40 @@ def connect(path: str, timeout: float) -> socket.socket:
             raise ConnectionError(f"{path} is neither a hub's socket nor says where one is") from problem
     if "unix" in where:
         _refuse_strangers(where["unix"], os.stat(where["unix"]))
-        return _unix(where["unix"], timeout)
-    made = socket.create_connection(("127.0.0.1", where["port"]), timeout)
+        return _connected(socket.AF_UNIX, where["unix"], timeout, made)
+    sock = _connected(socket.AF_INET, ("127.0.0.1", where["port"]), timeout, made)
     try:
-        made.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
+        sock.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
         answer = b""
         # byte by byte: what follows is the answer to the first question
         while not answer.endswith(b"\n"):
-            part = made.recv(1)
+            part = sock.recv(1)
             if not part:
                 _refuse(f"what listens on port {where['port']} is not the hub of {path}")
             answer += part
     except BaseException:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 def _refuse(why: str) -> None:
     raise ConnectionRefusedError(why)
 
 
-def _unix(path: str, timeout: float) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    made.settimeout(timeout)
+def _connected(
+    family: int, address: object, timeout: float, made: Callable[[socket.socket], object] | None
+) -> socket.socket:
+    sock = socket.socket(family)
+    if made is not None:
+        made(sock)
+    sock.settimeout(timeout)
     try:
-        made.connect(path)
+        sock.connect(address)  # type: ignore[arg-type]
     except BaseException:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 def _refuse_strangers(path: str, found: os.stat_result) -> None:

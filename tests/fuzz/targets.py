@@ -102,7 +102,7 @@ def line(body: bytes) -> None:
             return
         asked = plain.read_line(found, _NO_SECRET)
     except (ValueError, TypeError, OSError, CoordinationError) as problem:
-        assert json.loads(plain.answer_line(plain.refusal(problem)))["ok"] is False
+        assert json.loads(plain.refusal(problem))["ok"] is False
         return
     if isinstance(asked.what, Command):
         assert encode(("s", 1), asked.what)

@@ -168,7 +168,7 @@ def script(me):
 
 def never_expire(monkeypatch):
     monkeypatch.setattr(
-        lifecycle, "_expire", lambda ledger, row: setattr(row, "deadline_ns", row.deadline_ns + 10**12)
+        lifecycle, "expire", lambda ledger, row: setattr(row, "deadline_ns", row.deadline_ns + 10**12)
     )
 
 

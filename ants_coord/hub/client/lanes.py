@@ -66,8 +66,8 @@ class Dial:
             OSError: nobody answers there. JournalError: who answers is no hub for us. WrongKeyError.
 
         """
-        sock = connect(self.path, timeout)
-        self._opened.add(sock)
+        # noted before it connects: a fork in between would keep its copy
+        sock = connect(self.path, timeout, self._opened.add)
         try:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, self.keys]

@@ -243,7 +243,8 @@ class Colony:
         board = self._strategy(view, **self._settings)
         engine: Any = board._engine  # noqa: SLF001 - the kit's own
         engine.blocking = False  # the log is in memory: no thread may make the order depend on chance
-        engine._session = f"{name}-{start}"  # noqa: SLF001 - a random one would not repeat
+        engine._session = f"{name}-{start}"  # noqa: SLF001 - a random one, drawn at opening, would not repeat
+        engine._name_session = lambda: None  # noqa: SLF001
         execute, try_ = engine.execute, engine._try  # noqa: SLF001
 
         def heard(command: Command[Any], request_id: str | None = None) -> Any:
