@@ -21,6 +21,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..errors import ClosedError, ReentrantCallError
@@ -102,6 +103,10 @@ class Door:
             if not self._lock.acquire(timeout=LAST_S):
                 raise ClosedError("the interpreter is ending, and a thread was stopped inside a verb")
             self._lock.release()
+
+    def held_in_forks(self) -> list[Any]:
+        """Return the locks that a fork takes first, so that no child finds what they guard half done."""
+        return [self._lock]
 
     def refuse_reentry(self) -> None:
         """Refuse a call inside a verb of this thread that another thread would carry out."""
@@ -194,7 +199,10 @@ _held_for_fork: dict[int, list[Any]] = {}
 def _before_fork() -> None:
     # a fork in the middle of a write would copy SQLite's own locks as they stand in that moment, and the
     # child could open no database at all. Always in one order: two threads may fork at once
-    ours = sorted((door._number, door._lock) for door in list(_doors))  # noqa: SLF001 - same room
+    ours = sorted(
+        ((door._number, lock) for door in list(_doors) for lock in door.held_in_forks()),  # noqa: SLF001 - same room
+        key=itemgetter(0),
+    )
     held = _held_for_fork[threading.get_ident()] = []
     # for all together: a journal that hangs must not stop a fork
     deadline = time.monotonic() + _FORK_PATIENCE_S

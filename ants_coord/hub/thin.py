@@ -114,22 +114,20 @@ def ask(path: str | os.PathLike[str], question: dict[str, Any], timeout: float =
         return client.ask(question)
 
 
-def connect(
-    path: str, timeout: float, made: Callable[[socket.socket], object] | None = None
-) -> socket.socket:
+def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = socket.socket) -> socket.socket:
     """
     Return a connection to the hub of a path, on which questions may be asked.
 
     Args:
         path: where the hub's clients look.
         timeout: seconds to wait for the connection.
-        made: is given the socket before it connects; for those who must close it in a fork.
+        make: makes a socket of a family; for those who must know of it before it connects.
 
     """
     found = os.stat(path)
     _refuse_strangers(path, found)
     if stat.S_ISSOCK(found.st_mode):
-        return _connected(socket.AF_UNIX, path, timeout, made)
+        return _connected(socket.AF_UNIX, path, timeout, make)
     with open(path, "rb") as file:
         try:
             where = json.loads(file.read(4096))[POINTER]
@@ -137,8 +135,8 @@ def connect(
             raise ConnectionError(f"{path} is neither a hub's socket nor says where one is") from problem
     if "unix" in where:
         _refuse_strangers(where["unix"], os.stat(where["unix"]))
-        return _connected(socket.AF_UNIX, where["unix"], timeout, made)
-    sock = _connected(socket.AF_INET, ("127.0.0.1", where["port"]), timeout, made)
+        return _connected(socket.AF_UNIX, where["unix"], timeout, make)
+    sock = _connected(socket.AF_INET, ("127.0.0.1", where["port"]), timeout, make)
     try:
         sock.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
         answer = b""
@@ -159,11 +157,9 @@ def _refuse(why: str) -> None:
 
 
 def _connected(
-    family: int, address: object, timeout: float, made: Callable[[socket.socket], object] | None
+    family: int, address: object, timeout: float, make: Callable[[int], socket.socket]
 ) -> socket.socket:
-    sock = socket.socket(family)
-    if made is not None:
-        made(sock)
+    sock = make(family)
     sock.settimeout(timeout)
     try:
         sock.connect(address)  # type: ignore[arg-type]

@@ -447,6 +447,10 @@ class RemoteEngine(Engine):
 
         dropped(f"the board {self.path!r}", hang_up)
 
+    def held_in_forks(self) -> list[Any]:
+        """Return the locks that a fork takes first."""
+        return [*super().held_in_forks(), self._dial.making]
+
     def _forked(self) -> None:
         self._dial.abandon()
         self._lanes.abandon()

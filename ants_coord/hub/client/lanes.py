@@ -57,6 +57,8 @@ class Dial:
         self.keys: dict[str, str] = {}
         self._greeted = greeted
         self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self.making: Any = threading.RLock()
+        """held while a socket is made and noted, and no longer"""
 
     def open(self, purpose: str, timeout: float) -> socket.socket:
         """
@@ -66,8 +68,7 @@ class Dial:
             OSError: nobody answers there. JournalError: who answers is no hub for us. WrongKeyError.
 
         """
-        # noted before it connects: a fork in between would keep its copy
-        sock = connect(self.path, timeout, self._opened.add)
+        sock = connect(self.path, timeout, self._made)
         try:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, self.keys]
@@ -77,6 +78,13 @@ class Dial:
         except BaseException:
             sock.close()
             raise
+        return sock
+
+    def _made(self, family: int) -> socket.socket:
+        # a fork takes this lock: one that came between the socket and the note of it would keep its copy
+        with self.making:
+            sock = socket.socket(family)
+            self._opened.add(sock)
         return sock
 
     def abandon(self) -> None:
