@@ -178,7 +178,7 @@ def test_a_watch_cut_short_holds_nothing(tmp_path):
 
 def test_opening_and_closing_cut_short_hold_nothing(tmp_path):
     """Neither leaves anything behind that stops the next opener; close may be called again."""
-    path = tmp_path / "b.db"
+    path, before = tmp_path / "b.db", len(os.listdir("/proc/self/fd"))
     with ClaimQueue(path) as board:
         board.submit(Task("kept"))
 
@@ -205,4 +205,4 @@ def test_opening_and_closing_cut_short_hold_nothing(tmp_path):
     every_step(cut_closing)
     with ClaimQueue(path) as again:
         assert again.find("kept") is not None
-    assert len(os.listdir("/proc/self/fd")) < 900
+    assert len(os.listdir("/proc/self/fd")) - before < 900  # an opening that was cut leaves one at most
