@@ -411,13 +411,13 @@ class LogEngine(Batches, Openings):
 
     def _open_board(self) -> None:
         self._journal = self._open_journal()
-        self._log = Log(self._journal)
-        self._clock = self._journal.clock
-        self._is_adrift = hasattr(self._clock, "ahead_ns")
-        # drawn here and not in the constructor: an unopened board may be copied by a fork, and two processes
-        # under one name would be answered with each other's replies
-        self._name_session()
         try:
+            self._log = Log(self._journal)
+            self._clock = self._journal.clock
+            self._is_adrift = hasattr(self._clock, "ahead_ns")
+            # drawn here and not in the constructor: an unopened board may be copied by a fork, and two
+            # processes under one name would be answered with each other's replies
+            self._name_session()
             with without_garbage():
                 if self._log.load() is not None:
                     self._reload()

@@ -89,7 +89,7 @@ class BoardFile:
         self._dead: JournalConflictError | None = None
         self._why_closed = "is closed"
         self.file: tuple[int, int] = (0, 0)
-        self._is_ready = False
+        self._is_ready = self._is_local = False
         self._neighbours: Neighbours | None = None
         self.is_read_only = False
         self._writer = os.urandom(6).hex()
@@ -97,14 +97,17 @@ class BoardFile:
         """(data_version, position) as of which nothing is unread"""
         self._link: tuple[int, bytes] = (0, b"")
         """(position, the link of the entry there), as of the last entry that we have read or written"""
-        self._boot = bytes(16)
-        self._log = bytes(16)
+        self._boot = self._log = bytes(16)
         self._ports: list[int] = []
-        self._is_local = False
         self._checked = self._damaged = -1
         """positions of the snapshots that were found to be whole, and not to be, last"""
-        with self._naming:
-            self._open()
+        try:
+            with self._naming:
+                self._open()
+        except BaseException:
+            if self._is_ready:  # an interrupt just behind the opening: nobody has it who could close it
+                self.close()
+            raise
 
     # -- opening --------------------------------------------------------------------------------
 

@@ -205,4 +205,4 @@ def test_opening_and_closing_cut_short_hold_nothing(tmp_path):
     every_step(cut_closing)
     with ClaimQueue(path) as again:
         assert again.find("kept") is not None
-    assert len(os.listdir("/proc/self/fd")) - before < 900  # an opening that was cut leaves one at most
+    assert len(os.listdir("/proc/self/fd")) - before < 150  # what is cut in the middle of a call may be left
