@@ -12,6 +12,7 @@ in a third of that time is written down as a note.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -103,6 +104,9 @@ class Holding:
         self._held: dict[str, Held] = {}
         self._answers: OrderedDict[str, tuple[str, dict[str, Any]]] = OrderedDict()
         self._lost: OrderedDict[str, LeaseLostError] = OrderedDict()
+        # a hub tells in a thread of its own that a lease has ended, while the answer to what ended it is on
+        # its way: the one must not be noted in the middle of the other
+        self._noting = threading.RLock()
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -157,20 +161,23 @@ class Holding:
     def lose(self, error: LeaseLostError) -> None:
         """Forget a lease that is lost, but not why."""
         handle = f"{error.task_id}#{error.token}"
-        held = self._held.pop(handle, None)
-        if held is not None:
-            self._engine.unkeep(held.kept)
+        with self._noting:
+            held = self._held.pop(handle, None)
+            if held is None:
+                return
             for name in _names_of(held.lease):
                 self._answers.pop(name, None)
                 _remember(self._lost, name, error)
+        self._engine.unkeep(held.kept)
 
     def end(self, held: Held, what: str, answer: dict[str, Any]) -> None:
         """Forget a lease that the agent has ended; the same call is answered the same from now on."""
-        self._held.pop(held.lease.handle, None)
+        with self._noting:
+            self._held.pop(held.lease.handle, None)
+            for name in _names_of(held.lease):
+                self._lost.pop(name, None)
+                _remember(self._answers, name, (what, answer))
         self._engine.unkeep(held.kept)
-        for name in _names_of(held.lease):
-            self._lost.pop(name, None)
-            _remember(self._answers, name, (what, answer))
 
     def take_all(self) -> list[Held]:
         """Forget everything that is held, and return it."""
