@@ -162,7 +162,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/openings.py", '        ledger.undo.put(table, token, ("", task))', "        pass", "openings"),
     ("core/work/openings.py", "        if command.__class__ is LockNames and reply.attempt > 1:", "        if False:", "openings"),
     ("core/work/openings.py", "            ledger.undo.drop(table, token)\n    ledger.undo.put", "            pass\n    ledger.undo.put", "openings"),
-    ("core/work/openings.py", "command.force or opening in command.gone or", "command.force or", "openings"),
+    ("core/work/openings.py", "command.force or opening_of(ledger, old) in command.gone or", "command.force or", "openings"),
     ("engine/replica.py", "        if is_idle and self._end_the_gone():", "        if False:", "openings"),
     ("engine/replica.py", "            self._end_the_gone()\n            self._spread()", "            self._spread()", "openings"),
     ("engine/openings.py", "            slot.request, slot.done = UNNUMBERED, False\n            self._write([slot])", "            return", "openings"),

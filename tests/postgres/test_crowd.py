@@ -55,15 +55,20 @@ def test_what_was_acknowledged_outlives_a_crash(lazy, dsn):
         two.close()
 
 
-def test_without_the_second_half_it_would_be_lost(lazy, dsn, monkeypatch):
-    """The control: the same crash, and a journal that does not wait for the disk."""
+def forget_to_settle(journal, monkeypatch):
+    """Let a journal leave its entries as they are committed, without waiting for the disk."""
     from ants_coord.journals.postgres import journal as module
     from ants_coord.journals.postgres.server import Statement
 
-    one, two, tail = crowd(dsn)
     monkeypatch.setattr(module, "_SETTLE", Statement("nothing", "SELECT 1", []))
-    two._server._prepared = [*two._server._prepared, module._SETTLE]
-    two._server.drop()
+    journal._server._prepared = [*journal._server._prepared, module._SETTLE]
+    journal._server.drop()
+
+
+def test_without_the_second_half_it_would_be_lost(lazy, dsn, monkeypatch):
+    """The control: the same crash, and a journal that does not wait for the disk."""
+    one, two, tail = crowd(dsn)
+    forget_to_settle(two, monkeypatch)
     two.append(tail, [b"last"])
     lazy.restart()
     with pytest.raises(JournalRewoundError):
@@ -74,13 +79,8 @@ def test_without_the_second_half_it_would_be_lost(lazy, dsn, monkeypatch):
 
 def test_what_a_reader_was_told_outlives_a_crash_too(lazy, dsn, monkeypatch):
     """It waits for the disk itself, if the writer has not done so yet."""
-    from ants_coord.journals.postgres import journal as module
-    from ants_coord.journals.postgres.server import Statement
-
     one, two, tail = crowd(dsn)
-    monkeypatch.setattr(module, "_SETTLE", Statement("nothing", "SELECT 1", []))
-    two._server._prepared = [*two._server._prepared, module._SETTLE]
-    two._server.drop()
+    forget_to_settle(two, monkeypatch)
     two.append(tail, [b"last"])
     assert [entry.body for entry in one.read(one._known[0])][-1] == b"last"
     lazy.restart()

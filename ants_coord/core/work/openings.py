@@ -138,8 +138,7 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
     adopted: list[Lease] = []
     for old, row in list(holder.leases.items()) if holder is not None else ():
         assert holder is not None
-        opening, _ = ledger.tables["openings"].get(old, ("", ""))
-        if not (command.force or opening in command.gone or is_silent(ledger, row)):
+        if not (command.force or opening_of(ledger, old) in command.gone or is_silent(ledger, row)):
             continue
         ledger.undo.touch(row)
         del holder.leases[old]
