@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import ants_coord
 
 PACKAGE = Path(ants_coord.__file__).parent
@@ -32,13 +34,13 @@ ROOMS = {
 }  # fmt: skip
 """what other strategies, journals, colours and users need; the heart beats without it"""
 STRATEGIES = {
-    "core.board",
-    "core.matching",
-    "commands.board",
-    "commands.matching",
-    "sync.blackboard",
-    "sync.matchmaker",
-}
+    "core.board", "core.matching", "commands.board", "commands.matching",
+    "aio.blackboard", "aio.board_agent", "aio.match_agent", "aio.matchmaker",
+    "engine.advert_keeper", "fronts.board_arguments", "fronts.match_arguments", "requirements",
+    "sync.blackboard", "sync.board_agent", "sync.match_agent", "sync.matchmaker",
+    "values.adverts", "values.entries", "values.marks", "values.reactions", "values.rules",
+}  # fmt: skip
+"""whatever only a Matchmaker or a Blackboard needs"""
 LATER = {
     "core.reading", "core.sessions", "core.snapshot", "core.state.invariants", "core.trust.checks", "core.trust.effects", "core.work.locking",
     "core.work.splitting", "fronts.file_names", "fronts.hold", "fronts.patience", "values.verification",
@@ -60,9 +62,55 @@ FOREIGN = {
 }
 
 
-def _loaded() -> set[str]:
-    done = subprocess.run([sys.executable, "-c", _CYCLE], capture_output=True, text=True, check=True)
+# all that an agent does of which copy, hasattr and help make much: a handle, a scope, a lock, a question
+_AS_AGENT = """
+import sys
+from ants_coord import ClaimQueue, Task
+with ClaimQueue() as board:
+    me = board.as_agent("w")
+    board.submit(Task("a"))
+    assert not hasattr(me, "_repr_html_") and not hasattr(board, "_repr_html_")
+    me.complete(me.claim_nowait(), {"done": True})
+    board.submit(Task("b"))
+    with me.work(me.claim_nowait()), me.lock("x"):
+        pass
+    assert me.find("b").state == "done"
+print(*sorted(sys.modules))
+"""
+_AS_AGENT_AIO = """
+import asyncio
+import sys
+from ants_coord.aio import ClaimQueue
+from ants_coord import Task
+async def main():
+    async with ClaimQueue() as board:
+        me = board.as_agent("w")
+        await board.submit(Task("a"))
+        await me.complete(await me.claim_nowait(), {"done": True})
+asyncio.run(main())
+print(*sorted(sys.modules))
+"""
+_JOINED = """
+import sys
+from ants_coord import Matchmaker, Task
+with Matchmaker() as board:
+    board.submit(Task("a", requires="gpu"))
+    with board.join("w", ["gpu"]) as me:
+        me.complete(me.claim_nowait(), {"done": True})
+    board.as_agent("w")
+print(*sorted(sys.modules))
+"""
+
+
+def _loaded(code: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def _within(loaded: set[str], places: set[str]) -> set[str]:
+    """Return what is loaded of these places of the package."""
+    inner = {name.partition(".")[2] for name in loaded if name.partition(".")[0] == "ants_coord"}
+    return {name for name in inner for one in places if (name + ".").startswith(one + ".")}
 
 
 def _path(module: str) -> Path:
@@ -71,18 +119,35 @@ def _path(module: str) -> Path:
 
 
 def test_a_used_claim_queue_has_loaded_only_the_heart(capsys):
-    loaded = _loaded()
+    loaded = _loaded(_CYCLE)
     ours = sorted(module for module in loaded if module.partition(".")[0] == "ants_coord")
     pages = [module for module in ours if _path(module).name == "__init__.py"]
     lines = sum(len(_path(module).read_text(encoding="utf-8").splitlines()) for module in ours)
     with capsys.disabled():
         print(f"\n  a used claim queue: {len(ours) - len(pages)} modules, {len(pages)} maps, {lines} lines")
-    inner = {module.partition(".")[2] for module in ours}
-    for unwanted in (ROOMS, STRATEGIES, LATER):
-        assert {name for name in inner for one in unwanted if (name + ".").startswith(one + ".")} == set()
+    assert _within(loaded, ROOMS | STRATEGIES | LATER) == set()
     assert loaded & FOREIGN == set()
     assert len(ours) - len(pages) <= 50
     assert lines <= 13_200
+
+
+@pytest.mark.parametrize("code", [_AS_AGENT, _AS_AGENT_AIO], ids=["threads", "asyncio"])
+def test_a_claim_queue_that_is_used_as_an_agent_loads_no_other_strategy(code):
+    assert _within(_loaded(code), STRATEGIES) == set()
+
+
+def test_a_handle_brings_its_verbs_and_nothing_else():
+    handle = _loaded(_CYCLE.replace('"w"', 'board.as_agent("w").name'))
+    assert {name for name in handle - _loaded(_CYCLE) if "ants_coord" in name} == {"ants_coord.sync.agent"}
+
+
+def test_a_membership_of_a_matchmaker_loads_no_blackboard():
+    marks = {name for name in STRATEGIES if "board" in name} | {
+        "values.entries",
+        "values.marks",
+        "values.reactions",
+    }
+    assert _within(_loaded(_JOINED), marks) == set()
 
 
 def test_what_comes_later_comes():

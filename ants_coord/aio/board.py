@@ -118,6 +118,9 @@ class Board(Keys, LockVerbs):
     if not TYPE_CHECKING:  # a type checker must go on refusing what there is not
 
         def __getattr__(self, name: str) -> Any:
+            # copy and inspectors ask for such names: that must not load the other strategies
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             from . import Blackboard, Matchmaker  # noqa: PLC0415 - only to say which of them has it
 
             raise AttributeError(foreign_verb(self, name, (Matchmaker, Blackboard)))

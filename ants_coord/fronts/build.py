@@ -135,7 +135,7 @@ def foreign_verb(board: object, name: str, strategies: Iterable[type]) -> str:
     """Say why a coordinator has no such verb, and which of these strategies has it."""
     mine = type(board).__name__
     for strategy in strategies:
-        if not name.startswith("_") and hasattr(strategy, name):
+        if hasattr(strategy, name):
             other = strategy.__name__
             return f"{name!r} is a verb of a {other}; open the board with {other}(...), not {mine}(...)"
     return f"{mine!r} object has no attribute {name!r}"
