@@ -15,15 +15,16 @@ import secrets
 import socket
 import stat
 import tempfile
+from collections.abc import Iterator
 
 from ..errors import JournalConflictError
 from ..journals.files import FileLock
-from .thin import POINTER
+from .thin import LONGEST, POINTER
 
 __all__ = ["Address"]
 
-_LONGEST = 100
-"""bytes in the name of a socket: 108 on Linux, 104 on macOS, less its end"""
+_TMP = "/tmp"  # noqa: S108 - only a folder in it is used, which others cannot enter
+"""where the socket lies if all other folders are too long: short on every system that has such sockets"""
 _HAS_UNIX = hasattr(socket, "AF_UNIX")
 
 
@@ -48,7 +49,10 @@ class Address:
         _refuse_open_folder(self.path)
         # a lock and not a question to whoever may listen: two hubs that start at once would both hear
         # nothing, and the kernel frees a lock when its holder dies. Its file stays: deleted, it would be two
-        self._lock = FileLock(self.path + ".lock")
+        try:
+            self._lock = FileLock(self.path + ".lock")
+        except OSError as problem:
+            raise self._no_place(problem) from None
         if not self._lock.take_now():
             self._lock.close()
             raise JournalConflictError(
@@ -57,9 +61,17 @@ class Address:
         try:
             _refuse_others_files(self.path)
             self.listener: socket.socket = self._listen(tcp or not _HAS_UNIX)
+        except OSError as problem:
+            self.close()
+            raise self._no_place(problem) from None
         except BaseException:
             self.close()
             raise
+
+    def _no_place(self, problem: OSError) -> JournalConflictError:
+        return JournalConflictError(
+            self.path, f"a hub cannot listen here ({problem}); listen in a folder of your own with --listen"
+        )
 
     def _listen(self, tcp: bool) -> socket.socket:
         if tcp:
@@ -74,8 +86,9 @@ class Address:
                 raise
             return listener
         where = self.path
-        if len(os.fsencode(where)) > _LONGEST:
-            where = os.path.join(_private_folder(), _short(self.path) + ".sock")
+        # also as the folder is really called: a client may come by another, longer name for it
+        if _is_too_long(where) or _is_too_long(os.path.realpath(where)):
+            where = _private_place(_short(self.path) + ".sock")
         listener = socket.socket(socket.AF_UNIX)
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -168,19 +181,39 @@ def _short(path: str) -> str:
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]
 
 
-def _private_folder() -> str:
-    """Return a folder that only this user can enter, made if need be."""
+def _is_too_long(path: str) -> bool:
+    return len(os.fsencode(path)) > LONGEST
+
+
+def _private_folders() -> Iterator[str]:
+    """Yield where a folder of this user's own may be, the best first."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = (
-        os.path.join(runtime, "ants_coord")
-        if runtime
-        else os.path.join(tempfile.gettempdir(), f"ants_coord-{os.geteuid()}")
+    if runtime:
+        yield os.path.join(os.path.abspath(runtime), "ants_coord")
+    for folder in (tempfile.gettempdir(), _TMP):
+        yield os.path.join(folder, f"ants_coord-{os.geteuid()}")
+
+
+def _private_place(name: str) -> str:
+    """Return a path for a socket in a folder that only this user can enter, made if need be."""
+    for folder in _private_folders():
+        place = os.path.join(folder, name)
+        if _is_too_long(place):
+            continue
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+        except OSError:  # what `su` and containers leave in XDG_RUNTIME_DIR may be nobody's folder
+            continue
+        found = os.lstat(folder)
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
+            raise JournalConflictError(
+                folder, "is not a folder of yours that only you can enter; set XDG_RUNTIME_DIR"
+            )
+        return place
+    raise JournalConflictError(
+        os.path.dirname(place),
+        f"is no folder for a socket, whose path has at most {LONGEST} bytes; "
+        "set XDG_RUNTIME_DIR to a folder of yours with a short path, or use --tcp",
     )
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o700)
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise JournalConflictError(
-            folder, "is not a folder of yours that only you can enter; set XDG_RUNTIME_DIR"
-        )
-    return folder

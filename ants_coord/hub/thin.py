@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-__all__ = ["MAX_LINE", "POINTER", "Client", "ask", "connect"]
+__all__ = ["LONGEST", "MAX_LINE", "POINTER", "Client", "ask", "connect"]
 
 MAX_LINE = 16 << 20
 """bytes of one question or answer; a payload has at most one MiB"""
+LONGEST = 100
+"""bytes in the path of a socket: 108 on Linux, 104 on macOS, less its end"""
 POINTER = "ants_coord hub"
 """the key by which a file is known that says where a hub listens"""
 
@@ -127,6 +129,8 @@ def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = so
     found = os.stat(path)
     _refuse_strangers(path, found)
     if stat.S_ISSOCK(found.st_mode):
+        if len(os.fsencode(path)) > LONGEST:  # by a link, or from afar: where it really lies is short enough
+            path = os.path.realpath(path)
         return _connected(socket.AF_UNIX, path, timeout, make)
     with open(path, "rb") as file:
         try:

@@ -8,6 +8,7 @@ import socket
 import threading
 
 import ants_coord
+from ants_coord.hub import thin
 from ants_coord.hub.loop import Hub
 
 
@@ -27,10 +28,7 @@ def running(board, address, **options):
 
 def plug(path) -> socket.socket:
     """Connect to a hub's socket, for who writes lines by hand."""
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(30)
-    sock.connect(str(path))
-    return sock
+    return thin.connect(str(path), 30)
 
 
 def lines(sock, count):

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,14 @@ from .running import lines, plug, running
 
 posix = pytest.mark.skipif(os.name == "nt", reason="rights of files are other ones there")
 HELLO = {"verb": "hello"}
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A folder in which a socket has room, whatever this run's temporary folder is called."""
+    with tempfile.TemporaryDirectory(prefix="ants", dir="/tmp") as folder:
+        monkeypatch.setattr(addresses, "_TMP", folder)
+        yield Path(folder)
 
 
 # -- turns ----------------------------------------------------------------------------------------
@@ -138,15 +148,15 @@ def test_a_second_hub_on_one_address_is_refused(tmp_path):
 
 
 @posix
-def test_a_dead_socket_is_replaced_and_a_foreign_file_is_not(tmp_path):
+def test_a_dead_socket_is_replaced_and_a_foreign_file_is_not(tmp_path, short):
     with ClaimQueue() as board:
         with socket.socket(socket.AF_UNIX) as dead:
-            dead.bind(str(tmp_path / "hub"))
+            dead.bind(str(short / "hub"))
         with pytest.raises(ConnectionRefusedError):
-            ask(tmp_path / "hub", HELLO)
-        with running(board, tmp_path / "hub"):
-            assert ask(tmp_path / "hub", HELLO)["ok"]
-            assert stat.S_IMODE(os.stat(tmp_path / "hub").st_mode) == 0o600
+            ask(short / "hub", HELLO)
+        with running(board, short / "hub"):
+            assert ask(short / "hub", HELLO)["ok"]
+            assert stat.S_IMODE(os.stat(short / "hub").st_mode) == 0o600
         for content in (b"my notes", b'["a"]', b"{}"):
             (tmp_path / "notes").write_bytes(content)
             with pytest.raises(JournalConflictError, match="is not a hub's"):
@@ -177,23 +187,89 @@ def test_nobody_else_may_answer_in_the_hubs_name(tmp_path):
         ask(tmp_path / "nothing", HELLO)
 
 
+LONG = "d" * 120
+
+
 @posix
-def test_a_path_too_long_for_a_socket_leads_to_one(tmp_path, monkeypatch):
+def test_a_path_too_long_for_a_socket_leads_to_one(tmp_path, short, monkeypatch):
     """The socket lies in a folder that only its owner can enter; the file at the path says where."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    deep = tmp_path / ("d" * 120)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    deep = tmp_path / LONG
     deep.mkdir()
     with ClaimQueue() as board:
         with running(board, deep / "hub"):
             assert ask(deep / "hub", HELLO)["ok"]
-            where = json.loads((deep / "hub").read_text())[POINTER]["unix"]
+            where = pointed(deep / "hub")
+            assert os.path.dirname(where) == str(short / "ants_coord")
             assert stat.S_IMODE(os.stat(os.path.dirname(where)).st_mode) == 0o700
             assert stat.S_IMODE(os.stat(deep / "hub").st_mode) == 0o600
         assert not os.path.exists(where)
         assert not (deep / "hub").exists()
-        os.chmod(tmp_path / "ants_coord", 0o755)
+        os.chmod(short / "ants_coord", 0o755)
         with pytest.raises(JournalConflictError, match="only you can enter"):
             Hub(board, str(deep / "hub"))
+
+
+def pointed(path):
+    """Return where the file at a path says that the socket is."""
+    return json.loads(path.read_text())[POINTER]["unix"]
+
+
+@posix
+def test_the_first_private_folder_in_which_a_socket_has_room(tmp_path, short, monkeypatch):
+    """Temporary folders may be long themselves, and XDG_RUNTIME_DIR may name nobody's; clients come along."""
+    deep = tmp_path / LONG
+    deep.mkdir()
+    (short / "tmp").mkdir()
+    ours = f"ants_coord-{os.geteuid()}"
+    for runtime, temporary, folder in (
+        (short, deep, short / "ants_coord"),
+        (deep, short / "tmp", short / "tmp" / ours),
+        (short / "nobody's", short / "tmp", short / "tmp" / ours),
+        (deep, deep, short / ours),
+    ):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        with ClaimQueue() as board, running(board, deep / "hub"), ClaimQueue(f"hub:{deep}/hub") as queue:
+            assert os.path.dirname(pointed(deep / "hub")) == str(folder)
+            queue.submit(Task("a"))
+            assert board.find("a") is not None
+
+
+@posix
+def test_without_room_anywhere_the_way_out_is_named(tmp_path, monkeypatch):
+    """And a hub on a port is one."""
+    deep = tmp_path / LONG
+    deep.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    monkeypatch.setattr(addresses, "_TMP", str(deep))
+    with ClaimQueue() as board:
+        with pytest.raises(JournalConflictError, match=r"at most 100 bytes; set XDG_RUNTIME_DIR.*--tcp"):
+            Hub(board, str(deep / "hub"))
+        assert os.listdir(deep) == ["hub.lock"]
+        with running(board, deep / "hub", tcp=True):
+            assert ask(deep / "hub", HELLO)["ok"]
+
+
+@posix
+def test_a_place_without_a_name_that_long_is_refused(tmp_path):
+    with ClaimQueue() as board, pytest.raises(JournalConflictError, match=r"cannot listen here.*--listen"):
+        Hub(board, str(tmp_path / ("x" * 300)))
+
+
+@posix
+def test_a_long_way_to_a_short_place(short):
+    """Neither the hub's name for its folder nor the client's need be the one that is short."""
+    (short / "board").mkdir()
+    (short / LONG).symlink_to(short / "board")
+    (short / "deep" / LONG).mkdir(parents=True)
+    (short / "link").symlink_to(short / "deep" / LONG)
+    with ClaimQueue() as board:
+        with running(board, short / "board" / "hub"):
+            assert ask(short / LONG / "hub", HELLO)["ok"]
+        with running(board, short / "link" / "hub"):
+            assert ask(short / "deep" / LONG / "hub", HELLO)["ok"]
 
 
 def test_a_port_needs_the_secret_of_the_file(tmp_path):
@@ -217,14 +293,14 @@ def test_a_port_needs_the_secret_of_the_file(tmp_path):
                 assert stranger.recv(1) == b""
 
 
-def test_the_thin_client_ends_what_cannot_be(tmp_path, monkeypatch):
+def test_the_thin_client_ends_what_cannot_be(short, monkeypatch):
     """A server that is no hub: hung up, no JSON, no end, no answer."""
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "fake"))
-        os.chmod(tmp_path / "fake", 0o600)
+        server.bind(str(short / "fake"))
+        os.chmod(short / "fake", 0o600)
         server.listen()
         for said, raised in ((b"", ConnectionError), (b"[1]\n", ConnectionError), (b"no\n", ValueError)):
-            with Client(tmp_path / "fake", timeout=30) as client:
+            with Client(short / "fake", timeout=30) as client:
                 peer, _ = server.accept()
                 peer.sendall(said)
                 peer.shutdown(socket.SHUT_WR)
@@ -232,7 +308,7 @@ def test_the_thin_client_ends_what_cannot_be(tmp_path, monkeypatch):
                     client.ask(HELLO)
                 peer.close()
         monkeypatch.setattr(thin, "MAX_LINE", 10)
-        with Client(tmp_path / "fake", timeout=30) as client:
+        with Client(short / "fake", timeout=30) as client:
             peer, _ = server.accept()
             peer.sendall(b"x" * 200_000)
             with pytest.raises(ConnectionError, match="has no end"):
