@@ -7,7 +7,7 @@ delays end), then decides, then commits. Nothing here reads a clock, draws a
 number, opens a file or starts a thread, and nothing iterates a container
 whose order depends on hashing, so every replica of a log is equal.
 
-Floors, from below (each imports only what stands under it):
+Floors, from the bottom up (each imports only from the floors below it):
 
 state       records, time, undo, the ledger
 work        rules that every strategy shares: submit, lease, lock, end
@@ -16,7 +16,7 @@ board       trails, entries, reactions, and work that follows them
 trust       standing, what follows from it, results that others check
 sessions    requests that come twice
 reading     queries
-briefing    what an agent should know that begins
+briefing    what an agent should know before it starts a task
 strategies  which parts make a strategy
 machine     dispatch; the one door
 snapshot    the state as records, and its digest
@@ -47,7 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # a board in memory takes no snapshots
+    # a board in memory takes no snapshots, so this import waits until somebody asks for one
     if name in ("Cut", "digest", "restore"):
         from . import snapshot  # noqa: PLC0415
 

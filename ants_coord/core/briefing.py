@@ -1,8 +1,8 @@
 """
-What an agent should know that begins: what is open to it, what was tried, where others have been.
+The briefing of an agent that starts: what is open to it, what was tried, where others have been.
 
-Bounded whatever the board holds: so many tasks, lines and characters. All of it was said by
-agents, so each line is one line: a newline in a reason must not look like a line of ours.
+Its size is bounded whatever the board holds: a fixed number of tasks, lines and characters. All of it was
+written by agents, so each item is kept on one line: a newline in a reason must not look like a line of ours.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from .work.signs import every_note
 __all__ = ["brief"]
 
 _LINES, _LONG = 3, 200
-"""lines of history, and as many notes, that are told of a task; characters of each"""
+"""lines of history, and as many notes, that are shown of a task; characters of each"""
 
 
 def brief(ledger: Ledger, query: BriefingOf) -> Briefing:
-    """Tell what an agent should know. O(count log n), plus the kinds and requirements in use."""
+    """
+    Tell an agent what it should know at its start. O(count log n), plus the kinds and requirements in use.
+    """
     agent, count = query.agent, query.count
     holder = ledger.agents.get(agent)
     barred = "the board is paused: nobody may claim" if ledger.paused else ledger.held_back(agent)
@@ -57,7 +59,7 @@ def brief(ledger: Ledger, query: BriefingOf) -> Briefing:
 def _told(ledger: Ledger, row: Row) -> OpenTask:
     is_check = row.spec.id in ledger.checking.opinions.rows
     spec = as_check(row.spec) if is_check else row.spec
-    # who judges a result, or makes another, must not be led by the first author's words
+    # an agent that judges or repeats a result must not be led by the first author's words
     return OpenTask(
         spec.id,
         spec.kind,

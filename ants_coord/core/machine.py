@@ -1,10 +1,9 @@
 """
 The machine: commands in, replies out, time as an argument.
 
-`Machine` puts a ledger and its two parts together and is all that an embedder
-needs: no clock, no thread, no file. Applying the same commands with the same
-stamps gives the same state in every process, on every platform, under any
-hash seed; that is what lets a journal be a dumb ordered log.
+`Machine` joins a ledger with the parts of its strategy. An embedder needs nothing else: no clock, no thread,
+no file. Applying the same commands with the same stamps gives the same state in every process, on every
+platform, under any hash seed; that is what lets a journal be a dumb ordered log.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ R = TypeVar("R")
 
 class Later:
     """
-    A function of the core that is imported when it is first called: most boards never need it.
+    A function of the core that is imported at its first call, because most boards never need it.
 
     Args:
         where: module and function, such as "work.locking:lock".
@@ -95,7 +94,7 @@ class Later:
 
 
 def _first_request(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
-    """Bring in what remembers requests, with the first of them: a board in memory may never see one."""
+    """Import the memory of requests with the first of them: a board in memory may never see one."""
     global _answer_again, _remember_reply
     from .sessions import answer_again, remember_reply  # noqa: PLC0415
 
@@ -108,7 +107,7 @@ _remember_reply: Callable[[Ledger, tuple[str, int], Command[Any], Any], None]
 
 
 def _wakeup(ledger: Ledger, command: Wakeup) -> None:
-    """Nothing is left to do: time has passed before every command."""
+    """Do nothing: time has passed before every command."""
 
 
 COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
@@ -163,20 +162,20 @@ def _refuse(ledger: Ledger, message: object) -> Refused:
 
 
 SAYS_RULES = (Configure, Upgrade)
-"""commands that say what readers of the log must have; see `Machine.lacks`"""
+"""commands that state what readers of the log must have; see `Machine.lacks`"""
 _MAY_BE_IDLE = (Claim, ClaimMany, Wakeup)
-"""commands that often have nothing to do, besides those of parts; see `Machine.is_idle`"""
+"""commands that often have nothing to do, besides those of the parts; see `Machine.is_idle`"""
 
 
 class Machine:
     """
     A deterministic coordinator without any I/O. Not thread-safe.
 
-    Which strategy it follows is one of the board's settings, so any machine
-    can replay any board; an empty one is a claim queue until it is configured.
+    The board's settings name its strategy, so any machine can replay any board. A new machine is a claim
+    queue until it is configured.
 
     Args:
-        strategies: name -> function that makes the parts, to add one of your own.
+        strategies: name -> function that makes the parts. Pass it to add a strategy of your own.
 
     Example:
         >>> from ants_coord.core import Machine
@@ -197,7 +196,7 @@ class Machine:
     def __init__(self, strategies: Mapping[str, Callable[[], Strategy]] = STRATEGIES) -> None:
         self.ledger = Ledger(strategies, COMMANDS, QUERIES, common_parts)
         self.news: News = self.ledger.news
-        """hints for whoever wakes waiters: set `is_wanted`, and clear the lists after reading"""
+        """hints about which waiters to wake: set `is_wanted`, and clear the lists after reading"""
 
     def apply(
         self,
@@ -208,14 +207,14 @@ class Machine:
         position: int | None = None,
     ) -> R | Refused:
         """
-        Let time come to `now_ns`, then carry out a command.
+        Advance time to `now_ns`, then carry out a command.
 
         Args:
             command: what to do; it must not be changed afterwards.
             now_ns: the raw stamp, ns; it may go back, see core/state/timeline.py.
             request: (session, number) of the caller, or (request id, 0); a repeat is answered with the
                 first reply.
-            position: where the command stands in its log; one further if not given.
+            position: the command's position in its log; the next one by default.
 
         Returns:
             The command's reply, or Refused; a refused command changes nothing
@@ -223,12 +222,12 @@ class Machine:
 
         """
         ledger = self.ledger
-        ledger.quiet_until_ns = 0  # whatever this command does, the short way looks ahead again
+        ledger.quiet_until_ns = 0  # this command may change anything, so the short way must look ahead again
         undo = ledger.undo.entries
         if undo:
             ledger.mend()
-        # the first undo entry makes the list non-empty: from here to `clear`
-        # an exception leaves a torn command, which the next call takes back
+        # the first undo entry makes the list non-empty: from here to `clear`, an exception leaves a torn
+        # command, which the next call takes back
         undo.append(
             (
                 ledger.rewind,
@@ -249,7 +248,7 @@ class Machine:
         known = None if request is None else _answer_again(ledger, request, command)
         if known is None:
             reply = ledger.commands.get(command.__class__, _refuse)(ledger, command)
-            # what was looked for in vain is looked for again: only what was done is done once
+            # a search that found nothing is repeated when it is asked again: only what was done is done once
             if request is not None and (request[1] or reply or not self.may_be_idle(command)):
                 _remember_reply(ledger, request, command, reply)
             if reply.__class__ is Refused:
@@ -285,7 +284,7 @@ class Machine:
         return answer
 
     def lacks(self, command: Command[Any]) -> list[str]:
-        """Return what a log needs that holds this command, and is not here; empty if all is."""
+        """Return what a reader of a log with this command needs and lacks here; empty if nothing."""
         ledger = self.ledger
         if command.__class__ is Configure:
             return lacking(ledger.strategies, command.settings.strategy, command.rules)
@@ -294,9 +293,9 @@ class Machine:
         return []
 
     def rules_of(self, strategy: str) -> Rules:
-        """Return the rules that a board of this strategy follows here; none if there is no such strategy."""
+        """Return the rules that a board of this strategy follows here; empty if there is no such strategy."""
         if strategy not in self.ledger.strategies:
-            return ()  # Configure says so, with the name
+            return ()  # Configure reports it, by name
         return rules_of(self.ledger.strategies, strategy)
 
     def answer(self, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
@@ -319,7 +318,7 @@ class Machine:
 
         Args:
             query: what to ask.
-            now_ns: the stamp of this instant, for what fades by itself; the last command's if not given.
+            now_ns: the stamp of this instant, for values that fade with time; the last command's by default.
 
         """
         ledger = self.ledger
@@ -362,7 +361,7 @@ class Machine:
         return max(0, min(waits)) if waits else None
 
     def check(self) -> None:
-        """Assert every invariant; for tests and for the embedder's doubts. O(everything)."""
+        """Assert every invariant, for tests and for embedders in doubt. O(everything)."""
         if self.ledger.undo.entries:
             self.ledger.mend()
         from .state.invariants import check_invariants  # noqa: PLC0415 - most boards are never doubted

@@ -1,6 +1,4 @@
-"""
-Queries: pure looks at the state, as values that nobody can use to change it.
-"""
+"""Queries: pure looks at the state, returned as values that cannot change it."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ __all__ = [
 ]
 
 _LOCK = "lock:"
-"""how the leases of locks begin what they call their task"""
+"""the prefix of what the lease of a lock calls its task"""
 _NOTES_SHOWN, _NOTE_SHOWN = 3, 200
 """how many notes an explanation shows, and how many characters of each"""
 
@@ -114,7 +112,7 @@ def outcomes(ledger: Ledger, query: Outcomes) -> tuple[Outcome | None, ...] | Re
 
 
 def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
-    """List live leases by token, tasks and locks alike."""
+    """List live leases by token, of tasks and locks alike."""
     if query.agent is None:
         rows = [row for agent in ledger.agents.values() for row in agent.leases.values()]
     else:
@@ -126,13 +124,15 @@ def leases(ledger: Ledger, query: Leases) -> tuple[Lease, ...]:
 
 
 def holder(ledger: Ledger, query: Holder) -> Lease | None:
-    """Ask who holds a named lock, or what it lies in, or something below it; of several the longest."""
+    """
+    Return the lock on a name, on what contains it, or on something below it; the one that lasts longest.
+    """
     row = min(holders(ledger, query.name), key=lambda row: row.token, default=None)
     return None if row is None else lock_lease(ledger, row)
 
 
 def standing(ledger: Ledger, query: StandingOf) -> Standing:
-    """Ask what has been seen of an agent. O(1)."""
+    """Return what has been seen of an agent. O(1)."""
     row = ledger.agents.get(query.agent, _NOBODY)
     return Standing(
         query.agent,
@@ -201,7 +201,7 @@ def events(ledger: Ledger, query: Events) -> tuple[Event, ...] | Refused:
 
 
 def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
-    """Say why a task is where it is."""
+    """Explain why a task is in its present state."""
     row = ledger.tasks.get(query.task)
     if row is None and query.task.startswith(_LOCK):
         return _explain_lock(ledger, query.task.removeprefix(_LOCK))
@@ -229,7 +229,7 @@ def explain(ledger: Ledger, query: Explain) -> Explanation | Refused:
 
 
 def _explain_lock(ledger: Ledger, text: str) -> Explanation:
-    """Say who holds what a lease of a lock calls its task: names, with commas between them."""
+    """Explain who holds a lock; its lease gives the locked names, separated by commas, as its task."""
     rows = {row.token: row for name in text.split(",") for row in holders(ledger, name)}
     why = tuple([f"held by {row.agent!r} {_lock_told(ledger, row)}" for _, row in sorted(rows.items())])
     return Explanation(f"lock {text!r}", "held" if why else "free", why or ("anybody may lock it",))
@@ -259,7 +259,7 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
     if ledger.paused:
         why.append("the board is paused; resume() lets claims go on")
     if limit is not None and not ledger.is_open(limit):
-        live = ledger.live.get(limit, {})  # none of a limit of 0
+        live = ledger.live.get(limit, {})  # empty for a limit of 0
         held = f", held by {', '.join(repr(row.spec.id) for row in live.values())}" if live else ""
         why.append(f"limit {limit!r} allows {ledger.limits.get(limit, 1)} at once{held}")
     if row.spec.id in ledger.tables["handed"]:
@@ -278,7 +278,7 @@ def _why_ready(ledger: Ledger, row: Row) -> list[str]:
 
 
 def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
-    """Say what an agent holds and what it could get."""
+    """Explain what an agent holds and what it could get."""
     row = ledger.agents.get(query.agent, _NOBODY)
     why = [f"holds {held.spec.id!r} (token {token})" for token, held in row.leases.items()]
     locks = [lock for lock in ledger.locks.values() if lock.agent == query.agent]
@@ -310,7 +310,7 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
 
 
 def briefing(ledger: Ledger, query: BriefingOf) -> Briefing:
-    """Tell what an agent should know that begins."""
+    """Return what an agent should know before it starts."""
     from .briefing import brief  # noqa: PLC0415 - asked once an agent, and most programs never ask
 
     return brief(ledger, query)

@@ -1,21 +1,19 @@
 """
 Requests that come twice: recognised, and answered with the first reply.
 
-A reply can be lost after its command was written (109 of 110 appends whose
-answer was cut off had been committed), so every logged command carries
-(session, number). At least the last 64 replies of a session are kept, and
-dropped 64 at a time, since one by one would copy them each time; sessions
-that have been idle for `session_retention` are dropped.
+A reply can be lost after its command was written (of 110 appends whose answer was cut off, 109 had been
+committed), so every logged command carries (session, number). At least the last 64 replies of a session are
+kept. They are dropped 64 at a time, because dropping them singly would copy the rest each time. Sessions that
+have been idle for `session_retention` are dropped.
 
-A request id that a caller chose is (id, 0). It belongs to one agent and one
-exact command, of which a digest is kept; for anybody and anything else it is
-refused, by name. (A name space per agent was tried first: what an agent does
-through the board, which names no agent, then shares ids with everybody, and
-whether two uses meet depends on who spoke.) An answer that found nothing is
-not kept: who asks again wants to know whether there is something by now.
+A request id chosen by the caller is (id, 0). It belongs to one agent and one exact command, whose digest is
+kept; any other use of it is refused, by name. (A name space per agent was tried first. Calls through the
+board, which name no agent, then shared ids with everybody, and whether two uses collided depended on who
+spoke.) An answer that found nothing is not kept: a caller that repeats it wants to know whether there is
+something now.
 
-Replies are kept without payloads and results: those are in the task, and a
-caller must not share them with us.
+Replies are kept without payloads and results: the task has those, and the caller's objects must not be shared
+with the state.
 """
 
 from __future__ import annotations
@@ -74,19 +72,19 @@ def _answer_named(ledger: Ledger, request_id: str, command: Command[Any]) -> tup
 
 
 def _told(command: Command[Any]) -> str:
-    """Say what a request id is used for: the verb, and who speaks if the command names somebody."""
+    """Say what a request id is used for: the verb, and the agent if the command names one."""
     agent = getattr(command, "by", None) or getattr(command, "agent", None)
     name = command.__class__.__name__
     return name if agent is None else f"{name} by {agent!r}"
 
 
 def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[Any], reply: Any) -> None:
-    """Keep a reply, and drop what is too old."""
+    """Keep a reply, and drop those that are too old."""
     name, number = request
     if number == 0:
-        name = f"={name}"  # no session that we drew begins so
+        name = f"={name}"  # no session that the library draws begins like this
     undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[CALENDAR]
-    if name[:1] == "@" or ledger.tables["openings"]:  # spelt out: every command in a log comes here
+    if name[:1] == "@" or ledger.tables["openings"]:  # spelt out, because every command in a log comes here
         note_holder(ledger, name, command, reply)
     session = sessions.get(name)
     if session is None:
@@ -95,14 +93,15 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
             session.fingerprint, session.used_for = fingerprint(command), _told(command)
         undo.put(sessions, name, session)
         _drop_idle(ledger, now)
-    if len(session.replies) < 2 * _KEPT:  # every logged command comes here: one entry for both changes
+    # every logged command comes here, so one undo entry covers both changes
+    if len(session.replies) < 2 * _KEPT:
         undo.entries.append((_unremember, session, session.seen_ns, number))
         session.seen_ns = now
         session.replies[number] = _condense(reply)
         return
     undo.touch_session(session)
     session.seen_ns = now
-    # a fresh dict: putting a dropped reply back would change the order of the old one
+    # a fresh dict: taking back a drop in place would change the order of the old one
     replies = {**session.replies, number: _condense(reply)}
     for oldest in sorted(replies)[: len(replies) - _KEPT]:
         del replies[oldest]
@@ -112,17 +111,17 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
 
 def _unremember(session: SessionRow, seen_ns: int, number: int) -> None:
     session.seen_ns = seen_ns
-    session.replies.pop(number, None)  # it was new: a known request is answered again
+    session.replies.pop(number, None)  # the number is new: a known request is answered from memory
 
 
 def fingerprint(command: Command[Any]) -> str:
     """
-    Return a digest that is equal for commands that ask for the same, in every process and release.
+    Return a digest that is equal for equal commands, in every process and release.
 
-    Ids that we drew ourselves are told apart by their place only: a caller that builds its task once more
-    gets another one. Defaults are left out, so that a field of a later release changes nothing.
+    Drawn ids count by their position only, because a caller that builds its task again draws another id.
+    Defaults are left out, so that a field added by a later release changes nothing.
     """
-    import hashlib  # noqa: PLC0415 - 3 ms, for who names its requests
+    import hashlib  # noqa: PLC0415 - 3 ms, for callers that name their requests
     import json  # noqa: PLC0415
 
     drawn: dict[str, str] = {}
@@ -159,7 +158,7 @@ def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
         if field.name == "holder" and is_fresh_holder(value.holder):
             continue  # drawn for this call
         if isinstance(value, Task) and field.name in ("payload", "parts"):
-            continue  # they stand beside the task in a Submit
+            continue  # they are beside the task in a Submit
         item = getattr(value, field.name)
         if item is not field.default and item != field.default:
             found[field.name] = _plain(item, drawn)
@@ -168,9 +167,9 @@ def _fields(value: Any, drawn: dict[str, str]) -> dict[str, Any]:
 
 def _drop_idle(ledger: Ledger, now_ns: int) -> None:
     """
-    Look at the two longest known sessions: drop them, or move them to the end if they are alive.
+    Look at the two oldest sessions: drop them, or move them to the end if they are alive.
 
-    One session is added per call and up to two leave, so idle ones do not pile up.
+    A call adds one session and removes up to two, so idle ones do not pile up.
     """
     oldest = now_ns - ns(ledger.settings.session_retention)
     for name in list(ledger.sessions)[:2] if len(ledger.sessions) < 3 else _first_two(ledger):
@@ -206,13 +205,13 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
     if isinstance(reply, Lease):
         row = ledger.tasks.get(reply.task)
         if row is None or row.token != reply.token or row.state is not LEASED:
-            return reply  # the lease is lost by now; its holder will be told so
+            return reply  # the lease is lost by now; its holder will be told
         full = lease_of(ledger, row)
         return evolve(full, expires_ns=reply.expires_ns)
     if isinstance(reply, Outcome):
         row = ledger.tasks.get(reply.task)
         if row is None or row.outcome is None or _condense(row.outcome) != reply:
-            return reply  # forgotten; another task has the id by now
+            return reply  # the task was forgotten, and another one has its id by now
         return private(row.outcome)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_refill(ledger, part) for part in reply])

@@ -1,10 +1,9 @@
 """
 The state as records: snapshots that never make a caller wait, and a digest.
 
-A snapshot is cut at one position and written later, piece by piece, while
-commands go on: at the cut the small tables are copied, and each task row is
-packed when its turn comes or just before it is first changed (`Undo.touch`
-asks us), whichever is earlier. So the pieces together are the state at the cut.
+A snapshot is cut at one position and written later, piece by piece, while commands go on. The small tables
+are copied at the cut. Each task row is packed when its turn comes or just before its first change
+(`Undo.touch` calls us), whichever is earlier. So the pieces together are the state at the cut.
 
 Records are lists of JSON values: [table, ...]. The digest is taken over the
 records of the *logical* state in a fixed order, never over heap layout.
@@ -34,7 +33,7 @@ __all__ = ["Cut", "digest", "know", "pack", "records", "restore", "unpack"]
 
 Record = list[Any]
 _CHUNK = 25
-"""what is many but small goes this many to a record, so that records weigh about the same"""
+"""rows of small tables are written this many to a record, so that all records weigh about the same"""
 
 # -- values as JSON ---------------------------------------------------------------------------
 
@@ -54,7 +53,10 @@ _KNOWN: dict[str, type] = {
     )
 }
 _FIELDS: dict[type, tuple[str, ...]] = {}
-"""of each known class; those of parts are learnt when the first is met, since importing them takes a while"""
+"""
+of each known class; the classes of parts are learnt when the first one is met, because importing them takes
+time
+"""
 
 
 def _fields_of(kind: type) -> tuple[str, ...]:
@@ -72,7 +74,9 @@ def _learn() -> None:
 
 
 def know(kinds: Iterable[type]) -> None:
-    """Pack and unpack values of these kinds, too, which no state holds: what queries answer with."""
+    """
+    Also pack and unpack values of these classes, which occur in answers to queries but never in the state.
+    """
     for kind in kinds:
         _KNOWN.setdefault(kind.__name__, kind)
 
@@ -91,7 +95,7 @@ LEARNERS.append(_learn_added)
 _TASK_DEFAULTS = {field.name: field.default for field in fields(Task) if field.init}
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
 _SETTINGS_DEFAULTS: list[Any] = []
-"""of each field, packed; filled below, where `pack` is known"""
+"""of each field, packed; filled in below, after `pack` is defined"""
 _STATES = {state.value: state for state in TaskState}
 
 
@@ -116,12 +120,14 @@ def pack(value: Any) -> Any:
     if fields is None:
         fields = _fields_of(kind)
     if kind is values.Lease and value.role is None:
-        fields = fields[:-1]  # it came later than the rest: digests are what they were
+        fields = fields[:-1]  # this field was added later, and digests must stay what they were
     return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in fields)]}
 
 
 def _settled(settings: Settings) -> list[Any]:
-    """Pack settings up to the last that was changed: what is added later leaves every digest as it was."""
+    """
+    Pack settings up to the last changed one, so that a setting added later leaves every digest unchanged.
+    """
     values = [pack(getattr(settings, field.name)) for field in fields(Settings)]
     while values and values[-1] == _SETTINGS_DEFAULTS[len(values) - 1]:
         values.pop()
@@ -215,7 +221,7 @@ def _unpack_row(record: Record) -> Row:
         rest[10] = _unpack_outcome(task.id, found, rest[10])
     rest[13] = tuple(rest[13])
     if payload is not None:
-        # readers of a record see the payload in the task too; the copy is theirs to make
+        # readers of a record see the payload in the task too; copying it is up to them
         object.__setattr__(task, "payload", payload)
     return Row(task, payload, seq, submitted, found, *rest)
 
@@ -232,9 +238,8 @@ class Cut:
     """
     The state at one position, handed out in pieces.
 
-    Args:
-        machine: it may go on applying commands; call `step` until it returns
-            no records, or `drop` to give the snapshot up.
+    Args: machine: it may go on applying commands. Call `step` until it returns no records, or `drop` to
+        abandon the snapshot.
 
     """
 
@@ -256,9 +261,9 @@ class Cut:
 
     def _save_first(self, row: Row) -> None:
         if row.mark != self._number:
-            if row.seq <= self._last_seq:  # else it is younger than the cut
+            if row.seq <= self._last_seq:  # otherwise it is younger than the cut
                 self._ready.append(_pack_row(row))
-            row.mark = self._number  # last: an exception in between must not lose the row
+            row.mark = self._number  # last: an exception before this line must not lose the row
 
     def step(self, count: int = 300) -> list[Record]:
         """Return the next records, about `count` of them; an empty list ends the snapshot."""
@@ -284,7 +289,7 @@ class Cut:
 
 
 _REFUSALS = 9
-"""where the head has the number of refusals"""
+"""the position of the number of refusals in the head record"""
 
 
 def _small_tables(ledger: Ledger) -> Iterator[Record]:
@@ -321,7 +326,7 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
 
 
 def _long_tables(ledger: Ledger) -> Iterator[Record]:
-    """Copy references to what may be long; the things themselves never change, and are packed later."""
+    """Copy references to tables that may be long; their values never change, and are packed later."""
     stones = list(ledger.tombstones.items())
     sessions = [
         (name, _pack_session(session), list(session.replies.items()))
@@ -352,7 +357,9 @@ def _pack_session(session: SessionRow) -> Record:
 
 
 def _pack_reply(session: str, place: int, number: int, reply: Any) -> Iterator[Record]:
-    """Yield a remembered reply; that to a large batch in several records, none heavier than a few tasks."""
+    """
+    Yield a remembered reply; a reply to a large batch in several records, none heavier than a few tasks.
+    """
     if reply.__class__ is tuple and len(reply) > _CHUNK:
         for start in range(0, len(reply), _CHUNK):
             part = [pack(one) for one in reply[start : start + _CHUNK]]
@@ -385,7 +392,7 @@ def records(machine: Machine) -> Iterator[Record]:
 
 
 def _in_order(found: Iterable[Record], key: Callable[[Record], str]) -> Iterator[Record]:
-    """Sort the rows of tables, whose order in memory means nothing; everything else has an order."""
+    """Sort the rows of tables, whose order in memory has no meaning; all other records have an order."""
     rows = []
     for record in found:
         if record[0] == "row":
@@ -403,7 +410,7 @@ def digest(machine: Machine) -> str:
     sha = hashlib.sha256()
     for record in _in_order(records(machine), json.dumps):
         if record[0] == "head":
-            # a refused command changes nothing: that it was counted is for replay to be held against
+            # a refused command changes nothing: refusals are counted only to verify a replay
             record = record[:_REFUSALS]  # noqa: PLW2901
         sha.update(json.dumps(record, sort_keys=True, separators=(",", ":")).encode())
         sha.update(b"\n")
@@ -416,7 +423,7 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
 
     Raises:
         ValueError, KeyError, TypeError: a record is malformed; the machine is void.
-        RulesMissing: the board needs code that is not here.
+        RulesMissing: the board needs code that this version does not have.
 
     """
     ledger, pieces_of = machine.ledger, _Pieces()
@@ -472,14 +479,14 @@ def _take_head(ledger: Ledger, record: Record) -> None:
 
 
 class _Pieces:
-    """What comes in several records, until all of them are there."""
+    """Values that come in several records, until all of their pieces are there."""
 
     def __init__(self) -> None:
         self._events: list[tuple[int, list[tuple[Any, ...]]]] = []
         self._replies: dict[tuple[str, int, int], list[tuple[int, Any]]] = {}
 
     def take(self, record: Record) -> bool:
-        """Keep a record; tell whether it was for us."""
+        """Keep a record if it is such a piece; tell whether it was."""
         if record[0] == "events":
             self._events.append((record[1], [tuple(event) for event in record[2]]))
         elif record[0] == "reply":
@@ -491,7 +498,7 @@ class _Pieces:
         return True
 
     def put(self, ledger: Ledger) -> None:
-        """Hand everything over, in its old order."""
+        """Hand over everything, in its old order."""
         for _, events in sorted(self._events, key=lambda pair: pair[0]):
             ledger.ring[1].extend(events)
         for (name, _, number), parts in sorted(self._replies.items(), key=lambda item: item[0]):

@@ -76,7 +76,9 @@ def _board() -> Strategy:
 
 
 def _come(part: Any) -> Part:
-    """Make CheckingLater what it stands for. A hook of it may be called again after that."""
+    """
+    Turn CheckingLater into the part that it stands for. One of its hooks may be called again after that.
+    """
     from .trust.checks import Checking  # noqa: PLC0415 - few boards have results checked
 
     part.__class__ = Checking
@@ -85,10 +87,10 @@ def _come(part: Any) -> Part:
 
 class CheckingLater(Part):
     """
-    The part that has results checked, until a task asks for it: then it becomes trust.checks.Checking.
+    A stand-in for the part that has results checked, trust.checks.Checking.
 
-    The rest of the core looks at `open` and `opinions`, which are empty until then; whatever else
-    it asks of this part it asks for a task with `verify`.
+    It becomes that part when the first task asks for it. Until then `open` and `opinions`, which the rest of
+    the core reads, are empty. Everything else in this part is only used for a task with `verify`.
     """
 
     tables = ("handed",)
@@ -103,13 +105,13 @@ class CheckingLater(Part):
         return getattr(_come(self), name)
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Begin empty, unless results wait."""
+        """Start empty, unless results wait."""
         self.opinions, self.open = Opinions(), {}
         if ledger.tables["handed"]:
             _come(self).rebuild(ledger)
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
-        """Forget what was handed in for the old content."""
+        """Forget the results that were handed in for the old content."""
         if ledger.tables["handed"]:
             _come(self).replaced(ledger, row)
 
@@ -121,7 +123,7 @@ class CheckingLater(Part):
 
 
 def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) -> Common:
-    """Make the parts that every strategy has; they cost nothing while nobody uses them."""
+    """Make the parts that every strategy has; they cost nothing until they are used."""
     from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
     from .trust.principals import Principals  # noqa: PLC0415
 
@@ -145,7 +147,9 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
 
 
 def every_part() -> Iterator[Part]:
-    """Yield one of each part of ours, the common ones first: who has found what it needs imports no more."""
+    """
+    Yield one instance of each part of ours, the common ones first; a caller that stops early imports no more.
+    """
     from .trust.checks import Checking  # noqa: PLC0415 - parts know the ledger
     from .trust.effects import Restraint  # noqa: PLC0415
 
@@ -156,7 +160,7 @@ def every_part() -> Iterator[Part]:
 
 
 def added_parts() -> Iterator[Part]:
-    """Yield one of each part of the strategies that others have added."""
+    """Yield one instance of each part of the strategies that users have added."""
     for name in STRATEGIES.keys() - OURS:
         yield from STRATEGIES[name]().parts
 
@@ -165,11 +169,11 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {"claim": _claim, "match": _matc
 """settings.strategy -> function that makes the parts"""
 OURS = tuple(STRATEGIES)
 LEARNERS: list[Callable[[Strategy], None]] = []
-"""told of each strategy that is added later, such as codecs that have already learnt all messages"""
+"""called with each strategy that is added later, by codecs that have already learnt all messages"""
 
 
 def add(name: str, version: int, make: Callable[[], Strategy]) -> None:
-    """Add a strategy; one that is added again from the same place replaces the older. See `register`."""
+    """Add a strategy; adding it again from the same place replaces the older one. See `register`."""
     source = (version, make.__module__, make.__qualname__)
     if name in STRATEGIES and _ADDED.get(name) != source:
         raise ValueError(f"strategy {name!r} is registered already; choose another name")

@@ -151,7 +151,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # results that others check
     ("core/work/opinions.py", "        if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:\n            return False\n", "", "checks"),
     ("core/trust/checks.py", "        ledger.order.reorder(row)  # if an old entry", "        # if an old entry", "checks"),
-    ("core/trust/checks.py", "        row.attempts -= 1  # only what fails counts as an attempt\n", "", "checks"),
+    ("core/trust/checks.py", "        row.attempts -= 1  # only failures count as attempts\n", "", "checks"),
     ("core/trust/checks.py", "            if len(side) >= verify.agree:", "            if len(side) > verify.agree:", "checks"),
     ("core/trust/checks.py", "        if len(best) + verify.most - len(given) < verify.agree:", "        if len(best) + verify.most - len(given) <= verify.agree:", "checks"),
     ("core/trust/checks.py", "        outcome = end(ledger, row, \"complete\", result=result, by=authors[0])", "        outcome = end(ledger, row, \"complete\", result=result)", "checks"),

@@ -1,11 +1,11 @@
 """
-Deeds: the last thing that each agent has done to each entry, so that any of them can be taken back.
+Deeds: the last change that each agent made to each entry, so that any of them can be rolled back.
 
-What an entry should be without some agents follows from the last deeds of all
-others: the latest of them decides, a value or an end. So it does not matter how
-often a value was overwritten, erased or taken since, nor in which order agents
-are rolled back: a deed that has been taken back is gone, and comes back with
-nobody else's. What the present author has done is the entry itself.
+The last deeds of all other agents say what an entry should be without some agents: the latest of these deeds
+decides, whether it set a value or ended the entry. So it does not matter how often a value was overwritten,
+erased or taken since, nor in which order agents are rolled back: a deed that has been taken back is gone, and
+rolling back somebody else never restores it. The present author's deed is the entry itself and is not listed
+here.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["NOBODY", "Deed", "forget", "last_deed", "paths_of", "remember", "tak
 Deed = tuple[str, int, int, str, Any, int]
 """(agent, version, at ns, what, value, expires ns or 0)"""
 NOBODY = ""
-"""does what time does"""
+"""stands for the author of what time does"""
 _AUTHORS = 16
-"""agents whose last deed on a path is remembered; the oldest deed is forgotten first"""
+"""agents whose last deed on a path is remembered; the oldest is forgotten first"""
 
 
 def remember(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
-    """Note deeds on a path in place of what their agents, and `agent`, had done there before."""
+    """Record deeds on a path; they replace the earlier deeds of their agents and of `agent`."""
     table = ledger.tables["deeds"]
     old = table.get(path, ())
     replaced = {agent, *[deed[0] for deed in deeds]}
@@ -36,7 +36,7 @@ def remember(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
 
 
 def take_back(ledger: Ledger, path: str, agent: str) -> None:
-    """Forget what an agent has done to an entry."""
+    """Remove an agent's deed on an entry."""
     old = ledger.tables["deeds"].get(path, ())
     fresh = tuple([deed for deed in old if deed[0] != agent])
     if fresh != old:
@@ -51,7 +51,7 @@ def _put(ledger: Ledger, path: str, deeds: tuple[Deed, ...]) -> None:
 
 
 def forget(ledger: Ledger, path: str) -> None:
-    """Forget what was done to an entry whose past is forgotten too."""
+    """Forget the deeds on an entry whose history is forgotten too."""
     if path in ledger.tables["deeds"]:
         ledger.undo.drop(ledger.tables["deeds"], path)
 
@@ -62,5 +62,5 @@ def last_deed(ledger: Ledger, path: str) -> Deed | None:
 
 
 def paths_of(ledger: Ledger, agent: str) -> list[str]:
-    """Return the paths on which an agent has done something. O(paths)."""
+    """Return the paths on which an agent has a deed. O(paths)."""
     return [path for path, deeds in ledger.tables["deeds"].items() if any(deed[0] == agent for deed in deeds)]

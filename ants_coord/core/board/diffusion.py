@@ -1,10 +1,9 @@
 """
 Diffusion: trails spread over a graph of places, one explicit, bounded step at a time.
 
-Each place gives a share of its trail evenly to its neighbours and keeps the
-rest; what an edge cannot take stays, so nothing is lost or made (as NetLogo's
-`diffuse` does). Evaporation multiplies all trails of a kind by one factor, so
-it commutes with this step, and only forward weights are spread.
+Each place divides a share of its trail evenly among its neighbours and keeps the rest; what an edge cannot
+take stays, so the total is unchanged (as with NetLogo's `diffuse`). Evaporation multiplies all trails of a
+kind by one factor, so it commutes with this step, and only forward weights are spread.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class Diffusion(Part):
         ]
         for place, _ in giving:
             after[place] = scaled(given[place], kept) if kept else None
-        # what arrives is added in the order of places, so that every replica rounds alike
+        # contributions are added in the order of places, so that every replica rounds alike
         for place, others in giving:
             part = scaled(given[place], command.share / len(others))
             for other in sorted(others):

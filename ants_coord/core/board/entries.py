@@ -4,7 +4,7 @@ Entries: the shared state that agents write, read, take and watch.
 A write copies nothing but what it was given, and replaces the value under its
 path; versions come from the one sequence that orders the whole board. `take`
 removes and returns in one step, so exactly one taker gets an entry (Linda's
-`in`, Gelernter 1985). What an entry was before is kept for a while.
+`in`, Gelernter 1985). Earlier versions of an entry are kept for a while.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Writing"]
 
 _PAST = 10
-"""changes of one entry that are kept besides its present value"""
+"""earlier versions kept of each entry, besides its present value"""
 _AT_ONCE = 1_000
 
 
@@ -44,9 +44,9 @@ class Writing(Part):
 
     Tables:
         entries: path -> (version, value, author, written ns, expires ns or 0)
-        pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present one
-        deeds: path -> last deed of each agent but the present author; see deeds.py
-        loans: path -> (taker, ns when it comes back, the row that was taken); such a path has no entry
+        pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present version
+        deeds: path -> last deed of each agent except the present author; see deeds.py
+        loans: path -> (taker, ns when it returns, the row that was taken); such a path has no entry
     """
 
     tables = ("entries", "pasts", "deeds", "loans")
@@ -69,12 +69,12 @@ class Writing(Part):
         self.lapses: list[tuple[int, str, int]] = []
         """heap of (expires ns, path, version), lazily corrected"""
         self.gone: SortedList = SortedList()
-        """(ns of the last change, path) of entries of which only the past is kept"""
+        """(ns of the last change, path) of entries of which only the history is left"""
         self.returns: SortedList = SortedList()
-        """(ns when it comes back, path) of what is lent"""
+        """(ns when it returns, path) of each loan"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the order and the alarms."""
+        """Rebuild the order and the alarms."""
         entries = ledger.tables["entries"]
         self.by_path = SortedDict({path: row[0] for path, row in entries.items()})
         self.authored = {}
@@ -102,13 +102,13 @@ class Writing(Part):
         if mine >= quota and (old is None or old[2] != agent):
             return Refused(LimitError(f"entries written by {agent}", mine + 1, quota))
         if command.mark is not None:
-            # first, since only a mark can still be refused here: both are done, or neither
+            # the mark first, since only the mark can still be refused here: both are done, or neither
             laid = self.trails.deposit(ledger, Deposit(command.mark, agent))
             if isinstance(laid, Refused):
                 return laid
         version = ledger.ordinal()
         expires = 0 if command.ttl_ns is None else now + command.ttl_ns
-        self._end_loan(ledger, path)  # what is newer stands, and nothing comes back over it
+        self._end_loan(ledger, path)  # the new value stands, and a loan must not return over it
         if old is not None:
             self._remember(ledger, path, old)
             self._disown(old[2])
@@ -134,7 +134,7 @@ class Writing(Part):
             self.around.due(expires)
 
     def take(self, ledger: Ledger, command: Take) -> Entry | Refused | None:
-        """Remove and return the first match. O(log n + paths that begin alike and do not match)."""
+        """Remove and return the first match. O(log n + paths that share the prefix and do not match)."""
         for path in self._paths(literal(command.pattern)):
             if not matches(command.pattern, path):
                 continue
@@ -158,18 +158,20 @@ class Writing(Part):
             self.returns.remove((loan[1], path))
 
     def _come_back(self, ledger: Ledger, path: str) -> None:
-        """Put what was lent where it was, with its author and under a new version."""
+        """Return a loan to its path, with its author and under a new version."""
         _, until, row = ledger.tables["loans"][path]
         self._end_loan(ledger, path)
         _, value, author, written, expires = row
-        if not 0 < expires <= until:  # otherwise it has lapsed meanwhile
+        if not 0 < expires <= until:  # otherwise it has expired meanwhile
             self._restore(ledger, path, None, (author, row[0], written, "written", value, expires))
 
     def roll_back(self, ledger: Ledger, agent: str) -> tuple[int, int]:
-        """Make every entry what it would be without an agent; returns how many were restored and erased."""
+        """
+        Make every entry what it would be without an agent; return how many were restored and how many erased.
+        """
         entries, loans = ledger.tables["entries"], ledger.tables["loans"]
         for path in [path for path, (_, _, row) in sorted(loans.items()) if row[2] == agent]:
-            self._end_loan(ledger, path)  # it was this agent's, and must not come back
+            self._end_loan(ledger, path)  # this agent took it, so the loan must not return
         mine = {path for path, row in entries.items() if row[2] == agent}
         restored = erased = 0
         for path in sorted(mine.union(paths_of(ledger, agent))):
@@ -179,7 +181,7 @@ class Writing(Part):
             now = ledger.timeline.reading[CALENDAR]
             has_value = honest is not None and honest[3] == "written" and not 0 < honest[5] <= now
             if row is not None and row[2] != agent:
-                continue  # what stands there is somebody else's
+                continue  # the present value is somebody else's
             if row is None and (last is None or last[0] != agent):
                 continue  # somebody else has ended it since
             if has_value:
@@ -192,16 +194,16 @@ class Writing(Part):
         return restored, erased
 
     def _restore(self, ledger: Ledger, path: str, row: tuple[Any, ...] | None, deed: Deed) -> None:
-        """Give an entry a value back that it had by somebody's deed."""
+        """Restore the value that an entry had by somebody's deed."""
         author, _, _, _, value, expires = deed
         version, now = ledger.ordinal(), ledger.timeline.reading[CALENDAR]
         if row is not None:
             self._remember(ledger, path, row)
             self._disown(row[2])
-        elif path in ledger.tables["pasts"]:  # what comes back late finds its past forgotten
+        elif path in ledger.tables["pasts"]:  # a loan that returns late finds its history forgotten
             self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
         self._end_loan(ledger, path)
-        take_back(ledger, path, author)  # it is the entry itself again
+        take_back(ledger, path, author)  # its deed is the entry itself again
         self._put(ledger, path, (version, value, author, now, expires))
         ledger.emit("restored", None, author, version, path)
         self.around.entry_changed(ledger, "created" if row is None else "changed", path, version, None)
@@ -272,9 +274,9 @@ class Writing(Part):
     # -- time -------------------------------------------------------------------------------
 
     def pass_due(self, ledger: Ledger) -> None:
-        """Let entries lapse, and forget the past of those that are gone."""
+        """Expire entries that are due, and forget the history of entries that are gone."""
         now, entries = ledger.timeline.reading[CALENDAR], ledger.tables["entries"]
-        for _ in range(_AT_ONCE):  # first: what comes back may have lapsed meanwhile
+        for _ in range(_AT_ONCE):  # first: a loan that returns may have expired meanwhile
             if not self.returns or self.returns[0][0] > now:
                 break
             self._come_back(ledger, self.returns[0][1])
@@ -292,7 +294,7 @@ class Writing(Part):
             forget(ledger, path)
 
     def next_due(self, ledger: Ledger) -> int:
-        """Return when the next entry lapses, or the next past is forgotten."""
+        """Return when the next entry expires, or the next history is forgotten."""
         when = self._next_lapse(ledger)
         back = self.returns[0][0] if self.returns else FAR_NS
         return min(FAR_NS if when is None else when, back, self._next_forgotten(ledger))
@@ -305,7 +307,7 @@ class Writing(Part):
 
     def _watch_lapse(self, ledger: Ledger, expires: int, path: str, version: int) -> None:
         entries, lapses = ledger.tables["entries"], self.lapses
-        if len(lapses) > 2 * len(entries) + 64:  # mostly of versions that have been replaced since
+        if len(lapses) > 2 * len(entries) + 64:  # mostly entries of versions that have been replaced since
             lapses[:] = [alarm for alarm in lapses if entries.get(alarm[1], (0,))[0] == alarm[2]]
             heapq.heapify(lapses)
         heapq.heappush(lapses, (expires, path, version))
@@ -338,7 +340,7 @@ class Writing(Part):
         return _entry(query.path, row)
 
     def list(self, ledger: Ledger, query: Entries) -> tuple[Entry, ...]:
-        """List a page of entries. O(log n + paths that begin alike, up to the end of the page)."""
+        """List a page of entries. O(log n + paths that share the prefix, up to the end of the page)."""
         entries = ledger.tables["entries"]
         prefix = query.prefix
         if query.pattern is not None:
@@ -356,7 +358,7 @@ class Writing(Part):
         return tuple([_entry(path, entries[path]) for path in islice(found, query.count)])
 
     def history(self, ledger: Ledger, query: History) -> tuple[Change, ...]:
-        """Read what became of an entry."""
+        """Read the history of an entry."""
         path = query.path
         past = list(ledger.tables["pasts"].get(path, ()))
         row = ledger.tables["entries"].get(path)
@@ -418,7 +420,7 @@ class Writing(Part):
 
 
 def _deed(row: tuple[Any, ...]) -> Deed:
-    """Return what the author of an entry has done."""
+    """Return the deed that the present value stands for."""
     version, value, author, written, expires = row
     return author, version, written, "written", value, expires
 

@@ -1,24 +1,23 @@
 """
 The ready order of the blackboard: places pull agents, the most attractive first.
 
-A place attracts by the trails that lead to it and by how long its oldest task
-has waited; divided by the agent's threshold for the kind of task, that is its
-score, and the highest score is claimed. Within a place the task that has been
-ready longest comes first. Priority still comes before everything.
+The attraction of a place is the strength of the trails that lead to it plus how long its oldest task has
+waited. Divided by the agent's threshold for the kind of task, that is its score, and the highest score is
+claimed. Within a place, the task that has been ready longest comes first. Priority comes before everything
+else.
 
-Scores change with time, so they are not kept. What is kept never changes with
-time: for each group (signature, kind, priority) the places with READY tasks by
-the pull of their trails, one list a pool (kinds of one half-life: their sum
-keeps its order, too), and by the age of their oldest task. A claim walks down
-these lists together and stops as soon as nothing unseen can beat the best (the
-threshold algorithm: Fagin, Lotem, Naor 2003). It visits at most 256 places;
-that cap is part of the semantics.
+Scores change with time, so they are not stored. What is stored never changes with time: for each group
+(signature, kind, priority), the places with READY tasks are listed by the pull of their trails and by the age
+of their oldest task. There is one list of pulls for each pool (kinds with the same half-life, whose sum keeps
+its order, too). A claim walks down these lists together and stops as soon as nothing unseen can beat the best
+(the threshold algorithm: Fagin, Lotem, Naor 2003). It visits at most 256 places; that cap is part of the
+semantics.
 
 With `explore` some claims draw instead, with a probability proportional to the
 square of the score: the choice function of Deneubourg et al. 1990. The draw
-comes from the log's position and the last token, so replicas agree.
+is computed from the log's position and the last token, so replicas agree.
 
-Spots of a full limit are parked, out of all lists, so they delay nobody.
+Spots whose limit is full are parked outside all lists, so they delay nobody.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["VISITS", "ByTrails"]
 
 VISITS = 256
-"""places that one claim looks at, at most, in each group"""
+"""places that one claim examines in each group, at most"""
 _UNKNOWN: dict[str, float] = {}
 
 _Key = tuple[Hashable, str, int, str | None, Any]
@@ -63,10 +62,10 @@ class ByTrails(Seats):
     The order part of the blackboard.
 
     Args:
-        ledger: asked for settings, limits and time.
-        part: whose index says which signatures may have tasks.
-        trails: asked for attraction.
-        thresholds: asked for agents' thresholds.
+        ledger: gives settings, limits and time.
+        part: the eligibility part; its index says which signatures may have tasks.
+        trails: gives attraction.
+        thresholds: gives the agents' thresholds.
 
     """
 
@@ -93,7 +92,7 @@ class ByTrails(Seats):
         self._at: dict[str, dict[int, Spot]] = {}
         """place -> listed spots there"""
         self._parked: dict[Any, dict[int, Spot]] = {}
-        """shut door -> spots that were taken out of the lists"""
+        """shut door -> spots that were removed from the lists"""
         self._doors: dict[Hashable, dict[Any, None]] = {}
         """name of a limit or purse -> shut doors of several names that it may open"""
         self._limited: dict[Any, dict[int, Spot]] = {}
@@ -105,7 +104,7 @@ class ByTrails(Seats):
     # -- rows come and go -------------------------------------------------------------------
 
     def add(self, row: Row, signature: Hashable) -> None:
-        """Take in a row that has become READY. O(log n)."""
+        """Add a row that has become READY. O(log n)."""
         spot = row.lane
         if spot is not None:
             spot.stale -= 1  # its old entry has the same key and serves again
@@ -115,7 +114,7 @@ class ByTrails(Seats):
             spot = self._spots.get(key) or self._spot(key)
             row.lane = spot
             if spot.dead and (row.ready_ns, row.seq) in spot.dead:
-                spot.dead.remove((row.ready_ns, row.seq))  # it has come back to where it was
+                spot.dead.remove((row.ready_ns, row.seq))  # it has returned to its old place
             else:
                 heapq.heappush(spot.heap, (row.ready_ns, row.seq, row))
         if spot.age is None:
@@ -129,7 +128,7 @@ class ByTrails(Seats):
         self._mark(spot)
 
     def leave(self, row: Row) -> None:
-        """Note that a READY row has left. Amortised O(log n)."""
+        """Note that a row is no longer READY. Amortised O(log n)."""
         spot = row.lane
         heap = spot.heap
         if heap and heap[0][2] is row:
@@ -147,7 +146,7 @@ class ByTrails(Seats):
             self._forget_seat(row)
 
     def reorder(self, row: Row) -> None:
-        """Forget a row's entry, since its key or spot is about to change."""
+        """Forget a row's entry, because its key or spot is about to change."""
         spot = row.lane
         if spot is not None:
             if row.state is not READY:
@@ -159,7 +158,7 @@ class ByTrails(Seats):
         self._forget_seat(row)
 
     def reopen(self, limit: Hashable) -> None:
-        """List the spots of a limit, or of a purse, again: something is free."""
+        """List the spots of a limit, or of a purse, again: it has room."""
         for door in (limit, *self._doors.pop(limit, ())):
             for spot in self._parked.pop(door, {}).values():
                 best = spot.best()
@@ -168,7 +167,9 @@ class ByTrails(Seats):
                     self._mark(spot)
 
     def trail_moved(self, rule: Rule, place: str) -> None:
-        """Follow a trail of a kind to its new weight. O(log n) for each spot there, which is mostly none."""
+        """
+        Move the spots at a trail's place to its new weight. O(log n) for each spot; mostly there are none.
+        """
         spots = self._at.get(place)
         if spots is None:
             return
@@ -192,11 +193,13 @@ class ByTrails(Seats):
         kinds: tuple[str, ...] | None,
         declined: Container[str],
     ) -> Row | None:
-        """Return what `first` does, which passes over what is declined by itself."""
+        """Return what `first` returns: it passes over declined tasks by itself."""
         return self.first(agent, signatures, kinds)
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the row at the most attractive place of the highest priority. Log factors, 256 visits."""
+        """
+        Return the row at the most attractive place of the highest priority. O(log n), and at most 256 visits.
+        """
         seat: Row | None = None
         if self._part.open_seats:
             seat = seat_for(self._part, self._ledger, agent)
@@ -231,7 +234,9 @@ class ByTrails(Seats):
         return seat
 
     def _walk(self, group: Group, agent: str, *, everything: bool = False) -> list[_Found]:
-        """Return the first row that fits at the best spot, if any; or those of all spots visited."""
+        """
+        Return the first row that fits at the best spot, if any; if `everything`, those of all spots visited.
+        """
         while True:
             found = self._walk_once(group, agent, everything)
             if found is not None:
@@ -287,7 +292,7 @@ class ByTrails(Seats):
                     numbers.append(line.number)
                     line.step()
                     bound += line.pull
-            if not numbers or len(found) > 1:  # strong trails alone may do, and mostly do
+            if not numbers or len(found) > 1:  # strong trails alone usually decide
                 numbers.append(oldest)
                 at += 1
             for number in numbers:
@@ -297,12 +302,12 @@ class ByTrails(Seats):
                 spot = spots[number]
                 if spot.limit is not None and not ledger.is_open(spot.limit):
                     self._park(spot.limit)
-                    return None  # the lists are others now
+                    return None  # the lists have changed
                 entry = spot.best() if takes_all else self._fit(spot, agent)
                 if entry is None:
                     continue
                 pulled = 0.0
-                for pool, pull in spot.pulls.items():  # in the order of pools, as the lines are
+                for pool, pull in spot.pulls.items():  # in the order of pools, as in the lines
                     pulled += lines[pool].value(pull)
                 score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
                 one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[2])
@@ -310,14 +315,14 @@ class ByTrails(Seats):
                 if best is None or one[:3] > best[:3]:
                     best = one
             if best is not None and not everything:
-                # by the same steps as a score, so that rounding cannot tell them apart
+                # computed by the same steps as a score, so that rounding cannot make a difference
                 most = max(0.0, indifference + bound + stimulus * ((now - ready) / 1e9)) / threshold
                 if best[0] > most or (best[0] == most and best[1:3] >= (-ready, -seq)):
                     break
         return found if everything or best is None else [best]
 
     def _lines(self, group: Group, now: int) -> dict[Pool, Line]:
-        """Begin a walk down each pool."""
+        """Start a walk down each pool."""
         lines = {}
         for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
             lines[pool] = Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
@@ -333,7 +338,7 @@ class ByTrails(Seats):
         return next(in_order(spot, fits), None)
 
     def _draws(self, agent: str) -> tuple[float, float] | None:
-        """Return a number in [0, 1) if this claim is to draw, with all that decides it in the log."""
+        """Return a number in [0, 1) if this claim is to draw; everything that decides it is in the log."""
         ledger, explore = self._ledger, self._ledger.settings.explore
         text = f"{ledger.position}/{ledger.last_token}/{agent}"
         found = hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -341,7 +346,7 @@ class ByTrails(Seats):
         return (0.0, draw / (1 << 53)) if chance < explore * (1 << 53) else None
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
-        """Return up to `count` rows in the order of their scores now; of 256 places a group at most."""
+        """Return up to `count` rows in the order of their present scores, from at most 256 places a group."""
         if self._part.open_seats:
             seat = seat_for(self._part, self._ledger, agent)
             if agent in self._ledger.tables["reserved"]:
@@ -363,7 +368,7 @@ class ByTrails(Seats):
         return [*heads, *more][:count]
 
     def head(self, signature: Hashable) -> Row | None:
-        """Return the row of a signature that has been ready longest, of those of the highest priority."""
+        """Return the row of a signature that has been ready longest, among those of the highest priority."""
         groups = [group for group in self._groups.get(signature, {}).values() if group.spots]
         if not groups:
             return None
@@ -372,11 +377,11 @@ class ByTrails(Seats):
         return None if not entries or entries[0] is None else entries[0][2]
 
     def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether tasks stand in a signature's queue, also such as a full limit holds back."""
+        """Tell whether a signature has tasks in the order, including those that a full limit holds back."""
         return signature.is_in_use()
 
     def _mark(self, spot: Spot) -> None:
-        # the signature's own number: one that is kept here would go stale
+        # taken from the signature itself: a number stored here would go stale
         signature = spot.group.signature
         self._part.index.ready[signature.block] |= signature.bit
 
@@ -397,7 +402,9 @@ class ByTrails(Seats):
         return spot
 
     def _prune(self) -> None:
-        """Forget empty spots and groups, at each power of two: places may be many."""
+        """
+        Forget empty spots and groups, whenever their number reaches a power of two: there may be many places.
+        """
         for one in {spot.group.signature: None for spot in self._spots.values() if not spot.heap}:
             one.lanes = [spot for spot in one.lanes if spot.heap]
         self._spots = {key: spot for key, spot in self._spots.items() if spot.heap}
@@ -459,7 +466,7 @@ class ByTrails(Seats):
         spot.group.by_age.add((*age, spot.number))
 
     def _park(self, limit: Any) -> None:
-        """Take all spots of a full limit out of the lists until it reopens."""
+        """Remove all spots of a full limit from the lists until it reopens."""
         parked = self._parked.setdefault(limit, {})
         if limit.__class__ is tuple:
             for name in names_of(limit):
@@ -502,8 +509,8 @@ def _rank(found: _Found) -> tuple[float, int, int]:
 
 
 def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
-    """Draw with weights score squared; if nothing attracts at all, the oldest."""
-    # they came group by group, and groups stand in the order in which this process first met them
+    """Draw a row with weight score squared; if nothing attracts at all, return the oldest."""
+    # found came group by group, and groups stand in the order in which this process first met them
     found.sort(key=_rank)
     total = sum(one[0] * one[0] for one in found)
     point = draws[1] * total

@@ -1,7 +1,7 @@
 """
 Spots: the READY tasks at one place, and the lists in which claims find the best of them.
 
-What is in here only keeps order; foraging.py decides.
+This module only keeps the order; order.py decides.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Spot(Lane):
         self.group = group
         self.place = place
         self.age: tuple[int, int] | None = None
-        """the key under which it is listed by age, at least as old as its best; None: it is not listed"""
+        """the key by which it is listed by age, at least as old as its best row; None if it is not listed"""
         self.pulls: dict[Pool, Pull] = {}
-        """pool of marks -> the pull under which it is listed"""
+        """pool of marks -> the pull with which it is listed"""
 
 
 class Group:
-    """The spots of one (signature, kind, priority), in the orders in which claims walk down."""
+    """The spots of one (signature, kind, priority), in the orders in which claims walk them."""
 
     __slots__ = ("by_age", "by_trail", "kind", "priority", "signature", "spots")
 
@@ -52,7 +52,7 @@ class Group:
 
 
 class Line:
-    """A walk down the spots of one pool of marks, the strongest pull first, as long as it pulls at all."""
+    """A walk down the spots of one pool of marks, the strongest pull first, while there is any pull."""
 
     __slots__ = ("at", "floor", "moment", "number", "pull", "spots")
 
@@ -62,7 +62,7 @@ class Line:
         self.step()
 
     def value(self, pull: Pull) -> float:
-        """Return what a pull is worth now."""
+        """Return the present value of a pull."""
         strength = pull_at(pull, self.moment)
         if self.floor is None:
             return strength
@@ -70,12 +70,12 @@ class Line:
         return math.copysign(max(abs(strength), abs(draw) * self.floor.floor), draw)
 
     def step(self) -> None:
-        """Come to the next spot: its number and its pull; at the end `END` and 0."""
+        """Move to the next spot: set its number and its pull; at the end, `END` and 0."""
         if self.at:
             self.at -= 1
             sign, exponent, mantissa, self.number = self.spots[self.at]
             if sign > 0:
                 self.pull = self.value((sign, exponent, mantissa))
                 return
-            self.at = 0  # the age of their tasks will bring the others
+            self.at = 0  # the age of their tasks will bring up the others
         self.number, self.pull = END, 0.0

@@ -1,13 +1,12 @@
 """
 The order of one kind's trails: strongest at the end, next to evaporate at the start.
 
-Under one half-life the order of weights is the order of strengths at every
-time, so nothing here ever moves because time passes. A deposit only notes that
-a trail has moved. Those that have moved are sorted in runs of a few hundred,
-one deposit in as many; each look, and each command that lets trails fade,
-brings one run into the list and reads the others beside it. So a colony that
-mostly lays marks pays little for each, and no call pays for all of them: the
-first look after 200,000 deposits once stopped everybody for a second.
+Under one half-life, the order of weights is the order of strengths at every time, so nothing here ever moves
+because time passes. A deposit only notes that a trail has moved. Moved trails are sorted in runs of a few
+hundred, by one deposit in as many. Each look, and each command that lets trails fade, merges one run into the
+list and reads the other runs beside it. So a colony that mostly lays marks pays little for each, and no
+single call pays for all of them: in an earlier version the first look after 200,000 deposits stopped
+everybody for a second.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..state.decay import Weight
 __all__ = ["Ranking"]
 
 RUN = 512
-"""trails that are sorted, or brought into the list, by one call"""
+"""trails that one call sorts, or merges into the list"""
 _Spot = tuple[int, float, str]
 _Table = Mapping[tuple[str, str], tuple[Any, ...]]
 
@@ -36,11 +35,11 @@ class Ranking:
         kind: the kind.
         spots: (exponent, mantissa, place) of each trail.
 
-    Methods take the table of trails, (kind, place) -> row that begins with the weight: the ledger
-    may have replaced the dict since.
+    Methods take the table of trails, (kind, place) -> row that begins with the weight, as an argument,
+    because the ledger may have replaced the dict since.
 
-    Invariants: a place that has moved counts by its weight in the table, wherever it is listed; it is
-    in `_since` or in a run with that weight.
+    Invariants: a place that has moved counts with its weight in the table, wherever it is listed; it is in
+    `_since`, or in a run with that weight.
 
     """
 
@@ -52,12 +51,14 @@ class Ranking:
         self._moved: dict[str, Weight | None] = {}
         """place -> the weight under which it is still listed; None if it is not"""
         self._since: dict[str, None] = {}
-        """what has moved since the last run was sorted"""
+        """places that have moved since the last run was sorted"""
         self._runs: list[list[_Spot]] = []
-        """what had moved before, each run from the strongest down; an entry may be out of date"""
+        """places that moved earlier, each run from the strongest down; an entry may be out of date"""
 
     def move(self, place: str, listed: Weight | None, table: _Table) -> None:
-        """Note that a trail has another weight now than the one it was listed with (None: new)."""
+        """
+        Note that a trail's weight is no longer the one with which it was listed (None: the trail is new).
+        """
         moved, since = self._moved, self._since
         if place not in moved:
             moved[place] = listed
@@ -66,7 +67,7 @@ class Ranking:
             self._runs.append(self._sorted(table))
             since.clear()
             if sum(map(len, self._runs)) > 2 * len(moved) + 8 * RUN:
-                self.settle(table)  # the same trails move over and over, and nobody looks
+                self.settle(table)  # the same trails move again and again, and nobody looks
 
     def drop(self, place: str, weight: Weight) -> None:
         """Forget a trail. O(log n)."""
@@ -76,7 +77,7 @@ class Ranking:
         self._since.pop(place, None)
 
     def settle(self, table: _Table) -> None:
-        """Bring the list further up to date, by at most a run."""
+        """Bring the list further up to date, by at most one run."""
         moved, spots, kind = self._moved, self._list, self._kind
         if len(moved) <= RUN:
             for place, listed in moved.items():
@@ -103,12 +104,12 @@ class Ranking:
             return iter(self._list)
         for run in self._runs:
             while run and not self._counts(run[-1], table):
-                run.pop()  # a trail that was reinforced since; most are, and never need be looked at again
+                run.pop()  # reinforced since; most entries are, and need never be looked at again
         runs = [reversed(run) for run in (*self._runs, self._sorted(table))]
         return self._once(heapq.merge(self._list, *runs), table)
 
     def strongest(self, table: _Table) -> Iterator[_Spot]:
-        """Iterate from the strongest down; ties by place, from the end of the alphabet."""
+        """Iterate from the strongest down; equal strengths by place, from the end of the alphabet."""
         if not self._moved:
             line: Iterator[_Spot] = reversed(self._list)
             return line
@@ -122,12 +123,12 @@ class Ranking:
         return found
 
     def _counts(self, spot: _Spot, table: _Table) -> bool:
-        """Tell whether an entry of a run says where a trail that has moved is now."""
+        """Tell whether an entry of a run is up to date for a trail that has moved."""
         row = table.get((self._kind, spot[2])) if spot[2] in self._moved else None
         return row is not None and row[0] == spot[0] and row[1] == spot[1]
 
     def _once(self, line: Iterable[_Spot], table: _Table) -> Iterator[_Spot]:
-        """Leave out what is out of date, here or in the list, and doubles, which follow each other."""
+        """Leave out entries that are out of date, and duplicates, which are adjacent."""
         last = None
         for spot in line:
             row = table.get((self._kind, spot[2]))
@@ -136,7 +137,7 @@ class Ranking:
                 yield spot
 
     def check(self, table: _Table) -> None:
-        """Assert that what is read is what the table says, before and after a step of settling."""
+        """Assert that reading gives what the table says, before and after a step of settling."""
         wanted = sorted((*row[:2], place) for (kind, place), row in table.items() if kind == self._kind)
         for _ in range(2):
             assert list(self.weakest(table)) == wanted

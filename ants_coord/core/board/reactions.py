@@ -1,18 +1,17 @@
 """
 Reactions: a change of the shared state becomes a task, in the same command, exactly once.
 
-Work emerges from marks and entries, not from callbacks that die with their
-process. The change stands even if its task is refused; that is an event.
+Work emerges from marks and entries, not from callbacks that die with their process. The change stands even if
+its task is refused; the refusal is an event.
 
-With `coalesce` a path has at most one open task of a reaction. A change while
-it waits is one with it (its payload tells the latest), a change while it is
-leased is remembered, and makes one follow-up when that attempt has ended for
-good: nothing that happened after an agent looked is lost, and a burst of a
-thousand changes is one task.
+With `coalesce`, a path has at most one open task of a reaction. A change while that task waits is merged with
+it (its payload tells the latest change). A change while it is leased is remembered and makes one follow-up
+task after that attempt. So nothing that happened after an agent looked is lost, and a burst of a thousand
+changes is one task.
 
-What a reaction's task does may react again. A change made by an agent while
-it holds such a task is one step deeper; beyond 16 steps no task is made, so a
-reaction that feeds itself ends in an event instead of in a flood.
+The task of a reaction may cause further reactions. A change made by an agent while it holds such a task is
+one step deeper. Beyond 16 steps no task is made, so a reaction that feeds itself ends in an event, not in a
+flood of tasks.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ __all__ = ["Activations"]
 _DEPTH = 16
 _MOST = 1_024
 _MOST_AT_ONCE = 10_000
-"""tasks that a new reaction may begin with"""
+"""most tasks that a new reaction may begin with"""
 _LONG = 300
 
 
 class Activations(Part):
     """
-    The reactions of a board and what has come of them.
+    The reactions of a board and the tasks they have made.
 
     Tables:
         reactions: name -> (ordinal, Reaction, payload of its task)
@@ -70,14 +69,16 @@ class Activations(Part):
         self.queries = {Reactions: self.reactions_by_name}
         self.about_entries = self.about_trails = False
         self.by_start: dict[str, list[Reaction]] = {}
-        """first segment of the pattern ("**": any, or one with a star) -> reactions in their order"""
+        """
+        first segment of the pattern ("**": any first segment, or one with a star) -> reactions in their order
+        """
         self.falls: list[tuple[int, str, str]] = []
         """heap of (ns, name, place): when an episode ends, or earlier"""
         self.listed: dict[tuple[str, str], int] = {}
-        """(name, place) -> the entry that counts"""
+        """(name, place) -> the entry of the heap that counts"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the index and the alarms of the episodes."""
+        """Rebuild the index and the alarms of the episodes."""
         rows = sorted(ledger.tables["reactions"].values(), key=lambda row: row[0])
         self.by_start = {}
         for _, reaction, _ in rows:
@@ -92,7 +93,7 @@ class Activations(Part):
     # -- commands ---------------------------------------------------------------------------
 
     def react(self, ledger: Ledger, command: React) -> bool | Refused:
-        """Set a reaction; one of the same name is replaced, with its open activations."""
+        """Set a reaction; it replaces one of the same name, together with that one's open activations."""
         reaction, payload = command.reaction, command.payload
         kinds = tuple([kind.name for kind in ledger.settings.kinds])
         if reaction.trails is not None and kinds and reaction.trails not in kinds:
@@ -120,7 +121,7 @@ class Activations(Part):
         return old is None
 
     def _there(self, ledger: Ledger, reaction: Reaction) -> list[tuple[str, int, float]]:
-        """Return what a reaction would have met if it had been there first: (path, version, strength)."""
+        """Return what a reaction would have met if it had existed already: (path, version, strength)."""
         tables, pattern = ledger.tables, reaction.pattern
         if reaction.trails is None:
             return [
@@ -179,7 +180,7 @@ class Activations(Part):
     def notice_trail(
         self, ledger: Ledger, what: str, kind: str, place: str, strength: float, agent: str | None
     ) -> None:
-        """React to a change of a trail; a trigger, to its edges."""
+        """React to a change of a trail; a trigger reacts to its edges."""
         for reaction in self._about(place):
             if reaction.trails != kind:
                 continue
@@ -198,14 +199,15 @@ class Activations(Part):
             self._watch_fall(ledger, reaction, place)
             return "rose"
         if strength >= reaction.below:
-            self._watch_fall(ledger, reaction, place)  # weakened by other causes than time, it falls earlier
+            # weakened by something other than time, it falls earlier
+            self._watch_fall(ledger, reaction, place)
             return ""
         ledger.undo.drop(episodes, key)
         self.listed.pop(key, None)
         return "fell"
 
     def _depth(self, ledger: Ledger, agent: str | None) -> int:
-        """Return how deep a change is that this agent makes now."""
+        """Return the depth of a change that this agent makes now."""
         holder = None if agent is None else ledger.agents.get(agent)
         if holder is None or not ledger.tables["causes"]:
             return 1
@@ -216,7 +218,7 @@ class Activations(Part):
     def _come(
         self, ledger: Ledger, reaction: Reaction, path: str, version: int, change: str, depth: int
     ) -> None:
-        """Make a task of a change, or let it be one with a task that there is."""
+        """Make a task for a change, or merge the change with the task that is open."""
         key = (reaction.name, path)
         activations = ledger.tables["activations"]
         open_one = activations.get(key) if reaction.coalesce else None
@@ -254,7 +256,7 @@ class Activations(Part):
         ledger.emit("reacted", task.id, None, 0, [name, path])
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Make the follow-up of a task during which its path changed again."""
+        """Make the follow-up task if the path changed again during the task that has ended."""
         cause = ledger.tables["causes"].get(row.spec.id)
         if cause is None:
             return
@@ -277,7 +279,7 @@ class Activations(Part):
             self.around.due(when)
 
     def _falls_at(self, ledger: Ledger, reaction: Reaction, place: str) -> int | None:
-        """Return when a trail will be weaker than `below` if nobody lays a mark; None: never, or gone."""
+        """Return when a trail will be weaker than `below` if nobody lays a mark; None if never or if gone."""
         assert reaction.below is not None
         assert reaction.trails is not None
         row = ledger.tables["trails"].get((reaction.trails, place))
@@ -306,7 +308,7 @@ class Activations(Part):
         return None
 
     def pass_due(self, ledger: Ledger) -> None:
-        """Let triggers fall that are due."""
+        """End the episodes that are due."""
         now = ledger.timeline.reading[CALENDAR]
         while (due := self._next_fall(ledger)) is not None and due[0] <= now:
             _, reaction, place = due
@@ -317,7 +319,7 @@ class Activations(Part):
                 self._come(ledger, reaction, place, 0, "fell", 1)
 
     def next_due(self, ledger: Ledger) -> int:
-        """Return when the next trigger falls."""
+        """Return when the next episode ends."""
         due = self._next_fall(ledger)
         return FAR_NS if due is None else due[0]
 

@@ -1,10 +1,9 @@
 """
-Taking back what one agent has done to the shared state, as one command.
+Rollback: undoing what one agent did to the shared state, as one command.
 
-Provenance makes it exact: a trail knows each author's share, so what is left is
-the sum of the others' shares, never a subtraction; of an entry the last deed
-of each agent is known. What diffusion has carried to other places has no author any more
-and stays.
+Provenance makes it exact. A trail knows each author's share, so what is left is the sum of the other shares,
+never a subtraction. For an entry, the last deed of each agent is known. Diffusion removes authorship: what it
+has carried to other places stays.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ _TOLD = 100
 
 def _handed_on(ledger: Ledger, agent: str) -> dict[str, list[str]]:
     """
-    Return the tasks whose results come from an agent and were asked for by others: task -> who needs it.
+    Return the tasks whose results come from an agent and are needed by others: task -> tasks that need it.
 
-    They stand: what has been handed on cannot be taken back, but somebody should look.
+    They stay as they are: a result that was handed on cannot be taken back, but somebody should look at it.
     """
     found: dict[str, list[str]] = {}
     for task, row in ledger.tasks.items():

@@ -1,6 +1,4 @@
-"""
-The places with the most attraction, all kinds of marks together.
-"""
+"""The places with the most attraction, over all kinds of marks together."""
 
 from __future__ import annotations
 
@@ -19,10 +17,10 @@ __all__ = ["net"]
 
 def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
     """
-    Walk down the kinds that draw, all at once, until nothing unseen can be among the best.
+    Walk down the lists of all attracting kinds together, until nothing unseen can be among the best.
 
-    The threshold algorithm (Fagin, Lotem, Naor 2003): what has not been seen in any list is at most
-    the sum of where the lists stand.
+    The threshold algorithm (Fagin, Lotem, Naor 2003): a place that no list has shown yet has at most the sum
+    of the values at which the lists stand.
     """
     table = ledger.tables["trails"]
     for ranking in part.rankings.values():

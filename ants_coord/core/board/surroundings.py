@@ -1,7 +1,7 @@
 """
-What a change of the shared state touches besides itself: the ready order, reactions, watchers, owners.
+What a change of the shared state affects: the ready order, reactions, watchers, owners.
 
-The parts of a blackboard know each other only through this.
+The parts of a blackboard know each other only through this module.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
 
 class Surroundings(Part):
     """
-    One for all parts of a board: what they tell each other, and when time does something to any of them.
+    Shared by all parts of a board: what they tell each other, and when time next changes any of them.
 
-    Entries that lapse, trails that evaporate, triggers that fall: one bound says that nothing of
-    this is due yet, so a command that comes before it pays one comparison.
+    Entries expire, trails evaporate, triggers fall. One bound says that none of this is due yet, so a command
+    before that time pays one comparison.
     """
 
     ledger: Ledger
@@ -50,11 +50,11 @@ class Surroundings(Part):
         self.next_ns = 0
 
     def due(self, at_ns: int) -> None:
-        """Be there at a time."""
+        """Make sure that `pass_time` looks again at this time."""
         self.next_ns = min(self.next_ns, at_ns)
 
     def pass_time(self, ledger: Ledger) -> None:
-        """Do what is due: trails first, since a trigger falls with them."""
+        """Do what is due: trails first, because a trigger falls with them."""
         if ledger.timeline.reading[CALENDAR] < self.next_ns:
             return
         parts = (self.trails, self.entries, self.reactions)
@@ -63,16 +63,16 @@ class Surroundings(Part):
         self.next_ns = min([part.next_due(ledger) for part in parts])
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
-        """Return when to look again, which may be some time before anything happens."""
+        """Return the time until the next look, which may come some time before anything happens."""
         return None if self.next_ns == FAR_NS else max(0, self.next_ns - reading[CALENDAR])
 
     def check(self, ledger: Ledger) -> None:
-        """Assert that nothing is due before it is looked for."""
+        """Assert that nothing is due before the next look."""
         for part in (self.trails, self.entries, self.reactions):
             assert self.next_ns <= max(part.next_due(ledger), ledger.timeline.reading[CALENDAR] + 1)
 
     def forbidden(self, ledger: Ledger, path: str, agent: str) -> NotOwnerError | QuarantinedError | None:
-        """Return why an agent may not change what is at a path; the longest prefix that fits decides."""
+        """Return why an agent may not change what is at a path; the longest matching prefix decides."""
         if ledger.restraint is not None:
             why = ledger.restraint.quarantined(ledger, agent)
             if why is not None:
@@ -88,14 +88,14 @@ class Surroundings(Part):
     def trail_changed(
         self, ledger: Ledger, what: str, kind: str, place: str, strength: float, agent: str | None
     ) -> None:
-        """Tell watchers and reactions of a trail."""
+        """Tell watchers and reactions about a trail."""
         if ledger.news.is_wanted:
             ledger.news.changed.append(place)
         if self.reactions.about_trails:
             self.reactions.notice_trail(ledger, what, kind, place, strength, agent)
 
     def entry_changed(self, ledger: Ledger, what: str, path: str, version: int, agent: str | None) -> None:
-        """Tell watchers and reactions of an entry."""
+        """Tell watchers and reactions about an entry."""
         if ledger.news.is_wanted:
             ledger.news.changed.append(path)
         if self.reactions.about_entries:

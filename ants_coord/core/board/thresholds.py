@@ -1,5 +1,5 @@
 """
-Division of labour: how hard it is to draw an agent to a kind of task, learnt from what it did.
+Division of labour: how hard it is to draw an agent to a kind of task, learnt from its results.
 
 Response thresholds (Bonabeau, Theraulaz, Deneubourg 1996; learning after
 Theraulaz, Bonabeau, Deneubourg 1998): a stimulus draws an agent by
@@ -24,14 +24,14 @@ __all__ = ["LEAST", "MOST", "Thresholds"]
 
 LEAST, MOST = 0.1, 10.0
 _KINDS = 64
-"""kinds of task that are remembered of one agent"""
+"""kinds of task remembered for one agent"""
 _AGENTS = 10_000
 _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 
 
 class Thresholds(Part):
     """
-    What agents have become good at.
+    What each agent has become good at.
 
     Tables:
         thresholds: agent -> (ordinal, ((kind, threshold), ...) by kind)
@@ -51,7 +51,7 @@ class Thresholds(Part):
         self.of = OrderedDict((agent, dict(pairs)) for agent, (_, pairs) in rows)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Learn from a task that was completed, or failed."""
+        """Learn from a task that was completed, or that failed."""
         step = ledger.settings.learning
         if not step or (verb != "complete" and verb not in _FAILURES):
             return

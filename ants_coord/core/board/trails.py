@@ -1,16 +1,14 @@
 """
 Trails: marks reinforce them, time evaporates them, success and failure teach them.
 
-A trail is a forward weight (decay.py) under (kind, place). Reading computes
-its strength at the moment of asking and changes nothing. A trail whose
-strength falls below `faint` is gone: that is an event with its exact instant,
-done before the first command at or after it, so every replica sees it at the
-same place in the log, and its memory is given back.
+A trail is a forward weight (decay.py) under (kind, place). Reading computes its strength at that moment and
+changes nothing. A trail whose strength falls below `faint` is gone. That is an event with its exact instant,
+applied before the first command at or after it, so every replica sees it at the same place in the log and its
+memory is freed.
 
-Bounds as in max-min ant systems (Stützle & Hoos 2000): a ceiling clips what a
-deposit adds; a floor is what a trail does not fall below, so such a trail is
-gone only when nobody has laid a mark for `forget_after`. Applying them when a
-trail is touched or read equals clamping at every instant, since time moves all
+Bounds work as in max-min ant systems (Stützle & Hoos 2000): a ceiling clips what a deposit adds, and a trail
+does not fall below its floor, so such a trail is gone only when nobody has laid a mark for `forget_after`.
+Applying the bounds when a trail is changed or read equals clamping at every instant, since time moves all
 strengths of a kind by one factor.
 """
 
@@ -40,11 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["Pool", "Rule", "Trails"]
 
 _AT_ONCE = 1_000
-"""trails that evaporate per command at most: a backlog must not stall one caller"""
+"""most trails that evaporate per command: a backlog must not stall one caller"""
 _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
 _AUTHORS = 64
-"""authors whose shares of one trail are known one by one"""
+"""authors whose shares of one trail are known individually"""
 
 
 Pool = tuple[int, str]
@@ -99,20 +97,20 @@ class Trails(Part):
         self.commands = {Deposit: self.deposit}
         self.queries = {Sense: self.sense, Strongest: self.strongest}
         self.rankings: dict[str, Ranking] = {}
-        """kind -> its order; a kind stays once it was used, their number is bounded by the settings"""
+        """kind -> its order; a kind stays once it was used, and the settings bound their number"""
         self.ages: dict[str, SortedList] = {}
         """kind with a floor -> (last ns, place)"""
         self.begun: dict[str, int] = {}
-        """agent -> live trails that it began"""
+        """agent -> live trails that it started"""
         self.rules: dict[str, Rule] = {}
         self.is_behind = False
-        """whether some trails are gone already that have not been seen to be"""
+        """whether some trails are gone already but not yet noticed"""
         self.most = 0
 
     # -- the part ---------------------------------------------------------------------------
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make rankings and counts from the trails."""
+        """Rebuild rankings and counts from the trails."""
         settings = self.settings = ledger.settings
         self.faint = settings.faint
         self.faint_exponent = weight_of(self.faint, 0, 0)[0]
@@ -130,7 +128,7 @@ class Trails(Part):
         self.most = len(ledger.tables["trails"])
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
-        """Write each trail's strength of this instant as a weight under its new half-life. O(n)."""
+        """Rewrite each trail's present strength as a weight under its new half-life. O(n)."""
         new, now, table = ledger.settings, ledger.timeline.reading[2], ledger.tables["trails"]
         before = {kind.name: Rule(kind, old) for kind in old.kinds}
         after = {kind.name: Rule(kind, new) for kind in new.kinds}
@@ -143,23 +141,23 @@ class Trails(Part):
                 ledger.undo.put(table, (kind, place), (*weight, *row[2:]))
 
     def rule(self, kind: str) -> Rule:
-        """Return how a kind behaves; a kind that nobody declared behaves as the board does."""
+        """Return how a kind behaves; an undeclared kind uses the board's defaults."""
         rule = self.rules.get(kind)
         if rule is None:
             rule = self.rules[kind] = Rule(MarkKind(kind), self.settings)
         return rule
 
     def strength(self, rule: Rule, row: tuple[Any, ...], now: int) -> float:
-        """Return what a trail's strength is now, 0.0 if it is gone."""
+        """Return a trail's present strength, 0.0 if it is gone."""
         strength = strength_at((row[0], row[1]), now, rule.half_life)
         if rule.floor:
             return max(rule.floor, strength) if row[4] + rule.forget_ns > now else 0.0
         if rule.ceiling is not None and strength > rule.ceiling:
-            return rule.ceiling  # by a last digit
+            return rule.ceiling  # rounding may put it a last digit above the ceiling
         return strength if strength >= self.faint else 0.0
 
     def attraction(self, ledger: Ledger, place: str, now: int) -> float:
-        """Return the net of all trails at a place, each by its weight. O(kinds)."""
+        """Return the net strength of all trails at a place, each times its weight. O(kinds)."""
         table, total = ledger.tables["trails"], 0.0
         for kind in self.rankings:
             row = table.get((kind, place))
@@ -169,7 +167,7 @@ class Trails(Part):
         return total
 
     def pulls(self, ledger: Ledger, place: str) -> dict[Pool, Pull]:
-        """Return what pulls to a place, one sum a pool. O(kinds)."""
+        """Return the pulls to a place, one sum a pool. O(kinds)."""
         parts: dict[Pool, list[tuple[float, Weight]]] = {}
         for kind, row in self.at(ledger, place):
             rule = self.rules[kind]
@@ -187,7 +185,7 @@ class Trails(Part):
     # -- laying -----------------------------------------------------------------------------
 
     def deposit(self, ledger: Ledger, command: Deposit) -> Trail | Refused:
-        """Lay a mark. O(1), and log factors where tasks wait at its place."""
+        """Lay a mark. O(1), plus O(log n) where tasks wait at its place."""
         mark, agent = command.mark, command.agent
         kind, place, asked = mark.kind, mark.place, mark.strength
         now = ledger.timeline.reading[2]
@@ -207,7 +205,7 @@ class Trails(Part):
         row = ledger.tables["trails"].get((kind, place))
         has = self.strength(rule, row, now) if row is not None and (rule.is_bound or self.is_behind) else 0.0
         if row is not None and self.is_behind and not has:
-            # there was a backlog, and it had not come to this one
+            # there was a backlog of evaporation, and it had not reached this trail
             self._evaporate(ledger, kind, place, row, self._death(rule, row))
             row = None
         laid = asked if rule.ceiling is None else max(0.0, min(asked, rule.ceiling - has))
@@ -220,7 +218,7 @@ class Trails(Part):
                 )
         weight = None if row is None else (row[0], row[1])
         if row is not None and rule.floor and has <= rule.floor:
-            weight = weight_of(rule.floor, now, rule.half_life)  # lifted when it is touched
+            weight = weight_of(rule.floor, now, rule.half_life)  # raised to the floor now that it is touched
         if laid:
             more = weight_of(laid, now, rule.half_life)
             weight = more if weight is None else add(weight, more)
@@ -269,7 +267,7 @@ class Trails(Part):
     def _share(
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], agent: str, more: Weight
     ) -> None:
-        """Note an author's share of a trail; beyond the first authors they are counted together, as ""."""
+        """Note an author's share of a trail; authors beyond the limit are counted together, as ""."""
         table = ledger.tables["shares"]
         shares = {name: (e, m) for name, e, m in table.get((kind, place), ((row[5], row[0], row[1]),))}
         if agent not in shares and len(shares) >= _AUTHORS:
@@ -278,7 +276,7 @@ class Trails(Part):
         ledger.undo.put(table, (kind, place), tuple([(name, *shares[name]) for name in sorted(shares)]))
 
     def disown(self, ledger: Ledger, kind: str, place: str, agent: str) -> bool:
-        """Take an agent's share out of a trail; tell whether it had one."""
+        """Remove an agent's share from a trail; tell whether it had one."""
         row = ledger.tables["trails"][kind, place]
         shares = ledger.tables["shares"].get((kind, place))
         if shares is None:
@@ -318,7 +316,7 @@ class Trails(Part):
     def _reweigh(
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], fresh: tuple[Any, ...]
     ) -> None:
-        """Put another weight in place of a trail's, by other means than a mark."""
+        """Replace a trail's weight for a reason other than a mark."""
         rule = self.rules[kind]
         ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
         self.rankings[kind].move(place, (row[0], row[1]), ledger.tables["trails"])
@@ -327,11 +325,15 @@ class Trails(Part):
         self.around.order.trail_moved(rule, place)
 
     def _at_least_until(self, weight: Weight, rule: Rule) -> int:
-        """Return a time before which a trail is not faint: its exponent says so without a logarithm."""
+        """
+        Return a time before which a trail is not faint; its exponent alone gives it, without a logarithm.
+        """
         return (weight[0] - 1 - self.faint_exponent) * rule.half_life
 
     def spread(self, ledger: Ledger, kind: str, moved: dict[str, Weight | None], agent: str) -> int:
-        """Give trails new weights in one step (diffusion); what is faint then is gone. Return how many."""
+        """
+        Give trails new weights in one step (diffusion) and return how many became too faint and are gone.
+        """
         now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rule(kind)
         done = 0
         for place, weight in sorted(moved.items()):
@@ -359,7 +361,7 @@ class Trails(Part):
         left = _AT_ONCE
         for kind in list(self.rankings):
             self.rankings[kind].settle(ledger.tables["trails"])
-            # found first and dropped then: dropping changes what is walked
+            # find first, drop afterwards: dropping changes what is being walked
             for when, place in list(
                 takewhile(lambda death: death[0] <= now, islice(self._deaths(ledger, kind), left))
             ):
@@ -407,7 +409,7 @@ class Trails(Part):
         self.around.trail_changed(ledger, "deleted", kind, place, 0.0, None)
 
     def _shrink(self, ledger: Ledger) -> None:
-        """Give the memory of a table back that has become sparse: dicts never shrink by themselves."""
+        """Free the memory of a table that has become sparse: dicts never shrink by themselves."""
         table = ledger.tables["trails"]
         if self.most < _SPARSE or len(table) * 4 > self.most:
             return
@@ -430,7 +432,7 @@ class Trails(Part):
         rule, now = self.rules[kind], ledger.timeline.reading[2]
         has = self.strength(rule, row, now)
         if not has:
-            return  # it evaporated before this; that is told at its own instant
+            return  # it evaporated earlier; that is reported at its own instant
         wanted = has * factor
         if rule.ceiling is not None and wanted > rule.ceiling:
             factor = rule.ceiling / has
@@ -488,7 +490,7 @@ class Trails(Part):
         return tuple(found)
 
     def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
-        """Read the top of one kind, or of the net of all. O(log n + count) for one kind."""
+        """Return the strongest trails of one kind, or of the net of all. O(log n + count) for one kind."""
         now, table = ledger.asked_ns, ledger.tables["trails"]
         found: list[Trail] = []
         if query.kind is None:

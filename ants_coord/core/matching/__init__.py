@@ -8,6 +8,6 @@ adverts      commands about adverts
 order        the ready order by signature
 teams        one task, several agents at once
 routes       tasks rewritten at submit
-proofs       capabilities that are proved before they count
-explain      why a task waits, why an agent gets nothing
+proofs       capabilities that must be proved before they count
+explain      why a task waits, and why an agent gets nothing
 """

@@ -1,6 +1,4 @@
-"""
-What can be done with adverts: declare, refresh, withdraw, decline; and what can be asked.
-"""
+"""The commands about adverts (declare, refresh, withdraw, decline) and the queries about them."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ def _part(ledger: Ledger) -> Capable:
 
 
 def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
-    """Take in an advert; what did not change costs nothing."""
+    """Take in an advert; an unchanged one costs nothing."""
     part, advert = _part(ledger), command.advert
     agent, tables, undo = advert.agent, ledger.tables, ledger.undo
     raw, now, _ = ledger.timeline.reading
@@ -43,7 +41,7 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     if gone is not None and gone[1] in FOR_GOOD and 0 < advert.incarnation <= gone[2]:
         return Refused(AgentGoneError(agent, gone[1]))
     if old is not None and 0 < old[1] < advert.incarnation and ledger.news.is_wanted:
-        # its older start is told, also in one process; nobody waits for the new one yet
+        # its older start is told, in this process too; nobody waits for the new one yet
         ledger.news.gone.append((agent, AdvertRefusedError(agent, old[1], advert.incarnation)))
     ttl_ns = max(1, ns(advert.ttl))
     said = (advert.capabilities, tuple(advert.attributes.items()), advert.slots, advert.accepts, ttl_ns)
@@ -60,7 +58,7 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
         if reads <= set(part.index.reads):
             part.refit(ledger, agent)
         else:
-            ledger.sort_again()  # signatures split by what a rule reads for the first time: rare
+            ledger.sort_again()  # a rule that reads a new attribute splits signatures: rare
     if old is None or not is_same or fading:
         part.ring_at(agent, now + ttl_ns)
     if not is_same:
@@ -84,7 +82,7 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
         row = adverts.get(agent)
         if row is None:
             gone = tables["gone"].get(agent)
-            # silence passes, and then the agent advertises again; who was taken out stays out
+            # after silence, the agent advertises again; an agent that was taken out stays out
             is_out = gone is not None and gone[1] in FOR_GOOD and incarnation <= gone[2]
             answers.append(Advertised(agent, "retired" if is_out else "unknown"))
             continue
@@ -118,7 +116,9 @@ def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
 
 
 def retire(ledger: Ledger, command: Retire) -> bool:
-    """Take an agent out: its advert goes for good, for this start of it, and what it holds goes back."""
+    """
+    Take an agent out: its advert goes for good, for this start of the agent, and what it holds is given back.
+    """
     part, agent = _part(ledger), command.agent
     was_here = agent in ledger.tables["adverts"]
     if was_here:
@@ -155,7 +155,9 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
 
 
 def agents(ledger: Ledger, query: Agents) -> Roster:
-    """Find agents: live before fading, most preferences met, best standing, least loaded, least capable."""
+    """
+    Find agents: live before fading, then most preferences met, best standing, least loaded, least capable.
+    """
     part = _part(ledger)
     index, requirement = part.index, parse(query.requires or "")
     found = index.masks(requirement.root)[0]
@@ -183,9 +185,9 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
 
 def _standing(ledger: Ledger, part: Capable, agent: str, asked: list[str]) -> int:
     """
-    Return what to expect of an agent's results in tenths: finer differences are noise.
+    Return what to expect of an agent's results, in tenths, because finer differences are noise.
 
-    Where it is worst of what is asked, if that was ever seen of it; else all together.
+    It is the agent's worst requested capability that was ever judged; if none was, everything together.
     """
     seen = [part.skills.of_one(ledger, agent, name) for name in asked]
     known: list[float] = [mean for mean in seen if mean is not None]

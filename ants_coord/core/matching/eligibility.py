@@ -1,5 +1,5 @@
 """
-Capability matching: adverts in, eligibility out. Nobody schedules.
+Capability matching: adverts in, eligibility out. There is no scheduler.
 
 An agent declares what it can do; a task declares what it requires; an idle
 agent claims, and gets the best task that it may take and that it accepts.
@@ -7,8 +7,8 @@ Adverts are soft state: live until their ttl, then fading (offered nothing that
 requires anything) for one more ttl, then gone. Work that is running keeps its
 own lease, whatever happens to the advert.
 
-What is derived from live leases is never counted: slots in use and amounts
-used up are sums over the leases that the agent holds at this moment.
+Values derived from live leases are never kept as counters: slots and amounts in use are sums over the leases
+that the agent holds at this moment.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_te
 __all__ = ["FOR_GOOD", "Capable"]
 
 FOR_GOOD = ("withdrawn", "retired")
-"""why an agent has gone that is not to come back unless it is started anew"""
+"""why an agent has gone that may only come back as a new start"""
 _GONE = 256
-"""agents that have gone, remembered at most"""
+"""agents that have gone and are remembered, at most"""
 
 _PRESENCE, _BENCH = 0, 1
 _AT_ONCE = 1_000
-"""adverts that fade, per command at most"""
+"""adverts that fade per command, at most"""
 _FAILURES = frozenset({"retry", "back_off", "give_up"})
 _BENCH_NS = 1_000_000_000
 _BENCH_MOST = 60
@@ -55,15 +55,15 @@ _BENCH_MOST = 60
 
 class Capable(Part):
     """
-    The eligibility part of the matchmaker, with the adverts and declines that it goes by.
+    The eligibility part of the matchmaker, with the adverts and declines that it follows.
 
     Tables:
         adverts: agent -> (ordinal, incarnation, capabilities, attributes as pairs, slots, accepts, ttl in ns)
         presence: agent -> (deadline in lease time, reported load, whether it is fading)
         streaks: agent -> (failures in a row, benched until in lease time)
         reserved: agent -> (seat, team, until in lease time)
-        absent: agent -> until when it is left out of teams, lease time
-        gone: agent -> (ordinal, why, incarnation, capabilities, attributes as pairs), the last of them
+        absent: agent -> lease time until which it is left out of teams
+        gone: agent -> (ordinal, why, incarnation, capabilities, attributes as pairs), the latest of them
     """
 
     honours = frozenset({"requires", "uses", "team"})
@@ -80,19 +80,19 @@ class Capable(Part):
         self.alarms: list[tuple[int, int, str, str]] = []
         """heap of (lease time, what, agent, declined task), lazily corrected"""
         self.listed: dict[str, int] = {}
-        """agent -> when the one entry for its presence rings"""
+        """agent -> when the one entry for its presence is due"""
         self.by_weight: SortedList = SortedList()
         """(capabilities and attributes, agent): the least capable first"""
         self.open_seats: dict[str, dict[str, Row]] = {}
         """team -> its READY seats"""
         self.reserved_teams: frozenset[str] = frozenset()
         self.plan: dict[str, str] = {}
-        """seat -> agent, as the last look found it; used by the grant that follows in the same command"""
+        """seat -> agent, as the last look found it; the grant that follows in the same command uses it"""
 
     # -- the part ---------------------------------------------------------------------------
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the index from the adverts."""
+        """Rebuild the index from the adverts."""
         self.ledger = ledger
         self.index = index = Index()
         self.alarms, self.listed = [], {}
@@ -122,7 +122,7 @@ class Capable(Part):
         return capabilities, attributes
 
     def refit(self, ledger: Ledger, agent: str) -> None:
-        """Let the index see an agent with an advert as it is now."""
+        """Update the index for an agent with an advert."""
         known = self.index.members.get(agent)
         if known is not None:
             self.by_weight.discard((known.weight, agent))
@@ -131,24 +131,24 @@ class Capable(Part):
         self.tell(ledger, agent)
 
     def ring_at(self, agent: str, when: int) -> None:
-        """Be there when an agent's presence is due; one entry an agent counts."""
+        """Set the alarm for an agent's presence; only one entry per agent counts."""
         listed = self.listed.get(agent)
         if listed is None or when < listed:
             self.listed[agent] = when
             heapq.heappush(self.alarms, (when, _PRESENCE, agent, ""))
 
     def settle(self, ledger: Ledger) -> None:
-        """Let the index see which queues have tasks."""
+        """Tell the index which queues have tasks."""
         order: Matched = ledger.order  # type: ignore[assignment]
         self.index.has_tasks = order.has_tasks
 
     def pass_time(self, ledger: Ledger) -> None:
-        """Let adverts fade and declines end, those that are due."""
+        """Let adverts fade and end declines, where due."""
         now, alarms = ledger.timeline.reading[LEASE], self.alarms
         if not alarms or alarms[0][0] > now:
             return
         done = 0
-        # only what is done counts: a replica that was restored has fewer stale entries to step over
+        # only effective entries are counted: a restored replica has fewer stale ones to step over
         while done < _AT_ONCE and alarms and alarms[0][0] <= now:
             when, what, agent, task = alarms[0]
             if not self._is_due(when, what, agent, task) or (
@@ -168,7 +168,7 @@ class Capable(Part):
                 self.tell(ledger, agent)
 
     def _is_early(self, when: int, agent: str) -> bool:
-        """Tell whether an advert was refreshed since its alarm was set; then it is set anew."""
+        """Tell whether an advert was refreshed since its alarm was set; if so, set a new alarm."""
         deadline, _, fading = self.ledger.tables["presence"][agent]
         due = deadline + self.ledger.tables["adverts"][agent][6] if fading else deadline
         if due <= when:
@@ -178,7 +178,7 @@ class Capable(Part):
         return True
 
     def _look_after(self, ledger: Ledger, agent: str) -> None:
-        """Let an agent fade that was not refreshed in time, or let it go."""
+        """Let an agent fade that was not refreshed in time, or remove one that has faded."""
         deadline, load, fading = ledger.tables["presence"][agent]
         del self.listed[agent]
         if fading:
@@ -231,7 +231,7 @@ class Capable(Part):
         return None
 
     def granted(self, ledger: Ledger, row: Row) -> None:
-        """Follow the grant of a seat; an agent that takes something is absent no more."""
+        """Follow the grant of a seat; an agent that takes something is no longer absent."""
         assert row.agent is not None
         if row.spec.seat is not None:
             reserve(self, ledger, row)
@@ -239,7 +239,7 @@ class Capable(Part):
             ledger.undo.drop(ledger.tables["absent"], row.agent)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Tell an agent of its free slot; put one that fails in a row on the bench."""
+        """Tell an agent that a slot is free; bench an agent that fails several times in a row."""
         agent = row.agent
         assert agent is not None
         streaks = ledger.tables["streaks"]
@@ -260,24 +260,24 @@ class Capable(Part):
         self.tell(ledger, agent)
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
-        """Note what a result was worth by what its task asked for."""
+        """Note what a result was worth, for each capability that its task asked for."""
         if spec.requires is not None and self.skills.is_kept(ledger):
             for name in self.asked_of(agent, spec):
                 self.skills.add_verdict(ledger, agent, name, float(is_right), float(not is_right))
 
     def asked_of(self, agent: str, spec: Task) -> list[str]:
-        """Return the capabilities that a task asks for and an agent is here with."""
+        """Return the capabilities that a task asks for and that its agent has here."""
         member = self.index.members.get(agent)
         if member is None:
             return []
-        # the signature knows it without reading it again
+        # the signature already has the requirement parsed
         needed = self.index.signature(spec, is_kept=False).requirement.atoms
         has = [atom.name for atom in needed if atom.name in member.facts.capabilities]
         names = [name.removeprefix("proven.") for name in has if not name.startswith("addressee.")]
         return list(dict.fromkeys(names))
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
-        """Return what came of the tasks that required a capability."""
+        """Return the outcomes of the tasks that required a capability."""
         return {"capabilities": self.skills.records(ledger, agent)}
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
@@ -334,7 +334,7 @@ class Capable(Part):
     # -- eligibility ------------------------------------------------------------------------
 
     def heard_nobody(self, ledger: Ledger, raw_ns: int, late_ns: int) -> None:
-        """Give those adverts one more ttl that ran out while nobody could be heard."""
+        """Extend adverts by one ttl if they ran out while nobody could be heard."""
         previous, lease_now, _ = ledger.timeline.reading
         now = lease_now + max(0, raw_ns - previous)
         for agent, (deadline, load, fading) in sorted(ledger.tables["presence"].items()):
@@ -347,13 +347,13 @@ class Capable(Part):
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
 
     def load(self, agent: str) -> float:
-        """Return how busy an agent with an advert is: what it reports, or its share of slots in use."""
+        """Return how busy an agent with an advert is: the load it reports, or its share of slots in use."""
         slots = self.ledger.tables["adverts"][agent][4]
         reported: float = self.ledger.tables["presence"][agent][1]
         return max(reported, min(1.0, self.held(self.ledger, agent) / slots) if slots else 1.0)
 
     def put_load_in(self, agent: str) -> None:
-        """Let an agent's own rule see its load as it is now; it is never part of a signature."""
+        """Update an agent's own rule to its present load; the load is never part of a signature."""
         member = self.index.members.get(agent)
         if member is not None and member.own_rule is not None:
             member.put_in(self.load(agent))
@@ -383,7 +383,7 @@ class Capable(Part):
         return self.index.signature(task)
 
     def open_to(self, agent: str) -> list[Signature] | Open:
-        """Return the signatures with tasks that this agent may take, amounts included."""
+        """Return the signatures with tasks that this agent may take, with regard to amounts too."""
         index = self.index
         member = index.members.get(agent)
         if member is None or self.ledger.tables["presence"][agent][2]:
@@ -428,7 +428,7 @@ class Capable(Part):
         return found if sum(map(int.bit_count, masks.values())) > MANY else list(found)
 
     def may(self, agent: str, row: Row) -> bool:
-        """Tell whether an agent may take this very task, slots and declines aside."""
+        """Tell whether an agent may take this very task, apart from slots and declines."""
         index, spec = self.index, row.spec
         reserved = self.ledger.tables["reserved"].get(agent)
         if spec.seat is not None or reserved is not None:
@@ -446,7 +446,7 @@ class Capable(Part):
         return all(used.get(name, 0) + n <= member.capacity(name) for name, n in signature.uses)
 
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
-        """Return how much more a waiting agent can do; among equals a hash decides, not who came first."""
+        """Return how much more a waiting agent can do; ties are broken by a hash, not by who came first."""
         row = self.ledger.tasks.get(hint[2])
         if row is None or self.holds_back(self.ledger, agent) is not None:
             return None
@@ -478,19 +478,19 @@ class Capable(Part):
         return total
 
     def tell(self, ledger: Ledger, agent: str) -> None:
-        """Let an agent that waits look again."""
+        """Tell a waiting agent to look again."""
         if ledger.news.is_wanted:
             ledger.news.agents.append(agent)
 
     def note_gone(self, ledger: Ledger, agent: str, row: tuple[Any, ...]) -> None:
-        """Remember an agent that has gone, among the last of them."""
+        """Remember an agent that has gone, among the latest of them."""
         gone = ledger.tables["gone"]
         if agent not in gone and len(gone) >= _GONE:
             ledger.undo.drop(gone, min(gone, key=lambda name: gone[name][0]))
         ledger.undo.put(gone, agent, (ledger.ordinal(), *row))
 
     def drop(self, ledger: Ledger, agent: str, why_gone: str, reason: str = "") -> None:
-        """Take an advert away."""
+        """Remove an advert."""
         _, incarnation, capabilities, attributes, *_ = ledger.tables["adverts"][agent]
         self.note_gone(ledger, agent, (why_gone, incarnation, capabilities, attributes))
         ledger.undo.drop(ledger.tables["adverts"], agent)

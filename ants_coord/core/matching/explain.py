@@ -1,11 +1,10 @@
 """
 Why nobody takes a task, and why this agent does not.
 
-The loudest complaint about every matcher is silence: tasks that wait for ever
-with no reason. The masks that match also count, so the answer names every
-clause with the number of agents that meet it, those who fail exactly one, and
-keeps apart what looks alike from outside: nobody knows the word, nobody fits,
-all refuse, all are busy, all declined, all are benched.
+The most common complaint about any matcher is silence: tasks that wait for ever with no reason given. The
+masks that match can also count, so the answer names every clause with the number of agents that meet it, and
+the agents that fail exactly one clause. It also separates cases that look alike from outside: nobody knows
+the word, nobody fits, all refuse, all are busy, all declined, all are benched.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
 
 
 def _who_left(ledger: Ledger, requirement: Requirement) -> str:
-    """Say that nobody is here, and who was that met a requirement."""
+    """Say that nobody is here, and which agents that have gone met a requirement."""
     here = ledger.tables["adverts"]
     gone = {agent: row for agent, row in ledger.tables["gone"].items() if agent not in here}
     if not gone:
@@ -101,7 +100,7 @@ def _accepts(member: Member, row: Row) -> bool:
 
 
 def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
-    """Return what keeps an agent that meets the requirement from a task; "" for nothing."""
+    """Return what keeps an agent that meets the requirement from a task; "" if nothing does."""
     spec, agent = row.spec, member.name
     is_fading = ledger.tables["presence"][agent][2]
     if is_fading and not _is_plain(row):
@@ -143,7 +142,7 @@ def _clauses(part: Capable, requirement: Requirement) -> list[str]:
 
 
 def _stands(ledger: Ledger, agent: str, name: str) -> str | None:
-    """Return how a capability stands that an agent claims and the board has a proof of; None for others."""
+    """Return the proof status of a capability that an agent claims; None if the board has no proof of it."""
     from ...values.verification import PROVEN, REFUTED, covers  # noqa: PLC0415 - most boards have no proofs
 
     said = _said(ledger, agent, name)
@@ -157,7 +156,7 @@ def _stands(ledger: Ledger, agent: str, name: str) -> str | None:
 
 
 def _said(ledger: Ledger, agent: str, name: str) -> str | None:
-    """Return by which word of its advert an agent would meet a name, with or without its proof."""
+    """Return the word of an agent's advert that would meet a name, whether proved or not."""
     from ...values.verification import PROVEN, covers  # noqa: PLC0415
 
     name = name.removeprefix(f"{PROVEN}.")
@@ -185,13 +184,15 @@ def _unknown_words(ledger: Ledger, part: Capable, requirement: Requirement) -> l
     told = []
     for name in sorted({atom.name for atom in requirement.atoms} - known):
         if ledger.on_shown and any(_said(ledger, agent, name) for agent in ledger.tables["adverts"]):
-            continue  # somebody does, and has not proved it
+            continue  # such an agent exists, and has not proved it
         told.append(f"nobody advertises {name!r}{meant(name, known)}")
     return told
 
 
 def _near_misses(ledger: Ledger, part: Capable, requirement: Requirement) -> list[str]:
-    """Name the agents that fail exactly one clause: two running masks, whatever their number."""
+    """
+    Name the agents that fail exactly one clause, with two running masks, however many clauses there are.
+    """
     index = part.index
     if len(requirement.clauses) < 2:
         return []
@@ -223,7 +224,7 @@ def _has(ledger: Ledger, member: Member, clause: Node) -> str:
 
 
 def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
-    """Say why an agent does not get a task."""
+    """Explain why an agent does not get a task."""
     part: Capable = ledger.eligibility  # type: ignore[assignment]
     row = ledger.tasks.get(query.task)
     if row is None:

@@ -1,38 +1,32 @@
 """
-The matching index: who can do what, without looking at every agent or every task.
+The matching index: which agents can do which tasks, without looking at every agent or every task.
 
-- An *atom* is one test. It keeps two masks (Python integers, a bit an agent):
-  for whom it is true, and for whom unknown. `and`, `or` and `not` of masks are
-  exactly the three-valued logic, for all agents at once. Only those that
-  somebody asked about are kept, the last of them.
-- A *signature* is what decides who may take a task: the canonical requirement,
-  the amounts it uses up, and those task attributes that some agent's own rule
-  reads. Tasks of one signature are interchangeable and share a queue.
-- A *view* is an agent's own mask over signatures: which of them it may take. It
-  follows its advert lazily: a changed advert marks the signatures that name
-  what changed, and they are judged again at the agent's next claim.
+- An *atom* is one test. It keeps two masks (Python integers, one bit per agent): the agents for which it is
+  true, and those for which it is unknown. `and`, `or` and `not` of masks are exactly the three-valued logic,
+  for all agents at once. Only the most recently used atoms are kept.
+- A *signature* is what decides who may take a task: the canonical requirement, the amounts it uses, and the
+  task attributes that some agent's own rule reads. Tasks of one signature are interchangeable and share a
+  queue.
+- A *view* is an agent's own mask over signatures: those it may take. It follows the advert lazily: a changed
+  advert marks the signatures that name what changed, and they are judged again at the agent's next claim.
 
-So a claim costs a few operations on integers plus one look at the head of each
-queue that is open to this agent; an advert costs what changed in it. Numbers of
-agents and signatures are heap layout: they differ between replicas and decide
-nothing.
+So a claim costs a few operations on integers plus one look at the head of each queue that is open to this
+agent, and an advert costs only what changed in it. The numbers of agents and signatures are like memory
+addresses: they differ between replicas and decide nothing.
 
-There is no limit to signatures, since a limit was a cliff: those beyond it
-shared one queue that was searched task by task. Masks over signatures are
-lists of blocks instead, so that 100,000 different requirements are a hundred
-words and no integer of 12 kB; a requirement that names nothing an agent has is
-never put to it; and each new signature looks at a few old ones and gives the
-number of one without tasks away, so that what is remembered follows the tasks
-that wait, not those that ever came.
+The number of signatures is not limited. (An earlier version had a limit, and it was a cliff: signatures
+beyond it shared one queue that was searched task by task.) Masks over signatures are lists of blocks, so
+100,000 different requirements are a hundred words and not one integer of 12 kB. A requirement that names
+nothing an agent has is never evaluated for it. Each new signature examines a few old ones and reuses the
+number of one without tasks, so memory follows the tasks that wait, not all tasks that ever came.
 
-Rejected: rule networks (Rete) and SQL joins, 10 to 1,000 times slower for one
-task (masks answer for 10,000 agents in a microsecond), and memoised agent
-lists per signature, which every advert would have to keep up.
+Rejected: rule networks (Rete) and SQL joins, 10 to 1,000 times slower for one task (masks answer for 10,000
+agents in a microsecond); and memoised agent lists per signature, which every advert would have to update.
 
 Invariants, as checked by `check`:
-1. an atom's masks are what testing every member anew gives;
-2. a member's view, where it is up to date, is what evaluating every signature anew gives;
-3. a number is a member's exactly while the member is here, and a signature's while it may have tasks.
+1. an atom's masks equal a fresh test of every member;
+2. a member's view, where it is up to date, equals a fresh evaluation of every signature;
+3. a member has a number exactly while it is here, a signature while it may have tasks.
 """
 
 from __future__ import annotations
@@ -57,11 +51,11 @@ __all__ = [
 BLOCK = 1_024
 """signatures whose bits share an integer"""
 MANY = 64
-"""open signatures beyond which a claim looks at the best of each block first"""
+"""open signatures beyond which a claim looks at the best task of each block first"""
 _LOOKS = 4
-"""old signatures that each new one looks at, to find some without tasks"""
+"""old signatures that each new one examines to find some without tasks"""
 _SPELLINGS = 16
-"""ways to write a requirement that are remembered, besides the canonical one"""
+"""spellings of requirements that are remembered, besides the canonical ones"""
 _ASKED = 256
 """atoms whose masks are kept"""
 
@@ -69,7 +63,7 @@ _Uses = tuple[tuple[str, int], ...]
 
 
 def bits(mask: int) -> Iterator[int]:
-    """Iterate over the numbers of the bits that are set, lowest first."""
+    """Iterate over the numbers of the set bits, lowest first."""
     while mask:
         low = mask & -mask
         yield low.bit_length() - 1
@@ -77,7 +71,7 @@ def bits(mask: int) -> Iterator[int]:
 
 
 def task_facts(task: Task) -> Facts:
-    """Return what an agent's own rule can ask about a task; never its id, payload or time."""
+    """Return what an agent's own rule can ask about a task: never its id, payload or time."""
     attributes: dict[str, Any] = {"kind": task.kind, "priority": task.priority}
     for name in ("place", "limit", "max_attempts", "lease_ttl"):
         value = getattr(task, name)
@@ -89,7 +83,9 @@ def task_facts(task: Task) -> Facts:
 
 
 class Signature:
-    """What decides who may take a task; tasks of one signature are interchangeable to every agent."""
+    """
+    What decides which agents may take a task; tasks of one signature are interchangeable to every agent.
+    """
 
     __slots__ = (
         "_rules",
@@ -108,31 +104,32 @@ class Signature:
 
     def __init__(self, number: int, requirement: Requirement, uses: _Uses, facts: Facts) -> None:
         self.number = number
-        """its own as long as it may have tasks"""
+        """its own number, as long as it may have tasks"""
         self.block, self.bit = number // BLOCK, 1 << number % BLOCK
         self.requirement = requirement
         self.uses = uses
         self.facts = facts
         self.is_plain = requirement.root[0] == "true" and not uses
         self.names = tuple(dict.fromkeys([*(a.name for a in requirement.atoms), *(name for name, _ in uses)]))
-        """whatever it names: who has nothing of it may take these tasks only if it is free"""
+        """whatever it names: an agent that has nothing of it may take these tasks only if this is set"""
         self.is_free = evaluate(requirement.root, NO_FACTS) is True and all(n <= 0 for _, n in uses)
         self.lanes: list[Any] = []
-        """where the ready order has its tasks; kept by the order"""
+        """where the ready order keeps its tasks; maintained by the order"""
         self.keys: list[Hashable] = []
         self._rules: dict[str, bool] = {}
 
     def is_in_use(self) -> bool:
-        """Tell whether tasks stand in any of its lanes, also such as a full limit holds back."""
+        """Tell whether tasks wait in any of its lanes, including those that a full limit holds back."""
         lanes = self.lanes
         for at, lane in enumerate(lanes):
             if lane.heap:
-                lanes[0], lanes[at] = lane, lanes[0]  # lanes may be many: the next look finds it at once
+                # there may be many lanes: the next look finds this one at once
+                lanes[0], lanes[at] = lane, lanes[0]
                 return True
         return False
 
     def is_accepted(self, rule: Requirement | None) -> bool:
-        """Tell whether an agent's own rule is true of these tasks; judged once per rule."""
+        """Tell whether an agent's own rule accepts these tasks; evaluated once per rule."""
         if rule is None:
             return True
         answer = self._rules.get(rule.text)
@@ -141,7 +138,7 @@ class Signature:
         return answer
 
     def fits(self, member: Member) -> bool:
-        """Tell whether an agent as advertised may take these tasks, free amounts aside."""
+        """Tell whether an agent as advertised may take these tasks, apart from free amounts."""
         if self.requirement.root[0] != "true" and evaluate(self.requirement.root, member.facts) is not True:
             return False
         return self.is_accepted(member.rule) and all(
@@ -156,28 +153,33 @@ class Index:
         self.members: dict[str, Member] = {}
         self.everyone = 0
         self.signatures: list[Signature | None] = []
-        """by number; None has been given back"""
+        """by number; None for a number that has been given back"""
         self.ready: list[int] = [0]
-        """a mask a block: signatures that may have a READY task; corrected when one is found empty"""
+        """
+        one mask per block: signatures that may have a READY task; corrected when one turns out to be empty
+        """
         self.plain: list[int] = [0]
-        """a mask a block: signatures open to agents that never advertised"""
+        """one mask per block: signatures open to agents that never advertised"""
         self.free: list[int] = [0]
-        """a mask a block: signatures that an agent without any capability may take"""
+        """one mask per block: signatures that an agent without any capability may take"""
         self.reads: tuple[str, ...] = ()
-        """task attributes that some agent's rule reads: they are part of every signature"""
+        """task attributes that some agent's rule reads; they are part of every signature"""
         self.has_tasks: Callable[[Signature], bool] = bool
         """tells whether a signature's queue may have tasks; set by the ready order"""
         self.seats = Signature(0, parse(""), (), NO_FACTS)
-        """the seats of teams, which are given out by teams.py alone; in no mask"""
+        """the seats of teams, which only teams.py gives out; in no mask"""
         self.seats.bit = 0
         self._by_key: dict[Hashable, Signature] = {}
         self._named: dict[str, dict[int, int]] = {}
         """name -> block -> signatures that name it"""
         self._asked: dict[Atom, Masks] = {}
         self._made: list[int] = []
-        """numbers in the order in which they were given out, some twice: what members have still to judge"""
+        """
+        signature numbers in the order in which they were given out, some twice: what members still have to
+        judge
+        """
         self._made_before = 0
-        """how many were given out before the first of these"""
+        """how many numbers were given out before the first of these"""
         self._unused: list[int] = []
         self._hand = 0
         self._free: list[int] = []
@@ -186,7 +188,9 @@ class Index:
     # -- signatures -------------------------------------------------------------------------
 
     def signature(self, task: Task, *, is_kept: bool = True) -> Signature:
-        """Return the signature of a task, made when it is first seen; unless it is kept, without a number."""
+        """
+        Return the signature of a task and make it at first sight; without a number if it is not to be kept.
+        """
         if task.seat is not None:
             return self.seats
         uses = () if task.uses is None else tuple(task.uses.items())
@@ -204,7 +208,7 @@ class Index:
 
     def _intern(self, key: Hashable, task: Task, uses: _Uses, facts: Facts) -> Signature:
         requirement = parse(task.requires or "")
-        # the same requirement may be written in many ways: all of them share one signature
+        # one requirement can be written in many ways: all of them share one signature
         canonical = ("canonical", requirement.text, uses, key[1] if self.reads else ())  # type: ignore[index]
         found = self._by_key.get(canonical)
         if found is None:
@@ -238,13 +242,14 @@ class Index:
             where[block] = where.get(block, 0) | bit
         self._made.append(number)
         if len(self._made) > 2 * len(self.signatures) + BLOCK:
-            # whoever has not looked for so long judges all that there are, which are fewer than it missed
+            # a member that has not looked for very long judges all present signatures, which are fewer than
+            # it missed
             half = len(self._made) // 2
             del self._made[:half]
             self._made_before += half
 
     def _look_for_unused(self) -> None:
-        """Give the numbers of some signatures back that have no tasks; the hand goes round."""
+        """Free the numbers of some signatures without tasks, continuing round-robin from the last call."""
         for _ in range(min(_LOOKS, len(self.signatures))):
             self._hand = self._hand + 1 if self._hand + 1 < len(self.signatures) else 0
             old = self.signatures[self._hand]
@@ -276,7 +281,7 @@ class Index:
     def put(
         self, name: str, capabilities: Iterable[str], attributes: Mapping[str, Any], accepts: str | None
     ) -> Member:
-        """Take in an advert, new or changed. Costs what changed."""
+        """Take in a new or changed advert. Costs what changed."""
         facts = facts_of(capabilities, attributes)
         rule = None if accepts is None else parse(accepts)
         member = self.members.get(name)
@@ -318,7 +323,9 @@ class Index:
             self._free.append(member.bit.bit_length() - 1)
 
     def view(self, member: Member) -> list[int]:
-        """Return the signatures that a member may take, a mask a block; judges what is new or has changed."""
+        """
+        Return the signatures that a member may take, one mask per block, after judging new and changed ones.
+        """
         made = self._made_before + len(self._made)
         if member.upto == made and not member.recheck:
             return member.view
@@ -338,7 +345,7 @@ class Index:
         return member.view
 
     def _judge_all(self, member: Member) -> None:
-        """Judge all that names something that the member has, or asks for nothing."""
+        """Judge every signature that names something the member has, or that asks for nothing."""
         asked = list(self.free)
         for name in member.names():
             for block, mask in self._named.get(name, {}).items():
@@ -359,7 +366,7 @@ class Index:
     # -- all agents at once -----------------------------------------------------------------
 
     def masks(self, node: Node) -> tuple[int, int]:
-        """Return (for whom it is true, for whom it is unknown), for any requirement's tree."""
+        """Return (mask of true, mask of unknown) for any requirement's tree."""
         kind = node[0]
         if kind == "atom":
             known = self._asked.get(node[1])
@@ -391,7 +398,7 @@ class Index:
         return sorted(member.name for member in self.members.values() if member.bit & mask)
 
     def known_names(self) -> set[str]:
-        """Return every capability and attribute that somebody advertises now."""
+        """Return every capability and attribute that some agent advertises now."""
         names: set[str] = set()
         for member in self.members.values():
             names.update(member.facts.capabilities, member.facts.attributes)
@@ -431,12 +438,12 @@ class Index:
 
 class Open:
     """
-    Signatures with tasks that an agent may take now, too many to look at one by one.
+    Signatures with tasks that an agent may take now, when there are too many to look at one by one.
 
     Args:
-        index: whose signatures they are.
-        masks: block -> those that its view and the queues leave.
-        has_room: tells whether it has enough free of what one uses up.
+        index: the index that they belong to.
+        masks: block -> signatures that its view and the queues leave.
+        has_room: tells whether the agent has enough free for what a signature uses.
 
     """
 
@@ -446,7 +453,7 @@ class Open:
         self._index, self.masks, self._has_room = index, masks, has_room
 
     def __iter__(self) -> Iterator[Signature]:
-        """Iterate over all of them, one by one."""
+        """Iterate over all of them."""
         for block in self.masks:
             yield from self.within(block)
 
@@ -459,7 +466,7 @@ class Open:
                 yield signature
 
     def __contains__(self, signature: Signature) -> bool:
-        """Tell whether one is among them."""
+        """Tell whether a signature is among them."""
         if not self.masks.get(signature.block, 0) & signature.bit:
             return False
         return not signature.uses or self._has_room(signature)

@@ -1,6 +1,4 @@
-"""
-Agents with adverts as the matching index sees them, and atoms: for whom one is true.
-"""
+"""Agents with adverts as the matching index sees them, and atoms with the agents that meet them."""
 
 from __future__ import annotations
 
@@ -24,38 +22,38 @@ class Member:
         self.bit = 1 << number
         self.facts = NO_FACTS
         self.rule: Requirement | None = None
-        """what it accepts, with its load put in"""
+        """its own rule, with its load filled in"""
         self.own_rule: Requirement | None = None
-        """the same as it was advertised, if it asks for the load; else None"""
+        """the rule as advertised, if it asks for the load; else None"""
         self.weight = 0
         self.view: list[int] = []
-        """a mask a block"""
+        """one mask per block"""
         self.upto = -1
-        """how many of all signatures ever made have been judged; -1: none, and the view says nothing"""
+        """how many of all signatures ever made it has judged; -1: none, and the view has no meaning"""
         self.recheck: dict[int, int] = {}
         """block -> signatures that must be judged again"""
 
     def put_in(self, load: float) -> None:
-        """Put the load of this instant into its rule: the answers change only if a comparison does."""
+        """Fill its present load into the rule: the answers change only if a comparison does."""
         assert self.own_rule is not None
         root = _with_load(self.own_rule.root, load)
         text = show(root)
         if self.rule is None or text != self.rule.text:
-            # not read again: a rule that nothing could meet now is no mistake
+            # not parsed again: a rule that nothing can meet at the moment is no mistake
             self.rule, self.upto = Requirement(text, root, ()), -1
 
     def names(self) -> list[str]:
-        """Return all that it has something of."""
+        """Return everything that it has something of."""
         return [*self.facts.capabilities, *self.facts.attributes]
 
     def capacity(self, name: str) -> int:
-        """Return how much of a capacity the advert promises; 0 if it is no number."""
+        """Return how much of a capacity the advert promises; 0 if it is not a number."""
         amount = self.facts.attributes.get(name, 0)
         return int(amount) if isinstance(amount, (int, float)) and not isinstance(amount, bool) else 0
 
 
 class Masks:
-    """One atom and for whom it is true or unknown."""
+    """One atom, and the agents for which it is true or unknown."""
 
     __slots__ = ("atom", "true", "unknown")
 

@@ -1,16 +1,14 @@
 """
 The ready order of the matchmaker: a queue for each signature, the best head wins.
 
-What `ByPriority` keeps by lanes is asked here signature by signature: those
-open to the agent that have tasks at all, so a queue that nobody can serve
-blocks nobody. A task that the agent has declined is stepped over by a walk
+`ByPriority` compares lanes; this order compares signatures: those that are open to the agent and have tasks,
+so a queue that nobody can serve blocks nobody. A task that the agent has declined is stepped over by a walk
 through the heap in its order.
 
-An agent to which very many signatures are open (each task asks for a number of
-its own) asks block by block instead: first the block whose best task is best,
-and the others only as long as theirs could be better. If the agent may take
-the best task of a block, that settles the block; if not, its signatures there
-are looked at one by one.
+If very many signatures are open to an agent (say, each task asks for a different number), the walk goes block
+by block instead: first the block with the best task, then the others as long as theirs could be better. If
+the agent may take the best task of a block, the block is settled; if not, its signatures in that block are
+looked at one by one.
 """
 
 from __future__ import annotations
@@ -36,10 +34,10 @@ _Entry = tuple[int, int, Row]
 
 
 class Matched(Protocol):
-    """What eligibility by adverts asks of the ready order that its strategy pairs it with."""
+    """What eligibility by adverts needs from the ready order that its strategy pairs it with."""
 
     def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether tasks may stand in a signature's queue; if not, its number is given away."""
+        """Tell whether tasks may wait in a signature's queue; if not, its number is reused."""
         ...
 
     def head(self, signature: Hashable) -> Row | None:
@@ -52,7 +50,7 @@ class Matched(Protocol):
 
 
 class Seats:
-    """Keeps the READY seats of teams where the matching looks for them."""
+    """Puts the READY seats of teams where the matching looks for them."""
 
     __slots__ = ()
     _part: Capable
@@ -75,8 +73,8 @@ class BySignature(Seats, ByPriority):
     The order part of the matchmaker.
 
     Args:
-        ledger: asked for aging and limits.
-        part: whose index says which signatures may have tasks.
+        ledger: gives aging and limits.
+        part: the eligibility part; its index says which signatures may have tasks.
 
     """
 
@@ -85,20 +83,22 @@ class BySignature(Seats, ByPriority):
     def __init__(self, ledger: Ledger, part: Capable) -> None:
         super().__init__(ns(ledger.settings.aging), ledger.is_open)
         self._blocks: dict[tuple[int, str | None], Heads] = {}
-        """(block of signatures, kind or None for all) -> the heads of all its lanes; made when it is asked"""
+        """
+        (block of signatures, kind or None for all) -> the heads of all its lanes; made at the first request
+        """
         self._ledger = ledger
         self._part = part
 
     def add(self, row: Row, signature: Hashable) -> None:
-        """Take in a row that has become READY. O(log n)."""
+        """Add a row that has become READY. O(log n)."""
         super().add(row, signature)
         if row.spec.seat is not None:
             self._note_seat(row)
-        # the lane's signature: that of a row which returns may have been made anew since
+        # use the lane's signature: that of a returning row may have been replaced since
         self._mark(row.lane)
 
     def leave(self, row: Row) -> None:
-        """Note that a READY row has left. Amortised O(1)."""
+        """Note that a row is no longer READY. Amortised O(1)."""
         super().leave(row)
         if row.spec.seat is not None:
             self._forget_seat(row)
@@ -112,7 +112,7 @@ class BySignature(Seats, ByPriority):
         """List the lanes of a limit again: it has a free slot."""
         super().reopen(limit)
         for lane in self._by_limit.get(limit, ()):
-            if lane.heap:  # the signature of an empty one may have given its number to another
+            if lane.heap:  # an empty lane's signature may have given its number to another one
                 self._mark(lane)
 
     def _mark(self, lane: Lane) -> None:
@@ -121,7 +121,7 @@ class BySignature(Seats, ByPriority):
         self._part.index.ready[signature.block] |= signature.bit
 
     def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether tasks stand in a signature's queue, also such as a full limit holds back."""
+        """Tell whether a signature has tasks in its queue, including those that a full limit holds back."""
         return signature.is_in_use()
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
@@ -147,7 +147,7 @@ class BySignature(Seats, ByPriority):
         kinds: tuple[str | None, ...],
         best: _Entry | None,
     ) -> _Entry | None:
-        """Return the best entry of these signatures, if it is better than the one there is."""
+        """Return the best entry of these signatures, if it is better than the given one."""
         index = self._part.index
         declined = self._ledger.declines.active.get(agent, {})
         for signature in signatures:
@@ -198,7 +198,7 @@ class BySignature(Seats, ByPriority):
         return heads
 
     def _group(self, signature: Hashable, kind: str | None) -> Heads:
-        """Return the heads of one kind (None: of all), made when somebody first claims by it."""
+        """Return the heads of one kind (None: of all kinds), made at the first claim of that kind."""
         assert isinstance(signature, Signature)
         heads = self._heads.get((signature, kind))
         if heads is None:
@@ -242,7 +242,7 @@ class BySignature(Seats, ByPriority):
         return heapq.merge(*walks, key=lambda entry: entry[:2])
 
     def _lane(self, signature: Hashable, kind: str, limit: Any) -> Lane:
-        # made with the first lane: looking for its lanes later would be a look at all of them
+        # made with the first lane: finding its lanes later would mean a look at all lanes
         self._group(signature, None)
         lane = super()._lane(signature, kind, limit)
         assert isinstance(signature, Signature)

@@ -1,12 +1,12 @@
 """
-Capabilities that are proved: what an agent only says it can do counts for nothing until it was asked.
+Proved capabilities: a claim that has a proof counts for nothing until the agent has passed it.
 
-The first advert that claims a capability with a proof makes a task whose answer is known, which only
-that agent may take. Until the right answer comes, the index sees the agent without the capability and
-all that is below it; then also with `proven.NAME`. A wrong answer refutes: the agent goes on without.
-Silence, or giving the task back, says nothing either way, so the same question stays open.
+The first advert that claims a capability with a proof makes a task with a known answer, which only that agent
+may take. Until the right answer comes, the index sees the agent without the capability and everything below
+it; afterwards with it, and with `proven.NAME`. A wrong answer refutes the claim, and the agent goes on
+without the capability. Silence, or giving the task back, proves nothing, so the same question stays open.
 
-States of (agent, capability), and what leads from one to the next:
+States of (agent, capability), and the transitions:
 
     (none)    -> claimed    an advert claims it: asked
     claimed   -> proven     the answer was right
@@ -15,8 +15,8 @@ States of (agent, capability), and what leads from one to the next:
     proven    -> claimed    a result that needed it was judged wrong: asked again, the next question
     proven    -> refuted    the same once more, before any result was judged right
 
-Nothing of this forgets by itself when an agent leaves, restarts or changes its advert: a refuted
-capability stays refuted under this name until other proofs of it are set.
+None of this is forgotten when an agent leaves, restarts or changes its advert: a refuted capability stays
+refuted under this name until the board gets other proofs of it.
 
 Only boards with `proofs` in their settings have this part.
 """
@@ -47,19 +47,25 @@ if TYPE_CHECKING:
 __all__ = ["Proofs"]
 
 _PRIORITY = 1 << 31
-"""before all else: until it has answered, an agent is kept from what it says it can do best"""
+"""
+priority of the question, before all other work: until it has answered, the agent is kept from what it does
+best
+"""
 _MOST = 20_000
-"""answers that are remembered at most, beyond those of agents that are here"""
+"""answers remembered, at most, besides those of agents that are here"""
 
 _EVENTS = {PROVEN: "proved", REFUTED: "refuted", CLAIMED: "doubted"}
 
 _Row = tuple[int, str, str, int, bool]
-"""(ordinal, state, open task or "", which question, whether results must show first that it is true)"""
+"""
+(ordinal, state, open task or "", number of the question, whether the capability is in doubt until results
+confirm it)
+"""
 
 
 class Proofs(Part):
     """
-    What each agent has proved, and what it is being asked.
+    What each agent has proved, and which questions are open.
 
     Tables:
         proofs: (agent, capability) -> (ordinal, state, open task or "", number of the question, in doubt)
@@ -72,12 +78,12 @@ class Proofs(Part):
         self.by_name: dict[str, list[Proof]] = {}
         """capability -> its proofs, in their order"""
         self.open: dict[str, tuple[str, str]] = {}
-        """task -> (agent, capability) that it asks for"""
+        """task -> the (agent, capability) that it asks about"""
         self.asked: dict[str, int] = {}
-        """agent -> how many proofs of it are open"""
+        """agent -> number of its open proofs"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the indexes."""
+        """Rebuild the indexes."""
         self.by_name, self.open, self.asked = {}, {}, {}
         for proof in ledger.settings.proofs:
             self.by_name.setdefault(proof.capability, []).append(proof)
@@ -91,7 +97,7 @@ class Proofs(Part):
         self.asked[key[0]] = self.asked.get(key[0], 0) + 1
 
     def _put(self, ledger: Ledger, key: tuple[str, str], row: _Row) -> None:
-        """Set a row, and keep the indexes."""
+        """Set a row and update the indexes."""
         table = ledger.tables["proofs"]
         old = table.get(key)
         if old is None and len(table) >= _MOST:
@@ -103,12 +109,14 @@ class Proofs(Part):
                 del self.asked[key[0]]
         if row[2] and (old is None or old[2] != row[2]):
             self._note_open(row[2], key)
-        # an agent that never answers must not keep everybody else from being done
+        # an agent that never answers must not keep everybody else from finishing
         ledger.own_tasks = len(self.open)
         ledger.undo.put(table, key, row)
 
     def _let_go(self, ledger: Ledger) -> None:
-        """Forget the oldest answer of an agent that is not here: under a new name it costs no more."""
+        """
+        Forget the oldest answer of an agent that is away: under a new name, proving costs the same again.
+        """
         here, table = ledger.tables["adverts"], ledger.tables["proofs"]
         away = [(row[0], key) for key, row in table.items() if key[0] not in here]
         if away:
@@ -122,7 +130,7 @@ class Proofs(Part):
         return CLAIMED if row is None else row[1]
 
     def claims(self, ledger: Ledger, agent: str) -> list[str]:
-        """Return the capabilities with a proof that an agent claims now."""
+        """Return the claimed capabilities of an agent that have a proof."""
         advert = ledger.tables["adverts"].get(agent)
         if advert is None:
             return []
@@ -132,7 +140,9 @@ class Proofs(Part):
     def shown(
         self, ledger: Ledger, agent: str, capabilities: tuple[str, ...], attributes: Mapping[str, Any]
     ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-        """Return an advert as others may count on it: less what is not proved, and with what is."""
+        """
+        Return an advert as others may count on it: without what is not proved, and with `proven.` names.
+        """
         claimed = self.claims(ledger, agent)
         proven = [name for name in claimed if self.state_of(ledger, agent, name) == PROVEN]
         barred = [name for name in claimed if name not in proven]
@@ -147,7 +157,7 @@ class Proofs(Part):
         return (*[name for name in capabilities if counts(name)], *given), seen
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
-        """Return how each capability stands that an agent claims and we have a proof of."""
+        """Return the proof status of each claimed capability that the board has a proof of."""
         if agent in ledger.tables["adverts"]:
             names = self.claims(ledger, agent)
         else:
@@ -157,7 +167,7 @@ class Proofs(Part):
     # -- asking -----------------------------------------------------------------------------
 
     def advertised(self, ledger: Ledger, agent: str) -> None:
-        """Ask for what an advert claims, and no longer for what nobody claims any more."""
+        """Ask about what an advert claims, and drop questions about what it no longer claims."""
         table, claimed = ledger.tables["proofs"], self.claims(ledger, agent)
         if agent in self.asked:
             stale = [n for n in self.by_name if n not in claimed and table.get((agent, n), (0, "", ""))[2]]
@@ -177,18 +187,19 @@ class Proofs(Part):
         proof = proofs[(question + zlib.crc32(agent.encode())) % len(proofs)]
         told = f"{agent}\0{name}\0{ledger.ordinal()}\0{proof.known}"
         task = Task(
-            f"t~{hashlib.sha256(told.encode()).hexdigest()[:20]}",  # as ids look that nobody typed
+            # the digest looks like an id that nobody types
+            f"t~{hashlib.sha256(told.encode()).hexdigest()[:20]}",
             kind=proof.kind,
             priority=_PRIORITY,
             requires=_address(agent),
             verify=Verify("canary", digest=proof.known),
         )
         self._put(ledger, (agent, name), (number, CLAIMED, task.id, question, doubt))
-        self._refit(ledger, agent)  # before the task comes: only now its address means somebody
+        self._refit(ledger, agent)  # before the task comes: only now its address matches the agent
         carry_out(ledger, [("create", task, proof.payload, None)])
 
     def _drop_task(self, ledger: Ledger, key: tuple[str, str], why: str) -> None:
-        """Take a question back."""
+        """Cancel a question."""
         row = ledger.tasks.get(ledger.tables["proofs"][key][2])
         if row is not None and row.state not in FINAL:
             ledger.undo.touch(row)
@@ -197,7 +208,7 @@ class Proofs(Part):
             ledger.emit("cancelled", row.spec.id, row.agent if token else None, token, why)
 
     def _refit(self, ledger: Ledger, agent: str) -> None:
-        """Let the index see an agent as it now stands."""
+        """Update the index for an agent as it now stands."""
         if agent in ledger.tables["adverts"]:
             part: Capable = ledger.eligibility  # type: ignore[assignment]
             part.refit(ledger, agent)
@@ -205,14 +216,14 @@ class Proofs(Part):
     # -- answers ----------------------------------------------------------------------------
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Take in how a question ended."""
+        """Record how a question ended."""
         key = self.open.get(row.spec.id)
         if key is None:
             return
         number, _, _, question, doubt = ledger.tables["proofs"][key]
         if row.state is DONE:
             assert row.outcome is not None
-            # whoever is asked the same next must not find the answer there
+            # the agent that gets the same question next must not find the answer there
             row.outcome = evolve(row.outcome, result=None)
             self._settle(ledger, key, (number, PROVEN, "", question + 1, doubt), "the answer was right")
         elif verb == "reject" or (verb == "give_up" and row.lost != "expired"):
@@ -228,7 +239,7 @@ class Proofs(Part):
         ledger.emit(_EVENTS[row[1]], None, key[0], 0, {"capability": key[1], "why": why})
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
-        """Take a proof back if a result that needed it did not stand."""
+        """Withdraw a proof if a result that needed it was judged wrong."""
         key = self.open.get(spec.id)
         if key is not None:
             if not is_right:
@@ -255,7 +266,7 @@ class Proofs(Part):
                     self._ask(ledger, agent, name, ledger.tables["proofs"][agent, name])
 
     def _refute_now(self, ledger: Ledger, key: tuple[str, str]) -> None:
-        """End a question with its wrong answer, whatever attempts are left: it is not guessed at twice."""
+        """End a question with its wrong answer, whatever attempts are left: there is no second guess."""
         number, _, task, question, doubt = ledger.tables["proofs"][key]
         row = ledger.tasks[task]
         ledger.undo.touch(row)
@@ -267,7 +278,7 @@ class Proofs(Part):
     # -- settings and rules -----------------------------------------------------------------
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
-        """Forget answers to questions that are asked no more."""
+        """Forget answers to questions that the board no longer asks."""
         before = _questions(old)
         after = _questions(ledger.settings)
         for key in [key for key in ledger.tables["proofs"] if before.get(key[1]) != after.get(key[1])]:
@@ -276,7 +287,7 @@ class Proofs(Part):
             ledger.undo.drop(ledger.tables["proofs"], key)
 
     def configured(self, ledger: Ledger) -> None:
-        """Ask whoever is here already."""
+        """Ask the agents that are here already."""
         adverts = ledger.tables["adverts"]
         for agent in sorted(adverts, key=lambda name: adverts[name][0]):
             self.advertised(ledger, agent)
@@ -284,7 +295,7 @@ class Proofs(Part):
     def rewrite(
         self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
     ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
-        """Refuse what requires a proof that there is not."""
+        """Refuse tasks that require a proof that the board does not have."""
         for task in tasks:
             checks = () if task.verify is None else (task.verify.requires,)
             for text in (task.requires, *task.team, *checks):
@@ -300,14 +311,14 @@ class Proofs(Part):
         return tasks, payloads
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
-        """Return how many agents have proved each capability, were refuted, or are asked."""
+        """Return how many agents have proved each capability, were refuted, or are being asked."""
         told = {name: {PROVEN: 0, REFUTED: 0, CLAIMED: 0} for name in self.by_name}
         for (_, name), row in ledger.tables["proofs"].items():
             told[name][row[1]] += 1
         return {"proofs": told}
 
     def check(self, ledger: Ledger) -> None:
-        """Assert that questions are open exactly while they are asked, of agents that are here."""
+        """Assert that questions are open exactly as long as they are asked, of agents that are here."""
         here = ledger.tables["adverts"]
         found = {}
         for key, (_, state, task, question, _) in ledger.tables["proofs"].items():

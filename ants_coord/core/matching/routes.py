@@ -1,7 +1,7 @@
 """
-Applying routing rules to a batch: they add requirements, set priorities, split tasks into parts.
+Applying routing rules to a batch: they add requirements, set priorities and split tasks into parts.
 
-A team is taken apart here too: one task a seat, and a parent that needs them.
+A team is expanded here too: one task per seat, and a parent that needs them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def apply_routes(
     """
     Return what a batch becomes under the board's routes.
 
-    A split terminates: rules whose pieces lead back to themselves are refused when they are made,
-    and each level of splitting passes through at least one rule.
+    Splitting terminates: rules whose pieces lead back to themselves are refused when the rules are set, and
+    each level of splitting passes through at least one rule.
     """
     routes = ledger.settings.routes
     if not routes and not any(task.team for task in tasks):
@@ -57,7 +57,9 @@ def apply_routes(
 
 
 def _route(task: Task, routes: tuple[Route, ...]) -> tuple[Task, list[Task]]:
-    """Return a task as all matching rules leave it, and its parts. A rule sees what earlier ones did."""
+    """
+    Return a task as all matching rules leave it, and its parts. A rule sees the changes of earlier rules.
+    """
     pieces: list[Task] = []
     for route in routes:
         if evaluate(parse(route.when).root, task_facts(task)) is not True:

@@ -1,20 +1,17 @@
 """
 Teams: several agents at once, all or none, and no two teams waiting for each other.
 
-`Task(team=(...))` becomes, at submit, one task a seat and a parent that needs
-them all. A seat is claimable only if every open seat of its team can be filled
-at this moment by agents that are free: the first to claim gets its seat, and
-the others are reserved, in the same step, for agents found by augmenting paths
-(Kuhn's matching; taking the first that fits would miss A{x,y}, B{x} for the
-seats x and y). A reserved agent gets its seat and nothing else. If one does
-not come in time, the team is disbanded: reservations end, seats that were
-taken go back, and whoever did not come is left out of teams for a while. No
-agent ever holds a seat while it waits for another to become free, so two teams
-cannot block each other.
+At submit, `Task(team=(...))` becomes one task per seat and a parent that needs them all. A seat is claimable
+only if free agents can fill every open seat of its team at this moment. The first agent to claim gets its
+seat; in the same step, the others are reserved for agents found by augmenting paths (Kuhn's matching; a
+first-fit choice would miss A{x,y}, B{x} for the seats x and y). A reserved agent gets its seat and nothing
+else. If one does not come in time, the team is disbanded: reservations end, taken seats go back, and the
+agents that did not come are left out of teams for a while. No agent ever holds a seat while it waits for
+another to become free, so two teams cannot block each other.
 
-Candidates are taken in the order (capabilities, name), the least capable
-first. No more than one for each seat are looked at per seat: with k candidates
-a seat can be filled whatever the other k - 1 seats take (Hall 1935).
+Candidates are taken in the order (capabilities, name), the least capable first. At most k candidates are
+examined for each of k seats: with k candidates, a seat can be filled whatever the other k - 1 seats take
+(Hall 1935).
 """
 
 from __future__ import annotations
@@ -39,9 +36,9 @@ __all__ = ["RESERVATION", "disband", "drop_rest", "expand", "reserve", "seat_for
 RESERVATION = 3
 """kind of alarm: a reservation runs out"""
 _ABSENT = 6
-"""who does not come is left out for so many times the hold"""
+"""an agent that does not come is left out of teams for this many times the hold"""
 _LOOKED_AT = 16
-"""teams looked at per claim; those behind them wait"""
+"""teams examined per claim; those behind them wait"""
 
 
 def expand(task: Task) -> list[Task]:
@@ -132,7 +129,9 @@ def _match(options: dict[str, list[str]]) -> dict[str, str]:
 
 
 def seat_for(part: Capable, ledger: Ledger, agent: str) -> Row | None:
-    """Return the seat that an agent would get now: reserved for it, or of a team that can be filled."""
+    """
+    Return the seat that an agent would get now: one reserved for it, or one of a team that can be filled.
+    """
     reserved = ledger.tables["reserved"].get(agent)
     if reserved is not None:
         row = ledger.tasks.get(reserved[0])
@@ -200,7 +199,7 @@ def disband(part: Capable, ledger: Ledger, team: str, absent: str | None, why: s
 
 
 def drop_rest(ledger: Ledger, row: Row) -> None:
-    """Cancel what is left of a team whose parent or one of whose seats has ended without a result."""
+    """Cancel the rest of a team whose parent, or one of whose seats, has ended without a result."""
     team = row.spec.id if row.spec.team else row.spec.seat
     assert team is not None
     for seat in seats_of(ledger, team):
@@ -213,7 +212,7 @@ def drop_rest(ledger: Ledger, row: Row) -> None:
 
 
 def why_no_team(part: Capable, ledger: Ledger, row: Row) -> list[str]:
-    """Say whether a team could be seated, and if not, which seats compete for too few agents."""
+    """Say whether a team could be seated now, and if not, which seats compete for too few agents."""
     team = row.spec.seat
     assert team is not None
     rows = sorted(part.open_seats.get(team, {}).values(), key=lambda seat: seat.seq)
@@ -225,7 +224,7 @@ def why_no_team(part: Capable, ledger: Ledger, row: Row) -> list[str]:
     missing = [seat for seat in options if seat not in taken.values()]
     if not missing:
         return [f"a seat of team {team!r}: all {len(rows)} open seats could be filled now"]
-    # the seats reachable from one that is left over: together they want more agents than fit (Hall)
+    # the seats reachable from an unfilled one: together they need more agents than fit (Hall)
     wanting, agents = {missing[0]: None}, set()
     queue = [missing[0]]
     while queue:

@@ -34,7 +34,8 @@ def content_digest(task: Task, payload: Any) -> str:
     content = [str(getattr(task, name)) for name in _FIELDS] + [payload]
     if task.verify is not None:
         content.append(str(task.verify))
-    if task.spends is not None:  # later than the rest: digests of tasks without it are what they were
+    # added later than the other fields: digests of tasks without it must stay what they were
+    if task.spends is not None:
         content.append(f"spends {dict(task.spends)}")
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,17 +1,15 @@
 """
 Exact lazy evaporation: forward weights instead of strengths that tick.
 
-A mark of strength a, laid at time t under half-life h, has the forward weight
-a * 2^(t/h), which never changes; its strength at time T is the weight divided
-by 2^(T/h). Weights of one half-life add up, and their order is the order of
-strengths at *every* future time, hence also the order in which trails die
-(Cormode, Shkapenyuk, Srivastava, Xu 2009). Nothing ever ticks.
+A mark of strength a, laid at time t under half-life h, has the forward weight a * 2^(t/h), which never
+changes. Its strength at time T is the weight divided by 2^(T/h). Weights of one half-life add up, and their
+order is the order of strengths at *every* future time, hence also the order in which trails die (Cormode,
+Shkapenyuk, Srivastava, Xu 2009).
 
-A weight is (mantissa in [0.5, 1), exponent): the exponent is an unbounded
-integer, so there is no landmark to move and nothing overflows after days. Only
-+, *, / and conversions that IEEE 754 rounds correctly are used, and 2^x comes
-from a table of integers: the same bits on every platform, where log2 and pow of
-the C library differ in the last one.
+A weight is (mantissa in [0.5, 1), exponent): the exponent is an unbounded integer, so there is no landmark to
+move and nothing overflows after days. Only +, *, / and conversions that IEEE 754 rounds correctly are used,
+and 2^x comes from a table made with integers. So the bits are the same on every platform, whereas log2 and
+pow of C libraries differ in the last bit.
 """
 
 from __future__ import annotations
@@ -35,9 +33,9 @@ __all__ = [
 ]
 
 Weight = tuple[int, float]
-"""(exponent, mantissa): compares like the number that it stands for"""
+"""(exponent, mantissa): compares like the number it stands for"""
 Pull = tuple[int, int, float]
-"""(sign, exponent times sign, mantissa with sign): compares like the number that it stands for"""
+"""(sign, exponent times sign, mantissa with sign): compares like the number it stands for"""
 Moment = tuple[int, float]
 """a time as the weights of one half-life see it"""
 
@@ -85,7 +83,7 @@ def weight_of(strength: float, now_ns: int, half_life: int) -> Weight:
 
 
 def moment(now_ns: int, half_life: int) -> Moment:
-    """Return what all weights of a half-life have in common at a time: (turns, 2^rest)."""
+    """Return what all weights of a half-life have in common at one time: (turns, 2^rest)."""
     if not half_life:
         return 0, 1.0
     turns, rest = divmod(now_ns, half_life)
@@ -106,7 +104,7 @@ def strength_at(weight: Weight, now_ns: int, half_life: int) -> float:
 
 
 def pull_of(parts: list[tuple[float, Weight]]) -> Pull:
-    """Return the sum of weights of one half-life, each times how much it draws (negative: repels)."""
+    """Return the sum of weights of one half-life, each times its attraction (negative: repels)."""
     if len(parts) == 1 and parts[0][0] == 1.0:
         return 1, *parts[0][1]
     top = max(weight[0] for _, weight in parts)
@@ -121,7 +119,7 @@ def pull_of(parts: list[tuple[float, Weight]]) -> Pull:
 
 
 def pull_at(pull: tuple[int, int, float, *tuple[object, ...]], at: Moment) -> float:
-    """Return what a pull (whatever follows it) is at a moment of its half-life."""
+    """Return the value of a pull (extra fields are ignored) at a moment of its half-life."""
     exponent = pull[0] * pull[1] - at[0]
     if exponent < -1_070:
         return 0.0
@@ -149,8 +147,8 @@ def dies_at(weight: Weight, faint: float, half_life: int) -> int | None:
     """
     Return the first time (ns) at which a weight is below `faint`; None if never.
 
-    The inverse of the table gives the instant to a few ns; what counts is then found by evaluating,
-    so it agrees with `strength_at` to the nanosecond.
+    The inverse of the table gives the instant to a few ns. The exact one is then found by evaluation, so it
+    agrees with `strength_at` to the nanosecond.
     """
     if not half_life:
         return None

@@ -1,5 +1,5 @@
 """
-What holds in every state, between any two commands: asserted by tests, simulations and doubtful embedders.
+The invariants of every state between any two commands, asserted by tests, simulations and embedders in doubt.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def check_invariants(ledger: Ledger) -> None:
             assert row.state is not WAITING or row.waiting == pending > 0, row  # 4
             for need in row.spec.needs:
                 needed[need] = needed.get(need, 0) + 1
-                # 4b: what it needs is kept while it waits, so that no result is missing from its inputs
+                # 4b: a needed task is kept while another waits for it, so that no result is missing from the
+                # inputs
                 stone = ledger.tombstones.get(need)
                 assert stone is None or len(stone) == _PLAIN_STONE or need in ledger.tasks, row
             if row.spec.key is not None:  # 5

@@ -1,16 +1,14 @@
 """
 The ledger: every table of the shared state, and how the indexes follow from the records.
 
-Primary tables are plain dicts of records, changed by single operations after
-an undo entry. Indexes are derived: `rebuild` makes them from the primary
-tables alone (after a restore, and after an interrupted command), and `check`
-asserts that they are what `rebuild` would make. The functions that decide live
-in their own files (submitting, claiming, locking, lifecycle, reading) and take
-the ledger as their first argument.
+Primary tables are plain dicts of records, changed by single operations after an undo entry. Indexes are
+derived: `rebuild` makes them from the primary tables alone (after a restore, and after an interrupted
+command), and `check` asserts that they are what `rebuild` would make. The functions that decide are in
+core/work, core/trust, core/matching and core/board, and take the ledger as their first argument.
 
 Invariants (numbers as in `check`):
  1. a task is in exactly one state, and the counts agree;
- 2. LEASED exactly if its agent's leases hold its token;
+ 2. a task is LEASED exactly if its agent's leases hold its token;
  3. tokens are unique, none above `last_token`;
  4. a WAITING task has unfinished needs, and `waiting` counts them (the reverse
     does not hold: a need that failed may be revived after its dependent went on);
@@ -59,33 +57,33 @@ Stone = tuple[Any, ...]
 Hint = tuple[str, Hashable, str]
 """kind, signature and id of a task that became claimable"""
 ANY: Hint = ("", None, "")
-"""some task, of whatever kind and signature, may have become claimable"""
+"""any task, of whatever kind and signature, may have become claimable"""
 
 
 class News:
-    """What the last commands made possible: hints for whoever wakes waiters. Cleared by the reader."""
+    """What the latest commands made possible: hints about which waiters to wake. Cleared by the reader."""
 
     __slots__ = ("agents", "changed", "ended", "freed", "gone", "is_wanted", "ready")
 
     def __init__(self) -> None:
         self.is_wanted = False
-        """whether anybody listens; set by the reader, so that nobody pays for news that nobody reads"""
+        """whether anybody listens; set by the reader, so that news nobody reads costs nothing"""
         self.agents: list[str] = []
         """agents whose own circumstances changed: an advert, a slot, a decline"""
         self.changed: list[str] = []
         """paths of shared entries and trails that changed"""
         self.ready: list[Hint] = []
-        """each task that became claimable; ANY where it may be any"""
+        """each task that became claimable; ANY if it may be any task"""
         self.ended: list[str] = []
         """ids of tasks that ended"""
         self.freed: list[str] = []
         """names of locks that were freed"""
         self.gone: list[tuple[str, CoordinationError]] = []
-        """agents that get nothing more, and what those who wait for them are told"""
+        """agents that get nothing more, and the error for those that wait for them"""
 
 
 _REFUSED_KEPT = 1_000
-"""refusals that a reader can look back on: writers look at the end of the log, so a few would do"""
+"""positions of refusals that are kept: writers look at the end of the log, so a few would do"""
 
 
 class Ledger:
@@ -96,11 +94,11 @@ class Ledger:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
         queries: what every strategy can answer.
-        common: makes the parts that every strategy has: for a trust policy, purses, proofs, or none.
+        common: makes the parts that every strategy has, with or without a trust policy, purses and proofs.
 
     """
 
-    # slots: with more than 30 attributes CPython gives up its fast path for instance dicts
+    # slots: with more than 30 attributes, CPython gives up its fast path for instance dicts
     __slots__ = (
         "_gates",
         "_made_for",
@@ -184,20 +182,20 @@ class Ledger:
         self._make_common = common
         self._verbs = (commands, queries)
         self.lead_ns = self.quiet_until_ns = 0
-        """how far lease time is ahead of the stamp, and the stamp up to which nothing is due: short.py"""
+        """lease time minus the stamp, and the stamp before which nothing is due; see short.py"""
         self.ahead_ns = 0
-        """of the command that is being carried out: see Submit; no part of the state"""
+        """of the command that is being carried out: see Submit; not part of the state"""
         self.own_tasks = 0
-        """unfinished tasks that the board itself asks for: nobody waits until they are done"""
+        """number of unfinished tasks that the board itself asked for: nobody waits for their end"""
         self.strategy = ""
         self._made_for = (False, False, False)
-        """whether the parts in place are those for a trust policy, for purses, for proofs"""
+        """whether the present parts are those for a trust policy, for purses, for proofs"""
         self.purses: Till | None = None
         """what work may consume, if the board has a purse"""
         self.restraint: Any = None
         """the effects of standing, if the settings have a TrustPolicy"""
         self.tables: dict[str, dict[Any, Any]] = {}
-        """what the parts remember; see parts.py"""
+        """the tables of the parts; see parts.py"""
         self.undo = Undo()
         self.news = News()
         self.timeline = Timeline()
@@ -208,20 +206,20 @@ class Ledger:
         self.last_seq = 0
         self.position = 0
         self.rules: Rules = ()
-        """what the log says that its readers must have; empty where nobody has said so: as it is here"""
+        """what the log says its readers must have; empty where it says nothing: the rules of this version"""
         self.refusals = 0
         """commands that were refused since the log began"""
         self.refused_at: list[int] = []
-        """positions of the last of them, for `refusals_until`; not part of the state"""
+        """positions of the latest refusals, for `refusals_until`; not part of the state"""
         self.asked_ns = 0
-        """calendar time of the query in hand"""
+        """calendar time of the query being answered"""
         self.tasks: dict[str, Row] = {}
         """in submission order"""
         self.locks: dict[int, LockRow] = {}
         self.limits: dict[str, int] = {}
         self.agents: OrderedDict[str, AgentRow] = OrderedDict()
         self.departed = AgentRow()
-        """tallies of agents that are no longer remembered one by one"""
+        """tallies of agents that are no longer remembered individually"""
         self.tombstones: OrderedDict[str, Stone] = OrderedDict()
         """forgotten id -> (ordinal, state, content digest, forgotten_ns), oldest first; with True after that
         if it was done with a result, which is lost"""
@@ -233,7 +231,7 @@ class Ledger:
     # -- one command ------------------------------------------------------------------------
 
     def mend(self) -> None:
-        """Take a torn command back and rebuild every index."""
+        """Undo a torn command and rebuild every index."""
         self.undo.roll_back()
         self.rebuild()
         self.undo.entries.clear()
@@ -248,7 +246,7 @@ class Ledger:
         position: int,
         refusals: int,
     ) -> None:
-        """Take back what every command changes: the first undo entry of each."""
+        """Undo what every command changes: the first undo entry of each."""
         self.ring = ring
         del ring[1][events:]
         self.timeline.reading = reading
@@ -258,7 +256,9 @@ class Ledger:
             self.refused_at.pop()
 
     def note_refusal(self) -> None:
-        """Count a refused command, by which readers of a log see that they came to what its writers did."""
+        """
+        Count a refused command; readers of a log compare the count to see that they agree with its writers.
+        """
         self.refusals += 1
         self.refused_at.append(self.position)
         if len(self.refused_at) > 2 * _REFUSED_KEPT:
@@ -271,7 +271,7 @@ class Ledger:
         return self.refusals - later if is_known else None
 
     def switch(self, *, paused: bool, settings: Settings, configured: bool) -> None:
-        """Change what only a few commands change."""
+        """Change settings and switches, which only a few commands change."""
         self.undo.entries.append((self._switch_back, self.paused, self.settings, self.configured))
         self._switch_back(paused, settings, configured)
 
@@ -280,22 +280,22 @@ class Ledger:
         self._read_settings()
 
     def follow(self, rules: Rules) -> None:
-        """Note under which rules the log goes on."""
+        """Record the rules under which the log goes on."""
         self.undo.entries.append((self._rules_back, self.rules))
         self.rules = rules
 
     @property
     def is_old(self) -> bool:
-        """Whether the log goes on under rules that do not say what they are (format 1)."""
+        """Whether the log goes on under rules that it does not name (format 1)."""
         return self.rules == OLD_RULES
 
     def _rules_back(self, rules: Rules) -> None:
         self.rules = rules
 
     def _read_settings(self) -> None:
-        """Work out what every command would have to work out again."""
+        """Compute from the settings what every command would otherwise have to compute."""
         self.lease_ttl_ns = ns(self.settings.lease_ttl)
-        # a few beyond the count gather and are forgotten together: cheaper than one by one
+        # a few beyond the count accumulate and are forgotten together: cheaper than one by one
         self.forget_beyond = self.settings.retention_count * 65 // 64
 
     def trim_ring(self) -> None:
@@ -320,12 +320,12 @@ class Ledger:
 
     @property
     def unfinished(self) -> int:
-        """How many tasks have not ended, of those that somebody submitted."""
+        """The number of unfinished tasks that somebody submitted."""
         counts = self.counts
         return counts[WAITING] + counts[DELAYED] + counts[READY] + counts[LEASED] - self.own_tasks
 
     def is_open(self, limit: Any) -> bool:
-        """Tell whether a door is open: a named limit has a free slot, and purses can pay."""
+        """Tell whether a door is open: its limit has a free slot, and its purses can pay."""
         if limit.__class__ is tuple:
             limit, spends = limit
             if limit is not None and not self.is_open(limit):
@@ -334,7 +334,7 @@ class Ledger:
         return len(self.live.get(limit, ())) < self.limits.get(limit, 1)
 
     def agent(self, name: str) -> AgentRow:
-        """Return an agent's record, made at its first claim."""
+        """Return an agent's record; it is made at the agent's first claim."""
         row = self.agents.get(name)
         if row is None:
             if len(self.agents) >= 10_000:
@@ -344,7 +344,7 @@ class Ledger:
         return row
 
     def _let_go(self) -> None:
-        """Fold the longest known agent that holds nothing into `departed`."""
+        """Fold the oldest agent that holds nothing into `departed`."""
         for name, row in self.agents.items():
             if not row.leases:
                 self.undo.touch_agent(self.departed)
@@ -360,13 +360,13 @@ class Ledger:
     # -- parts -------------------------------------------------------------------------------
 
     def _install(self) -> None:
-        """Take the parts of the strategy that the settings name, unless they are in place."""
+        """Install the parts of the strategy that the settings name, unless they are in place."""
         name, trust = self.settings.strategy, self.settings.trust
         has_purses, has_proofs = bool(self.tables.get("purses")), bool(self.settings.proofs)
         made_for = (trust is not None, has_purses, has_proofs)
         if name == self.strategy and made_for == self._made_for:
             return
-        self.strategy = ""  # until all is in place: after an exception in between it is done again
+        self.strategy = ""  # until everything is in place: after an exception in between, it is done again
         strategy, common = self.strategies[name](), self._make_common(trust, has_purses, has_proofs)
         self._made_for, self.own_tasks = made_for, 0
         self.restraint = common.restraint
@@ -385,7 +385,7 @@ class Ledger:
         self.commands: dict[type, Function] = commands
         self.queries: dict[type, Function] = queries
         self.idlers = {kind: idle for part in self.parts for kind, idle in part.idle.items()}
-        # only hooks that a part really has are called: a strategy without parts pays nothing
+        # only hooks that a part overrides are called: a strategy without parts pays nothing
         self.on_grant = tuple([part.granted for part in self._with("granted")])
         self.on_left = tuple([part.left for part in self._with("left")])
         self.on_end = tuple([part.ended for part in self._with("ended")])
@@ -399,7 +399,7 @@ class Ledger:
         self.on_shown = tuple([part.shown for part in self._with("shown")])
         self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
-        # whether the short way may be taken at all: no part has anything to do at each command
+        # whether the short way may be taken at all: no part has work at each command
         self.is_short = not (self.timed or self.rewriters or self.on_grant or self.on_end)
         self.strategy = name
 
@@ -407,11 +407,11 @@ class Ledger:
         return [part for part in self.parts if getattr(type(part), hook) is not getattr(Part, hook)]
 
     def set_gates(self, more: tuple[Gate, ...]) -> None:
-        """Ask these, too, before an agent may claim, and no others besides those of the parts."""
+        """Install these gates besides those of the parts: each may stop an agent's claim."""
         self.gates = (*more, *self._gates)
 
     def held_back(self, agent: str) -> str | None:
-        """Return why a part lets an agent claim nothing now, or None."""
+        """Return why a part stops an agent's claims now, or None."""
         for gate in self.gates:
             why = gate(self, agent)
             if why is not None:
@@ -421,7 +421,7 @@ class Ledger:
     # -- derived state -----------------------------------------------------------------------
 
     def rebuild(self) -> None:
-        """Make every index from the primary tables alone."""
+        """Rebuild every index from the primary tables alone."""
         self.tasks = dict(sorted(self.tasks.items(), key=lambda item: item[1].seq))
         self.tombstones = OrderedDict(sorted(self.tombstones.items(), key=lambda item: item[1][0]))
         self.agents = OrderedDict(sorted(self.agents.items(), key=lambda item: item[1].number))
@@ -436,13 +436,13 @@ class Ledger:
         self.live: dict[str, dict[int, Row]] = {}
         """limit name -> live leases that count against it"""
         self.needed: dict[str, int] = {}
-        """id -> unfinished tasks that name it as a need"""
+        """id -> unfinished tasks that need it"""
         self.dependents: dict[str, dict[str, Row]] = {}
         self.lock_of: SortedDict[str, list[LockRow]] = SortedDict()
-        """key of a locked name -> its live locks by token; sorted, to find what lies below a name"""
+        """key of a locked name -> its live locks by token; sorted, to find locks below a name"""
         self._read_settings()
         self.forget_from_ns = FAR_NS
-        """no idle task is due to be forgotten by age before this"""
+        """no idle task is old enough to be forgotten before this"""
         idle = []
         for agent in self.agents.values():
             agent.leases = {}
@@ -465,12 +465,12 @@ class Ledger:
             part.settle(self)
 
     def index_lock(self, lock: LockRow) -> None:
-        """Note who holds the names of a new lock."""
+        """Index the names of a new lock."""
         for name in lock.names:
             self.lock_of.setdefault(lock_key(name), []).append(lock)
 
     def unindex_lock(self, lock: LockRow) -> None:
-        """Note that a lock is over."""
+        """Remove the names of a lock that is over."""
         for name in lock.names:
             key = lock_key(name)
             self.lock_of[key].remove(lock)
@@ -503,7 +503,7 @@ class Ledger:
             self.alarms.task(row.finish_by_ns, "miss", row)
 
     def sort_again(self) -> None:
-        """Make parts and ready order anew, since the settings that they follow have changed. O(n log n)."""
+        """Rebuild parts and ready order, because the settings that they follow have changed. O(n log n)."""
         self._install()
         self.order = self._make_order(self)
         for part in self.parts:
@@ -522,7 +522,7 @@ class Ledger:
             self.order.add(row, self.eligibility.signature(row.spec))
 
     def leave(self, row: Row) -> None:
-        """Take a READY row out of the order, or from those that wait for another opinion."""
+        """Remove a READY row from the order, or from the tasks that wait for another opinion."""
         if self.checking.opinions.rows and row.spec.id in self.checking.opinions.rows:
             self.checking.opinions.leave(row)
         else:

@@ -1,5 +1,5 @@
 """
-The parts that make a strategy: who may, in which order, and what else is remembered.
+The parts that make a strategy: who may take a task, in which order, and what else is remembered.
 
 A machine is the shared ledger (tasks, leases, needs, limits, retention ...)
 plus the parts that the board's strategy names. The ledger asks the eligibility
@@ -8,13 +8,11 @@ agents) and for the signatures open to an agent; the order part keeps READY
 tasks by signature and finds the first. ClaimQueue is `Anyone` ordered by
 `ByPriority`.
 
-State of a part's own lives in the ledger's *tables*: plain dicts whose keys are
-strings, integers or tuples of them and whose values are IMMUTABLE and made of
-JSON values and tuples. They change only through `ledger.undo.put` and
-`ledger.undo.drop`, so taking back, snapshots, restoring and the digest are the
-same code for every part. The order of a table means nothing (a value that
-needs a place among others holds an ordinal). All else is an index, derived
-by `rebuild` from the tables and the task rows.
+A part keeps its own state in the ledger's *tables*: plain dicts whose keys are strings, integers or tuples of
+them, and whose values are IMMUTABLE and made of JSON values and tuples. They change only through
+`ledger.undo.put` and `ledger.undo.drop`, so undo, snapshots, restoring and the digest are the same code for
+every part. The order of a table has no meaning (a value that needs a place among others holds an ordinal).
+Everything else is an index, derived by `rebuild` from the tables and the task rows.
 """
 
 from __future__ import annotations
@@ -52,15 +50,14 @@ Gate = Callable[[Any, str], "str | None"]
 
 class Part:
     """
-    A piece of state beside the ledger's own, and what may be done with it.
+    A piece of state beside the ledger's own, with the commands and queries about it.
 
-    Hooks that a part does not override cost nothing: the ledger only calls
-    those that are its own. Hooks run inside a command, after the row has been
-    touched; they must not fail.
+    Hooks that a part does not override cost nothing: the ledger only calls overridden ones. Hooks run inside
+    a command, after the row has been touched; they must not fail.
     """
 
     version: ClassVar[int] = 1
-    """grows when the same commands would come to another state; a board's log names it"""
+    """must grow when the same commands would lead to another state; a board's log names it"""
     tables: ClassVar[tuple[str, ...]] = ()
     """names of the ledger's tables that this part owns"""
     commands: Mapping[type, Function] = {}
@@ -71,10 +68,10 @@ class Part:
     """attrs classes that may stand in replies, settings or tables"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make every index from the tables; called before rows are indexed, and when settings change."""
+        """Rebuild every index from the tables; called before rows are indexed, and when settings change."""
 
     def settle(self, ledger: Ledger) -> None:
-        """Make what also depends on rows and leases, once these are indexed."""
+        """Build what also depends on rows and leases, once these are indexed."""
 
     def pass_time(self, ledger: Ledger) -> None:
         """Do what is due at `ledger.timeline.reading`."""
@@ -83,7 +80,7 @@ class Part:
         """Return the nanoseconds from `reading` until time alone changes something; None for never."""
 
     def heard_nobody(self, ledger: Ledger, raw_ns: int, late_ns: int) -> None:
-        """Take note that for so long before this stamp nobody could be heard; called before time passes."""
+        """Note that for this long before the stamp nobody could be heard; called before time passes."""
 
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent may not claim anything now; None if it may."""
@@ -91,22 +88,22 @@ class Part:
     def rewrite(
         self, ledger: Ledger, tasks: tuple[Task, ...], payloads: tuple[Any, ...]
     ) -> tuple[tuple[Task, ...], tuple[Any, ...]] | CoordinationError:
-        """Return what a batch becomes at submit; the first tasks stand for the given ones, by id."""
+        """Return what a batch becomes at submit; the first tasks replace the given ones, by id."""
         return tasks, payloads
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
-        """Carry the tables over to new settings; `rebuild` follows."""
+        """Convert the tables to new settings; `rebuild` follows."""
 
     def configured(self, ledger: Ledger) -> None:
-        """Do what follows from new settings, once every part goes by them."""
+        """Do what follows from new settings, once every part follows them."""
 
     def advertised(self, ledger: Ledger, agent: str) -> None:
-        """Note that an agent's advert came, changed, came back or went."""
+        """Note that an agent's advert was added, changed, returned or removed."""
 
     def shown(
         self, ledger: Ledger, agent: str, capabilities: tuple[str, ...], attributes: Mapping[str, Any]
     ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-        """Return what others may count on of an advert."""
+        """Return the part of an advert that others may count on."""
         return capabilities, attributes
 
     def about(self, ledger: Ledger, agent: str) -> dict[str, Any]:
@@ -114,19 +111,19 @@ class Part:
         return {}
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
-        """Note that an agent's result of a task (or its verdict, then `spec` is the check) was judged."""
+        """Note that an agent's result (or its verdict; then `spec` is the check) was judged."""
 
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Note that a lease was granted; the row holds it."""
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Note that a lease ended by this arrow of the table; the row still names agent and token."""
+        """Note that a lease ended by this transition; the row still names agent and token."""
 
     def ended(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Note that a task has ended; the row holds its outcome."""
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
-        """Note that a task that nobody had started has new content."""
+        """Note that the content of a task that nobody had started was replaced."""
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return what `statistics()` shows of this part."""
@@ -137,7 +134,7 @@ class Part:
 
 
 class Refusals(Part):
-    """The part that knows what agents do not want for now; every board has one."""
+    """The part that knows what agents decline for now; every board has one."""
 
     active: dict[str, dict[str, None]]
     """agent -> the tasks that it declines now"""
@@ -156,7 +153,7 @@ class Refusals(Part):
         raise NotImplementedError
 
     def bars(self, ledger: Ledger, agent: str, task: str) -> bool:
-        """Tell whether an agent is not to be woken for a task."""
+        """Tell whether an agent must not be woken for a task."""
         raise NotImplementedError
 
     def limited_ns(self, ledger: Ledger, agent: str) -> int:
@@ -164,15 +161,15 @@ class Refusals(Part):
         raise NotImplementedError
 
     def told(self, ledger: Ledger, task: str) -> list[str]:
-        """Say who declines a task."""
+        """Say which agents decline a task."""
         raise NotImplementedError
 
     def put(self, ledger: Ledger, agent: str, task: str, reason: str, pause_ns: int | None) -> int:
-        """Enter a decline of a task; returns how often this agent has declined it."""
+        """Enter a decline of a task; return how often this agent has declined it."""
         raise NotImplementedError
 
     def limit(self, ledger: Ledger, agent: str, reason: str, pause_ns: int) -> int:
-        """Note that an agent wants nothing for a while; returns how often in a row it said so."""
+        """Note that an agent wants nothing for a while; return how often in a row it has said so."""
         raise NotImplementedError
 
     def took(self, ledger: Ledger, agent: str, task: str) -> None:
@@ -188,7 +185,7 @@ class Refusals(Part):
         raise NotImplementedError
 
     def forget_open(self, ledger: Ledger, agent: str) -> None:
-        """Drop the declines without a time of an agent."""
+        """Drop an agent's declines that have no time."""
         raise NotImplementedError
 
 
@@ -196,7 +193,7 @@ class Till(Part):
     """The part that knows what work may consume; boards with a purse have one."""
 
     def can_pay(self, ledger: Ledger, spends: tuple[tuple[str, int], ...]) -> bool:
-        """Tell whether each purse has so much."""
+        """Tell whether each purse holds this amount."""
         raise NotImplementedError
 
     def why(self, ledger: Ledger, task: Task) -> list[str]:
@@ -206,10 +203,10 @@ class Till(Part):
 
 @frozen
 class Common:
-    """The parts that every board has, whatever its strategy; the ledger asks some of them by name."""
+    """The parts that every board has, whatever its strategy; the ledger calls some of them by name."""
 
     first: tuple[Part, ...]
-    """those that come before the strategy's own"""
+    """the parts before the strategy's own"""
     declines: Refusals
     checking: Any
     principals: Any
@@ -221,7 +218,7 @@ class Common:
 
     @property
     def last(self) -> tuple[Part, ...]:
-        """Return those that come after the strategy's own."""
+        """Return the parts after the strategy's own."""
         known = (self.checking, self.principals, self.reputation)
         return known if self.restraint is None else (*known, self.restraint)
 
@@ -230,14 +227,14 @@ class Eligibility(Protocol):
     """Who may take a task."""
 
     honours: frozenset[str]
-    """names of the Task fields that this part gives a meaning to"""
+    """the Task fields that this part gives a meaning to"""
 
     def signature(self, task: Task) -> Hashable:
         """Return what decides who may take this task; equal for interchangeable tasks."""
         ...
 
     def open_to(self, agent: str) -> Iterable[Hashable]:
-        """Return the signatures with READY tasks, or more, that this agent may take from now."""
+        """Return at least the signatures with READY tasks that this agent may take from now."""
         ...
 
     def may(self, agent: str, row: Row) -> bool:
@@ -245,7 +242,7 @@ class Eligibility(Protocol):
         ...
 
     def can(self, agent: str, task: Task) -> bool:
-        """Tell whether this agent may do what such a task asks now; teams aside."""
+        """Tell whether this agent may do what such a task asks now, apart from teams."""
         ...
 
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
@@ -263,11 +260,11 @@ class Order(Protocol):
     honours: frozenset[str]
 
     def add(self, row: Row, signature: Hashable) -> None:
-        """Take in a row that has become READY."""
+        """Add a row that has become READY."""
         ...
 
     def leave(self, row: Row) -> None:
-        """Note that a READY row has left that state."""
+        """Note that a row is no longer READY."""
         ...
 
     def reorder(self, row: Row) -> None:
@@ -285,7 +282,7 @@ class Order(Protocol):
         kinds: tuple[str, ...] | None,
         declined: Container[str],
     ) -> Row | None:
-        """Return the best row that is none of these; asked only if `first` has found one that is declined."""
+        """Return the best row that is none of these; called only if `first` has found a declined one."""
         ...
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
@@ -293,7 +290,7 @@ class Order(Protocol):
         ...
 
     def reopen(self, limit: Hashable) -> None:
-        """Note that a named limit (or a purse) has a free slot again."""
+        """Note that a named limit, or a purse, has room again."""
         ...
 
     def check(self, rows: Iterable[Row]) -> None:
@@ -304,14 +301,14 @@ class Order(Protocol):
 @frozen
 class Strategy:
     """
-    One strategy's parts, made anew for each ledger.
+    The parts of one strategy, made for one ledger.
 
     Args:
-        eligibility: who may.
+        eligibility: who may take a task.
         order: makes the order part from the ledger.
         parts: everything with state or verbs of its own (the eligibility part too, if it has some).
-        takes_over: strategies whose boards this one can carry on, by a logged upgrade.
-        version: grows when the same commands would come to another state; a board's log names it.
+        takes_over: strategies whose boards this one can continue, by a logged upgrade.
+        version: must grow when the same commands would lead to another state; a board's log names it.
 
     """
 
@@ -337,17 +334,17 @@ class Anyone:
         return self._ONE
 
     def may(self, agent: str, row: Row) -> bool:
-        """Agree."""
+        """Return True."""
         return True
 
     def can(self, agent: str, task: Task) -> bool:
-        """Agree."""
+        """Return True."""
         return True
 
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
-        """Return 0: nobody is too good for anything."""
+        """Return 0: no agent is too good for anything."""
         return 0
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
-        """Return nothing."""
+        """Return an empty list."""
         return []

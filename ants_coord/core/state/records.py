@@ -1,10 +1,9 @@
 """
 The life of a task as ONE literal table, and the private records of the state.
 
-Everything that moves a task goes through `TRANSITIONS`; the diagram in the
-docs is drawn from it, and a pair that is not in it cannot happen. Records are
-mutable and private: they never leave the core (values do), and they are
-changed only after `Undo.touch` has kept their old form.
+Everything that moves a task goes through `TRANSITIONS`; the diagram in the docs is drawn from it, and a pair
+that is not in it cannot happen. Records are mutable and private: they never leave the core (only values do),
+and they are changed only after `Undo.touch` has saved their old form.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
     },
     READY: {
         "claim": LEASED,
-        "reject": FAILED,  # what was handed in did not stand, and there are no attempts left
+        "reject": FAILED,  # the result was judged wrong, and no attempts are left
         "rewrite": WAITING,
         "land": DONE,
         "miss": FAILED,
@@ -54,24 +53,24 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
         "back_off": DELAYED,  # failed, may try again later
         "give_up": FAILED,  # failed for good, or out of attempts
         "release": READY,  # given back politely
-        "hand_back": READY,  # declined by its holder, or asked to be tried again: nobody's fault
-        "split": WAITING,  # its holder lets it wait for new parts
-        "put_off": DELAYED,  # the same, and not before some time
+        "hand_back": READY,  # declined by its holder, or to be tried again without anybody's fault
+        "split": WAITING,  # its holder split it, and it waits for the new parts
+        "put_off": DELAYED,  # the same, but not before some time
         "exhaust": FAILED,  # put off for the last time
-        "hand_in": READY,  # a result that others check before it counts
+        "hand_in": READY,  # a result that others must check before it counts
         "expire": READY,  # the holder fell silent
         "miss": FAILED,
         "cancel": CANCELLED,
     },
     DONE: {},
     FAILED: {
-        "revive": WAITING,  # requeue, or submit with if_exists="rerun"; decided anew from there
+        "revive": WAITING,  # requeue, or submit with if_exists="rerun"; the next state is decided from here
     },
     CANCELLED: {
-        "recall": WAITING,  # only what a cascade cancelled, when the cause is revived
+        "recall": WAITING,  # only a task that a cascade cancelled, when the cause is revived
     },
 }
-"""state -> {verb: next state}. DONE is final; CANCELLED is final but for the cascade of a revived task."""
+"""state -> {verb: next state}. DONE is final; so is CANCELLED, except for the cascade of a revived task."""
 
 
 @entity
@@ -107,7 +106,7 @@ class Row:
     idle_no: int = 0
     idle_ns: int = 0
     finish_by_ns: int = 0
-    # derived: rebuilt from the above
+    # derived: rebuilt from the fields above
     waiting: int = 0
     lane: Any = None
     mark: int = 0

@@ -1,15 +1,13 @@
 """
 Two readings of one stamp, and the alarms set on them.
 
-The log stores raw stamps. Lease time is the sum of the forward steps, so a
-clock that is set back lengthens no lease by more than the step it repeats; calendar time
-is the highest stamp seen and serves delays, finish_by and retention
-(Gray & Cheriton 1989 for leases; Redis Streams for ids that never go back).
+The log stores raw stamps. Lease time is the sum of the forward steps, so a clock that is set back lengthens
+no lease by more than the step it repeats. Calendar time is the highest stamp seen; delays, finish_by and
+retention use it (Gray & Cheriton 1989 for leases; Redis Streams for ids that never go back).
 
-Alarms sit in two heaps and are lazily corrected: renewing a lease moves only
-the row's deadline, and the entry that it left behind finds its row again when
-it comes due. A heap with more stale entries than live ones is rebuilt, so
-both stay O(live) in memory and O(log live) amortised in time.
+Alarms are kept in two lazily corrected heaps: renewing a lease moves only the row's deadline, and the old
+entry in the heap is compared with its row when it comes due. A heap with more stale entries than live ones is
+rebuilt, so both stay O(live) in memory and O(log live) amortised in time.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from .records import LockRow, Row
 __all__ = ["CALENDAR", "LEASE", "RAW", "Alarms", "Timeline"]
 
 RAW, LEASE, CALENDAR = range(3)
-"""what stands where in a reading: the previous raw stamp, lease time, calendar time"""
+"""the positions in a reading: the previous raw stamp, lease time, calendar time"""
 
 LEASED = TaskState.LEASED
 DELAYED = TaskState.DELAYED
@@ -37,7 +35,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self.reading: tuple[int, int, int] = (0, 0, 0)
-        """by RAW, LEASE and CALENDAR"""
+        """indexed by RAW, LEASE and CALENDAR"""
 
     @property
     def calendar_ns(self) -> int:
@@ -45,7 +43,7 @@ class Timeline:
         return self.reading[CALENDAR]
 
     def advance(self, raw_ns: int) -> tuple[int, int, int]:
-        """Take the next stamp; returns the new reading."""
+        """Take the next stamp; return the new reading."""
         previous, lease, calendar = self.reading
         if raw_ns > previous:  # every command comes here, so the usual case comes first, and calls nothing
             lease = lease + raw_ns - previous if previous or calendar else raw_ns
@@ -65,7 +63,7 @@ class Alarms:
     def __init__(self, tasks: dict[str, Row]) -> None:
         self._tasks = tasks
         self.leases: list[tuple[int, int, Any]] = []
-        """heap of (deadline at most, token, Row or LockRow)"""
+        """heap of (deadline or earlier, token, Row or LockRow)"""
         self.due: list[tuple[int, int, str, int, str]] = []
         """heap of (time, seq, "ripen" or "miss", generation, task): not the row, since a far date would keep
         the payload of a task that ended long ago"""
@@ -75,13 +73,13 @@ class Alarms:
         """how large the heap of leases may grow before it is swept: twice what the last sweep left"""
 
     def lease(self, deadline_ns: int, token: int, row: Row | LockRow) -> None:
-        """Watch a fresh lease. O(log live)."""
+        """Set the alarm of a new lease. O(log live)."""
         if len(self.leases) > self.room:
             self.sweep()
         heappush(self.leases, (deadline_ns, token, row))
 
     def sweep(self) -> None:
-        """Drop what is stale from the heap of leases."""
+        """Drop stale entries from the heap of leases."""
         heap = self.leases
         heap[:] = [entry for entry in heap if _is_live(entry[1], entry[2])]
         heapq.heapify(heap)
@@ -102,9 +100,9 @@ class Alarms:
         return None
 
     def task(self, when_ns: int, verb: str, row: Row) -> None:
-        """Watch a delay ("ripen") or a finish_by ("miss") of a task."""
+        """Set the alarm of a task's delay ("ripen") or finish_by ("miss")."""
         heap = self.due
-        if len(heap) > 2 * self._kept + 64:  # as many again have come: sweep what no longer applies
+        if len(heap) > 2 * self._kept + 64:  # as many again have come since: sweep those that no longer apply
             heap[:] = [entry for entry in heap if self._row(entry) is not None]
             heapq.heapify(heap)
             self._kept = len(heap)

@@ -1,17 +1,15 @@
 """
-Undo: an exception that lands inside a command leaves the state old or new, never between.
+Undo: an exception inside a command leaves either the old state or the new one, never a mixture.
 
-KeyboardInterrupt and raising signal handlers land between any two byte codes;
-measured on a three-field update, 89 % of them left it half done. So every
-command decides first, then commits, and while it commits each primary change
-is preceded by an entry that can take it back. The list being non-empty IS the
-torn flag: it is emptied by one C call when the command is through, and the
-next command that finds it non-empty rolls back and rebuilds every index.
+KeyboardInterrupt and signal handlers that raise can strike between any two byte codes; measured on a
+three-field update, 89 % of them left it half done. So every command decides first, then commits, and while it
+commits each primary change is preceded by an entry that can undo it. The list being non-empty IS the
+torn flag: it is emptied by one C call when the command is through, and the next command that finds it
+non-empty rolls back and rebuilds every index.
 
-Restoring is idempotent (entries set old values, last first, and are only
-dropped at the end), so an interrupt inside the repair is repaired too.
-Rejected: building a new state and swapping one reference (a persistent map
-costs ten times the whole cycle), and copying the record per change.
+Restoring is idempotent (entries set old values, last first, and are only dropped at the end), so an interrupt
+inside the repair is repaired too. Rejected: building a new state and swapping one reference (a persistent map
+costs ten times the whole cycle), and copying the record at each change.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ def _put_back(table: dict[Any, Any], key: Any, old: Any) -> None:
 
 
 def _nothing() -> None:
-    """Take nothing back: the entry is there for the rebuilding alone."""
+    """Do nothing: the entry only marks the command as torn, so that indexes are rebuilt."""
 
 
 def _row_back(row: Row, old: tuple[Any, ...]) -> None:
@@ -62,14 +60,14 @@ def ungrant(
     lost: str,
     note: Any,
 ) -> None:
-    """Take a grant back: what it changes of a READY row and of its agent."""
+    """Undo a grant: restore what it changes of a READY row and of its agent."""
     row.state, row.attempts, row.token, row.agent = READY, attempts, token, agent
     row.deadline_ns, row.ttl_ns, row.lost, row.note = deadline_ns, ttl_ns, lost, note
     holder.claimed = claimed
 
 
 def unfinish(row: Row, holder: AgentRow, completed: int, lost: str) -> None:
-    """Take an end back: what it changes of a LEASED row, which is not idle, and of its agent."""
+    """Undo an end: restore what it changes of a LEASED row, which is not idle, and of its agent."""
     row.state, row.lost, row.outcome, row.idle_no, row.idle_ns = LEASED, lost, None, 0, 0
     holder.completed = completed
 
@@ -83,17 +81,17 @@ def _session_back(session: SessionRow, old: tuple[int, int, int, dict[int, Any]]
 
 
 class Undo:
-    """The entries of the command in hand. Not thread-safe, like the whole core."""
+    """The undo entries of the present command. Not thread-safe, like the whole core."""
 
     __slots__ = ("before_change", "entries")
 
     def __init__(self) -> None:
         self.entries: list[tuple[Any, ...]] = []
         self.before_change: Callable[[Row], None] | None = None
-        """Called with a row that is about to change: a snapshot in progress writes its old form."""
+        """called with a row that is about to change: a snapshot in progress packs its old form"""
 
     def touch(self, row: Row) -> None:
-        """Keep a row's primary fields; call before the first change."""
+        """Save a row's primary fields; call before the first change."""
         if self.before_change is not None:
             self.before_change(row)
         old = (
@@ -104,7 +102,7 @@ class Undo:
         self.entries.append((_row_back, row, old))
 
     def touch_agent(self, agent: AgentRow) -> None:
-        """Keep an agent's tallies."""
+        """Save an agent's tallies."""
         self.entries.append(
             (
                 _agent_back,
@@ -114,20 +112,20 @@ class Undo:
         )
 
     def touch_lock(self, lock: LockRow) -> None:
-        """Keep a lock's deadline and depth."""
+        """Save a lock's deadline and depth."""
         self.entries.append((_lock_back, lock, (lock.deadline_ns, lock.ttl_ns, lock.depth)))
 
     def touch_session(self, session: SessionRow) -> None:
-        """Keep when a session was last seen and what it has forgotten."""
+        """Save when a session was last seen and what it has forgotten."""
         old = (session.number, session.seen_ns, session.low, session.replies)
         self.entries.append((_session_back, session, old))
 
     def look(self) -> None:
         """
-        Mark a look that corrects lazy heaps as torn, until `entries.clear()` ends it.
+        Mark a query that corrects lazy heaps as torn, until `entries.clear()` ends it.
 
-        A heap entry and the note that it is listed change in two steps; an
-        exception between them would hide a lane, and its tasks, for ever.
+        A heap entry and the note that it is listed change in two steps. An exception between the two would
+        hide a lane, with its tasks, for ever.
         """
         self.entries.append((_nothing,))
 
@@ -142,6 +140,6 @@ class Undo:
         del table[key]
 
     def roll_back(self) -> None:
-        """Take everything back, last first. May be called again if it is interrupted itself."""
+        """Undo everything, last first. May be called again if it is interrupted itself."""
         for restore, *arguments in reversed(self.entries):
             restore(*arguments)

@@ -1,8 +1,6 @@
 """
-Standing: what was seen of an agent, and what follows from it.
+Standing: what was seen of an agent, and the consequences.
 
-evidence    the fold over history
-principals  on whose behalf an agent speaks
-effects     what a standing allows
-checks      results that others check
+evidence the fold over history principals on whose behalf an agent acts effects what a standing allows checks
+results that other agents check
 """

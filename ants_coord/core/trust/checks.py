@@ -1,18 +1,15 @@
 """
 Checking results before they count: hand in, look again, judge.
 
-A task with `verify=` that somebody completes is not DONE: its result is kept
-(table `handed`) and the task is READY again, for agents of other principals
-only. What they hand in is a verdict, or a result of their own; as soon as it
-is decided, the task is DONE with the accepted result, or the attempt has
-failed and everything handed in is dropped. So checks have leases, attempts,
-expiry and retries like any work, and nothing has to be cleaned up after them.
+When a task with `verify=` is completed, it is not DONE yet: its result is kept (table `handed`) and the task
+is READY again, for agents of other principals only. They hand in a verdict, or a result of their own. As soon
+as that decides it, the task is DONE with the accepted result, or the attempt has failed and everything handed
+in is dropped. So checks have leases, attempts, expiry and retries like any work, and need no cleaning up.
 
-Agents that have stood many checks are checked less often, if the task allows
-some error: never under ten in a row, then at a rate that keeps the expected
-share of wrong results that pass below the error (and never below one in
-twenty). Whether this one is checked is decided by a number that comes with
-the command; without one it is always checked.
+If the task allows some error, agents that have passed many checks are checked less often: always before ten
+passes in a row, then at a rate that keeps the expected share of undetected wrong results below the error (and
+at least one result in twenty). A number that comes with the command decides whether this result is checked;
+without one it always is.
 """
 
 from __future__ import annotations
@@ -58,7 +55,7 @@ def share_to_check(good: float, bad: float, streak: int, error: float) -> float:
 
 
 def agree(one: Any, other: Any, tolerance: float) -> bool:
-    """Tell whether two JSON values are equal, numbers within a tolerance."""
+    """Tell whether two JSON values are equal, with a tolerance for numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(agree(one[key], other[key], tolerance) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -72,7 +69,7 @@ def agree(one: Any, other: Any, tolerance: float) -> bool:
 
 class Checking(Part):
     """
-    Results that wait for others to check them.
+    Results that wait until other agents check them.
 
     Tables:
         handed: task -> (when the first was handed in, ((agent, token, result or verdict), ...))
@@ -84,10 +81,10 @@ class Checking(Part):
     def __init__(self) -> None:
         self.opinions = Opinions()
         self.open: dict[str, int] = {}
-        """agent -> first results of its own that wait to be judged"""
+        """agent -> number of its own first results that wait to be judged"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Empty the lanes; rows find their way in when they are indexed."""
+        """Empty the lanes; rows are added again when they are indexed."""
         self.opinions, self.open = Opinions(), {}
         for _, given in ledger.tables["handed"].values():
             self._count(given[0][0], 1)
@@ -100,7 +97,7 @@ class Checking(Part):
             del self.open[agent]
 
     def enter(self, ledger: Ledger, row: Row) -> None:
-        """Take in a READY row with results."""
+        """Add a READY row with results."""
         since, given = ledger.tables["handed"][row.spec.id]
         self.opinions.add(row, since, tuple(sorted({agent for agent, _, _ in given})))
 
@@ -119,7 +116,7 @@ class Checking(Part):
         )
 
     def payload(self, ledger: Ledger, row: Row) -> Any:
-        """Return what a lease shows: the work, or for a check the work and its result."""
+        """Return the payload of a lease: the work, or for a check, the work with its result."""
         if not self._is_check(ledger, row):
             return copy_json(row.payload)
         spec, result = row.spec, ledger.tables["handed"][row.spec.id][1][0][2]
@@ -131,7 +128,7 @@ class Checking(Part):
         }
 
     def problem(self, ledger: Ledger, row: Row, result: Any) -> VerdictError | None:
-        """Return why a check cannot be completed with this; None if it can, or if it is no check."""
+        """Return why a check cannot be completed with this value; None if it can, or if it is no check."""
         if not self._is_check(ledger, row) or _verdict(result) is not None:
             return None
         assert row.spec.verify is not None
@@ -140,24 +137,25 @@ class Checking(Part):
     def before(
         self, ledger: Ledger, agent: str, kinds: tuple[str, ...] | None, row: Row | None
     ) -> Row | None:
-        """Return what comes first: another opinion, unless what the ready order offers is more urgent."""
+        """Return a task that needs another opinion, or `row` if the ready order has a more urgent one."""
         if row is not None and ledger.restraint is not None and ledger.restraint.owes(ledger, agent):
-            row = None  # enough of its results wait: it may help to judge those of others
+            row = None  # enough of its own results wait to be judged: it may help to judge others'
         other = self.opinions.first(ledger, agent, kinds)
         if other is None or (row is not None and row.spec.priority > other.spec.priority):
             return row
         return other
 
     def offers(self, ledger: Ledger, agent: str, rows: list[Row], count: int) -> list[Row]:
-        """Return what an agent could take, others' results among it, in its order."""
+        """Return what an agent could take, in its order, including others' results to check."""
         if ledger.restraint is not None and ledger.restraint.owes(ledger, agent):
             rows = []
         both = [*self.opinions.best(ledger, agent, count), *rows]
-        both.sort(key=lambda row: -row.spec.priority)  # stable: at equal priority results come first
+        # stable: at equal priority, results to check come first
+        both.sort(key=lambda row: -row.spec.priority)
         return both[:count]
 
     def why_not(self, ledger: Ledger, agent: str, row: Row) -> str:
-        """Say why an agent does not get a task with results; "" if it could."""
+        """Say why an agent does not get a task with results; "" if it can."""
         if self.opinions.may(ledger, agent, row):
             return ""
         principals = ledger.principals
@@ -171,7 +169,7 @@ class Checking(Part):
     # -- handing in -------------------------------------------------------------------------
 
     def take(self, ledger: Ledger, row: Row, command: Complete) -> Outcome | None:
-        """Take in what a live lease (touched) is completed with; None if no check is needed."""
+        """Accept what a live lease (touched) is completed with; None if no check is needed."""
         spec, agent = row.spec, row.agent
         verify = spec.verify
         assert verify is not None
@@ -190,7 +188,7 @@ class Checking(Part):
         return self._judge(ledger, row, verify, given)
 
     def again(self, ledger: Ledger, row: Row, token: int) -> Outcome | None:
-        """Return the answer of a lease that has handed in and asks again, None for any other."""
+        """Return the answer for a lease that has handed in and asks again, None for any other."""
         handed = ledger.tables["handed"].get(row.spec.id)
         if row.state is not READY or handed is None or handed[1][-1][1] != token:
             return None
@@ -230,7 +228,7 @@ class Checking(Part):
             for word in (True, False):
                 side = [agent for agent, _, (ok, _) in votes if ok is word]
                 if len(side) >= verify.agree:
-                    # the lease of the verdict that decided ends here, whoever the next event speaks of
+                    # the event names the holder whose verdict decided, because its lease ends here
                     ledger.emit("judged", row.spec.id, row.agent, row.token, word)
                     self._judge_voters(ledger, row, votes, word)
                     if word:
@@ -259,7 +257,7 @@ class Checking(Part):
         return self._wait(ledger, row)
 
     def _judge_voters(self, ledger: Ledger, row: Row, votes: tuple[_Given, ...], word: bool) -> None:
-        """Judge those who voted by the majority; a single vote proves nothing about who gave it."""
+        """Judge the voters by the majority; a single vote proves nothing about the agent that gave it."""
         check = as_check(row.spec)
         if len(votes) > 1:
             for agent, _, (ok, _) in votes:
@@ -270,13 +268,13 @@ class Checking(Part):
 
     def _wait(self, ledger: Ledger, row: Row) -> Outcome:
         agent, token = row.agent, row.token
-        row.attempts -= 1  # only what fails counts as an attempt
+        row.attempts -= 1  # only failures count as attempts
         self._back(ledger, row)
         ledger.emit("handed in", row.spec.id, agent, token, len(ledger.tables["handed"][row.spec.id][1]))
         return self._pending(row)
 
     def _back(self, ledger: Ledger, row: Row, *, forget: bool = False) -> None:
-        """Return a row to READY, with what was handed in or without."""
+        """Return a row to READY, with or without what was handed in."""
         ledger.order.reorder(row)  # if an old entry is left there, it must not come alive again
         unlease(ledger, row, "finished", "hand_in")
         if forget:
@@ -300,7 +298,7 @@ class Checking(Part):
         else:
             self._back(ledger, row, forget=True)
         self._wrong(ledger, author, row.spec, weight, f"result of {row.spec.id} {why}")
-        # read only now: what follows from it may have ended the task
+        # read only now: the consequences may have ended the task
         return row.outcome or make_outcome(row.spec.id, row.state, None, why, author, row.attempts, False)
 
     def _give_up(self, ledger: Ledger, row: Row, why: str) -> Outcome:
@@ -327,7 +325,7 @@ class Checking(Part):
     # -- the rest of a task's life ----------------------------------------------------------
 
     def forget(self, ledger: Ledger, task: str) -> None:
-        """Forget what was handed in, if something was: the task has ended, or begins anew."""
+        """Forget what was handed in, if anything: the task has ended, or starts again."""
         handed = ledger.tables["handed"].get(task)
         if handed is not None:
             ledger.undo.drop(ledger.tables["handed"], task)
@@ -341,7 +339,7 @@ class Checking(Part):
         self.forget(ledger, row.spec.id)
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
-        """Say what a task with results waits for."""
+        """Say what a task with results is waiting for."""
         assert row.spec.verify is not None
         _, given = ledger.tables["handed"][row.spec.id]
         verify = row.spec.verify
@@ -370,7 +368,7 @@ class Checking(Part):
 
 
 def _verdict(value: Any) -> tuple[bool, str] | None:
-    """Return (ok, reason) for a verdict, None for what is none."""
+    """Return (ok, reason) for a verdict, None for anything else."""
     if isinstance(value, bool):
         return value, ""
     if isinstance(value, dict) and isinstance(value.get("ok"), bool) and set(value) <= {"ok", "reason"}:

@@ -1,13 +1,11 @@
 """
-Restraint: what follows from standing on a board with a TrustPolicy.
+Restraint: the consequences of standing on a board with a TrustPolicy.
 
-Limit early, quarantine late: how many tasks an agent may hold follows from a
-lower bound of what it delivers, so newcomers and the slow get fewer; quarantine
-needs an upper bound below a third, or several bad outcomes in a row, so it
-takes proof. After a while a quarantined agent may try one task, and only its
-success lets it back in. If more than a share of the established agents would
-be in quarantine, the cause is an outage and not they: nobody is, and an alarm
-says so.
+Limit early, quarantine late. The number of tasks that an agent may hold follows from a lower bound of what it
+delivers, so newcomers and slow agents get fewer. Quarantine needs proof: an upper bound below a third, or
+several bad outcomes in a row. After a while a quarantined agent may try one task, and only success lets it
+back in. If more than a certain share of the established agents would be in quarantine, the cause is an outage
+and not the agents: then nobody is quarantined, and an alarm says so.
 """
 
 from __future__ import annotations
@@ -28,20 +26,24 @@ if TYPE_CHECKING:
 __all__ = ["Restraint"]
 
 _TRUSTED, _PROVEN = 0.5, 0.85
-"""the lower bound from which an agent is established, and the one from which it has every right"""
+"""the lower bound from which an agent is established, and the one from which it has full rights"""
 _HOPELESS, _WORTHLESS = 0.35, 0.5
-"""an upper bound of what is delivered, or of what results are worth, below which the breaker opens"""
+"""the upper bound, of what is delivered or of what results are worth, below which the breaker opens"""
 _MOST_RELAPSES = 10
 _ENOUGH = 3
-"""established agents at work, without whom newcomers are not held back: somebody must do the work"""
+"""with fewer established agents at work than this, newcomers are not held back: somebody must do the work"""
 _KEEP_SHARE = 0.9930924954370359  # 2^(-1/100)
 _UNJUDGED = 4
-"""results that wait to be judged, for each task that an agent may hold: who is fast and wrong would have
-spoilt everything before the first verdict"""
+"""
+How many unjudged results an agent may have for each task it may hold.
+
+Without this bound, a fast agent with wrong answers could finish the whole board before its first result is
+judged.
+"""
 
 
 _LEAST_HOLD = 2.0
-"""how many usual lengths a task may be held after any number of losses: slow work must still be possible"""
+"""how many usual lengths a task may be held after any number of losses: slow work must stay possible"""
 
 
 class Restraint(Part):
@@ -65,10 +67,10 @@ class Restraint(Part):
     def __init__(self, reputation: Reputation) -> None:
         self.reputation = reputation
         self.alarms: list[tuple[int, str]] = []
-        """heap of (lease time, agent): when a quarantine, or the alarm (""), ends"""
+        """heap of (lease time, agent) of the end of a quarantine, or of the alarm ("")"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the alarms."""
+        """Rebuild the alarms."""
         assert ledger.settings.trust is not None
         self.policy = ledger.settings.trust
         self.ledger = ledger
@@ -78,7 +80,7 @@ class Restraint(Part):
         heapq.heapify(self.alarms)
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
-        """Leases that were granted before there was a policy keep their terms."""
+        """Keep the terms of leases that were granted before there was a policy."""
 
     # -- what an agent may ------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Restraint(Part):
         return f"holds {held} task(s), as many as its standing allows (at least {low:.2f})"
 
     def quarantined(self, ledger: Ledger, agent: str) -> str | None:
-        """Return why an agent may change nothing now: it is in quarantine, and not yet on probation."""
+        """Return why an agent may change nothing now: it is in quarantine and not yet on probation."""
         breaker = ledger.tables["breakers"].get(agent)
         now = ledger.timeline.reading[LEASE]
         if breaker is None or breaker[0] <= now:
@@ -131,7 +133,7 @@ class Restraint(Part):
         return new > self.policy.newcomers * everybody and self._at_work(ledger) >= _ENOUGH
 
     def _at_work(self, ledger: Ledger) -> int:
-        """Count established agents that hold something, up to enough."""
+        """Count the established agents that hold something, up to the number needed."""
         count = 0
         for agent in ledger.tables["established"]:
             row = ledger.agents.get(agent)
@@ -141,7 +143,7 @@ class Restraint(Part):
         return count
 
     def granted(self, ledger: Ledger, row: Row) -> None:
-        """Count a claim of a newcomer, or of somebody known."""
+        """Count a claim, of a newcomer or of a known agent."""
         if self.policy.newcomers is None:
             return
         new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
@@ -159,16 +161,16 @@ class Restraint(Part):
         return self.holds_back(ledger, agent)
 
     def owes(self, ledger: Ledger, agent: str) -> bool:
-        """Tell whether so many results of an agent wait to be judged that it gets no new work for now."""
+        """Tell whether so many results of an agent are unjudged that it gets no new work for now."""
         waiting: int = ledger.checking.open.get(agent, 0)
         return waiting > 0 and waiting >= _UNJUDGED * self.limit(ledger, agent)
 
     def length(self, ledger: Ledger, row: Row, agent: str, ttl_ns: int) -> int:
         """
-        Return how long a fresh lease lasts of which nobody has said how long it should be.
+        Return how long a new lease lasts if nobody has said how long it should be.
 
-        The task that is to show whether an agent may come back from quarantine has the full length, and so
-        has whoever lost a shortened one: it may have been at work, and must not be judged by our thrift.
+        The probe that may end a quarantine gets the full length. So does every agent that has lost a
+        shortened lease: it may have been at work, and must not be judged by our thrift.
         """
         tables = ledger.tables
         if ledger.is_old:
@@ -184,12 +186,14 @@ class Restraint(Part):
         return short_ns
 
     def spares(self, ledger: Ledger, row: Row) -> bool:
-        """Tell whether a lease has run out only because we had shortened it: that is no silence."""
+        """
+        Tell whether a lease has run out only because we had shortened it: that does not count as silence.
+        """
         until = ledger.tables["shortened"].get(row.spec.id)
         return until is not None and row.lost == "expired" and row.deadline_ns < until
 
     def latest(self, ledger: Ledger, row: Row) -> int | None:
-        """Return the lease time beyond which a lease cannot be renewed; noted at its first renewal."""
+        """Return the lease time beyond which a lease cannot be renewed; fixed at its first renewal."""
         if not self.policy.hold_most:
             return None
         tables, spec = ledger.tables, row.spec
@@ -197,8 +201,8 @@ class Restraint(Part):
         if spec.id not in holds:
             granted = row.deadline_ns - row.ttl_ns
             usual = ns(ledger.settings.lease_ttl if spec.lease_ttl is None else spec.lease_ttl)
-            # each loss in a row halves how often a lease can be renewed: whoever renews for ever and delivers
-            # nothing would otherwise hold a task for as long at each try, and at each probe
+            # each loss in a row halves how long a lease can be renewed; otherwise an agent that renews for
+            # ever and delivers nothing would hold a task just as long at each try, and at each probe
             losses = tables["strikes"].get(row.agent, 0) + (row.agent in tables["breakers"])
             most = max(min(self.policy.hold_most, _LEAST_HOLD), self.policy.hold_most / 2.0**losses)
             latest = granted + round(max(usual, row.ttl_ns) * most)
@@ -206,7 +210,9 @@ class Restraint(Part):
         return int(holds[spec.id][1])
 
     def latest_known(self, ledger: Ledger, row: Row) -> int | None:
-        """Return what `latest` has noted of a lease that has been renewed; None if it has not."""
+        """
+        Return what `latest` has fixed for a lease that has been renewed; None if it has not been renewed.
+        """
         hold = ledger.tables["holds"].get(row.spec.id)
         return None if hold is None else int(hold[1])
 
@@ -221,10 +227,11 @@ class Restraint(Part):
 
     def rank(self, ledger: Ledger, agent: str, task: str, surplus: int) -> int:
         """
-        Return the place of a waiting agent among those that could take a task: the least is woken.
+        Return the rank of a waiting agent among those that could take a task: the lowest is woken.
 
-        By what it is expected to deliver; never by the lower bound, which would starve newcomers. Every
-        tenth task goes to newcomers first, or nobody would ever learn what they can do.
+        The rank follows from what the agent is expected to deliver, never from the lower bound, which would
+        starve newcomers. Every tenth task goes to newcomers first, or nobody would ever learn what they can
+        do.
         """
         seen, mean = self.reputation.of(ledger, agent), 1.0
         if ledger.tables["quality"]:
@@ -250,7 +257,7 @@ class Restraint(Part):
     # -- what happens -----------------------------------------------------------------------
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Judge an agent by how its lease ended; its evidence has been noted."""
+        """Judge an agent by how its lease ended; its evidence has already been noted."""
         agent, tables = row.agent, ledger.tables
         assert agent is not None
         if row.spec.id in tables["holds"]:
@@ -267,11 +274,11 @@ class Restraint(Part):
             if row.spec.verify is None:  # where results are checked, the verdict decides
                 self._credit(ledger, agent)
         elif verb in FAILED_VERBS and self.hopeless(ledger, row) is not None:
-            self.reputation.refund(ledger, row.spec.id)  # the task is to blame, and is given up
+            self.reputation.refund(ledger, row.spec.id)  # the task is at fault, and is given up
         elif verb in FAILED_VERBS:
             strikes = tables["strikes"].get(agent, 0)
             if len({name for name, _, _ in tables["failers"].get(row.spec.id, ())}) < 2:
-                strikes += 1  # what others failed, too, is weaker evidence, and no strike
+                strikes += 1  # a failure on a task that others failed too is weaker evidence, and no strike
                 ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
         self._tell(ledger, agent)
@@ -283,7 +290,7 @@ class Restraint(Part):
         return agent in ledger.tables["breakers"] or bool(ledger.tables["alarm"])
 
     def proved(self, ledger: Ledger, agent: str) -> None:
-        """Let an agent back in whose result stood a check."""
+        """Let an agent back in after its result passed a check."""
         self._credit(ledger, agent)
         self._tell(ledger, agent)
 
@@ -295,7 +302,7 @@ class Restraint(Part):
             ledger.undo.put(tables["established"], agent, (ledger.ordinal(),))
 
     def disproved(self, ledger: Ledger, agent: str, kind: str, why: str) -> None:
-        """Judge an agent whose result did not stand; the evidence has been noted."""
+        """Judge an agent whose result failed a check; the evidence has already been noted."""
         breaker = ledger.tables["breakers"].get(agent)
         quality, wrong = self.reputation.quality(ledger, agent), 0
         if (agent, kind) in ledger.tables["quality"]:
@@ -321,7 +328,7 @@ class Restraint(Part):
             )
 
     def shut_out(self, ledger: Ledger, agent: str, why: str) -> None:
-        """Put an agent in quarantine because somebody says so; no budget protects it."""
+        """Put an agent in quarantine because somebody says so; no budget limits this."""
         breaker = ledger.tables["breakers"].get(agent)
         self._open(ledger, agent, 0 if breaker is None else breaker[1] + 1, why)
 
@@ -329,7 +336,8 @@ class Restraint(Part):
         tables = ledger.tables
         if relapses == 0 and agent in tables["established"]:
             out = sum(name in tables["established"] for name in tables["breakers"]) + 1
-            # one may always be: what befalls a single agent is no outage, however few there are
+            # one agent may always be quarantined: one failing agent is no outage, however few agents there
+            # are
             if out > max(1.0, self.policy.quarantine_most * len(tables["established"])):
                 self._raise_alarm(ledger, agent, why)
                 return
@@ -365,7 +373,7 @@ class Restraint(Part):
     # -- time -------------------------------------------------------------------------------
 
     def pass_time(self, ledger: Ledger) -> None:
-        """Let those look again whose quarantine has come to its probe, and end the alarm."""
+        """Wake agents whose quarantine has reached its probe, and end the alarm."""
         now, tables = ledger.timeline.reading[LEASE], ledger.tables
         while self.alarms and self.alarms[0][0] <= now:
             when, agent = heapq.heappop(self.alarms)

@@ -1,14 +1,13 @@
 """
-Reputation: what agents have delivered, as evidence that is forgotten; a fold over history.
+Reputation: what agents have delivered, as evidence that fades; a fold over history.
 
-Only what the board itself observes counts, never what agents say of each other.
-Each (agent, kind of task) has a Beta distribution over how often a claim is
-delivered (Josang & Ismail 2002, with a uniform prior): amounts of good and bad
-evidence that fade by half with fifty further outcomes, and, slowly, with time.
-Bad fades slower than good, so that waiting launders nobody.
+Only what the board itself observes counts, never what agents say about each other. Each (agent, kind of task)
+has a Beta distribution over how often a claim is delivered (Josang & Ismail 2002, with a uniform prior). Good
+and bad evidence fade by half with fifty further outcomes and, slowly, with time. Bad evidence fades more
+slowly than good, so waiting does not clean a record.
 
-An update costs the same however long the history is, and uses only operations
-that are rounded correctly, so every replica has the same bits.
+An update costs the same however long the history is, and uses only correctly rounded operations, so every
+replica has the same bits.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ..state.timeline import CALENDAR, LEASE
 __all__ = ["FAILED_VERBS", "Reputation", "channel"]
 
 FAILED_VERBS = frozenset({"retry", "back_off", "give_up", "expire"})
-"""ways out of a lease that are the holder's doing; release is one, too, but a polite one"""
+"""ends of a lease that are the holder's doing; release is one too, but a polite one"""
 _DELIVERED = ("complete", "hand_in")
 _KEEP = 0.9862327044933592  # 2^(-1/50)
 _KEEP_QUALITY = 0.9930924954370359  # 2^(-1/100)
@@ -40,7 +39,7 @@ _AGENTS, _KINDS = 10_000, 64
 
 
 def channel(good: float, bad: float) -> Channel:
-    """Return the distribution that amounts of evidence stand for, under a uniform prior."""
+    """Return the distribution that these amounts of evidence stand for, under a uniform prior."""
     a, b = good + 1.0, bad + 1.0
     n = a + b
     mean, spread = a / n, math.sqrt(a * b / (n * n * (n + 1.0)))
@@ -65,7 +64,7 @@ class Reputation(Part):
     Tables:
         evidence: (agent, kind) -> (ordinal, good, bad, failures in a row, end of the last outcome's hour)
         quality: (agent, kind) -> (right, wrong, right in a row, wrong in a row, end of that hour)
-        failers: task -> ((agent, kind, how bad), ...) that have failed it
+        failers: task -> ((agent, kind, how bad), ...) of the agents that have failed it
     """
 
     tables: ClassVar[tuple[str, ...]] = ("evidence", "quality", "failers")
@@ -74,10 +73,10 @@ class Reputation(Part):
 
     def __init__(self) -> None:
         self.kinds: OrderedDict[str, dict[str, None]] = OrderedDict()
-        """agent -> kinds of task with evidence; the longest known agent first"""
+        """agent -> kinds of task with evidence; the oldest agent first"""
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the index."""
+        """Rebuild the index."""
         self.kinds = OrderedDict()
         for (agent, kind), _ in sorted(ledger.tables[self.of_work].items(), key=lambda item: item[1][0]):
             self.kinds.setdefault(agent, {})[kind] = None
@@ -109,10 +108,10 @@ class Reputation(Part):
             self.add(ledger, agent, kind, 0.0, _given_back(ledger, row))
 
     def _blame(self, ledger: Ledger, row: Row) -> float:
-        """Return how much a failed lease says of its holder."""
+        """Return how much a failed lease says about its holder."""
         known = ledger.tables["failers"].get(row.spec.id, ())
         others = {name for name, _, _ in known} - {row.agent}
-        # what fails with everybody says little of anybody
+        # a task that everybody fails says little about any of them
         return self._how_bad(ledger, row) / (1 + len(others))
 
     def _how_bad(self, ledger: Ledger, row: Row) -> float:
@@ -122,12 +121,12 @@ class Reputation(Part):
         return _OVERTIME if since is not None and row.deadline_ns >= since[1] else _SILENT
 
     def landed(self, ledger: Ledger, row: Row) -> None:
-        """Note that a result came after its lease had run out: late, but better than none."""
+        """Note that a result came after its lease had run out: late, but better than nothing."""
         assert row.agent is not None
         self.add(ledger, row.agent, row.spec.kind, _LATE_GOOD, _LATE_BAD)
 
     def add(self, ledger: Ledger, agent: str, kind: str, good: float, bad: float) -> None:
-        """Take in one outcome. O(1)."""
+        """Add one outcome. O(1)."""
         table, key = ledger.tables[self.of_work], (agent, kind)
         until = (ledger.timeline.reading[CALENDAR] // _HOUR + 1) * _HOUR
         row = table.get(key)
@@ -145,7 +144,7 @@ class Reputation(Part):
         ledger.undo.put(table, key, fresh)
 
     def add_verdict(self, ledger: Ledger, agent: str, kind: str, right: float, wrong: float) -> None:
-        """Take in one verdict on a result. O(1)."""
+        """Add one verdict on a result. O(1)."""
         table, key = ledger.tables[self.of_results], (agent, kind)
         if key not in ledger.tables[self.of_work]:
             self.add(ledger, agent, kind, 0.0, 0.0)  # judged before its lease has ended
@@ -160,12 +159,12 @@ class Reputation(Part):
         ledger.undo.put(table, key, fresh)
 
     def quality_in(self, ledger: Ledger, agent: str, kind: str) -> tuple[float, float, int]:
-        """Return evidence of right and of wrong results, and the right ones in a row."""
+        """Return the evidence of right and of wrong results, and the number of right ones in a row."""
         row = ledger.tables[self.of_results].get((agent, kind), (0.0, 0.0, 0))
         return row[0], row[1], row[2]
 
     def quality(self, ledger: Ledger, agent: str) -> Channel | None:
-        """Return what its results are worth, all kinds together; None if none was checked. O(kinds)."""
+        """Return what an agent's results are worth, over all kinds; None if none was checked. O(kinds)."""
         table = ledger.tables[self.of_results]
         rows = [table[agent, kind] for kind in sorted(self.kinds.get(agent, ())) if (agent, kind) in table]
         if not rows:
@@ -188,7 +187,7 @@ class Reputation(Part):
         return ledger.ordinal()
 
     def _let_go(self, ledger: Ledger) -> None:
-        """Forget the longest known agent that holds nothing."""
+        """Forget the oldest agent that holds nothing."""
         for agent, kinds in self.kinds.items():
             holder = ledger.agents.get(agent)
             if holder is None or not holder.leases:
@@ -200,7 +199,7 @@ class Reputation(Part):
                 return
 
     def refund(self, ledger: Ledger, task: str) -> None:
-        """Take the bad evidence back that a task has brought to those who tried it."""
+        """Take back the bad evidence that a task has brought to the agents that tried it."""
         for agent, kind, bad in ledger.tables["failers"].get(task, ()):
             row = ledger.tables[self.of_work].get((agent, kind))
             if row is not None:
@@ -219,7 +218,7 @@ class Reputation(Part):
                 ledger.undo.put(quality, (agent, kind), (right, wrong / 2, streak, 0, hour))
 
     def of(self, ledger: Ledger, agent: str) -> Channel:
-        """Return what an agent delivers, all kinds together, as of its last outcome in each. O(kinds)."""
+        """Return what an agent delivers, over all kinds, as of its last outcome in each. O(kinds)."""
         table, good, bad = ledger.tables[self.of_work], 0.0, 0.0
         kinds = self.kinds.get(agent, ())
         for kind in kinds if len(kinds) < 2 else sorted(kinds):
@@ -228,7 +227,7 @@ class Reputation(Part):
         return channel(good, bad)
 
     def low(self, ledger: Ledger, agent: str) -> float:
-        """Return the lower bound of what an agent delivers, or of what its results are worth: the lesser."""
+        """Return the lesser of two lower bounds: what an agent delivers, and what its results are worth."""
         delivery = self._low_delivery(ledger, agent)
         if ledger.tables[self.of_results]:
             quality = self.quality(ledger, agent)
@@ -279,10 +278,10 @@ class Reputation(Part):
 
 class Skills(Reputation):
     """
-    The same by capability: what came of the tasks that required one of those who had it.
+    Reputation by capability: how agents did on the tasks that required a capability they have.
 
-    Whoever knows which capabilities a task asked of its holder tells this part; the others pay nothing.
-    Boards whose log does not name it were written without, and go on so.
+    The part that knows which capabilities a task asked of its holder calls this one; other strategies pay
+    nothing. A board whose log does not name this part was written without it, and stays without it.
 
     Tables:
         skills: (agent, capability) -> as in evidence
@@ -291,7 +290,7 @@ class Skills(Reputation):
 
     tables = ("skills", "skill_quality")
     of_work, of_results = "skills", "skill_quality"
-    left = Part.left  # not at every lease: see `tally`
+    left = Part.left  # not called at every lease: see `tally`
 
     def is_kept(self, ledger: Ledger) -> bool:
         """Tell whether this board keeps evidence by capability."""

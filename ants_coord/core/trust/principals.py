@@ -1,9 +1,9 @@
 """
-Who vouches for whom. An agent without a principal is its own.
+Principals: who vouches for which agent. An agent without a principal is its own.
 
-Names are free, trust is not: what one principal's agents say of each other's
-work is worth nothing, so they do not check each other. In one process this
-guards against mistakes, not against hostile code, which could use any name.
+Names are free, trust is not: what one principal's agents say about each other's work is worth nothing, so
+they do not check each other. In one process this guards against mistakes, not against hostile code, which
+could use any name.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ __all__ = ["Principals"]
 
 class Principals(Part):
     """
-    Who vouches for whom: agents of one principal do not check each other.
+    Who vouches for which agent; agents of one principal do not check each other.
 
     Tables:
-        principals: agent -> (ordinal, principal, who said so)
+        principals: agent -> (ordinal, principal, the agent that said so)
     """
 
     tables = ("principals",)
@@ -29,7 +29,7 @@ class Principals(Part):
         self.commands = {Vouch: self.vouch}
 
     def vouch(self, ledger: Ledger, command: Vouch) -> bool:
-        """Set an agent's principal; answers whether that is news."""
+        """Set an agent's principal; return whether that is new."""
         table = ledger.tables["principals"]
         known = table.get(command.agent)
         if known is not None and known[1] == command.principal:
@@ -42,7 +42,7 @@ class Principals(Part):
         return True
 
     def of(self, ledger: Ledger, agent: str) -> str:
-        """Return an agent's principal: itself, if nobody vouches for it."""
+        """Return an agent's principal: the agent itself, if nobody vouches for it."""
         row = ledger.tables["principals"].get(agent)
         return agent if row is None else str(row[1])
 

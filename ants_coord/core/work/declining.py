@@ -1,15 +1,13 @@
 """
-"Not now, not me": what an agent does not want for a while, one task or any.
+"Not now, not me": an agent declines one task, or all tasks, for a while.
 
-A decline concerns the agent and not the task: it goes back at once, others may
-take it, no attempt is counted and no evidence noted, or an honest agent that is
-rate-limited would stand worse than one that hangs. So that nobody plays ball
-with a task for ever, each repeat by the same agent doubles the time.
+A decline concerns the agent and not the task. The task goes back at once and others may take it. No attempt
+is counted and no evidence noted; otherwise an honest, rate-limited agent would stand worse than one that
+hangs. Each repeat by the same agent doubles the time, so that a task is not passed back and forth for ever.
 
-A decline with a time keeps that time whatever becomes of the agent's advert; one
-without ends when what the agent says it can do changes. Rows stay when their
-time is over, so that a repeat is known as one; a task's end or new content
-forgets its rows, a task that its agent completes the agent's own row.
+A decline with a time keeps that time whatever becomes of the agent's advert; one without a time ends when the
+advert changes. Rows stay when their time is over, so that a repeat is recognised. The rows of a task are
+dropped when it ends or gets new content; the agent's own row, when it completes a task.
 """
 
 from __future__ import annotations
@@ -29,16 +27,16 @@ from .lifecycle import give_back, remember
 __all__ = ["Declines", "decline"]
 
 OPEN, OVER = 0, -1
-"""`until` of a decline without a time, and of one whose time is over"""
+"""`until` of a decline that has no time, and of one whose time is over"""
 _OF_AN_AGENT = 1_000
-"""tasks whose declines are remembered of one agent; the oldest is forgotten first"""
+"""declined tasks that are remembered for one agent; the oldest is forgotten first"""
 _AGENTS = 10_000
 _DOUBLINGS = 10
 
 
 class Declines(Refusals):
     """
-    What agents do not want.
+    The declines of all agents.
 
     Tables:
         declines: (agent, task) -> (ordinal, reason, until in lease time or OPEN or OVER, times)
@@ -48,7 +46,7 @@ class Declines(Refusals):
     tables = ("declines", "limited")
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Make the indexes and the alarms."""
+        """Rebuild the indexes and the alarms."""
         self.active: dict[str, dict[str, None]] = {}
         """agent -> the tasks that it declines now"""
         self.decliners: dict[str, dict[str, None]] = {}
@@ -68,7 +66,7 @@ class Declines(Refusals):
         self._set_gate(ledger)
 
     def _set_gate(self, ledger: Ledger) -> None:
-        # a gate is asked at every claim: there is one only while somebody is limited
+        # a gate is asked at every claim: install it only while somebody is limited
         ledger.set_gates((self.limits,) if ledger.tables["limited"] else ())
 
     def _enter(self, agent: str, task: str, until: int) -> None:
@@ -97,11 +95,11 @@ class Declines(Refusals):
         return 0 if row is None else max(0, int(row[2]) - ledger.timeline.reading[LEASE])
 
     def bars(self, ledger: Ledger, agent: str, task: str) -> bool:
-        """Tell whether an agent is not to be woken for a task."""
+        """Tell whether an agent must not be woken for a task."""
         return task in self.active.get(agent, ()) or self.limited_ns(ledger, agent) > 0
 
     def told(self, ledger: Ledger, task: str) -> list[str]:
-        """Say who declines a task."""
+        """Say which agents decline a task."""
         said, now = [], ledger.timeline.reading[LEASE]
         for agent in sorted(self.decliners.get(task, ())):
             _, reason, until, _ = ledger.tables["declines"][agent, task]
@@ -113,7 +111,7 @@ class Declines(Refusals):
     # -- what happens -----------------------------------------------------------------------
 
     def put(self, ledger: Ledger, agent: str, task: str, reason: str, pause_ns: int | None) -> int:
-        """Enter a decline; returns how often this agent has declined this task by now."""
+        """Enter a decline; return how often this agent has declined this task by now."""
         table, known = ledger.tables["declines"], self.known.get(agent, {})
         times = 1
         if task in known:
@@ -127,7 +125,7 @@ class Declines(Refusals):
         return times
 
     def limit(self, ledger: Ledger, agent: str, reason: str, pause_ns: int) -> int:
-        """Note that an agent wants nothing for a while; returns how often in a row it said so."""
+        """Note that an agent wants nothing for a while; return how often in a row it has said so."""
         table = ledger.tables["limited"]
         times = 1 + (table[agent][3] if agent in table else 0)
         if agent not in table and len(table) >= _AGENTS:
@@ -139,7 +137,7 @@ class Declines(Refusals):
         return times
 
     def succeeded(self, ledger: Ledger, agent: str) -> None:
-        """Forget how often an agent said that it is limited: it has completed something."""
+        """Forget how often an agent said that it is limited, because it has completed something."""
         ledger.undo.drop(ledger.tables["limited"], agent)
         self._set_gate(ledger)
 
@@ -158,13 +156,13 @@ class Declines(Refusals):
             self.forget(ledger, agent, task)
 
     def forget_open(self, ledger: Ledger, agent: str) -> None:
-        """Drop the declines without a time of an agent that says something new of itself, or has gone."""
+        """Drop an agent's declines that have no time, because its advert has changed or it has gone."""
         for task in list(self.known.get(agent, ())):
             if ledger.tables["declines"][agent, task][2] == OPEN:
                 self.forget(ledger, agent, task)
 
     def took(self, ledger: Ledger, agent: str, task: str) -> None:
-        """End the decline of a task that its agent takes after all; the count goes on."""
+        """End the decline of a task that its agent takes after all; the count is kept."""
         ordinal, reason, _, times = ledger.tables["declines"][agent, task]
         ledger.undo.put(ledger.tables["declines"], (agent, task), (ordinal, reason, OVER, times))
         _discard(self.active, agent, task)
@@ -173,7 +171,7 @@ class Declines(Refusals):
     # -- time -------------------------------------------------------------------------------
 
     def expire(self, ledger: Ledger) -> None:
-        """End the declines whose time is over, and let their agents look again."""
+        """End the declines whose time is over, and wake their agents."""
         now, alarms = ledger.timeline.reading[LEASE], self.alarms
         while alarms and alarms[0][0] <= now:
             when, agent, task = heapq.heappop(alarms)
@@ -237,7 +235,7 @@ def _until(ledger: Ledger, pause_ns: int, times: int) -> int:
 
 
 def decline(ledger: Ledger, command: Decline) -> Refused | None:
-    """Give a leased task back, or turn down one that is on offer; this agent is not asked for a while."""
+    """Give a leased task back, or turn down an offered one; this agent is not asked again for a while."""
     row = ledger.tasks.get(command.task)
     if row is None:
         return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
@@ -267,7 +265,7 @@ def decline(ledger: Ledger, command: Decline) -> Refused | None:
         times = declines.put(ledger, agent, command.task, command.reason, command.retry_ns)
     if command.token:
         _hand_back(ledger, row, command.reason)
-    elif ledger.news.is_wanted:  # somebody else may want it, now that this one does not
+    elif ledger.news.is_wanted:  # another agent may want it, now that this one does not
         ledger.news.ready.append((row.spec.kind, ledger.eligibility.signature(row.spec), command.task))
     detail = {"reason": command.reason, "times": times, "all": command.everything}
     ledger.emit("declined", command.task, agent, command.token, detail)
@@ -275,7 +273,7 @@ def decline(ledger: Ledger, command: Decline) -> Refused | None:
 
 
 def _hand_back(ledger: Ledger, row: Row, reason: str) -> None:
-    """Return a leased task to the ready ones: neither an attempt nor evidence against its holder."""
+    """Return a leased task to READY; it counts as no attempt, and as no evidence against its holder."""
     assert row.agent is not None
     holder = ledger.agents[row.agent]
     ledger.undo.touch(row)

@@ -1,7 +1,7 @@
 """
-Doors: what a READY task waits at besides its turn, a named limit or purses that must pay.
+Doors: what holds a READY task back besides its turn, a named limit or purses that must pay.
 
-The ready order keeps tasks with one door together, so that a shut door is stepped over as a whole.
+The ready order keeps tasks with the same door together, so a shut door is passed over as a whole.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ __all__ = ["names_of", "purse_name"]
 
 
 def purse_name(purse: str) -> Hashable:
-    """Return the name under which a purse opens doors; no limit has it."""
+    """Return the name under which a purse opens doors; no limit can have this name."""
     return ("purse", purse)
 
 
 def names_of(door: Any) -> tuple[Hashable, ...]:
-    """Return the names whose opening may open a door: of limits, and of purses."""
+    """Return the names whose opening may open a door: limits and purses."""
     if door.__class__ is not tuple:
         return (door,)
     limit, spends = door

@@ -1,12 +1,11 @@
 """
 Claim-and-lock: grant, renew, complete, fail, release.
 
-One rule for the late: a command whose token is not the task's live lease
-changes nothing. A deadline that equals now has passed, and time has passed
-before any of these functions is called, so "LEASED with this token" is the
-whole test. Two exceptions: completing again with the same lease repeats the
-first answer (a safe retry), and `late="accept"` lands while the task is still
-unclaimed after this very lease ran out.
+There is one rule for late commands: if the token is not the task's live lease, nothing changes. A deadline
+that equals now has passed, and every function here is called after time has passed, so "LEASED with this
+token" is the whole test. There are two exceptions. Completing again with the same lease repeats the first
+answer (a safe retry). And a completion with `late="accept"` lands as long as the task is unclaimed after this
+very lease ran out.
 """
 
 from __future__ import annotations
@@ -65,8 +64,8 @@ def next_token(ledger: Ledger) -> int:
     """
     Return a fencing token: above every earlier one, also across restarts.
 
-    At least the stamp in microseconds, so that an in-memory board that starts
-    afresh does not fall behind a guard that outlived it.
+    It is at least the stamp in microseconds, so that a new in-memory board does not fall behind a guard that
+    has outlived the old one.
     """
     last, stamp = ledger.last_token + 1, ledger.timeline.reading[RAW] // 1_000
     ledger.last_token = token = stamp if stamp > last else last  # noqa: FURB136 - every grant comes here
@@ -81,7 +80,8 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
         ledger.tables["notes"],
         ledger.timeline.reading,
     )
-    if spec.__class__ is Task and not notes:  # most are: needed by nobody, checked by nobody, no seat
+    # true of most tasks: nobody needs or checks them, and they are no seat
+    if spec.__class__ is Task and not notes:
         lease = blank_lease()
         lease.task, lease.token, lease.agent, lease.kind = spec.id, row.token, row.agent, spec.kind
         lease.payload = copy_json(payload) if payload.__class__ in NESTS else payload
@@ -112,7 +112,7 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
 
 
 def _role(ledger: Ledger, seat: Task) -> str | None:
-    """Return what a team asks of whoever takes this seat, in the team's own words."""
+    """Return what a team asks of the holder of this seat, in the team's own words."""
     team = ledger.tasks.get(str(seat.seat))
     number = int(seat.id.rpartition("-")[2])
     return team.spec.team[number - 1] if team is not None and number <= len(team.spec.team) else None
@@ -158,7 +158,7 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
 
 
 def first(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None) -> Row | None:
-    """Return what an agent that nothing holds back would get."""
+    """Return what an agent gets if nothing holds it back."""
     row = ledger.order.first(agent, ledger.eligibility.open_to(agent), kinds)
     if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
         row = _passing_over(ledger, agent, kinds)
@@ -168,7 +168,7 @@ def first(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None) -> R
 
 
 def _passing_over(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None) -> Row | None:
-    """Return the first task that an agent does not decline, of an order that knows no declines itself."""
+    """Return the first task that an agent does not decline, from an order that does not know declines."""
     declined = ledger.declines.active[agent]
     return ledger.order.passing_over(agent, ledger.eligibility.open_to(agent), kinds, declined)
 
@@ -213,7 +213,7 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
     while len(leases) < command.count and not ledger.paused:
         if ledger.gates and ledger.held_back(agent) is not None:
             break
-        # asked anew each time: a lease may use up what the next one needs
+        # looked up again each time: a lease may use up what the next one needs
         row = first(ledger, agent, command.kinds)
         if row is None:
             break
@@ -222,7 +222,7 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 
 def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
-    """Give a READY row to an agent that may have it. Every cycle comes here, so few lines are calls."""
+    """Give a READY row to an agent that may have it. Every cycle comes here, so there are few calls."""
     spec, counts, undo, (_, lease_now, now) = row.spec, ledger.counts, ledger.undo, ledger.timeline.reading
     holder, attempt = ledger.agents.get(agent) or ledger.agent(agent), row.attempts
     if undo.before_change is not None:
@@ -253,13 +253,14 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     row.token = token = next_token(ledger)
     row.attempts = attempt = attempt + 1
     detail: Any = attempt
-    if spec.__class__ is Task and ttl_ns is None and ledger.restraint is None:  # nothing of all that follows
+    # then nothing that follows applies
+    if spec.__class__ is Task and ttl_ns is None and ledger.restraint is None:
         ttl_ns = ledger.lease_ttl_ns
     else:
         ttl_ns = _length(ledger, row, agent, ttl_ns)
         if spec.limit is not None:
             ledger.live.setdefault(spec.limit, {})[token] = row
-        # a claim on what somebody has handed in is a check, not work: who adds up must be able to tell
+        # a claim on a handed-in result is a check, not work: readers that add up must see the difference
         if spec.verify is not None and spec.id in ledger.tables["handed"]:
             detail = "check"
     row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
@@ -270,7 +271,7 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         alarms.sweep()
     heappush(alarms.leases, (deadline, token, row))
     ledger.ring[1].append((now, "claimed", spec.id, agent, token, detail))
-    # it was named, which overrules a decline
+    # the task was named, which overrules a decline
     if ledger.declines.active and spec.id in ledger.declines.active.get(agent, _NONE):
         ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:
@@ -279,10 +280,10 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
 
 
 def _length(ledger: Ledger, row: Row, agent: str, asked_ns: int | None) -> int:
-    """Return how long a lease lasts: as asked for, as the task says, or as the board and standing allow."""
+    """Return how long a lease lasts: as the claim asks, as the task says, or as board and standing allow."""
     if asked_ns is None and row.spec.lease_ttl is not None:
         asked_ns = ns(row.spec.lease_ttl)
-    is_asked_for = asked_ns is not None and not ledger.is_old  # by the old rules that made no difference
+    is_asked_for = asked_ns is not None and not ledger.is_old  # under the old rules that made no difference
     if asked_ns is None:
         asked_ns = ledger.lease_ttl_ns
     if ledger.restraint is not None and not is_asked_for:
@@ -294,7 +295,7 @@ def _length(ledger: Ledger, row: Row, agent: str, asked_ns: int | None) -> int:
 
 
 def lost_reason(ledger: Ledger, task_id: str, token: int) -> str:
-    """Say why a lease that is not live is not live."""
+    """Say why a lease is no longer live."""
     row = ledger.tasks.get(task_id)
     if row is None:
         if task_id in ledger.tombstones:
@@ -330,7 +331,7 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
             ledger.undo.touch_lock(row)
         elif may_renew(ledger, row):  # type: ignore[arg-type]
             ledger.undo.touch(row)  # type: ignore[arg-type]
-        else:  # it shows no sign of work: its lease runs out as it stands
+        else:  # it shows no sign of work, so its lease runs out unextended
             answers.append(Renewed(token, raw + row.deadline_ns - now))
             continue
         latest = None
@@ -350,7 +351,7 @@ def _new_ttl(row: Row | LockRow, asked_ns: int | None) -> int:
     if asked_ns is None:
         return row.ttl_ns
     if isinstance(row, LockRow) and row.depth > 1:
-        return max(asked_ns, row.ttl_ns)  # the outer scope counts on the longer one
+        return max(asked_ns, row.ttl_ns)  # the outer scope relies on the longer one
     return asked_ns
 
 
@@ -372,7 +373,7 @@ def note(ledger: Ledger, command: Note) -> Refused | None:
 
 
 def foreign(agent: str | None, row: Row | LockRow) -> Refused | None:
-    """Refuse who speaks for a lease that is another's."""
+    """Refuse an agent that uses the lease of another."""
     if agent is None or agent == row.agent:
         return None
     task_id = row.spec.id if isinstance(row, Row) else "lock:" + ",".join(row.names)
@@ -430,7 +431,7 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
 def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     """End a leased row with a result that nobody checks."""
     task, agent, undo = row.spec.id, row.agent, ledger.undo
-    holder = ledger.agents[agent]  # type: ignore[index]  # it holds this
+    holder = ledger.agents[agent]  # it holds this lease
     completed = holder.completed
     if undo.before_change is not None:
         undo.before_change(row)
@@ -468,7 +469,7 @@ def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] 
 
 
 def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
-    """End an attempt: again later, or FAILED for good after the last one."""
+    """End an attempt: try again later, or FAILED for good after the last one."""
     row = ledger.tasks.get(command.task)
     if row is None or row.token != command.token or row.state is not LEASED:
         return _refuse(ledger, command.task, command.token)
@@ -481,7 +482,7 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     ledger.undo.touch_agent(holder)
     holder.failed += 1
     remember(row, f"attempt {row.attempts} by {row.agent}: {command.reason}", command.trace)
-    later = command.retry and command.retry_ns is not None  # it concerns the task, and not its holder
+    later = command.retry and command.retry_ns is not None  # the delay concerns the task, not its holder
     hopeless = None if later or ledger.restraint is None else ledger.restraint.hopeless(ledger, row)
     if not command.retry or row.attempts >= max_attempts(ledger, row) or hopeless is not None:
         why = command.reason if hopeless is None else f"{hopeless}, at last: {command.reason}"

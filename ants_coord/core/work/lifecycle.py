@@ -1,9 +1,8 @@
 """
 How a task moves: leases end, tasks end, dependents follow, time passes.
 
-Each function expects that the decision has been made; it only commits. Every
-way in which a task can end goes through `end`, so no path can forget the
-dependents, the key, the limit or the waiting readers.
+The functions here only commit; the decision has been made before. Every end of a task goes through `end`, so
+no path can forget the dependents, the key, the limit or the waiting readers.
 """
 
 from __future__ import annotations
@@ -44,19 +43,19 @@ __all__ = [
 ]
 
 RECLAIM_AT_ONCE = 1_000
-"""Ended tasks forgotten per command at most: a backlog must not stall one caller."""
+"""most ended tasks forgotten per command: a backlog must not stall one caller"""
 _HISTORY = 20
 _DELIVERED = ("complete", "hand_in")
 _WORDS = {state: state.value for state in TaskState}  # an enum's `value` is a call
 _PLAIN_STONE = 4
-"""what a tombstone holds whose task had no result to lose"""
+"""the tombstone's content for a task that had no result to lose"""
 _REASON = 500
 _TRACE = 5_000
 _TRACE_HEAD = "\nTraceback (most recent call last):\n"
 
 
 def shift(ledger: Ledger, row: Row, verb: str) -> None:
-    """Take one arrow of the table and keep the counts."""
+    """Make one transition of the table and update the counts."""
     counts, state = ledger.counts, row.state
     counts[state] -= 1
     row.state = state = TRANSITIONS[state][verb]
@@ -100,7 +99,7 @@ def backoff_of(ledger: Ledger, row: Row) -> Backoff:
 
 
 def backoff_ns(ledger: Ledger, row: Row) -> int:
-    """Return the pause of a task after its latest attempt, in integers."""
+    """Return the pause of a task after its latest attempt, in integer nanoseconds."""
     policy, attempts = backoff_of(ledger, row), row.attempts
     most = ns(policy.limit)
     pause = ns(policy.first)
@@ -110,25 +109,26 @@ def backoff_ns(ledger: Ledger, row: Row) -> int:
         pause *= policy.factor
     pause = min(pause, most)
     if policy.jitter and ledger.rules:  # a log of format 1 was written under exact pauses
-        # a checksum and not a hash: the same in every process, and spread evenly over 32 bits
+        # a checksum and not hash(): the same in every process, and spread evenly over 32 bits
         draw = zlib.crc32(f"{row.spec.id}#{attempts}".encode())
         pause -= (pause * round(policy.jitter * 1024) // 1024) * draw >> 32
     return pause
 
 
 def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
-    """Take a live lease out of the indexes. The row has been touched."""
+    """Remove a live lease from the indexes. The row has been touched."""
     agent: Any = row.agent  # somebody holds it
     spec, tables = row.spec, ledger.tables
     row.lost, token, heap = lost, row.token, ledger.alarms.leases
     del ledger.agents[agent].leases[token]
-    if heap[0][1] == token:  # a stale alarm would only have to be looked at, and swept, later
+    if heap[0][1] == token:  # otherwise a stale alarm would have to be examined, and swept, later
         heappop(heap)
     if tables["signs"] and spec.id in tables["signs"]:
         ledger.undo.drop(tables["signs"], spec.id)
     if tables["limited"] and agent in tables["limited"] and verb in _DELIVERED:
         ledger.declines.succeeded(ledger, agent)
-    if spec.__class__ is not Task and spec.limit is not None:  # a plain task would ask its class, in 50 ns
+    # for a plain task, this attribute costs a lookup in its class, 50 ns
+    if spec.__class__ is not Task and spec.limit is not None:
         limit = spec.limit
         live = ledger.live[limit]
         was_full = len(live) >= ledger.limits.get(limit, 1)
@@ -138,7 +138,7 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
         if was_full:
             ledger.order.reopen(limit)
             if ledger.news.is_wanted:
-                ledger.news.ready.append(ANY)  # lanes of any kind may wait at this limit
+                ledger.news.ready.append(ANY)  # lanes of any kind may wait for this limit
     for hook in ledger.on_left:
         hook(ledger, row, verb)
 
@@ -146,7 +146,7 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
 def give_back(
     ledger: Ledger, row: Row, verb: str, lost: str, pause_ns: int = 0, later: str = "back_off"
 ) -> None:
-    """Return a leased task to READY (or DELAYED for `pause_ns`, by the verb `later`); it keeps its place."""
+    """Return a task to READY (or DELAYED for `pause_ns`, by the verb `later`); it keeps its place."""
     unlease(ledger, row, lost, later if pause_ns > 0 else verb)
     if pause_ns > 0:
         shift(ledger, row, later)
@@ -185,7 +185,7 @@ def end_one(
     late: bool = False,
     by: str | None = None,
 ) -> Outcome:
-    """End a task and settle nothing yet: see `end`. Every cycle comes here, too."""
+    """End a task without settling: see `end`. Every cycle comes here, too."""
     state, spec, tables, counts, task = row.state, row.spec, ledger.tables, ledger.counts, row.spec.id
     if state is LEASED:
         unlease(ledger, row, lost, verb)
@@ -198,7 +198,7 @@ def end_one(
     outcome.task, outcome.state, outcome.result, outcome.late = task, state, result, late
     outcome.reason, outcome.by, outcome.attempts = reason and reason[:_REASON], by or row.agent, row.attempts
     outcome.__class__ = Outcome
-    if spec.__class__ is not Task:  # it may have a key, needs, or somebody who checks it
+    if spec.__class__ is not Task:  # it may have a key, needs, or a check
         if spec.key is not None:
             del ledger.keys[spec.key]
         for need in spec.needs:
@@ -223,7 +223,7 @@ def end_one(
 
 
 def settle(ledger: Ledger, first: Row) -> None:
-    """Tell dependents, breadth first: a chain may be longer than Python's stack."""
+    """Tell dependents, breadth first, because a chain may be longer than Python's stack."""
     ended = deque([first])
     while ended:
         row = ended.popleft()
@@ -245,12 +245,12 @@ def settle(ledger: Ledger, first: Row) -> None:
 
 
 def by_submission(rows: dict[str, Row]) -> list[Row]:
-    """Return rows in submission order: the order of an index may differ between replicas."""
+    """Return rows in submission order, because the order of an index may differ between replicas."""
     return sorted(rows.values(), key=lambda row: row.seq)
 
 
 def awaken(ledger: Ledger, row: Row) -> None:
-    """Move a WAITING row (touched) whose needs have ended to READY, or DELAYED while its delay lasts."""
+    """Move a WAITING row (touched) whose needs have ended to READY, or to DELAYED while its delay lasts."""
     if row.due_ns > ledger.timeline.reading[CALENDAR]:
         shift(ledger, row, "postpone")
         ledger.alarms.task(row.due_ns, "ripen", row)
@@ -264,7 +264,7 @@ def awaken(ledger: Ledger, row: Row) -> None:
 
 
 def _make_idle(ledger: Ledger, row: Row) -> None:
-    """Start the retention of an ended row (touched) that nothing unfinished needs."""
+    """Start the retention of an ended row (touched) that no unfinished task needs."""
     ledger.last_seq = row.idle_no = ledger.last_seq + 1
     row.idle_ns = ledger.timeline.reading[CALENDAR]
     if not ledger.idle:
@@ -273,7 +273,7 @@ def _make_idle(ledger: Ledger, row: Row) -> None:
 
 
 def unidle(ledger: Ledger, row: Row) -> None:
-    """Stop the retention of a row: it is needed, or it is coming back."""
+    """Stop the retention of a row: it is needed, or it is started again."""
     if row.idle_no:
         ledger.undo.touch(row)
         del ledger.idle[row.idle_no]
@@ -281,7 +281,7 @@ def unidle(ledger: Ledger, row: Row) -> None:
 
 
 def unneed(ledger: Ledger, need: str) -> None:
-    """Note that one unfinished task fewer needs this one; when none does, its retention begins."""
+    """Note that one unfinished task fewer needs this one; its retention starts when none is left."""
     left = ledger.needed[need] - 1
     if left:
         ledger.needed[need] = left
@@ -294,7 +294,7 @@ def unneed(ledger: Ledger, need: str) -> None:
 
 
 def _reclaim(ledger: Ledger, now_ns: int) -> None:
-    """Forget what is beyond the count or too old; tasks in the order in which they became idle."""
+    """Forget tasks beyond the count, or too old, in the order in which they became idle."""
     settings, idle = ledger.settings, ledger.idle
     age = ns(settings.retention)
     surplus = len(idle) - settings.retention_count
@@ -310,13 +310,13 @@ def _reclaim(ledger: Ledger, now_ns: int) -> None:
 
 
 def is_result_lost(ledger: Ledger, task_id: str) -> bool:
-    """Tell whether a task is done and forgotten, with a result that there is no more to hand on."""
+    """Tell whether a task is done and forgotten, with a result that can no longer be handed on."""
     stone = ledger.tombstones.get(task_id)
     return stone is not None and len(stone) > _PLAIN_STONE
 
 
 def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
-    """Leave tombstones in place of tasks, and drop up to two overdue ones for each: the backlog shrinks."""
+    """Replace tasks by tombstones, and drop up to two overdue tombstones for each, so the backlog shrinks."""
     undo, tasks, stones, idle = ledger.undo, ledger.tasks, ledger.tombstones, ledger.idle
     faded: list[tuple[str, Stone]] = []
     undo.entries.append((_unforget, ledger, leaving, faded))
@@ -345,8 +345,8 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
                 stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
         del tasks[spec.id]
         ledger.counts[row.state] -= 1
-    # only forgetting lets tombstones fade, so that it happens at the same commands in a replica
-    # that was restored, whose `forget_from_ns` may be more exact than ours
+    # tombstones are dropped only when tasks are forgotten, so that a restored replica drops them at the same
+    # commands although its `forget_from_ns` may be more exact than ours
     settings = ledger.settings
     most, oldest = settings.id_retention_count, now_ns - ns(settings.id_retention)
     while len(faded) < 2 * len(leaving) and stones:
@@ -369,14 +369,14 @@ def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, Stone]]) -
 
 def pass_time(ledger: Ledger, raw_ns: int) -> None:
     """
-    Let time come to `raw_ns`: expire leases, end delays, miss deadlines, forget.
+    Advance time to `raw_ns`: expire leases, end delays, miss deadlines, forget.
 
     A deadline that equals now has passed. Leases, delays and deadlines are
     processed in full, in order of their time; forgetting is bounded.
     """
     timeline = ledger.timeline
     previous, lease_now, now = timeline.reading
-    if raw_ns > previous == now:  # what `advance` does where no clock was set back, without a call
+    if raw_ns > previous == now:  # what `advance` does if no clock was set back, without a call
         lease_now, now = lease_now + raw_ns - previous if now else raw_ns, raw_ns
         timeline.reading = (raw_ns, lease_now, raw_ns)
     else:
@@ -411,12 +411,12 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
 
 def expire(ledger: Ledger, row: Row, gone: str = "") -> None:
     """
-    End a lease whose time is over, or whose holder is known to be gone: both are counted alike.
+    End a lease whose time is over, or whose holder is known to be gone; both are counted alike.
 
     Args:
         ledger: the state.
-        row: whose lease.
-        gone: what has become of its holder; nothing if its time is over.
+        row: the leased task.
+        gone: what happened to its holder; empty if the time is over.
 
     """
     assert row.agent is not None

@@ -1,19 +1,16 @@
 """
 Named resource locks.
 
-A lock is a lease without a task: same tokens, same deadlines, same renewals.
-Several names are taken all or none, so two agents that want the same names in
-different orders cannot deadlock.
+A lock is a lease without a task: it has the same tokens, deadlines and renewals. Several names are locked
+together or not at all, so two agents that want the same names in different orders cannot deadlock.
 
-Names are paths: who holds "src/" (or "src") holds all below it, and nobody else
-gets it while somebody holds a part of it. A lock has a holder, which is more
-than its agent: one agent may have two sessions, and they must not be inside
-together. Only the same holder enters again.
+Names are paths: the holder of "src/" (or "src") holds everything below it, and nobody else gets it while
+somebody holds a part of it. A lock has a holder, which is more specific than its agent: one agent may have
+two sessions, which must not be inside together. Only the same holder may re-enter.
 
-Every granted set is a row of its own that pins all its names, also those that
-its holder had before: as long as one row is left that names a resource, it is
-held. (Rows with the fresh names only were tried first: the inner scope lost what
-the outer one let go.)
+Every granted set is a row of its own that pins all its names, including those that its holder had before: a
+resource is held as long as one row names it. (Rows with only the new names were tried first: the inner scope
+lost what the outer one released.)
 """
 
 from __future__ import annotations
@@ -33,11 +30,11 @@ __all__ = ["holders", "lock", "lock_lease"]
 
 
 def holders(ledger: Ledger, name: str) -> Iterator[LockRow]:
-    """Yield the live locks of a name, of what it lies in, and of what lies below it. O(depth + found)."""
+    """Yield the live locks of a name, of what contains it, and of what is below it. O(depth + found)."""
     key, lock_of = lock_key(name), ledger.lock_of
     for path in (key, *paths_above(key)):
         yield from lock_of.get(path, ())
-    # "0" is the character after "/"; the empty key is the root, below which is everything
+    # "0" is the character after "/"; the empty key is the root, which contains everything
     first, last = (key + "/", key + "0") if key else ("", None)
     for path in lock_of.irange(first, last, (bool(key), False)):
         yield from lock_of[path]
@@ -47,8 +44,8 @@ def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
     """
     Lock all names or none.
 
-    A holder that asks for what one of its locks covers enters that one once more, and each release leaves
-    once; anything else is a lock of its own.
+    If one of the holder's locks covers the names, that lock is re-entered, and each release leaves it once.
+    Otherwise a new lock is made.
     """
     barred = None if ledger.restraint is None else ledger.restraint.quarantined(ledger, command.agent)
     if barred is not None:
@@ -64,7 +61,7 @@ def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
     if outer is not None:
         ledger.undo.touch_lock(outer)
         outer.depth += 1
-        # the longer of the two: entering must not shorten what the outer scope counts on
+        # the longer of the two: re-entering must not shorten what the outer scope relies on
         outer.ttl_ns = max(outer.ttl_ns, ttl_ns)
         outer.deadline_ns = max(outer.deadline_ns, now + ttl_ns)
         return lock_lease(ledger, outer)
@@ -79,7 +76,7 @@ def lock(ledger: Ledger, command: LockNames) -> Lease | Refused:
 
 
 def _entered(ledger: Ledger, command: LockNames) -> LockRow | None:
-    """Return the latest lock of the same holder that covers every name in the mode that is asked for."""
+    """Return the latest lock of the same holder that covers every name in the mode asked for."""
     mine = (command.agent, command.holder)
     found = None
     for row in holders(ledger, command.names[0]):

@@ -1,15 +1,14 @@
 """
-Openings and agents: who holds what, and what becomes of it when the opening is gone or the agent comes back.
+Openings and agents: who holds what, and what happens to it when the opening is gone or the agent comes back.
 
-A process that is killed gives nothing back. Where the system can tell that an opening of the board has
-ended, another one says so with an EndOpening, and what was held returns at once instead of when its time
-is over. An opening whose life can be told has a name that says so, and only of such ones the holders are
-kept: a lease that was granted under a request id of the caller's own is nobody's, since that caller may
-ask again from another process, and so is one for which two openings have spoken (whoever is given a handle
-and renews it must not lose it with the process that claimed it, nor the other way round).
+A killed process gives nothing back. Where the system can tell that an opening of the board has ended, another
+opening reports it with an EndOpening, and what it held returns at once instead of at its deadline. An opening
+whose end can be detected has a name that says so, and holders are recorded only for such openings. A lease
+granted under the caller's own request id belongs to no opening, since that caller may ask again from another
+process. Nor does a lease that two openings have used: a process that was given a handle and renews it must
+not lose it with the process that claimed it, nor the other way round.
 
-Leases that have ended stay in the table until it is swept: to take each out when it ends would cost every
-cycle a call.
+Ended leases stay in the table until it is swept: removing each at its end would cost every cycle a call.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ _NOBODY = ("", "")
 
 def note_holder(ledger: Ledger, opening: str, command: Command[Any], reply: Any) -> None:
     """
-    Note what a reply gives to an opening, or that it speaks for what another one holds.
+    Note what a reply gives to an opening, or that the opening uses what another one holds.
 
     Args:
         ledger: the state.
-        opening: who asked: any session, or a request id of a caller's own.
-        command: what was asked.
-        reply: what it came to.
+        opening: the opening that asked: any session, or a caller's own request id.
+        command: the command.
+        reply: its reply.
 
     """
     if reply.__class__ is Lease:
         if command.__class__ is LockNames and reply.attempt > 1:
-            _share(ledger, opening, reply.token, reply.task)  # it was entered once more
+            _share(ledger, opening, reply.token, reply.task)  # re-entered
         elif is_told(opening):
             _give(ledger, opening, reply)
     elif command.__class__ is Renew and reply.__class__ is tuple:
@@ -68,7 +67,7 @@ def _give(ledger: Ledger, opening: str, lease: Lease) -> None:
 
 
 def _share(ledger: Ledger, opening: str, token: int, task: str) -> None:
-    """Note that an opening speaks for a lease: if that is another's, the end of neither ends it."""
+    """Note that an opening uses a lease: if another one holds it, the end of neither ends it."""
     table = ledger.tables["openings"]
     if token in table and table[token][0] not in (opening, ""):
         ledger.undo.put(table, token, ("", task))
@@ -82,7 +81,7 @@ def _live(ledger: Ledger, token: int, task: str) -> Row | LockRow | None:
 
 
 def holding(ledger: Ledger) -> list[str]:
-    """Return the openings that hold something now, as far as that is known. O(leases)."""
+    """Return the openings that are known to hold something now. O(leases)."""
     found: dict[str, None] = {}
     for token, (opening, task) in ledger.tables["openings"].items():
         if opening and opening not in found and _live(ledger, token, task) is not None:
@@ -91,13 +90,13 @@ def holding(ledger: Ledger) -> list[str]:
 
 
 def opening_of(ledger: Ledger, token: int) -> str:
-    """Return which opening holds a lease; nothing if that is not known, or if several do."""
+    """Return the opening that holds a lease; "" if it is unknown, or if there are several."""
     found: tuple[str, str] = ledger.tables["openings"].get(token, _NOBODY)
     return found[0]
 
 
 def end_opening(ledger: Ledger, command: EndOpening) -> int:
-    """Give back what an opening that has ended held, or leave it standing as nobody's; answers how much."""
+    """Give back what an ended opening held, or keep it without an owner; return how many leases."""
     table, ended = ledger.tables["openings"], 0
     for token in sorted([token for token, (opening, _) in table.items() if opening == command.opening]):
         row = _live(ledger, token, table[token][1])
@@ -130,9 +129,9 @@ def adopt(ledger: Ledger, command: Adopt) -> tuple[Lease, ...]:
     """
     Re-issue an agent's live leases: the process that held the old tokens is fenced off.
 
-    A holder that still speaks keeps them: a second session under the same name must not take over the work
-    of the first. A scope renews a third of its ttl after the last time, so two thirds are a missed renewal.
-    One that is known to be gone does not speak any more, however short its silence.
+    A holder that still shows signs of life keeps them: a second session under the same name must not take
+    over the work of the first. A scope renews every third of its ttl, so silence for two thirds is a missed
+    renewal. A holder that is known to be gone counts as silent at once.
     """
     holder = ledger.agents.get(command.agent)
     adopted: list[Lease] = []

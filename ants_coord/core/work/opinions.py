@@ -1,14 +1,13 @@
 """
 Tasks that wait for another opinion: results to check, or to be worked out once more.
 
-Who had a hand in a task (or somebody of the same principal) gets no second
-lease of it, so these tasks are not interchangeable and stand apart from the
-ready order: in lanes, one for each set of agents and each kind of lease. At
-equal priority a claim is served from here first: what is begun is finished
-before something new is begun.
+An agent that took part in a task (or another of the same principal) gets no second lease of it. So these
+tasks are not interchangeable, and are kept apart from the ready order: in lanes, one for each set of agents
+and each kind of lease. At equal priority a claim is served from here first, so that work in progress is
+finished before new work is started.
 
-A claim looks at each lane: O(lanes), and there are about as many as agents
-whose results wait. Boards without `verify=` have none.
+A claim looks at each lane, O(lanes). There are about as many lanes as agents whose results wait, and none on
+boards without `verify=`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def as_check(spec: Task) -> Task:
 
 
 class Opinions:
-    """READY tasks with results that others have handed in, by who may not take them."""
+    """READY tasks with results that others have handed in, grouped by the agents that may not take them."""
 
     def __init__(self) -> None:
         self.lanes: dict[_Key, list[_Entry]] = {}
@@ -48,7 +47,7 @@ class Opinions:
         """task -> its lane and its entry there"""
 
     def add(self, row: Row, since: int, authors: tuple[str, ...]) -> None:
-        """Take in a row that has become READY with results. O(log n)."""
+        """Add a row that has become READY with results. O(log n)."""
         spec = as_check(row.spec)
         uses = () if spec.uses is None else tuple(spec.uses.items())
         key = (authors, spec.kind, spec.requires, uses, spec.limit)
@@ -57,7 +56,7 @@ class Opinions:
         self.rows[spec.id] = key, entry
 
     def leave(self, row: Row) -> None:
-        """Note that a row is claimed, or has ended. O(log n)."""
+        """Note that a row was claimed, or has ended. O(log n)."""
         key, entry = self.rows.pop(row.spec.id)
         lane = self.lanes[key]
         del lane[bisect_left(lane, entry)]
@@ -73,7 +72,7 @@ class Opinions:
         return ledger.eligibility.can(agent, as_check(row.spec))
 
     def first(self, ledger: Ledger, agent: str, kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the first row that an agent may take. O(lanes), plus what it has declined."""
+        """Return the first row that an agent may take. O(lanes), plus the rows that it has declined."""
         best: _Entry | None = None
         for (_, kind, _, _, limit), lane in self.lanes.items():
             if kinds is not None and kind not in kinds:

@@ -1,16 +1,15 @@
 """
 Purses: what work really consumes, such as tokens, money or calls.
 
-A purse has a balance. A task with `spends` reserves at its claim, its holder says what was
-spent, and what is left of the reservation is free again when the lease ends, however it ends.
-What is free is the balance less all reservations, so this holds at any time, and all else
-follows:
+A purse has a balance. The claim of a task with `spends` makes a reservation, its holder reports what was
+spent, and the rest of the reservation is free again when the lease ends, however it ends. What is free is the
+balance less all reservations. Everything else follows from one equation, which holds at any time:
 
     balance = amounts of the windows so far, never more than one is carried - all that was spent
 
-Who spends more than was reserved, or without a reservation, takes it from what is free; below
-zero that is a debt, which the next windows pay first. A window begins at a multiple of its
-length on the board's calendar, which never goes back, so each is refilled once.
+Spending beyond a reservation, or without one, is taken from what is free; below zero it is a debt, which the
+next windows pay first. A window begins at a multiple of its length on the board's calendar, which never goes
+back, so each window refills the purse once.
 
 Only boards with a purse have this part.
 """
@@ -39,7 +38,7 @@ _Row = tuple[int, int, int, int, int, int]
 
 class Purses(Till):
     """
-    The purses of a board, and what is reserved of them.
+    The purses of a board and their reservations.
 
     Tables:
         purses: name -> (amount, ns of a window or 0, its number, balance, spent, of that on coordination)
@@ -49,7 +48,7 @@ class Purses(Till):
     tables = ("purses", "drawn")
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Add the reservations up, and find when the next purse is refilled."""
+        """Add up the reservations, and find when the next purse is refilled."""
         self.reserved: dict[str, int] = {}
         self.shut: dict[str, None] = {}
         """purses that could not pay for something since they last opened"""
@@ -66,12 +65,12 @@ class Purses(Till):
             self.refill_ns = min(self.refill_ns, (window + 1) * per)
 
     def free(self, ledger: Ledger, name: str) -> int:
-        """Return what a purse has left that is not reserved; below zero it is in debt."""
+        """Return what is left of a purse and not reserved; below zero it is in debt."""
         balance: int = ledger.tables["purses"][name][3]
         return balance - self.reserved.get(name, 0)
 
     def can_pay(self, ledger: Ledger, spends: tuple[tuple[str, int], ...]) -> bool:
-        """Tell whether each purse has so much."""
+        """Tell whether each purse holds this amount."""
         for name, n in spends:
             if self.free(ledger, name) < n:
                 self.shut[name] = None
@@ -81,7 +80,7 @@ class Purses(Till):
     # -- time -------------------------------------------------------------------------------
 
     def pass_time(self, ledger: Ledger) -> None:
-        """Begin the windows that are due."""
+        """Start the windows that are due."""
         now = ledger.timeline.reading[CALENDAR]
         if now < self.refill_ns:
             return
@@ -98,7 +97,7 @@ class Purses(Till):
         return None if self.refill_ns == FAR_NS else max(0, self.refill_ns - reading[CALENDAR])
 
     def _put(self, ledger: Ledger, name: str, row: _Row) -> None:
-        """Set a purse, and open the doors that it had shut."""
+        """Set a purse, and open the doors that it held shut."""
         ledger.undo.put(ledger.tables["purses"], name, row)
         self._watch(row)
         self._open(ledger, name)
@@ -113,7 +112,7 @@ class Purses(Till):
     # -- leases -----------------------------------------------------------------------------
 
     def granted(self, ledger: Ledger, row: Row) -> None:
-        """Reserve; a check of somebody's result reserves nothing, its author did."""
+        """Make the reservation; a check of a result reserves nothing, because the author's lease did."""
         spends = row.spec.spends
         if spends is None or row.spec.id in ledger.tables["handed"]:
             return
@@ -122,7 +121,7 @@ class Purses(Till):
             self.reserved[name] = self.reserved.get(name, 0) + n
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
-        """Give back what is left of a reservation."""
+        """Free the rest of a reservation."""
         drawn = ledger.tables["drawn"].get(row.spec.id)
         if drawn is None:
             return
@@ -173,7 +172,7 @@ class Purses(Till):
         return {"purses": told}
 
     def check(self, ledger: Ledger) -> None:
-        """Assert that only leases reserve, and that sums and alarms follow the tables."""
+        """Assert that only leases have reservations, and that sums and alarms follow the tables."""
         sums: dict[str, int] = {}
         for task, drawn in ledger.tables["drawn"].items():
             assert ledger.tasks[task].state is LEASED
@@ -200,7 +199,7 @@ def _as_of(row: _Row, now_ns: int) -> _Row:
 
 
 def set_purse(ledger: Ledger, command: SetPurse) -> None:
-    """Make a purse, or give it another amount: what was spent in this window stays spent."""
+    """Make a purse, or give it another amount; what was spent in this window stays spent."""
     per, now = command.per_ns or 0, ledger.timeline.reading[CALENDAR]
     window = now // per if per else 0
     known = ledger.tables.setdefault("purses", {}).get(command.name)
@@ -213,10 +212,10 @@ def set_purse(ledger: Ledger, command: SetPurse) -> None:
         part = ledger.purses
         if part is None:
             ledger.undo.put(ledger.tables["purses"], command.name, row)
-            ledger.sort_again()  # the part is taken in
+            ledger.sort_again()  # this installs the part
         else:
             assert isinstance(part, Purses)
-            part.shut[command.name] = None  # what could not be paid for may be affordable now
+            part.shut[command.name] = None  # a task that could not be paid for may be affordable now
             part._put(ledger, command.name, row)  # noqa: SLF001 - this file
     ledger.emit("purse", None, None, 0, {"name": command.name, "amount": command.amount, "per_ns": per})
 
@@ -254,7 +253,9 @@ def spend(ledger: Ledger, command: Spend) -> int | Refused:
 
 
 def shortage(ledger: Ledger, task: Task) -> CoordinationError | None:
-    """Return why no purse will ever pay for a task: there is none of that name, or it holds too little."""
+    """
+    Return why no purse will ever pay for a task: there is none of that name, or its amount is too small.
+    """
     for name, n in (task.spends or {}).items():
         row = ledger.tables.get("purses", {}).get(name)
         if row is None:

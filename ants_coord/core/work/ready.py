@@ -1,17 +1,14 @@
 """
-The ready order: who is next, in O(log n), with nothing blocking the head of the line.
+The ready order: which task is next, in O(log n), without head-of-line blocking.
 
-READY tasks stand in lanes, one per (signature, kind, door): tasks in a lane
-are interchangeable to every agent and every limit, so a lane is runnable or
-not as a whole, and a full limit parks its lanes instead of being stepped over
-task by task. Each lane is a heap; a small heap of lane heads on top finds the
-best lane. Both are corrected lazily when they are read.
+READY tasks are kept in lanes, one per (signature, kind, door). Tasks in a lane are interchangeable to every
+agent and every limit, so a lane is runnable or not as a whole, and a full limit parks its lanes instead of
+being skipped task by task. Each lane is a heap; a small heap of lane heads finds the best lane. Both are
+corrected lazily when they are read.
 
-Keys never change while a task waits: with aging, effective priority is
-priority + waited / aging, which is linear in time, so comparing two tasks
-gives the same answer for ever, and `first_ready - priority * aging` is a
-static key. Within one key it is submission order; a returned task has its
-old key and so its old place.
+Keys never change while a task waits. With aging, effective priority is priority + waited / aging, which is
+linear in time, so comparing two tasks always gives the same answer, and `first_ready - priority * aging` is a
+static key. Equal keys are ordered by submission; a returned task has its old key and so its old place.
 
 Rejected: one heap with skipping (a blocked head costs O(blocked) each claim),
 sorted containers (1.9 us per add and remove, the lazy heap 0.9).
@@ -19,8 +16,8 @@ sorted containers (1.9 us per add and remove, the lazy heap 0.9).
 Invariants, as checked by `check`:
 1. `row.lane` is set exactly if one entry of the row is in that lane's heap;
 2. every READY row has a lane; `stale` counts the entries of all others;
-3. a lane with a READY row whose limit is open is listed, with a key that is
-   not greater than its best row's, in each group of heads that covers it.
+3. a lane with a READY row and an open limit is listed in each group of heads that covers it, with a key not
+   greater than its best row's.
 """
 
 from __future__ import annotations
@@ -44,7 +41,7 @@ _Key = tuple[int, int]
 
 
 class Lane:
-    """READY tasks that only differ in their order."""
+    """READY tasks that differ only in their order."""
 
     __slots__ = ("dead", "heads", "heap", "kind", "limit", "number", "offered", "signature", "stale")
 
@@ -59,10 +56,14 @@ class Lane:
         self.heap: list[tuple[int, int, Row]] = []
         self.stale = 0
         self.offered: tuple[int, ...] = _NEVER
-        """each group of heads lists this lane with this key or a lower one; later than any if one does not"""
+        """
+        every group of heads lists this lane with this key or a lower one; _NEVER if one of them does not
+        """
         self.dead: set[_Key] = set()
-        """keys of entries whose rows have got another key or lane. Never that of the first entry, so that
-        whoever only looks there need not ask"""
+        """
+        keys of entries whose rows have another key or lane by now; never that of the first entry, so that
+        code which only looks there need not check
+        """
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +71,7 @@ class Lane:
         return len(self.heap) == self.stale + len(self.dead)
 
     def alive(self) -> list[tuple[int, int, Row]]:
-        """Return the entries that are not dead, in no order."""
+        """Return the entries that are not dead, in no particular order."""
         return [entry for entry in self.heap if entry[:2] not in self.dead] if self.dead else self.heap
 
     def bury(self, key: _Key) -> None:
@@ -84,7 +85,7 @@ class Lane:
             self.surface()
 
     def surface(self) -> None:
-        """See to it that the first entry is not a dead one."""
+        """Make sure that the first entry is not a dead one."""
         while self.dead and self.heap[0][:2] in self.dead:
             self.dead.remove(heapq.heappop(self.heap)[:2])
 
@@ -104,7 +105,7 @@ class Lane:
         return None
 
     def sweep(self, leaving: Row) -> None:
-        """Drop the entries of rows that left by another door (one just does), once they are the majority."""
+        """Drop entries of rows that left from inside the heap, `leaving` too, once they are the majority."""
         kept = []
         for entry in self.heap:
             if self.dead and entry[:2] in self.dead:
@@ -129,7 +130,7 @@ class Heads:
         self.listed: dict[int, _Key] = {}
 
     def offer(self, key: _Key, lane: Lane) -> None:
-        """List a lane, or list it better."""
+        """List a lane, or improve its listing."""
         listed = self.listed.get(lane.number)
         if listed is None or key < listed:
             self.listed[lane.number] = key
@@ -138,7 +139,9 @@ class Heads:
                 self._sweep()
 
     def _sweep(self) -> None:
-        """Drop doubles: whoever claims and returns the same two tasks in turn leaves one each time."""
+        """
+        Drop duplicates: an agent that claims and returns the same two tasks in turn leaves one each time.
+        """
         listed = self.listed
         once = {entry[2]: entry for entry in self.heap if listed.get(entry[2]) == entry[:2]}
         self.heap = list(once.values())
@@ -147,7 +150,8 @@ class Heads:
     def first(self, is_open: Callable[[Any], bool]) -> tuple[int, int, Row] | None:
         """Return the best entry of the lanes whose limit is open."""
         heap, listed = self.heap, self.listed
-        if len(heap) == 1:  # a single lane needs no correction to be the best: what is listed may be too good
+        # a single lane needs no correction to be the best: its listed key may only be too good
+        if len(heap) == 1:
             lane = heap[0][3]
             entries = lane.heap
             if lane.limit is None and entries and entries[0][2].state is READY:
@@ -155,10 +159,10 @@ class Heads:
         while heap:
             rank, seq, number, lane = heap[0]
             if listed.get(number) != (rank, seq):
-                heappop(heap)  # a better head was offered since
+                heappop(heap)  # a better head has been offered since
                 continue
             entries = lane.heap
-            # the usual case without a call: nothing stale at the top
+            # the usual case without a call: the top is not stale
             best = entries[0] if entries and entries[0][2].state is READY else lane.best()
             if best is None or (lane.limit is not None and not is_open(lane.limit)):
                 lane.offered = _NEVER
@@ -194,22 +198,23 @@ class ByPriority:
         self._by_limit: dict[Hashable, list[Lane]] = {}
         self._made = 0
         self._only: Lane | None = None
-        """the only lane there is, if nothing waits at a limit"""
+        """the only lane, if nothing waits for a limit"""
 
     def add(self, row: Row, signature: Hashable) -> None:
-        """Take in a row that has become READY. O(log n)."""
+        """Add a row that has become READY. O(log n)."""
         spec, lane = row.spec, row.lane
         rank = row.ready_ns - spec.priority * self._aging_ns if self._aging_ns else -spec.priority
         if lane is not None:
-            lane.stale -= 1  # its old entry has the same key and serves again
+            lane.stale -= 1  # its old entry has the same key and is used again
         else:
-            door = None if spec.__class__ is Task else spec.door  # a plain task would ask its class, in 50 ns
+            # for a plain task, this attribute costs a lookup in its class, 50 ns
+            door = None if spec.__class__ is Task else spec.door
             lane = self._lanes.get((signature, spec.kind, door))
             if lane is None:
                 lane = self._lane(signature, spec.kind, door)
             row.lane = lane
             if lane.dead and (rank, row.seq) in lane.dead:
-                lane.dead.remove((rank, row.seq))  # it has come back to where it was
+                lane.dead.remove((rank, row.seq))  # it has returned to its old place
             else:
                 heappush(lane.heap, (rank, row.seq, row))
         if lane.heap[0][2] is row and (rank, row.seq) < lane.offered:
@@ -218,7 +223,7 @@ class ByPriority:
                 heads.offer((rank, row.seq), lane)
 
     def leave(self, row: Row) -> None:
-        """Note that a READY row has left (claimed or ended). Amortised O(1)."""
+        """Note that a READY row was claimed or has ended. Amortised O(1)."""
         lane = row.lane
         heap = lane.heap
         if heap and heap[0][2] is row:
@@ -232,7 +237,7 @@ class ByPriority:
             lane.sweep(row)
 
     def reorder(self, row: Row) -> None:
-        """Forget a row's entry, since its key or lane is about to change. Amortised O(log n)."""
+        """Forget a row's entry, because its key or lane is about to change. Amortised O(log n)."""
         lane, spec = row.lane, row.spec
         if lane is not None:
             if row.state is not READY:
@@ -242,9 +247,11 @@ class ByPriority:
             row.lane = None
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
-        """Return the best claimable row of these signatures and kinds (None: any kind); agents are equal."""
+        """
+        Return the best claimable row of these signatures and kinds (None: any kind); all agents are equal.
+        """
         only = self._only
-        # of one lane nothing needs to be compared, or corrected: what most boards have
+        # with a single lane, which most boards have, nothing needs comparing or correcting
         if only is not None and kinds is None and only.heap:
             row = only.heap[0][2]
             if row.state is READY and only.signature in signatures:
@@ -265,7 +272,7 @@ class ByPriority:
         kinds: tuple[str, ...] | None,
         declined: Container[str],
     ) -> Row | None:
-        """Return the best claimable row that is none of these. O(lanes), plus what is passed over."""
+        """Return the best claimable row that is none of these. O(lanes), plus the rows passed over."""
         entry = next(self._walk_all(signatures, kinds, declined), None)
         return None if entry is None else entry[2]
 
@@ -276,7 +283,7 @@ class ByPriority:
     def _walk_all(
         self, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None, declined: Container[str]
     ) -> Iterator[tuple[int, int, Row]]:
-        """Walk all lanes of these signatures at once, in order."""
+        """Walk all lanes of these signatures together, in order."""
         wanted = set(signatures)
         walks = [
             in_order(lane, lambda row: row.spec.id not in declined)
@@ -314,7 +321,7 @@ class ByPriority:
                     assert any(e[:2] == listed and e[3] is lane for e in heads.heap)
 
     def _group(self, signature: Hashable, kind: str | None) -> Heads:
-        """Return the heads of one kind (None: of all), made when somebody first claims by it. O(lanes)."""
+        """Return the heads of one kind (None: of all), made at the first claim of that kind. O(lanes)."""
         heads = self._heads.get((signature, kind))
         if heads is None:
             heads = self._heads[signature, kind] = Heads()
@@ -324,7 +331,7 @@ class ByPriority:
         return heads
 
     def _cover(self, heads: Heads, lane: Lane, kind: str | None) -> None:
-        """Let a group follow a lane, if it is of the group's kind (None: of any)."""
+        """Add a lane to a group, if it is of the group's kind (None: of any kind)."""
         if kind is None or kind == lane.kind:
             lane.heads = (*lane.heads, heads)
             best = lane.best()
@@ -350,7 +357,7 @@ class ByPriority:
             self._by_limit.setdefault(name, []).append(lane)
 
     def _prune(self) -> None:
-        """Forget empty lanes, at each power of two: names of kinds and limits may be many."""
+        """Forget empty lanes when their number reaches a power of two: there may be many kinds and limits."""
         for key, lane in list(self._lanes.items()):
             if not lane.heap:
                 del self._lanes[key]
@@ -362,7 +369,7 @@ class ByPriority:
 
 
 def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int, Row]]:
-    """Walk a heap in its order without changing it: O(k log k) for the first k entries."""
+    """Walk a heap in order without changing it: O(k log k) for the first k entries."""
     heap, dead = lane.heap, lane.dead
     frontier = [(heap[0][:2], 0)] if heap else []
     while frontier:

@@ -1,15 +1,15 @@
 """
-The short way: the verbs of most cycles, without asking again what has not changed.
+The short way: a fast path for the commonest verbs, which skips questions whose answer has not changed.
 
-Every command first lets time pass, and looks up who carries it out. Where nothing is due, no part of the
-board has anything to do at each command, and nobody asked for a repeatable answer, all of that comes to
-nothing. So `look_ahead` works out once until which stamp nothing is due, and up to then the functions
-here go straight to the rules: `add`, `grant` and `finish`, which every command calls. After any
-command that went the long way the short way looks ahead again.
+Every command first lets time pass, and looks up the function that carries it out. That is wasted effort if
+nothing is due, no part of the board acts on each command, and the caller did not ask for a repeatable answer.
+So `look_ahead` computes once up to which stamp nothing is due. Until then the functions here go straight to
+the rules that every command uses: `add`, `grant` and `finish`. After any command that went the long way, the
+short way looks ahead again.
 
-Each function does what `Machine.apply` would do with its command at the same stamp, or touches nothing
-and returns NotImplemented: then the long way is taken, and says what is wrong. The first undo entry is
-that of every command, so an exception in the middle is taken back in the same way.
+Each function either does what `Machine.apply` would do with its command at the same stamp, or touches nothing
+and returns NotImplemented. Then the long way is taken, and says what is wrong. The first undo entry is that
+of every command, so an exception in the middle is undone in the same way.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ __all__ = ["claim", "complete", "look_ahead", "submit"]
 
 
 def look_ahead(ledger: Ledger) -> int:
-    """Return, and keep, the stamp before which nothing is due; one in the far past if the way is closed."""
+    """
+    Compute, store and return the stamp before which nothing is due; far in the past if the way is closed.
+    """
     raw, lease, calendar = ledger.timeline.reading
-    tables, until = ledger.tables, -FAR_NS  # before any stamp, even of a clock that counts from elsewhere
+    tables, until = ledger.tables, -FAR_NS  # before any stamp, even of a clock with another epoch
     if (
         ledger.is_short
-        and raw == calendar > 0  # no clock was set back: then all three readings go on in step
+        and raw == calendar > 0  # no clock was set back: then all three readings advance together
         and not (ledger.paused or ledger.gates or ledger.declines.alarms)
         and not (ledger.checking.open or tables["handed"] or tables["declines"])
         and len(ledger.idle) <= ledger.forget_beyond
@@ -60,7 +62,7 @@ def submit(ledger: Ledger, raw: int, args: tuple[Task, Any]) -> Ticket | Any:
         or task.id in ledger.tombstones
     ):
         return NotImplemented
-    # written out in each verb, as it stands in Machine.apply: a call costs as much as what it would save
+    # repeated in each verb, as in Machine.apply: a call would cost as much as this saves
     ring = ledger.ring
     entries.append((
         ledger.rewind, ring, len(ring[1]), reading,
@@ -73,7 +75,7 @@ def submit(ledger: Ledger, raw: int, args: tuple[Task, Any]) -> Ticket | Any:
 
 
 def claim(ledger: Ledger, raw: int, args: tuple[str]) -> Lease | Any | None:
-    """Grant the first task in order to an agent that is known, or None if there is none."""
+    """Grant the first task in order to a known agent; None if there is no task."""
     (agent,) = args
     timeline, position, entries = ledger.timeline, ledger.position, ledger.undo.entries
     reading = timeline.reading
@@ -81,8 +83,7 @@ def claim(ledger: Ledger, raw: int, args: tuple[str]) -> Lease | Any | None:
         entries
         or not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
         or position & 127 == 127
-        or agent.__class__
-        is not str  # the name of an agent that is new is checked first, see arguments.claim
+        or agent.__class__ is not str  # the name of a new agent is checked first, see arguments.claim
         or agent not in ledger.agents
     ):
         return NotImplemented
@@ -114,7 +115,7 @@ def complete(ledger: Ledger, raw: int, args: tuple[str, int, Any]) -> Outcome | 
         or row is None
         or row.token != token
         or row.state is not LEASED
-        # several tasks may begin or end their time with one that is needed, or needs others
+        # a task that needs others, or is needed, may start or end the retention of several tasks
         or (row.spec.__class__ is not Task and (row.spec.verify is not None or row.spec.needs))
         or task in ledger.dependents
         or len(ledger.idle) >= ledger.forget_beyond

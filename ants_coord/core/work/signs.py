@@ -1,12 +1,11 @@
 """
-Signs of work: what a holder says of its task while it holds it.
+Signs of work: what a holder reports about its task while it holds it.
 
-A renewal says that somebody is alive, not that the work goes on: a scope renews
-for ever while its body hangs. So a progress note is a sign of work and a
-renewal is none. An agent without a sign for ten lease lengths is told of, once;
-where `stall_after` is set, its renewals count no more, and the lease runs out
-by itself. Both are decided at renewals, since a lease that nobody renews ends
-anyway: that needs no alarm and costs a cycle without renewals nothing.
+A renewal shows that a process is alive, not that the work goes on: a scope renews for ever while its body
+hangs. So a progress note is a sign of work, and a renewal is not. A holder without a sign for ten lease
+lengths is reported, once. Where `stall_after` is set, its renewals no longer count, and the lease runs out by
+itself. Both are decided at renewals, since a lease that nobody renews ends anyway. So no alarm is needed, and
+a cycle without renewals pays nothing.
 
 The notes outlive the lease, and come with the next one.
 """
@@ -37,28 +36,27 @@ __all__ = [
 ]
 
 _LENGTHS = 10
-"""lease lengths without a sign of work after which that is said"""
+"""lease lengths without a sign of work after which that is reported"""
 _OF_ONE_LEASE, _OF_A_TASK = 3, 12
-"""notes kept: a busy reporter must not push out what those before it left"""
+"""notes kept: a busy reporter must not push out the notes of earlier holders"""
 _BYTES = 32_768
 MOST_DEEP = 16
-"""splits above one another"""
+"""most levels of splitting"""
 
 
 class Signs(Part):
     """
-    What holders said.
+    What holders reported.
 
-    Tables:
-        signs: leased task -> (last sign of work in lease time, whether its absence was told); from
-            the first renewal or note on
-        notes: task -> ((token, attempt, agent, calendar time, note), ...), oldest first
+    Tables: signs: leased task -> (last sign of work in lease time, whether its absence was reported); from
+        the first renewal or note on notes: task -> ((token, attempt, agent, calendar time, note), ...),
+        oldest first
     """
 
     tables = ("signs", "notes")
 
     def check(self, ledger: Ledger) -> None:
-        """Assert that signs belong to live leases, and notes to tasks that are known."""
+        """Assert that signs belong to live leases, and notes to known tasks."""
         for task, (since, _) in ledger.tables["signs"].items():
             assert ledger.tasks[task].state is LEASED
             assert since <= ledger.timeline.reading[LEASE]
@@ -70,7 +68,7 @@ class Signs(Part):
 
 class Splits(Part):
     """
-    What came of splitting.
+    Tasks that were split, and their parts.
 
     Tables:
         splits: task -> (how many splits lie above it, the parts it was split into)
@@ -87,16 +85,18 @@ class Splits(Part):
 
 class Openings(Part):
     """
-    Which opening of the board holds what; openings.py tells what follows from that.
+    Which opening of the board holds what; see openings.py for the consequences.
 
     Tables:
-        openings: token -> (opening, task); the opening is "" where several have spoken for the lease
+        openings: token -> (opening, task); the opening is "" where several have used the lease
     """
 
     tables = ("openings",)
 
     def check(self, ledger: Ledger) -> None:
-        """Assert that only what was granted is listed, and only where the end of the opening can be told."""
+        """
+        Assert that only granted leases are listed, and only where the end of the opening can be detected.
+        """
         for token, (opening, _) in ledger.tables["openings"].items():
             assert 0 < token <= ledger.last_token
             assert opening == "" or is_told(opening)
@@ -104,7 +104,7 @@ class Openings(Part):
 
 def _since(ledger: Ledger, row: Row) -> int:
     known = ledger.tables["signs"].get(row.spec.id)
-    # before its first renewal a lease is as old as its length says
+    # before its first renewal, a lease is as old as its length says
     return row.deadline_ns - row.ttl_ns if known is None else int(known[0])
 
 
@@ -120,12 +120,12 @@ def _patience(ledger: Ledger, row: Row) -> int:
 
 
 def sign(ledger: Ledger, row: Row) -> None:
-    """Note that the holder of a lease has shown that it works."""
+    """Note that the holder of a lease has shown a sign of work."""
     ledger.undo.put(ledger.tables["signs"], row.spec.id, (ledger.timeline.reading[LEASE], False))
 
 
 def may_renew(ledger: Ledger, row: Row) -> bool:
-    """Tell whether a renewal counts, and say once that a holder shows no sign of work."""
+    """Tell whether a renewal counts, and report once that a holder shows no sign of work."""
     signs, task = ledger.tables["signs"], row.spec.id
     since, patience = _since(ledger, row), _patience(ledger, row)
     if task not in signs:
@@ -139,7 +139,9 @@ def may_renew(ledger: Ledger, row: Row) -> bool:
 
 
 def quiet(ledger: Ledger, row: Row) -> str | None:
-    """Say that a holder shows no sign of work; None if it does, or not for long."""
+    """
+    Return that a holder shows no sign of work, and for how long; None if it does, or not for long enough.
+    """
     silent_ns, patience = ledger.timeline.reading[LEASE] - _since(ledger, row), _patience(ledger, row)
     if 0 < patience <= silent_ns:
         return f"no sign of work for {silent_ns / 1e9:.3g} s: its renewals count no more (stall_after)"
@@ -149,7 +151,7 @@ def quiet(ledger: Ledger, row: Row) -> str | None:
 
 
 def keep_note(ledger: Ledger, row: Row, note: object) -> None:
-    """Keep a note beyond its lease: the last few of each lease and of the task."""
+    """Keep a note after its lease: the latest of each lease and of the task."""
     notes = list(ledger.tables["notes"].get(row.spec.id, ()))
     mine = [kept for kept in notes if kept[0] == row.token]
     if len(mine) >= _OF_ONE_LEASE:
@@ -162,14 +164,14 @@ def keep_note(ledger: Ledger, row: Row, note: object) -> None:
 
 
 def earlier_notes(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
-    """Return what those left who held a task before."""
+    """Return the notes of earlier holders of a task."""
     if row.spec.id in ledger.tables["handed"]:
-        return ()  # who judges a result, or makes another, must not be led by the first author's words
+        return ()  # an agent that judges or repeats a result must not be led by the first author's words
     return tuple([record for token, record in _records(ledger, row) if token != row.token])
 
 
 def every_note(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
-    """Return what was said of a task, oldest first."""
+    """Return every note on a task, oldest first."""
     return tuple([record for _, record in _records(ledger, row)])
 
 
@@ -182,6 +184,6 @@ def _records(ledger: Ledger, row: Row) -> list[tuple[int, NoteRecord]]:
 
 
 def forget_notes(ledger: Ledger, task: str) -> None:
-    """Drop what was said of a task that is forgotten, or has new content."""
+    """Drop the notes on a task that is forgotten or has new content."""
     if task in ledger.tables["notes"]:
         ledger.undo.drop(ledger.tables["notes"], task)

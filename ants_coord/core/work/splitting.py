@@ -1,11 +1,10 @@
 """
-Splitting what one holds: the task waits for its new parts, and whoever claims it next gets their results.
+Splitting a leased task: it waits for its new parts, and its next holder gets their results.
 
-So an agent can be the layer that takes a task apart, without knowing who will do
-the parts. The task keeps its id, its place and its attempts; parts must be new,
-so the one way to a circle is through what they need, and that is refused. How
-deep a part lies under the first task is remembered: an agent that splits for
-ever ends in a clear refusal instead of in a flood.
+So an agent can break a task down without knowing who will do the parts. The task keeps its id, its place and
+its attempts. Parts must be new, so a cycle can only arise through what they need, and that is refused. The
+depth of a part under the first task is remembered: an agent that splits for ever ends in a clear refusal, not
+in a flood of tasks.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ __all__ = ["split"]
 
 
 def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:
-    """Let a leased task wait for new parts; the attempt is not counted. All, or nothing."""
+    """Let a leased task wait for new parts; the attempt is not counted. All parts or none."""
     task = command.task
     row = ledger.tasks.get(task)
     if row is None or row.token != command.token or row.state is not LEASED:
@@ -53,7 +52,7 @@ def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:
     plan = _plan(ledger, batch)
     if isinstance(plan, CoordinationError):
         return Refused(plan)
-    # after the plan: names that come twice are refused there, and would be an error here
+    # after the plan, which refuses duplicate names; here they would be an error
     spec = evolve(row.spec, needs=(*row.spec.needs, *command.parts))
     problem = needs_problem(
         ledger, [*plan, ("replace", spec, row.payload, row)], {each.id: each for each in (*batch.tasks, spec)}
@@ -106,7 +105,7 @@ def _let_wait(ledger: Ledger, row: Row, spec: Task, count: int) -> None:
 
 
 def _link(ledger: Ledger, row: Row, parts: tuple[str, ...]) -> None:
-    """Enter the new needs of a row into the indexes; the old ones are there."""
+    """Index the new needs of a row; the old ones are indexed already."""
     for part in parts:
         ledger.dependents.setdefault(part, {})[row.spec.id] = row
         ledger.needed[part] = ledger.needed.get(part, 0) + 1

@@ -1,5 +1,5 @@
 """
-Taking tasks in: a batch is decided as a whole before anything changes.
+Submitting tasks: a batch is decided as a whole before anything changes.
 
 For each task the plan says what will happen (create it, keep the one there
 is, replace its content, start it again); only a plan without a refusal is
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 _PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
-"""Task fields that only some strategies honour, and one that does."""
+"""Task fields that only some strategies honour, and one strategy that does."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -65,7 +65,7 @@ def submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
     if ledger.rewriters:
         return _submit_rewritten(ledger, command)
     new = command.tasks
-    if len(new) == 1 and new[0].is_plain:  # what most submissions are
+    if len(new) == 1 and new[0].is_plain:  # the usual case
         task = new[0]
         if task.id not in ledger.tasks and task.id not in ledger.tombstones:
             return (add(ledger, task, command.payloads[0]),)
@@ -130,11 +130,11 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
 
 
 def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
-    """Add one new task that waits for nothing, so it begins READY: in a third of the time."""
+    """Add one new task that waits for nothing, so it starts READY: in a third of the time."""
     now, undo, task_id = ledger.timeline.reading[CALENDAR], ledger.undo, task.id
     ledger.last_seq = seq = ledger.last_seq + 1
     if payload is not task.payload and task.__class__ is Task:
-        # or what the caller made would be kept beside our copy: 184 bytes and more
+        # otherwise the caller's object would be kept beside our copy: 184 bytes and more
         own: Any = blank_task()
         own.id, own.kind, own.payload, own.priority = task_id, task.kind, payload, task.priority
         own.__class__ = Task
@@ -193,7 +193,7 @@ def unpayable(ledger: Ledger, task: Task) -> CoordinationError | None:
 
 
 def as_submitted(ledger: Ledger, row: Row) -> Task:
-    """Return a task without the parts that its holders have split it into since."""
+    """Return a task without the parts into which its holders have split it since."""
     splits = ledger.tables["splits"]
     if not splits or row.spec.id not in splits:
         return row.spec
@@ -202,7 +202,7 @@ def as_submitted(ledger: Ledger, row: Row) -> Task:
 
 
 def forget_parts(ledger: Ledger, task: str) -> None:
-    """Note that a task has new content: what its holders split the old one into is no part of it."""
+    """Drop the parts of a task that has new content: holders made them for the old content."""
     if task in ledger.tables["splits"]:
         ledger.undo.put(ledger.tables["splits"], task, (ledger.tables["splits"][task][0], ()))
 
@@ -220,7 +220,7 @@ def _unhonoured(ledger: Ledger, task: Task) -> CoordinationError | None:
 
 
 def needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> CoordinationError | None:
-    """Return what is wrong with the needs of a plan: one that is unknown, or a circle."""
+    """Return what is wrong with the needs of a plan: an unknown one, or a cycle."""
     changing = {task.id: task for action, task, _, _ in plan if action != "keep"}
     needy = [task for task in changing.values() if task.needs]
     if not needy:
@@ -233,8 +233,8 @@ def needs_problem(ledger: Ledger, plan: list[_Step], batch: dict[str, Task]) -> 
                 )
             if need not in changing and is_result_lost(ledger, need):
                 return _forgotten(task.id, need)
-    # an old edge can only close a cycle through a task that changes, or through
-    # one that comes back under an id which was forgotten while others named it
+    # an old edge can only close a cycle through a task that changes, or through a forgotten id that comes
+    # back while others still name it
     old_edges = any(
         action in ("replace", "rerun") or (action == "create" and task.id in ledger.dependents)
         for action, task, _, _ in plan
@@ -361,7 +361,7 @@ def _moment_ns(ledger: Ledger, moment: float | dt.datetime) -> int:
 
 
 def _link(ledger: Ledger, row: Row) -> None:
-    """Enter a WAITING row's needs into the indexes."""
+    """Index the needs of a WAITING row."""
     for need in row.spec.needs:
         ledger.dependents.setdefault(need, {})[row.spec.id] = row
         ledger.needed[need] = ledger.needed.get(need, 0) + 1
@@ -372,7 +372,7 @@ def _link(ledger: Ledger, row: Row) -> None:
 
 
 def enter(ledger: Ledger, row: Row) -> None:
-    """Move a WAITING row on, if nothing holds it there."""
+    """Move a WAITING row on, if nothing holds it back."""
     broken = _broken_need(ledger, row)
     if broken is not None:
         need, state, reason = broken
@@ -384,7 +384,7 @@ def enter(ledger: Ledger, row: Row) -> None:
     elif row.waiting == 0:
         if row.spec.needs or row.due_ns:
             awaken(ledger, row)
-        else:  # the common case without a second event
+        else:  # the common case, without a second event
             shift(ledger, row, "unblock")
             to_ready(ledger, row)
 
@@ -410,7 +410,7 @@ def _broken_need(ledger: Ledger, row: Row) -> tuple[str, str, str] | None:
 
 
 def _unlink(ledger: Ledger, row: Row) -> None:
-    """Take a row's needs out of the dependents; `needed` only counts unfinished rows."""
+    """Remove a row's needs from the dependents; `needed` only counts unfinished rows."""
     for need in row.spec.needs:
         siblings = ledger.dependents[need]
         del siblings[row.spec.id]
@@ -419,7 +419,7 @@ def _unlink(ledger: Ledger, row: Row) -> None:
 
 
 def _withdraw(ledger: Ledger, row: Row) -> None:
-    """Take an unleased, unfinished row back to bare WAITING, out of every index of its content."""
+    """Take an unleased, unfinished row back to bare WAITING, and out of every index of its content."""
     ledger.undo.touch(row)
     if row.state is READY and row.spec.id in ledger.tables["handed"]:
         ledger.leave(row)
@@ -439,7 +439,7 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     row.spec, row.payload = task, payload
     row.due_ns = row.finish_by_ns = 0
     if row.lost:
-        row.lost = "revoked"  # a result of the old content must not land late on the new
+        row.lost = "revoked"  # a result of the old content must not land on the new content
     _time(ledger, row, task)
     if task.key is not None:
         ledger.keys[task.key] = task.id
@@ -499,8 +499,7 @@ def _reopen(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     row.lost = "finished"
     now = ledger.timeline.reading[CALENDAR]
     if task.finish_by is not None and _moment_ns(ledger, task.finish_by) > now:
-        # a fixed moment that has passed would fail the task again at once:
-        # whoever requeues it has overruled it
+        # a fixed moment that has passed would fail the task again at once, and requeueing overrules it
         row.finish_by_ns = _moment_ns(ledger, task.finish_by)
         ledger.alarms.task(row.finish_by_ns, "miss", row)
     if task.key is not None:
@@ -508,14 +507,14 @@ def _reopen(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
 
 
 def _count_again(ledger: Ledger, row: Row) -> None:
-    """Let those that wait (for something else) wait for a row too that has just come back."""
+    """Let tasks that wait (for something else) also wait for a row that has just come back."""
     for dependent in ledger.dependents.get(row.spec.id, {}).values():
         if dependent.state is WAITING:
             dependent.waiting += 1
 
 
 def _recall(ledger: Ledger, first: Row) -> None:
-    """Bring back what the cascade of a revived row cancelled, breadth first."""
+    """Revive what the cascade of a revived row cancelled, breadth first."""
     revived = [first]
     for cause in revived:
         for row in by_submission(ledger.dependents.get(cause.spec.id, {})):
@@ -526,7 +525,7 @@ def _recall(ledger: Ledger, first: Row) -> None:
             ledger.undo.touch(row)
             broken = _broken_need(ledger, row)
             if broken is not None:
-                row.cause = broken[0]  # it is this one that keeps it from coming back now
+                row.cause = broken[0]  # now it is this one that keeps it from coming back
                 continue
             unidle(ledger, row)
             _unlink(ledger, row)

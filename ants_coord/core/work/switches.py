@@ -17,7 +17,7 @@ __all__ = ["cancel", "configure", "pause", "resume", "set_limit", "upgrade"]
 
 
 def cancel(ledger: Ledger, command: Cancel) -> TaskState | Refused:
-    """Drop a task at once, leased or not; its holder learns at its next call."""
+    """Drop a task at once, leased or not; its holder learns of it at its next call."""
     row = ledger.tasks.get(command.task)
     if row is None:
         return Refused(TaskNotFoundError(command.task, command.task in ledger.tombstones))
@@ -37,7 +37,7 @@ def set_limit(ledger: Ledger, command: SetLimit) -> None:
     ledger.undo.put(ledger.limits, command.name, command.n)
     ledger.order.reopen(command.name)
     live = len(ledger.live.get(command.name, ()))
-    # one hint a free slot; the order part knows which kinds wait there
+    # one hint per free slot; the order part knows which kinds wait there
     if ledger.news.is_wanted:
         ledger.news.ready.extend([ANY] * min(max(0, command.n - live), 1_000))
     ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
@@ -60,7 +60,7 @@ def resume(ledger: Ledger, command: Resume) -> None:
 
 
 def upgrade(ledger: Ledger, command: Upgrade) -> bool:
-    """Go on under new rules: whoever holds something by the old ones is told that it is lost."""
+    """Go on under new rules; leases granted under the old ones are lost, and their holders are told."""
     if ledger.rules == command.rules:
         return False  # two processes opened the board at once
     for holder in ledger.agents.values():
@@ -74,12 +74,12 @@ def upgrade(ledger: Ledger, command: Upgrade) -> bool:
 
 
 def _knows_adverts(ledger: Ledger, strategy: str) -> bool:
-    """Tell whether agents advertise under a strategy; one of your own may do without."""
+    """Tell whether agents advertise under a strategy; a strategy of your own may do without."""
     return any("adverts" in part.tables for part in ledger.strategies[strategy]().parts)
 
 
 def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
-    """Replace the settings; what depends on them is rebuilt. A board's strategy may only be extended."""
+    """Replace the settings and rebuild what depends on them. A board's strategy may only be extended."""
     if command.first and ledger.configured:
         return ledger.settings
     old, new = ledger.settings, command.settings
