@@ -1,42 +1,9 @@
 """
-Every error that ants_coord raises on purpose.
+Every error that ants_coord raises on purpose: each class is one entry of a table.
 
-::
-
-    CoordinationError                 base of all; has fields, and says what to do next
-      LeaseLostError                  the lease is gone: stop writing, claim again
-      HeldError                       a named lock (or a particular task) is held by somebody else
-      TaskNotFoundError               no task has this id (or it has been forgotten)
-      TaskExistsError                 the id or key is taken by a different task
-      TaskFailedError                 the result was asked for and there is none
-        TaskDroppedError              ... because the task was cancelled
-      DeadlockError                   a handler waits for what only it, or others that wait, could do
-      DependencyError                 a need is unknown, or the needs form a cycle
-      FieldNotHonouredError           a task field means nothing to this strategy (also a ValueError)
-      AdvertRefusedError              a newer start of the agent has advertised under this name
-      AgentGoneError                  the agent has left, or was retired: nothing is offered to it any more
-      NotOfferedError                 a task was declined that was not on offer
-      NotOwnerError                   a path or place belongs to the owners of its namespace
-      StaleVersionError               an entry has changed since it was read
-      QuarantinedError                an agent in quarantine tried to change the shared state
-      UnknownKindError                a mark is of no kind that the board declares (also a ValueError)
-      FaintMarkError                  a mark is too weak to begin a trail (also a ValueError)
-      NotSupportedError               a verb means nothing to the strategy of this board
-      RequirementError                a requirement cannot be read; names the column (also a ValueError)
-      IllegalTransitionError          the task is in a state that this verb does not leave
-      CursorTooOld                    events before this cursor are no longer kept
-      RequestReusedError              a request id that was used for something else
-      RequestTooOld                   a repeat of a request that is no longer remembered
-      LimitError                      a size or count is over its limit
-      PurseError                      no purse has this name, or it never holds so much
-      SettingsError                   the board was opened with other settings than it has
-      ClosedError                     the coordinator is closed, or was inherited by a fork
-      ReentrantCallError              a verb was called in the middle of another one of the same thread
-      JournalError                    the log could not be read or written
-        JournalConflictError          the file belongs to something else
-          JournalRewoundError         the log lacks what was read before; the board was read again
-        JournalCorruptError           an entry is damaged; names its position
-        JournalVersionError           the file was written by a newer format
+An entry says when the error is raised, its fields, and its sentence (`says`, with the fields in braces),
+which names the way out; a few choose between sentences, in `__str__`. What lies below what is drawn in
+docs/reference/errors.md, from the classes.
 
 Bad arguments are the built-in ValueError and TypeError, raised at the call and
 before anything is journaled; waiting in vain is the built-in TimeoutError.
@@ -52,45 +19,6 @@ from .values.frozen import problem
 
 if TYPE_CHECKING:
     from .values.tasks import Outcome
-
-__all__ = [
-    "AdvertRefusedError",
-    "AgentGoneError",
-    "ClosedError",
-    "CoordinationError",
-    "CursorTooOld",
-    "DeadlockError",
-    "DependencyError",
-    "FaintMarkError",
-    "FieldNotHonouredError",
-    "ForeignLeaseError",
-    "HeldError",
-    "IllegalTransitionError",
-    "JournalConflictError",
-    "JournalCorruptError",
-    "JournalError",
-    "JournalRewoundError",
-    "JournalVersionError",
-    "LeaseLostError",
-    "LimitError",
-    "NotOfferedError",
-    "NotOwnerError",
-    "NotSupportedError",
-    "PurseError",
-    "QuarantinedError",
-    "RequestReusedError",
-    "RequestTooOld",
-    "RequirementError",
-    "SettingsError",
-    "StaleVersionError",
-    "TaskDroppedError",
-    "TaskExistsError",
-    "TaskFailedError",
-    "TaskNotFoundError",
-    "UnknownKindError",
-    "VerdictError",
-    "WrongKeyError",
-]
 
 _CLASSES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
 """strategy -> the class that opens it; each may be extended to those behind it"""
@@ -108,8 +36,11 @@ _LOST = {
 class CoordinationError(Exception):
     """The base of all errors of this package: one `except` catches them all."""
 
+    says = ""
+    """the message, with the fields in braces"""
+
     def __str__(self) -> str:
-        return self.__class__.__name__
+        return self.says.format_map(self.__dict__) if self.says else self.__class__.__name__
 
 
 @problem
@@ -137,9 +68,7 @@ class WrongKeyError(CoordinationError):
     """Raised when a caller speaks as an agent without its key."""
 
     agent: str
-
-    def __str__(self) -> str:
-        return f"this is not the key of agent {self.agent!r}; the host makes it with key_of({self.agent!r})"
+    says = "this is not the key of agent {agent!r}; the host makes it with key_of({agent!r})"
 
 
 @problem
@@ -149,9 +78,7 @@ class ForeignLeaseError(CoordinationError):
     agent: str
     task_id: str
     holder: str
-
-    def __str__(self) -> str:
-        return f"the lease of task {self.task_id!r} is {self.holder!r}'s; {self.agent!r} may not speak for it"
+    says = "the lease of task {task_id!r} is {holder!r}'s; {agent!r} may not speak for it"
 
 
 @problem
@@ -161,12 +88,10 @@ class VerdictError(CoordinationError, ValueError):
     task_id: str
     kind: str
     verdict: str
-
-    def __str__(self) -> str:
-        return (
-            f"a lease of kind {self.kind!r} on task {self.task_id!r} checks a result: complete it with True, "
-            f"False or {{'ok': bool, 'reason': str}}, not {self.verdict}"
-        )
+    says = (
+        "a lease of kind {kind!r} on task {task_id!r} checks a result: complete it with True, "
+        "False or {{'ok': bool, 'reason': str}}, not {verdict}"
+    )
 
 
 @problem
@@ -224,10 +149,7 @@ class TaskFailedError(CoordinationError):
     """Raised when the result of a task is asked for and it ended without one; `outcome` says why."""
 
     outcome: Outcome
-
-    def __str__(self) -> str:
-        ended = self.outcome
-        return f"task {ended.task!r} ended as {ended.state}: {ended.reason}"
+    says = "task {outcome.task!r} ended as {outcome.state}: {outcome.reason}"
 
 
 @problem
@@ -241,13 +163,11 @@ class DeadlockError(CoordinationError):
 
     task_id: str
     why: str
-
-    def __str__(self) -> str:
-        return (
-            f"the handler of task {self.task_id!r} waits for other tasks, and so does everybody who holds a "
-            f"lease: {self.why}. Start another worker, give serve a higher concurrency=, or submit a task "
-            "with needs=... instead of waiting inside a handler"
-        )
+    says = (
+        "the handler of task {task_id!r} waits for other tasks, and so does everybody who holds a "
+        "lease: {why}. Start another worker, give serve a higher concurrency=, or submit a task "
+        "with needs=... instead of waiting inside a handler"
+    )
 
 
 @problem
@@ -256,9 +176,7 @@ class DependencyError(CoordinationError):
 
     task_id: str
     problem: str
-
-    def __str__(self) -> str:
-        return f"task {self.task_id!r}: {self.problem}"
+    says = "task {task_id!r}: {problem}"
 
 
 @problem
@@ -270,12 +188,10 @@ class FieldNotHonouredError(CoordinationError, ValueError):
     value: object
     strategy: str
     honoured_by: str
-
-    def __str__(self) -> str:
-        return (
-            f"task {self.task_id!r}: {self.field}={self.value!r} has no meaning with strategy "
-            f"{self.strategy!r}; {self.honoured_by} honours it"
-        )
+    says = (
+        "task {task_id!r}: {field}={value!r} has no meaning with strategy "
+        "{strategy!r}; {honoured_by} honours it"
+    )
 
 
 @problem
@@ -285,9 +201,7 @@ class RequirementError(CoordinationError, ValueError):
     text: str
     column: int
     problem: str
-
-    def __str__(self) -> str:
-        return f"requirement {self.text!r}, column {self.column}: {self.problem}"
+    says = "requirement {text!r}, column {column}: {problem}"
 
 
 @problem
@@ -297,12 +211,10 @@ class AdvertRefusedError(CoordinationError):
     agent: str
     incarnation: int
     newest: int
-
-    def __str__(self) -> str:
-        return (
-            f"agent {self.agent!r}: incarnation {self.incarnation} is older than {self.newest}, which "
-            "advertises under this name; stop, or join under another name"
-        )
+    says = (
+        "agent {agent!r}: incarnation {incarnation} is older than {newest}, which "
+        "advertises under this name; stop, or join under another name"
+    )
 
 
 @problem
@@ -311,12 +223,10 @@ class AgentGoneError(CoordinationError):
 
     agent: str
     why: str
-
-    def __str__(self) -> str:
-        return (
-            f"agent {self.agent!r} has gone ({self.why}): nothing is offered to this start of it any more; "
-            "join again to start a new one"
-        )
+    says = (
+        "agent {agent!r} has gone ({why}): nothing is offered to this start of it any more; "
+        "join again to start a new one"
+    )
 
 
 @problem
@@ -326,12 +236,10 @@ class NotOfferedError(CoordinationError):
     agent: str
     task_id: str
     state: str
-
-    def __str__(self) -> str:
-        return (
-            f"task {self.task_id!r} ({self.state}) is not on offer to {self.agent!r}, so it cannot be "
-            "declined; offers() lists what is"
-        )
+    says = (
+        "task {task_id!r} ({state}) is not on offer to {agent!r}, so it cannot be "
+        "declined; offers() lists what is"
+    )
 
 
 @problem
@@ -340,12 +248,10 @@ class NotSupportedError(CoordinationError):
 
     verb: str
     strategy: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.verb} means nothing on a board with strategy {self.strategy!r}; "
-            "extend('matchmaker') or extend('blackboard') makes it one that has it, for good"
-        )
+    says = (
+        "{verb} means nothing on a board with strategy {strategy!r}; "
+        "extend('matchmaker') or extend('blackboard') makes it one that has it, for good"
+    )
 
 
 @problem
@@ -355,9 +261,7 @@ class IllegalTransitionError(CoordinationError):
     task_id: str
     state: str
     verb: str
-
-    def __str__(self) -> str:
-        return f"task {self.task_id!r} is {self.state}: it cannot be {self.verb} now"
+    says = "task {task_id!r} is {state}: it cannot be {verb} now"
 
 
 @problem
@@ -380,9 +284,7 @@ class RequestTooOld(CoordinationError):  # noqa: N818
     """Raised when a repeat is older than the replies that are remembered."""
 
     request: str
-
-    def __str__(self) -> str:
-        return f"request {self.request!r} is too old to be answered again; look the task up instead"
+    says = "request {request!r} is too old to be answered again; look the task up instead"
 
 
 @problem
@@ -408,9 +310,7 @@ class LimitError(CoordinationError):
     limit: str
     value: object
     allowed: object
-
-    def __str__(self) -> str:
-        return f"{self.limit} is {self.value}, but at most {self.allowed} is allowed"
+    says = "{limit} is {value}, but at most {allowed} is allowed"
 
 
 @problem
@@ -449,9 +349,7 @@ class QuarantinedError(CoordinationError):
 
     agent: str
     why: str
-
-    def __str__(self) -> str:
-        return f"{self.agent!r} {self.why}"
+    says = "{agent!r} {why}"
 
 
 @problem
@@ -489,12 +387,10 @@ class FaintMarkError(CoordinationError, ValueError):
 
     strength: float
     faint: float
-
-    def __str__(self) -> str:
-        return (
-            f"a mark of strength {self.strength!r} would be gone at once: trails below faint={self.faint!r} "
-            "are gone; lay a stronger one, or open the board with a smaller faint"
-        )
+    says = (
+        "a mark of strength {strength!r} would be gone at once: trails below faint={faint!r} "
+        "are gone; lay a stronger one, or open the board with a smaller faint"
+    )
 
 
 @problem
@@ -531,16 +427,13 @@ class ClosedError(CoordinationError):
     """Raised when a verb is called after close(), or in a child that inherited an open board by a fork."""
 
     why: str = "the coordinator is closed; open a new one"
-
-    def __str__(self) -> str:
-        return self.why
+    says = "{why}"
 
 
 class ReentrantCallError(CoordinationError):
     """Raised when a verb is called in the middle of another verb of the same thread; `close()` may be."""
 
-    def __str__(self) -> str:
-        return "called in the middle of another verb (signal handler, __del__); set a flag there instead"
+    says = "called in the middle of another verb (signal handler, __del__); set a flag there instead"
 
 
 @problem
@@ -549,9 +442,7 @@ class JournalError(CoordinationError):
 
     path: str
     problem: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+    says = "{path}: {problem}"
 
 
 @problem
@@ -569,11 +460,13 @@ class JournalCorruptError(JournalError):
     """Raised when an entry of the log is damaged; names its position. Nothing was changed."""
 
     position: int
-
-    def __str__(self) -> str:
-        return f"{self.path}: damaged at position {self.position}: {self.problem}; nothing was changed"
+    says = "{path}: damaged at position {position}: {problem}; nothing was changed"
 
 
 @problem
 class JournalVersionError(JournalError):
     """Raised when another format version, or rules that are not here, wrote the log; nothing was changed."""
+
+
+__all__ = [name for name, kind in globals().items() if getattr(kind, "__module__", "") == __name__]
+"""whatever is defined here: the classes above"""

@@ -9,9 +9,9 @@ log            a journal as the engine sees it: errors with a name, answers that
 agreement      whether a board is the one that was asked for
 openings       what this opening gives back when it closes, and which others are gone
 snapshots      written piece by piece beside the commands
-lobby          who waits
+lobby          who waits, and for what
+lines          whom news wake, and whom a task would suit; drawn when the first waiter comes
 awaited        what a caller that waited in vain is told
-fit            whom a task would suit, whose results are checked
 keeper         leases kept alive, and what is told without the lock
 deadlines      who must be told in time, whatever hangs
 advert_keeper  adverts kept fresh

@@ -21,9 +21,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:
-    from .io_threads import IOThreads
-
 from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.state.ledger import Hint
@@ -40,16 +37,19 @@ from ..errors import (
 )
 from ..journals.clocks import report
 from ..journals.ports import Alarm, Chore, Clock
+from ..values.checks import Request, numbered
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome
 from .deadlines import Deadlines
 from .door import CLOSED, FORKED, LAST_S, entering, weakly
-from .fit import draw, surplus
 from .keeper import Keeper, Keeping, Kept
 from .lobby import NEVER_NS, Drained, Lobby, Waiter
-from .log import Request, Turn, numbered
 
 __all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine", "Kept"]
+
+if TYPE_CHECKING:
+    from .io_threads import IOThreads
+    from .log import Turn
 
 R = TypeVar("R")
 
@@ -163,10 +163,6 @@ class Engine(Keeping, ABC):
     def now_ns(self) -> int:
         """Return the board's time."""
         return self._clock.now_ns()
-
-    def draw(self, task: str, token: int) -> float | None:
-        """Return a number in [0, 1) that only who knows the secret can foretell; None without one."""
-        return None if self.secret is None else draw(self.secret, task, token)
 
     def threads(self) -> IOThreads:
         """Return the threads in which an event loop's file I/O is done, made at the first call."""
@@ -420,6 +416,8 @@ class Engine(Keeping, ABC):
     # -- under the lock -------------------------------------------------------------------------
 
     def _surplus(self, agent: str, hint: Hint) -> int | None:
+        from .lines import surplus  # noqa: PLC0415 - asked by those who wait in them
+
         return surplus(self._machine, agent, hint)
 
     def _spread(self) -> None:

@@ -16,26 +16,18 @@ from ..commands.shared import Command, Refused
 from ..core.machine import Machine
 from ..errors import CoordinationError, HeldError, JournalCorruptError, JournalError
 from ..journals.ports import Clock, Entry, Journal
-from ..values.checks import check_name
+from ..values.checks import Request
 from ..values.frozen import entity, record
 
-__all__ = ["UNNUMBERED", "Batches", "Log", "Request", "Slot", "Turn", "Unopened", "numbered"]
+__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Turn", "Unopened"]
 
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
-
-Request = str | tuple[str, int] | None
-"""a request id that a caller chose, or a number in a session, or neither"""
 
 _ALONE = 64
 """looks and appends in a row that found nothing of others, after which we count as alone"""
 _FAR = 250
 """entries of others that take long to carry out (some 25 ms)"""
-
-
-def numbered(request: str | tuple[str, int]) -> tuple[str, int]:
-    """Return a request as the core knows it."""
-    return (check_name(request, "request_id"), 0) if isinstance(request, str) else request
 
 
 @record

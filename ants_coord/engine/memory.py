@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Command, Configure, Query, Refused, Wakeup
+from ..values.checks import numbered
 from ..values.settings import Settings
 from .door import EXITING
 from .engine import Engine
-from .log import numbered
 
 __all__ = ["DirectEngine"]
 

@@ -7,9 +7,8 @@ to append hand their commands to whoever gets the lock first, which writes the
 whole batch in one transaction (flat combining: 13 to 35 times the rate of one
 fsync each). A command keeps its request id until it is answered, so a batch
 that was interrupted half-way is simply appended again: what had been written
-is recognised and answered with its first reply.
-
-An idle claim appends nothing: the caught-up machine is asked first.
+is recognised and answered with its first reply. An idle claim appends
+nothing: the caught-up machine is asked first.
 """
 
 from __future__ import annotations
@@ -35,12 +34,13 @@ from ..errors import (
 from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
+from ..values.checks import Request, numbered
 from ..values.frozen import evolve
 from ..values.settings import Settings
 from .agreement import compare, compare_refusals
 from .door import EXITING, dropped, entering, weakly
 from .engine import LOOK_AGAIN_NS, VAIN_NS
-from .log import UNNUMBERED, Batches, Log, Request, Slot, Unopened, numbered
+from .log import UNNUMBERED, Batches, Log, Slot, Unopened
 from .openings import Openings, live
 from .snapshots import Snapshots, without_garbage
 

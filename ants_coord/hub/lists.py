@@ -22,9 +22,9 @@ import attrs
 from ..commands.shared import Command, Outcomes, Query, Refused, Unfinished
 from ..engine.engine import Drained
 from ..engine.lobby import Waiter, mute
-from ..engine.log import Request
 from ..errors import CoordinationError
 from ..journals.codec import read_command, read_query
+from ..values.checks import Request
 from .client import wire
 
 __all__ = [

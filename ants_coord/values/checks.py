@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 
 __all__ = [
+    "Request",
     "amount",
     "check_id",
     "check_lock_name",
@@ -30,11 +31,15 @@ __all__ = [
     "is_fresh_id",
     "is_told",
     "lock_key",
+    "numbered",
     "paths_above",
     "plain",
     "seconds",
     "told_session",
 ]
+
+Request = str | tuple[str, int] | None
+"""a request id that a caller chose, or a number in a session, or neither"""
 
 _NAME = re.compile(r"[A-Za-z0-9._:/@-]{1,128}\Z")
 _ID_BYTES = 512
@@ -135,6 +140,11 @@ def check_name(name: object, field: str) -> str:
             f"{field} must be 1 to 128 characters of A-Z a-z 0-9 . _ : / @ -, not {name[:140]!r}"
         )
     return name
+
+
+def numbered(request: str | tuple[str, int]) -> tuple[str, int]:
+    """Return a request as the core knows it."""
+    return (check_name(request, "request_id"), 0) if isinstance(request, str) else request
 
 
 def check_id(value: object, field: str) -> str:

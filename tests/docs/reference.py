@@ -130,10 +130,23 @@ def _protocols() -> str:
     )
 
 
+def _below(kind: type, depth: int = 0) -> list[str]:
+    """Return the tree of the errors under one, a line each, in the order of the file."""
+    also = "  (also a ValueError)" if ValueError in kind.__bases__ else ""
+    ours = [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
+    return ["  " * depth + kind.__name__ + also, *[line for each in ours for line in _below(each, depth + 1)]]
+
+
 def error_page() -> str:
-    parts = ["# Errors", "```text\n" + inspect.cleandoc(errors.__doc__ or "") + "\n```", "## Fields"]
+    head = inspect.cleandoc(errors.__doc__ or "").rpartition("\n\n")[2]
+    parts = [
+        "# Errors",
+        head,
+        "```text\n" + "\n".join(_below(errors.CoordinationError)) + "\n```",
+        "## Fields",
+    ]
     rows = ["| error | fields | means |", "|---|---|---|"]
-    for name in [*errors.__all__, "StaleTokenError"]:
+    for name in [*sorted(errors.__all__), "StaleTokenError"]:
         kind = getattr(errors, name, None) or getattr(guard, name)
         fields = ", ".join(f"`{field.name}`" for field in attrs.fields(kind)) if attrs.has(kind) else ""
         meaning = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]

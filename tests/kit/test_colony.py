@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from ants_coord import Blackboard, ClaimQueue, LeaseLostError, Matchmaker, Task, TrustPolicy, Verify
 from ants_coord.core.work import leases as claiming
 from ants_coord.core.work import lifecycle
-from ants_coord.engine.lobby import Lobby
+from ants_coord.engine.lines import Lines
 from ants_coord.testing import Colony, Faults, strategies
 from ants_coord.testing.simulation import characters
 from ants_coord.testing.simulation.log import LogView
@@ -202,22 +202,22 @@ def lose_wakeups(monkeypatch):
 
 def wake_nobody(monkeypatch):
     """A hint is taken as delivered that was not."""
-    wake, woken = Lobby._wake_ready, itertools.count()
+    wake, woken = Lines._wake_ready, itertools.count()
     monkeypatch.setattr(
-        Lobby, "_wake_ready", lambda self, hint, after: next(woken) % 3 == 0 or wake(self, hint, after)
+        Lines, "_wake_ready", lambda self, hint, after: next(woken) % 3 == 0 or wake(self, hint, after)
     )
 
 
 def keep_the_end_secret(monkeypatch):
     """Tasks end and locks are freed, and who waits for that is not told."""
-    spread = Lobby.spread
+    spread = Lines.spread
 
     def mute(self, news, unfinished, cursor):
         news.ended.clear()
         news.freed.clear()
         spread(self, news, unfinished, cursor)
 
-    monkeypatch.setattr(Lobby, "spread", mute)
+    monkeypatch.setattr(Lines, "spread", mute)
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ class Vigil:
         for name, (board, clock) in self._alive.items():
             if clock.is_dead or clock.paused_until >= now:
                 continue
-            for number, waiter in board._engine._lobby._all.items():  # noqa: SLF001
+            for waiter in board._engine._lobby.all():  # noqa: SLF001
                 if _could_go_on(waiter, machine, stamp):
-                    key = (name, board, number)
+                    key = (name, board, waiter.number)
                     waiting[key] = self._since.get(key, now)
         self._since = waiting
         for key, since in waiting.items():
