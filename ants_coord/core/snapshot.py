@@ -53,10 +53,8 @@ _KNOWN: dict[str, type] = {
     )
 }
 _FIELDS: dict[type, tuple[str, ...]] = {}
-"""
-of each known class; the classes of parts are learnt when the first one is met, because importing them takes
-time
-"""
+"""of each known class; the classes of parts are learnt when the first one is met, because importing them
+takes time"""
 
 
 def _fields_of(kind: type) -> tuple[str, ...]:
@@ -238,8 +236,9 @@ class Cut:
     """
     The state at one position, handed out in pieces.
 
-    Args: machine: it may go on applying commands. Call `step` until it returns no records, or `drop` to
-        abandon the snapshot.
+    Args:
+        machine: it may go on applying commands. Call `step` until it returns no records, or `drop` to abandon
+            the snapshot.
 
     """
 

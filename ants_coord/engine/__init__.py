@@ -1,19 +1,19 @@
 """
-One machine, one lock, one lobby, two alarms; both colours stand on it.
+The engine under both colours: one machine, one lock, one lobby, two alarms.
 
-door           one lock; second entries, forks, the end of the interpreter, boards that nobody closed
+door           one lock; re-entry, forks, the end of the interpreter, boards that nobody closed
 engine         what is the same everywhere
 memory         the board in one process
 replica        the board in a log
-log            a journal as the engine sees it: errors with a name, answers that are checked
-agreement      whether a board is the one that was asked for
-openings       what this opening gives back when it closes, and which others are gone
-snapshots      written piece by piece beside the commands
+log            a journal as the engine sees it: named errors, checked answers
+agreement      whether a board has the settings that were asked for
+openings       what this opening gives back when it closes, and which other openings are gone
+snapshots      written piece by piece between the commands
 lobby          who waits, and for what
-lines          whom news wake, and whom a task would suit; drawn when the first waiter comes
-awaited        what a caller that waited in vain is told
-keeper         leases kept alive, and what is told without the lock
-deadlines      who must be told in time, whatever hangs
-advert_keeper  adverts kept fresh
-io_threads     threads for a journal's I/O that keep no program from ending
+lines          which waiters to wake, and how well a task suits an agent; made for the first waiter
+awaited        the text of a TimeoutError
+keeper         renewing leases, and notifications that need no lock
+deadlines      notifications that must be on time, whatever hangs
+advert_keeper  refreshing adverts
+io_threads     threads for a journal's I/O that never keep a program from ending
 """

@@ -1,8 +1,8 @@
 """
-Keeping adverts fresh: one batch of refreshes for all agents of a coordinator.
+Refreshing adverts: one batch for all agents of a coordinator.
 
-A third of an advert's ttl before anything is due, as for leases; the agents of
-one coordinator are refreshed together, by the same alarm that renews leases.
+As with leases, a refresh is sent a third of the ttl before the deadline. The agents of one coordinator are
+refreshed together, by the same alarm that renews leases.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Try = Callable[[Command[Any]], Any]
 
 @entity
 class KeptAdvert:
-    """An advert that is refreshed until it is let go, or refused for a newer start of its agent."""
+    """An advert that is refreshed until it is withdrawn, or refused because its agent has a newer start."""
 
     advert: Advert
     refresh_ns: int
@@ -32,7 +32,7 @@ class KeptAdvert:
 
 
 class Presence:
-    """The adverts that one engine keeps fresh; every method is called under its lock."""
+    """The adverts that one engine refreshes; every method is called under its lock."""
 
     def __init__(self) -> None:
         self._kept: dict[str, KeptAdvert] = {}
@@ -43,7 +43,7 @@ class Presence:
         return min((kept.refresh_ns for kept in self._kept.values()), default=NEVER_NS)
 
     def keep(self, advert: Advert, now_ns: int) -> KeptAdvert:
-        """Refresh an advert from now on; an earlier start of the same agent is told that it is replaced."""
+        """Refresh an advert from now on; tell an earlier start of the same agent that it is replaced."""
         before = self._kept.get(advert.agent)
         if before is not None and before.advert.incarnation < advert.incarnation:
             before.is_refused = True
@@ -57,7 +57,7 @@ class Presence:
             del self._kept[kept.advert.agent]
 
     def run(self, now_ns: int, try_: Try) -> None:
-        """Refresh what is due, and with it what is due soon."""
+        """Refresh what is due, together with what is due soon."""
         due = [kept for kept in self._kept.values() if kept.refresh_ns <= now_ns + _third(kept.advert) // 2]
         if not due:
             return
@@ -78,7 +78,7 @@ class Presence:
                 self.let_go(kept)
 
     def close(self, try_: Try) -> None:
-        """Withdraw everything: who leaves should not have to fade."""
+        """Withdraw everything: an agent that leaves should not have to fade."""
         kept, self._kept = self._kept, {}
         for one in kept.values():
             try_(Withdraw(one.advert.agent, one.advert.incarnation))

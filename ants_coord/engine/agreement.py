@@ -1,6 +1,4 @@
-"""
-Whether a board that was opened is the one that was asked for, and is read by the rules of its writers.
-"""
+"""Whether an opened board has the settings that were asked for, and is read by its writers' rules."""
 
 from __future__ import annotations
 
@@ -16,14 +14,14 @@ __all__ = ["compare", "compare_refusals"]
 
 def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
     """
-    Refuse a board that is not the one that was asked for: opening never changes one.
+    Refuse a board whose settings differ from those asked for: opening never changes a board.
 
     Args:
         ledger: the board's state.
-        asked: the settings that the user named; the others are the board's own.
+        asked: the settings that the user named; all others are the board's own.
 
     Raises:
-        SettingsError: they differ.
+        SettingsError: a setting differs.
 
     """
     has = ledger.settings
@@ -37,11 +35,11 @@ def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
 
 
 def compare_refusals(ledger: Ledger, name: str, seen: tuple[int, int], at: int) -> None:
-    """Raise JournalCorruptError if a writer had refused other commands than we have."""
+    """Raise JournalCorruptError if a writer refused other commands than we did."""
     position, refusals = seen
     refused = ledger.refused_at
     if refusals == ledger.refusals and (not refused or refused[-1] <= position):
-        return  # nothing was refused since, as mostly
+        return  # usually nothing was refused since
     ours = ledger.refusals_until(position)
     if ours is not None and ours != refusals:
         raise JournalCorruptError(

@@ -1,6 +1,4 @@
-"""
-What a caller that waited in vain is told: what it waited for, and who stands in the way.
-"""
+"""The text of a TimeoutError: what the caller waited for, and what stands in the way."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ def in_vain(machine: Machine, waiter: Waiter, now_ns: int) -> str:
         return ""
     if waiter.names:
         return _names(machine, waiter, now_ns)
-    if waiter.task:  # before the next: who wants one task also hears of its end
+    if waiter.task:  # before the next case: a caller that wants one task also hears of its end
         return f"no lease came in time: {_task(machine, waiter.task, now_ns)}"
     if waiter.ended:
         return "nothing ended in time: " + _tasks(machine, waiter.ended, now_ns)
@@ -71,23 +69,25 @@ def _task(machine: Machine, task: str, now_ns: int) -> str:
     found = machine.ask(Explain(task), now_ns=now_ns)
     if row is None or not isinstance(found, Explanation):
         return f"there is no task {task!r}"
-    now = found.reasons[: len(found.reasons) - len(row.history)]  # what has been is not what is awaited
+    # only the present reasons; the history is not what is awaited
+    now = found.reasons[: len(found.reasons) - len(row.history)]
     return f"task {task!r} is {found.state}" + (f" ({'; '.join(now)})" if now else "")
 
 
 def standing_still(machine: Machine, waiter: Waiter, now_ns: int, quiet_ns: int, idle: int = 0) -> str | None:
     """
-    Say why what a caller waits for will not come; None if somebody works, or time alone may bring it.
+    Say why a wait will never end; None if somebody is working, or time alone may end it.
 
-    Whoever holds a lease may still finish, and a task that is delayed becomes ready by itself. With neither,
-    and nothing that happened for a while, whatever is ready has been so for as long, and nobody has taken it.
+    The holder of a lease may still finish, and a delayed task becomes ready by itself. If there is neither,
+    and nothing has happened for a while, every ready task has been ready for that long and nobody has taken
+    it.
 
     Args:
         machine: the state; nothing is changed.
         waiter: what the caller waits for.
         now_ns: the stamp of this instant.
-        quiet_ns: how long nothing may have happened: what became ready a moment ago will be taken.
-        idle: how many leases are known to be held by handlers that wait themselves.
+        quiet_ns: how long nothing must have happened: a task that became ready a moment ago will be taken.
+        idle: number of leases whose holders are known to be waiting themselves.
 
     """
     ledger = machine.ledger

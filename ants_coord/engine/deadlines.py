@@ -1,12 +1,12 @@
 """
-Moments at which somebody must be told, whatever else hangs.
+Deadlines that must be announced on time, whatever else hangs.
 
-A board's lock is held while its journal writes, and a journal may hang. So
-time-outs of waiters, of handlers and of leases are told by an alarm of their
-own that waits for no lock of ours: the end of a wait is a flag and a bell.
+A board's lock is held while its journal writes, and a journal may hang. So the time-outs of waiters, handlers
+and leases have an alarm of their own, which waits for none of our locks: ending a wait only sets a flag and
+rings a bell.
 
-There is no lock here either: the table is a dict, whose single steps cannot be
-torn apart, and what is due is asked of each thing at the moment it is told.
+There is no lock here either: the table is a dict, whose single operations are atomic, and each entry is asked
+for its deadline at the moment it is announced.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Timed(Protocol):
 
     @property
     def due_ns(self) -> int:
-        """When it must be told; it may move."""
+        """When it must be announced; this may change."""
         ...
 
     def ring(self, now_ns: int) -> None:
-        """Tell it, and move `due_ns` on; must not block."""
+        """Announce it, and move `due_ns` on; must not block."""
         ...
 
 
 @entity
 class Limit:
     """
-    When a caller's patience ends; told once.
+    The end of a caller's patience; announced once.
 
     Args:
         due_ns: when.
@@ -53,17 +53,17 @@ class Limit:
     is_over: bool = False
 
     def ring(self, now_ns: int) -> None:
-        """Say that it is over."""
+        """Announce that it is over."""
         self.due_ns, self.is_over = NEVER_NS, True
         self.end()
 
 
 class Deadlines:
     """
-    What is told at its time.
+    The deadlines of one engine.
 
     Args:
-        clock: whose time it is.
+        clock: the clock that they refer to.
 
     """
 
@@ -73,17 +73,17 @@ class Deadlines:
         self._alarm = clock.alarm(weakly(self.ring))
 
     def add(self, timed: Timed) -> None:
-        """Tell it from now on when it is due."""
+        """Announce it from now on when it is due."""
         self._timed[id(timed)] = timed
         if timed.due_ns < NEVER_NS:
             self._alarm.set(timed.due_ns)
 
     def drop(self, timed: Timed) -> None:
-        """Forget it; it may be unknown."""
+        """Forget it; it need not be known."""
         self._timed.pop(id(timed), None)
 
     def ring(self) -> None:
-        """Tell everything that is due. O(everything that is timed)."""
+        """Announce everything that is due. O(everything that has a deadline)."""
         now = self._clock.now_ns()
         for timed in sorted(self._timed.values(), key=lambda one: one.due_ns):
             if timed.due_ns > now:
@@ -98,6 +98,6 @@ class Deadlines:
             self._alarm.set(least)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Announce nothing any more."""
         self._timed.clear()
         self._alarm.close()

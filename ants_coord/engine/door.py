@@ -1,10 +1,9 @@
 """
-The door of a board: one lock, at which a second entry of the same thread is refused.
+The door of a board: one lock, which refuses a second entry by the same thread.
 
-Signal handlers, `__del__` and interpreter exit run a user's code in the middle
-of a verb, on the same thread; a plain lock would wait for itself for ever.
-Here is also what happens to boards that nobody closes: forks, the end of the
-interpreter, boards that are dropped.
+Signal handlers, `__del__` and interpreter exit run a user's code in the middle of a verb, on the same thread;
+a plain lock would wait for itself for ever. This module also handles what nobody closes properly: forks, the
+end of the interpreter, and boards that are dropped.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ LAST_S = 0.5
 
 
 def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, P], R]:
-    """Run a method under the board's lock; refuse it in the middle of another verb of the same thread."""
+    """Run a method under the board's lock; refuse it inside another verb of the same thread."""
 
     # `with` on a lock made in C and nothing cleverer: CPython delivers no signal between taking it and the
-    # body, nor between the body and giving it back, so an interrupt leaves it free. A context manager that is
-    # written in Python would not do
+    # body, nor between the body and releasing it, so an interrupt leaves it free. A context manager written
+    # in Python would not do
     @functools.wraps(method)
     def entered(self: D, /, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._is_busy or EXITING:
@@ -63,7 +62,8 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
                 finally:
                     self._is_busy = False
         finally:
-            # after the lock is free, so that whoever finds it busy has been noted by whoever holds it
+            # after the lock is free, so that a waiter that found it busy has been noted by the thread that
+            # held it
             if self._left:
                 self._see_off_now()
             if self._close_wanted:
@@ -73,7 +73,7 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
 
 
 class Door:
-    """What may be entered by one thread at a time, and closed from everywhere."""
+    """A board's entrance: one thread at a time may enter, and any thread may close it."""
 
     def __init__(self) -> None:
         self._hang_new()
@@ -83,10 +83,10 @@ class Door:
     def _hang_new(self) -> None:
         self._lock: Any = threading.RLock()
         self._is_busy = False
-        """whether somebody is inside; a hint, what is true says the lock"""
+        """whether somebody is inside; only a hint, the lock itself is authoritative"""
         self._close_wanted = False
         self._left: deque[Any] = deque()
-        """who stopped waiting while the lock was busy"""
+        """waiters that left while the lock was busy"""
 
     @property
     def _is_inside(self) -> bool:
@@ -94,7 +94,11 @@ class Door:
         return bool(self._lock._is_owned())  # noqa: SLF001 - what threading.Condition asks, too
 
     def _hurdle(self) -> None:
-        """Refuse who is inside already; do not wait for ever for a thread that the interpreter stopped."""
+        """
+        Refuse a thread that is inside already.
+
+        Do not wait for ever for a thread that the interpreter stopped.
+        """
         if self._is_inside:
             raise ReentrantCallError
         if self._close_wanted:
@@ -105,11 +109,11 @@ class Door:
             self._lock.release()
 
     def held_in_forks(self) -> list[Any]:
-        """Return the locks that a fork takes first, so that no child finds what they guard half done."""
+        """Return the locks that a fork takes first, so that no child finds half-done changes under them."""
         return [self._lock]
 
     def refuse_reentry(self) -> None:
-        """Refuse a call inside a verb of this thread that another thread would carry out."""
+        """Refuse a call inside a verb of this thread even if another thread would carry it out."""
         if self._is_inside:
             raise ReentrantCallError
 
@@ -117,8 +121,8 @@ class Door:
         """
         Take the lock if it can be had in time.
 
-        Then: `with lock: lock.release()`. It is held twice for a moment, since only what a `with` gives back
-        is given back in spite of an interrupt.
+        On success, use `with lock: lock.release()`. The lock is held twice for a moment, since only a `with`
+        releases it in spite of an interrupt.
         """
         try:
             got: bool = self._lock.acquire(timeout=timeout)
@@ -130,10 +134,10 @@ class Door:
 
     def close(self) -> None:
         """
-        Wake every waiter with ClosedError and let go of everything. May be called again.
+        Wake every waiter with ClosedError and release everything. May be called again.
 
-        In the middle of a verb of the same thread (a signal handler, `__del__`) it wakes the waiters and
-        leaves the rest to that verb, which closes the board when it ends.
+        Inside a verb of the same thread (a signal handler, `__del__`), it wakes the waiters and leaves the
+        rest to that verb, which closes the board when it ends.
         """
         try:
             self._close_wanted = False
@@ -152,11 +156,13 @@ class Door:
                 self._is_busy = False
 
     def _see_off_now(self) -> bool:
-        """Let go of those who left while the lock was busy, if it is free; else whoever has it does so."""
+        """
+        Remove the waiters that left while the lock was busy, if it is free; otherwise its holder does it.
+        """
         raise NotImplementedError
 
     def _wake_waiters(self) -> None:
-        """Have everybody try again, who will see that it is to close; without the lock."""
+        """Make everybody try again, and so notice that the board is closing; without the lock."""
         raise NotImplementedError
 
     def _close_locked(self) -> None:
@@ -170,7 +176,7 @@ _doors: weakref.WeakSet[Door] = weakref.WeakSet()
 
 
 def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
-    """Return what calls a method as long as its object is there, and does not keep it alive."""
+    """Return a function that calls a method while its object exists, without keeping it alive."""
     found = weakref.WeakMethod(method)
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
@@ -181,11 +187,11 @@ def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
 
 
 def dropped(what: str, let_go: Callable[[], object]) -> None:
-    """Warn of a board that was dropped without close(), and let go of its files."""
+    """Warn of a board that was dropped without close(), and release its files."""
     if EXITING or sys.is_finalizing():
-        return  # the system does it now, and a script need not close what lives as long as itself
-    # in a thread of its own: the garbage collector may have come in the middle of a verb of another board on
-    # the same file, whose lock we would wait for. Not a threading.Thread: its start takes a lock, too
+        return  # the system does it now, and a script need not close a board that lives as long as itself
+    # in a thread of its own: the garbage collector may run inside a verb of another board on the same file,
+    # whose lock we would wait for. Not a threading.Thread, whose start takes a lock, too
     _thread.start_new_thread(let_go, ())
     warnings.warn(f"{what} was dropped without close()", ResourceWarning, stacklevel=3)
 
@@ -197,14 +203,14 @@ _held_for_fork: dict[int, list[Any]] = {}
 
 
 def _before_fork() -> None:
-    # a fork in the middle of a write would copy SQLite's own locks as they stand in that moment, and the
-    # child could open no database at all. Always in one order: two threads may fork at once
+    # a fork during a write would copy SQLite's own locks in their momentary state, and the child could open
+    # no database at all. Always in the same order, because two threads may fork at once
     ours = sorted(
         ((door._number, lock) for door in list(_doors) for lock in door.held_in_forks()),  # noqa: SLF001 - same room
         key=itemgetter(0),
     )
     held = _held_for_fork[threading.get_ident()] = []
-    # for all together: a journal that hangs must not stop a fork
+    # for all locks together: a journal that hangs must not stop a fork
     deadline = time.monotonic() + _FORK_PATIENCE_S
     for _, lock in ours:
         if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):

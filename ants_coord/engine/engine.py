@@ -1,17 +1,14 @@
 """
-The engine room: one machine, one lock, one lobby, one alarm. Both colours stand on it.
+The engine: one machine, one lock, one lobby, one alarm. Both colours use it.
 
-`Engine` does what is the same everywhere: who waits, whose leases are kept
-alive, what the alarm has to do. How a command reaches the machine is the one
-thing that differs: `DirectEngine` (in memory.py) applies it under the lock,
-`LogEngine` (in replica.py) appends it to a journal first.
+`Engine` has everything that is common: who waits, whose leases are renewed, what the alarm does. Only the way
+of a command to the machine differs: `DirectEngine` (in memory.py) applies it under the lock, `LogEngine` (in
+replica.py) appends it to a journal first.
 
-Lock discipline: what changes the board runs under `_lock`; wake callbacks must
-not block; nothing that a user wrote is called with the lock held. The lock may
-be held for as long as a journal takes, so nothing that has a time of its own
-waits for it: keeping a lease, letting go of one, leaving the lobby, and the
-deadlines of all of them. A second entry by the same thread (a signal handler,
-`__del__`) is refused by name.
+Lock discipline: everything that changes the board runs under `_lock`; wake callbacks must not block; no user
+code is called with the lock held. The lock may be held for as long as a journal takes, so nothing that has a
+deadline of its own waits for it: starting and stopping to keep a lease, leaving the lobby, and announcing
+their deadlines. A second entry by the same thread (a signal handler, `__del__`) is refused by name.
 """
 
 from __future__ import annotations
@@ -54,15 +51,15 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _LATE_NS = 1_000_000_000
-"""an alarm that rings later than this was not slow: the process stood still"""
+"""an alarm that rings later than this was not merely slow: the process stood still"""
 _IO_THREADS = 16
 """enough for a good batch per fsync; threads only wait here"""
 _PAUSES_NS = (100_000_000, 200_000_000, 400_000_000, 1_000_000_000)
-"""between the tries of the alarm while a journal fails"""
+"""between the retries of the alarm while a journal fails"""
 LOOK_AGAIN_NS = 100_000_000
-"""when to look for what a command has changed that was cut short"""
+"""when to look for the changes of a command that was interrupted"""
 VAIN_NS = 10_000_000
-"""the first pause after a wake-up that changed nothing, since some clock runs ahead of the journal's"""
+"""the first pause after a wake-up that changed nothing, because the journal's clock is behind"""
 _MOST_VAIN_NS = 500_000_000
 _FINAL = (JournalCorruptError, JournalVersionError, JournalConflictError)
 
@@ -72,37 +69,37 @@ C = TypeVar("C", bound=Chore)
 
 class Engine(Keeping, ABC):
     """
-    What a coordinator is made of, without a colour. Thread-safe.
+    The part of a coordinator that both colours share. Thread-safe.
 
     Args:
         machine: makes an empty machine of the strategy.
         clock: stamps and alarms.
-        asked: the settings that the user named; the others are the board's own.
+        asked: the settings that the user named; all others are the board's own.
 
     """
 
     blocking = False
-    """whether a command may wait for a disk or a network (then never on an event loop)"""
-    # these begin in the class: an instance with few attributes is faster in CPython, and a meter adds seven
+    """whether a command may wait for a disk or a network (then it never runs on an event loop)"""
+    # class attributes: an instance with few attributes is faster in CPython, and a meter adds seven
     last_start = 0
-    """the incarnation that the last agent to join has been given"""
+    """the incarnation given to the last agent that joined"""
     path: str | None = None
     """the board's file, if it has one"""
     keeps_leases = False
-    """whether closing leaves standing what this instance holds, until it runs out"""
+    """whether closing leaves in place what this instance holds, until it expires"""
     secret: bytes | None = None
     """decides which results are checked; never logged"""
     _failures = 0
     _vain_ns = 0
     _is_shut = False
-    """whether closing came to its end; an interrupt may have cut it short, and then it is done again"""
+    """whether closing is complete; if an interrupt cut it short, it is done again"""
 
     def __init__(self, machine: Callable[[], Machine], clock: Clock, asked: dict[str, Any]) -> None:
         self._make_machine = machine
         self._machine = machine()
         self._clock = clock
         self._asked = asked
-        Settings(**asked)  # refuse bad settings at the constructor
+        Settings(**asked)  # refuse bad settings in the constructor
         self._lobby = Lobby(weakly(self._surplus))
         self._keeper = Keeper()
         self._chores: dict[type, Chore] = {}
@@ -110,12 +107,12 @@ class Engine(Keeping, ABC):
         self._alarm_at_ns = NEVER_NS
         self._deadlines: Deadlines | None = None
         self._untold: CoordinationError | None = None
-        """a rewound log that nobody has been told of yet"""
+        """a rewound log that has not been reported yet"""
         self._is_open = False
         self._why_closed = ""
         self._pool: IOThreads | None = None
         self.is_short: bool = False
-        """whether the short way may be open: a hint where it is read without the lock; see `short`"""
+        """whether the short way may be open: only a hint when read without the lock; see `short`"""
         super().__init__()
 
     # -- what a front calls ---------------------------------------------------------------------
@@ -126,20 +123,20 @@ class Engine(Keeping, ABC):
 
     def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """
-        Carry a verb of core/work/short.py out, if this engine can and nothing is due.
+        Carry out a verb of core/work/short.py, if this engine can and nothing is due.
 
         Args:
             verb: the function.
-            args: what it takes after the ledger and the stamp, as one tuple.
+            args: its arguments after the ledger and the stamp, as one tuple.
 
         Returns:
-            Its reply; NotImplemented if nothing was done, and the command is to be executed.
+            Its reply; NotImplemented if nothing was done and the command must be executed.
 
         """
         return NotImplemented
 
     def ask(self, query: Query[R]) -> R:
-        """Answer a query from the state, or the log, as it is now."""
+        """Answer a query from the present state, or from the log."""
         reply = self._ask(query)
         if isinstance(reply, Refused):
             raise reply.error
@@ -156,7 +153,7 @@ class Engine(Keeping, ABC):
 
     @entering
     def carry_out(self, batch: Sequence[tuple[Request, Command[Any]]]) -> list[Any]:
-        """Carry (request, command) pairs out for others; returns the replies, refusals among them."""
+        """Carry out (request, command) pairs for others; return the replies, including refusals."""
         self._ready_or_raise()
         return [self._try(command, numbered(request) if request else None) for request, command in batch]
 
@@ -165,11 +162,11 @@ class Engine(Keeping, ABC):
         return self._clock.now_ns()
 
     def threads(self) -> IOThreads:
-        """Return the threads in which an event loop's file I/O is done, made at the first call."""
+        """Return the threads in which an event loop's file I/O runs; they are made at the first call."""
         if self._why_closed:
             raise ClosedError(self._why_closed)
-        # no lock: it may be held by a journal that hangs. Of two that are made at once one is used, and the
-        # other has no thread yet
+        # no lock: a journal that hangs may hold it. If two are made at once, one is used, and the other has
+        # no thread yet
         if self._pool is None:
             from .io_threads import IOThreads  # noqa: PLC0415 - 8 ms, event loops only
 
@@ -210,7 +207,7 @@ class Engine(Keeping, ABC):
 
     @property
     def is_closed(self) -> bool:
-        """Whether close() has been called (or a fork has cut this copy off)."""
+        """Whether close() was called (or a fork has cut this copy off)."""
         return bool(self._why_closed)
 
     @entering
@@ -232,12 +229,11 @@ class Engine(Keeping, ABC):
     @entering
     def try_or_enter(self, command: Command[R], waiter: Waiter, turn: Turn | None = None) -> R | None:
         """
-        Try; if the reply is None (or a refusal that may pass), enter the lobby in the same step.
+        Try; if the reply is None (or a temporary refusal), enter the lobby in the same step.
 
-        Trying and entering under one hold of the lock is what makes a lost
-        wake-up impossible. Raises what is final: ClosedError, a TimeoutError
-        of a waiter whose time is over, any other refusal. With a `turn`, a try
-        whose answer was lost on the way is answered with it.
+        Trying and entering under one hold of the lock is what makes a lost wake-up impossible. Raises what is
+        final: ClosedError, a TimeoutError if the waiter's time is over, any other refusal. With a `turn`, a
+        try whose answer was lost is answered with that answer.
         """
         self._ready_or_raise()
         waiter.refuse_if_left()
@@ -278,7 +274,7 @@ class Engine(Keeping, ABC):
 
     @entering
     def next_ended(self, waiter: Waiter) -> tuple[Outcome, ...] | None:
-        """Return what has ended since the waiter was told last, or let it wait on. O(that)."""
+        """Return what has ended since the waiter was last told, or let it wait on. O(that)."""
         self._ready_or_raise()
         waiter.refuse_if_left()
         assert waiter.heard is not None
@@ -299,13 +295,13 @@ class Engine(Keeping, ABC):
                 self._machine.news.is_wanted = True
         if ended or not waiter.ended:
             return tuple(ended.values())
-        if waiter.heard:  # by the look itself
+        if waiter.heard:  # noted by the look itself
             waiter.wake()
         self._stay(waiter)
         return None
 
     def leave(self, waiter: Waiter) -> None:
-        """Stop waiting for good, without waiting for the lock; an unused hint is passed on."""
+        """Stop waiting for good, without waiting for the lock; pass an unused hint on."""
         waiter.has_left = True
         self.untime(waiter)
         self._left.append(waiter)
@@ -340,8 +336,8 @@ class Engine(Keeping, ABC):
 
     @entering
     def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
-        """Say why what a caller waits for will not come; see `standing_still`."""
-        from .awaited import standing_still  # noqa: PLC0415 - who waits for long only
+        """Say why a wait will never end; see `standing_still`."""
+        from .awaited import standing_still  # noqa: PLC0415 - only for long waits
 
         self._ready_or_raise()
         self._catch_up()
@@ -351,7 +347,7 @@ class Engine(Keeping, ABC):
 
     @entering
     def with_chore(self, kind: type[C], do: Callable[[C], R]) -> R:
-        """Do something with the board's one chore of a kind, under the lock; be there when it is due."""
+        """Do something with the board's one chore of a kind, under the lock, and set the alarm for it."""
         self._ready_or_raise()
         chore = self._chores.get(kind)
         if chore is None:
@@ -395,7 +391,7 @@ class Engine(Keeping, ABC):
         self._vain_ns = min(_MOST_VAIN_NS, max(VAIN_NS, 2 * self._vain_ns)) if is_vain else 0
 
     def _bear(self, problem: Exception) -> None:
-        """Live on with what went wrong in the background: it is tried again, or it closes the board."""
+        """Survive an error in the background: it is retried, or it closes the board."""
         if isinstance(problem, _FINAL) and not isinstance(problem, JournalRewoundError):
             report("the board is closed")
             try:
@@ -421,7 +417,7 @@ class Engine(Keeping, ABC):
         return surplus(self._machine, agent, hint)
 
     def _spread(self) -> None:
-        """Tell waiters and holders what the last commands changed, if there are any."""
+        """Tell waiters and holders what the last commands changed, if anything."""
         news = self._machine.news
         if not news.is_wanted:
             return
@@ -436,11 +432,11 @@ class Engine(Keeping, ABC):
             self._set_alarm_for_time()
         elif not len(self._keeper):
             news.is_wanted = False
-            if len(self._keeper):  # kept by another thread, without the lock, between these lines
+            if len(self._keeper):  # added by another thread, without the lock, between these lines
                 news.is_wanted = True
 
     def _spread_soon(self) -> None:
-        """Have the alarm look, after an interrupt: what it cut short may be what somebody waits for."""
+        """Make the alarm look, after an interrupt: somebody may wait for what it cut short."""
         if self._machine.news.is_wanted:
             self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
 
@@ -452,13 +448,13 @@ class Engine(Keeping, ABC):
         return wait_ns - (self._clock.now_ns() - self._machine.ledger.timeline.reading[RAW])
 
     def _set_alarm(self) -> None:
-        """Set the alarm for everything; O(kept), so only the alarm itself does it."""
+        """Set the alarm for everything. O(kept), so only the alarm itself does it."""
         at = min([self._keeper.at_ns, *[chore.at_ns for chore in self._chores.values()]])
         self._set_alarm_at(at)
         self._set_alarm_for_time()
 
     def _set_alarm_for_time(self) -> None:
-        """While somebody waits, be there when time alone changes something."""
+        """Set the alarm for the time when time alone changes something, if somebody waits."""
         if len(self._lobby):
             wait_ns = self._wakeup_in_ns()
             if wait_ns is not None:
@@ -521,7 +517,7 @@ class Engine(Keeping, ABC):
         """Give back what this instance holds."""
 
     def _forked(self) -> None:
-        """Cut a copy off that a fork has made: its locks and threads are not there any more."""
+        """Disable a copy made by a fork: its locks and threads do not exist any more."""
         self._hang_new()
         self._alarm = self._deadlines = None
         self._keeper, self._chores = Keeper(), {}

@@ -1,9 +1,8 @@
 """
-The threads for an event loop's file I/O, and for what must return in time while a journal may hang.
+Threads for an event loop's file I/O, and for calls that must return in time while a journal may hang.
 
-Daemon threads and not concurrent.futures' own pool, whose threads are joined
-at interpreter exit: one call that a journal never answers would keep the whole
-program from ending.
+They are daemon threads and not a pool of concurrent.futures, whose threads are joined at interpreter exit:
+one call that a journal never answers would keep the whole program from ending.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 class IOThreads(Executor):
     """
-    Threads that are started as they are needed, and end when they are not.
+    Threads that are started when they are needed, and end when they are idle.
 
     Args:
-        most: how many there may be.
-        name: what they are called.
+        most: the most threads at one time.
+        name: the prefix of their names.
 
     """
 
@@ -36,7 +35,7 @@ class IOThreads(Executor):
         self._most = most
         self._name = name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._lock = threading.RLock()  # the garbage collector may come back in here
+        self._lock = threading.RLock()  # the garbage collector may re-enter here
         self._threads = 0
         self._unfinished = 0
         """jobs that wait or run: as long as there are no more of them than threads, each has one.
@@ -47,7 +46,7 @@ class IOThreads(Executor):
         self._is_shut = False
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
-        """Run a function in a thread; raises RuntimeError after shutdown, or if no thread can be had."""
+        """Run a function in a thread; raises RuntimeError after shutdown, or if no thread can be started."""
         assert not kwargs
         if self._is_shut:
             raise RuntimeError("the threads have been shut down")
@@ -69,12 +68,12 @@ class IOThreads(Executor):
         except RuntimeError:
             if not self._threads:
                 raise
-            # no thread to be had: one of those that are busy will come to it
+            # no thread can be started: one of the busy ones will get to it
         else:
             self._threads += 1
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:
-        """Let the threads end when they have nothing more to do; never waits."""
+        """Let the threads end when they have nothing more to do; never blocks."""
         self._is_shut = True
         for _ in range(self._most):
             self._jobs.put(None)
@@ -82,7 +81,7 @@ class IOThreads(Executor):
     def _run(self) -> None:
         while (job := self._next()) is not None:
             _carry_out(*job)
-            del job  # it holds what it was about, else until the next
+            del job  # it would keep its objects alive until the next job
             with self._lock:
                 self._unfinished -= 1
 
@@ -106,7 +105,7 @@ def _carry_out(future: Future[Any], call: Callable[..., Any], args: tuple[Any, .
         return
     try:
         answer = call(*args)
-    except BaseException as problem:  # noqa: BLE001 - handed to whoever asked
+    except BaseException as problem:  # noqa: BLE001 - handed to the caller
         future.set_exception(problem)
     else:
         future.set_result(answer)

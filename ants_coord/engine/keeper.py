@@ -1,9 +1,9 @@
 """
-Leases that are kept alive: renewed together, and whose holders hear in time that one is lost.
+Keeping leases alive: they are renewed together, and a holder hears in time that its lease is lost.
 
-Keeping and letting go wait for no lock, since a scope must be able to begin
-and end while a journal hangs: the tables are dicts, whose single steps cannot
-be torn apart. What needs the board's lock is done by its alarm.
+Starting and stopping to keep a lease wait for no lock, since a scope must be able to begin and end while a
+journal hangs: the tables are dicts, whose single operations are atomic. Everything that needs the board's
+lock is done by its alarm.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .door import Door
 __all__ = ["Keeper", "Keeping", "Kept", "kept_from"]
 
 _STUCK_S = 0.2
-"""a lock that cannot be had for so long is held over a journal that does not answer"""
+"""if the lock cannot be had for this long, its holder is waiting for a journal that does not answer"""
 
 _ASK_AGAIN_NS = 100_000_000
-"""a lease whose time is up while the board seems to answer is asked about, and given up this much later"""
+"""a lease whose time is up although the board seems to answer is asked about, and given up this much later"""
 
 Call = Callable[[], object]
 
@@ -36,21 +36,21 @@ Call = Callable[[], object]
 @entity
 class Kept:
     """
-    A lease that is renewed until its scope says stop, until the scope is gone, or until it is lost.
+    A lease that is renewed until its scope stops it, until the scope is gone, or until it is lost.
 
     Args:
         lease: the lease.
-        scope: a weak reference to whoever it is kept for. An interrupt can come before the first line of
+        scope: a weak reference to the scope it is kept for. An interrupt can come before the first line of
             the scope's end, which then never runs; so nothing is renewed for a scope that is gone.
-        on_lost: told, with the scope, why the lease is lost, from any thread, possibly under the board's
-            lock; must not block.
-        ttl_ns: how long it lasts.
-        until_ns: until when it is held, as far as we know.
+        on_lost: called with the scope and the reason when the lease is lost, from any thread, possibly under
+            the board's lock; must not block.
+        ttl_ns: length of the lease.
+        until_ns: when it ends, as far as we know.
         renew_ns: when to renew it.
         stop_ns: when `on_stop` is called.
-        on_stop: called once, with the scope, from any thread, when its time is over; must not block. The
-            command that it returns ends the attempt: it is carried out in the background, tried again while
-            the lease lives.
+        on_stop: called once, with the scope, from any thread, when the scope's time is over; must not block.
+            It returns the command that ends the attempt, which is carried out in the background and retried
+            while the lease lives.
 
     """
 
@@ -65,17 +65,17 @@ class Kept:
     due: Callable[[Kept, int], None] | None = None
     asked_ns: int = 0
     agent: str | None = None
-    """who keeps it; None is the board itself, for whoever holds the lease"""
+    """who keeps it; None is the board itself, on behalf of the lease's holder"""
     number: int = field(factory=itertools.count(1).__next__)
-    """scopes may be nested around one lease (a lock that is entered again): tokens do not tell them apart"""
+    """scopes may be nested around one lease (a lock that is re-entered), so tokens do not identify them"""
 
     @property
     def due_ns(self) -> int:
-        """When its holder may have to be told something."""
+        """When its holder may have to be notified."""
         return min(max(self.until_ns, self.asked_ns), self.stop_ns)
 
     def ring(self, now_ns: int) -> None:
-        """Have it looked at."""
+        """Have it examined."""
         assert self.due is not None
         self.due(self, now_ns)
 
@@ -102,14 +102,14 @@ class Keeper:
         self._of_task[kept.lease.task] = kept
 
     def drop(self, kept: Kept) -> bool:
-        """Renew it no longer; returns whether it was kept."""
+        """Stop renewing it; return whether it was kept."""
         was = self._kept.pop(kept.number, None) is not None
         if self._of_task.get(kept.lease.task) is kept:
             self._of_task.pop(kept.lease.task, None)
         return was
 
     def drop_all(self) -> list[Kept]:
-        """Forget everything; returns what was kept."""
+        """Forget everything; return what was kept."""
         every = list(self._kept.values())
         self._kept, self._of_task = {}, {}
         self._endings.clear()
@@ -120,13 +120,13 @@ class Keeper:
         return list(self._kept.values())
 
     def ended(self, tasks: Iterable[str]) -> list[Kept]:
-        """Return, and forget, what was kept of tasks that have ended."""
+        """Return, and forget, the kept leases of tasks that have ended."""
         if not self._of_task:
             return []
         return [kept for kept in [self._of_task.get(task) for task in tasks] if kept and self.drop(kept)]
 
     def stop(self, kept: Kept, now_ns: int) -> None:
-        """Tell a scope that its time is over, and take what ends its attempt."""
+        """Tell a scope that its time is over, and collect the command that ends its attempt."""
         kept.stop_ns, scope = NEVER_NS, kept.scope()
         command = kept.on_stop(scope) if kept.on_stop is not None and scope is not None else None
         if command is not None:
@@ -141,7 +141,7 @@ class Keeper:
     # -- under the board's lock -----------------------------------------------------------------
 
     def end_attempts(self, now_ns: int, try_: Callable[[Command[Any]], Any]) -> None:
-        """Carry out what ends attempts that took too long; tried again while the lease lives."""
+        """Carry out the commands that end overlong attempts; retried while the lease lives."""
         for _ in range(len(self._endings)):
             kept, command = self._endings[0]
             try:
@@ -153,15 +153,15 @@ class Keeper:
             self._endings.popleft()
 
     def renew(self, now_ns: int, try_: Callable[[Command[Any]], Any]) -> list[tuple[Kept, str]]:
-        """Renew what is due, and with it what is due soon; returns what is lost, and why."""
+        """Renew what is due, together with what is due soon; return what is lost, and why."""
         for kept in self.all():
             if kept.scope() is None:
                 self.drop(kept)
         every = self.all()
         if not any(kept.renew_ns <= now_ns for kept in every):
             return []
-        # everything due within the next sixth of its ttl goes along: one
-        # batch instead of a command for each lease
+        # everything due within the next sixth of its ttl is included: one batch instead of a command for each
+        # lease
         due = [kept for kept in every if kept.renew_ns <= now_ns + kept.ttl_ns // 6]
         try:
             leases = tuple([(kept.lease.task, kept.lease.token) for kept in due])
@@ -170,7 +170,7 @@ class Keeper:
             if isinstance(answers, Refused):
                 raise answers.error  # noqa: TRY301 - to be handled with the rest
         except (JournalConflictError, JournalCorruptError, JournalVersionError):
-            raise  # nothing will be renewed any more, or all is to be read again
+            raise  # nothing will be renewed any more, or everything must be read again
         except Exception:  # noqa: BLE001 - of any kind: it must not end the thread that renews all leases
             report("leases could not be renewed; it is tried again until they run out")
             for kept in due:
@@ -194,7 +194,7 @@ def kept_from(
     stop_after_ns: int | None = None,
     on_stop: Callable[[Any], Command[Any] | None] | None = None,
 ) -> Kept:
-    """Prepare to keep a lease whose remaining time is read off its own deadline."""
+    """Prepare to keep a lease whose remaining time follows from its own deadline."""
     left = max(0, lease.expires_ns - now_ns)
     stop = NEVER_NS if stop_after_ns is None else now_ns + stop_after_ns
     renew = now_ns + max(0, left - 2 * lease.ttl_ns // 3)
@@ -202,7 +202,7 @@ def kept_from(
 
 
 class Keeping(Door):
-    """A door with leases that are kept alive, and with deadlines that are told whatever hangs."""
+    """A door with leases that are renewed, and with deadlines that are announced whatever hangs."""
 
     _keeper: Keeper
     _deadlines: Deadlines | None
@@ -213,23 +213,23 @@ class Keeping(Door):
         """Open the board now instead of at the first verb."""
 
     def outlive(self) -> None:
-        """Let what is granted from here on outlive this instance, if it could be told that it is gone."""
+        """Let grants from here on outlive this instance, even if others could detect its end."""
 
     @abstractmethod
     def _want_news(self) -> None:
-        """Have what commands change noted for those who are told of it."""
+        """Have commands note what they change, for the waiters."""
 
     @abstractmethod
     def _set_alarm_at(self, at_ns: int) -> None:
-        """Ring at a time, or earlier."""
+        """Set the alarm to this time or earlier."""
 
     def time(self, timed: Timed) -> None:
-        """Tell something its deadline, whatever hangs."""
+        """Announce a deadline on time, whatever hangs."""
         assert self._deadlines is not None
         self._deadlines.add(timed)
 
     def untime(self, timed: Timed) -> None:
-        """Do not tell it any more; a waiter that leaves, and a lease that is let go, need no word."""
+        """Drop a deadline; a waiter that leaves, and a lease that is no longer kept, need no announcement."""
         if self._deadlines is not None:
             self._deadlines.drop(timed)
 
@@ -243,9 +243,10 @@ class Keeping(Door):
             self._deadlines.add(kept)
             self._want_news()
             self._set_alarm_at(kept.renew_ns)
-            if self._why_closed:  # closed by another thread meanwhile, which may not have seen us
+            # another thread has closed the board meanwhile, and may not have seen this lease
+            if self._why_closed:
                 raise ClosedError(self._why_closed)  # noqa: TRY301
-        except BaseException:  # an interrupt, or no thread to be had
+        except BaseException:  # an interrupt, or no thread could be started
             self.unkeep(kept)
             raise
 
@@ -269,7 +270,7 @@ class Keeping(Door):
         self._set_alarm_at(now_ns)
 
     def _is_stuck(self) -> bool:
-        """Tell whether the lock is held over something that does not answer."""
+        """Tell whether the holder of the lock waits for something that does not answer."""
         if self._lock.acquire(timeout=_STUCK_S):
             self._lock.release()
             return False

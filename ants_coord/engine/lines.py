@@ -1,7 +1,7 @@
 """
-The lines in which waiters stand: whom each piece of news wakes, and whom a ready task would suit.
+The waiting lines: which waiter a piece of news wakes, and how well a ready task suits an agent.
 
-The rules by which no hint is lost are at the head of `lobby`.
+The rules that keep every hint are at the head of `lobby`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Lines", "draw_lines", "surplus"]
 
 
 def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
-    """Return how much more an agent can do than a task would use it for; None if it may not take it."""
+    """Return how much more an agent can do than a task would use; None if it may not take it."""
     ledger = machine.ledger
     row = ledger.tasks.get(hint[2])
     if row is None or row.state is not READY:
@@ -44,10 +44,10 @@ def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
 
 
 def draw_lines(lobby: Lobby) -> Lines:
-    """Make an empty lobby one with lines; whoever has it keeps it."""
+    """Turn an empty lobby into one with lines, in place, so that every reference to it stays valid."""
     lines = cast("Lines", lobby)
     Lines.begin(lines)
-    lobby.__class__ = Lines  # last: cut short before this, it is still the empty one
+    lobby.__class__ = Lines  # last: if this is cut short earlier, it is still the empty lobby
     return lines
 
 
@@ -55,7 +55,7 @@ class Lines(Lobby):
     """The lobby of a board on which somebody has waited."""
 
     def begin(self) -> None:
-        """Draw the lines."""
+        """Make the empty lines."""
         self._numbers = itertools.count(1)
         self._all: dict[int, Waiter] = {}
         self._ready: dict[int, Waiter] = {}
@@ -65,12 +65,12 @@ class Lines(Lobby):
         self._ended: dict[str, dict[int, Waiter]] = {}
         self._names: dict[str, dict[int, Waiter]] = {}
         self._below: dict[str, dict[int, Waiter]] = {}
-        """path -> those that wait for a name below it"""
+        """path -> waiters for a name below it"""
         self._paths: dict[int, Waiter] = {}
         self._changes: dict[int, Waiter] = {}
         self._drained: dict[int, Waiter] = {}
         self._tasks: dict[str, dict[int, Waiter]] = {}
-        """task -> those that wait to claim it and nothing else"""
+        """task -> waiters that want to claim this task and nothing else"""
         self._agents: dict[str, dict[int, Waiter]] = {}
         """agent -> its waiters that want to claim"""
 
@@ -78,13 +78,14 @@ class Lines(Lobby):
         return len(self._all)
 
     def all(self) -> list[Waiter]:
-        """Return everybody; may be called without the lock."""
+        """Return all waiters; may be called without the lock."""
         return list(self._all.values())
 
     def enter(self, waiter: Waiter) -> None:
-        """Begin, or go on, waiting; a waiter keeps its place in the line."""
+        """Start waiting, or continue; a waiter keeps its place in the line."""
         if waiter.stands and waiter.heard is not None:
-            return  # it has never left them: who waits for thousands is not entered anew for each end
+            # it has never left the lines: a waiter for thousands of ends is not entered again after each
+            return
         again = waiter.number != 0
         if not again:
             waiter.number = next(self._numbers)
@@ -118,9 +119,9 @@ class Lines(Lobby):
         waiter.woken, waiter.hint = False, None
 
     def leave(self, waiter: Waiter, *, claimed: str | None) -> None:
-        """Stop waiting; a hint that was not used goes to the next in line."""
-        # cut short anywhere, this is done once more: it is out of `_all` last, and keeps its hint until that
-        # is passed on. Done twice, each step does nothing, or wakes one too many
+        """Stop waiting; an unused hint goes to the next in line."""
+        # if it is cut short anywhere, this is done once more: the waiter leaves `_all` last, and keeps its
+        # hint until that is passed on. Done twice, each step does nothing, or wakes one waiter too many
         number = waiter.number
         waiter.stands = False
         if number in self._all:
@@ -150,9 +151,9 @@ class Lines(Lobby):
             waiter.woken, waiter.hint = False, None
 
     def spread(self, news: News, unfinished: int, cursor: int) -> None:
-        """Wake whoever the news up to an event concerns, and clear the news."""
+        """Wake the waiters that the news up to an event concerns, and clear the news."""
         if self._all:
-            for agent, error in news.gone:  # first: whoever is woken is out of the lines, and would miss it
+            for agent, error in news.gone:  # first: a woken waiter is out of the lines, and would miss it
                 for waiter in list(self._agents.get(agent, {}).values()):
                     waiter.error = error
                     self._wake(waiter)
@@ -182,13 +183,13 @@ class Lines(Lobby):
         for waiter in list(self._ended.get(task_id, {}).values()):
             if waiter.heard is None:
                 self._wake(waiter)
-            else:  # in this order: heard twice does no harm
+            else:  # in this order: hearing twice does no harm
                 waiter.heard.append(task_id)
                 waiter.wake()
                 _remove(self._ended, task_id, waiter.number)
 
     def _wake_lockers(self, key: str) -> None:
-        """Wake who waits for a name, for what it lies in, or for something below it."""
+        """Wake the waiters for a name, for what contains it, or for something below it."""
         for path in (key, *paths_above(key)):
             for waiter in list(self._names.get(path, {}).values()):
                 self._wake(waiter)
@@ -196,7 +197,7 @@ class Lines(Lobby):
             self._wake(waiter)
 
     def wake_all(self) -> None:
-        """Wake everybody: the board is closing, or its state was reloaded."""
+        """Wake all waiters: the board is closing, or its state was reloaded."""
         for waiter in list(self._all.values()):
             self._wake(waiter)
 
@@ -217,7 +218,7 @@ class Lines(Lobby):
                 surplus = self._surplus(waiter.agent, hint)
                 if surplus is None:
                     continue
-                if surplus:  # 0 cannot be bettered, and who came first is found first
+                if surplus:  # 0 cannot be bettered, and the longest waiting is found first
                     if least < 0 or surplus < least:
                         chosen, least = waiter, surplus
                     continue
@@ -233,12 +234,12 @@ class Lines(Lobby):
             self._wake(waiter, None if waiter.task else ANY)
 
     def _wake_for_tasks(self, hints: list[Hint]) -> None:
-        """Wake those whose very task may be claimable now; they take no hint from anybody."""
+        """Wake the waiters whose very task may be claimable now; they take no hint from anybody."""
         for hint in hints:
             if hint is not ANY:
                 for waiter in list(self._tasks.get(hint[2], {}).values()):
                     self._wake(waiter)
-        if ANY in hints:  # a limit, a purse or the board itself has opened: whose task is ready may look
+        if ANY in hints:  # a limit, a purse or the board itself has opened: waiters for a ready task may look
             for task_id, waiters in list(self._tasks.items()):
                 for waiter in list(waiters.values()):
                     if self._surplus(waiter.agent, ("", None, task_id)) is not None:
@@ -250,9 +251,9 @@ class Lines(Lobby):
                 self._wake(waiter)
 
     def _wake(self, waiter: Waiter, hint: Hint | None = None) -> None:
-        """Wake one; it is out of all lines until it enters again."""
-        # first of all: woken twice does no harm, and taken out of the lines but not woken it would wait for
-        # ever, if an interrupt came in between
+        """Wake one waiter; it is out of all lines until it enters again."""
+        # first of all: waking twice does no harm, but a waiter taken out of the lines and not woken would
+        # wait for ever, if an interrupt came in between
         waiter.wake()
         self.leave(waiter, claimed="")
         waiter.woken, waiter.hint = True, hint

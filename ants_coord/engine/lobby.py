@@ -1,15 +1,14 @@
 """
-The lobby: who waits for what. No threads and no clock of its own; `lines` has whom to wake.
+The lobby: who waits for what. It has no threads and no clock; `lines` decides whom to wake.
 
-A wake-up is a hint: the woken one tries again and may find that somebody was
-faster. What must hold is that no hint is lost:
+A wake-up is a hint: the woken waiter tries again and may find that somebody was faster. The invariant is that
+no hint is lost:
 
 - a waiter enters under the same lock under which its last try failed;
 - a newly claimable task wakes at most one waiter that may take it: the one
-  with the least to spare for it, the longest waiting among equals;
-- a woken waiter that leaves without a claim passes its hint on, and so does
-  one that got another task than it was woken for, and one that tried in vain
-  on a hint that may have been meant for others.
+  that can do the least beyond it, and the longest waiting among equals;
+- a woken waiter that leaves without a claim passes its hint on, and so does one that got another task than it
+  was woken for, and one that tried in vain on a hint that may suit others.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ NEVER_NS = 1 << 62
 
 
 class Drained(Exception):  # noqa: N818 - an answer, not an error
-    """No task is unfinished, which is what the waiter also waited for."""
+    """Raised when no task is unfinished, which is what the waiter also waited for."""
 
 
 @entity
 class Waiter:
     """
-    One caller that waits.
+    One waiting caller.
 
     Args:
         wake: called (under the board's lock) when it should try again; must not block.
         ready: `agent` wants to claim; `kinds` narrows which.
         ended: ids it wants to see end.
         names: locks it wants to see freed.
-        paths: beginnings of the paths of shared entries and trails it wants to see change.
-        changes: it wants to hear of everything.
+        paths: prefixes of the paths of shared entries and trails it wants to see change.
+        changes: it wants to hear of every change.
         drained: it also wants to hear that no task is unfinished.
         until_ns: when it gives up.
-        passed: up to this event nothing happened on its paths since it began to wait.
-        task: the particular task it wants to claim: it hears of that one alone, and stands in no line.
-        quiet: it gives up as a matter of course and tells nobody why.
-        look_in_ns: wake it so long after it next enters, to look why nothing has come; 0 does not.
-        heard: of a waiter that goes on after each end: which of `ended` have ended and it has not been told.
+        passed: the event up to which nothing has happened on its paths since it began to wait.
+        task: the particular task it wants to claim; it hears of that one alone, and is in no line.
+        quiet: giving up is normal for it, and it needs no reason.
+        look_in_ns: wake it this long after it next enters, to look why nothing has come; 0 means never.
+        heard: for a waiter that goes on after each end: which of `ended` have ended since it was last told.
 
     """
 
@@ -67,7 +66,7 @@ class Waiter:
     look_in_ns: int = 0
     heard: list[str] | None = None
     stands: bool = False
-    """whether it is in the lines, so that `heard` tells all that it does not know"""
+    """whether it is in the lines, so that `heard` contains everything that it has not been told"""
     number: int = 0
     woken: bool = False
     hint: Hint | None = None
@@ -76,9 +75,9 @@ class Waiter:
     error: CoordinationError | None = None
 
     def refuse_if_left(self) -> None:
-        """Raise for a caller that nobody waits for any more."""
-        # a task of a loop that is cancelled leaves at once, while its last try may still wait in a thread for
-        # the lock: behind that it would claim for nobody, or stand in the line and swallow a wake-up
+        """Raise for a caller that has stopped waiting."""
+        # a cancelled task of an event loop leaves at once, while its last try may still wait in a thread for
+        # the lock: after that it would claim for nobody, or stand in the line and swallow a wake-up
         if self.has_left:
             raise TimeoutError("nobody waits any more")
         if self.error is not None:
@@ -95,7 +94,7 @@ class Waiter:
 
     @property
     def due_ns(self) -> int:
-        """When it gives up; told once."""
+        """When it gives up; announced once."""
         return NEVER_NS if self.timed_out else self.until_ns
 
     def ring(self, now_ns: int) -> None:
@@ -108,11 +107,11 @@ class Lobby:
     """
     All waiters of one coordinator; every method is called under its lock.
 
-    Nobody waits in most boards, so the lines are drawn when the first waiter enters: then this becomes
-    `lines.Lines`, and stays so.
+    Nobody ever waits on most boards, so the lines are made when the first waiter enters: then this object
+    becomes a `lines.Lines`, and stays one.
 
     Args:
-        surplus: how much more an agent can do than a task would use it for; None if it may not take it.
+        surplus: returns how much more an agent can do than a task would use; None if it may not take it.
 
     """
 
@@ -123,28 +122,28 @@ class Lobby:
         return 0
 
     def all(self) -> list[Waiter]:
-        """Return everybody; may be called without the lock."""
+        """Return all waiters; may be called without the lock."""
         return []
 
     def enter(self, waiter: Waiter) -> None:
-        """Begin, or go on, waiting; a waiter keeps its place in the line."""
+        """Start waiting, or continue; a waiter keeps its place in the line."""
         from .lines import draw_lines  # noqa: PLC0415 - with the first waiter
 
         draw_lines(self).enter(waiter)
 
     def leave(self, waiter: Waiter, *, claimed: str | None) -> None:
         """
-        Stop waiting; a hint that was not used goes to the next in line.
+        Stop waiting; an unused hint goes to the next in line.
 
         Args:
-            waiter: who leaves.
+            waiter: the waiter that leaves.
             claimed: the task it got ("" for something else that it waited for), or None.
 
         """
         waiter.stands = waiter.woken = False
 
     def spread(self, news: News, unfinished: int, cursor: int) -> None:
-        """Wake whoever the news up to an event concerns, and clear the news."""
+        """Wake the waiters that the news up to an event concerns, and clear the news."""
         news.ready.clear()
         news.agents.clear()
         news.changed.clear()
@@ -153,7 +152,7 @@ class Lobby:
         news.gone.clear()
 
     def wake_all(self) -> None:
-        """Wake everybody: the board is closing, or its state was reloaded."""
+        """Wake all waiters: the board is closing, or its state was reloaded."""
 
 
 def mute() -> None:
@@ -161,14 +160,14 @@ def mute() -> None:
 
 
 class Countdown:
-    """Seconds that are left of a timeout for several waits together."""
+    """Seconds left of a timeout that several waits share."""
 
     def __init__(self, now_ns: Callable[[], int], wait_ns: int | None) -> None:
         self._now_ns = now_ns
         self._until_ns = NEVER_NS if wait_ns is None else now_ns() + wait_ns
 
     def __call__(self) -> float | None:
-        """Return the seconds that are left, or None for no limit."""
+        """Return the seconds left, or None for no limit."""
         if self._until_ns == NEVER_NS:
             return None
         return max(0, self._until_ns - self._now_ns()) / 1e9

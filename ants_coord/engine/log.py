@@ -1,9 +1,9 @@
 """
-A journal as the engine sees it: its own errors have our names, and what it says is checked.
+A journal as the engine sees it: its errors become JournalErrors, and its answers are checked.
 
-A journal may be anybody's. What it raises reaches callers as a JournalError
-with the cause chained; a journal that lies (entries that nobody appended, or
-that were read before) is stopped by position before anything is applied.
+A journal may be written by anybody. What it raises reaches callers as a JournalError with the cause chained.
+If a journal lies (returns entries that nobody appended, or that were read before), the positions show it
+before anything is applied.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ R = TypeVar("R")
 UNNUMBERED = ("", 0)
 
 _ALONE = 64
-"""looks and appends in a row that found nothing of others, after which we count as alone"""
+"""looks and appends in a row that found nothing of others, after which we consider ourselves alone"""
 _FAR = 250
-"""entries of others that take long to carry out (some 25 ms)"""
+"""this many entries of others take long to carry out (some 25 ms)"""
 
 
 @record
@@ -39,8 +39,8 @@ class Turn:
     answer: Any = None
 
     def has_answer(self, machine: Machine) -> bool:
-        """Tell whether a try was answered, and only the answer was lost; else number the next."""
-        if not self.number:  # a request id, by which the core knows it whenever it is tried
+        """Tell whether a try was answered and only the answer was lost; otherwise number the next try."""
+        if not self.number:  # a request id, by which the core recognises every try
             return False
         last = machine.last_answer(self.session)
         if last is None or last[0] < self.number:
@@ -60,10 +60,10 @@ class Slot:
 
     command: Command[Any]
     request: tuple[str, int]
-    """UNNUMBERED until it is written: a number that was drawn early could be overtaken by more commands
-    than a session remembers, and the command would be refused as too old"""
+    """UNNUMBERED until it is written: a number drawn early could be overtaken by more commands than a session
+    remembers, and the command would be refused as too old"""
     is_ours: bool = True
-    """whether what it grants is this opening's, to be given back when it closes"""
+    """whether what it grants belongs to this opening, and is given back when it closes"""
     reply: Any = None
     done: bool = False
 
@@ -80,9 +80,9 @@ class Log:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.is_remote = bool(getattr(journal, "is_remote", False))
-        """whether a look is a trip over a network, and dearer than a claim that is written in vain"""
+        """whether a look is a round trip over a network, and dearer than a claim written in vain"""
         self._lag = 0
-        """how many entries of others the last look found, if they were many"""
+        """how many entries of others the last look found, if there were many"""
         self.is_outrun = False
         """whether others write faster than we follow"""
         self._undisturbed = 0
@@ -90,21 +90,22 @@ class Log:
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """Its name in error messages."""
         return str(getattr(self._journal, "path", "journal"))
 
     @property
     def is_ahead(self) -> bool:
         """
-        Whether a claim that will be granted is better written at once, without a look for others' entries.
+        Whether a grantable claim is better written at once, without a look for others' entries.
 
-        Over a network a look is a trip. And where nobody else has written for a while a look would find
-        nothing: if it does, the claim is written in vain, once, and we look again before the next ones.
+        Over a network a look is a round trip. And if nobody else has written for a while, a look would
+        probably find nothing. If this is wrong, one claim is written in vain, and we look again before the
+        next ones.
         """
         return self.is_remote or self._undisturbed >= _ALONE
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
-        """Append all bodies, or none, and return every entry after `after`, ours included."""
+        """Append all bodies, or none, and return every entry after `after`, including ours."""
         try:
             entries = self._journal.append(after, bodies)
         except CoordinationError:
@@ -112,7 +113,8 @@ class Log:
         except Exception as problem:
             raise self._error(problem) from problem
         others = len(entries) - len(bodies)
-        if others or not entries or entries[0].position != after + 1:  # else it is as it nearly always is
+        # otherwise it is as it nearly always is
+        if others or not entries or entries[0].position != after + 1:
             self._check(entries, after)
         for number, body in enumerate(bodies, others):
             if number < 0 or entries[number].body != body:
@@ -132,7 +134,7 @@ class Log:
         return entries
 
     def heard(self, after: int) -> list[Entry] | None:
-        """Return the entries after a position that the journal was told of; None if it must be read."""
+        """Return the entries after a position that the journal was notified of; None if it must be read."""
         tell = getattr(self._journal, "heard", None)
         entries: list[Entry] | None = None if tell is None else self._named(tell, after)
         if entries:
@@ -140,7 +142,7 @@ class Log:
         return entries
 
     def note_foreign(self, count: int) -> None:
-        """Take note of how many entries of others were found at once."""
+        """Note how many entries of others were found at once."""
         self._undisturbed = 0 if count else self._undisturbed + 1
         if count > _FAR:
             self.is_outrun, self._lag = self._lag > 0, count
@@ -149,11 +151,11 @@ class Log:
 
     def take_turns(self, position: Callable[[], int], absorb: Callable[[list[Entry]], None]) -> None:
         """
-        Follow the log in turns with those who write it, until we are there.
+        Follow the log, taking turns with its writers, until we have caught up.
 
-        A process carries its own commands out without decoding them, so it may write faster than another
-        can follow. What the other finds then grows with each verb: it was seen to wait for seconds, until
-        the first one stopped. Taking the lock while some hundred entries are carried out makes the faster
+        A process carries out its own commands without decoding them, so it may write faster than another can
+        follow. The backlog of the other one then grows with each verb; it was seen to wait for seconds, until
+        the first one stopped. Holding the lock while some hundred entries are carried out makes the faster
         one wait its turn.
         """
         self.is_outrun, self._lag = False, 0
@@ -171,15 +173,15 @@ class Log:
         return self._named(self._journal.load)
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
-        """Keep one piece of a snapshot; None says that it is whole."""
+        """Keep one piece of a snapshot; None says that it is complete."""
         self._named(self._journal.save, position, part, piece)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` whenever somebody else may have appended; returns a stop."""
+        """Call `changed` whenever another process may have appended; return a function that stops this."""
         return self._named(self._journal.watch, changed)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the journal."""
         self._named(self._journal.close)
 
     def _check(self, entries: Sequence[Entry], after: int) -> None:
@@ -216,7 +218,7 @@ class Unopened(Clock):
 
 
 class Batches:
-    """The part of a LogEngine that takes many commands at once, as threads that call at the same time."""
+    """The part of a LogEngine that takes many commands at once, as if from threads that call together."""
 
     _pending: deque[Slot]
 
@@ -230,7 +232,7 @@ class Batches:
         raise NotImplementedError
 
     def carry_out(self, batch: Sequence[tuple[Request, Command[Any]]]) -> list[Any]:
-        """Carry (request, command) pairs out for others, in as few transactions as possible."""
+        """Carry out (request, command) pairs for others, in as few transactions as possible."""
         slots = [self._slot(command, request) for request, command in batch]
         for slot in slots:
             slot.is_ours = False
@@ -243,7 +245,7 @@ class Batches:
             trouble = problem
         finally:
             for slot in slots:
-                if not slot.done:  # one that is was taken; to look for it is dear
+                if not slot.done:  # a finished one has been taken; searching for it is expensive
                     self._forget(slot)
-        # what is not done by then may have been written or not: nobody can tell, so each is told the trouble
+        # what is not done by then may have been written or not: nobody can tell, so each gets the error
         return [slot.reply if slot.done or trouble is None else Refused(trouble) for slot in slots]

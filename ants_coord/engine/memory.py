@@ -19,7 +19,7 @@ __all__ = ["DirectEngine"]
 R = TypeVar("R")
 
 _SPINS = 1_000
-"""in memory the lock is held for microseconds, so whoever gives way this often will have had a turn"""
+"""in memory the lock is held for microseconds, so a thread that yields this often will have had a turn"""
 
 
 class DirectEngine(Engine):
@@ -27,10 +27,10 @@ class DirectEngine(Engine):
 
     def _hurdle(self) -> None:
         """
-        Let others run before blocking.
+        Let other threads run before blocking.
 
-        It keeps 8 threads at the throughput of one; blocking at once makes every
-        hand-over of the lock a trip to the kernel.
+        This keeps 8 threads at the throughput of one; blocking at once makes every hand-over of the lock a
+        system call.
         """
         super()._hurdle()
         for _ in range(_SPINS):
@@ -40,7 +40,7 @@ class DirectEngine(Engine):
 
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
-        # what `entering` does, written out: this is the fast path of the whole package
+        # what `entering` does, written out, because this is the fast path of the whole package
         if self._is_busy or EXITING:
             self._hurdle()
         try:
@@ -71,14 +71,14 @@ class DirectEngine(Engine):
         return reply  # type: ignore[return-value]
 
     def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Carry a verb of core/work/short.py out, if nothing is due."""
+        """Carry out a verb of core/work/short.py, if nothing is due."""
         if self._is_busy or EXITING:
             self._hurdle()
         try:
             with self._lock:
                 self._is_busy = True
                 try:
-                    if not self.is_short:  # so it is when the board is closed, or not open yet
+                    if not self.is_short:  # also when the board is closed, or not open yet
                         return NotImplemented
                     ledger = self._machine.ledger
                     reply = verb(ledger, self._clock.now_ns(), args)
@@ -117,4 +117,4 @@ class DirectEngine(Engine):
             raise reply.error
 
     def _close_board(self) -> None:
-        """Nothing outlives the process, so there is nothing to give back."""
+        """Do nothing: nothing outlives the process, so there is nothing to give back."""

@@ -1,10 +1,9 @@
 """
-What an opening of a board holds, and what it knows of others: which are gone, and what the log says of it.
+What an opening of a board holds, and what it knows about other openings.
 
-A journal that can tell has `live`, which names this opening and makes its end known to others, and
-`lives`, by which they ask. Where there is no such journal, or it cannot tell, a lease ends by its time alone.
-Nothing is asked on the way of a command that is carried out: only where somebody finds nothing to do, is
-refused, waits, or asks who holds what.
+A journal that can detect the end of openings has `live`, which names this opening and makes its end known to
+others, and `lives`, by which they ask. With any other journal, a lease only ends at its deadline. Commands
+that succeed never ask: only a caller that finds nothing to do, is refused, waits, or asks who holds what.
 """
 
 from __future__ import annotations
@@ -42,17 +41,17 @@ __all__ = ["Grants", "Openings", "live"]
 _ABOUT_HOLDERS = (Explain, ExplainAgent, Find, Holder, Leases, Tasks)
 """queries that tell who holds something"""
 _PAUSE_NS = 20_000_000
-"""between two looks at least: somebody who polls must not ask the system for each holder each time"""
+"""minimum time between two looks: a caller that polls must not ask the system about each holder each time"""
 _AT_ONCE = -1
 
 
 class Openings(Engine):
-    """An engine that tells of its own life, and ends the openings that are gone; LogEngine is the rest."""
+    """An engine that announces its own life, and ends openings that are gone; LogEngine has the rest."""
 
     _journal: Journal
     _session = ""
     _outlives = False
-    """whether what is granted here outlives this instance"""
+    """whether grants made here outlive this instance"""
     _look_at_ns = _AT_ONCE
 
     def __init__(self, *args: Any) -> None:
@@ -64,9 +63,9 @@ class Openings(Engine):
 
     def _name_session(self) -> None:
         """
-        Draw the name of this opening: one by which others can tell when it is gone, where that is possible.
+        Draw the name of this opening; where possible, a name by which others can tell when it is gone.
 
-        Always another one: the name that a first, closed journal gave would be that of a dead opening.
+        A new name each time: the name that a first, closed journal gave would be that of a dead opening.
         """
         live: Callable[[], str] | None = getattr(self._journal, "live", None)
         name = "" if live is None or self._outlives else live()
@@ -74,7 +73,7 @@ class Openings(Engine):
 
     @entering
     def outlive(self) -> None:
-        """Let what is granted from here on outlive this instance: the end of it ends nothing."""
+        """Let grants from here on outlive this instance: its end does not end them."""
         self._outlives = True
         self._session = self._session and fresh_session()
 
@@ -94,7 +93,7 @@ class Openings(Engine):
         return bool(gone)
 
     def _gone(self) -> list[str]:
-        """Return the openings that hold something and are gone, as far as that can be told."""
+        """Return the openings that hold something and are gone, as far as that can be detected."""
         lives: Callable[[str], bool] | None = getattr(self._journal, "lives", None)
         if lives is None:
             return []
@@ -102,9 +101,9 @@ class Openings(Engine):
 
     def _once_more(self, slot: Slot) -> None:
         """
-        Carry out again what was refused for the sake of somebody who is gone.
+        Repeat a command that was refused because of a holder that is gone.
 
-        Not what a caller has named or numbered: that request was answered by the refusal, whoever repeats it.
+        But not if the caller has named or numbered it: the refusal has answered that request for good.
         """
         while slot.reply.__class__ is Refused and isinstance(slot.reply.error, HeldError):
             self._look_at_ns = _AT_ONCE
@@ -114,19 +113,19 @@ class Openings(Engine):
             self._write([slot])
 
     def _look_around(self, query: Query[Any]) -> None:
-        """Before a query that tells who holds something, see whether they are still there."""
+        """Before a query that tells who holds something, check whether the holders still exist."""
         if query.__class__ in _ABOUT_HOLDERS:
             self._end_the_gone()
 
     def _naming_the_gone(self, command: Adopt) -> Adopt:
-        """Say which openings are gone, for somebody who takes over an agent's leases."""
+        """Add to an Adopt which openings are gone."""
         if not hasattr(self._journal, "lives"):
             return command
         self._catch_up()
         return evolve(command, gone=tuple(self._gone()))
 
     def _last_words(self) -> Sequence[Command[Any]]:
-        """Return what gives back all that this opening holds, or lets it stand as nobody's."""
+        """Return the command that gives back all that this opening holds, or leaves it without an owner."""
         ledger = self._machine.ledger
         if not self.keeps_leases:
             return self._grants.releases(ledger)
@@ -140,7 +139,7 @@ class Grants:
         self._tokens: set[int] = set()
 
     def note(self, reply: Any, ledger: Ledger) -> None:
-        """Take note of what a reply grants, if it does; forget now and then what has ended."""
+        """Note what a reply grants, if anything; forget ended ones now and then."""
         if reply.__class__ is Lease:
             self._tokens.add(reply.token)
         elif reply.__class__ is tuple and reply and reply[0].__class__ is Lease:

@@ -1,14 +1,12 @@
 """
 A replica: a journal and a machine, kept in step.
 
-Commands are appended first and applied in log order, other people's and our
-own alike; the answer to a command is what applying it says. Threads that wait
-to append hand their commands to whoever gets the lock first, which writes the
-whole batch in one transaction (flat combining: 13 to 35 times the rate of one
-fsync each). A command keeps its request id until it is answered, so a batch
-that was interrupted half-way is simply appended again: what had been written
-is recognised and answered with its first reply. An idle claim appends
-nothing: the caught-up machine is asked first.
+Commands are appended first and applied in log order, other people's and our own alike; the answer to a
+command is the result of applying it. Threads that wait to append hand their commands to the thread that gets
+the lock first, which writes the whole batch in one transaction (flat combining: 13 to 35 times the rate of
+one fsync each). A command keeps its request id until it is answered, so a batch that was interrupted half-way
+is simply appended again: commands that had been written are recognised and answered with their first reply.
+An idle claim appends nothing: the caught-up machine is asked first.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ R = TypeVar("R")
 _BATCH = 512
 _MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _MOVED = 4
-"""how often a log may be trimmed under a reader that reloads before something is wrong"""
+"""how often a log may be trimmed under a reader that reloads, before something must be wrong"""
 
 
 NO_BOARD = "there is no board; make one with ClaimQueue, Matchmaker or Blackboard"
@@ -66,7 +64,7 @@ class LogEngine(Batches, Openings):
         open_journal: opens the journal; called at the first verb, not before.
         asked: the settings that the user named.
         snapshot_every: entries between snapshots, at least.
-        must_exist: open a board that is there, and make none.
+        must_exist: open an existing board, and make none.
 
     """
 
@@ -92,7 +90,7 @@ class LogEngine(Batches, Openings):
         self._pending: deque[Slot] = deque()
         self._vain_until_ns = 0
         self._is_adrift = False
-        """whether the board's clock may differ from the wall clock, by which users name dates"""
+        """whether the board's clock may differ from the wall clock, by which users give dates"""
         self._stop_watching: Callable[[], None] | None = None
         self._unreadable: JournalVersionError | None = None
         """why this process must not answer any more: it lacks code that the board needs"""
@@ -103,7 +101,8 @@ class LogEngine(Batches, Openings):
         """Carry a command out and return its reply; a refusal is raised."""
         slot = self._slot(command, request_id)
         if self._is_busy or EXITING:
-            self._hurdle()  # before it is pending: whoever interrupted a verb may not leave a command behind
+            # before it is pending: code that interrupted a verb must not leave a command behind
+            self._hurdle()
         try:
             self._pending.append(slot)
             self._carry_out(slot)
@@ -116,7 +115,7 @@ class LogEngine(Batches, Openings):
 
     def _slot(self, command: Command[Any], request: Request) -> Slot:
         if command.__class__ is Configure and (missing := self._machine.lacks(command)):
-            # written, it would stop every reader; refused before, it stops nobody
+            # once written, it would stop every reader; refused before, it stops nobody
             raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
         return Slot(command, UNNUMBERED if request is None else numbered(request))
 
@@ -124,17 +123,17 @@ class LogEngine(Batches, Openings):
         try:
             self._pending.remove(slot)
         except ValueError:
-            return  # it was taken, or put back never
+            return  # it was taken, or never put back
 
     @entering
     def _carry_out(self, mine: Slot) -> None:
-        """Write and apply what is pending, ours among it, in as few transactions as possible."""
+        """Write and apply the pending commands, including ours, in as few transactions as possible."""
         self._ready_or_raise()
         if mine.done and mine.reply.__class__ is not Refused:
             return
         try:
             while not mine.done:
-                # ours may have been lost on the way by whoever took it and was interrupted
+                # ours may have been lost by a thread that took it and was interrupted
                 self._write_together(self._take(_BATCH) or [mine], mine)
             if mine.reply.__class__ is Refused:
                 self._once_more(mine)
@@ -142,16 +141,16 @@ class LogEngine(Batches, Openings):
             self._spread()
 
     def _take(self, count: int) -> list[Slot]:
-        """Take the longest pending; other threads may be adding some at this moment."""
+        """Take the commands that have been pending longest; other threads may be adding some meanwhile."""
         return [self._pending.popleft() for _ in range(min(count, len(self._pending)))]
 
     def _write_together(self, batch: list[Slot], mine: Slot) -> None:
         try:
             self._write(batch)
         except BaseException:
-            # whoever waits for these will find them pending again
+            # their callers will find these pending again
             self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
-            if len(self._lobby):  # it may have been written all the same, and be what somebody waits for
+            if len(self._lobby):  # it may have been written all the same, and somebody may wait for it
                 self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
             raise
 
@@ -172,10 +171,10 @@ class LogEngine(Batches, Openings):
 
     def _answer_idle(self, batch: list[Slot]) -> list[Slot]:
         """
-        Answer the first commands as long as they have nothing to do; return the others.
+        Answer the leading commands as long as they have nothing to do; return the others.
 
-        Behind a command that has, nothing is idle: that one may make work, and
-        whoever waits on this answer would miss the wake-up.
+        A command behind one that has something to do is never idle: that one may make work, and a caller that
+        waits on this answer would miss the wake-up.
         """
         may_be_idle = self._machine.may_be_idle
         for number, slot in enumerate(batch):
@@ -198,8 +197,9 @@ class LogEngine(Batches, Openings):
         return slot.done
 
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
-        # a look at a file is cheap; a claim written in vain, when several wake for one task, is not. Over a
-        # network the look is a trip for each claim, and of who is alone it is in vain: only before "nothing"
+        # a look at a file is cheap, and a claim written in vain, when several wake for one task, is not. Over
+        # a network each claim's look is a round trip, and useless if nobody else writes: so look only before
+        # answering "nothing"
         if self._log.is_ahead and not self._machine.is_idle(command, self._clock.now_ns()):
             return False
         self._catch_up()
@@ -224,11 +224,11 @@ class LogEngine(Batches, Openings):
             except LimitError as refusal:
                 slot.reply, slot.done = Refused(refusal), True
             else:
-                seen = None  # one a batch is enough
+                seen = None  # one per batch is enough
         return bodies
 
     def _dated(self, command: Submit) -> Submit:
-        """Say how far the board's clock is ahead, if a task names a date."""
+        """Note how far ahead the board's clock is, if a task names a date."""
         for task in command.tasks:
             if isinstance(task.delay, dt.datetime) or isinstance(task.finish_by, dt.datetime):
                 return evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
@@ -265,7 +265,11 @@ class LogEngine(Batches, Openings):
             self._absorb(entries, [])
 
     def _start_over(self) -> None:
-        """Take the log as it is now, which lacks what we have read: told once, by whoever met it."""
+        """
+        Continue with the log as it is now, although it lacks entries that we have read.
+
+        This is reported once, to the first caller.
+        """
         if self._log.load() is not None:
             self._reload()
         else:
@@ -280,7 +284,9 @@ class LogEngine(Batches, Openings):
         self._lobby.wake_all()
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
-        """Apply entries in order; the last `len(mine)` of what append returned are ours: no decoding."""
+        """
+        Apply entries in order; the last `len(mine)` of what append returned are ours and need no decoding.
+        """
         for entry in entries:
             self._snapshots.weight += len(entry.body)
         self._log.note_foreign(len(entries) - len(mine))
@@ -292,12 +298,12 @@ class LogEngine(Batches, Openings):
         for _ in range(_MOVED):
             if not entries or entries[0].position == self._position + 1:
                 break
-            # the log was trimmed past us while we were not looking
+            # the log was trimmed past our position while we were not looking
             self._reload()
             entries = self._log.read(self._position)
         else:
             raise JournalError(self._name, "the log is trimmed faster than its snapshot can be read")
-        # not those that callers named: another agent may use the same word at this moment
+        # not requests that callers named: another agent may be using the same id at this moment
         waiting = {slot.request: slot for slot in mine if slot.request[1]}
         for entry in entries:
             ours = own.get(entry.position)
@@ -310,7 +316,7 @@ class LogEngine(Batches, Openings):
                     command, now_ns=entry.stamp_ns, request=request, position=entry.position
                 )
             except _MEANINGLESS as odd:
-                # what no front would have written, under a checksum that fits
+                # an entry that no front would have written, under a valid checksum
                 raise JournalCorruptError(
                     self._name, f"a command that means nothing here ({odd!r})", entry.position
                 ) from odd
@@ -323,7 +329,7 @@ class LogEngine(Batches, Openings):
                 slot.done = True
 
     def _settle(self, slot: Slot, entry: Entry) -> None:
-        """Apply a command of ours where the log has it: no decoding."""
+        """Apply one of our commands at its place in the log, without decoding."""
         reply = self._machine.apply(
             slot.command, now_ns=entry.stamp_ns, request=slot.request, position=entry.position
         )
@@ -353,7 +359,7 @@ class LogEngine(Batches, Openings):
         return request, command
 
     def _stop(self, missing: RulesMissing, position: int) -> JournalVersionError:
-        """Answer nothing from here on: whoever goes on without a rule grants what others hold."""
+        """Answer nothing from here on: a reader that lacks a rule would grant what others hold."""
         self._unreadable = JournalVersionError(
             self._name,
             f"needs at position {position} what is not here: {missing}; upgrade ants_coord, or import what "
@@ -384,7 +390,7 @@ class LogEngine(Batches, Openings):
         return self._log.name
 
     def backup(self, to: str) -> None:
-        """Write a copy of the board's file; others are not kept waiting, nor is this process."""
+        """Write a copy of the board's file, without keeping others or this process waiting."""
         self.open()
         copy = getattr(self._journal, "backup", None)
         if copy is None:
@@ -398,7 +404,7 @@ class LogEngine(Batches, Openings):
         self._catch_up()
         self._look_around(query)
         now = self._clock.now_ns()
-        may_write = not getattr(self._journal, "is_read_only", False)  # such a board can be looked at
+        may_write = not getattr(self._journal, "is_read_only", False)  # a read-only board can still be read
         if may_write and now >= self._vain_until_ns and not self._machine.is_idle(Wakeup(), now):
             self._try(Wakeup())
             if not self._machine.is_idle(Wakeup(), now):  # our clock is ahead of the journal's
@@ -415,8 +421,8 @@ class LogEngine(Batches, Openings):
             self._log = Log(self._journal)
             self._clock = self._journal.clock
             self._is_adrift = hasattr(self._clock, "ahead_ns")
-            # drawn here and not in the constructor: an unopened board may be copied by a fork, and two
-            # processes under one name would be answered with each other's replies
+            # drawn here and not in the constructor: a fork may copy an unopened board, and two processes
+            # under one name would get each other's replies
             self._name_session()
             with without_garbage():
                 if self._log.load() is not None:
@@ -435,8 +441,8 @@ class LogEngine(Batches, Openings):
     def _write_settings(self) -> None:
         if self._must_exist:
             raise JournalError(self._name, NO_BOARD)
-        # `first`: if two processes open a new board at once, one of them wins
-        # and the other compares its settings like anybody who comes later
+        # `first`: if two processes open a new board at once, one of them wins, and the other compares its
+        # settings like any later one
         settings = Settings(**self._asked)
         rules = self._machine.rules_of(settings.strategy)
         self._write([self._slot(Configure(settings, first=True, rules=rules), None)])
@@ -448,9 +454,10 @@ class LogEngine(Batches, Openings):
 
     def _upgrade(self) -> None:
         """
-        Bring a board of format 1 to this one, once: replayed, its leases revoked, sealed by a snapshot.
+        Upgrade a board of format 1, once: replay it, revoke its leases, seal it with a snapshot.
 
-        A process of the release before that still has it open stops at the Upgrade, which it cannot read.
+        A process of the previous release that still has the board open stops at the Upgrade, which it cannot
+        read.
         """
         rules = self._machine.rules_of(self._machine.ledger.settings.strategy)
         self._write([self._slot(Upgrade(rules), None)])
@@ -464,8 +471,8 @@ class LogEngine(Batches, Openings):
         if not self._is_open:
             return
         try:
-            # a log that cannot be written any more need not be: leases run out by
-            # themselves, and a snapshot that was begun is begun again
+            # a log that cannot be written any more need not be: leases expire by themselves, and an
+            # unfinished snapshot is started again
             with contextlib.suppress(JournalError):
                 self._catch_up()
                 self._write([self._slot(command, None) for command in self._last_words()])
@@ -492,9 +499,11 @@ class LogEngine(Batches, Openings):
             super()._stay(waiter)
 
     def _changed(self) -> None:
-        """Look, since somebody else may have appended, and wake whom it concerns; called by the journal."""
+        """
+        Look, since another process may have appended, and wake the waiters concerned; called by the journal.
+        """
         if not len(self._lobby) or self._is_inside:
-            return  # the second: by the journal itself, in the middle of our own append
+            return  # the second case: called by the journal itself, during our own append
         try:
             self._hear()
         except Exception:  # noqa: BLE001 - the journal's thread serves others, too
@@ -516,7 +525,7 @@ class LogEngine(Batches, Openings):
             self._bear(problem)
 
     def __del__(self) -> None:
-        """Warn of an open board that nobody closed, and let go of its file."""
+        """Warn of an open board that nobody closed, and close its file."""
         if not self.__dict__.get("_is_open") or self._why_closed:
             return
         super().__del__()

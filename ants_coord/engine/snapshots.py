@@ -1,5 +1,5 @@
 """
-Snapshots, written piece by piece beside the commands, so that nobody waits for one; and read at opening.
+Snapshots are written piece by piece between the commands, so that nobody waits for one, and read at opening.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .log import Log
 __all__ = ["Snapshots", "without_garbage"]
 
 _RECORDS = 40
-"""records of a snapshot written with each command: more live long enough to set off a full garbage
+"""records of a snapshot written with each command: more objects alive would set off a full garbage
 collection, which stops a board of 100,000 tasks for a tenth of a second"""
 _PIECE_BYTES = 1 << 20
 """what a piece of a snapshot should weigh at most"""
 _LOG_BYTES = 8 << 20
-"""entries that weigh this much are trimmed, however few they are"""
+"""entries of this total size are trimmed, however few they are"""
 _LAST_STRIDES = 125
 """how many strides a piece may have when nobody waits behind it"""
 _PAUSE = 500
-"""entries until a snapshot that could not be written is begun again"""
+"""entries until a snapshot that could not be written is started again"""
 
 
 class Snapshots:
     """
-    The snapshot that one engine is writing, if it is writing one; and when the next one is due.
+    The snapshot that one engine is writing, if any, and when the next one is due.
 
     Args:
         every: entries between snapshots, at least.
@@ -49,7 +49,7 @@ class Snapshots:
         """bytes of the entries since then"""
         self._weight_at_cut = 0
         self._bytes = 0
-        """what the newest snapshot weighs"""
+        """size of the newest snapshot"""
         self._stride = _RECORDS
         self._not_before = 0
         self._cut: Cut | None = None
@@ -57,9 +57,9 @@ class Snapshots:
 
     def go_on(self, machine: Machine, log: Log) -> None:
         """
-        Write some records; begin when a snapshot is due.
+        Write some records; start a snapshot when it is due.
 
-        If it cannot be written that is not the caller's trouble: the command has been carried out.
+        A failure is not reported to the caller, whose command has been carried out.
         """
         position = machine.ledger.position
         if self._cut is None and not self._is_due(machine, position):
@@ -71,7 +71,7 @@ class Snapshots:
                 self._begin(machine)
             self._step(log, self._stride)
         except BaseException as problem:
-            self.drop()  # a piece may be missing: begun again later, and never sealed
+            self.drop()  # a piece may be missing: it is started again later, and never sealed
             self._not_before = position + _PAUSE
             if not isinstance(problem, Exception):
                 raise
@@ -84,28 +84,30 @@ class Snapshots:
         self.finish(log)
 
     def finish(self, log: Log) -> None:
-        """Write what is left of the snapshot in progress."""
+        """Write the rest of the snapshot in progress."""
         while self._cut is not None:
             self._step(log, _LAST_STRIDES * self._stride)
 
     def drop(self) -> None:
-        """Give up the snapshot that is being written."""
+        """Abandon the snapshot in progress."""
         if self._cut is not None:
             self._cut.drop()
             self._cut = None
 
     def start_over(self, position: int) -> None:
-        """Take note that the state comes from another snapshot, or from none."""
+        """Note that the state comes from another snapshot, or from none."""
         self.drop()
         self.at, self.weight = position, 0
 
     def restored(self, machine: Machine, name: str, position: int, pieces: Iterable[bytes]) -> Machine:
-        """Fill an empty machine from a snapshot; raises JournalCorruptError if it is not what it says."""
+        """
+        Fill an empty machine from a snapshot; raises JournalCorruptError if its content is inconsistent.
+        """
         try:
             with without_garbage():
                 restore(machine, self._records(pieces))
         except RulesMissing:
-            raise  # whole, but for a process that knows more
+            raise  # it is complete, but needs a process that knows more
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as problem:
             raise JournalCorruptError(name, f"the snapshot ({problem})", position) from problem
         if machine.ledger.position != position:
@@ -131,7 +133,7 @@ class Snapshots:
         newest = log.load()
         if newest is None or newest[0] <= self.at:
             return False
-        self.at, self.weight = newest[0], 0  # somebody else has written one
+        self.at, self.weight = newest[0], 0  # another process has written one
         return True
 
     def _begin(self, machine: Machine) -> None:
@@ -160,7 +162,9 @@ class Snapshots:
 
 @contextlib.contextmanager
 def without_garbage() -> Iterator[None]:
-    """Read a board without looking for garbage: there is none yet, and looking takes half of the time."""
+    """
+    Read a board without garbage collection: there is no garbage yet, and collecting takes half of the time.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -1,5 +1,5 @@
 """
-What the handles of agents in both colours are made of, and the keys that a host gives agents.
+The common part of agent handles in both colours, and the keys that a host gives to agents.
 
 The handles themselves (`Agent`, `MatchAgent`, `BoardAgent` in aio/ and sync/) are generated from the verbs.
 """
@@ -26,20 +26,20 @@ L = TypeVar("L")
 
 class SpokenFor:
     """
-    An engine as one agent uses it: what touches a lease is said in the agent's name.
+    An engine as one agent uses it: every command on a lease names the agent.
 
-    The core compares the name with the holder, so a handle "id#token" or a Lease with a changed name is
-    good for its own agent only. The board's own verbs name nobody: they speak for the holder.
+    The core compares the name with the holder, so a handle "id#token", or a Lease with a changed name, only
+    works for its own agent. The board's own verbs name nobody: they act for the holder.
     """
 
     is_short = False
-    """whoever is spoken for is named in a command, which the short way does not have"""
+    """the agent must be named in each command, which the short way cannot do"""
 
     def __init__(self, engine: Engine, agent: str) -> None:
         self._engine = engine
         self._agent = agent
         self.is_keyed = False
-        """whether the agent is a stranger, who sees nothing by which it could act as another, or cheat"""
+        """whether the agent is untrusted: it must see nothing by which it could act as another, or cheat"""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -58,17 +58,17 @@ class SpokenFor:
         self._engine.keep(kept)
 
     def ask(self, query: Query[Any]) -> Any:
-        """Answer a query; a stranger does not see everything."""
+        """Answer a query; an untrusted agent does not see everything."""
         found = self._engine.ask(query)
         return veil(found, self._agent) if self.is_keyed else found
 
 
 def veil(found: Any, agent: str) -> Any:
     """
-    Return what a stranger may see of tasks and leases.
+    Return what an untrusted agent may see of tasks and leases.
 
-    Hidden are token, payload and inputs of what another agent holds, and how results are checked: an agent
-    that knew which tasks are canaries would be honest there only.
+    Token, payload and inputs of other agents' leases are hidden, and so is the way results are checked: an
+    agent that knew which tasks are canaries could be honest only there.
     """
     if isinstance(found, tuple):
         return tuple([veil(one, agent) for one in found])
@@ -85,7 +85,7 @@ def veil(found: Any, agent: str) -> Any:
 
 
 class Handle:
-    """A coordinator seen by one agent."""
+    """A coordinator as seen by one agent."""
 
     _board: Any
 
@@ -96,14 +96,16 @@ class Handle:
         self.name = name
 
     def _own(self, lease: L) -> L:
-        """Refuse another agent's lease at once; what only claims to be ours is refused by the core."""
+        """
+        Refuse another agent's lease at once; the core refuses a lease that merely carries our agent's name.
+        """
         inner: Any = getattr(lease, "lease", lease)
         holder = getattr(inner, "agent", None)
         if holder is not None and holder != self.name:
             raise ForeignLeaseError(self.name, str(inner.task), str(holder))
         return lease
 
-    if not TYPE_CHECKING:  # a type checker must go on refusing what there is not
+    if not TYPE_CHECKING:  # a type checker must go on refusing attributes that do not exist
 
         def __getattr__(self, verb: str) -> Any:
             if verb.startswith("_"):
@@ -116,10 +118,10 @@ class Handle:
 
 class Shared(Generic[A]):
     """
-    A coordinator as many agents may be given it: each speaks through a handle, for which it needs its key.
+    A coordinator that many agents may share: each acts through a handle, for which it needs its key.
 
-    For hosts that pass agents' calls on (a tool server, a web service): the name comes with the call, the
-    key shows that it is the caller's own. Handles take only leases of their agent.
+    For hosts that forward agents' calls (a tool server, a web service): the name comes with the call, and the
+    key proves that it is the caller's own. A handle only accepts leases of its agent.
     """
 
     def __init__(self, board: Any) -> None:
@@ -131,10 +133,10 @@ class Shared(Generic[A]):
 
         Args:
             name: the agent.
-            key: what the host's `key_of(name)` gave it.
+            key: the key that the host's `key_of(name)` returned.
 
         Raises:
-            WrongKeyError: it is not this agent's key.
+            WrongKeyError: this is not the agent's key; get it from the host's `key_of(name)`.
 
         """
         import hmac  # noqa: PLC0415 - 4 ms, for boards with a secret only
@@ -148,21 +150,21 @@ class Shared(Generic[A]):
 
 
 class Keys:
-    """What both colours say about keys."""
+    """The verbs about keys, in both colours."""
 
     _engine: Engine
 
     def key_of(self, agent: str) -> str:
         """
-        Return the key with which an agent may speak through `shared()`.
+        Return the key with which an agent may act through `shared()`.
 
-        It is made from the secret, so it is the same whenever it is asked for, and nothing is stored.
+        It is derived from the secret, so it never changes, and nothing is stored.
 
         Args:
-            agent: whose key.
+            agent: name of the agent.
 
         Raises:
-            ValueError: the coordinator was made without `secret=`.
+            ValueError: the coordinator was made without `secret=`; pass one to its constructor.
 
         """
         import hmac  # noqa: PLC0415

@@ -55,7 +55,7 @@ async def run_async(
                 failed = error
                 raise
     except BaseException as error:
-        # what the scope itself raises goes on as it is: it is no failure of the handler
+        # an error of the scope itself goes on unchanged: it is not a failure of the handler
         if not is_cancelled(error) and is_verdict_on(lease, error, failed):
             raise Failed from error
         raise
@@ -64,7 +64,7 @@ async def run_async(
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Tell whether somebody has cancelled the running task, in contrast to something that it awaited."""
+    """Tell whether the running task itself was cancelled, not merely something that it awaited."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
@@ -73,9 +73,8 @@ class Helper:
     """
     A thread for the plain handlers of one loop of a worker.
 
-    A daemon, and not a thread of a pool: Python waits at its exit for the
-    threads of pools, so a handler that never returns would keep a cancelled
-    program from ending.
+    It is a daemon and not a thread of a pool: Python waits at exit for the threads of pools, so a handler
+    that never returns would keep a cancelled program from ending.
     """
 
     def __init__(self, name: str) -> None:
@@ -103,7 +102,7 @@ class Helper:
         return future
 
     def close(self) -> None:
-        """End the thread after what it runs."""
+        """End the thread after its present call."""
         self._jobs.put(None)
 
     def _work(self) -> None:

@@ -1,6 +1,4 @@
-"""
-Scopes for event loops: as in hold.py, and the body is cancelled when the lease is lost.
-"""
+"""Scopes for event loops: as in hold.py, but the body is cancelled when the lease is lost."""
 
 from __future__ import annotations
 
@@ -87,7 +85,7 @@ class AsyncHold(Scope):
         return self._swallows(error)
 
     def _raise_why(self, error: BaseException | None) -> None:
-        """Raise why the scope has cancelled its own body."""
+        """Raise the reason for which the scope has cancelled its own body."""
         if self._timed_out:
             raise TimeoutError("the handler took too long") from error
         if self.lost_reason is not None:
@@ -108,10 +106,10 @@ class AsyncHold(Scope):
 
     async def _end_failed(self, error: BaseException, *, timed_out: bool) -> None:
         task = asyncio.current_task()
-        # a CancelledError that nobody asked this task for is the body's own failure: it awaited something
-        # that was cancelled. Taken for a wish to stop, it would be retried for ever at no cost
+        # a CancelledError that nobody sent to this task is the body's own failure: it awaited something that
+        # was cancelled. Treated as a request to stop, it would be retried for ever at no cost
         stopped = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-        # the body's own error matters more than what became of the lease
+        # the body's own error matters more than what happened to the lease
         try:
             await self._send(ending_of(self.lease, error, timed_out=timed_out, stopped=stopped))
         except (LeaseLostError, ClosedError):
@@ -124,7 +122,7 @@ class AsyncHold(Scope):
         await asyncio.shield(self._sending(command))
 
     async def _sending(self, command: Command[Any]) -> None:
-        """Carry out an ending; while the lease lives, again and again if the journal cannot take it now."""
+        """Carry out an ending; retry while the lease lives, if the journal cannot take it now."""
         tries = 0
         while True:
             try:
@@ -147,14 +145,14 @@ class AsyncHold(Scope):
         return isinstance(error, asyncio.CancelledError) and left == 0
 
     async def split(self, tasks: Iterable[Task]) -> list[Ticket]:
-        """Let the task wait for new parts, as in Hold.split; the scope has nothing more to do."""
+        """Let the task wait for new parts, as in Hold.split; the scope then has nothing more to do."""
         self.check()
         tickets = await self._run(split_of(self.lease, tasks))
         self._has_split()
         return list(tickets)
 
     async def spent(self, purse: str, n: int, *, coordination: bool = False) -> int:
-        """Charge a purse with what this work has cost, as the verb does; returns what the purse has left."""
+        """Charge a purse with the cost of this work, as the verb does; return what is left in the purse."""
         self.check()
         left: int = await self._run(spent_of(self.lease, purse, n, coordination))
         return left
@@ -169,7 +167,7 @@ class AsyncHold(Scope):
         try:
             self._loop.call_soon_threadsafe(self._cancel_body)
         except RuntimeError:
-            return  # the loop is closed: there is no body any more
+            return  # the loop is closed: the body is over
 
     def _cancel_body(self) -> None:
         if self.lost_reason is not None:
@@ -178,10 +176,10 @@ class AsyncHold(Scope):
             self._cancelled = True
             self._task.cancel()
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         def __enter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             raise TypeError(wrong_with("async with board.work(lease) as job"))
 
         __exit__ = __aexit__
@@ -230,10 +228,10 @@ class AsyncLockHold:
         finally:
             hold._stop_keeping()  # noqa: SLF001
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         def __enter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             raise TypeError(wrong_with("async with board.lock(name, agent=...)"))
 
         __exit__ = __aexit__

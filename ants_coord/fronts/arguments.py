@@ -1,8 +1,8 @@
 """
-The verbs' arguments: checked once and turned into commands, for both colours; and what an outcome means.
+The verbs' arguments, checked once and turned into commands for both colours; and the meaning of outcomes.
 
-Every check that can fail happens here, before a command exists, so a bad
-argument raises at the call and nothing is journaled.
+Every check that can fail happens here, before a command exists, so a bad argument raises at the call and
+nothing is logged.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ __all__ = [
 
 _HANDLE = re.compile(r"#[0-9]+\Z")
 _SHORTEST_WINDOW = 0.01
-"""seconds; shorter ones would only wake everybody up"""
+"""seconds; a shorter ttl would only wake everybody up"""
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
-"""A task, wherever one is asked for: itself, its ticket, its lease or its id."""
+"""A task: a Task, its ticket, its lease or its id."""
 Until = Literal["closed", "drained", "idle"]
 
 
@@ -102,7 +102,7 @@ class HasLease:
 
 
 LeaseLike = Lease | HasLease | str
-"""A lease, wherever one is asked for: itself, its scope, or its handle "id#token"."""
+"""A lease: a Lease, its scope, or its handle "id#token"."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -112,7 +112,7 @@ def agent_name(agent: str) -> str:
 
 
 def task_id(task: TaskLike) -> str:
-    """Return the id of whatever stands for a task."""
+    """Return the id of a task given in any form."""
     if isinstance(task, str):
         return names.check_id(task, "task id")
     if isinstance(task, (Task, Ticket)):
@@ -123,7 +123,7 @@ def task_id(task: TaskLike) -> str:
 
 
 def pair(lease: LeaseLike) -> tuple[str, int]:
-    """Return (task id, token) of whatever stands for a lease."""
+    """Return (task id, token) of a lease given in any form."""
     if lease.__class__ is Lease:
         return lease.task, lease.token
     if isinstance(lease, HasLease):
@@ -137,7 +137,7 @@ def pair(lease: LeaseLike) -> tuple[str, int]:
 
 
 def held(lease: object, verb: str) -> Lease:
-    """Return the lease that a scope is to hold, or say what was given instead of one."""
+    """Return the lease that a scope is to hold, or raise an error that says what was given instead."""
     if isinstance(lease, Lease):
         return lease
     if lease is None:
@@ -161,7 +161,7 @@ def held(lease: object, verb: str) -> Lease:
 
 
 def result_of(outcome: Outcome) -> Any:
-    """Return the result of a DONE outcome, or raise what the others mean."""
+    """Return the result of a DONE outcome, or raise the error for any other."""
     if outcome.state is TaskState.DONE:
         return copy_json(outcome.result)
     if outcome.state is TaskState.CANCELLED:
@@ -200,7 +200,7 @@ def until(value: str) -> Until:
 
 @functools.lru_cache(maxsize=1024)
 def _plain_claim(agent: str) -> Claim:
-    return Claim(agent_name(agent))  # commands are never changed, so one serves many times
+    return Claim(agent_name(agent))  # commands are never changed, so one object serves many times
 
 
 def claim(
@@ -229,7 +229,7 @@ def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
 
 
 def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complete:
-    """Build a Complete, with the number by which the host decides whether the result is checked."""
+    """Build a Complete, with the random number by which the host decides whether the result is checked."""
     if late not in ("refuse", "accept"):
         raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
     task, token = (lease.task, lease.token) if lease.__class__ is Lease else pair(lease)
@@ -252,7 +252,7 @@ def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
     found = tuple(
         [
             (lease.task, lease.token, json_value(result, "result"))
-            if lease.__class__ is Lease  # as mostly: without a call
+            if lease.__class__ is Lease  # the usual case, without a call
             else (*pair(lease), json_value(result, "result"))
             for lease, result in endings
         ]
@@ -263,7 +263,7 @@ def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
 
 
 def fail(lease: LeaseLike, reason: str, retry: bool | Seconds, trace: str = "") -> Fail:
-    """Build a Fail; `trace` is the traceback of what went wrong."""
+    """Build a Fail; `trace` is the traceback of the error."""
     if not isinstance(reason, str):
         raise TypeError(f"reason must be a string, not {reason!r}")
     task, token = pair(lease)
@@ -372,7 +372,7 @@ def lock(
 
 
 def briefing(agent: str, most: int) -> BriefingOf:
-    """Check what a briefing is asked for."""
+    """Check the arguments of a briefing and build its query."""
     return BriefingOf(agent_name(agent), count(most, "count", most=100))
 
 
@@ -407,9 +407,9 @@ def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
 
 def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
     """
-    Return the tickets of the tasks that the caller named, without those of their parts.
+    Return the tickets of the tasks that the caller passed, without those of their parts.
 
-    By place, not by id: who repeats a request may have drawn other ids than the first time.
+    They are found by position, not by id: a repeated request may have drawn other ids than the first.
     """
     if len(tasks) == len(tickets):
         return list(tickets)

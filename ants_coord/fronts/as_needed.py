@@ -1,13 +1,12 @@
 """
-One agent first: a worker that grows only where a further agent pays, and shrinks again where it did not.
+One agent first: a worker that grows only if another agent pays off, and shrinks again if it did not.
 
-It begins with one. When a window of finished tasks has passed, it looks at what happened: if the last thing
-it did was to add an agent, whether that raised the rate of completions by a quarter of what one agent had
-done before (if not, one goes, and no other is tried for a while, each time for longer); whether one agent
-had nothing to do (then one goes); and whether work that was ready waited longer than a task takes while all
-were busy (then one more comes).
+It starts with one agent. After each window of finished tasks it asks three questions. If an agent was added
+last: did the rate of completions rise by a quarter of what one agent had done before? (If not, one agent
+leaves, and none is added for a while, each time for longer.) Did one agent have nothing to do? (Then one
+leaves.) Did ready work wait longer than a task takes while all agents were busy? (Then one is added.)
 
-Nothing here looks at a clock or starts a thread; the workers of both colours ask it after each attempt.
+This module reads no clock and starts no thread; the workers of both colours ask it after each attempt.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ __all__ = ["AsNeeded", "Decision", "Word"]
 log: logging.Logger = logging.getLogger("ants_coord")
 
 PRICE = 0.25
-"""what a further agent must add, as a share of what each of those before did; as in advice"""
+"""what another agent must add, as a share of what each of the earlier ones did; as in advice"""
 _LEAST_WINDOW = 4
 _WINDOW_PER_AGENT = 3
-"""finished tasks in a window: with fewer, luck decides"""
+"""finished tasks in a window: with fewer, chance decides"""
 _PAUSE = 2
-"""windows without another try after an addition that did not pay; doubled each time"""
+"""windows without another try after an addition that did not pay off; doubled each time"""
 
 Word = Literal["stay", "add", "leave"]
 
@@ -38,14 +37,14 @@ Word = Literal["stay", "add", "leave"]
 @frozen
 class Decision:
     """
-    A change of the number of agents, and the figures that it rests on.
+    A change of the number of agents, and the figures behind it.
 
     Args:
         at_ns: when, on the board's clock.
-        agents: how many there are from now on.
-        why: in words, with the figures.
+        agents: number of agents from now on.
+        why: the reason, with the figures.
         rate: completed tasks per second in the window before.
-        busy: agents that were busy in it, on average.
+        busy: average number of busy agents in that window.
         task: median seconds of an attempt.
         wait: median seconds from claimable to claimed; None if unknown.
 
@@ -65,7 +64,7 @@ class Decision:
 
 @frozen
 class _Window:
-    """What was seen while a number of tasks were finished."""
+    """What was seen while a window of tasks was finished."""
 
     rate: float
     busy: float
@@ -82,12 +81,12 @@ class _Window:
 
     def gain_over(self, before: _Window) -> float:
         """
-        Return by how much the rate of completions rose, in tasks a second.
+        Return the rise in the rate of completions, in tasks per second.
 
-        A dozen tasks of different sizes say little about a rate: luck of a fifth is usual. How many were
-        busy is known exactly. So a rate is taken as busy through mean time, and the two means count as
-        one unless they differ by more than chance; if they do, attempts have become longer, because agents
-        are in each other's way.
+        A dozen tasks of different sizes say little about a rate: a fifth by chance is usual. The number of
+        busy agents is known exactly. So the rate is computed as busy agents divided by mean time, and the two
+        means are treated as equal unless they differ by more than chance. If they do, attempts have become
+        longer because agents are in each other's way.
         """
         if abs(self.mean - before.mean) <= 2.0 * math.hypot(self.error, before.error):
             return (self.busy - before.busy) / before.mean
@@ -99,7 +98,7 @@ class AsNeeded:
     Decide how many agents there should be. Thread-safe.
 
     Args:
-        most: agents at most.
+        most: the greatest number of agents.
 
     """
 
@@ -113,18 +112,18 @@ class AsNeeded:
         self._seconds: list[float] = []
         self._waits: list[float] = []
         self._before: _Window | None = None
-        """the window before the addition that is being tried"""
+        """the window before the addition that is being tested"""
         self._rest, self._pause = 0, _PAUSE
 
     def ended(self, now_ns: int, seconds: float, wait: float | None, *, completed: bool) -> Word:
         """
-        Take an attempt in.
+        Record an attempt and decide what follows.
 
         Args:
             now_ns: the board's time.
-            seconds: what the attempt took.
-            wait: seconds that its task had been claimable before; None if unknown (a retry).
-            completed: whether a result came of it.
+            seconds: duration of the attempt.
+            wait: seconds for which its task had been claimable before; None if unknown (a retry).
+            completed: whether it produced a result.
 
         Returns:
             "add" (start one more), "leave" (the agent that asks should go), or "stay".

@@ -1,6 +1,4 @@
-"""
-The arguments of the verbs about marks, entries and reactions: checked once and turned into commands.
-"""
+"""The arguments of the verbs about marks, entries and reactions, checked once and turned into commands."""
 
 from __future__ import annotations
 
@@ -103,7 +101,7 @@ def take(pattern: str, agent: str, lease_ttl: arguments.Seconds | None = None) -
 
 
 def start_of(prefix: str) -> str:
-    """Return a checked beginning of paths; "" is all."""
+    """Return a checked prefix of paths; "" means all."""
     return "" if prefix == "" else check_id(prefix, "prefix")
 
 

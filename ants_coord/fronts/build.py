@@ -1,6 +1,4 @@
-"""
-How a coordinator is put together from what a user typed: machine, journal, clock, settings.
-"""
+"""Building a coordinator from what a user typed: machine, journal, clock, settings."""
 
 from __future__ import annotations
 
@@ -40,7 +38,8 @@ __all__ = [
 ]
 
 Where = str | os.PathLike[str] | Journal | None
-"""None keeps it in memory; a path opens (or makes) a SQLite file; "hub:PATH" asks a hub; or a journal."""
+"""None keeps the board in memory; a path opens (or makes) a SQLite file; "hub:PATH" asks a hub; or a
+journal."""
 
 _HUB = "hub:"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -57,10 +56,10 @@ def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    """Return the setting that was probably meant, or else all there are."""
+    """Return the setting that was probably meant, otherwise all settings."""
     from difflib import get_close_matches  # noqa: PLC0415 - only to say it
 
-    # what begins alike is likelier than what looks alike: lease, lease_ttl
+    # a common beginning is a better guess than general similarity: lease, lease_ttl
     close = [one for one in sorted(known) if one.startswith(name)] or get_close_matches(name, known, 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
 
@@ -73,7 +72,7 @@ def _check_names(settings: Iterable[str]) -> None:
 
 
 def _check_routes(routes: object) -> None:
-    """Refuse routes whose condition asks what no rule can see; boards of old may hold some."""
+    """Refuse routes whose condition asks for something no rule can see; old boards may have some."""
     for route in routes if isinstance(routes, (list, tuple)) else ():
         if isinstance(getattr(route, "when", None), str):
             from ..values.rules import checked_rule  # noqa: PLC0415 - most boards have no routes
@@ -104,7 +103,7 @@ class _Matching(TypedDict, total=False):
 
 
 class SharedSettings(_Common, total=False):
-    """The settings that a ClaimQueue takes, and that every strategy has; see settings.Settings."""
+    """The settings that every strategy has, ClaimQueue included; see settings.Settings."""
 
     aging: Seconds | None
 
@@ -114,7 +113,7 @@ class MatchSettings(SharedSettings, _Matching, total=False):
 
 
 class BoardSettings(_Common, _Matching, total=False):
-    """The settings of a Blackboard: no `aging`, as its order is that of the trails."""
+    """The settings of a Blackboard: no `aging`, because its order follows the trails."""
 
     half_life: Seconds | None
     faint: float | None
@@ -128,7 +127,7 @@ class BoardSettings(_Common, _Matching, total=False):
 
 
 class AnySettings(MatchSettings, BoardSettings, total=False):
-    """The settings of all strategies together, for a machine of one's own."""
+    """The settings of all strategies together, for a machine of your own."""
 
 
 def foreign_verb(board: object, name: str, strategies: Iterable[type]) -> str:
@@ -191,7 +190,7 @@ def _engine(
         named = os.fspath(where)
         if named.startswith(_POSTGRES):
             return _on_postgres(machine, named, clock, durability, settings, must_exist=must_exist)
-        if _SCHEME.match(named):  # as a path it would make folders named by it, password and all
+        if _SCHEME.match(named):  # as a path it would make folders of that name, including the password
             raise ValueError(
                 f"no journal for {named.split(':', 1)[0]!r}; use a file path, or postgresql://user@host/database"
             )
@@ -201,7 +200,7 @@ def _engine(
             from ..journals.sqlite import SQLiteJournal  # noqa: PLC0415
 
             if must_exist and not os.path.exists(path):
-                # before the journal would make the file
+                # before the journal makes the file
                 raise JournalError(path, NO_BOARD)
             return SQLiteJournal(path, durability=durability, clock=clock)
 

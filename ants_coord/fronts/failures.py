@@ -1,5 +1,5 @@
 """
-What is kept of an exception: one line for people in a hurry, and the end of its traceback.
+What is kept of an exception: a one-line summary, and the end of its traceback.
 
 The text of an exception is foreign code: it may raise, be endless, or hold
 characters that no journal can keep. Nothing in this module raises.
@@ -29,7 +29,7 @@ _USERS, _OF_OTHERS, _OF_PYTHON, _OF_THIS = range(4)
 
 
 def logger() -> logging.Logger:
-    """Return the logger "ants_coord"; only trouble needs it, and importing it takes 8 ms."""
+    """Return the logger "ants_coord"; it is only needed in trouble, and importing logging takes 8 ms."""
     import logging  # noqa: PLC0415
 
     return logging.getLogger("ants_coord")
@@ -49,19 +49,21 @@ def reason_text(error: BaseException) -> str:
 
 
 def summary(error: BaseException) -> str:
-    """Return an exception as one short line: type, message, and the user's line that it came from."""
+    """Return an exception as one short line: type, message, and the line of user code that it came from."""
     text = reason_text(error).replace("\n", " ")
     return f"{type(error).__name__}: {text[:_MESSAGE_CHARS]}{_place(error)}"
 
 
 def _place(error: BaseException) -> str:
-    """Return " at file:line" of the innermost frame that is nearest to the user, or nothing."""
+    """
+    Return " at file:line" of the innermost frame of the user's code, or as near to it as there is; or "".
+    """
     best, place = _OF_THIS, ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
         owner = _owner(name)
-        # a later frame is further in: of equally good ones the last is where it happened. Our own frames
-        # are never named: a line of ours tells nobody what to mend
+        # a later frame is further in: among equally good ones, the last is where it happened. Our own frames
+        # are never named: a line of ours does not tell anybody what to mend
         if owner < _OF_THIS and owner <= best:
             best, place = owner, f" at {os.path.basename(name)}:{line}"
     return place
@@ -104,9 +106,9 @@ def is_stop(error: BaseException) -> bool:
     """
     Tell whether an exception means that the program is being stopped, not that the work went wrong.
 
-    sys.exit() in a handler is the handler's own failure (argparse does it, so do many tools): a task that
-    exits would otherwise be retried for ever at no cost. The same exception out of a signal handler is
-    somebody's wish to stop; the frame of that handler tells them apart.
+    sys.exit() in a handler is the handler's own failure (argparse and many tools call it): otherwise a task
+    that exits would be retried for ever at no cost. The same exception from a signal handler is a request to
+    stop; the frame of that handler tells the two apart.
     """
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
         return True

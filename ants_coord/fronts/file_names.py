@@ -1,9 +1,8 @@
 """
 One name for one file: paths as names of locks.
 
-The lock of a file is good for nothing if another spelling of its path is another
-lock. So paths are made relative to a root, without ".", ".." and "//", in Unicode
-NFC, and in one case where the file system does not tell cases apart.
+The lock of a file is useless if another spelling of its path is another lock. So paths are made relative to a
+root, without ".", ".." and "//", in Unicode NFC, and in one case where the file system ignores case.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 __all__ = ["Path", "names_of_files"]
 
 Path = str | os.PathLike[str]
-"""A path, wherever one is asked for."""
+"""A path in any form that Python accepts."""
 _SEPARATORS = (os.sep, os.altsep or os.sep)
 
 
@@ -24,16 +23,16 @@ def names_of_files(paths: Iterable[Path], root: Path = ".") -> list[str]:
     """
     Return the lock names of files and folders below a root.
 
-    Links in the root are followed, so that two ways to it are one; so are links to folders on the way to a
-    file. A link that is itself the last part is a file of its own.
+    Links in the root are followed, so two ways to it give the same names, and so are links to folders on the
+    way to a file. A link that is itself the last part is a file of its own.
 
     Args:
-        paths: absolute, or relative to the root; a folder (or a path that ends with a separator) covers all
-            below it.
+        paths: absolute, or relative to the root; a folder (or a path that ends with a separator) covers
+            everything below it.
         root: the folder that names are relative to.
 
     Raises:
-        TypeError: a path is no string or path.
+        TypeError: a path is neither a string nor a path object.
         ValueError: a path lies outside the root, or holds a NUL.
 
     """
@@ -53,7 +52,7 @@ def _name(path: Path, base: str) -> str:
     if last in (os.curdir, os.pardir):
         whole = os.path.realpath(os.path.join(folder, last))
     else:
-        # only the way to it: who replaces a link replaces the link, not what it leads to
+        # only the folder: replacing a link replaces the link, not its target
         whole = os.path.join(os.path.realpath(folder), last)
     below = os.path.relpath(whole, base)
     if below == os.pardir or below.startswith(os.pardir + os.sep):
@@ -68,7 +67,7 @@ def _name(path: Path, base: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _folds(base: str) -> bool:
-    """Tell whether the file system takes other cases of a folder's path for the same one."""
+    """Tell whether the file system treats other cases of a folder's path as the same path."""
     swapped = base.swapcase()
     if swapped == base:
         return os.name == "nt"

@@ -1,19 +1,16 @@
 """
-Scopes: the one right way to hold a lease.
+Scopes: the right way to hold a lease.
 
-A scope renews its lease (with all others of the coordinator, in one batch)
-until the ending has been answered. Leaving it completes the task; an
-exception fails it; being cancelled or interrupted gives it back. The holder
-is told at once when the lease is lost, and whatever it then tries to report
-is refused.
+A scope renews its lease (with all others of the coordinator, in one batch) until the ending has been
+answered. Leaving it completes the task, an exception fails it, and being cancelled or interrupted gives it
+back. The holder is told at once when the lease is lost, and anything it reports afterwards is refused.
 
-A journal that is busy or broken for a moment does not cost a finished piece
-of work: the ending is tried again for as long as the lease lives.
+A journal that is busy or broken for a moment does not cost finished work: the ending is retried for as long
+as the lease lives.
 
-Rejected: swallowing exceptions at the end of every scope. A plain scope
-re-raises, as context managers should; only GiveUp, RetryAfter and NotNow, which are
-messages to the scope, end with it. A loop that is to survive its tasks says
-so with `on_error="log"`; `serve` always does.
+Rejected: swallowing exceptions at the end of every scope. A plain scope re-raises, as context managers
+should; only GiveUp, RetryAfter and NotNow, which are messages to the scope, end with it. A loop that should
+survive failed tasks asks for it with `on_error="log"`; `serve` always does.
 """
 
 from __future__ import annotations
@@ -75,8 +72,8 @@ class SimulatedCrash(BaseException):
     """
     Raise in a test: the process is gone at this line.
 
-    Every scope that it leaves does what a dead process does: nothing. It neither completes nor fails
-    nor gives back, and stops renewing, so the lease runs out.
+    Every scope that it leaves acts as in a dead process: it neither completes nor fails nor gives back its
+    task, and stops renewing, so the lease runs out.
     """
 
 
@@ -99,8 +96,8 @@ class RetryAfter(Exception):  # noqa: N818
         self.delay: float = seconds(delay, "delay", zero=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # an exception is pickled by its args, which here are those of the message: a process pool that
-        # could not unpickle it would break for good
+        # an exception is pickled by its args, which here are those of the message: if a process pool could
+        # not unpickle it, the pool would break for good
         return type(self), (self.delay, *self.args), self.__dict__
 
 
@@ -108,13 +105,13 @@ class NotNow(Exception):  # noqa: N818
     """
     Raise in a handler: not now, not me. The task goes back at once, and others may take it.
 
-    It counts no attempt and costs no standing; this agent is not offered the task for some seconds, twice
-    as long each time it declines it again.
+    It counts no attempt and costs no standing. This agent is not offered the task for some seconds; each time
+    it declines the task again, for twice as long.
 
     Args:
         delay: seconds (or timedelta) for which this agent does not want it.
         reason: for `explain`, such as "429".
-        all: it wants nothing at all for that long, such as when it is rate-limited.
+        all: it wants no task at all for that long, for example because it is rate-limited.
 
     """
 
@@ -124,19 +121,19 @@ class NotNow(Exception):  # noqa: N818
         self.all = all
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # as in RetryAfter; the state says `all` again
+        # as in RetryAfter; the state restores `all`
         return type(self), (self.delay, *self.args), self.__dict__
 
 
 def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, stopped: bool = False) -> Any:
     """
-    Return the command that ends a scope which an exception leaves.
+    Return the command that ends a scope when an exception leaves it.
 
     Args:
-        lease: what the scope holds.
-        error: what leaves it.
+        lease: the lease of the scope.
+        error: the exception that leaves it.
         timed_out: the scope itself has cancelled the body, because its time was over.
-        stopped: whoever runs the body has cancelled it.
+        stopped: the caller of the body has cancelled it.
 
     """
     if isinstance(error, GiveUp):
@@ -153,12 +150,12 @@ def ending_of(lease: Lease, error: BaseException, *, timed_out: bool = False, st
 
 
 def pause_s(tries: int) -> float:
-    """Return how many seconds to leave a journal in trouble alone: at first few, then one."""
+    """Return how many seconds to leave a failing journal alone: little at first, then one second."""
     return min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
 
 
 def log_failure(lease: Lease, error: BaseException) -> None:
-    """Tell the log how an attempt ended; with a traceback if it leads to a line of the user."""
+    """Log how an attempt ended; with a traceback if it leads to the user's code."""
     trace = users_part(error)
     routine = trace is None or isinstance(error, (LeaseLostError, GiveUp, RetryAfter, NotNow))
     info = None if routine else (type(error), error, trace)
@@ -166,7 +163,7 @@ def log_failure(lease: Lease, error: BaseException) -> None:
 
 
 class Scope(HasLease):
-    """What both colours share: the lease, how it is kept, and how it was lost."""
+    """The common part of both colours: the lease, its renewal, and how it was lost."""
 
     def __init__(
         self,
@@ -182,7 +179,7 @@ class Scope(HasLease):
         self.lease: Lease = held(lease, verb)
         self._on_error = on_error
         self.result: Any = None
-        """what the task is completed with"""
+        """the result with which the task is completed"""
         self.lost_reason: str | None = None
         """why the lease was lost; None while it is held"""
         self.is_split: bool = False
@@ -206,7 +203,7 @@ class Scope(HasLease):
 
     @property
     def agent(self) -> str:
-        """Who holds the lease."""
+        """The holder of the lease."""
         return self.lease.agent
 
     @property
@@ -236,9 +233,9 @@ class Scope(HasLease):
 
     def _completion(self) -> tuple[Any, Exception | None]:
         """
-        Return the command that ends the scope well; for a result that cannot be kept, one that fails it.
+        Return the command that completes the task, or fails it if the result cannot be stored.
 
-        Without further attempts: doing dear work again gives a result of the same type and size.
+        Such a failure is final: repeating expensive work would give a result of the same type and size.
         """
         try:
             return complete(self.lease, self.result, "refuse", self._engine), None
@@ -249,11 +246,11 @@ class Scope(HasLease):
         return fail(self.lease, summary(verdict), retry=True)
 
     def _pause_after(self, problem: JournalError, tries: int) -> float:
-        """Return how many seconds to wait before an ending is tried again; raises if there is no use."""
+        """Return how many seconds to wait before an ending is retried; raises if that is pointless."""
         now = self._engine.now_ns()
         if tries == 0:
-            # once more the length of a lease, however it is renewed meanwhile: a journal that takes renewals
-            # and yet not this ending never will
+            # one more lease length, even if the lease is renewed meanwhile: a journal that takes renewals but
+            # not this ending in that time never will
             self._give_up_ns = now + self.lease.ttl_ns
         until_ns = 0 if self._kept is None else min(self._kept.until_ns, self._give_up_ns)
         if isinstance(problem, FINAL) or until_ns <= now:
@@ -264,13 +261,13 @@ class Scope(HasLease):
         return pause_s(tries)
 
     def _was_carried_out(self, command: Command[Any], lost: LeaseLostError, tries: int) -> bool:
-        """Tell whether the lease is gone because an earlier try arrived, and only its answer was lost."""
+        """Tell whether the lease is gone because an earlier try arrived and only its answer was lost."""
         if tries == 0:
             return False
         return lost.reason == ("finished" if isinstance(command, Fail) else "revoked")
 
     def _swallows(self, error: BaseException | None) -> bool:
-        """Tell the log what a scope that goes on after errors does not raise."""
+        """Log an error that a scope with on_error="log" does not raise."""
         if not isinstance(error, Exception) or isinstance(error, ClosedError):
             return False
         if isinstance(error, (GiveUp, RetryAfter, NotNow)):
@@ -282,9 +279,9 @@ class Scope(HasLease):
 
     def _keep(self) -> None:
         me: weakref.ref[Any] = weakref.ref(self)
-        if not self.lease.names:  # whoever holds a lock may wait for anything
+        if not self.lease.names:  # the holder of a lock may wait for anything
             self._outer = WORKING.get()
-            WORKING.set(me)  # a scope that is dropped must not be kept by this
+            WORKING.set(me)  # this must not keep a dropped scope alive
         now = self._engine.now_ns()
         on_timeout = type(self)._on_timeout  # noqa: SLF001 - each colour has its own
         self._kept = kept_from(self.lease, now, me, Scope._on_lost, self._timeout_ns, on_timeout)
@@ -298,19 +295,19 @@ class Scope(HasLease):
             self._engine.unkeep(self._kept)
 
     def _has_split(self) -> None:
-        """Note that the task waits for its parts: there is no lease to keep, lose or end."""
+        """Note that the task waits for its parts: there is no lease any more to keep, lose or end."""
         self.is_split = True
         self.lost_reason = None
         self._stop_keeping()
 
     def _on_lost(self, reason: str) -> None:
-        """Take note of a loss; the engine calls this from any thread, possibly under its lock."""
+        """Note a loss; the engine calls this from any thread, possibly under its lock."""
         if not self._ending and self.lost_reason is None:
             self.lost_reason = reason
             self._tell()
 
     def _on_timeout(self) -> Command[Any] | None:
-        """Take note that the time is over; the engine carries out what this returns. Must not block."""
+        """Note that the time is over; the engine carries out the returned command. Must not block."""
         if not self._ending:
             self._timed_out = True
             self._tell()
@@ -325,7 +322,7 @@ class Hold(Scope):
     A scope around one lease, for threads: `with board.work(lease) as job`.
 
     `lost` is an Event that is set when the lease is lost; the body may go on
-    running (nobody can stop a thread), but its result will be refused.
+    running (a thread cannot be stopped from outside), but its result will be refused.
     """
 
     def __init__(
@@ -381,7 +378,7 @@ class Hold(Scope):
             raise problem
 
     def _end_failed(self, error: BaseException) -> None:
-        # the body's own error matters more than what became of the lease
+        # the body's own error matters more than what happened to the lease
         try:
             self._send(ending_of(self.lease, error, timed_out=self._timed_out))
         except (LeaseLostError, ClosedError):
@@ -390,7 +387,7 @@ class Hold(Scope):
             error.add_note(f"{summary(problem)}: the failure could not be recorded; the lease runs out")
 
     def _send(self, command: Command[Any]) -> None:
-        """Carry out an ending; while the lease lives, again and again if the journal cannot take it now."""
+        """Carry out an ending; retry while the lease lives, if the journal cannot take it now."""
         tries = 0
         while True:
             try:
@@ -406,13 +403,15 @@ class Hold(Scope):
 
     def split(self, tasks: Iterable[Task]) -> list[Ticket]:
         """
-        Let the task wait for new parts, whose results its next holder gets; the scope has nothing more to do.
+        Let the task wait for new parts, whose results its next holder gets.
+
+        The scope then has nothing more to do.
 
         Args:
             tasks: the parts, under new ids.
 
         Raises:
-            LeaseLostError, TaskExistsError, DependencyError, LimitError: nothing is changed, and the
+            LeaseLostError, TaskExistsError, DependencyError, LimitError: nothing has changed, and the
                 lease is still held.
 
         """
@@ -422,7 +421,7 @@ class Hold(Scope):
         return list(tickets)
 
     def spent(self, purse: str, n: int, *, coordination: bool = False) -> int:
-        """Charge a purse with what this work has cost, as the verb does; returns what the purse has left."""
+        """Charge a purse with the cost of this work, as the verb does; return what is left in the purse."""
         self.check()
         return self._engine.execute(spent_of(self.lease, purse, n, coordination))
 
@@ -442,17 +441,17 @@ class Hold(Scope):
     def _tell(self) -> None:
         self.lost.set()
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         async def __aenter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             raise TypeError(wrong_with("with board.work(lease) as job"))
 
         __aexit__ = __exit__
 
 
 def wrong_with(right: str) -> str:
-    """Return what to say to somebody who used the `with` of the other colour."""
+    """Return the message for using the `with` of the other colour."""
     if right.startswith("async"):
         return f"this board is for event loops: write `{right}`, or take `board.sync` for threads"
     return f"this board is for threads: write `{right}`, or take `board.aio` for event loops"
@@ -491,10 +490,10 @@ class LockHold:
         finally:
             hold._stop_keeping()  # noqa: SLF001
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         async def __aenter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             raise TypeError(wrong_with("with board.lock(name, agent=...)"))
 
         __aexit__ = __exit__

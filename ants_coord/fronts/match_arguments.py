@@ -1,6 +1,4 @@
-"""
-The arguments of the verbs about adverts: checked once and turned into commands, for both colours.
-"""
+"""The arguments of the verbs about adverts, checked once and turned into commands for both colours."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ __all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most", "retire"]
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
 _GIVEN = ("proven", "addressee")
-"""how names begin that only a board gives, and some others"""
+"""reserved prefixes of names: those that only a board gives, and some others"""
 
 
 def advert_of(
@@ -40,14 +38,14 @@ def advert_of(
 
 
 def checked_advert(advert: object) -> Advert:
-    """Return an Advert, or say what to use instead."""
+    """Return a checked Advert, or raise an error that says what to use instead."""
     if not isinstance(advert, Advert):
         raise TypeError(f"advertise takes an Advert, not {advert!r}; or use join(agent, capabilities)")
     if advert.accepts is not None:
-        # here and not in Advert: boards of old hold adverts with rules that were never true
+        # here and not in Advert: old boards have adverts with rules that can never be true
         checked_rule(advert.accepts, "accepts", LOAD)
     if any(name.startswith(_GIVEN) for name in (*advert.capabilities, *advert.attributes)):
-        from ..values.verification import checked_capabilities  # noqa: PLC0415 - hardly ever
+        from ..values.verification import checked_capabilities  # noqa: PLC0415 - rarely
 
         checked_capabilities((*advert.capabilities, *advert.attributes))
     return advert

@@ -1,6 +1,4 @@
-"""
-What an outbox says to a user's database: SQLite by sqlite3, PostgreSQL by psycopg.
-"""
+"""The SQL of an outbox in a user's database: SQLite through sqlite3, PostgreSQL through psycopg."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ __all__ = ["Backlog", "Tables", "tables_for"]
 
 @frozen
 class Backlog:
-    """What stands in an outbox."""
+    """The contents of an outbox."""
 
     waiting: int
     """entries that nobody has relayed yet"""
     oldest_s: float
     """seconds for which the oldest of them has waited"""
     refused: tuple[str, ...]
-    """what the board refused, and why; delete the rows of ants_coord_outbox when you have seen to it"""
+    """what the board refused, and why; delete the rows of ants_coord_outbox when you have dealt with it"""
 
 
 class Tables:
@@ -30,7 +28,7 @@ class Tables:
 
     Args:
         number, blob, real: types of columns.
-        mark: how a value is marked.
+        mark: the placeholder of a value.
 
     """
 
@@ -65,7 +63,8 @@ class Tables:
         )
         self.refuse: str = dialect("UPDATE ants_coord_outbox SET refused = ? WHERE number = ?")
         self.drop: str = dialect("DELETE FROM ants_coord_outbox WHERE number = ?")
-        # changes no row if an ending of the task was committed and waits, or a newer holder's has come
+        # changes no row if an ending of the task was committed and waits, or a newer holder's ending has
+        # arrived
         self.fence: str = dialect(
             "INSERT INTO ants_coord_outbox_fence (board, task, token, delivered) VALUES (?, ?, ?, 0) "
             "ON CONFLICT (board, task) DO UPDATE SET token = excluded.token, delivered = 0 WHERE "
@@ -76,7 +75,7 @@ class Tables:
         )
 
     def cursor(self, connection: Any) -> Any:
-        """Return a cursor whose rows are tuples, whatever rows the user likes."""
+        """Return a cursor whose rows are tuples, whatever row type the user has chosen."""
         raise NotImplementedError
 
     def is_inside(self, connection: Any) -> bool:
@@ -121,7 +120,7 @@ _POSTGRES = _InPostgres("BIGSERIAL PRIMARY KEY", "BYTEA", "DOUBLE PRECISION", "%
 
 
 def tables_for(connection: object) -> Tables:
-    """Return the dialect of a connection; raises TypeError if it is of another kind."""
+    """Return the dialect of a connection; raises TypeError if it is of an unknown kind."""
     if isinstance(connection, sqlite3.Connection):
         return _SQLITE
     if any(cls.__module__.partition(".")[0] == "psycopg" for cls in type(connection).__mro__):

@@ -1,12 +1,10 @@
 """
-Patience: a caller that waits long looks, once in a while, whether what it waits for can still come.
+Patience: a caller that waits long checks from time to time whether the wait can still end.
 
-A kind without a handler, a requirement that nobody meets, a worker that waits
-for its own child: each looks like a program that is merely slow. Waits for
-ends and for a drained board therefore look every five seconds. What stands
-still is told to the log, once. A handler that waits is failed after the length
-of its lease if every lease of the board is held by handlers that wait: nobody
-is left who could do what they wait for.
+A kind without a handler, a requirement that nobody meets, a worker that waits for its own child: each looks
+like a program that is merely slow. Therefore waits for ends of tasks and for a drained board check every five
+seconds. A standstill is logged, once. If every lease of the board is held by handlers that wait, nobody is
+left to do what they wait for; then a waiting handler is failed after the length of its lease.
 """
 
 from __future__ import annotations
@@ -40,16 +38,16 @@ WORKING: ContextVar[weakref.ref[HasLease] | None] = ContextVar("ants_coord_worki
 _waiting: weakref.WeakKeyDictionary[Engine, dict[int, Lease]] = weakref.WeakKeyDictionary()
 """by token: the leases whose holders wait for other tasks of the same board"""
 _said: weakref.WeakKeyDictionary[Engine, str] = weakref.WeakKeyDictionary()
-"""what was said last, so that four loops that stand still say it once"""
+"""what was logged last, so that four loops that stand still log it once"""
 
 
 def patience_for(engine: Engine, waiter: Waiter) -> Patience | None:
-    """Return the patience of a wait; None if it is for something that may come at any time, or never."""
+    """Return the patience of a wait; None for waits whose end cannot be predicted."""
     return Patience(engine, waiter) if waiter.ended or waiter.drained else None
 
 
 class Patience:
-    """What one wait knows of how long it has waited."""
+    """The state of one wait: how long it has lasted, and when to check."""
 
     def __init__(self, engine: Engine, waiter: Waiter) -> None:
         self._engine = engine
@@ -72,10 +70,10 @@ class Patience:
 
     def goes_on(self) -> bool:
         """
-        Look around after a TimeoutError; True if the caller's own time is not over.
+        Check the wait after a TimeoutError; return True if the caller's own time is not over.
 
         Raises:
-            DeadlockError: the caller is a handler, and all who hold leases wait like it.
+            DeadlockError: the caller is a handler, and all other holders of leases are waiting too.
 
         """
         waiter, now = self._waiter, self._engine.now_ns()
@@ -92,7 +90,7 @@ class Patience:
         return True
 
     def trying(self, step: Callable[[Waiter], R | None]) -> Callable[[Waiter], R | None]:
-        """Return a step that looks around when its time to look has come, and tries again."""
+        """Return a step that checks the wait when it is time to, and tries again."""
 
         def patient(waiter: Waiter) -> R | None:
             while True:
@@ -105,12 +103,12 @@ class Patience:
         return patient
 
     def end(self) -> None:
-        """Wait no longer."""
+        """End the wait."""
         if self._lease is not None:
             _waiting.get(self._engine, {}).pop(self._lease.token, None)
 
     def _say_why(self) -> bool:
-        """Tell the log why nothing comes; then True: what stands still is not looked at again."""
+        """Log why nothing comes, and return True: a standstill is not examined again."""
         quiet_ns = self._interval_ns
         why = self._engine.stands_still(self._waiter, quiet_ns)
         if why is None:
@@ -128,7 +126,7 @@ class Patience:
             return
         live = [one for one in self._engine.ask(Leases(None)) if not one.names]
         tokens = {one.token for one in live}
-        # a scope that was left in another thread, or has lost its lease, is nobody's work any more
+        # a scope left in another thread, or without its lease, counts as nobody's work
         if lease.token not in tokens or not tokens <= waiting.keys():
             return
         idle = len(live)

@@ -1,13 +1,13 @@
 """
-The worker, as far as both colours share it: claim, keep alive, run the handler, complete or fail, drain.
+The common part of both colours' workers: claim, keep alive, run the handler, complete or fail, drain.
 
-It is written once here because everybody writes it, and mostly wrongly: a
-renewer that starts too late, a handler error that kills the loop, a shutdown
-that drops what is running, a result reported for a lease that was lost.
+Hand-written worker loops usually have the same faults: a renewer that starts too late, a handler error that
+kills the loop, a shutdown that drops running tasks, a result reported for a lost lease. So the loop is
+written here, once.
 
-Any mix of colours works: under threads an async handler gets an event loop of
-its thread; under asyncio a plain handler runs in a thread and gets the
-threaded Hold. What fails is told to the logger "ants_coord" with its traceback.
+Any mix of colours works: under threads an async handler gets an event loop of its thread; under asyncio a
+plain handler runs in a thread and gets the threaded Hold. Failures are logged to "ants_coord" with their
+traceback.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 _TROUBLE_NS = 30_000_000_000
 
 Handler = Callable[[Any], Any]
-"""Takes the Hold (AsyncHold for async functions), returns the result or an awaitable of it."""
+"""Takes the Hold (AsyncHold for async functions), and returns the result or an awaitable of it."""
 Handlers = Handler | Mapping[str, Handler]
 
 
@@ -68,26 +68,26 @@ class Served:
     """changes of the number of agents, with agents="as needed\""""
 
     def add(self, other: Served) -> None:
-        """Count another worker's doings too."""
+        """Add another worker's counts."""
         for each in fields(Served):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 class Stop:
-    """A wish to stop claiming. `set` may be called from a signal handler."""
+    """A request to stop claiming. `set` may be called from a signal handler."""
 
     def __init__(self) -> None:
         self.is_set: bool = False
         self._waiters: dict[int, Waiter] = {}
 
     def set(self) -> None:
-        """Stop, and wake whoever waits for a claim."""
+        """Stop, and wake the workers that wait for a claim."""
         self.is_set = True
         for waiter in list(self._waiters.values()):
             waiter.wake()
 
     def watch(self, waiter: Waiter) -> None:
-        """Wake this waiter on `set`; raises ClosedError if that has been."""
+        """Wake this waiter on `set`; raises ClosedError if `set` was called already."""
         self._waiters[id(waiter)] = waiter
         if self.is_set:
             raise ClosedError("the worker is stopping")
@@ -114,10 +114,10 @@ def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, .
 
 
 def _check_arity(handler: Handler, field: str) -> None:
-    """Refuse at once what would fail every attempt of every task."""
+    """Refuse at once a handler that would fail every attempt of every task."""
     try:
         signature = inspect.signature(handler)
-    except (TypeError, ValueError):  # some functions written in C have none
+    except (TypeError, ValueError):  # some functions written in C have no signature
         return
     try:
         signature.bind(None)
@@ -138,7 +138,7 @@ def is_async(handler: Handler) -> bool:
 
 
 def as_needed(agents: str | None, most: int, concurrency: int) -> AsNeeded | None:
-    """Return what decides about the number of agents; None if that is fixed."""
+    """Return the object that decides the number of agents; None if the number is fixed."""
     if agents is None:
         return None
     if agents != "as needed":
@@ -149,7 +149,7 @@ def as_needed(agents: str | None, most: int, concurrency: int) -> AsNeeded | Non
 
 
 class Book:
-    """How the attempts of one worker ended."""
+    """Counts how the attempts of one worker ended."""
 
     def __init__(self, engine: Engine, crew: AsNeeded | None = None) -> None:
         self.served: Served = Served() if crew is None else Served(decisions=crew.decisions)
@@ -158,17 +158,17 @@ class Book:
         self._lock = threading.Lock()
 
     def started(self) -> int:
-        """Return the time at which an attempt begins."""
+        """Return the time at which an attempt starts."""
         return self._engine.now_ns()
 
     def wait(self, lease: Lease, started_ns: int) -> float | None:
-        """Return the seconds that a task was claimable; None for a retry, or if nobody needs to know."""
+        """Return the seconds for which a task was claimable; None for a retry, or if nobody needs to know."""
         if self._crew is None or lease.attempt != 1:
-            return None  # of a retry the record says only when it was ready first
+            return None  # for a retry, the record only says when the task was first ready
         try:
             record = self._engine.ask(Find(lease.task))
         except (ClosedError, JournalError):
-            return None  # the next claim finds the same trouble, and knows what to do about it
+            return None  # the next claim meets the same trouble, and knows what to do about it
         if record is None or record.ready_ns is None:
             return None
         return max(0, started_ns - record.ready_ns) / 1e9
@@ -176,7 +176,7 @@ class Book:
     def ended(
         self, lease: Lease, started_ns: int, error: BaseException | None, wait: float | None = None
     ) -> Word:
-        """Count an ending, tell the log about what is not routine; returns what becomes of the agents."""
+        """Count an ending and log what is not routine; return the change in the number of agents."""
         now_ns = self._engine.now_ns()
         seconds = (now_ns - started_ns) / 1e9
         with self._lock:
@@ -200,10 +200,10 @@ class Book:
 
 class Persistence:
     """
-    How long a worker that has worked goes on claiming from a journal in trouble.
+    How long a worker goes on claiming from a failing journal, once it has worked.
 
-    A worker that has not worked yet fails at once: a wrong path is told when it is made, not half a
-    minute later.
+    A worker that has not worked yet fails at once, so that a wrong path is reported at the start and not half
+    a minute later.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -213,7 +213,7 @@ class Persistence:
         self._until_ns = 0
 
     def succeeded(self) -> None:
-        """Note that a claim has come."""
+        """Note a successful claim."""
         self._has_worked, self._tries = True, 0
 
     def pause_after(self, problem: JournalError) -> float:
@@ -238,14 +238,14 @@ def is_survived(problem: BaseException) -> bool:
     """
     Tell whether a worker goes on with the next task.
 
-    After a failed one, a lost lease, and an ending that the journal did not take for as long as the lease
-    lived; if the trouble lasts, the next claim raises it.
+    It does after a failed task, after a lost lease, and after an ending that the journal did not take for as
+    long as the lease lived; if the trouble lasts, the next claim raises it.
     """
     return isinstance(problem, (Failed, LeaseLostError, JournalError))
 
 
 def is_failure(error: BaseException) -> bool:
-    """Tell whether what a handler raised fails its attempt, in contrast to ending the worker."""
+    """Tell whether what a handler raised fails its attempt, rather than ending the worker."""
     return not (is_stop(error) or isinstance(error, SimulatedCrash))
 
 
@@ -261,7 +261,7 @@ def run_plain(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds |
                 failed = error
                 raise
     except BaseException as error:
-        # what the scope itself raises goes on as it is: it is no failure of the handler
+        # an error of the scope itself goes on unchanged: it is not a failure of the handler
         if is_verdict_on(lease, error, failed):
             raise Failed from error
         raise

@@ -69,9 +69,8 @@ class Activations(Part):
         self.queries = {Reactions: self.reactions_by_name}
         self.about_entries = self.about_trails = False
         self.by_start: dict[str, list[Reaction]] = {}
-        """
-        first segment of the pattern ("**": any first segment, or one with a star) -> reactions in their order
-        """
+        """first segment of the pattern ("**": any first segment, or one with a star) -> reactions in their
+        order"""
         self.falls: list[tuple[int, str, str]] = []
         """heap of (ns, name, place): when an episode ends, or earlier"""
         self.listed: dict[tuple[str, str], int] = {}

@@ -155,9 +155,8 @@ class Index:
         self.signatures: list[Signature | None] = []
         """by number; None for a number that has been given back"""
         self.ready: list[int] = [0]
-        """
-        one mask per block: signatures that may have a READY task; corrected when one turns out to be empty
-        """
+        """one mask per block: signatures that may have a READY task; corrected when one turns out to be
+        empty"""
         self.plain: list[int] = [0]
         """one mask per block: signatures open to agents that never advertised"""
         self.free: list[int] = [0]
@@ -174,10 +173,8 @@ class Index:
         """name -> block -> signatures that name it"""
         self._asked: dict[Atom, Masks] = {}
         self._made: list[int] = []
-        """
-        signature numbers in the order in which they were given out, some twice: what members still have to
-        judge
-        """
+        """signature numbers in the order in which they were given out, some twice: what members still have to
+        judge"""
         self._made_before = 0
         """how many numbers were given out before the first of these"""
         self._unused: list[int] = []

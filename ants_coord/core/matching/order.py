@@ -83,9 +83,8 @@ class BySignature(Seats, ByPriority):
     def __init__(self, ledger: Ledger, part: Capable) -> None:
         super().__init__(ns(ledger.settings.aging), ledger.is_open)
         self._blocks: dict[tuple[int, str | None], Heads] = {}
-        """
-        (block of signatures, kind or None for all) -> the heads of all its lanes; made at the first request
-        """
+        """(block of signatures, kind or None for all) -> the heads of all its lanes; made at the first
+        request"""
         self._ledger = ledger
         self._part = part
 

@@ -47,20 +47,16 @@ if TYPE_CHECKING:
 __all__ = ["Proofs"]
 
 _PRIORITY = 1 << 31
-"""
-priority of the question, before all other work: until it has answered, the agent is kept from what it does
-best
-"""
+"""priority of the question, before all other work: until it has answered, the agent is kept from what it does
+best"""
 _MOST = 20_000
 """answers remembered, at most, besides those of agents that are here"""
 
 _EVENTS = {PROVEN: "proved", REFUTED: "refuted", CLAIMED: "doubted"}
 
 _Row = tuple[int, str, str, int, bool]
-"""
-(ordinal, state, open task or "", number of the question, whether the capability is in doubt until results
-confirm it)
-"""
+"""(ordinal, state, open task or "", number of the question, whether the capability is in doubt until results
+confirm it)"""
 
 
 class Proofs(Part):

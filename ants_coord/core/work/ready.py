@@ -56,14 +56,11 @@ class Lane:
         self.heap: list[tuple[int, int, Row]] = []
         self.stale = 0
         self.offered: tuple[int, ...] = _NEVER
-        """
-        every group of heads lists this lane with this key or a lower one; _NEVER if one of them does not
-        """
+        """every group of heads lists this lane with this key or a lower one; _NEVER if one of them does
+        not"""
         self.dead: set[_Key] = set()
-        """
-        keys of entries whose rows have another key or lane by now; never that of the first entry, so that
-        code which only looks there need not check
-        """
+        """keys of entries whose rows have another key or lane by now; never that of the first entry, so that
+        code which only looks there need not check"""
 
     @property
     def is_empty(self) -> bool:

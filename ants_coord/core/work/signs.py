@@ -48,9 +48,10 @@ class Signs(Part):
     """
     What holders reported.
 
-    Tables: signs: leased task -> (last sign of work in lease time, whether its absence was reported); from
-        the first renewal or note on notes: task -> ((token, attempt, agent, calendar time, note), ...),
-        oldest first
+    Tables:
+        signs: leased task -> (last sign of work in lease time, whether its absence was reported); from
+            the first renewal or note on
+        notes: task -> ((token, attempt, agent, calendar time, note), ...), oldest first
     """
 
     tables = ("signs", "notes")
