@@ -464,7 +464,7 @@ class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protoc
         ...
 
     def key_of(self, agent: str) -> str:
-        """Return the key with which an agent may speak through `shared()`."""
+        """Return the key with which an agent may act through `shared()`."""
         ...
 
     def shared(self) -> Shared[Agent]:
