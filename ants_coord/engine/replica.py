@@ -101,8 +101,7 @@ class LogEngine(Batches, Openings):
         """Carry a command out and return its reply; a refusal is raised."""
         slot = self._slot(command, request_id)
         if self._is_busy or EXITING:
-            # before it is pending: code that interrupted a verb must not leave a command behind
-            self._hurdle()
+            self._hurdle()  # before it is pending: a verb inside another must not leave a command behind
         try:
             self._pending.append(slot)
             self._carry_out(slot)
@@ -197,9 +196,8 @@ class LogEngine(Batches, Openings):
         return slot.done
 
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
-        # a look at a file is cheap, and a claim written in vain, when several wake for one task, is not. Over
-        # a network each claim's look is a round trip, and useless if nobody else writes: so look only before
-        # answering "nothing"
+        # a look at a file is cheap; a claim written in vain, when several wake for one task, is not. Over a
+        # network a look is a round trip, useless if nobody else writes: so only before answering "nothing"
         if self._log.is_ahead and not self._machine.is_idle(command, self._clock.now_ns()):
             return False
         self._catch_up()
@@ -265,11 +263,7 @@ class LogEngine(Batches, Openings):
             self._absorb(entries, [])
 
     def _start_over(self) -> None:
-        """
-        Continue with the log as it is now, although it lacks entries that we have read.
-
-        This is reported once, to the first caller.
-        """
+        """Go on with the log as it is, though it lacks entries that we have read; the first caller is told."""
         if self._log.load() is not None:
             self._reload()
         else:
@@ -284,9 +278,7 @@ class LogEngine(Batches, Openings):
         self._lobby.wake_all()
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
-        """
-        Apply entries in order; the last `len(mine)` of what append returned are ours and need no decoding.
-        """
+        """Apply entries in order; the last `len(mine)` are ours, and need no decoding."""
         for entry in entries:
             self._snapshots.weight += len(entry.body)
         self._log.note_foreign(len(entries) - len(mine))
@@ -456,8 +448,7 @@ class LogEngine(Batches, Openings):
         """
         Upgrade a board of format 1, once: replay it, revoke its leases, seal it with a snapshot.
 
-        A process of the previous release that still has the board open stops at the Upgrade, which it cannot
-        read.
+        A process of the previous release that has it open stops at the Upgrade, which it cannot read.
         """
         rules = self._machine.rules_of(self._machine.ledger.settings.strategy)
         self._write([self._slot(Upgrade(rules), None)])
@@ -499,9 +490,7 @@ class LogEngine(Batches, Openings):
             super()._stay(waiter)
 
     def _changed(self) -> None:
-        """
-        Look, since another process may have appended, and wake the waiters concerned; called by the journal.
-        """
+        """Read what another process may have appended, and wake waiters; called by the journal."""
         if not len(self._lobby) or self._is_inside:
             return  # the second case: called by the journal itself, during our own append
         try:
