@@ -263,7 +263,7 @@ class LogEngine(Batches, Openings):
             self._absorb(entries, [])
 
     def _start_over(self) -> None:
-        """Go on with the log as it is, though it lacks entries that we have read; the first caller is told."""
+        """Go on with the log as it is, though it lacks entries that we read; the first caller is told."""
         if self._log.load() is not None:
             self._reload()
         else:
