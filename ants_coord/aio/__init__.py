@@ -1,14 +1,14 @@
 """
-The coordinators for event loops: one class a strategy, the same verbs.
+The coordinators for event loops: one class per strategy, with the same verbs.
 
-`Board` opens a board as whatever it is. ants_coord.aio and ants_coord.sync have the same
+`Board` opens an existing board, whatever its strategy. ants_coord.aio and ants_coord.sync have the same
 names, verbs and arguments.
 
-Files: `bridge` and `worker` are what truly differs between the colours. `reading` (changes
-nothing), `verbs` (changes what is there), `results`, `locks`, `board`, `claim_queue`, `matchmaker` and
-`blackboard` say the same in both. `agent`, `match_agent` and `board_agent` are the handles of
-agents, `protocols` what a function may ask for: both are generated from the verbs. `outbox` writes
-what is asked of a board with a user's own rows.
+Files: `bridge` and `worker` have everything that differs between the colours. `reading` (verbs that change
+nothing), `verbs` (verbs that change something), `results`, `locks`, `board`, `claim_queue`, `matchmaker` and
+`blackboard` are the same in both. `agent`, `match_agent` and `board_agent` are the handles of agents, and
+`protocols` has the types for a function's arguments: these four are generated from the verbs. `outbox` writes
+requests to a board together with a user's own rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
     "Membership",
 ]
 
-# nothing is imported before it is asked for: a strategy brings its own values, an event loop asyncio
+# nothing is imported before it is used: a strategy brings its own values, an event loop brings asyncio
 _LATER = {
     "Agent": "agent",
     "Blackboard": "blackboard",

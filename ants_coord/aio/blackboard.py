@@ -45,11 +45,11 @@ class BoardMembership(Membership, BoardAgent):
 
 class Blackboard(MatchVerbs):
     """
-    The stigmergic blackboard: marks that reinforce and evaporate, entries, work that emerges from them.
+    The stigmergic blackboard: shared entries, marks that evaporate, and work that follows them.
 
-    Who may take a task: as with a Matchmaker. In which order: priority, then the most attractive place
-    (its trails, and how long its oldest task has waited), then the task that has been ready longest.
-    See Board for the arguments; the settings from `half_life` on are more.
+    An agent may take the same tasks as on a Matchmaker. The order is: priority, then the most attractive
+    place (its trails, and how long its oldest task has waited), then the task that has been ready longest.
+    See Board for the arguments, and BoardSettings for the settings that only a Blackboard has.
 
     Example:
         >>> import asyncio
@@ -89,20 +89,20 @@ class Blackboard(MatchVerbs):
 
     def as_agent(self, name: str) -> BoardAgent:
         """
-        Return an agent's own handle: the verbs that it needs, with its name bound.
+        Return an agent's own handle: the verbs that an agent needs, with its name bound.
 
         Args:
-            name: the agent.
+            name: name of the agent.
 
         """
         return BoardAgent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[BoardAgent]:
         """
-        Return this coordinator as many agents may be given it: each handle of it needs a key.
+        Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        Needs `secret=`. `key_of(name)` says which key to give to which agent.
-
+        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
+        agent.
         """
         return Shared(self)
 
@@ -117,7 +117,7 @@ class Blackboard(MatchVerbs):
         accepts: str | None = None,
         ttl: Seconds = 60.0,
     ) -> BoardMembership:
-        """Return a scope in which an agent is here; the arguments are those of Matchmaker.join."""
+        """Return a scope in which an agent is present; the arguments are those of Matchmaker.join."""
         return BoardMembership(
             self, match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
         )
@@ -126,18 +126,19 @@ class Blackboard(MatchVerbs):
 
     async def deposit(self, mark: Mark, *, agent: str, request_id: str | None = None) -> Trail:
         """
-        Lay a mark: it reinforces the trail of its kind at its place, or begins one.
+        Lay a mark: it reinforces the trail of its kind at its place, or starts one.
 
         Args:
-            mark: what to lay, and where.
+            mark: the kind, the place and the strength.
             agent: the agent that lays it.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The trail as it is now; `laid` is how much of the mark counted under a ceiling.
+            The trail as it is now; `laid` is the part of the mark that counted, which a ceiling may limit.
 
         Raises:
-            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
+            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
+            changed.
 
         """
         return await self._do(board_arguments.deposit(mark, agent), request_id)
@@ -147,7 +148,7 @@ class Blackboard(MatchVerbs):
         Read the trails at a place, sorted by kind; reading changes nothing.
 
         Args:
-            place: where, as in Mark.
+            place: the place, as in Mark.
             kind: only this kind of mark.
 
         """
@@ -158,8 +159,8 @@ class Blackboard(MatchVerbs):
         Read the strongest trails, strongest first.
 
         Args:
-            kind: of this kind; None ranks places by the net of all kinds, those that repel subtracted.
-            count: how many at most.
+            kind: only this kind; None ranks places by the net of all kinds, with repelling kinds subtracted.
+            count: most trails to return.
 
         """
         return list(await self._ask(Strongest(_kind(kind), checked_count(count, "count", most=1 << 30))))
@@ -174,14 +175,14 @@ class Blackboard(MatchVerbs):
         request_id: str | None = None,
     ) -> int:
         """
-        Let trails of one kind spread once over a graph of places; nothing is lost but what is faint.
+        Let trails of one kind spread once over a graph of places; only trails that become faint are lost.
 
         Args:
-            kind: of mark.
+            kind: kind of mark.
             neighbours: place -> the places that it gives to; at most 10,000 places and edges.
             agent: the agent that does it.
-            share: how much of its trail a place gives away, 0 to 1, evenly.
-            request_id: makes a repeat of this call answer the first reply.
+            share: the share of its trail, 0 to 1, that a place divides among its neighbours.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             How many trails changed.
@@ -192,10 +193,10 @@ class Blackboard(MatchVerbs):
 
     async def thresholds(self, agent: str) -> list[Threshold]:
         """
-        Read how hard it is to draw an agent to each kind of task that it has done, sorted by kind.
+        Read an agent's response threshold for each kind of task that it has done, sorted by kind.
 
         Args:
-            agent: its name.
+            agent: name of the agent.
 
         """
         return list(await self._ask(Thresholds(arguments.agent_name(agent))))
@@ -217,17 +218,18 @@ class Blackboard(MatchVerbs):
         Write an entry.
 
         Args:
-            path: where: 1 to 512 bytes of text; segments are parted by "/".
+            path: 1 to 512 bytes of text; "/" separates segments.
             value: any JSON value.
             agent: the agent that writes.
-            expect: the version that the entry must have; 0: there must be none.
-            ttl: seconds after which the entry lapses.
-            mark: the kind of a mark of strength 1 to lay at the path in the same step: both, or neither.
-            request_id: makes a repeat of this call answer the first reply.
+            expect: the version that the entry must have; 0 means that there must be no entry.
+            ttl: seconds after which the entry expires; by default it does not.
+            mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
+            neither.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            StaleVersionError, NotOwnerError, LimitError (the agent's quota); UnknownKindError,
-            FaintMarkError, QuarantinedError (the mark).
+            StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
+            agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
 
         """
         command = board_arguments.write(path, value, agent, expect, ttl, mark)
@@ -235,25 +237,26 @@ class Blackboard(MatchVerbs):
 
     async def read(self, path: str) -> Entry | None:
         """
-        Read an entry; None if there is none.
+        Read an entry; return None if there is none.
 
         Args:
-            path: where it is.
+            path: path of the entry.
 
         """
         return await self._ask(Read(check_id(path, "path")))
 
     async def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
-        Wait until an entry matches, and read it.
+        Wait until an entry matches, and return it.
 
         Args:
-            pattern: a path, with `*` for (a part of) one segment and `**` at the end for the rest.
+            pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
+            follow.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            The first that matches, by path.
+            The first matching entry, by path.
 
         """
         query = board_arguments.entries("", pattern, None, 1, newer_than)
@@ -268,10 +271,10 @@ class Blackboard(MatchVerbs):
         List entries by path.
 
         Args:
-            prefix: the beginning of their paths.
-            pattern: what they must match, such as `inbox/*/text`.
-            after: go on after this path.
-            count: how many at most.
+            prefix: the beginning of the paths.
+            pattern: a pattern that the paths must match, such as `inbox/*/text`.
+            after: continue after this path.
+            count: most entries to return.
 
         """
         return list(await self._ask(board_arguments.entries(prefix, pattern, after, count)))
@@ -285,15 +288,15 @@ class Blackboard(MatchVerbs):
         lease_ttl: Seconds | None = None,
     ) -> Entry:
         """
-        Wait for an entry that matches, remove and return it: exactly one taker gets it.
+        Wait for a matching entry, remove it and return it: exactly one taker gets it.
 
         Args:
             pattern: as in `wait_for`; the first match by path is taken.
             agent: the agent that takes.
             timeout: seconds to wait; None waits for ever.
-            lease_ttl: seconds after which the entry comes back, unless its taker has erased it:
-                `erase(entry.path, agent=..., expect=entry.version)` says that it has been dealt with.
-                None takes it for good, also from a taker that dies.
+            lease_ttl: seconds after which the entry returns, unless its taker has confirmed it with
+                `erase(entry.path, agent=..., expect=entry.version)`. With None it never returns, even if the
+                taker dies.
 
         """
         command = board_arguments.take(pattern, agent, lease_ttl)
@@ -309,16 +312,16 @@ class Blackboard(MatchVerbs):
         request_id: str | None = None,
     ) -> Entry | None:
         """
-        Take an entry if one matches now, else return None. `take` waits for one.
+        Take an entry if one matches now, otherwise return None. `take` waits for one.
 
         Args:
             pattern: as in `wait_for`.
             agent: the agent that takes.
             lease_ttl: as in `take`.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            NotOwnerError: the entry belongs to others, by a namespace.
+            NotOwnerError: a namespace gives the entry to others.
 
         """
         return await self._do(board_arguments.take(pattern, agent, lease_ttl), request_id)
@@ -330,26 +333,27 @@ class Blackboard(MatchVerbs):
         Remove an entry.
 
         Args:
-            path: where it is.
+            path: path of the entry.
             agent: the agent that removes it.
             expect: the version that the entry must have.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
 
         Raises:
-            StaleVersionError: it has another version; read it again. NotOwnerError: it belongs to others.
+            StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
+            others.
 
         """
         return await self._do(board_arguments.erase(path, agent, expect), request_id)
 
     async def history(self, path: str) -> list[Change]:
         """
-        Read what became of an entry: who changed it, when and how; the last ten changes, the oldest first.
+        Read the history of an entry: who changed it, when and how; the last ten changes, oldest first.
 
         Args:
-            path: where it is, or was.
+            path: path of the entry, which may be gone.
 
         """
         return list(await self._ask(History(check_id(path, "path"))))
@@ -361,13 +365,13 @@ class Blackboard(MatchVerbs):
         Iterate over changes of entries and trails, each once and in order.
 
         Args:
-            prefix: the beginning of their paths and places.
-            since: go on after the cursor of an earlier change; None begins with everything that is
-                there, as "present".
-            follow: wait for more at the end, until the coordinator closes.
+            prefix: the beginning of the paths and places.
+            since: continue after the cursor of an earlier change; None first returns everything that exists,
+                as "present".
+            follow: wait for more changes until the coordinator closes.
 
         Raises:
-            CursorTooOld: changes after `since` are gone; begin again without it.
+            CursorTooOld: changes after `since` are gone; start again without it.
 
         """
         query = board_arguments.changes(prefix, since)
@@ -387,7 +391,7 @@ class Blackboard(MatchVerbs):
             query = board_arguments.changes(prefix, page.cursor)
 
     def _page(self, query: Changes, waiter: Waiter) -> Page | None:
-        # what this watch does not concern may be gone from the log by now: it has been seen to pass
+        # changes that do not concern this watch may have left the log: they need not be seen again
         assert query.since is not None
         query.since = max(query.since, waiter.passed)
         return self._engine.look_or_enter(query, lambda page: bool(page.changes), waiter)
@@ -396,19 +400,19 @@ class Blackboard(MatchVerbs):
         self, agent: str, *, by: str, quarantine: bool = True, request_id: str | None = None
     ) -> dict[str, Any]:
         """
-        Take back what an agent has done to the shared state, in one step.
+        Undo what an agent has done to the shared state, in one step.
 
         Args:
-            agent: whose marks and entries: its share is taken out of trails, and entries that it wrote,
-                erased or took last are what the last deed of the others makes them, in whatever order
-                agents are rolled back (16 authors an entry are remembered).
-            by: a name for the record; it is kept in the event.
+            agent: the agent whose marks and entries are undone. Its share is removed from trails. Entries
+                that it wrote, erased or took last become what the last deed of the others makes them, in
+                whatever order agents are rolled back (16 authors per entry are remembered).
+            by: the name of the person or program that does it, kept in the event.
             quarantine: also put the agent in quarantine, if the board has a TrustPolicy.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            How many "trails" changed, how many entries were "restored" and "erased", and as "handed_on"
-            its results that stand and were asked for by other tasks: task -> these tasks.
+            How many "trails" changed, how many entries were "restored" and "erased", and under "handed_on"
+            its accepted results that other tasks needed: task -> those tasks.
 
         """
         return await self._do(board_arguments.roll_back(agent, by, quarantine), request_id)
@@ -430,23 +434,26 @@ class Blackboard(MatchVerbs):
         request_id: str | None = None,
     ) -> bool:
         """
-        Turn matching changes into tasks, from now on, each exactly once.
+        Turn each matching change into a task from now on, exactly once.
 
         Args:
-            name: names the reaction; setting the same again changes nothing, another replaces it.
+            name: name of the reaction. Setting the same reaction again changes nothing; another one of the
+            same name replaces it.
             pattern: paths of entries (or places of trails), such as `inbox/*`, `posts/*.md` or `src/**`.
-            task: what the tasks are like; path, version and change are added to the payload.
-            on: "created", "changed", "deleted"; the first two if not given. For a trigger "rose",
-                "fell"; the first if not given.
-            coalesce: one open task a path; a change while it is leased makes one follow-up at its end.
+            task: a template of the tasks; path, version and change are added to the payload.
+            on: "created", "changed", "deleted"; by default the first two. For a trigger "rose", "fell"; by
+                default the first.
+            coalesce: allow one open task per path; changes while it is leased make one follow-up task at its
+            end.
             trails: react to marks of this kind instead of entries.
-            above: makes a trigger, which rises once when a trail comes to this strength.
-            below: ... and falls when it is weaker than this (half of `above`), before it can rise again.
-            existing: also act on what is there already (10,000 at most), as if it had just been created.
-            request_id: makes a repeat of this call answer the first reply.
+            above: make a trigger, which rises once when a trail reaches this strength.
+            below: the trigger falls when the trail is weaker than this, and can then rise again; half of
+            `above` by default.
+            existing: also react to what exists already (10,000 at most), as if it had just been created.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            Whether there was no reaction of this name.
+            True if there was no reaction of this name before.
 
         """
         command = board_arguments.reaction(
@@ -467,8 +474,8 @@ class Blackboard(MatchVerbs):
         Remove a reaction; the tasks that it made stay.
 
         Args:
-            name: of the reaction.
-            request_id: makes a repeat of this call answer the first reply.
+            name: name of the reaction.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.

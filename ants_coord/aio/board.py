@@ -1,7 +1,7 @@
 """
 Submitting, claiming, holding; `Board`, with all that strategies share.
 
-Each verb is a line over `_do` (changes, logged), `_ask` (reads) or `_wait`, which stand in bridge.py.
+Each verb is one line over `_do` (logged changes), `_ask` (reads) or `_wait`, which are in bridge.py.
 """
 
 from __future__ import annotations
@@ -41,20 +41,21 @@ R = TypeVar("R")
 
 class Board(Keys, LockVerbs):
     """
-    What all strategies share, for event loops. Whoever opens it closes it (or `async with`).
+    The verbs that all strategies share, for event loops. Close it, or use `async with`.
 
-    By itself it opens a board that exists, whatever its strategy; it makes none. To make one, or for
-    the verbs of one strategy, use ClaimQueue, Matchmaker or Blackboard: these take a path or nothing.
+    Board itself opens an existing board of any strategy, and makes none. To make a board, or to use the verbs
+    of one strategy, use ClaimQueue, Matchmaker or Blackboard, with a path or without.
 
     Args:
-        where: a path for a SQLite file, or a journal; for a strategy also None, which is in memory.
+        where: a path of a SQLite file, or a journal; for a strategy also None, which keeps the board in
+        memory.
         clock: replaces the time source, for tests.
-        durability: of a file: "power" or "process"; see SQLiteJournal.
-        secret: decides which results are checked of tasks whose `verify` allows some error; without
-            one all are. It is not stored: give the same one to every coordinator of a board.
+        durability: what a file survives: "power" (a power failure) or "process"; see SQLiteJournal.
+        secret: decides which results are checked, for tasks whose `verify` allows some error; without a
+            secret all are. It is not stored: give the same one to every coordinator of a board.
         settings: lease_ttl, max_attempts, backoff, aging, retention, retention_count,
             id_retention, id_retention_count, event_count, session_retention: see Settings.
-            What is not given is the board's own, or the default on a new board.
+            A setting that is not given is the board's own, or the default on a new board.
 
     Nothing is opened before the first verb or `async with`.
 
@@ -62,7 +63,7 @@ class Board(Keys, LockVerbs):
 
     _machine: Callable[[], Machine] = Machine
     _strategy: str | None = None
-    """the strategy that a board must have, or be extended to; None takes a board that exists as it is"""
+    """the strategy that a board must have, or be extended to; None takes an existing board as it is"""
 
     def __init__(
         self,
@@ -104,18 +105,18 @@ class Board(Keys, LockVerbs):
         Return a coordinator over a machine of your own.
 
         Args:
-            machine: makes an empty one.
+            machine: makes an empty machine.
             where: None for memory, a path for a SQLite file, or a journal.
             clock: replaces the time source, for tests.
             durability: as in the constructor.
             secret: as in the constructor.
-            settings: those that your machine honours.
+            settings: settings that your machine honours.
 
         """
         engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked={**settings})
         return cls._over_engine(engine)
 
-    if not TYPE_CHECKING:  # a type checker must go on refusing what there is not
+    if not TYPE_CHECKING:  # a type checker must go on refusing verbs that do not exist
 
         def __getattr__(self, name: str) -> Any:
             # copy and inspectors ask for such names: that must not load the other strategies
@@ -145,11 +146,11 @@ class Board(Keys, LockVerbs):
         Add a task.
 
         Args:
-            task: what to do.
-            if_exists: "same" answers an equal task with its ticket and refuses a different one;
-                "keep" keeps whatever is there; "replace" replaces what nobody has started;
-                "rerun" starts a FAILED one again with this content.
-            request_id: makes a repeat of this call answer the first reply.
+            task: the task to add.
+            if_exists: what to do if there is a task of this id. "same" returns its ticket if it is equal, and
+                refuses a different one; "keep" keeps the existing task; "replace" replaces it if nobody has
+                started it; "rerun" starts a FAILED one again with this content.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
@@ -180,16 +181,16 @@ class Board(Keys, LockVerbs):
         Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
 
         Args:
-            tasks: what to do.
+            tasks: the tasks to add.
             if_exists: as in `submit`, for each of them.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Their tickets in the same order.
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-            what is wrong with one of them; nothing was added. ClosedError.
+            something is wrong with one of them; nothing was added. ClosedError.
 
         """
         wanted = tuple(tasks)
@@ -213,15 +214,15 @@ class Board(Keys, LockVerbs):
         Wait for a task and lease it.
 
         Args:
-            agent: the name of the agent that asks.
-            task: a particular task.
-            kinds: only these kinds.
-            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            agent: name of the agent that claims.
+            task: a particular task; by default the best one.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             timeout: seconds to wait; None waits for ever.
 
         Raises:
-            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
-            IllegalTransitionError (it has ended).
+            TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
+            particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
 
         """
         command = arguments.claim(agent, task, kinds, lease_ttl)
@@ -245,17 +246,17 @@ class Board(Keys, LockVerbs):
         request_id: str | None = None,
     ) -> Lease | None:
         """
-        Lease a task if one may run now, else return None. `claim` waits for one.
+        Lease a task if one may run now, otherwise return None. `claim` waits for one.
 
         Args:
-            agent: the name of the agent that asks.
-            task: a particular task.
-            kinds: only these kinds.
-            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            agent: name of the agent that claims.
+            task: a particular task; by default the best one.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that the lease lasts; by default as the task or the board says.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskNotFoundError, IllegalTransitionError: a particular task is not there, or has ended.
+            TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
             ClosedError.
 
         """
@@ -280,14 +281,14 @@ class Board(Keys, LockVerbs):
         Lease several tasks that may run now, in one step.
 
         Args:
-            agent: the name of the agent that asks.
-            count: how many at most.
-            kinds: only these kinds.
-            lease_ttl: seconds each lease lasts; the task's or the board's if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            agent: name of the agent that claims.
+            count: most tasks to lease.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that each lease lasts; by default as the task or the board says.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The leases in the order of claiming; none if nothing may run.
+            The leases in the order of claiming; an empty list if nothing may run.
 
         """
         command = arguments.claim_many(agent, count, kinds, lease_ttl)
@@ -305,11 +306,10 @@ class Board(Keys, LockVerbs):
         Iterate over leases, waiting for each.
 
         Args:
-            agent: the agent that asks.
-            until: "closed" goes on until the coordinator closes; "drained" ends when no task
-                is unfinished, and raises ClosedError if the coordinator closes before; "idle"
-                ends when nothing may run now.
-            kinds: only these kinds.
+            agent: name of the agent that claims.
+            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished
+                (raises ClosedError if the coordinator closes earlier); "idle", when nothing may run now.
+            kinds: only tasks of these kinds.
             lease_ttl: as in `claim`.
 
         """
@@ -347,7 +347,7 @@ class Board(Keys, LockVerbs):
                 return
             except ClosedError:
                 if until == "drained" and not (stop is not None and stop.is_set):
-                    raise  # work is left: to end quietly would look as if there were none
+                    raise  # work is left: a quiet end would look as if there were none
                 return
             finally:
                 if stop is not None:
@@ -361,21 +361,21 @@ class Board(Keys, LockVerbs):
         Return the scope that holds a lease: it renews, then completes, fails or releases.
 
         Args:
-            lease: what a claim returned.
+            lease: the lease that a claim returned.
             timeout: seconds after which the attempt is failed.
-            on_error: "raise" lets an exception of the body go on after it has failed the attempt,
-                and raises LeaseLostError if the lease was lost. "log" tells both to the logger
-                "ants_coord" and goes on after the scope, so that a loop outlives its tasks.
+            on_error: "raise" re-raises an exception of the body after failing the attempt, and raises
+                LeaseLostError if the lease was lost. "log" logs both to "ants_coord" and goes on after the
+                scope, so that a loop survives failed tasks.
 
         """
         return self._hold(lease, timeout, on_error)
 
     def keep_alive(self, lease: Lease) -> AsyncKeepAlive:
         """
-        Return a scope that renews a lease and does nothing else. `work` ends it, too.
+        Return a scope that renews a lease and does nothing else. `work` also ends the task.
 
         Args:
-            lease: what a claim returned.
+            lease: the lease that a claim returned.
 
         """
         return self._keep_alive(lease)
@@ -394,24 +394,24 @@ class Board(Keys, LockVerbs):
         signals: bool = False,
     ) -> Served:
         """
-        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+        Run a worker: claim, renew, run the handler, complete or fail, and repeat.
 
         Args:
-            handlers: one function for every task, or {kind: function}; plain or async.
-                Each gets the Hold and returns the result.
-            agent: this worker's name; made from host, process and a nonce if not given.
-            concurrency: how many tasks at a time.
-            agents: "as needed" begins with one task at a time, adds one more only while ready work waits
-                longer than a task takes and the last addition raised completions, and takes one away
-                where it did not, or had nothing to do; each decision is logged and returned.
-            most: tasks at a time at most, with agents="as needed".
+            handlers: one function for every task, or {kind: function}; plain or async. A handler gets the
+                Hold and returns the result.
+            agent: name of this worker; by default made from host, process and a nonce.
+            concurrency: number of tasks at a time.
+            agents: "as needed" starts with one task at a time. It adds one only if ready work waits longer
+                than a task takes and the last addition raised the rate of completions, and removes one that
+                did not pay off or had nothing to do. Each decision is logged and returned.
+            most: most tasks at a time, with agents="as needed".
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
             signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
 
         Returns:
-            What was done, counted.
+            Counts of what was done.
 
         """
         name = fresh_agent() if agent is None else arguments.agent_name(agent)
@@ -431,10 +431,10 @@ class Board(Keys, LockVerbs):
 
     def as_agent(self, name: str) -> Agent:
         """
-        Return an agent's own handle: the verbs that it needs, with its name bound.
+        Return an agent's own handle: the verbs that an agent needs, with its name bound.
 
         Args:
-            name: the agent.
+            name: name of the agent.
 
         """
         from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
@@ -443,26 +443,26 @@ class Board(Keys, LockVerbs):
 
     def shared(self) -> Shared[Agent]:
         """
-        Return this coordinator as many agents may be given it: each handle of it needs a key.
+        Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        Needs `secret=`. `key_of(name)` says which key to give to which agent.
-
+        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
+        agent.
         """
         return Shared(self)
 
     async def outbox(self, connection: Connection) -> Outbox:
         """
-        Return an outbox: tasks and endings that commit or vanish with your own rows.
+        Return an outbox: tasks and endings that are committed or rolled back with your own rows.
 
         Args:
-            connection: yours, of sqlite3 or psycopg; a table ants_coord_outbox is made in its database.
+            connection: your sqlite3 or psycopg connection; a table ants_coord_outbox is made in its database.
 
         Returns:
             The outbox: `submit` and `complete` within your transaction, `relay` after it.
 
         Raises:
-            ValueError: the board is in memory, or a transaction is under way.
-            TypeError: it is a connection of another kind.
+            ValueError: the board is in memory, or a transaction is open: commit it first.
+            TypeError: the connection is of another kind.
 
         """
         from .outbox import Outbox  # noqa: PLC0415 - few boards have one
@@ -473,12 +473,12 @@ class Board(Keys, LockVerbs):
 
     @property
     def path(self) -> str | None:
-        """Where the board's file lies; None if it has none."""
+        """The path of the board's file; None if it has none."""
         return self._engine.path
 
     @property
     def is_closed(self) -> bool:
-        """Whether the coordinator no longer answers."""
+        """Whether the coordinator is closed."""
         return self._engine.is_closed
 
     def check(self) -> None:
@@ -490,9 +490,9 @@ class Board(Keys, LockVerbs):
         Release what was claimed through this instance, wake every waiter, and close. May be repeated.
 
         Args:
-            keep: leave leases and locks standing in a board's file, for a program that lives for one call,
-                such as a hook: nobody renews them, and only their time, or their handle, ends them. Without
-                it they go back to the board, also when the process dies, as soon as others can tell.
+            keep: keep leases and locks in a board's file, for a program that lives for one call, such as a
+                hook. Nobody renews them; they end at their deadline or through their handle. Without `keep`
+                they go back to the board; if the process dies, as soon as others can detect it.
 
         """
         if keep:

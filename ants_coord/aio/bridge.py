@@ -1,12 +1,11 @@
 """
-What makes a coordinator one for event loops: where file I/O runs, how a wait sleeps, which scopes there are.
+What is specific to event loops: where file I/O runs, how a wait sleeps, which scopes there are.
 
-All other files of this folder say the same in both colours; those in sync/ are
-generated from them. What truly differs is here, and in sync/bridge.py.
+All other files of this folder are the same in both colours; those in sync/ are generated from them. The
+differences are here and in sync/bridge.py.
 
-A board in memory answers at once, on the loop, since its lock is never held
-for long; a board with a journal does its file I/O in a few threads of its own,
-never on the loop. Waiting takes no thread in either case.
+A board in memory answers at once, on the loop, since its lock is never held for long. A board with a journal
+does its file I/O in a few threads of its own, never on the loop. Waiting needs no thread in either case.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
 
 _LAST_TRY_S = 0.25
-"""how long the last try of a wait may take after its time"""
+"""how long the last try of a wait may take after its deadline"""
 
 
 async def settled(answer: Any) -> Any:
-    """Return what somebody else's connection answers, which may be one for event loops or for threads."""
+    """Return the answer of a user's connection, which may be one for event loops or for threads."""
     return await answer if inspect.isawaitable(answer) else answer
 
 
@@ -65,8 +64,8 @@ class Bridge:
         """
         Run file I/O in one of the engine's threads.
 
-        The caller may be cancelled while the thread is busy; a lease that is
-        granted to nobody then is given back as soon as it arrives.
+        The caller may be cancelled while the thread is busy. A lease that then has no taker is given back as
+        soon as it arrives.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -86,13 +85,14 @@ class Bridge:
         leases = reply if isinstance(reply, tuple) else (reply,)
         for lease in leases:
             if isinstance(lease, Lease):
-                self._soon(self._give_back, lease)  # after close() it has been given back
+                self._soon(self._give_back, lease)  # after close(), it has been given back
 
     def _soon(self, call: Callable[..., object], *args: Any) -> None:
         """
-        Do something that nobody waits for, and that has no meaning any more after close().
+        Do something that nobody waits for, and that is pointless after close().
 
-        The lock may be busy with the disk, so not on the loop; once the board is closed there are no threads.
+        It does not run on the loop, since the lock may be held during disk I/O. Once the board is closed,
+        there are no threads.
         """
         with contextlib.suppress(RuntimeError, ClosedError):
             if self._engine.blocking:
@@ -107,7 +107,7 @@ class Bridge:
             return
 
     async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
+        """Try `step` until it answers; in between, sleep until the lobby wakes it."""
         wait_ns = arguments.timeout_ns(timeout)
         engine, loop, bell, over = self._engine, asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
@@ -151,9 +151,9 @@ class Bridge:
 
     async def _before(self, over: asyncio.Event, trying: Coroutine[Any, Any, R]) -> R:
         """
-        Return what a try answers, unless the waiter's time is over first: a journal may hang.
+        Return a try's answer, unless the waiter's time is over first, because a journal may hang.
 
-        Then the caller goes, and leaves the try behind, which gives back what it gets after all.
+        In that case the caller leaves the try behind, which gives back anything that it still gets.
         """
 
         async def late() -> None:
@@ -201,13 +201,13 @@ class Bridge:
         return self._engine.with_chore(chore, do)
 
     def _tend_soon(self, chore: type[C], do: Callable[[C], object]) -> None:
-        """Do something with a chore, for a caller who is being cancelled and cannot wait."""
+        """Do something with a chore, for a caller that is being cancelled and cannot wait."""
         self._soon(self._engine.with_chore, chore, do)
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         def __enter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             raise TypeError(wrong_with("async with board"))
 
         __exit__ = __enter__

@@ -1,6 +1,4 @@
-"""
-Claim-and-lock: a shared queue of tasks. All its verbs are those that every strategy has.
-"""
+"""Claim-and-lock: a shared queue of tasks. All its verbs are common to every strategy."""
 
 from __future__ import annotations
 
@@ -18,8 +16,8 @@ class ClaimQueue(Board):
     """
     Claim-and-lock: a shared task queue, atomic claims, leases that expire.
 
-    Who may take a task: everybody. In which order: priority, then submission.
-    See Board for the arguments and verbs.
+    Every agent may take every task. The order is priority, then submission. See Board for the arguments and
+    verbs.
 
     Example:
         >>> import asyncio

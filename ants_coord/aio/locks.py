@@ -20,7 +20,7 @@ __all__ = ["LockVerbs"]
 
 
 class LockVerbs(ResultVerbs):
-    """What keeps agents off what one of them works on."""
+    """The verbs that lock resources."""
 
     def lock(
         self,
@@ -32,16 +32,16 @@ class LockVerbs(ResultVerbs):
         shared: bool = False,
     ) -> AsyncLockHold:
         """
-        Return a scope that locks all names or none: it waits on entry and frees on exit.
+        Return a scope that locks all names or none: it waits at its entry and unlocks at its exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
-            agent: the agent that locks.
-            lease_ttl: seconds a lock lasts without renewal (the scope renews).
-            timeout: seconds to wait on entry; None waits for ever.
-            holder: a name for those that may enter again, such as a session's id. Without it this scope is
-                the only one: another of the same agent waits like anybody else.
-            shared: whether others that lock shared may be inside at the same time.
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers everything below it.
+            agent: name of the agent that locks.
+            lease_ttl: seconds that a lock lasts without renewal (the scope renews it).
+            timeout: seconds to wait at the entry; None waits for ever.
+            holder: a name, such as a session's id; scopes with the same holder may re-enter. Without it,
+                another scope of the same agent waits like anybody else.
+            shared: whether others that also lock shared may be inside at the same time.
 
         """
         command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
@@ -63,15 +63,15 @@ class LockVerbs(ResultVerbs):
         request_id: str | None = None,
     ) -> Lease:
         """
-        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+        Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire.
 
         Args:
             names: as in `lock`.
-            agent: the agent that locks.
-            lease_ttl: seconds the lock lasts.
+            agent: name of the agent that locks.
+            lease_ttl: seconds that the lock lasts.
             holder: as in `lock`.
             shared: as in `lock`.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
@@ -88,13 +88,13 @@ class LockVerbs(ResultVerbs):
         shared: bool = False,
     ) -> AsyncLockHold:
         """
-        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+        Return a scope that locks files, however their paths are spelled; otherwise it is as `lock`.
 
         Args:
-            paths: files and folders (these with all below), absolute or relative to the root.
-            agent: the agent that locks.
-            root: the folder that names are relative to, such as that of the repository; the same one for
-                all that share a board.
+            paths: files, and folders with everything below them; absolute, or relative to the root.
+            agent: name of the agent that locks.
+            root: the folder that names are relative to, such as the repository's; it must be the same for all
+                users of a board.
             lease_ttl: as in `lock`.
             timeout: as in `lock`.
             holder: as in `lock`.
@@ -104,7 +104,7 @@ class LockVerbs(ResultVerbs):
             ValueError: a path lies outside the root.
 
         """
-        from ..fronts.file_names import names_of_files  # noqa: PLC0415 - with what it needs of Unicode
+        from ..fronts.file_names import names_of_files  # noqa: PLC0415 - it needs Unicode tables
 
         return self.lock(
             *names_of_files(paths, root),

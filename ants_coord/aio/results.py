@@ -20,11 +20,11 @@ __all__ = ["ResultVerbs"]
 
 
 class ResultVerbs(Verbs):
-    """What waits for others to finish."""
+    """The verbs that wait for others to finish."""
 
     async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """
-        Wait for a task to end, whether well or not.
+        Wait for a task to end, successfully or not.
 
         Args:
             task: the task, its ticket or its id.
@@ -34,7 +34,8 @@ class ResultVerbs(Verbs):
             An Outcome with the state in which it ended, the result and the reason.
 
         Raises:
-            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
+            forgotten. ClosedError.
 
         """
         query = arguments.outcomes([task])
@@ -59,8 +60,9 @@ class ResultVerbs(Verbs):
             The JSON value with which it was completed.
 
         Raises:
-            TaskFailedError, TaskDroppedError: it ended without one; the error says why.
-            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+            TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
+            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
+            forgotten. ClosedError.
 
         """
         return arguments.result_of(await self.outcome(task, timeout=timeout))
@@ -78,15 +80,15 @@ class ResultVerbs(Verbs):
         Args:
             tasks: tasks, tickets or ids.
             timeout: seconds to wait for all together; None waits for ever.
-            return_exceptions: put the error of a task without a result where its result would be,
-                instead of raising the first one.
+            return_exceptions: put the error of a task in the place of its result, instead of raising the
+                first one.
 
         Returns:
             The results in the order of `tasks`.
 
         Raises:
             TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
-            `result`, for the first task in this order that has none.
+            `result`, for the first task in this order without a result.
 
         """
         left = await self._countdown(timeout)
@@ -111,7 +113,7 @@ class ResultVerbs(Verbs):
             timeout: seconds to wait for all together; None waits for ever.
 
         Raises:
-            TimeoutError: some go on. TaskNotFoundError: one of them is not there (any more). ClosedError.
+            TimeoutError: some have not ended. TaskNotFoundError: one is unknown or forgotten. ClosedError.
 
         """
         left = await self._countdown(timeout)
@@ -120,7 +122,7 @@ class ResultVerbs(Verbs):
         try:
             while wanted:
                 waiter.until_ns, waiter.timed_out = NEVER_NS, False
-                if not waiter.stands:  # the first time, or all were woken: it looks at everything
+                if not waiter.stands:  # the first time, or after all were woken: look at everything
                     waiter.ended = tuple(wanted)
                 for ended in await self._wait(self._engine.next_ended, waiter, left()):
                     for _ in range(wanted.pop(ended.task, 0)):
@@ -136,7 +138,7 @@ class ResultVerbs(Verbs):
             timeout: seconds to wait; None waits for ever.
 
         Raises:
-            TimeoutError: some are not. ClosedError.
+            TimeoutError: some tasks are unfinished; the message says why. ClosedError.
 
         """
         waiter = Waiter(mute, drained=True)

@@ -49,7 +49,7 @@ async def serve_on_loop(
     agents: str | None = None,
     most: int = 1,
 ) -> Served:
-    """Serve with `concurrency` tasks on the running loop; or with as many as are needed."""
+    """Serve with `concurrency` tasks on the running loop, or with as many as needed."""
     handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
     crew = as_needed(agents, most, concurrency)
@@ -83,8 +83,8 @@ async def serve_on_loop(
         except asyncio.CancelledError as error:
             if is_cancelled(error):
                 raise
-            # a group takes this for the end of a child that somebody has cancelled, and `serve` would end as
-            # if there were nothing more to do
+            # a task group would take this for the end of a child that somebody has cancelled, and `serve`
+            # would end as if there were nothing more to do
             raise RuntimeError("a claim was cancelled, though nobody cancelled the worker") from error
 
     with _loop_signals(stop) if signals else nothing():
@@ -105,7 +105,7 @@ async def _attempt(
     run: Callable[[Any], Awaitable[Any]],
     helper: Helper,
 ) -> None:
-    """Run one task to its ending: an async handler here, a plain one in the helper's thread."""
+    """Run one task to its end: an async handler here, a plain one in the helper's thread."""
     if is_async(handler):
         await run_async(engine, lease, handler, timeout, run)
         return
@@ -113,22 +113,21 @@ async def _attempt(
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
-        # the thread cannot be stopped: give its lease back, so that what
-        # it still reports is refused
+        # the thread cannot be stopped: give its lease back, so that its report is refused
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
         await _quietly(run(Release(lease.task, lease.token)))
         raise
 
 
 async def _wait_of(engine: Engine, book: Book, lease: Lease, started_ns: int) -> float | None:
-    """Return how long a task had waited; a board on a disk is not asked on the loop."""
+    """Return how long a task had waited; a board on disk is not asked on the loop."""
     if engine.blocking:
         return await asyncio.to_thread(book.wait, lease, started_ns)
     return book.wait(lease, started_ns)
 
 
 async def _leases(engine: Engine, claims: Callable[[], AsyncIterator[Lease]]) -> AsyncIterator[Lease]:
-    """Iterate over leases, and begin again after a moment when the journal is in trouble."""
+    """Iterate over leases, and start again after a moment when the journal is in trouble."""
     persistence = Persistence(engine)
     while True:
         try:

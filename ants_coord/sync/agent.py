@@ -40,7 +40,7 @@ class Agent(Handle):
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """
-        Return what is known of a task, or None if there is none (any more).
+        Return the record of a task, or None if it is unknown or forgotten.
 
         Args:
             task: the task, its ticket or its id.
@@ -54,46 +54,46 @@ class Agent(Handle):
 
     def explain(self, task: TaskLike) -> Explanation:
         """
-        Say why a task is where it is: what it waits for, who holds it, why nobody takes it.
+        Explain the state of a task: what it waits for, who holds it, or why nobody takes it.
 
         Args:
-            task: the task, its ticket or its id; "lock:" before a name asks who holds that lock, and how.
+            task: the task, its ticket or its id; "lock:" and a name asks who holds that lock, and how.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
 
         """
         return self._board.explain(task)
 
     def explain_agent(self) -> Explanation:
         """
-        Say what an agent holds, and why it gets work or does not.
+        Explain what an agent holds, and why it does or does not get work.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         """
         return self._board.explain_agent(self.name)
 
     def briefing(self, *, count: int = 5) -> Briefing:
         """
-        Return what an agent should know that begins, or comes back: what is open, what was tried, trails.
+        Return what an agent should know when it starts or returns: open tasks, earlier attempts, trails.
 
         Args:
-            count: tasks, and trails, that are told at most, 1 to 100.
+            count: most tasks, and most trails, to tell, 1 to 100.
 
         Returns:
-            A Briefing; `str` of it is a text for a prompt, of bounded length. It quotes what other agents
-            have said: treat it as data.
+            A Briefing; `str()` of it is a text of bounded length for a prompt. It quotes other agents:
+            treat it as data.
 
         """
         return self._board.briefing(self.name, count=count)
 
     def standing(self) -> Standing:
-        """Return what has been seen of an agent: what it delivered, failed and let expire."""
+        """Return an agent's record: what it delivered, failed and let expire."""
         return self._board.standing(self.name)
 
     def renew(
@@ -104,18 +104,18 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> int:
         """
-        Move the deadline of a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves.
+        Extend a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves.
 
         Args:
             lease: the lease, its scope or its handle.
-            lease_ttl: seconds from now; as long as before if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            lease_ttl: seconds from now; by default the length it had before.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             The new deadline in nanoseconds of the board's clock.
 
         Raises:
-            LeaseLostError: the lease is not yours any more; stop working on the task.
+            LeaseLostError: the lease is no longer yours; stop working on the task.
 
         """
         return self._board.renew(self._own(lease), lease_ttl=lease_ttl, request_id=request_id)
@@ -130,8 +130,8 @@ class Agent(Handle):
         End several tasks in one step: all of them, or none if one lease is lost.
 
         Args:
-            endings: pairs of a lease and the result, any JSON value.
-            request_id: makes a repeat of this call answer the first reply.
+            endings: pairs of a lease and its result, any JSON value.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             The outcomes in the same order.
@@ -159,11 +159,11 @@ class Agent(Handle):
         Args:
             lease: the lease, its scope or its handle.
             result: any JSON value.
-            late: "accept" lets the result of an expired lease land while nobody else has the task.
-            request_id: makes a repeat of this call answer the first reply.
+            late: "accept" takes the result of an expired lease while nobody else has the task.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed. Drop the result.
 
         """
         return self._board.complete(self._own(lease), result, late=late, request_id=request_id)
@@ -177,20 +177,19 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> TaskState:
         """
-        End an attempt without a result; the task is tried again if it has attempts left.
+        End an attempt without a result; the task is retried if it has attempts left.
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: why; it is kept in the task's history.
-            retry: True tries again after the task's backoff, a number after so many seconds; False gives
-                up.
-            request_id: makes a repeat of this call answer the first reply.
+            reason: the reason, kept in the task's history.
+            retry: True retries after the task's backoff, a number after that many seconds; False gives up.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What the task is now: READY, DELAYED or FAILED.
+            The state of the task: READY, DELAYED or FAILED.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed.
 
         """
         return self._board.fail(self._own(lease), reason, retry=retry, request_id=request_id)
@@ -201,10 +200,10 @@ class Agent(Handle):
 
         Args:
             lease: the lease, its scope or its handle.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: it is not yours any more, so there is nothing to give back.
+            LeaseLostError: it is no longer yours, so there is nothing to give back.
 
         """
         self._board.release(self._own(lease), request_id=request_id)
@@ -219,18 +218,18 @@ class Agent(Handle):
         """
         Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
 
-        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets
-        their results as inputs. If one fails, the task is cancelled with the reason, or runs anyway with
+        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets their
+        results as inputs. If a part fails, the task is cancelled with the reason, or runs anyway with
         `if_need_fails="run"`.
 
         Args:
-            lease: what is held: the lease, its scope or its handle.
+            lease: the lease, its scope or its handle.
             tasks: the parts, under new ids; they may need each other, and other tasks.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError, TaskExistsError, DependencyError (a circle), LimitError (parts of parts are 16
-            deep at most); nothing is changed.
+            LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
+            parts): nothing was changed.
 
         """
         return self._board.split(self._own(lease), tasks, request_id=request_id)
@@ -245,20 +244,22 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> int:
         """
-        Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones.
+        Charge a purse for the cost of work under a lease; each call adds to the earlier ones.
 
-        It is taken from what the task has reserved (`spends`), beyond that from what the purse has left;
-        below zero the purse owes it. What was reserved and not spent is free again when the lease ends.
+        The amount is taken from the task's reservation (`spends`), and beyond that from what is left in the
+        purse; below zero the purse is in debt. The unspent part of a reservation is free again when the lease
+        ends.
 
         Args:
-            lease: what is held: the lease, its scope or its handle.
+            lease: the lease, its scope or its handle.
             purse: the purse's name; it need not be one that the task reserves from.
-            n: how much, 0 or more.
-            coordination: whether it went into talking to other agents, and not into the work; counted apart.
-            request_id: makes a repeat of this call answer the first reply.
+            n: the amount, 0 or more.
+            coordination: whether it was spent on talking to other agents and not on the work; counted
+            separately.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What the purse has left that nobody has reserved; below zero it is in debt.
+            What is left in the purse and not reserved; below zero it is in debt.
 
         Raises:
             LeaseLostError: the lease is over; nothing was charged.
@@ -283,21 +284,21 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> None:
         """
-        Say "not now, not me": a lease goes back at once, a task on offer is turned down.
+        Say "not now, not me": give a lease back at once, or turn down a task on offer.
 
-        Others may take it; this agent is not offered it for a while. It costs neither an attempt nor
-        standing, but each time that the same agent declines the same task, the time doubles.
+        Others may take the task; this agent is not offered it for a while. It costs neither an attempt nor
+        standing. Each time the same agent declines the same task, the time doubles.
 
         Args:
             what: the lease (its scope, or its handle "id#token"), or a task that is on offer.
-            seconds: for how long; None is until the task, or what the agent says of itself, changes.
-                Naming the task in a claim overrules it.
-            reason: for `explain`, such as "429".
-            all: the agent wants nothing at all for that long, such as when it is rate-limited.
-            request_id: makes a repeat of this call answer the first reply.
+            seconds: how long; None means until the task or the agent's advert changes. Naming the task in a
+                claim overrules the decline.
+            reason: a reason for `explain`, such as "429".
+            all: the agent wants no task at all for that long, for example because it is rate-limited.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed.
             NotOfferedError: the agent could not take this task now.
 
         """
@@ -309,11 +310,11 @@ class Agent(Handle):
 
         Args:
             lease: the lease, its scope or its handle.
-            note: any JSON value; it replaces the note before.
-            request_id: makes a repeat of this call answer the first reply.
+            note: any JSON value; it replaces the previous note.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; stop working on it.
+            LeaseLostError: the task is no longer yours; stop working on it.
 
         """
         self._board.progress(self._own(lease), note, request_id=request_id)
@@ -323,9 +324,10 @@ class Agent(Handle):
         Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off.
 
         Args:
-            force: also those whose holder has been heard within two thirds of the lease's length and is not
-                known to be dead. Without it a second session of one name does not take the work of the first.
-            request_id: makes a repeat of this call answer the first reply.
+            force: also take leases whose holder has been heard within two thirds of the lease's length and is
+                not known to be dead. Without it, a second session of one name does not take the work of the
+                first.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         return self._board.adopt(self.name, force=force, request_id=request_id)
@@ -335,17 +337,17 @@ class Agent(Handle):
         Give back everything that an agent holds; the attempts do not count.
 
         Args:
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            How many leases and locks.
+            The number of leases and locks.
 
         """
         return self._board.release_all(self.name, request_id=request_id)
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """
-        Wait for a task to end, whether well or not.
+        Wait for a task to end, successfully or not.
 
         Args:
             task: the task, its ticket or its id.
@@ -355,7 +357,8 @@ class Agent(Handle):
             An Outcome with the state in which it ended, the result and the reason.
 
         Raises:
-            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
+            forgotten. ClosedError.
 
         """
         return self._board.outcome(task, timeout=timeout)
@@ -372,8 +375,9 @@ class Agent(Handle):
             The JSON value with which it was completed.
 
         Raises:
-            TaskFailedError, TaskDroppedError: it ended without one; the error says why.
-            TimeoutError: it goes on. TaskNotFoundError: there is no such task (any more). ClosedError.
+            TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
+            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
+            forgotten. ClosedError.
 
         """
         return self._board.result(task, timeout=timeout)
@@ -391,15 +395,15 @@ class Agent(Handle):
         Args:
             tasks: tasks, tickets or ids.
             timeout: seconds to wait for all together; None waits for ever.
-            return_exceptions: put the error of a task without a result where its result would be,
-                instead of raising the first one.
+            return_exceptions: put the error of a task in the place of its result, instead of raising the
+                first one.
 
         Returns:
             The results in the order of `tasks`.
 
         Raises:
             TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
-            `result`, for the first task in this order that has none.
+            `result`, for the first task in this order without a result.
 
         """
         return self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
@@ -413,15 +417,15 @@ class Agent(Handle):
         shared: bool = False,
     ) -> LockHold:
         """
-        Return a scope that locks all names or none: it waits on entry and frees on exit.
+        Return a scope that locks all names or none: it waits at its entry and unlocks at its exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers all below it.
-            lease_ttl: seconds a lock lasts without renewal (the scope renews).
-            timeout: seconds to wait on entry; None waits for ever.
-            holder: a name for those that may enter again, such as a session's id. Without it this scope is
-                the only one: another of the same agent waits like anybody else.
-            shared: whether others that lock shared may be inside at the same time.
+            names: resources, such as paths; 1 to 512 bytes each. "src/" covers everything below it.
+            lease_ttl: seconds that a lock lasts without renewal (the scope renews it).
+            timeout: seconds to wait at the entry; None waits for ever.
+            holder: a name, such as a session's id; scopes with the same holder may re-enter. Without it,
+                another scope of the same agent waits like anybody else.
+            shared: whether others that also lock shared may be inside at the same time.
 
         """
         return self._board.lock(
@@ -442,14 +446,14 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> Lease:
         """
-        Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out.
+        Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire.
 
         Args:
             names: as in `lock`.
-            lease_ttl: seconds the lock lasts.
+            lease_ttl: seconds that the lock lasts.
             holder: as in `lock`.
             shared: as in `lock`.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         return self._board.lock_nowait(
@@ -471,12 +475,12 @@ class Agent(Handle):
         shared: bool = False,
     ) -> LockHold:
         """
-        Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`.
+        Return a scope that locks files, however their paths are spelled; otherwise it is as `lock`.
 
         Args:
-            paths: files and folders (these with all below), absolute or relative to the root.
-            root: the folder that names are relative to, such as that of the repository; the same one for
-                all that share a board.
+            paths: files, and folders with everything below them; absolute, or relative to the root.
+            root: the folder that names are relative to, such as the repository's; it must be the same for all
+                users of a board.
             lease_ttl: as in `lock`.
             timeout: as in `lock`.
             holder: as in `lock`.
@@ -507,11 +511,11 @@ class Agent(Handle):
         Add a task.
 
         Args:
-            task: what to do.
-            if_exists: "same" answers an equal task with its ticket and refuses a different one;
-                "keep" keeps whatever is there; "replace" replaces what nobody has started;
-                "rerun" starts a FAILED one again with this content.
-            request_id: makes a repeat of this call answer the first reply.
+            task: the task to add.
+            if_exists: what to do if there is a task of this id. "same" returns its ticket if it is equal, and
+                refuses a different one; "keep" keeps the existing task; "replace" replaces it if nobody has
+                started it; "rerun" starts a FAILED one again with this content.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
@@ -531,16 +535,16 @@ class Agent(Handle):
         Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
 
         Args:
-            tasks: what to do.
+            tasks: the tasks to add.
             if_exists: as in `submit`, for each of them.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Their tickets in the same order.
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-            what is wrong with one of them; nothing was added. ClosedError.
+            something is wrong with one of them; nothing was added. ClosedError.
 
         """
         return self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
@@ -557,14 +561,14 @@ class Agent(Handle):
         Wait for a task and lease it.
 
         Args:
-            task: a particular task.
-            kinds: only these kinds.
-            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
+            task: a particular task; by default the best one.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             timeout: seconds to wait; None waits for ever.
 
         Raises:
-            TimeoutError, ClosedError; for a particular task also TaskNotFoundError and
-            IllegalTransitionError (it has ended).
+            TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
+            particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
 
         """
         return self._board.claim(
@@ -584,16 +588,16 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> Lease | None:
         """
-        Lease a task if one may run now, else return None. `claim` waits for one.
+        Lease a task if one may run now, otherwise return None. `claim` waits for one.
 
         Args:
-            task: a particular task.
-            kinds: only these kinds.
-            lease_ttl: seconds the lease lasts; the task's or the board's if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            task: a particular task; by default the best one.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that the lease lasts; by default as the task or the board says.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskNotFoundError, IllegalTransitionError: a particular task is not there, or has ended.
+            TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
             ClosedError.
 
         """
@@ -617,13 +621,13 @@ class Agent(Handle):
         Lease several tasks that may run now, in one step.
 
         Args:
-            count: how many at most.
-            kinds: only these kinds.
-            lease_ttl: seconds each lease lasts; the task's or the board's if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            count: most tasks to lease.
+            kinds: only tasks of these kinds.
+            lease_ttl: seconds that each lease lasts; by default as the task or the board says.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The leases in the order of claiming; none if nothing may run.
+            The leases in the order of claiming; an empty list if nothing may run.
 
         """
         return self._board.claim_many(
@@ -645,10 +649,9 @@ class Agent(Handle):
         Iterate over leases, waiting for each.
 
         Args:
-            until: "closed" goes on until the coordinator closes; "drained" ends when no task
-                is unfinished, and raises ClosedError if the coordinator closes before; "idle"
-                ends when nothing may run now.
-            kinds: only these kinds.
+            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished
+                (raises ClosedError if the coordinator closes earlier); "idle", when nothing may run now.
+            kinds: only tasks of these kinds.
             lease_ttl: as in `claim`.
 
         """
@@ -659,21 +662,21 @@ class Agent(Handle):
         Return the scope that holds a lease: it renews, then completes, fails or releases.
 
         Args:
-            lease: what a claim returned.
+            lease: the lease that a claim returned.
             timeout: seconds after which the attempt is failed.
-            on_error: "raise" lets an exception of the body go on after it has failed the attempt,
-                and raises LeaseLostError if the lease was lost. "log" tells both to the logger
-                "ants_coord" and goes on after the scope, so that a loop outlives its tasks.
+            on_error: "raise" re-raises an exception of the body after failing the attempt, and raises
+                LeaseLostError if the lease was lost. "log" logs both to "ants_coord" and goes on after the
+                scope, so that a loop survives failed tasks.
 
         """
         return self._board.work(self._own(lease), timeout=timeout, on_error=on_error)
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
         """
-        Return a scope that renews a lease and does nothing else. `work` ends it, too.
+        Return a scope that renews a lease and does nothing else. `work` also ends the task.
 
         Args:
-            lease: what a claim returned.
+            lease: the lease that a claim returned.
 
         """
         return self._board.keep_alive(self._own(lease))
@@ -691,23 +694,23 @@ class Agent(Handle):
         signals: bool = False,
     ) -> Served:
         """
-        Work: claim, keep alive, run the handler, complete or fail; until there is no more.
+        Run a worker: claim, renew, run the handler, complete or fail, and repeat.
 
         Args:
-            handlers: one function for every task, or {kind: function}; plain or async.
-                Each gets the Hold and returns the result.
-            concurrency: how many tasks at a time.
-            agents: "as needed" begins with one task at a time, adds one more only while ready work waits
-                longer than a task takes and the last addition raised completions, and takes one away
-                where it did not, or had nothing to do; each decision is logged and returned.
-            most: tasks at a time at most, with agents="as needed".
+            handlers: one function for every task, or {kind: function}; plain or async. A handler gets the
+                Hold and returns the result.
+            concurrency: number of tasks at a time.
+            agents: "as needed" starts with one task at a time. It adds one only if ready work waits longer
+                than a task takes and the last addition raised the rate of completions, and removes one that
+                did not pay off or had nothing to do. Each decision is logged and returned.
+            most: most tasks at a time, with agents="as needed".
             until: as in `claims`.
             timeout: seconds after which an attempt is failed.
             lease_ttl: as in `claim`.
             signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
 
         Returns:
-            What was done, counted.
+            Counts of what was done.
 
         """
         return self._board.serve(

@@ -28,17 +28,18 @@ class BoardAgent(MatchAgent):
 
     def deposit(self, mark: Mark, *, request_id: str | None = None) -> Trail:
         """
-        Lay a mark: it reinforces the trail of its kind at its place, or begins one.
+        Lay a mark: it reinforces the trail of its kind at its place, or starts one.
 
         Args:
-            mark: what to lay, and where.
-            request_id: makes a repeat of this call answer the first reply.
+            mark: the kind, the place and the strength.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The trail as it is now; `laid` is how much of the mark counted under a ceiling.
+            The trail as it is now; `laid` is the part of the mark that counted, which a ceiling may limit.
 
         Raises:
-            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota).
+            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
+            changed.
 
         """
         return self._board.deposit(mark, agent=self.name, request_id=request_id)
@@ -48,7 +49,7 @@ class BoardAgent(MatchAgent):
         Read the trails at a place, sorted by kind; reading changes nothing.
 
         Args:
-            place: where, as in Mark.
+            place: the place, as in Mark.
             kind: only this kind of mark.
 
         """
@@ -59,8 +60,8 @@ class BoardAgent(MatchAgent):
         Read the strongest trails, strongest first.
 
         Args:
-            kind: of this kind; None ranks places by the net of all kinds, those that repel subtracted.
-            count: how many at most.
+            kind: only this kind; None ranks places by the net of all kinds, with repelling kinds subtracted.
+            count: most trails to return.
 
         """
         return self._board.strongest(kind, count=count)
@@ -74,13 +75,13 @@ class BoardAgent(MatchAgent):
         request_id: str | None = None,
     ) -> int:
         """
-        Let trails of one kind spread once over a graph of places; nothing is lost but what is faint.
+        Let trails of one kind spread once over a graph of places; only trails that become faint are lost.
 
         Args:
-            kind: of mark.
+            kind: kind of mark.
             neighbours: place -> the places that it gives to; at most 10,000 places and edges.
-            share: how much of its trail a place gives away, 0 to 1, evenly.
-            request_id: makes a repeat of this call answer the first reply.
+            share: the share of its trail, 0 to 1, that a place divides among its neighbours.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             How many trails changed.
@@ -95,7 +96,7 @@ class BoardAgent(MatchAgent):
         )
 
     def thresholds(self) -> list[Threshold]:
-        """Read how hard it is to draw an agent to each kind of task that it has done, sorted by kind."""
+        """Read an agent's response threshold for each kind of task that it has done, sorted by kind."""
         return self._board.thresholds(self.name)
 
     def write(
@@ -112,16 +113,17 @@ class BoardAgent(MatchAgent):
         Write an entry.
 
         Args:
-            path: where: 1 to 512 bytes of text; segments are parted by "/".
+            path: 1 to 512 bytes of text; "/" separates segments.
             value: any JSON value.
-            expect: the version that the entry must have; 0: there must be none.
-            ttl: seconds after which the entry lapses.
-            mark: the kind of a mark of strength 1 to lay at the path in the same step: both, or neither.
-            request_id: makes a repeat of this call answer the first reply.
+            expect: the version that the entry must have; 0 means that there must be no entry.
+            ttl: seconds after which the entry expires; by default it does not.
+            mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
+            neither.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            StaleVersionError, NotOwnerError, LimitError (the agent's quota); UnknownKindError,
-            FaintMarkError, QuarantinedError (the mark).
+            StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
+            agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
 
         """
         return self._board.write(
@@ -136,25 +138,26 @@ class BoardAgent(MatchAgent):
 
     def read(self, path: str) -> Entry | None:
         """
-        Read an entry; None if there is none.
+        Read an entry; return None if there is none.
 
         Args:
-            path: where it is.
+            path: path of the entry.
 
         """
         return self._board.read(path)
 
     def wait_for(self, pattern: str, *, newer_than: int = 0, timeout: Seconds | None = None) -> Entry:
         """
-        Wait until an entry matches, and read it.
+        Wait until an entry matches, and return it.
 
         Args:
-            pattern: a path, with `*` for (a part of) one segment and `**` at the end for the rest.
+            pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
+            follow.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            The first that matches, by path.
+            The first matching entry, by path.
 
         """
         return self._board.wait_for(pattern, newer_than=newer_than, timeout=timeout)
@@ -171,10 +174,10 @@ class BoardAgent(MatchAgent):
         List entries by path.
 
         Args:
-            prefix: the beginning of their paths.
-            pattern: what they must match, such as `inbox/*/text`.
-            after: go on after this path.
-            count: how many at most.
+            prefix: the beginning of the paths.
+            pattern: a pattern that the paths must match, such as `inbox/*/text`.
+            after: continue after this path.
+            count: most entries to return.
 
         """
         return self._board.entries(prefix, pattern=pattern, after=after, count=count)
@@ -187,14 +190,14 @@ class BoardAgent(MatchAgent):
         lease_ttl: Seconds | None = None,
     ) -> Entry:
         """
-        Wait for an entry that matches, remove and return it: exactly one taker gets it.
+        Wait for a matching entry, remove it and return it: exactly one taker gets it.
 
         Args:
             pattern: as in `wait_for`; the first match by path is taken.
             timeout: seconds to wait; None waits for ever.
-            lease_ttl: seconds after which the entry comes back, unless its taker has erased it:
-                `erase(entry.path, agent=..., expect=entry.version)` says that it has been dealt with.
-                None takes it for good, also from a taker that dies.
+            lease_ttl: seconds after which the entry returns, unless its taker has confirmed it with
+                `erase(entry.path, agent=..., expect=entry.version)`. With None it never returns, even if the
+                taker dies.
 
         """
         return self._board.take(pattern, agent=self.name, timeout=timeout, lease_ttl=lease_ttl)
@@ -207,15 +210,15 @@ class BoardAgent(MatchAgent):
         request_id: str | None = None,
     ) -> Entry | None:
         """
-        Take an entry if one matches now, else return None. `take` waits for one.
+        Take an entry if one matches now, otherwise return None. `take` waits for one.
 
         Args:
             pattern: as in `wait_for`.
             lease_ttl: as in `take`.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            NotOwnerError: the entry belongs to others, by a namespace.
+            NotOwnerError: a namespace gives the entry to others.
 
         """
         return self._board.take_nowait(
@@ -230,25 +233,26 @@ class BoardAgent(MatchAgent):
         Remove an entry.
 
         Args:
-            path: where it is.
+            path: path of the entry.
             expect: the version that the entry must have.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
 
         Raises:
-            StaleVersionError: it has another version; read it again. NotOwnerError: it belongs to others.
+            StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
+            others.
 
         """
         return self._board.erase(path, agent=self.name, expect=expect, request_id=request_id)
 
     def history(self, path: str) -> list[Change]:
         """
-        Read what became of an entry: who changed it, when and how; the last ten changes, the oldest first.
+        Read the history of an entry: who changed it, when and how; the last ten changes, oldest first.
 
         Args:
-            path: where it is, or was.
+            path: path of the entry, which may be gone.
 
         """
         return self._board.history(path)
@@ -264,13 +268,13 @@ class BoardAgent(MatchAgent):
         Iterate over changes of entries and trails, each once and in order.
 
         Args:
-            prefix: the beginning of their paths and places.
-            since: go on after the cursor of an earlier change; None begins with everything that is
-                there, as "present".
-            follow: wait for more at the end, until the coordinator closes.
+            prefix: the beginning of the paths and places.
+            since: continue after the cursor of an earlier change; None first returns everything that exists,
+                as "present".
+            follow: wait for more changes until the coordinator closes.
 
         Raises:
-            CursorTooOld: changes after `since` are gone; begin again without it.
+            CursorTooOld: changes after `since` are gone; start again without it.
 
         """
         return self._board.watch(prefix, since=since, follow=follow)

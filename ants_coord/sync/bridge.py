@@ -1,9 +1,8 @@
 """
-What makes a coordinator one for threads: a wait sleeps on a queue, and scopes are plain.
+What is specific to threads: a wait sleeps on a queue, and scopes are plain.
 
-`board`, `verbs`, `matchmaker` and `blackboard` beside this file are generated
-from those in aio/; what truly differs is here, and in aio/bridge.py.
-Coordinators for threads are thread-safe.
+`board`, `verbs`, `matchmaker` and `blackboard` in this folder are generated from those in aio/; the
+differences are here and in aio/bridge.py. Coordinators for threads are thread-safe.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ Bell = queue.SimpleQueue[bool]
 
 _WOKEN, _TRIED = True, False
 _LAST_TRY_S = 0.25
-"""how long the last try of a wait may take after its time"""
+"""how long the last try of a wait may take after its deadline"""
 
 
 def settled(answer: Any) -> Any:
-    """Return what somebody else's connection answers."""
+    """Return the answer of a user's connection."""
     if hasattr(answer, "__await__"):
         answer.close()
         raise TypeError("this connection is for event loops; use the coordinator of ants_coord.aio")
@@ -54,18 +53,18 @@ class Bridge:
     _engine: Engine
 
     def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; sleep in between until somebody says that it may."""
+        """Try `step` until it answers; in between, sleep until the lobby wakes it."""
         wait_ns = arguments.timeout_ns(timeout)
         engine = self._engine
-        # SimpleQueue, since its put may be called from a signal handler
+        # SimpleQueue, because its put may be called from a signal handler
         bell: Bell = queue.SimpleQueue()
         waiter.wake = lambda: bell.put(_WOKEN)
         if wait_ns is not None:
             engine.open()
             waiter.until_ns = engine.now_ns() + wait_ns
         patience = None
-        if waiter.ended or waiter.drained:  # what is waited for is work, which may stand still
-            from ..fronts.patience import Patience  # noqa: PLC0415 - here and below: when it is needed
+        if waiter.ended or waiter.drained:  # it waits for work, which may stand still
+            from ..fronts.patience import Patience  # noqa: PLC0415 - here and below, only when it is needed
 
             patience = Patience(engine, waiter)
         try:
@@ -86,10 +85,10 @@ class Bridge:
 
     def _wait_in_time(self, step: Callable[[Waiter], R | None], waiter: Waiter, bell: Bell) -> R:
         """
-        Wait with a time over a journal that may hang: each try runs in a thread of the engine.
+        Wait with a timeout on a journal that may hang: each try runs in a thread of the engine.
 
-        When the time is over the caller goes, and leaves a try that is still under way behind; a lease that
-        it gets after all is given back.
+        When the time is over, the caller leaves a running try behind; if that still gets a lease, it is given
+        back.
         """
         self._engine.refuse_reentry()
         limit = Limit(waiter.until_ns, waiter.wake)
@@ -149,10 +148,10 @@ class Bridge:
     def _tend_soon(self, chore: type[C], do: Callable[[C], object]) -> None:
         self._engine.with_chore(chore, do)
 
-    if not TYPE_CHECKING:  # type checkers must go on to refuse it
+    if not TYPE_CHECKING:  # type checkers must go on refusing it
 
         async def __aenter__(self) -> NoReturn:
-            """Say which `with` is meant."""
+            """Explain which `with` is needed."""
             from ..fronts.hold import wrong_with  # noqa: PLC0415
 
             raise TypeError(wrong_with("with board"))

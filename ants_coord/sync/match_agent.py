@@ -27,10 +27,10 @@ class MatchAgent(Agent):
 
     def withdraw(self, *, request_id: str | None = None) -> bool:
         """
-        Take an agent's advert back; what it holds goes on.
+        Withdraw an agent's advert; leases that it holds continue.
 
         Args:
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
@@ -40,26 +40,26 @@ class MatchAgent(Agent):
 
     def offers(self, *, count: int = 20) -> list[Offer]:
         """
-        List what an agent could claim now, in the order in which it would get it; it claims nothing.
+        List the tasks that an agent could claim now, best first; nothing is claimed.
 
         Args:
-            count: how many at most.
+            count: most tasks to return.
 
         """
         return self._board.offers(self.name, count=count)
 
     def why_not(self, task: TaskLike) -> Explanation:
         """
-        Say why an agent does not get a task, clause by clause.
+        Explain why an agent does not get a task, clause by clause.
 
         Args:
             task: the task, its ticket or its id.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
 
         """
         return self._board.why_not(task, agent=self.name)

@@ -2,7 +2,7 @@
 # fmt: off
 # ruff: noqa
 """
-Capability matching: agents broadcast what they can do, and claim what fits.
+Capability matching: agents advertise what they can do, and claim tasks that fit.
 
 The verbs about adverts, and `Matchmaker`, which adds them to all others.
 """
@@ -36,11 +36,11 @@ __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
 class Membership(MatchAgent):
     """
-    An agent that has joined: its own handle, and the scope that keeps its advert fresh.
+    An agent that has joined: its own handle, and the scope that refreshes its advert.
 
-    On entry it advertises, on exit it withdraws; in between the advert is refreshed a third of its
-    ttl before it is due, with those of all other agents of this coordinator. Work that is held at
-    the exit goes on.
+    It advertises at its entry and withdraws at its exit. In between, the advert is refreshed a third of its
+    ttl before its deadline, together with those of all other agents of this coordinator. Leases that are held
+    at the exit continue.
     """
 
     def __init__(self, board: MatchVerbs, advert: Advert) -> None:
@@ -52,7 +52,7 @@ class Membership(MatchAgent):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether a newer start of this agent has taken the name over."""
+        """Whether a newer start of this agent has taken over the name."""
         return self._kept is not None and self._kept.is_refused
 
     def update(self, **changes: Any) -> Advertised:
@@ -70,7 +70,7 @@ class Membership(MatchAgent):
         return answer
 
     def _must_be_here(self) -> None:
-        """Refuse to wait for work that nobody will offer: this start has left, or was replaced."""
+        """Refuse to wait for work that can never come: this start has left, or was replaced."""
         if self._has_left:
             raise AgentGoneError(self.name, "it has left its scope")
         if self.is_replaced:
@@ -84,12 +84,12 @@ class Membership(MatchAgent):
         lease_ttl: Seconds | None = None,
         timeout: Seconds | None = None,
     ) -> Lease:
-        """Wait for a task and lease it; as on the coordinator, while this agent is here."""
+        """Wait for a task and lease it, as on the coordinator, while this agent is here."""
         self._must_be_here()
         return super().claim(task=task, kinds=kinds, lease_ttl=lease_ttl, timeout=timeout)
 
     def _keep(self, presence: Presence) -> None:
-        # under the board's lock, perhaps in a thread that comes late: nobody would let go of it then
+        # under the board's lock, perhaps in a thread that comes late: then nobody would drop it
         if not self._has_left:
             self._kept = presence.keep(self.advert, self._engine.now_ns())
 
@@ -98,17 +98,17 @@ class Membership(MatchAgent):
             presence.let_go(self._kept)
 
     def __enter__(self) -> Self:
-        """Advertise, and keep the advert fresh from now on."""
+        """Advertise, and refresh the advert from now on."""
         self._has_left = False
         self._board.__enter__()
-        # each entry is a start of its own: what has left, or was taken out, does not come back
-        # (a clock may stand still between two of them, so that its time alone would not tell them apart)
+        # each entry is a new start: an agent that has left, or was taken out, does not come back (a clock may
+        # stand still between two entries, so the time alone would not tell them apart)
         start = self._engine.last_start = max(self._engine.now_ns(), self._engine.last_start + 1)
         self.advert = evolve(self.advert, incarnation=start)
         try:
             self.update()
         except BaseException:
-            # cancelled on the way in, so there will be no way out; what was advertised fades
+            # cancelled on entry, so there will be no exit; the advert fades
             self._has_left = True
             self._board._tend_soon(Presence, self._let_go)  # noqa: SLF001 - our own class
             raise
@@ -130,24 +130,24 @@ class Membership(MatchAgent):
 
 
 class MatchVerbs(Board):
-    """What a coordinator with adverts can do besides the shared verbs."""
+    """The verbs of a coordinator with adverts."""
 
     def as_agent(self, name: str) -> MatchAgent:
         """
-        Return an agent's own handle: the verbs that it needs, with its name bound.
+        Return an agent's own handle: the verbs that an agent needs, with its name bound.
 
         Args:
-            name: the agent.
+            name: name of the agent.
 
         """
         return MatchAgent(self, arguments.agent_name(name))
 
     def shared(self) -> Shared[MatchAgent]:
         """
-        Return this coordinator as many agents may be given it: each handle of it needs a key.
+        Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        Needs `secret=`. `key_of(name)` says which key to give to which agent.
-
+        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
+        agent.
         """
         return Shared(self)
 
@@ -163,22 +163,23 @@ class MatchVerbs(Board):
         ttl: Seconds = 60.0,
     ) -> Membership:
         """
-        Return the scope that advertises an agent, keeps the advert fresh and withdraws it.
+        Return the scope that advertises an agent, refreshes the advert and withdraws it at the end.
 
         Args:
-            agent: its name.
+            agent: name of the agent.
             capabilities: dotted names such as "doc.parse.pdf", "python:3.11".
             attributes: name -> number, string or bool, such as {"gpu_mem": 24}.
-            slots: tasks at a time.
-            load: how busy it is besides, 0 to 1.
+            slots: number of tasks at a time.
+            load: how busy it is with other things, 0 to 1.
             accepts: the agent's own rule, such as "priority >= 0 and not nightly".
-            ttl: seconds that the advert lives if nobody refreshes it.
+            ttl: seconds that the advert lives if it is not refreshed.
 
         Returns:
             A handle with the verbs of `as_agent`, and `update` to change the advert.
 
         Raises:
-            TypeError, ValueError, LimitError, RequirementError; on entry AdvertRefusedError.
+            TypeError, ValueError, LimitError, RequirementError: an argument is wrong, and named. At the entry
+            AdvertRefusedError: a newer start of this agent has advertised.
 
         """
         advert = match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
@@ -186,14 +187,14 @@ class MatchVerbs(Board):
 
     def advertise(self, advert: Advert, *, request_id: str | None = None) -> Advertised:
         """
-        Declare what an agent can do, until its ttl ends. `join` does this and keeps it fresh.
+        Declare what an agent can do, for the advert's ttl. `join` does this and refreshes it.
 
         Args:
-            advert: what it can do; it replaces the agent's advert before.
-            request_id: makes a repeat of this call answer the first reply.
+            advert: what it can do; it replaces the agent's earlier advert.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What it changed: whether the agent joined, changed or only was heard of again.
+            What it changed: whether the agent joined, changed, or only sent a sign of life.
 
         Raises:
             AdvertRefusedError: a newer start of this agent has advertised; end this one.
@@ -203,11 +204,11 @@ class MatchVerbs(Board):
 
     def withdraw(self, agent: str, *, request_id: str | None = None) -> bool:
         """
-        Take an agent's advert back; what it holds goes on.
+        Withdraw an agent's advert; leases that it holds continue.
 
         Args:
-            agent: whose advert.
-            request_id: makes a repeat of this call answer the first reply.
+            agent: name of the agent.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
@@ -217,17 +218,17 @@ class MatchVerbs(Board):
 
     def retire(self, agent: str, *, reason: str = "", request_id: str | None = None) -> bool:
         """
-        Take an agent out: it is offered nothing more until it is started again, and what it holds goes back.
+        Take an agent out: it gets nothing more until it is started again, and what it holds is given back.
 
-        For operators. Its own process is told: claims that wait end with AgentGoneError.
+        This is for operators. The agent's process is told: its waiting claims end with AgentGoneError.
 
         Args:
-            agent: whom to take out.
+            agent: name of the agent.
             reason: for the event and the error.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            Whether it was here, or held anything.
+            Whether it was present, or held anything.
 
         """
         return self._engine.execute(match_arguments.retire(agent, reason), request_id)
@@ -236,40 +237,40 @@ class MatchVerbs(Board):
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
     ) -> list[AgentRecord]:
         """
-        Find agents that could do something.
+        Find agents that meet a requirement.
 
         Args:
             requires: a requirement; None finds all.
-            prefer: requirements that put those first who meet more of them.
-            count: how many at most.
+            prefer: requirements; agents that meet more of them come first.
+            count: most agents to return.
 
         """
         return list((self._engine.ask(match_arguments.agents(requires, prefer, count))).agents)
 
     def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
         """
-        List what an agent could claim now, in the order in which it would get it; it claims nothing.
+        List the tasks that an agent could claim now, best first; nothing is claimed.
 
         Args:
-            agent: its name.
-            count: how many at most.
+            agent: name of the agent.
+            count: most tasks to return.
 
         """
         return list(self._engine.ask(Offers(arguments.agent_name(agent), match_arguments.most(count))))
 
     def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
         """
-        Say why an agent does not get a task, clause by clause.
+        Explain why an agent does not get a task, clause by clause.
 
         Args:
             task: the task, its ticket or its id.
-            agent: its name.
+            agent: name of the agent.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
 
         """
         return self._engine.ask(WhyNot(arguments.task_id(task), arguments.agent_name(agent)))
@@ -278,21 +279,22 @@ class MatchVerbs(Board):
         self, requires: str | None = None, *, since: int | None = None, follow: bool = True
     ) -> Iterator[AgentChange]:
         """
-        Iterate over agents that come, change and go; first those who are here, then each change once.
+        Iterate over agents that come, change and go: first the present ones, then each change once.
 
         Args:
-            requires: only agents that meet this; one that no longer does is reported as changed once.
-            since: resume after the cursor of an earlier change, without the first part; an agent that
-                does not meet `requires`, or has gone, is then reported once even if you never heard of it.
-            follow: wait for more, until the coordinator closes.
+            requires: only agents that meet this; one that stops meeting it is reported once, as changed.
+            since: resume after the cursor of an earlier change, without the present ones. An agent that does
+                not meet `requires`, or has gone, is then reported once even if it was not reported before.
+            follow: wait for more changes until the coordinator closes.
 
         Raises:
-            CursorTooOld: changes after `since` are gone; begin again without it.
+            CursorTooOld: changes after `since` are gone; start again without it.
 
         """
         checked_requirement(requires, "requires")
         known: set[str] = set()
-        # after a resume nobody knows whom it was told of: each that does not meet `requires` is told once
+        # after a resume nobody knows which agents were reported: each that does not meet `requires` is
+        # reported once
         unsure, told = since is not None, set[str]()
         if since is None:
             roster = self._engine.ask(Agents(requires, count=1 << 30))
@@ -313,12 +315,12 @@ class MatchVerbs(Board):
 
 class Matchmaker(MatchVerbs):
     """
-    Capability matching: agents declare what they can do and claim what fits; nobody schedules.
+    Capability matching: agents declare what they can do and claim tasks that fit; there is no scheduler.
 
-    Who may take a task: agents whose advert meets its `requires`, whose own rule accepts it and who
-    have a free slot and enough of what it `uses`. In which order: priority, then submission. A task
-    without `requires` is open to everybody, with an advert or without. See Board for the arguments;
-    `bench_after` is one more.
+    An agent may take a task if its advert meets the task's `requires`, its own rule accepts the task, and it
+    has a free slot and enough of what the task `uses`. The order is priority, then submission. A task without
+    `requires` is open to every agent, with or without an advert. See Board for the arguments, and
+    MatchSettings for the settings that only a Matchmaker has.
 
     Example:
         >>> from ants_coord import Task

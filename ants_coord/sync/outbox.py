@@ -2,12 +2,11 @@
 # fmt: off
 # ruff: noqa
 """
-An outbox: tasks and endings that are written with a user's own rows, in the user's own transaction.
+An outbox: tasks and endings that are written in a user's own transaction, with the user's rows.
 
-A board and a user's database cannot commit together. So what is asked of the
-board is a row beside the user's rows, which is there if they are and gone if
-they are not; afterwards it is relayed under its request id, so exactly once,
-by whoever looks first.
+A board and a user's database cannot commit together. So a request to the board is stored as a row beside the
+user's rows: it exists exactly if they do. Afterwards any process relays it to the board, under its request id
+and so exactly once.
 """
 
 from __future__ import annotations
@@ -56,10 +55,10 @@ class Connection(Protocol):
 
 class Outbox:
     """
-    The outbox of one board in one database; made by `outbox` of the board.
+    The outbox of one board in one database, made by the board's `outbox`.
 
-    `submit` and `complete` write into the transaction that is under way, and touch the board only to
-    look. After the commit, `relay` carries out what waits, also what others have left behind.
+    `submit` and `complete` write into the open transaction, and only read the board. After the commit,
+    `relay` carries out what waits, including what other processes have left behind.
 
     """
 
@@ -72,7 +71,7 @@ class Outbox:
         self._has_warned = False
 
     def open(self) -> None:
-        """Make the tables if there are none; called by `outbox` of the board."""
+        """Make the tables if there are none; called by the board's `outbox`."""
         self._outside()
         for statement in self._tables.made_by:
             self._run(statement)
@@ -81,16 +80,16 @@ class Outbox:
 
     def submit(self, task: Task) -> str:
         """
-        Add a task when the transaction that is under way is committed, and not if it is rolled back.
+        Add a task if the open transaction is committed, and not if it is rolled back.
 
         Args:
-            task: what to do; without an id it is given one.
+            task: the task; without an id it gets one.
 
         Returns:
             The task's id.
 
         Raises:
-            ValueError: no transaction is under way, so the task could not go with your rows.
+            ValueError: no transaction is open, so the task could not be written with your rows; begin one.
 
         """
         named = task if task.id else evolve(task, id=uuid4().hex)
@@ -99,20 +98,20 @@ class Outbox:
 
     def complete(self, lease: LeaseLike, result: object = None) -> None:
         """
-        End a task with its result when the transaction that is under way is committed.
+        End a task with its result if the open transaction is committed.
 
-        The lease's token is noted beside your rows: a holder that was replaced is refused here, so its
-        rows are rolled back with the error. What is committed is decided, also if the lease ends before
-        somebody relays it: until then every other ending of the task is refused. Renew the lease
-        meanwhile with `keep_alive`, whose end leaves the task alone.
+        The lease's token is stored beside your rows: a holder that was replaced is refused here, so its rows
+        are rolled back with the error. A committed ending is final, even if the lease ends before it is
+        relayed: until then every other ending of the task is refused. Renew the lease meanwhile with
+        `keep_alive`, which does not end the task.
 
         Args:
             lease: the lease, its scope or its handle.
             result: any JSON value.
 
         Raises:
-            LeaseLostError: the lease is not yours any more, or an ending was committed already; roll back.
-            ValueError: no transaction is under way.
+            LeaseLostError: the lease is no longer yours, or an ending was committed already; roll back.
+            ValueError: no transaction is open; begin one.
 
         """
         command = arguments.complete(lease, result, "accept", self._board._engine)  # noqa: SLF001
@@ -127,16 +126,16 @@ class Outbox:
 
     def relay(self) -> int:
         """
-        Carry out what was committed and waits, oldest first; anybody may, and several at once.
+        Carry out committed requests, oldest first. Any process may do this, and several at once.
 
-        What the board refuses is kept with the reason, see `backlog`, and the others go on.
+        A request that the board refuses is kept with the reason (see `backlog`), and the others continue.
 
         Returns:
             How many were carried out.
 
         Raises:
-            ValueError: your transaction is still under way; commit it first.
-            JournalError: the board could not be reached; what waits goes on waiting.
+            ValueError: your transaction is still open; commit it first.
+            JournalError: the board could not be reached; the requests stay; call `relay` again later.
 
         """
         self._outside()
@@ -148,7 +147,7 @@ class Outbox:
         return carried
 
     def backlog(self) -> Backlog:
-        """Say how much waits, for how long, and what was refused."""
+        """Return how many requests wait, for how long, and which were refused."""
         (count, oldest), *_ = self._rows(self._tables.waiting, (self._name,))
         refused = self._rows(self._tables.refused, (self._name,))
         return Backlog(
@@ -170,7 +169,7 @@ class Outbox:
             if not isinstance(command, Complete):
                 raise
             if not self._take_and_end(command, agent):
-                return False  # somebody has it, and will be refused when it ends it: later, then
+                return False  # another agent holds the task, and its own ending will be refused: try later
             _log.info("the ending of %r was delivered after its lease: %s", command.task, lost)
         except CoordinationError as problem:
             refusal = str(problem)
@@ -184,7 +183,9 @@ class Outbox:
         return not refusal
 
     def _take_and_end(self, command: Complete, agent: str) -> bool:
-        """End a task whose rows are there although its lease is over; False while somebody else holds it."""
+        """
+        End a task whose rows exist although its lease is over; return False while somebody else holds it.
+        """
         record = self._board.find(command.task)
         if record is None or record.state.is_final:
             return True  # an earlier try arrived, and was answered longer ago than the board remembers
@@ -201,7 +202,7 @@ class Outbox:
         self._warn()
 
     def _warn(self) -> None:
-        """Say once that nobody relays: rows that wait for ever are tasks that nobody does."""
+        """Warn once that nobody relays: rows that wait for ever are tasks that nobody does."""
         if self._has_warned:
             return
         (count, oldest), *_ = self._rows(self._tables.waiting, (self._name,))
@@ -219,7 +220,7 @@ class Outbox:
         found = self._run(statement, values)
         rows: list[Any] = settled(found.fetchall())
         if not was_inside:
-            settled(self._connection.commit())  # psycopg begins a transaction to look
+            settled(self._connection.commit())  # psycopg starts a transaction in order to look
         return rows
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> Any:

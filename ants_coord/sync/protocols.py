@@ -103,7 +103,7 @@ class Claims(Protocol):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> Lease | None:
-        """Lease a task if one may run now, else return None. `claim` waits for one."""
+        """Lease a task if one may run now, otherwise return None. `claim` waits for one."""
         ...
 
     def claim_many(
@@ -138,7 +138,7 @@ class Holds(Protocol):
         ...
 
     def keep_alive(self, lease: Lease) -> KeepAlive:
-        """Return a scope that renews a lease and does nothing else. `work` ends it, too."""
+        """Return a scope that renews a lease and does nothing else. `work` also ends the task."""
         ...
 
     def renew(
@@ -148,7 +148,7 @@ class Holds(Protocol):
         lease_ttl: Seconds | None = None,
         request_id: str | None = None,
     ) -> int:
-        """Move the deadline of a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves."""
+        """Extend a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves."""
         ...
 
     def progress(self, lease: LeaseLike, note: object, *, request_id: str | None = None) -> None:
@@ -183,7 +183,7 @@ class Holds(Protocol):
         retry: bool | Seconds = True,
         request_id: str | None = None,
     ) -> TaskState:
-        """End an attempt without a result; the task is tried again if it has attempts left."""
+        """End an attempt without a result; the task is retried if it has attempts left."""
         ...
 
     def release(self, lease: LeaseLike, *, request_id: str | None = None) -> None:
@@ -200,7 +200,7 @@ class Holds(Protocol):
         all: bool = False,
         request_id: str | None = None,
     ) -> None:
-        """Say "not now, not me": a lease goes back at once, a task on offer is turned down."""
+        """Say "not now, not me": give a lease back at once, or turn down a task on offer."""
         ...
 
     def split(
@@ -222,7 +222,7 @@ class Holds(Protocol):
         coordination: bool = False,
         request_id: str | None = None,
     ) -> int:
-        """Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones."""
+        """Charge a purse for the cost of work under a lease; each call adds to the earlier ones."""
         ...
 
 
@@ -238,7 +238,7 @@ class Locks(Protocol):
         holder: str | None = None,
         shared: bool = False,
     ) -> LockHold:
-        """Return a scope that locks all names or none: it waits on entry and frees on exit."""
+        """Return a scope that locks all names or none: it waits at its entry and unlocks at its exit."""
         ...
 
     def lock_nowait(
@@ -250,7 +250,7 @@ class Locks(Protocol):
         shared: bool = False,
         request_id: str | None = None,
     ) -> Lease:
-        """Lock all names now, or raise HeldError; nobody renews it: `release` it, or let it run out."""
+        """Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire."""
         ...
 
     def lock_files(
@@ -263,7 +263,7 @@ class Locks(Protocol):
         holder: str | None = None,
         shared: bool = False,
     ) -> LockHold:
-        """Return a scope that locks files, whatever way their paths are spelled; otherwise as `lock`."""
+        """Return a scope that locks files, however their paths are spelled; otherwise it is as `lock`."""
         ...
 
     def holder(self, name: str) -> Lease | None:
@@ -275,7 +275,7 @@ class Results(Protocol):
     """Waits for what became of tasks."""
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
-        """Wait for a task to end, whether well or not."""
+        """Wait for a task to end, successfully or not."""
         ...
 
     def result(self, task: TaskLike, *, timeout: Seconds | None = None) -> Any:
@@ -310,7 +310,7 @@ class Reads(Protocol):
     """Looks, and changes nothing."""
 
     def find(self, task: TaskLike) -> TaskRecord | None:
-        """Return what is known of a task, or None if there is none (any more)."""
+        """Return the record of a task, or None if it is unknown or forgotten."""
         ...
 
     def tasks(
@@ -330,19 +330,19 @@ class Reads(Protocol):
         ...
 
     def explain(self, task: TaskLike) -> Explanation:
-        """Say why a task is where it is: what it waits for, who holds it, why nobody takes it."""
+        """Explain the state of a task: what it waits for, who holds it, or why nobody takes it."""
         ...
 
     def explain_agent(self, agent: str) -> Explanation:
-        """Say what an agent holds, and why it gets work or does not."""
+        """Explain what an agent holds, and why it does or does not get work."""
         ...
 
     def briefing(self, agent: str, *, count: int = 5) -> Briefing:
-        """Return what an agent should know that begins, or comes back: what is open, what was tried, trails."""
+        """Return what an agent should know when it starts or returns: open tasks, earlier attempts, trails."""
         ...
 
     def standing(self, agent: str) -> Standing:
-        """Return what has been seen of an agent: what it delivered, failed and let expire."""
+        """Return an agent's record: what it delivered, failed and let expire."""
         ...
 
     def statistics(self) -> Statistics:
@@ -368,15 +368,15 @@ class Steers(Protocol):
         reason: str = "cancelled",
         request_id: str | None = None,
     ) -> None:
-        """Drop a task, and what needs it. A holder learns it at once, or at its next call."""
+        """Cancel a task, and the tasks that need it. Its holder is told at once, or at its next call."""
         ...
 
     def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
-        """Bring a FAILED task back with fresh attempts, and the tasks that its failure had cancelled."""
+        """Restart a FAILED task with new attempts, together with the tasks that its failure had cancelled."""
         ...
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
-        """Say how many tasks that name a limit may be leased at once; 1 until told."""
+        """Set how many tasks that name a limit may be leased at once; the default is 1."""
         ...
 
     def purse(
@@ -387,11 +387,11 @@ class Steers(Protocol):
         per: Seconds | None = None,
         request_id: str | None = None,
     ) -> None:
-        """Say how much tasks with `spends` may consume of something: tokens, money, calls."""
+        """Set how much tasks with `spends` may consume of something: tokens, money, calls."""
         ...
 
     def pause(self, *, request_id: str | None = None) -> None:
-        """Stop all claims until `resume`; what is held goes on."""
+        """Stop all claims until `resume`; leases that are held continue."""
         ...
 
     def resume(self, *, request_id: str | None = None) -> None:
@@ -399,7 +399,7 @@ class Steers(Protocol):
         ...
 
     def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
-        """Change settings for everybody who uses this board."""
+        """Change settings for all users of this board."""
         ...
 
     def extend(
@@ -408,7 +408,7 @@ class Steers(Protocol):
         *,
         request_id: str | None = None,
     ) -> Settings:
-        """Make this board one of a strategy that can do more, for good and for everybody."""
+        """Give this board a strategy that can do more, permanently and for all its users."""
         ...
 
     def adopt(self, agent: str, *, force: bool = False, request_id: str | None = None) -> list[Lease]:
@@ -420,7 +420,7 @@ class Steers(Protocol):
         ...
 
     def vouch(self, agent: str, principal: str, *, by: str) -> bool:
-        """Say who vouches for an agent: agents of one principal do not check each other's results."""
+        """Record who vouches for an agent: agents of one principal do not check each other's results."""
         ...
 
 
@@ -436,11 +436,11 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
     """What every strategy offers."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
-        """Carry any command out; the verbs are the ordinary way."""
+        """Carry out any command. Normally use the verbs."""
         ...
 
     def query(self, query: Query[R]) -> R:
-        """Answer any query, which changes nothing and is not logged; the verbs are the ordinary way."""
+        """Answer any query; it changes nothing and is not logged. Normally use the verbs."""
         ...
 
     def serve(
@@ -456,11 +456,11 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
         lease_ttl: Seconds | None = None,
         signals: bool = False,
     ) -> Served:
-        """Work: claim, keep alive, run the handler, complete or fail; until there is no more."""
+        """Run a worker: claim, renew, run the handler, complete or fail, and repeat."""
         ...
 
     def as_agent(self, name: str) -> Agent:
-        """Return an agent's own handle: the verbs that it needs, with its name bound."""
+        """Return an agent's own handle: the verbs that an agent needs, with its name bound."""
         ...
 
     def key_of(self, agent: str) -> str:
@@ -468,15 +468,15 @@ class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
         ...
 
     def shared(self) -> Shared[Agent]:
-        """Return this coordinator as many agents may be given it: each handle of it needs a key."""
+        """Return a view of this coordinator that many agents may share: each needs a key for its handle."""
         ...
 
     def backup(self, to: str | PathLike[str]) -> None:
-        """Write a whole copy of the board, as it is at this moment, while everybody works on."""
+        """Write a complete copy of the board as it is at this moment, while others go on working."""
         ...
 
     def outbox(self, connection: Connection) -> Outbox:
-        """Return an outbox: tasks and endings that commit or vanish with your own rows."""
+        """Return an outbox: tasks and endings that are committed or rolled back with your own rows."""
         ...
 
     def close(self, *, keep: bool = False) -> None:

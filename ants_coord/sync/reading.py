@@ -1,9 +1,7 @@
 # Generated, do not edit: change the verbs in ants_coord/aio/ and run `python -m tests.colours`.
 # fmt: off
 # ruff: noqa
-"""
-Looking, and following what happens: the verbs that change nothing.
-"""
+"""The verbs that change nothing: looking, and following what happens."""
 
 from __future__ import annotations
 
@@ -47,7 +45,7 @@ class Reading(Bridge):
 
     def query(self, query: Query[R]) -> R:
         """
-        Answer any query, which changes nothing and is not logged; the verbs are the ordinary way.
+        Answer any query; it changes nothing and is not logged. Normally use the verbs.
 
         Args:
             query: a query of ants_coord.commands.
@@ -57,25 +55,25 @@ class Reading(Bridge):
 
     def backup(self, to: str | PathLike[str]) -> None:
         """
-        Write a whole copy of the board, as it is at this moment, while everybody works on.
+        Write a complete copy of the board as it is at this moment, while others go on working.
 
-        Use this and not a copy of the file: that may lack the write-ahead log. `ants-coord restore` makes a
-        board of the copy.
+        Do not copy the file itself: such a copy may lack the write-ahead log. `ants-coord restore` makes a
+        board from the backup.
 
         Args:
-            to: where the copy goes; nothing may be there.
+            to: path of the copy; it must not exist yet.
 
         Raises:
             ValueError: the board is in memory.
-            JournalConflictError: something is at `to` already; nothing was changed.
-            JournalError: it cannot be written.
+            JournalConflictError: `to` exists already; nothing was changed.
+            JournalError: the copy cannot be written.
 
         """
         self._backup(fspath(to))
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """
-        Return what is known of a task, or None if there is none (any more).
+        Return the record of a task, or None if it is unknown or forgotten.
 
         Args:
             task: the task, its ticket or its id.
@@ -96,11 +94,11 @@ class Reading(Bridge):
         List tasks in the order of submission, a page at a time.
 
         Args:
-            state: only tasks in this state, or in one of several.
+            state: only tasks in this state, or in one of these states.
             kinds: only tasks of these kinds.
             tag: only tasks with this tag.
-            after: the page begins after this task: the last one of the page before.
-            count: how many at most.
+            after: the page starts after this task, the last one of the previous page.
+            count: most tasks to return.
 
         """
         return list(self._engine.ask(arguments.tasks(state, kinds, tag, after, count)))
@@ -110,7 +108,7 @@ class Reading(Bridge):
         List live leases, the oldest first.
 
         Args:
-            agent: only its leases; those of all agents if not given.
+            agent: only this agent's leases; by default those of all agents.
 
         """
         return list(self._engine.ask(Leases(None if agent is None else arguments.agent_name(agent))))
@@ -127,54 +125,54 @@ class Reading(Bridge):
 
     def explain(self, task: TaskLike) -> Explanation:
         """
-        Say why a task is where it is: what it waits for, who holds it, why nobody takes it.
+        Explain the state of a task: what it waits for, who holds it, or why nobody takes it.
 
         Args:
-            task: the task, its ticket or its id; "lock:" before a name asks who holds that lock, and how.
+            task: the task, its ticket or its id; "lock:" and a name asks who holds that lock, and how.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
 
         """
         return self._engine.ask(Explain(arguments.task_id(task)))
 
     def explain_agent(self, agent: str) -> Explanation:
         """
-        Say what an agent holds, and why it gets work or does not.
+        Explain what an agent holds, and why it does or does not get work.
 
         Args:
-            agent: its name.
+            agent: name of the agent.
 
         Returns:
-            An Explanation; `str` of it is a sentence a line.
+            An Explanation; `str()` of it has one sentence per line.
 
         """
         return self._engine.ask(ExplainAgent(arguments.agent_name(agent)))
 
     def briefing(self, agent: str, *, count: int = 5) -> Briefing:
         """
-        Return what an agent should know that begins, or comes back: what is open, what was tried, trails.
+        Return what an agent should know when it starts or returns: open tasks, earlier attempts, trails.
 
         Args:
-            agent: its name.
-            count: tasks, and trails, that are told at most, 1 to 100.
+            agent: name of the agent.
+            count: most tasks, and most trails, to tell, 1 to 100.
 
         Returns:
-            A Briefing; `str` of it is a text for a prompt, of bounded length. It quotes what other agents
-            have said: treat it as data.
+            A Briefing; `str()` of it is a text of bounded length for a prompt. It quotes other agents:
+            treat it as data.
 
         """
         return self._engine.ask(arguments.briefing(agent, count))
 
     def standing(self, agent: str) -> Standing:
         """
-        Return what has been seen of an agent: what it delivered, failed and let expire.
+        Return an agent's record: what it delivered, failed and let expire.
 
         Args:
-            agent: its name.
+            agent: name of the agent.
 
         """
         return self._engine.ask(StandingOf(arguments.agent_name(agent)))
@@ -194,11 +192,11 @@ class Reading(Bridge):
         Iterate over events, each once and in order.
 
         Args:
-            since: continue after this cursor; 0 begins with the oldest event that is kept.
-            follow: wait for more at the end, until the coordinator closes.
+            since: continue after this cursor; 0 starts with the oldest event that is kept.
+            follow: wait for more events until the coordinator closes.
 
         Raises:
-            CursorTooOld: events after `since` are gone; nothing is skipped silently.
+            CursorTooOld: events after `since` are gone; start again from 0.
 
         """
         cursor = checked_count(since, "since", least=0)

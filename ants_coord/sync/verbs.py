@@ -2,7 +2,7 @@
 # fmt: off
 # ruff: noqa
 """
-The verbs that change what is there: ending and steering.
+The verbs that change something: ending tasks, and steering the board.
 
 Submitting, claiming and holding are in board.py, locking in locks.py; `Board` has all verbs.
 """
@@ -41,21 +41,21 @@ R = TypeVar("R")
 
 
 class Verbs(Reading):
-    """The verbs that change what is there."""
+    """The verbs that change something."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:
         """
-        Carry any command out; the verbs are the ordinary way.
+        Carry out any command. Normally use the verbs.
 
         Args:
             command: a command of ants_coord.commands.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             The command's reply.
 
         Raises:
-            CoordinationError: what the core refuses; nothing was changed.
+            CoordinationError: the core refused the command; nothing was changed.
 
         """
         return self._engine.execute(command, request_id)
@@ -64,18 +64,18 @@ class Verbs(Reading):
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
     ) -> int:
         """
-        Move the deadline of a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves.
+        Extend a lease. Scopes (`work`, `keep_alive`, `lock`) do this by themselves.
 
         Args:
             lease: the lease, its scope or its handle.
-            lease_ttl: seconds from now; as long as before if not given.
-            request_id: makes a repeat of this call answer the first reply.
+            lease_ttl: seconds from now; by default the length it had before.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             The new deadline in nanoseconds of the board's clock.
 
         Raises:
-            LeaseLostError: the lease is not yours any more; stop working on the task.
+            LeaseLostError: the lease is no longer yours; stop working on the task.
 
         """
         answer = (self._engine.execute(arguments.renew((lease,), lease_ttl), request_id))[0]
@@ -90,8 +90,8 @@ class Verbs(Reading):
         End several tasks in one step: all of them, or none if one lease is lost.
 
         Args:
-            endings: pairs of a lease and the result, any JSON value.
-            request_id: makes a repeat of this call answer the first reply.
+            endings: pairs of a lease and its result, any JSON value.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             The outcomes in the same order.
@@ -118,11 +118,11 @@ class Verbs(Reading):
         Args:
             lease: the lease, its scope or its handle.
             result: any JSON value.
-            late: "accept" lets the result of an expired lease land while nobody else has the task.
-            request_id: makes a repeat of this call answer the first reply.
+            late: "accept" takes the result of an expired lease while nobody else has the task.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed. Drop the result.
 
         """
         engine = self._engine
@@ -144,20 +144,19 @@ class Verbs(Reading):
         request_id: str | None = None,
     ) -> TaskState:
         """
-        End an attempt without a result; the task is tried again if it has attempts left.
+        End an attempt without a result; the task is retried if it has attempts left.
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: why; it is kept in the task's history.
-            retry: True tries again after the task's backoff, a number after so many seconds; False gives
-                up.
-            request_id: makes a repeat of this call answer the first reply.
+            reason: the reason, kept in the task's history.
+            retry: True retries after the task's backoff, a number after that many seconds; False gives up.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What the task is now: READY, DELAYED or FAILED.
+            The state of the task: READY, DELAYED or FAILED.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed.
 
         """
         return self._engine.execute(arguments.fail(lease, reason, retry), request_id)
@@ -168,10 +167,10 @@ class Verbs(Reading):
 
         Args:
             lease: the lease, its scope or its handle.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: it is not yours any more, so there is nothing to give back.
+            LeaseLostError: it is no longer yours, so there is nothing to give back.
 
         """
         self._engine.execute(arguments.release(lease), request_id)
@@ -182,18 +181,18 @@ class Verbs(Reading):
         """
         Let a leased task wait for new parts: the lease ends, and the attempt is not counted.
 
-        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets
-        their results as inputs. If one fails, the task is cancelled with the reason, or runs anyway with
+        The task keeps its id. When its parts are DONE it can be claimed again, and the next holder gets their
+        results as inputs. If a part fails, the task is cancelled with the reason, or runs anyway with
         `if_need_fails="run"`.
 
         Args:
-            lease: what is held: the lease, its scope or its handle.
+            lease: the lease, its scope or its handle.
             tasks: the parts, under new ids; they may need each other, and other tasks.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError, TaskExistsError, DependencyError (a circle), LimitError (parts of parts are 16
-            deep at most); nothing is changed.
+            LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
+            parts): nothing was changed.
 
         """
         return list(self._engine.execute(arguments.split(lease, tasks), request_id))
@@ -208,20 +207,22 @@ class Verbs(Reading):
         request_id: str | None = None,
     ) -> int:
         """
-        Charge a purse for what work under a lease has cost so far; each call adds to the earlier ones.
+        Charge a purse for the cost of work under a lease; each call adds to the earlier ones.
 
-        It is taken from what the task has reserved (`spends`), beyond that from what the purse has left;
-        below zero the purse owes it. What was reserved and not spent is free again when the lease ends.
+        The amount is taken from the task's reservation (`spends`), and beyond that from what is left in the
+        purse; below zero the purse is in debt. The unspent part of a reservation is free again when the lease
+        ends.
 
         Args:
-            lease: what is held: the lease, its scope or its handle.
+            lease: the lease, its scope or its handle.
             purse: the purse's name; it need not be one that the task reserves from.
-            n: how much, 0 or more.
-            coordination: whether it went into talking to other agents, and not into the work; counted apart.
-            request_id: makes a repeat of this call answer the first reply.
+            n: the amount, 0 or more.
+            coordination: whether it was spent on talking to other agents and not on the work; counted
+            separately.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What the purse has left that nobody has reserved; below zero it is in debt.
+            What is left in the purse and not reserved; below zero it is in debt.
 
         Raises:
             LeaseLostError: the lease is over; nothing was charged.
@@ -241,22 +242,22 @@ class Verbs(Reading):
         request_id: str | None = None,
     ) -> None:
         """
-        Say "not now, not me": a lease goes back at once, a task on offer is turned down.
+        Say "not now, not me": give a lease back at once, or turn down a task on offer.
 
-        Others may take it; this agent is not offered it for a while. It costs neither an attempt nor
-        standing, but each time that the same agent declines the same task, the time doubles.
+        Others may take the task; this agent is not offered it for a while. It costs neither an attempt nor
+        standing. Each time the same agent declines the same task, the time doubles.
 
         Args:
             what: the lease (its scope, or its handle "id#token"), or a task that is on offer.
-            seconds: for how long; None is until the task, or what the agent says of itself, changes.
-                Naming the task in a claim overrules it.
-            reason: for `explain`, such as "429".
-            agent: the agent that declines a task; a lease names its holder itself.
-            all: the agent wants nothing at all for that long, such as when it is rate-limited.
-            request_id: makes a repeat of this call answer the first reply.
+            seconds: how long; None means until the task or the agent's advert changes. Naming the task in a
+                claim overrules the decline.
+            reason: a reason for `explain`, such as "429".
+            agent: the agent that declines a task; not needed with a lease, which names its holder.
+            all: the agent wants no task at all for that long, for example because it is rate-limited.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; nothing was changed.
+            LeaseLostError: the task is no longer yours; nothing was changed.
             NotOfferedError: the agent could not take this task now.
 
         """
@@ -269,11 +270,11 @@ class Verbs(Reading):
 
         Args:
             lease: the lease, its scope or its handle.
-            note: any JSON value; it replaces the note before.
-            request_id: makes a repeat of this call answer the first reply.
+            note: any JSON value; it replaces the previous note.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is not yours any more; stop working on it.
+            LeaseLostError: the task is no longer yours; stop working on it.
 
         """
         self._engine.execute(arguments.note(lease, note), request_id)
@@ -283,10 +284,11 @@ class Verbs(Reading):
         Take over an agent's own leases after a crash, under new tokens; the old ones are fenced off.
 
         Args:
-            agent: whose leases.
-            force: also those whose holder has been heard within two thirds of the lease's length and is not
-                known to be dead. Without it a second session of one name does not take the work of the first.
-            request_id: makes a repeat of this call answer the first reply.
+            agent: name of the agent.
+            force: also take leases whose holder has been heard within two thirds of the lease's length and is
+                not known to be dead. Without it, a second session of one name does not take the work of the
+                first.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         return list(self._engine.execute(Adopt(arguments.agent_name(agent), force), request_id))
@@ -296,11 +298,11 @@ class Verbs(Reading):
         Give back everything that an agent holds; the attempts do not count.
 
         Args:
-            agent: whose leases and locks.
-            request_id: makes a repeat of this call answer the first reply.
+            agent: name of the agent.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            How many leases and locks.
+            The number of leases and locks.
 
         """
         return self._engine.execute(ReleaseAll(arguments.agent_name(agent)), request_id)
@@ -309,15 +311,15 @@ class Verbs(Reading):
         self, task: TaskLike, *, reason: str = "cancelled", request_id: str | None = None
     ) -> None:
         """
-        Drop a task, and what needs it. A holder learns it at once, or at its next call.
+        Cancel a task, and the tasks that need it. Its holder is told at once, or at its next call.
 
         Args:
             task: the task, its ticket or its id.
-            reason: why; those that wait for the result are told.
-            request_id: makes a repeat of this call answer the first reply.
+            reason: the reason; callers that wait for the result get it.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
             IllegalTransitionError: it has ended already.
 
         """
@@ -325,14 +327,14 @@ class Verbs(Reading):
 
     def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """
-        Bring a FAILED task back with fresh attempts, and the tasks that its failure had cancelled.
+        Restart a FAILED task with new attempts, together with the tasks that its failure had cancelled.
 
         Args:
             task: the task, its ticket or its id.
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskNotFoundError: there is no such task (any more).
+            TaskNotFoundError: the task is unknown or forgotten.
             IllegalTransitionError: it has not failed.
 
         """
@@ -340,12 +342,12 @@ class Verbs(Reading):
 
     def limit(self, name: str, n: int, *, request_id: str | None = None) -> None:
         """
-        Say how many tasks that name a limit may be leased at once; 1 until told.
+        Set how many tasks that name a limit may be leased at once; the default is 1.
 
         Args:
             name: the limit, as in Task(limit=...).
-            n: how many; 0 lets none.
-            request_id: makes a repeat of this call answer the first reply.
+            n: the number; 0 allows none.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         self._engine.execute(SetLimit(check_name(name, "limit"), count(n, "n", least=0)), request_id)
@@ -354,27 +356,27 @@ class Verbs(Reading):
         self, name: str, amount: int, *, per: Seconds | None = None, request_id: str | None = None
     ) -> None:
         """
-        Say how much tasks with `spends` may consume of something: tokens, money, calls.
+        Set how much tasks with `spends` may consume of something: tokens, money, calls.
 
-        Tasks wait while the purse cannot pay; `explain` says until when, `statistics().parts["purses"]`
-        what is left. The same again changes nothing; another amount leaves what was spent spent.
+        Tasks wait while the purse cannot pay. `explain` says until when, and `statistics().parts["purses"]`
+        what is left. Setting the same again changes nothing; with another amount, what was spent stays spent.
 
         Args:
             name: the purse, as in Task(spends={name: n}).
-            amount: how much; 0 lets nothing be spent.
-            per: seconds of a window, such as 86_400 for a day (of UTC) or 60 for a rate limit; each begins
-                with the whole amount again, less what is owed. Without it the amount is all there is.
-            request_id: makes a repeat of this call answer the first reply.
+            amount: the amount; 0 allows no spending.
+            per: seconds of a window, such as 86_400 for a day (in UTC) or 60 for a rate limit; each window
+                starts with the whole amount, less any debt. By default the amount is all there is.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         self._engine.execute(arguments.purse(name, amount, per), request_id)
 
     def pause(self, *, request_id: str | None = None) -> None:
         """
-        Stop all claims until `resume`; what is held goes on.
+        Stop all claims until `resume`; leases that are held continue.
 
         Args:
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         self._engine.execute(Pause(), request_id)
@@ -384,24 +386,25 @@ class Verbs(Reading):
         Allow claims again after `pause`.
 
         Args:
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
         self._engine.execute(Resume(), request_id)
 
     def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
         """
-        Change settings for everybody who uses this board.
+        Change settings for all users of this board.
 
         Args:
-            request_id: makes a repeat of this call answer the first reply.
-            changes: names and values as in Settings; what is not named stays.
+            request_id: an id of your own; repeating the call with it returns the first reply.
+            changes: names and values as in Settings; other settings stay.
 
         Returns:
             All settings as they are now.
 
         Raises:
-            TypeError, ValueError: there is no such setting, or it cannot have this value; both are named.
+            TypeError, ValueError: there is no such setting, or it cannot have this value; the message names
+            both.
 
         """
         command = Configure(changed(self.settings(), changes))
@@ -411,13 +414,13 @@ class Verbs(Reading):
         self, to: Literal["matchmaker", "blackboard"], *, request_id: str | None = None
     ) -> Settings:
         """
-        Make this board one of a strategy that can do more, for good and for everybody.
+        Give this board a strategy that can do more, permanently and for all its users.
 
-        Tasks, leases and settings stay. Opening never does that: the wrong class is refused.
+        Tasks, leases and settings stay. Opening a board never extends it: the wrong class is refused.
 
         Args:
             to: "matchmaker" (from a ClaimQueue), or "blackboard" (from either).
-            request_id: makes a repeat of this call answer the first reply.
+            request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             All settings as they are now.
@@ -433,15 +436,15 @@ class Verbs(Reading):
 
     def vouch(self, agent: str, principal: str, *, by: str) -> bool:
         """
-        Say who vouches for an agent: agents of one principal do not check each other's results.
+        Record who vouches for an agent: agents of one principal do not check each other's results.
 
         Args:
-            agent: whom it is about; an agent that nobody vouches for is its own principal.
-            principal: who vouches for it, a name: a person, a team, a provider.
-            by: a name for the record; it is kept in the event.
+            agent: name of the agent; an agent that nobody vouches for is its own principal.
+            principal: the name of the person, team or provider that vouches for it.
+            by: the name of the person or program that does it, kept in the event.
 
         Returns:
-            Whether that was news.
+            Whether this changed anything.
 
         """
         command = Vouch(arguments.agent_name(agent), check_name(principal, "principal"), check_name(by, "by"))

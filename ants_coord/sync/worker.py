@@ -49,7 +49,7 @@ def serve_in_threads(
     agents: str | None = None,
     most: int = 1,
 ) -> Served:
-    """Serve with `concurrency` threads, with one in the caller's own; or with as many as are needed."""
+    """Serve with `concurrency` threads, one of them the caller's own, or with as many as needed."""
     handler_of, kinds = table_of(handlers)
     timeout_ns(timeout)
     crew = as_needed(agents, most, concurrency)
@@ -73,7 +73,7 @@ def serve_in_threads(
 
 
 def _leases(engine: Engine, claims: Callable[[], Iterator[Lease]]) -> Iterator[Lease]:
-    """Iterate over leases, and begin again after a moment when the journal is in trouble."""
+    """Iterate over leases, and start again after a moment when the journal is in trouble."""
     persistence = Persistence(engine)
     while True:
         try:
@@ -94,10 +94,10 @@ def _crowd(
     give_back: Callable[[], object],
 ) -> None:
     """
-    Run a loop in several threads, which may enlist others; raise the first error once all have ended.
+    Run a loop in several threads, which may start others; raise the first error once all have ended.
 
-    Daemon threads and not a pool: a handler that never returns must not keep
-    an interrupted program from ending.
+    They are daemon threads and not a pool: a handler that never returns must not keep an interrupted program
+    from ending.
     """
     errors: list[BaseException] = []
 
@@ -119,10 +119,10 @@ def _crowd(
     for _ in range(concurrency):
         enlist()
     try:
-        for thread in crowd:  # the list grows while it is read: who enlists another is still running
+        for thread in crowd:  # the list grows while it is read: a thread that starts another is still running
             thread.join()
     except BaseException:
-        # interrupted for good: what runs is given back, and its result refused
+        # interrupted for good: running tasks are given back, and their results refused
         stop.set()
         give_back()
         raise
@@ -131,7 +131,7 @@ def _crowd(
 
 
 class _LazyLoop:
-    """The event loop for the async handlers of one thread; asyncio is imported when the first one comes."""
+    """The event loop for the async handlers of one thread; asyncio is imported for the first of them."""
 
     def __init__(self) -> None:
         self._loop: Any = None
@@ -159,7 +159,7 @@ def _attempt(
     runner: _LazyLoop,
     book: Book,
 ) -> Word:
-    """Run one task to its ending. Handler errors are recorded, not raised."""
+    """Run one task to its end. Handler errors are recorded, not raised."""
     started = book.started()
     error: BaseException | None = None
     try:
@@ -177,7 +177,7 @@ def _attempt(
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
-    """Drain at the first signal, interrupt at the second. Only in the main thread, as Python demands."""
+    """Drain at the first signal, interrupt at the second. Only in the main thread, as Python requires."""
 
     def drain(number: int, frame: FrameType | None) -> None:
         if stop.is_set:
