@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from .errors import CoordinationError, JournalConflictError, JournalError
-from .values.checks import check_id, check_path, count
+from .values.checks import check_id, check_path, count, quoted
 
 __all__ = ["Guard", "SQLGuard", "StaleTokenError"]
 
@@ -149,10 +149,10 @@ class SQLGuard:
     """
 
     def __init__(self, table: str = "fencing", *, placeholder: str = "?") -> None:
-        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", table) is None:
-            raise ValueError(f"table must be a plain SQL name, not {table!r}")
+        if not isinstance(table, str) or re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", table) is None:
+            raise ValueError(f"table must be a plain SQL name, not {quoted(table)}")
         if placeholder not in ("?", "%s"):
-            raise ValueError(f"placeholder must be '?' or '%s', not {placeholder!r}")
+            raise ValueError(f"placeholder must be '?' or '%s', not {quoted(placeholder)}")
         self._create = (
             f"CREATE TABLE IF NOT EXISTS {table} (resource VARCHAR(512) PRIMARY KEY, token BIGINT NOT NULL)"
         )

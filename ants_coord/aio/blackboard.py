@@ -19,7 +19,7 @@ from ..fronts.build import BoardSettings, Where
 from ..journals.ports import Clock
 from ..values.checks import check_id, check_name
 from ..values.checks import count as checked_count
-from ..values.entries import Change, Entry, literal
+from ..values.entries import Change, Entry, checked_pattern, literal
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
 from ..values.tasks import Task
@@ -259,7 +259,7 @@ class Blackboard(MatchVerbs):
             The first matching entry, by path.
 
         """
-        query = board_arguments.entries("", pattern, None, 1, newer_than)
+        query = board_arguments.entries("", checked_pattern(pattern), None, 1, newer_than)
         waiter = Waiter(mute, paths=(literal(pattern),))
         found = await self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
         return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.shared import (
@@ -22,7 +22,7 @@ from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import TaskLike
-from ..values.checks import check_id
+from ..values.checks import check_id, path_text
 from ..values.checks import count as checked_count
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Standing, Statistics, TaskRecord, TaskState
@@ -66,7 +66,7 @@ class Reading(Bridge):
             JournalError: the copy cannot be written.
 
         """
-        await self._backup(fspath(to))
+        await self._backup(path_text(to, "to"))
 
     async def find(self, task: TaskLike) -> TaskRecord | None:
         """

@@ -93,7 +93,7 @@ class ResultVerbs(Verbs):
         """
         left = await self._countdown(timeout)
         found: list[Any] = []
-        for task in tasks:
+        for task in arguments.outcomes(tasks).tasks:
             try:
                 found.append(await self.result(task, timeout=left()))
             except TaskFailedError as error:

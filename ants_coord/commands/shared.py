@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ..errors import CoordinationError, LimitError
-from ..values.checks import is_fresh_id
+from ..values.checks import is_fresh_id, quoted
 from ..values.frozen import evolve, field, frozen, record
 from ..values.payloads import json_value
 from ..values.settings import Settings
@@ -174,25 +174,25 @@ def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
 
 def _way_to_a_task(given: object) -> str:
     if isinstance(given, str):
-        return f"write Task({given!r}) for a plain id"
+        return f"write Task({quoted(given)}) for a plain id"
     if isinstance(given, dict):
-        return f"write Task(**{given!r}) if these are the fields of one"
+        return f"write Task(**{quoted(given)}) if these are the fields of one"
     if isinstance(given, (list, tuple)):
         return "submit_many takes several"
-    return f"write Task(payload={given!r}) if this is what to do"
+    return f"write Task(payload={quoted(given)}) if this is what to do"
 
 
 def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
     """Return a Submit whose payloads have been checked and copied."""
     if if_exists not in ("same", "keep", "replace", "rerun"):
-        raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {if_exists!r}")
+        raise ValueError(f"if_exists must be 'same', 'keep', 'replace' or 'rerun', not {quoted(if_exists)}")
     if len(tasks) > MAX_BATCH:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
     payloads, composed, asks = [], False, False
     for task in tasks:
         if task.__class__ is not Task:  # it has more than most, or is something else
             if not isinstance(task, Task):
-                raise TypeError(f"submit takes a Task, not {task!r}; {_way_to_a_task(task)}")
+                raise TypeError(f"submit takes a Task, not {quoted(task)}; {_way_to_a_task(task)}")
             if task.parts:
                 composed = True
             if task.verify is not None:

@@ -37,7 +37,7 @@ from ..commands.shared import (
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
-from ..values.checks import count, seconds
+from ..values.checks import count, quoted, seconds
 from ..values.frozen import evolve
 from ..values.payloads import MAX_NOTE, copy_json, json_value
 from ..values.settings import Settings
@@ -75,6 +75,8 @@ __all__ = [
     "until",
 ]
 
+_MOST_DIGITS = 20
+"""of a fencing token: it is a time in microseconds, and an int of the log"""
 _HANDLE = re.compile(r"#[0-9]+\Z")
 _SHORTEST_WINDOW = 0.01
 """seconds; a shorter ttl would only wake everybody up"""
@@ -106,20 +108,27 @@ LeaseLike = Lease | HasLease | str
 
 
 @functools.lru_cache(maxsize=1024)
-def agent_name(agent: str) -> str:
-    """Return a checked agent name; the last thousand are remembered as good."""
+def _good_name(agent: str) -> str:
     return names.check_name(agent, "agent")
 
 
-def task_id(task: TaskLike) -> str:
+def agent_name(agent: str) -> str:
+    """Return a checked agent name; the last thousand are remembered as good."""
+    # a list cannot be looked up among them, and the interpreter's complaint would not name the field
+    return _good_name(agent) if agent.__class__ is str else names.check_name(agent, "agent")
+
+
+def task_id(task: TaskLike, field: str = "task") -> str:
     """Return the id of a task given in any form."""
     if isinstance(task, str):
-        return names.check_id(task, "task id")
+        return names.check_id(task, "task id" if field == "task" else field)
     if isinstance(task, (Task, Ticket)):
         return task.id
     if isinstance(task, Lease):
         return task.task
-    raise TypeError(f"task must be a Task, a Ticket, a Lease or an id, not {task!r}")
+    if isinstance(task, HasLease):
+        raise TypeError(f"{field} must be a Task, a Ticket, a Lease or an id, not a scope; give its .lease")
+    raise TypeError(f"{field} must be a Task, a Ticket, a Lease or an id, not {quoted(task)}")
 
 
 def pair(lease: LeaseLike) -> tuple[str, int]:
@@ -130,10 +139,10 @@ def pair(lease: LeaseLike) -> tuple[str, int]:
         return lease.lease.task, lease.lease.token
     if isinstance(lease, str):
         task, mark, token = lease.rpartition("#")
-        if mark and token.isascii() and token.isdigit():
+        if mark and token.isascii() and token.isdigit() and len(token) <= _MOST_DIGITS:
             return task, int(token)
-        raise ValueError(f'lease must be a handle such as "frame-1#1700000000000000", not {lease!r}')
-    raise TypeError(f"lease must be a Lease, a Hold or a handle, not {lease!r}")
+        raise ValueError(f'lease must be a handle such as "frame-1#1700000000000000", not {quoted(lease)}')
+    raise TypeError(f"lease must be a Lease, a Hold or a handle, not {quoted(lease)}")
 
 
 def held(lease: object, verb: str) -> Lease:
@@ -150,14 +159,14 @@ def held(lease: object, verb: str) -> Lease:
         raise TypeError(f"{verb} needs a lease, not a coroutine: await the claim first")
     if isinstance(lease, str):
         raise TypeError(
-            f"{verb} needs the lease that a claim returned, not its handle {lease!r}; with a handle you can "
-            "renew, complete, fail or release"
+            f"{verb} needs the lease that a claim returned, not its handle {quoted(lease)}; with a handle "
+            "you can renew, complete, fail or release"
         )
     if isinstance(lease, (Task, Ticket)):
         raise TypeError(
             f"{verb} needs a lease, not a {type(lease).__name__}: claim(agent, task=...) gives one"
         )
-    raise TypeError(f"{verb} needs the lease that a claim returned, not {lease!r}")
+    raise TypeError(f"{verb} needs the lease that a claim returned, not {quoted(lease)}")
 
 
 def result_of(outcome: Outcome) -> Any:
@@ -184,8 +193,9 @@ def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
     if kinds is None:
         return None
     if isinstance(kinds, str):
-        raise TypeError(f"kinds must be a list of names such as [{kinds!r}], not a string")
-    found = tuple(dict.fromkeys(names.check_name(kind, "each of kinds") for kind in kinds))
+        raise TypeError(f"kinds must be a list of names such as [{quoted(kinds)}], not a string")
+    wanted = names.listed(kinds, "kinds", "a list of names")
+    found = tuple(dict.fromkeys(names.check_name(kind, "each of kinds") for kind in wanted))
     if not found:
         raise ValueError("kinds is empty; leave it out to take any kind")
     return found
@@ -194,7 +204,7 @@ def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
 def until(value: str) -> Until:
     """Return a checked `until`."""
     if value not in ("closed", "drained", "idle"):
-        raise ValueError(f"until must be 'closed', 'drained' or 'idle', not {value!r}")
+        raise ValueError(f"until must be 'closed', 'drained' or 'idle', not {quoted(value)}")
     return value  # type: ignore[return-value]
 
 
@@ -210,7 +220,7 @@ def claim(
     lease_ttl: Seconds | None = None,
 ) -> Claim:
     """Build a Claim."""
-    if task is None and kinds is None and lease_ttl is None:
+    if task is None and kinds is None and lease_ttl is None and agent.__class__ is str:
         return _plain_claim(agent)
     wanted = None if task is None else task_id(task)
     return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl))
@@ -218,9 +228,9 @@ def claim(
 
 def claim_many(agent: str, n: int, kinds: Iterable[str] | None, lease_ttl: Seconds | None) -> ClaimMany:
     """Build a ClaimMany."""
-    if n > MAX_BATCH:
+    if count(n, "count") > MAX_BATCH:
         raise LimitError("tasks in one batch", n, MAX_BATCH)
-    return ClaimMany(agent_name(agent), count(n, "count"), _kinds(kinds), _ttl_ns(lease_ttl))
+    return ClaimMany(agent_name(agent), n, _kinds(kinds), _ttl_ns(lease_ttl))
 
 
 def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
@@ -231,7 +241,7 @@ def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
 def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complete:
     """Build a Complete, with the random number by which the host decides whether the result is checked."""
     if late not in ("refuse", "accept"):
-        raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
+        raise ValueError(f"late must be 'refuse' or 'accept', not {quoted(late)}")
     task, token = (lease.task, lease.token) if lease.__class__ is Lease else pair(lease)
     value = json_value(result, "result")
     draw = None if host.secret is None else _draw(host.secret, task, token)
@@ -249,12 +259,16 @@ def _draw(secret: bytes, task: str, token: int) -> float:
 
 def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
     """Build a CompleteMany."""
+    wanted = names.listed(endings, "endings", "a list of pairs (lease, result)")
+    for each in wanted:
+        if not isinstance(each, (tuple, list)) or len(each) != 2:
+            raise TypeError(f"each of endings must be a pair (lease, result), not {quoted(each)}")
     found = tuple(
         [
             (lease.task, lease.token, json_value(result, "result"))
             if lease.__class__ is Lease  # the usual case, without a call
             else (*pair(lease), json_value(result, "result"))
-            for lease, result in endings
+            for lease, result in wanted
         ]
     )
     if len(found) > MAX_BATCH:
@@ -265,7 +279,7 @@ def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
 def fail(lease: LeaseLike, reason: str, retry: bool | Seconds, trace: str = "") -> Fail:
     """Build a Fail; `trace` is the traceback of the error."""
     if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {reason!r}")
+        raise TypeError(f"reason must be a string, not {quoted(reason)}")
     task, token = pair(lease)
     text = json_value(reason[:2_000], "reason")
     if isinstance(retry, bool):
@@ -283,7 +297,7 @@ def decline(
 ) -> Decline:
     """Build a Decline of a lease, or of a task that is on offer to an agent."""
     if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {reason!r}")
+        raise TypeError(f"reason must be a string, not {quoted(reason)}")
     if everything and pause is None:
         raise ValueError("seconds must be given with all=True: for how long the agent wants nothing")
     text = json_value(reason[:500], "reason")
@@ -300,8 +314,8 @@ def decline(
 def split(lease: LeaseLike, parts: Iterable[Task]) -> Split:
     """Build a Split."""
     if isinstance(parts, (Task, str)):
-        raise TypeError(f"split takes a list of Tasks, not {parts!r}")
-    named = tuple(parts)
+        raise TypeError(f"split takes a list of Tasks, not {quoted(parts)}")
+    named = names.listed(parts, "tasks", "a list of Tasks")
     if not named:
         raise ValueError("split needs at least one Task; to give the lease back, release it")
     batch = submission(named)
@@ -316,14 +330,14 @@ def purse(name: str, amount: int, per: Seconds | None) -> SetPurse:
         return SetPurse(named, amount)
     length = seconds(per, "per")
     if length < _SHORTEST_WINDOW:
-        raise ValueError(f"per must be at least {_SHORTEST_WINDOW} seconds, not {per!r}")
+        raise ValueError(f"per must be at least {_SHORTEST_WINDOW} seconds, not {quoted(per)}")
     return SetPurse(named, amount, round(length * 1e9))
 
 
 def spent(lease: LeaseLike, name: str, n: int, coordination: object) -> Spend:
     """Build a Spend."""
     if not isinstance(coordination, bool):
-        raise TypeError(f"coordination must be a bool, not {coordination!r}")
+        raise TypeError(f"coordination must be a bool, not {quoted(coordination)}")
     named = names.check_name(name, "purse")
     return Spend(*pair(lease), named, count(n, "n", least=0), coordination)
 
@@ -336,15 +350,15 @@ def note(lease: LeaseLike, value: object) -> Note:
 def cancel(task: TaskLike, reason: str) -> Cancel:
     """Build a Cancel."""
     if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {reason!r}")
+        raise TypeError(f"reason must be a string, not {quoted(reason)}")
     return Cancel(task_id(task), json_value(reason[:500], "reason"))
 
 
 def extend(has: Settings, to: str, host: Host) -> Configure:
     """Build the Configure that extends a board."""
     strategies = {"matchmaker": "match", "blackboard": "board"}
-    if to not in strategies:
-        raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not {to!r}")
+    if not isinstance(to, str) or to not in strategies:
+        raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not to {quoted(to)}")
     wanted = strategies[to]
     return Configure(evolve(has, strategy=wanted), rules=host.rules_of(wanted))
 
@@ -361,9 +375,11 @@ def lock(
     if not resources:
         raise ValueError("lock needs at least one name")
     if isinstance(resources[0], (list, tuple, set, frozenset)):
-        raise TypeError(f"each lock name must be a string, not {resources[0]!r}; write lock(*names) for many")
+        raise TypeError(
+            f"each lock name must be a string, not {quoted(resources[0])}; write lock(*names) for many"
+        )
     if not isinstance(shared, bool):
-        raise TypeError(f"shared must be True or False, not {shared!r}")
+        raise TypeError(f"shared must be True or False, not {quoted(shared)}")
     whose = names.fresh_holder() if holder is None else names.check_name(holder, "holder")
     wanted = sorted({names.check_lock_name(name) for name in resources})
     if len(wanted) > 256:
@@ -386,23 +402,23 @@ def tasks(
     """Build a Tasks."""
     states = None
     if state is not None:
-        wanted = [state] if isinstance(state, str) else list(state)
+        wanted = [state] if isinstance(state, str) else names.listed(state, "state", "a state or a list")
         try:
             states = tuple(TaskState(one) for one in wanted)
         except ValueError:
             known = ", ".join(TaskState)
-            raise ValueError(f"state must be among {known}, not {state!r}") from None
+            raise ValueError(f"state must be among {known}, not {quoted(state)}") from None
     if tag is not None:
         names.check_name(tag, "tag")
-    wanted_after = None if after is None else task_id(after)
+    wanted_after = None if after is None else task_id(after, "after")
     return Tasks(states, _kinds(kinds), tag, wanted_after, count(n, "count", most=MAX_BATCH))
 
 
 def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
     """Build an Outcomes."""
     if isinstance(wanted, (str, Task, Ticket, Lease)):
-        raise TypeError(f"give a list of tasks, not the single {wanted!r}")
-    return Outcomes(tuple([task_id(task) for task in wanted]))
+        raise TypeError(f"tasks must be a list of tasks, not the single {quoted(wanted)}")
+    return Outcomes(tuple([task_id(task) for task in names.listed(wanted, "tasks", "a list of tasks")]))
 
 
 def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:

@@ -17,7 +17,7 @@ from ..commands.board import (
 )
 from ..commands.shared import MAX_BATCH, with_salt
 from ..errors import LimitError
-from ..values.checks import amount, check_id, check_name, count, seconds
+from ..values.checks import amount, check_id, check_name, count, listed, quoted, seconds
 from ..values.entries import checked_pattern
 from ..values.marks import Mark
 from ..values.payloads import json_value
@@ -43,19 +43,18 @@ __all__ = [
 def deposit(mark: Mark, agent: str) -> Deposit:
     """Build a Deposit."""
     if mark.__class__ is not Mark:
-        raise TypeError(f"deposit takes a Mark, not {mark!r}; write Mark(kind, place, strength)")
+        raise TypeError(f"deposit takes a Mark, not {quoted(mark)}; write Mark(kind, place, strength)")
     return Deposit(mark, arguments.agent_name(agent))
 
 
 def diffuse(kind: str, neighbours: Mapping[str, Iterable[str]], share: float, agent: str) -> Diffuse:
     """Build a Diffuse."""
     if not isinstance(neighbours, Mapping):
-        raise TypeError(f"neighbours must map a place to its neighbours, not {neighbours!r}")
+        raise TypeError(f"neighbours must map a place to its neighbours, not {quoted(neighbours)}")
     checked, edges = [], 0
-    for place, others in neighbours.items():
+    for place, given in neighbours.items():
         check_id(place, "each place in neighbours")
-        if isinstance(others, str):
-            raise TypeError(f"the neighbours of {place!r} must be a list such as [{others!r}], not a string")
+        others = listed(given, f"the neighbours of {place!r}", "a list of places")
         found = tuple(dict.fromkeys(check_id(other, f"each neighbour of {place!r}") for other in others))
         if place in found:
             raise ValueError(f"neighbours names {place!r} as its own neighbour; what it keeps is 1 - share")
@@ -137,20 +136,20 @@ def reaction(
 ) -> React:
     """Build a React."""
     if not isinstance(existing, bool):
-        raise TypeError(f"existing must be a bool, not {existing!r}")
-    wanted = on if isinstance(on, str) else tuple(on)
+        raise TypeError(f"existing must be a bool, not {quoted(existing)}")
+    wanted = on if isinstance(on, str) else listed(on, "on", "a list of changes")
     if not isinstance(task, Task):
-        raise TypeError(f"task must be a Task, not {task!r}")
+        raise TypeError(f"task must be a Task, not {quoted(task)}")
     payload = json_value(task.payload, "payload")
     made = Reaction(name, pattern, with_salt(task, payload), wanted, coalesce, trails, above, below)
     first = "created" if above is None else "rose"
     if existing and first not in made.on:
-        raise ValueError(f"existing=True needs on= with {first!r}: what is there counts as that")
+        raise ValueError(f"existing=True needs on= with {quoted(first)}: what is there counts as that")
     return React(made, payload, existing)
 
 
 def roll_back(agent: str, by: str, quarantine: bool) -> RollBack:
     """Build a RollBack."""
     if not isinstance(quarantine, bool):
-        raise TypeError(f"quarantine must be a bool, not {quarantine!r}")
+        raise TypeError(f"quarantine must be a bool, not {quoted(quarantine)}")
     return RollBack(arguments.agent_name(agent), check_name(by, "by"), quarantine)

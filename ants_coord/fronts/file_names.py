@@ -12,6 +12,8 @@ import os
 import unicodedata
 from collections.abc import Iterable
 
+from ..values.checks import path_text, quoted
+
 __all__ = ["Path", "names_of_files"]
 
 Path = str | os.PathLike[str]
@@ -36,18 +38,20 @@ def names_of_files(paths: Iterable[Path], root: Path = ".") -> list[str]:
         ValueError: a path lies outside the root, or holds a NUL.
 
     """
-    base = os.path.realpath(root)
+    start = path_text(root, "root")
+    try:
+        base = os.path.realpath(start)
+    except ValueError:  # a NUL, or a lone surrogate
+        base = ""
     if not os.path.isdir(base):
-        raise ValueError(f"root {os.fspath(root)!r} is not a folder")
+        raise ValueError(f"root {quoted(root)} is not a folder")
     return [_name(path, base) for path in paths]
 
 
 def _name(path: Path, base: str) -> str:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError(f"each path must be a string or a path, not {path!r}")
+    text = path_text(path, "each path")
     if not text or "\0" in text:
-        raise ValueError(f"{text!r} is no path")
+        raise ValueError(f"each path must be a path, not {quoted(text)}")
     folder, last = os.path.split(os.path.join(base, text).rstrip("".join(_SEPARATORS)))
     if last in (os.curdir, os.pardir):
         whole = os.path.realpath(os.path.join(folder, last))
@@ -56,7 +60,7 @@ def _name(path: Path, base: str) -> str:
         whole = os.path.join(os.path.realpath(folder), last)
     below = os.path.relpath(whole, base)
     if below == os.pardir or below.startswith(os.pardir + os.sep):
-        raise ValueError(f"{text!r} lies outside the root {base!r}")
+        raise ValueError(f"{quoted(text)} lies outside the root {quoted(base)}")
     if below == os.curdir:
         return "/"
     name = unicodedata.normalize("NFC", below.replace(os.sep, "/"))

@@ -34,7 +34,7 @@ from ..errors import (
     LimitError,
     VerdictError,
 )
-from ..values.checks import seconds
+from ..values.checks import quoted, seconds
 from ..values.tasks import Lease
 from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout_ns
 from .arguments import note as note_of
@@ -174,7 +174,7 @@ class Scope(HasLease):
         verb: str = "work",
     ) -> None:
         if on_error not in ("raise", "log"):
-            raise ValueError(f"on_error must be 'raise' or 'log', not {on_error!r}")
+            raise ValueError(f"on_error must be 'raise' or 'log', not {quoted(on_error)}")
         self._engine = engine
         self.lease: Lease = held(lease, verb)
         self._on_error = on_error

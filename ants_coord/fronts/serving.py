@@ -23,7 +23,7 @@ from ..commands.shared import Find
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import ClosedError, JournalError, LeaseLostError
-from ..values.checks import check_name, count
+from ..values.checks import check_name, count, quoted
 from ..values.frozen import field, fields, record
 from ..values.tasks import Lease
 from .arguments import Seconds
@@ -104,12 +104,12 @@ def table_of(handlers: Handlers) -> tuple[Callable[[str], Handler], tuple[str, .
         _check_arity(single, "handlers")
         return lambda _: single, None
     if not isinstance(handlers, Mapping) or not handlers:
-        raise TypeError(f"handlers must be a function or a dict of kind -> function, not {handlers!r}")
+        raise TypeError(f"handlers must be a function or a dict of kind -> function, not {quoted(handlers)}")
     table = {check_name(kind, "each kind in handlers"): handler for kind, handler in handlers.items()}
     for kind, handler in table.items():
         if not callable(handler):
-            raise TypeError(f"handlers[{kind!r}] must be a function, not {handler!r}")
-        _check_arity(handler, f"handlers[{kind!r}]")
+            raise TypeError(f"handlers[{quoted(kind)}] must be a function, not {quoted(handler)}")
+        _check_arity(handler, f"handlers[{quoted(kind)}]")
     return table.__getitem__, tuple(table)
 
 
@@ -142,9 +142,13 @@ def as_needed(agents: str | None, most: int, concurrency: int) -> AsNeeded | Non
     if agents is None:
         return None
     if agents != "as needed":
-        raise ValueError(f"agents must be 'as needed' or None, not {agents!r}; concurrency= takes a number")
+        raise ValueError(
+            f"agents must be 'as needed' or None, not {quoted(agents)}; concurrency= takes a number"
+        )
     if concurrency != 1:
-        raise ValueError(f"agents='as needed' begins with one, so concurrency={concurrency!r} has no meaning")
+        raise ValueError(
+            f"agents='as needed' begins with one, so concurrency={quoted(concurrency)} has no meaning"
+        )
     return AsNeeded(count(most, "most", most=10_000))
 
 
@@ -282,7 +286,7 @@ def _refuse_awaitable(handler: Handler, result: object) -> None:
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
-        raise TypeError(f"{handler!r} returned an awaitable; make the handler an async function")
+        raise TypeError(f"{quoted(handler)} returned an awaitable; make the handler an async function")
 
 
 @contextmanager

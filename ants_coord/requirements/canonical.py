@@ -175,7 +175,7 @@ def parse(text: str) -> Requirement:
 
     """
     if not isinstance(text, str):
-        raise TypeError(f"a requirement must be a string such as 'gpu and mem >= 16', not {text!r}")
+        raise TypeError(f"a requirement must be a string such as 'gpu and mem >= 16', not {text!r:.140}")
     return _parse(text)
 
 

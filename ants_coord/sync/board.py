@@ -24,7 +24,7 @@ from ..fronts.agent import Keys, Shared
 from ..fronts.arguments import Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
 from ..journals.ports import Clock
-from ..values.checks import count, fresh_agent
+from ..values.checks import count, fresh_agent, listed
 from ..values.payloads import json_value
 from ..values.tasks import Lease, Task, Ticket
 from .locks import LockVerbs
@@ -196,7 +196,7 @@ class Board(Keys, LockVerbs):
             something is wrong with one of them; nothing was added. ClosedError.
 
         """
-        wanted = tuple(tasks)
+        wanted = listed(tasks, "tasks", "a list of Tasks")
         command = submission(wanted, if_exists)
         if not wanted:
             return []

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Iterable
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.shared import (
@@ -25,7 +25,7 @@ from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import TaskLike
-from ..values.checks import check_id
+from ..values.checks import check_id, path_text
 from ..values.checks import count as checked_count
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Standing, Statistics, TaskRecord, TaskState
@@ -69,7 +69,7 @@ class Reading(Bridge):
             JournalError: the copy cannot be written.
 
         """
-        self._backup(fspath(to))
+        self._backup(path_text(to, "to"))
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """

@@ -96,7 +96,7 @@ class ResultVerbs(Verbs):
         """
         left = self._countdown(timeout)
         found: list[Any] = []
-        for task in tasks:
+        for task in arguments.outcomes(tasks).tasks:
             try:
                 found.append(self.result(task, timeout=left()))
             except TaskFailedError as error:

@@ -7,14 +7,13 @@ is renewed while its agent lives and fades when the agent falls silent.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Literal
 
 from ..errors import LimitError
 from ..requirements import parse
-from .checks import check_name, count, plain, seconds
+from .checks import check_name, count, listed, plain, quoted, seconds
 from .frozen import field, frozen, lasting, strings, taking
 
 __all__ = [
@@ -41,14 +40,14 @@ def checked_requirement(value: object, field: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise TypeError(f"{field} must be a string such as 'gpu and mem >= 16', not {value!r}")
+        raise TypeError(f"{field} must be a string such as 'gpu and mem >= 16', not {quoted(value)}")
     parse(value)
     return value
 
 
 def _capability(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"each of capabilities must be a string, not {value!r}")
+        raise TypeError(f"each of capabilities must be a string, not {quoted(value)}")
     if len(value) > 128 or _CAPABILITY.match(value) is None or value in _WORDS:
         raise ValueError(
             f"each of capabilities must be a dotted name such as 'doc.parse', with a version such as "
@@ -59,7 +58,7 @@ def _capability(value: object) -> str:
 
 def _attribute(name: object, value: object) -> tuple[str, int | float | str | bool]:
     if not isinstance(name, str) or len(name) > 128 or _ATTRIBUTE.match(name) is None or name in _WORDS:
-        raise ValueError(f"each name in attributes must be a word such as 'gpu_mem', not {name!r}")
+        raise ValueError(f"each name in attributes must be a word such as 'gpu_mem', not {quoted(name)}")
     if isinstance(value, str):
         if len(value) > 256 or any(
             ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value
@@ -68,9 +67,11 @@ def _attribute(name: object, value: object) -> tuple[str, int | float | str | bo
                 f"attributes[{name!r}] must be at most 256 characters without controls: {value[:60]!r}"
             )
     elif not isinstance(value, (bool, int, float)):
-        raise TypeError(f"attributes[{name!r}] must be a number, a string or a bool, not {value!r}")
-    elif not isinstance(value, bool) and not (math.isfinite(value) and abs(value) <= 1 << 53):
-        raise ValueError(f"attributes[{name!r}] must be finite and within 2**53, not {value!r}")
+        raise TypeError(
+            f"attributes[{quoted(name)}] must be a number, a string or a bool, not {quoted(value)}"
+        )
+    elif not isinstance(value, bool) and not abs(value) <= 1 << 53:
+        raise ValueError(f"attributes[{quoted(name)}] must be finite and within 2**53, not {quoted(value)}")
     elif isinstance(value, float) and value == int(value):
         value = int(value)
     if isinstance(value, str):
@@ -117,15 +118,14 @@ class Advert:
 
     def __attrs_post_init__(self) -> None:
         _set(self, "agent", check_name(self.agent, "agent"))
-        if isinstance(self.capabilities, (str, bytes)):
-            raise TypeError(f"capabilities must be a set of strings, not {self.capabilities!r}")
-        names = tuple(sorted({_capability(name) for name in self.capabilities}))
+        said = listed(self.capabilities, "capabilities", "a set of strings")
+        names = tuple(sorted({_capability(name) for name in said}))
         if len(names) > MAX_CAPABILITIES:
             raise LimitError("capabilities of one advert", len(names), MAX_CAPABILITIES)
         _set(self, "capabilities", names)
         if not isinstance(self.attributes, Mapping):
             raise TypeError(
-                f"attributes must be a mapping such as {{'gpu_mem': 24}}, not {self.attributes!r}"
+                f"attributes must be a mapping such as {{'gpu_mem': 24}}, not {quoted(self.attributes)}"
             )
         if len(self.attributes) > MAX_ATTRIBUTES:
             raise LimitError("attributes of one advert", len(self.attributes), MAX_ATTRIBUTES)
@@ -141,9 +141,9 @@ class Advert:
 def checked_load(value: object) -> float:
     """Return a load between 0 and 1, or raise an error that names the field."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"load must be a number from 0 to 1, not {value!r}")
+        raise TypeError(f"load must be a number from 0 to 1, not {quoted(value)}")
     if not 0 <= value <= 1:
-        raise ValueError(f"load must be from 0 to 1, not {value!r}")
+        raise ValueError(f"load must be from 0 to 1, not {quoted(value)}")
     return float(value)
 
 

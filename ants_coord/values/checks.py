@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 __all__ = [
     "Request",
@@ -30,10 +30,13 @@ __all__ = [
     "is_fresh_holder",
     "is_fresh_id",
     "is_told",
+    "listed",
     "lock_key",
     "numbered",
+    "path_text",
     "paths_above",
     "plain",
+    "quoted",
     "seconds",
     "told_session",
 ]
@@ -43,6 +46,8 @@ Request = str | tuple[str, int] | None
 
 _NAME = re.compile(r"[A-Za-z0-9._:/@-]{1,128}\Z")
 _ID_BYTES = 512
+_QUOTED = 140
+"""characters of a value that an error shows"""
 
 # A fresh id is "t~" + a nonce drawn once per process + a counter: 0.2 us where
 # uuid4 takes 1.5. "~" marks ids that nobody typed; see is_fresh_id.
@@ -129,10 +134,36 @@ def plain(text: str) -> str:
     return text if text.__class__ is str else str.__str__(text)
 
 
+def quoted(value: object) -> str:
+    """Return a value as an error shows it: enough to know it again, whatever its size and its `__repr__`."""
+    if isinstance(value, (str, bytes, bytearray)) and len(value) > _QUOTED:
+        return f"{value[:_QUOTED]!r}... ({len(value)} in all)"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - of the caller's class, or an int of more digits than Python writes
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 2 * _QUOTED else f"{text[: 2 * _QUOTED]}..."
+
+
+def listed(values: object, field: str, such_as: str = "a list") -> tuple[Any, ...]:
+    """Return what an iterable holds, or raise a TypeError that names the field; a text is no list."""
+    if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
+        raise TypeError(f"{field} must be {such_as}, not {quoted(values)}")
+    return tuple(values)
+
+
+def path_text(path: object, field: str) -> str:
+    """Return a path of the file system as text, or raise a TypeError that names the field."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise TypeError(f"{field} must be a string or a path, not {quoted(path)}")
+    return text
+
+
 def check_name(name: object, field: str) -> str:
     """Return `name`, plain, or raise TypeError/ValueError that names the field and the rule."""
     if not isinstance(name, str):
-        raise TypeError(f"{field} must be a string, not {name!r}")
+        raise TypeError(f"{field} must be a string, not {quoted(name)}")
     if name.__class__ is not str:
         name = plain(name)
     if _NAME.match(name) is None:
@@ -144,13 +175,15 @@ def check_name(name: object, field: str) -> str:
 
 def numbered(request: str | tuple[str, int]) -> tuple[str, int]:
     """Return a request as the core knows it."""
-    return (check_name(request, "request_id"), 0) if isinstance(request, str) else request
+    if request.__class__ is tuple and len(request) == 2:
+        return request
+    return check_name(request, "request_id"), 0
 
 
 def check_id(value: object, field: str) -> str:
     """Return `value`, plain, or raise TypeError/ValueError that names the field and the rule."""
     if not isinstance(value, str):
-        raise TypeError(f"{field} must be a string, not {value!r}")
+        raise TypeError(f"{field} must be a string, not {quoted(value)}")
     if value.__class__ is not str:
         value = plain(value)
     if value.isascii() and value.isprintable() and 0 < len(value) <= _ID_BYTES:
@@ -179,29 +212,29 @@ def seconds(value: object, field: str, *, zero: bool = False, most: float = 1e9)
     if isinstance(value, dt.timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{field} must be seconds (int, float or timedelta), not {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero) or value > most:
+        raise TypeError(f"{field} must be seconds (int, float or timedelta), not {quoted(value)}")
+    if not 0 <= value <= most or (value == 0 and not zero):  # false for NaN, and no int is too large for it
         least = ">= 0" if zero else "> 0"
-        raise ValueError(f"{field} must be finite, {least} and <= {most:g} seconds, not {value!r}")
+        raise ValueError(f"{field} must be finite, {least} and <= {most:g} seconds, not {quoted(value)}")
     return float(value)
 
 
 def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> int:
     """Return an int between `least` and `most`, or raise an error that names the field."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{field} must be an int, not {value!r}")
+        raise TypeError(f"{field} must be an int, not {quoted(value)}")
     if not least <= value <= most:
-        raise ValueError(f"{field} must be {least} to {most}, not {value}")
+        raise ValueError(f"{field} must be {least} to {most}, not {quoted(value)}")
     return value if value.__class__ is int else int(value)
 
 
 def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12) -> float:
     """Return a finite float > 0 (or >= 0) and at most `most`, or raise an error that names the field."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{field} must be a number, not {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero) or value > most:
+        raise TypeError(f"{field} must be a number, not {quoted(value)}")
+    if not 0 <= value <= most or (value == 0 and not zero):
         least = ">= 0" if zero else "> 0"
-        raise ValueError(f"{field} must be finite, {least} and <= {most:g}, not {value!r}")
+        raise ValueError(f"{field} must be finite, {least} and <= {most:g}, not {quoted(value)}")
     return float(value)
 
 
@@ -217,17 +250,19 @@ def check_path(path: str | os.PathLike[str]) -> str:
         ValueError: it is empty, or a word with which SQLite means something else than a file.
 
     """
-    name = os.fspath(path)
-    if not isinstance(name, str):
-        raise TypeError(f"the board's path must be text, not {name!r}")
+    name = path_text(path, "the board's path")
     if not name or name.isspace():
         raise ValueError("the board's path is empty; leave it out for a board in memory")
     if name == ":memory:":
         raise ValueError("':memory:' is no file; leave the path out for a board in memory")
     if name.lower().startswith("file:"):
-        raise ValueError(f"{name!r} is a URI; give the plain path of the board's file")
+        raise ValueError(f"{quoted(name)} is a URI; give the plain path of the board's file")
     if "\0" in name:
-        raise ValueError(f"the board's path must not contain NUL: {name!r}")
+        raise ValueError(f"the board's path must not contain NUL: {quoted(name)}")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise ValueError(f"the board's path is no name that a file can have: {quoted(name)}") from None
     return os.path.realpath(name)
 
 
@@ -255,9 +290,11 @@ def check_lock_name(name: object) -> str:
         text = unicodedata.normalize("NFC", text)
     parts = lock_key(text).split("/")
     if "" in parts[1:] or "." in parts or ".." in parts:
-        raise ValueError(f"lock name {text!r} is not the plain spelling of a path; lock_files() works it out")
+        raise ValueError(
+            f"lock name {quoted(text)} is not the plain spelling of a path; lock_files() works it out"
+        )
     if parts[-1] in ("*", "**"):
-        raise ValueError(f"lock name {text!r} is a pattern; {text.rstrip('*')!r} covers all below it")
+        raise ValueError(f"lock name {quoted(text)} is a pattern; {text.rstrip('*')!r} covers all below it")
     return text
 
 

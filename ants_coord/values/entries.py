@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .checks import check_id, check_name, count
+from .checks import check_id, check_name, count, listed, quoted
 from .frozen import frozen, strings, taking
 
 __all__ = [
@@ -40,21 +40,20 @@ class Namespace:
 
     def __attrs_post_init__(self) -> None:
         _set(self, "prefix", check_id(self.prefix, "namespace prefix"))
-        if isinstance(self.owners, str) or not isinstance(self.owners, Iterable):
-            raise TypeError(f"owners must be a list of agents such as ['ant-1'], not {self.owners!r}")
-        _set(self, "owners", tuple([check_name(owner, "each of owners") for owner in self.owners]))
+        owners = listed(self.owners, "owners", "a list of agents such as ['ant-1']")
+        _set(self, "owners", tuple([check_name(owner, "each of owners") for owner in owners]))
 
 
 def checked_namespaces(namespaces: Iterable[Any]) -> tuple[Namespace, ...]:
     """Return namespaces with different prefixes."""
-    found = tuple(namespaces)
+    found = listed(namespaces, "namespaces", "a list of Namespaces")
     for space in found:
         if not isinstance(space, Namespace):
-            raise TypeError(f"namespaces must hold Namespaces, not {space!r}")
+            raise TypeError(f"namespaces must hold Namespaces, not {quoted(space)}")
     prefixes = [space.prefix for space in found]
     twice = next((prefix for prefix in prefixes if prefixes.count(prefix) > 1), None)
     if twice is not None:
-        raise ValueError(f"namespaces names {twice!r} twice")
+        raise ValueError(f"namespaces names {quoted(twice)} twice")
     count(len(found), "number of namespaces", least=0, most=1024)
     return found
 
@@ -73,12 +72,14 @@ def checked_pattern(pattern: object, field: str = "pattern") -> str:
     for number, segment in enumerate(segments):
         if "**" in segment and segment != "**":
             raise ValueError(
-                f"{field} {text!r} mixes ** with text; * is a part of a segment, as in 'posts/*.md'"
+                f"{field} {quoted(text)} mixes ** with text; * is a part of a segment, as in 'posts/*.md'"
             )
         if segment == "**" and number != len(segments) - 1:
-            raise ValueError(f"{field} {text!r} has ** before its end; write * for one segment")
+            raise ValueError(f"{field} {quoted(text)} has ** before its end; write * for one segment")
     if text.startswith("*") and text != "**":
-        raise ValueError(f"{field} {text!r} is too broad; give the first segment, or '**' for everything")
+        raise ValueError(
+            f"{field} {quoted(text)} is too broad; give the first segment, or '**' for everything"
+        )
     return text
 
 

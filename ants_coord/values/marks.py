@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .checks import amount, check_id, check_name, count, seconds
+from .checks import amount, check_id, check_name, count, listed, quoted, seconds
 from .frozen import frozen, lasting, lasting_or_none, maker, quick, taking
 
 __all__ = [
@@ -87,10 +87,12 @@ class MarkKind:
             _set(self, "ceiling", amount(self.ceiling, "ceiling"))
         _set(self, "floor", amount(self.floor, "floor", zero=True))
         if self.ceiling is not None and self.floor > self.ceiling:
-            raise ValueError(f"floor={self.floor!r} is above ceiling={self.ceiling!r} of kind {self.name!r}")
+            raise ValueError(
+                f"floor={quoted(self.floor)} is above ceiling={quoted(self.ceiling)} of kind {self.name!r}"
+            )
         _set(self, "forget_after", seconds(self.forget_after, "forget_after"))
         if not isinstance(self.repels, bool):
-            raise TypeError(f"repels must be a bool, not {self.repels!r}")
+            raise TypeError(f"repels must be a bool, not {quoted(self.repels)}")
         _set(self, "weight", amount(self.weight, "weight", most=1e6))
         _set(self, "success", amount(self.success, "success", zero=True, most=1e3))
         if self.failure is not None:
@@ -99,10 +101,10 @@ class MarkKind:
 
 def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
     """Return kinds of marks with different names, whose bounds are not below `faint`."""
-    found = tuple(kinds)
+    found = listed(kinds, "kinds", "a list of MarkKinds")
     for kind in found:
         if not isinstance(kind, MarkKind):
-            raise TypeError(f"kinds must hold MarkKinds, not {kind!r}")
+            raise TypeError(f"kinds must hold MarkKinds, not {quoted(kind)}")
         for field in ("floor", "ceiling"):
             bound = getattr(kind, field)
             if bound and bound < faint:
@@ -112,7 +114,7 @@ def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
     names = [kind.name for kind in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"kinds names {twice!r} twice")
+        raise ValueError(f"kinds names {quoted(twice)} twice")
     count(len(found), "number of kinds", least=0, most=_MOST_KINDS)
     return found
 

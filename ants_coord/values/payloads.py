@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import LimitError
+from .checks import quoted
 
 __all__ = ["MAX_DEPTH", "MAX_INT", "MAX_NOTE", "MAX_SIZE", "NESTS", "copy_json", "json_value", "size_of"]
 
@@ -99,7 +100,7 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
     if kind is int:
         if -MAX_INT <= value <= MAX_INT:  # type: ignore[operator]
             return 8, value
-        raise ValueError(f"{field} must be within +-2**53, not {value}; send it as a string")
+        raise ValueError(f"{field} must be within +-2**53, not {quoted(value)}; send it as a string")
     if kind in _ATOMS:
         return 8, value
     if kind is float:
@@ -120,7 +121,7 @@ def _items(value: list[Any] | tuple[Any, ...], field: str, depth: int) -> tuple[
 
 def _plain_key(key: object, field: str) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"{field} must have string keys, not {key!r}")
+        raise TypeError(f"{field} must have string keys, not {quoted(key)}")
     return str.__str__(key)
 
 
@@ -145,7 +146,7 @@ def _subclass(value: object, field: str, depth: int) -> tuple[int, Any]:
             return _walk(base(value), field, depth)
     raise TypeError(
         f"{field} must be a JSON value (None, bool, int, float, str, list, dict), "
-        f"not {type(value).__name__}: {value!r:.80}"
+        f"not {type(value).__name__}: {quoted(value)}"
     )
 
 

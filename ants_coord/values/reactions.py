@@ -4,7 +4,7 @@ Reactions: what turns a change of the shared state into a task.
 
 from __future__ import annotations
 
-from .checks import amount, check_name
+from .checks import amount, check_name, quoted
 from .entries import checked_pattern
 from .frozen import evolve, frozen, strings, taking
 from .tasks import Task
@@ -48,26 +48,28 @@ class Reaction:
         object.__setattr__(self, "name", check_name(self.name, "reaction name"))
         checked_pattern(self.pattern)
         if not isinstance(self.task, Task):
-            raise TypeError(f"task must be a Task, not {self.task!r}")
+            raise TypeError(f"task must be a Task, not {quoted(self.task)}")
         if self.task.needs or self.task.parts or self.task.team or self.task.key:
-            raise ValueError(f"the task of reaction {self.name!r} can have no needs, parts, team or key")
+            raise ValueError(
+                f"the task of reaction {quoted(self.name)} can have no needs, parts, team or key"
+            )
         # two templates that say the same must be equal, whatever fresh ids they were given
         _set(self, "task", evolve(self.task, id=self.name))
         if self.task.payload is not None and not isinstance(self.task.payload, dict):
             raise TypeError(
-                f"the payload of reaction {self.name!r} must be an object or None, "
-                f"not {self.task.payload!r}: path, version and change are added to it"
+                f"the payload of reaction {quoted(self.name)} must be an object or None, "
+                f"not {quoted(self.task.payload)}: path, version and change are added to it"
             )
         if not isinstance(self.coalesce, bool):
-            raise TypeError(f"coalesce must be a bool, not {self.coalesce!r}")
+            raise TypeError(f"coalesce must be a bool, not {quoted(self.coalesce)}")
         self._check_trigger()
         known = _ON if self.above is None else _EDGES
         if isinstance(self.on, str):
-            raise TypeError(f"on must be a list such as [{self.on!r}], not a string")
-        _set(self, "on", tuple(dict.fromkeys(self.on)) or known[:-1])
+            raise TypeError(f"on must be a list such as [{quoted(self.on)}], not a string")
         for change in self.on:
-            if change not in known:
-                raise ValueError(f"on must name some of {', '.join(known)}, not {change!r}")
+            if not isinstance(change, str) or change not in known:
+                raise ValueError(f"on must name some of {', '.join(known)}, not {quoted(change)}")
+        _set(self, "on", tuple(dict.fromkeys(self.on)) or known[:-1])
 
     def _check_trigger(self) -> None:
         if self.trails is not None:
@@ -84,6 +86,6 @@ class Reaction:
         assert self.below is not None
         if self.below >= self.above:
             raise ValueError(
-                f"below={self.below!r} must be under above={self.above!r}: "
+                f"below={quoted(self.below)} must be under above={quoted(self.above)}: "
                 "the gap keeps a trigger from chattering"
             )

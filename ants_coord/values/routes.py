@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import LimitError, RequirementError
 from ..requirements import Facts, evaluate, parse
-from .checks import check_id, check_name, count
+from .checks import check_id, check_name, count, listed, quoted
 from .frozen import frozen, strings, taking
 
 __all__ = ["Piece", "Route", "check_routes"]
@@ -26,7 +26,7 @@ _MAX_PIECES = 64
 
 def _requirement(value: object, field: str) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{field} must be a requirement such as 'kind == \"train\"', not {value!r}")
+        raise TypeError(f"{field} must be a requirement such as 'kind == \"train\"', not {quoted(value)}")
     parse(value)
     return value
 
@@ -54,9 +54,8 @@ class Piece:
         object.__setattr__(self, "kind", check_name(self.kind or self.name, "piece kind"))
         if self.requires is not None:
             _requirement(self.requires, "piece requires")
-        if isinstance(self.needs, str):
-            raise TypeError(f"piece needs must be a list of names such as [{self.needs!r}], not a string")
-        object.__setattr__(self, "needs", tuple(check_id(name, "each of piece needs") for name in self.needs))
+        needs = listed(self.needs, "piece needs", "a list of names")
+        object.__setattr__(self, "needs", tuple(check_id(name, "each of piece needs") for name in needs))
 
 
 def _pieces(values: Iterable[Piece]) -> tuple[Piece, ...]:
@@ -91,18 +90,18 @@ class Route:
             _requirement(self.requires, "requires")
         if self.priority is not None:
             count(self.priority, "priority", least=-(1 << 31), most=1 << 31)
-        pieces = tuple(self.split)
+        pieces = listed(self.split, "split", "a list of Pieces")
         object.__setattr__(self, "split", pieces)
         if len(pieces) > _MAX_PIECES:
             raise LimitError("pieces of one route", len(pieces), _MAX_PIECES)
         if self.requires is None and self.priority is None and not pieces:
-            raise ValueError(f"route {self.when!r} changes nothing; give requires, priority or split")
+            raise ValueError(f"route {quoted(self.when)} changes nothing; give requires, priority or split")
         known: set[str] = set()
         for piece in pieces:
             if not isinstance(piece, Piece):
-                raise TypeError(f"split must hold Pieces, not {piece!r}")
+                raise TypeError(f"split must hold Pieces, not {quoted(piece)}")
             if piece.name in known:
-                raise ValueError(f"route {self.when!r} has two pieces named {piece.name!r}")
+                raise ValueError(f"route {quoted(self.when)} has two pieces named {quoted(piece.name)}")
             for need in piece.needs:
                 if need not in known:
                     raise ValueError(
@@ -119,12 +118,12 @@ def check_routes(routes: tuple[Route, ...]) -> tuple[Route, ...]:
         ValueError: a split leads back to a rule that splits again, or two rules contradict each other.
 
     """
-    found = tuple(routes)
+    found = listed(routes, "routes", "a list of Routes")
     if len(found) > MAX_ROUTES:
         raise LimitError("routes", len(found), MAX_ROUTES)
     for route in found:
         if not isinstance(route, Route):
-            raise TypeError(f"routes must hold Routes, not {route!r}")
+            raise TypeError(f"routes must hold Routes, not {quoted(route)}")
     _refuse_loops(found)
     for number, one in enumerate(found):
         for other in found[:number]:
@@ -133,8 +132,8 @@ def check_routes(routes: tuple[Route, ...]) -> tuple[Route, ...]:
                     parse(f"({one.requires}) and ({other.requires})")
                 except RequirementError as problem:
                     raise ValueError(
-                        f"routes {other.when!r} and {one.when!r} can meet on one task and contradict each "
-                        f"other: {problem.problem}"
+                        f"routes {quoted(other.when)} and {quoted(one.when)} can meet on one task and "
+                        f"contradict each other: {problem.problem}"
                     ) from None
     return found
 
@@ -165,8 +164,8 @@ def _refuse_loops(routes: tuple[Route, ...]) -> None:
             for target in leads[here]:
                 if target == start:
                     raise ValueError(
-                        f"routes: what {splitting[start].when!r} splits a task into can meet the same rule "
-                        "again; let `when` name a kind that its pieces do not have"
+                        f"routes: what {quoted(splitting[start].when)} splits a task into can meet the same "
+                        "rule again; let `when` name a kind that its pieces do not have"
                     )
                 if target not in seen:
                     seen.add(target)

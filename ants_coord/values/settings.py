@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .checks import amount, check_name, count, seconds
+from .checks import amount, check_name, count, quoted, seconds
 from .frozen import field, fields, frozen
 from .payloads import json_value
 from .tasks import Backoff
@@ -102,7 +102,7 @@ class Settings:
         _set(self, "lease_ttl", seconds(self.lease_ttl, "lease_ttl"))
         count(self.max_attempts, "max_attempts", most=1_000_000)
         if not isinstance(self.backoff, Backoff):
-            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+            raise TypeError(f"backoff must be a Backoff, not {quoted(self.backoff)}")
         for name in ("stall_after", "aging", "retention", "id_retention", "session_retention"):
             _set(self, name, seconds(getattr(self, name), name, zero=True))
         for name in ("retention_count", "id_retention_count"):
@@ -112,7 +112,7 @@ class Settings:
             from .trust import TrustPolicy  # noqa: PLC0415 - most boards have none
 
             if not isinstance(self.trust, TrustPolicy):
-                raise TypeError(f"trust must be a TrustPolicy, not {self.trust!r}")
+                raise TypeError(f"trust must be a TrustPolicy, not {quoted(self.trust)}")
         if self.routes:
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 
@@ -126,11 +126,13 @@ class Settings:
         if self.options:
             if self.strategy in _NAMES:
                 raise ValueError(
-                    f"options={self.options!r} means nothing to a {_NAMES[self.strategy]}; it is for "
+                    f"options={quoted(self.options)} means nothing to a {_NAMES[self.strategy]}; it is for "
                     "strategies of your own"
                 )
             if not isinstance(self.options, Mapping):
-                raise TypeError(f"options must be a mapping such as {{'reserve': 3}}, not {self.options!r}")
+                raise TypeError(
+                    f"options must be a mapping such as {{'reserve': 3}}, not {quoted(self.options)}"
+                )
             _set(self, "options", json_value(dict(self.options), "options"))
         self._check_board()
         for setting in fields(type(self)):
@@ -141,13 +143,15 @@ class Settings:
             if value != setting.default:
                 honoured = " or ".join(_NAMES[name] for name in strategies)
                 raise ValueError(
-                    f"{setting.name}={value!r} means nothing to a {_NAMES[self.strategy]}; "
+                    f"{setting.name}={quoted(value)} means nothing to a {_NAMES[self.strategy]}; "
                     f"{honoured} honours it"
                 )
 
     def _check_board(self) -> None:
         if self.strategy == "board" and self.aging:
-            raise ValueError(f"aging={self.aging!r} means nothing to a Blackboard; stimulus does the same")
+            raise ValueError(
+                f"aging={quoted(self.aging)} means nothing to a Blackboard; stimulus does the same"
+            )
         _set(self, "half_life", seconds(self.half_life, "half_life"))
         for name, most in (("indifference", 1e12), ("stimulus", 1e9), ("explore", 1.0), ("learning", 0.5)):
             _set(self, name, amount(getattr(self, name), name, zero=True, most=most))

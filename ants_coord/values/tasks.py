@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .checks import amount, check_id, check_name, count, fresh_id, plain, seconds
+from .checks import amount, check_id, check_name, count, fresh_id, listed, plain, quoted, seconds
 from .frozen import (
     blank,
     evolve,
@@ -93,7 +93,7 @@ FINAL = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
 def _moment(value: object, field: str) -> float | dt.datetime:
     if isinstance(value, dt.datetime):
         if value.tzinfo is None:
-            raise ValueError(f"{field} must be an aware datetime (or seconds from now), not {value!r}")
+            raise ValueError(f"{field} must be an aware datetime (or seconds from now), not {quoted(value)}")
         return value.astimezone(dt.UTC)
     return seconds(value, field, zero=True)
 
@@ -121,12 +121,10 @@ def _id_of(value: object, field: str) -> str:
 
 
 def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise TypeError(f"{field} must be a list of strings, not {values!r}")
-    found = tuple(check(value, f"each of {field}") for value in values)
+    found = tuple([check(value, f"each of {field}") for value in listed(values, field, "a list of strings")])
     if len(set(found)) != len(found):
         twice = next(value for value in found if found.count(value) > 1)
-        raise ValueError(f"{field} names {twice!r} twice")
+        raise ValueError(f"{field} names {quoted(twice)} twice")
     return found
 
 
@@ -158,7 +156,7 @@ class Backoff:
         _set(self, "limit", seconds(self.limit, "backoff.limit", zero=True))
         _set(self, "factor", count(self.factor, "backoff.factor", most=1000))
         if not isinstance(self.on_expiry, bool):
-            raise TypeError(f"backoff.on_expiry must be a bool, not {self.on_expiry!r}")
+            raise TypeError(f"backoff.on_expiry must be a bool, not {quoted(self.on_expiry)}")
         _set(self, "jitter", amount(self.jitter, "backoff.jitter", zero=True, most=1.0))
 
 
@@ -260,32 +258,30 @@ class Task:
         has_answer = self.verify is not None and self.verify.digest is not None
         self.is_plain = not (self.needs or self.parts or self.team or has_answer) and waits == (None,) * 7
         if self.if_need_fails not in ("cancel", "run"):
-            raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {self.if_need_fails!r}")
+            raise ValueError(f"if_need_fails must be 'cancel' or 'run', not {quoted(self.if_need_fails)}")
 
     def _check_parts(self: Any) -> None:
-        if isinstance(self.parts, (str, Task)) or not isinstance(self.parts, Iterable):
-            raise TypeError(f"parts must be a list of Tasks, not {self.parts!r}")
-        self.parts = tuple(self.parts)
+        self.parts = listed(self.parts, "parts", "a list of Tasks")
         known = {self.id, *self.needs}
         for part in self.parts:
             if not isinstance(part, Task):
-                raise TypeError(f"each of parts must be a Task, not {part!r}")
+                raise TypeError(f"each of parts must be a Task, not {quoted(part)}")
             if part.id in known:
                 raise ValueError(
-                    f"parts names {part.id!r} twice, or it is the task itself or one of its needs"
+                    f"parts names {quoted(part.id)} twice, or it is the task itself or one of its needs"
                 )
             known.add(part.id)
 
     def _check_team(self: Any) -> None:
-        if isinstance(self.team, str) or not isinstance(self.team, Iterable):
-            raise TypeError(f"team must be a list of requirements, one a seat, not {self.team!r}")
-        self.team = tuple(self.team)
+        self.team = listed(self.team, "team", "a list of requirements, one a seat")
         if len(self.team) == 1 or len(self.team) > 64:
             raise ValueError(f"team must have 2 to 64 seats, not {len(self.team)}")
         if self.team:
             from ..requirements import parse  # noqa: PLC0415
 
             for requires in self.team:
+                if not isinstance(requires, str):
+                    raise TypeError(f"each seat of team must be a requirement, not {quoted(requires)}")
                 parse(requires)
             self.team = tuple(map(plain, self.team))
             if self.verify is not None:
@@ -303,7 +299,7 @@ class Task:
 
             if not isinstance(self.requires, str):
                 raise TypeError(
-                    f"requires must be a string such as 'gpu and mem >= 16', not {self.requires!r}"
+                    f"requires must be a string such as 'gpu and mem >= 16', not {quoted(self.requires)}"
                 )
             parse(self.requires)
             self.requires = plain(self.requires)
@@ -312,9 +308,9 @@ class Task:
             if value is None:
                 continue
             if not isinstance(value, Mapping):
-                raise TypeError(f"{kept} must be a mapping such as {such_as}, not {value!r}")
+                raise TypeError(f"{kept} must be a mapping such as {such_as}, not {quoted(value)}")
             amounts = {
-                check_name(name, f"each name in {kept}"): count(amount, f"{kept}[{name!r}]")
+                check_name(name, f"each name in {kept}"): count(amount, f"{kept}[{quoted(name)}]")
                 for name, amount in sorted(value.items())
             }
             setattr(self, kept, amounts)
@@ -332,12 +328,14 @@ class Task:
         if self.max_attempts is not None:
             count(self.max_attempts, "max_attempts", most=1_000_000)
         if self.backoff is not None and not isinstance(self.backoff, Backoff):
-            raise TypeError(f"backoff must be a Backoff, not {self.backoff!r}")
+            raise TypeError(f"backoff must be a Backoff, not {quoted(self.backoff)}")
         if self.verify is not None:
             from .verification import Verify  # noqa: PLC0415 - most tasks are not verified
 
             if not isinstance(self.verify, Verify):
-                raise TypeError(f"verify must be a Verify, such as Verify.by_check(), not {self.verify!r}")
+                raise TypeError(
+                    f"verify must be a Verify, such as Verify.by_check(), not {quoted(self.verify)}"
+                )
 
 
 _new = object.__new__

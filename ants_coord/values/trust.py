@@ -7,7 +7,7 @@ unless the board has a `TrustPolicy`.
 
 from __future__ import annotations
 
-from .checks import amount, count
+from .checks import amount, count, quoted
 from .frozen import frozen
 
 __all__ = ["Channel", "Record", "TrustPolicy"]
@@ -57,7 +57,7 @@ class TrustPolicy:
         _set(self, "hold_most", amount(self.hold_most, "hold_most", zero=True, most=1e6))
         if 0 < self.hold_most < 1:
             raise ValueError(
-                f"hold_most must be 0 (off) or at least 1 length of a lease, not {self.hold_most!r}"
+                f"hold_most must be 0 (off) or at least 1 length of a lease, not {quoted(self.hold_most)}"
             )
         count(self.quarantine_after, "quarantine_after", most=1_000_000)
         _set(self, "cooldown", amount(self.cooldown, "cooldown", most=1e6))
@@ -67,7 +67,7 @@ class TrustPolicy:
         count(self.poison_after, "poison_after", least=0, most=1_000_000)
         for field in ("short_leases", "weigh_deposits", "strangers"):
             if not isinstance(getattr(self, field), bool):
-                raise TypeError(f"{field} must be a bool, not {getattr(self, field)!r}")
+                raise TypeError(f"{field} must be a bool, not {quoted(getattr(self, field))}")
 
 
 @frozen

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from ..errors import LimitError
-from .checks import amount, check_name, count
+from .checks import amount, check_name, count, quoted
 from .frozen import evolve, frozen
 from .payloads import json_value
 
@@ -81,22 +81,24 @@ class Verify:
 
     def __attrs_post_init__(self) -> None:
         if self.method not in ("check", "quorum", "canary"):
-            raise ValueError(f"method must be 'check', 'quorum' or 'canary', not {self.method!r}")
+            raise ValueError(f"method must be 'check', 'quorum' or 'canary', not {quoted(self.method)}")
         count(self.agree, "agree", most=64)
         count(self.most, "most", least=self.agree, most=64)
         if self.method == "quorum" and self.agree < 2:
             raise ValueError(f"a quorum needs at least 2 results that agree, not {self.agree}")
         if (self.kind is None) == (self.method == "check"):
-            raise ValueError(f"kind belongs to method 'check', and only to it; it is {self.kind!r}")
+            raise ValueError(f"kind belongs to method 'check', and only to it; it is {quoted(self.kind)}")
         if (self.digest is None) == (self.method == "canary"):
-            raise ValueError(f"digest belongs to method 'canary', and only to it; it is {self.digest!r}")
+            raise ValueError(
+                f"digest belongs to method 'canary', and only to it; it is {quoted(self.digest)}"
+            )
         if self.kind is not None:
             _set(self, "kind", check_name(self.kind, "kind"))
         if self.requires is not None:
             from ..requirements import parse  # noqa: PLC0415 - most checks require nothing
 
             if not isinstance(self.requires, str):
-                raise TypeError(f"requires must be a string such as 'reviewer', not {self.requires!r}")
+                raise TypeError(f"requires must be a string such as 'reviewer', not {quoted(self.requires)}")
             parse(self.requires)
         _set(self, "tolerance", amount(self.tolerance, "tolerance", zero=True, most=1.0))
         _set(self, "error", amount(self.error, "error", zero=True, most=0.5))
@@ -243,23 +245,27 @@ class Proof:
         answer: Any = _NONE,
     ) -> None:
         if not isinstance(capability, str):
-            raise TypeError(f"capability of a proof must be a string such as 'gpu', not {capability!r}")
+            raise TypeError(f"capability of a proof must be a string such as 'gpu', not {quoted(capability)}")
         if len(capability) > 128 or _NAME.match(capability) is None or capability in _WORDS:
             raise ValueError(
                 f"capability of a proof must be a dotted name such as 'doc.parse', without a version, "
                 f"not {capability[:140]!r}"
             )
         if is_given(capability):
-            raise ValueError(f"capability {capability!r} of a proof is a name that the board itself gives")
-        kind = check_name(kind, f"kind of the proof of {capability!r}")
-        payload = json_value(payload, f"payload of the proof of {capability!r}", _MAX_PAYLOAD)
+            raise ValueError(
+                f"capability {quoted(capability)} of a proof is a name that the board itself gives"
+            )
+        kind = check_name(kind, f"kind of the proof of {quoted(capability)}")
+        payload = json_value(payload, f"payload of the proof of {quoted(capability)}", _MAX_PAYLOAD)
         if (answer is _NONE) == (not known):
-            raise TypeError(f"the proof of {capability!r} needs answer=: nobody could pass it")
+            raise TypeError(f"the proof of {quoted(capability)} needs answer=: nobody could pass it")
         if answer is not _NONE:
-            digest = digest_of(json_value(answer, f"answer of the proof of {capability!r}"))
+            digest = digest_of(json_value(answer, f"answer of the proof of {quoted(capability)}"))
             known = known_answer(digest, [capability, kind, payload])
         elif not isinstance(known, str) or _KNOWN.match(known) is None:
-            raise ValueError(f"known of the proof of {capability!r} is made from answer=; give that instead")
+            raise ValueError(
+                f"known of the proof of {quoted(capability)} is made from answer=; give that instead"
+            )
         # as attrs names the constructor of a class that has one of its own
         self.__attrs_init__(str.__str__(capability), payload, kind, known)  # type: ignore[attr-defined]
 
@@ -267,17 +273,17 @@ class Proof:
 def checked_proofs(proofs: Iterable[Proof]) -> tuple[Proof, ...]:
     """Return the proofs of a board, or raise an error that says what is wrong with them."""
     if isinstance(proofs, (str, bytes, dict, Proof)) or not isinstance(proofs, Iterable):
-        raise TypeError(f"proofs must be a list such as [Proof('gpu', answer=42)], not {proofs!r}")
+        raise TypeError(f"proofs must be a list such as [Proof('gpu', answer=42)], not {quoted(proofs)}")
     found = tuple(proofs)
     if len(found) > _MAX_PROOFS:
         raise LimitError("proofs of a board", len(found), _MAX_PROOFS)
     for number, proof in enumerate(found):
         if not isinstance(proof, Proof):
-            raise TypeError(f"proofs must hold Proofs such as Proof('gpu', answer=42), not {proof!r}")
+            raise TypeError(f"proofs must hold Proofs such as Proof('gpu', answer=42), not {quoted(proof)}")
         same = [other for other in found[:number] if _question(other) == _question(proof)]
         if same:
             raise ValueError(
-                f"proofs asks for {proof.capability!r} twice with payload {proof.payload!r:.60}; "
+                f"proofs asks for {quoted(proof.capability)} twice with payload {proof.payload!r:.60}; "
                 "several proofs of one capability are different questions"
             )
     return found
@@ -304,6 +310,6 @@ def checked_capabilities(capabilities: Iterable[str]) -> None:
         if is_given(name):
             plainly = name.partition(".")[2]
             raise ValueError(
-                f"capabilities: {name!r} is said by the board alone"
-                + (f"; advertise {plainly!r} and prove it" if plainly else "")
+                f"capabilities: {quoted(name)} is said by the board alone"
+                + (f"; advertise {quoted(plainly)} and prove it" if plainly else "")
             )

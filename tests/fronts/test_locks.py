@@ -139,7 +139,7 @@ def test_files_have_one_name(tmp_path):
             names_of_files([outside], root)
     with pytest.raises(ValueError, match="not a folder"):
         names_of_files(["a"], root / "nowhere")
-    with pytest.raises(ValueError, match="no path"):
+    with pytest.raises(ValueError, match="must be a path"):
         names_of_files([""], root)
     with pytest.raises(TypeError, match="string or a path"):
         names_of_files([b"a"], root)

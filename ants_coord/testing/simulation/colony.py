@@ -31,6 +31,7 @@ from ...aio import ClaimQueue
 from ...commands.shared import Command
 from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
+from ...values.checks import quoted
 from ...values.tasks import FINAL, Task, TaskState
 from ..story import double_grants, story
 from .liveness import Vigil
@@ -101,7 +102,10 @@ class Colony:
     ) -> None:
         from ... import aio  # noqa: PLC0415 - whichever colour was named
 
-        self._strategy: type[AsyncBoard] = getattr(aio, strategy.__name__)
+        found = getattr(aio, getattr(strategy, "__name__", ""), None)
+        if found is None:
+            raise TypeError(f"strategy must be a class such as ClaimQueue, not {quoted(strategy)}")
+        self._strategy: type[AsyncBoard] = found
         self.seed = seed
         self.faults = Faults() if faults is None else faults
         self._settings = {"event_count": 1_000_000, "retention_count": 1_000_000, **settings}
