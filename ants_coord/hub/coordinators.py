@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..commands.shared import SettingsOf
+from ..commands.shared import Refused, Release, SettingsOf
 from ..engine.engine import Engine
 from ..engine.log import Turn
+from ..errors import HeldError
+from ..values.tasks import Lease
 from . import lists
 from .client import wire
 from .waiting import Wait, Waits
@@ -25,7 +27,8 @@ class Coordinators:
         engine: of the board.
         waits: where they wait.
         send: sends a connection a line.
-        supersede: makes a connection the one on which a coordinator is told what it waits for.
+        told: returns the connections on which a coordinator is told what it waits for.
+        hang_up: ends a connection.
 
     """
 
@@ -34,15 +37,17 @@ class Coordinators:
         engine: Engine,
         waits: Waits,
         send: Callable[[Any, bytes], None],
-        supersede: Callable[[Any, str], None],
+        told: Callable[[str], list[Any]],
+        hang_up: Callable[[Any], None],
     ) -> None:
         self._engine = engine
         self._waits = waits
         self._send = send
-        self._supersede = supersede
-        self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
+        self._told = told
+        self._hang_up = hang_up
+        self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., object]]] = {
             "hello": ((int, str, str, dict), self._hello),
-            "bye": ((str,), self._bye),
+            "bye": ((str, list, list), self._bye),
             "now": ((), self._now),
             "digest": ((), self._digest),
             "check": ((), self._check),
@@ -50,6 +55,7 @@ class Coordinators:
             "wait": ((int, bool, list, dict), self._wait),
             "last": ((int,), waits.last),
             "leave": ((int,), waits.leave),
+            "withdraw": ((list,), self._withdraw),
             "keep": ((int, str), self._keep),
             "unkeep": ((int,), waits.unkeep),
         }
@@ -73,14 +79,49 @@ class Coordinators:
             peer.is_leaving = True
             raise ValueError(f"it speaks version {version}, and this hub {wire.VERSION}")
         if purpose == "push":
-            self._supersede(peer, client)
+            # it says all its waits again here: what was granted on the former one would be lost
+            for other in self._told(client):
+                self._hang_up(other)
+            peer.client = client
         settings = wire.pack(self._engine.ask(SettingsOf()))
         self._send(peer, lists.line(["hello", self._engine.now_ns(), settings]))
 
-    def _bye(self, peer: Any, client: str) -> None:
-        """Wait no longer for a coordinator that closes: what it gives back next would be granted to it."""
-        self._supersede(peer, client)
+    def _bye(self, peer: Any, client: str, requests: list[Any], granted: list[Any]) -> None:
+        """Wait no longer for a coordinator that closes, and then take back what it gives back."""
+        withdrawn, leases = lists.requests_of(requests), lists.leases_of(granted)
+        told = self._told(client)
+        self._give_up(told, withdrawn, leases)
+        for other in told:
+            self._hang_up(other)
         self._send(peer, lists.line(None))
+
+    def _withdraw(self, peer: Any, requests: list[Any]) -> None:
+        self._give_up([peer], lists.requests_of(requests), [])
+        self._send(peer, lists.line(["withdrawn", requests]))
+
+    def _give_up(
+        self, told: list[Any], requests: list[tuple[str, int, int]], leases: list[tuple[str, int]]
+    ) -> None:
+        """Give back leases, and what was granted to requests of nobody; may be said again."""
+        for peer in told:  # all of them first: else what one gives back is granted to another
+            requests = [each for each in requests if not self._waits.leave(peer, each[2])]
+        found = [lease for session, number, _ in requests for lease in self._granted(session, number)]
+        back = [Release(task, token) for task, token in (*leases, *found)]
+        if back:
+            self._engine.carry_out([(None, release) for release in back])
+
+    def _granted(self, session: str, number: int) -> list[tuple[str, int]]:
+        """Return what was granted to a request, or to a later try of the wait that it began."""
+        while True:
+            # its number is taken, by something that does nothing: the line may still be on its way, and comes
+            # too late then; if it came before, its own reply is the answer
+            (reply,) = self._engine.carry_out([((session, number), Release("", 0))])
+            is_vain = reply is None or (isinstance(reply, Refused) and isinstance(reply.error, HeldError))
+            if not is_vain:
+                break
+            number += 1
+        replies = reply if isinstance(reply, tuple) else (reply,)
+        return [(lease.task, lease.token) for lease in replies if isinstance(lease, Lease)]
 
     def _now(self, peer: Any) -> None:
         self._send(peer, lists.line(self._engine.now_ns()))

@@ -8,6 +8,10 @@ What the lines of coordinators say: lists of JSON, in the words of the log; see 
 ["still", {waiter}, quiet_ns, idle]           -> why what a caller waits for will not come, or null
 ["wait", id, is_last, what, {waiter}]         stand in the line -> [id, reply, number], once there is one
 ["last", id], ["leave", id]                   try once more and answer; wait no longer
+["withdraw", requests]                        give back what was granted to requests of nobody, each of them
+                                              [session, number, id of its wait or 0]
+                                              -> ["withdrawn", requests]
+["bye", client, requests, [[task, token]]]    the same, and give these leases back -> null
 ["keep", token, task], ["unkeep", token]      watch a lease -> ["lost", token, reason]
 
 `what` is a command or a query as above. Nothing here touches a socket or the board.
@@ -32,11 +36,13 @@ __all__ = [
     "answer_of",
     "is_done",
     "is_list",
+    "leases_of",
     "line",
     "pushed",
     "read",
     "read_what",
     "refusal",
+    "requests_of",
     "waiter_of",
 ]
 
@@ -106,6 +112,23 @@ def waiter_of(told: Any) -> Waiter:
     if fields.pop("heard", False):
         fields["heard"] = []
     return Waiter(mute, **fields)
+
+
+def requests_of(told: list[Any]) -> list[tuple[str, int, int]]:
+    """Return (session, number, id of the wait or 0) of each request that is withdrawn."""
+    return _rows(told, (str, int, int))
+
+
+def leases_of(told: list[Any]) -> list[tuple[str, int]]:
+    """Return (task, token) of each lease that is given back."""
+    return _rows(told, (str, int))
+
+
+def _rows(told: list[Any], types: tuple[type, ...]) -> list[Any]:
+    for row in told:
+        if not isinstance(row, list) or tuple(map(type, row)) != types:
+            raise ValueError(f"this is no list of {', '.join(each.__name__ for each in types)}: {row!r:.80}")
+    return [tuple(row) for row in told]
 
 
 def is_done(query: Query[Any], answer: Any) -> bool:

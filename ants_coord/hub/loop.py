@@ -103,7 +103,7 @@ class Hub:
         self._told: dict[_Peer, None] = {}
         """peers with something to send, in the order in which it came about"""
         self._waits = Waits(self._engine, self._wake)
-        self._coordinators = Coordinators(self._engine, self._waits, self._send, self._supersede)
+        self._coordinators = Coordinators(self._engine, self._waits, self._send, self._told_as, self._hang_up)
         self._stopped = threading.Event()
         self._peers: set[_Peer] = set()
         self._is_listening = False
@@ -347,12 +347,8 @@ class Hub:
             raise ValueError("this hub asks for keys, which coordinators cannot show")
         return message if self._coordinators.is_asked(message) else lists.read_what(message)
 
-    def _supersede(self, peer: _Peer, client: str) -> None:
-        """Make this the connection on which a coordinator is told things, in place of a former one."""
-        # it says all its waits again here: what was granted on the other would be lost
-        for other in [one for one in self._peers if one.client == client and one is not peer]:
-            self._hang_up(other)
-        peer.client = client
+    def _told_as(self, client: str) -> list[_Peer]:
+        return [peer for peer in self._peers if peer.client == client]
 
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""

@@ -94,10 +94,9 @@ class Waits:
     # -- waits ----------------------------------------------------------------------------------
 
     def enter(self, wait: Wait) -> None:
-        """Try, and stand in the line until there is an answer; in the place of one of the same number."""
-        old = wait.peer.waits.get(wait.number)
-        if old is not None:
-            self.leave(wait.peer, wait.number)
+        """Try, and stand in the line until there is an answer; said again, a wait keeps its place."""
+        if wait.number in wait.peer.waits:
+            return
 
         def wake() -> None:
             if not wait.is_woken:
@@ -117,11 +116,12 @@ class Waits:
             wait.waiter.timed_out = True
             self._step(wait)
 
-    def leave(self, peer: Any, number: int) -> None:
-        """Wait no longer."""
+    def leave(self, peer: Any, number: int) -> bool:
+        """Wait no longer; tells whether it still stood in the line, and so was granted nothing."""
         wait = peer.waits.pop(number, None)
         if wait is not None:
             self._engine.leave(wait.waiter)
+        return wait is not None
 
     def _step(self, wait: Wait) -> None:
         goes_on = False

@@ -26,11 +26,14 @@ from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 from tests.scale import of
 
-from .conftest import LIMIT_S, Background, waits
+from .conftest import LIMIT_S, Background, standing, until, waits
 
 ROOT = pathlib.Path(ants_coord.__file__).parent
-FOLDERS = tuple(str(ROOT / name) for name in ("engine", "fronts", "sync"))
+FOLDERS = tuple(str(ROOT / name) for name in ("engine", "fronts", "sync", "hub/client"))
 STRIDE = of(5, 1, 1)
+HUB_STRIDE = of(7, 1, 1)
+# between the making of a socket and the note of it: it is closed by the collector
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 DELIVERING = {
     opcode.opmap[name]
     for name in (
@@ -94,6 +97,14 @@ def at(step, do=land):
         gc.enable()
 
 
+def is_remote(board):
+    return hasattr(board._engine, "hub")
+
+
+def stride(board):
+    return HUB_STRIDE if is_remote(board) else STRIDE
+
+
 def every_step(do, stride=STRIDE):
     """Call `do(step)` for one step after another until it says that nothing was hit any more."""
     for step in itertools.count(0, stride):
@@ -117,12 +128,14 @@ def assert_free(board):
     assert not engine._is_inside
 
 
-@pytest.fixture(params=["memory", "log", "file"])
-def make(request, tmp_path):
+@pytest.fixture(params=["memory", "log", "file", "hub"])
+def make(request, tmp_path, over_hub):
     made = []
 
     def make(clock=None, **settings):
-        if request.param == "memory":
+        if request.param == "hub":
+            board = over_hub(ClaimQueue, None, clock, **settings)
+        elif request.param == "memory":
             board = ClaimQueue(clock=clock, **settings)
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
@@ -152,14 +165,14 @@ def test_a_command_cut_short_holds_nothing_and_loses_no_waiter(make):
         with at(step) as came:
             board.submit(Task(f"t{step}", kind="k"))
         assert_free(board)
-        if board._engine._machine.ledger.tasks.get(f"t{step}") is None:
+        if board.find(f"t{step}") is None:
             board.submit(Task(f"t{step}", kind="k"))
         lease = waiting.get()
         assert lease.task == f"t{step}", came
         board.complete(lease)
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
 
 
 def test_an_ending_cut_short_loses_nobody_who_waits_for_it(make):
@@ -179,7 +192,7 @@ def test_an_ending_cut_short_loses_nobody_who_waits_for_it(make):
         assert waiting.get() == step, came
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
 
 
 def test_a_wait_cut_short_leaves_the_lobby_and_passes_its_hint_on(make):
@@ -195,10 +208,10 @@ def test_a_wait_cut_short_leaves_the_lobby_and_passes_its_hint_on(make):
         waits(board)
         board.submit(Task(f"t{step}", kind="k"))
         board.complete(waiting.get())
-        assert not [one for one in board._engine._lobby.all() if one.agent == "ann"], came
+        until(lambda: not [one for one in standing(board) if one.agent == "ann"])
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
 
 
 def test_a_claim_cut_short_is_no_lease_for_ever(make):
@@ -219,7 +232,29 @@ def test_a_claim_cut_short_is_no_lease_for_ever(make):
         board.complete(lease)
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
+
+
+def test_closing_gives_back_what_a_claim_through_a_hub_was_granted(over_hub):
+    """Wherever it is cut short: granted or not, heard of or not, what nobody holds is free when it is closed."""
+    clock = ManualClock()
+    first = over_hub(ClaimQueue, None, clock)
+    hub, done = first._engine.hub, []
+
+    def cut(step):
+        first.submit(Task(f"t{step}"))
+        board = ClaimQueue(f"hub:{hub.path}", clock=clock)
+        board.statistics()
+        with at(step) as came:
+            done.append(board.claim_nowait("ann"))
+        board.close()
+        assert first.find(f"t{step}").state == "ready", came
+        first.cancel(f"t{step}")
+        return came
+
+    with first:
+        every_step(cut, HUB_STRIDE)
+    assert len(done) == 1  # all others were cut short
 
 
 def test_a_scope_cut_short_renews_nothing(make):
@@ -243,7 +278,7 @@ def test_a_scope_cut_short_renews_nothing(make):
         assert board.find(f"t{step}").state == "done", came
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
 
 
 def test_a_lock_cut_short_is_free_when_its_time_is_over(make):
@@ -261,7 +296,7 @@ def test_a_lock_cut_short_is_free_when_its_time_is_over(make):
         board.release(board.lock_nowait(f"n{step}", agent="bob"))
         return came
 
-    every_step(cut)
+    every_step(cut, stride(board))
 
 
 def test_opening_and_closing_cut_short_can_be_done_again(make):
@@ -315,9 +350,10 @@ def test_a_verb_in_the_middle_of_a_verb_is_answered_or_refused_at_every_place(ma
         assert board.find(f"outer{step}") is not None, came
         return came
 
-    every_step(cut, STRIDE if board._engine.blocking else 1)
+    every_step(cut, stride(board) if board._engine.blocking else 1)
     # in memory the lock is held over nothing but the core, whose places this does not visit
-    assert said["answered"] and (said["refused"] or not board._engine.blocking), said
+    # and through a hub no verb is inside another
+    assert said["answered"] and (said["refused"] or not board._engine.blocking or is_remote(board)), said
 
 
 class Garbage:
@@ -352,10 +388,11 @@ def test_the_collector_in_the_middle_of_a_verb_at_every_place(make):
 
     gc.disable()
     try:
-        every_step(cut, STRIDE if board._engine.blocking else 1)
+        every_step(cut, 7 * HUB_STRIDE if is_remote(board) else STRIDE if board._engine.blocking else 1)
     finally:
         gc.enable()
-    assert set(said) >= ({"answered", "refused"} if board._engine.blocking else {"answered"})
+    both = board._engine.blocking and not is_remote(board)
+    assert set(said) >= ({"answered", "refused"} if both else {"answered"})
 
 
 @pytest.mark.filterwarnings("ignore:the board .* was dropped:ResourceWarning")

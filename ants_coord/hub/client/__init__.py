@@ -6,6 +6,7 @@ words of the log; the hub applies them to its replica, and answers.
 
 wire      commands, queries and replies as JSON, without the codec's library
 lanes     connections: one request under way on each, repeated until it is answered
+waits     what is said of who waits
 pushes    the one connection on which the hub speaks first
 engine    RemoteEngine
 """

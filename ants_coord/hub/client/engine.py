@@ -12,19 +12,20 @@ No verb waits for the engine's lock: each has a connection of its own.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import attrs
-
 from ...commands.shared import (
+    Adopt,
+    Claim,
+    ClaimMany,
     Command,
     Complete,
     CompleteMany,
     Fail,
     Leases,
+    LockNames,
     Outcomes,
     Query,
     Refused,
@@ -33,10 +34,10 @@ from ...commands.shared import (
 from ...core.machine import Machine
 from ...engine.agreement import compare
 from ...engine.door import dropped, weakly
-from ...engine.engine import Drained, Engine, Kept
+from ...engine.engine import Engine, Kept
 from ...engine.lobby import NEVER_NS, Waiter
 from ...engine.log import Turn, Unopened
-from ...errors import ClosedError, HeldError, JournalError
+from ...errors import ClosedError, CoordinationError, JournalError
 from ...journals.clocks import BootClock
 from ...journals.ports import Clock
 from ...values.checks import check_name
@@ -45,6 +46,7 @@ from ...values.tasks import Lease, Outcome
 from . import wire
 from .lanes import Dial, Lanes, Session
 from .pushes import Pushes
+from .waits import Wait, about, asked, is_vain, raised, read, said, told_of, watched
 
 __all__ = ["RemoteEngine"]
 
@@ -53,27 +55,10 @@ R = TypeVar("R")
 _OPENING_S = 1.0
 """a hub that is being started again may be waited for; a wrong path is to be told soon"""
 _PATIENCE_S = 10.0
-_SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")
-"""what a hub needs to know of a waiter"""
+_GRANTING = (Adopt, Claim, ClaimMany, LockNames)
+"""commands whose reply is a lease, which is nobody's if the reply reaches nobody"""
 _PRUNED = 64
 """grants that are remembered without a thought whether they have ended"""
-
-
-@attrs.define(eq=False)
-class _Wait:
-    """A caller that waits at the hub; it gets one answer, or one for each end that it waits for."""
-
-    number: int
-    waiter: Waiter
-    what: list[Any]
-    """what the hub is to try, or to look at"""
-    session: Session | None = None
-    answers: deque[list[Any]] = attrs.field(factory=deque)
-    told: threading.Event = attrs.field(factory=threading.Event)
-    is_last: bool = False
-    """its time is over: the hub tries once more, and answers whatever comes of it"""
-    left: dict[str, None] | None = None
-    """of a wait for many ends: those that were not told yet"""
 
 
 class RemoteEngine(Engine):
@@ -96,12 +81,15 @@ class RemoteEngine(Engine):
         super().__init__(machine, Unopened(), asked)
         self._own_clock = clock
         self._dial = Dial(path, self._greeted)
-        self._lanes = Lanes(self._dial)
+        self._lanes = Lanes(self._dial, weakly(self._withdraw))
         self._sessions: deque[Session] = deque()
         self._pushes: Pushes
-        self._waits: dict[Waiter, _Wait] = {}
-        self._by_number: dict[int, _Wait] = {}
+        self._waits: dict[Waiter, Wait] = {}
+        self._by_number: dict[int, Wait] = {}
         self._numbers = itertools.count(1)
+        self._withdrawn: dict[tuple[str, int], int] = {}
+        """requests of nobody -> the number of the wait that said them, or 0; until the hub has given back
+        what it granted for them"""
         self._granted: dict[int, str] = {}
         """token -> task of what was granted here and not given back, as far as we know"""
         self._prune_at = _PRUNED
@@ -127,10 +115,13 @@ class RemoteEngine(Engine):
             self._open_now()
 
     def _done(self, command: Command[Any], request: tuple[str, int] | None = None) -> Any:
-        answer = self._lanes.do(command.__class__.__name__, wire.fields_of(command), request)
-        reply = wire.unpack(answer)
-        self._note(command, reply)
-        return reply
+        def heard(answer: Any) -> Any:
+            reply = wire.unpack(answer)
+            self._note(command, reply)
+            return reply
+
+        may_grant = command.__class__ in _GRANTING
+        return self._lanes.do(command.__class__.__name__, wire.fields_of(command), request, heard, may_grant)
 
     def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         return self._done(command, request)  # type: ignore[no-any-return]
@@ -153,7 +144,10 @@ class RemoteEngine(Engine):
 
     def _prune(self) -> None:
         """Forget what has ended otherwise, now and then."""
-        live = self._look(Leases(None))
+        try:
+            live = self._look(Leases(None))
+        except CoordinationError:
+            return  # not the trouble of whoever was just granted something
         if not isinstance(live, Refused):
             alive = {lease.token for lease in live}
             for token in [token for token in list(self._granted) if token not in alive]:
@@ -169,7 +163,7 @@ class RemoteEngine(Engine):
         return reply  # type: ignore[return-value]
 
     def _look(self, query: Query[R]) -> R | Refused:
-        return wire.unpack(self._lanes.ask(_asked(query)))  # type: ignore[no-any-return]
+        return wire.unpack(self._lanes.ask(asked(query)))  # type: ignore[no-any-return]
 
     def check(self) -> None:
         """Assert every invariant of the state, at the hub."""
@@ -184,7 +178,7 @@ class RemoteEngine(Engine):
     def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
         """Say why what a caller waits for will not come; see `standing_still`."""
         self._enter()
-        why: str | None = self._lanes.ask(["still", _about(waiter), quiet_ns, idle])
+        why: str | None = self._lanes.ask(["still", about(waiter), quiet_ns, idle])
         return why
 
     def now_ns(self) -> int:
@@ -202,8 +196,8 @@ class RemoteEngine(Engine):
         if wait is None:
             waiter.refuse_if_left()
             reply = self._try(command)
-            if not _is_vain(reply):
-                return _raised(reply)  # type: ignore[no-any-return]
+            if not is_vain(reply):
+                return raised(reply)  # type: ignore[no-any-return]
             session = self._sessions.pop() if self._sessions else Session()
             session.number += 1
             what = [session.name, session.number, command.__class__.__name__, wire.fields_of(command)]
@@ -211,9 +205,10 @@ class RemoteEngine(Engine):
         answer = self._answer(wait)
         if answer is None:
             return None
-        reply = _read(answer)
+        reply = read(answer)
         self._note(command, reply)
-        return _raised(reply)  # type: ignore[no-any-return]
+        self._take(wait)  # after that: cut short before, the wait is withdrawn, and with it what was granted
+        return raised(reply)  # type: ignore[no-any-return]
 
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
         """Ask; return the answer if it is `done`, otherwise have the hub look for who waits."""
@@ -224,14 +219,15 @@ class RemoteEngine(Engine):
                 waiter.refuse_if_left()
                 reply = self._look(query)
                 if reply.__class__ is Refused or done(reply):  # type: ignore[arg-type]
-                    return _raised(reply)  # type: ignore[no-any-return]
-                wait = self._begin(waiter, _asked(query), None)
+                    return raised(reply)  # type: ignore[no-any-return]
+                wait = self._begin(waiter, asked(query), None)
             answer = self._answer(wait)
             if answer is None:
                 return None
-            reply = _read(answer)
+            self._take(wait)
+            reply = read(answer)
             if reply.__class__ is Refused or done(reply):
-                return _raised(reply)  # type: ignore[no-any-return]
+                return raised(reply)  # type: ignore[no-any-return]
             wait = None  # the hub took it for one that is done; it is asked once more
 
     def next_ended(self, waiter: Waiter) -> tuple[Outcome, ...] | None:
@@ -240,11 +236,12 @@ class RemoteEngine(Engine):
         wait = self._waits.get(waiter)
         if wait is None:
             waiter.refuse_if_left()
-            wait = self._begin(waiter, _asked(Outcomes(waiter.ended)), None)
+            wait = self._begin(waiter, asked(Outcomes(waiter.ended)), None)
         answer = self._answer(wait)
         if answer is None:
             return None
-        found = _raised(_read(answer))
+        self._take(wait)
+        found = raised(read(answer))
         assert wait.left is not None
         # after a reconnection some are told again
         found = tuple([outcome for outcome in found if outcome.task in wait.left])
@@ -252,20 +249,20 @@ class RemoteEngine(Engine):
             wait.left.pop(outcome.task, None)
         return found or None
 
-    def _begin(self, waiter: Waiter, what: list[Any], session: Session | None) -> _Wait:
+    def _begin(self, waiter: Waiter, what: list[Any], session: Session | None) -> Wait:
         """Have the hub stand in the line for a waiter from now on."""
         is_over = waiter.is_over(self.now_ns())
-        wait = _Wait(next(self._numbers), waiter, what, session, is_last=is_over)
+        wait = Wait(next(self._numbers), waiter, what, session, is_last=is_over)
         if waiter.heard is not None:
             wait.left, waiter.stands = dict.fromkeys(waiter.ended), True
         self._waits[waiter] = self._by_number[wait.number] = wait
-        self._pushes.say(_said(wait))
+        self._pushes.say(said(wait))
         if waiter.until_ns < NEVER_NS and not is_over:
             self.time(waiter)
         return wait
 
-    def _answer(self, wait: _Wait) -> list[Any] | None:
-        """Return the next answer to a wait; None if there is none yet and the caller may go on waiting."""
+    def _answer(self, wait: Wait) -> list[Any] | None:
+        """Return the next answer to a wait, still untaken; None if there is none and it may go on waiting."""
         waiter = wait.waiter
         if not wait.answers and not waiter.has_left and not self._why_closed:
             is_over = waiter.timed_out or waiter.until_ns <= self.now_ns()
@@ -276,24 +273,27 @@ class RemoteEngine(Engine):
                 self._pushes.say(["last", wait.number])
             if not wait.told.wait(self._lanes.patience_s):
                 raise JournalError(self._dial.shown, "no hub answers; start it with: ants-coord hub BOARD")
-        try:
-            answer = wait.answers.popleft()
-        except IndexError:
-            self._end(wait)
-            if self._why_closed:
-                raise ClosedError(self._why_closed) from None
-            waiter.refuse_if_left()
-            return None
+        if wait.answers:
+            return wait.answers[0]
+        self._abandon(wait)
+        if self._why_closed:
+            raise ClosedError(self._why_closed)
+        waiter.refuse_if_left()
+        return None
+
+    def _take(self, wait: Wait) -> None:
+        """Take the next answer, and end the wait if that is its last one."""
+        answer = wait.answers[0]
         if wait.left is None or wait.is_last or not isinstance(answer[1], dict) or "t" not in answer[1]:
-            self._end(wait)
-        elif not wait.answers:
+            self._end(wait)  # first: a wait that seems to have no answer is said again to the next hub
+        wait.answers.popleft()
+        if not wait.answers:
             wait.told.clear()
-        if wait.session is not None and len(answer) > 2:
+        if wait.session is not None:
             wait.session.number = answer[2]
             self._sessions.append(wait.session)
-        return answer
 
-    def _end(self, wait: _Wait) -> None:
+    def _end(self, wait: Wait) -> None:
         self._waits.pop(wait.waiter, None)
         self._by_number.pop(wait.number, None)
         wait.waiter.stands = False
@@ -305,39 +305,31 @@ class RemoteEngine(Engine):
         self.untime(waiter)
         wait = self._waits.get(waiter)
         if wait is not None:
-            self._end(wait)
-            self._pushes.say(["leave", wait.number])
+            self._abandon(wait)
             wait.told.set()
-            self._give_back_unused(wait)
 
-    def _give_back_unused(self, wait: _Wait) -> None:
-        while True:
-            try:
-                answer = wait.answers.popleft()
-            except IndexError:
-                return
-            self._give_back(answer)
+    def _abandon(self, wait: Wait) -> None:
+        """Have nobody wait any more; what was granted meanwhile, heard of or not, goes back."""
+        if wait.session is None:
+            self._end(wait)
+            if not self._why_closed:
+                self._pushes.say(["leave", wait.number])
+            return
+        self._withdrawn[wait.session.name, wait.session.number] = wait.number  # first: closing asks both
+        self._end(wait)
+        self._withdraw(wait.session.name, wait.session.number, wait.number)
 
-    def _take_grants(self, wait: _Wait) -> None:
-        """Take what was granted to who waits, and will be told that the coordinator is closed."""
-        while wait.answers:
-            reply = _read(wait.answers.popleft())
-            if isinstance(reply, Lease):
-                self._granted[reply.token] = reply.task
-
-    def _give_back(self, answer: list[Any]) -> None:
-        """Give a lease back, in the background, that was granted to nobody who waits."""
-        reply = _read(answer)
-        if isinstance(reply, Lease) and not self._why_closed:
-            self._granted[reply.token] = reply.task
-            try:
-                self.threads().submit(self._try, Release(reply.task, reply.token))
-            except (RuntimeError, ClosedError):
-                return  # closing gives it back
+    def _withdraw(self, session: str, number: int, wait: int = 0) -> None:
+        """Have the hub give back, once, what it has granted, or may still grant, to a request of nobody."""
+        self._withdrawn[session, number] = wait
+        if not self._why_closed:
+            self._pushes.say(["withdraw", [[session, number, wait]]])
 
     # -- what the hub says ----------------------------------------------------------------------
 
-    def _hear(self, message: list[Any]) -> None:
+    def _hear(self, message: Any) -> None:
+        if message.__class__ is dict:
+            return  # a board in trouble: what is withdrawn is said again to the next hub, and at closing
         if message[0] == "lost":
             _, token, reason = message
             for kept in self._keeper.all():
@@ -345,21 +337,24 @@ class RemoteEngine(Engine):
                     self._granted.pop(token, None)
                     self._lose(kept, reason)
             return
+        if message[0] == "withdrawn":
+            for session, number, _ in message[1]:
+                self._withdrawn.pop((session, number), None)
+            return
         wait = self._by_number.get(message[0])
         if wait is None:
-            self._give_back(message)
-            return
+            return  # it was withdrawn, or has left, and the hub will hear so
         wait.answers.append(message)
         wait.told.set()
         wait.waiter.wake()
-        if wait.waiter.has_left:  # perhaps after it looked for answers
-            self._give_back_unused(wait)
 
     def _holds(self) -> list[list[Any]]:
         """Return what a hub must know that has just been begun, or reached again."""
         every = list(self._by_number.values())
-        waits = [_said(wait) for wait in every if not wait.answers or wait.left is not None]
-        return [*waits, *[_watched(kept) for kept in self._keeper.all() if not kept.lease.names]]
+        waits = [said(wait) for wait in every if not wait.answers or wait.left is not None]
+        if self._withdrawn:
+            waits.append(["withdraw", told_of(self._withdrawn)])
+        return [*waits, *[watched(kept) for kept in self._keeper.all() if not kept.lease.names]]
 
     # -- leases ---------------------------------------------------------------------------------
 
@@ -367,7 +362,7 @@ class RemoteEngine(Engine):
         """Renew a lease from now on, and have the hub say when it is lost."""
         super().keep(kept)
         if not kept.lease.names:  # of named locks a board has no news: that they are lost the renewal says
-            self._pushes.say(_watched(kept))
+            self._pushes.say(watched(kept))
 
     def unkeep(self, kept: Kept) -> None:
         """Stop renewing."""
@@ -407,23 +402,39 @@ class RemoteEngine(Engine):
         if not self._is_open:
             self._lanes.close()
             return
+        last = Lanes(self._dial, lambda *_: None)
         try:
             self._pushes.close()
-            # who closes beside a hub that is gone waits as short as who opens: what is held runs out
-            self._lanes.ask(["bye", self._dial.client], _OPENING_S)
-            for wait in list(self._by_number.values()):
-                self._take_grants(wait)
-            if not self.keeps_leases:
-                for token, task in sorted(self._granted.items()):
-                    self._try(Release(task, token))
+            self._lanes.close()
+            farewell = self._farewell()
+            if farewell is not None:
+                # who closes beside a hub that is gone waits as short as who opens: what is held runs out
+                last.ask(farewell, _OPENING_S)
         except JournalError:
-            return  # they run out by themselves
+            return
         finally:
+            last.close()
+            self._pushes.close()
             self._lanes.close()
 
+    def _farewell(self) -> list[Any] | None:
+        """Return what gives back all that was granted here, and is said last; None if that is nothing."""
+        # in this order: a claim that is under way is granted, or given up, but is never in none of them
+        requests = dict.fromkeys(self._lanes.claims(), 0)
+        for wait in list(self._by_number.values()):
+            if wait.session is not None:
+                requests[wait.session.name, wait.session.number] = wait.number
+        requests |= self._withdrawn
+        granted = {} if self.keeps_leases else self._granted
+        back = [[task, token] for token, task in sorted(granted.items())]
+        if not requests and not back:
+            return None
+        return ["bye", self._dial.client, told_of(requests), back]
+
     def _shut(self, why: str) -> None:
+        self._why_closed = why
+        self._wake_waiters()  # first: cut short behind the rest, it would be thought to be done
         super()._shut(why)
-        self._wake_waiters()
 
     def _wake_waiters(self) -> None:
         for wait in list(self._by_number.values()):
@@ -456,50 +467,5 @@ class RemoteEngine(Engine):
         self._lanes.abandon()
         if self._is_open and not self._why_closed:
             self._pushes.abandon()
-        self._waits, self._by_number = {}, {}
+        self._waits, self._by_number, self._withdrawn = {}, {}, {}
         super()._forked()
-
-
-def _asked(query: Query[Any]) -> list[Any]:
-    return ["?", query.__class__.__name__, wire.fields_of(query)]
-
-
-def _about(waiter: Waiter) -> dict[str, Any]:
-    told = {name: getattr(waiter, name) for name in _SAID if getattr(waiter, name)}
-    if waiter.heard is not None:
-        told["heard"] = True
-    return told
-
-
-def _said(wait: _Wait) -> list[Any]:
-    about = _about(wait.waiter)
-    if wait.left is not None:
-        about["ended"] = list(wait.left)
-    return ["wait", wait.number, wait.is_last, wait.what, about]
-
-
-def _watched(kept: Kept) -> list[Any]:
-    return ["keep", kept.lease.token, kept.lease.task]
-
-
-def _read(answer: list[Any]) -> Any:
-    """Return a reply that came as the answer to a wait."""
-    packed = answer[1]
-    if isinstance(packed, dict):
-        if "late" in packed:
-            return Refused(TimeoutError(packed["late"]))  # type: ignore[arg-type]
-        if "drained" in packed:
-            return Refused(Drained())  # type: ignore[arg-type]
-        if "say" in packed:
-            return Refused(wire.mistake(packed))  # type: ignore[arg-type]
-    return wire.unpack(packed)
-
-
-def _is_vain(reply: Any) -> bool:
-    return reply is None or (reply.__class__ is Refused and isinstance(reply.error, HeldError))
-
-
-def _raised(reply: Any) -> Any:
-    if reply.__class__ is Refused:
-        raise reply.error
-    return reply

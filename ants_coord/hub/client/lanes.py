@@ -123,12 +123,14 @@ class _Lane:
         self.rest = bytearray()
         self.keys = 0
         """how many keys were shown on it"""
+        self.claim: tuple[str, int] | None = None
+        """the request that is under way, if it may be granted a lease"""
 
     def drop(self) -> None:
-        sock, self.sock = self.sock, None
+        if self.sock is not None:
+            self.sock.close()
+        self.sock = None
         self.rest.clear()
-        if sock is not None:
-            sock.close()
 
 
 class Lanes:
@@ -137,11 +139,14 @@ class Lanes:
 
     Args:
         dial: how the hub is reached.
+        gave_up: is told (session, number) of a request that may be granted a lease, and nobody waits for it:
+            its caller was interrupted, or no hub has answered in time.
 
     """
 
-    def __init__(self, dial: Dial) -> None:
+    def __init__(self, dial: Dial, gave_up: Callable[[str, int], object]) -> None:
         self.dial = dial
+        self._gave_up = gave_up
         self.patience_s = 10.0
         """how long a request is repeated before its caller is told"""
         self._free: deque[_Lane] = deque()
@@ -150,20 +155,41 @@ class Lanes:
 
     def ask(self, message: list[Any], patience_s: float | None = None) -> Any:
         """Say something that may be said twice, and return the answer as it came."""
-        return self._on_a_lane(lambda _: message, patience_s)
+        return self._on_a_lane(lambda _: message, lambda answer: answer, patience_s)
 
-    def do(self, name: str, fields: dict[str, Any], request: tuple[str, int] | None) -> Any:
-        """Have a command carried out once, and return the reply as it came."""
+    def do(
+        self,
+        name: str,
+        fields: dict[str, Any],
+        request: tuple[str, int] | None,
+        heard: Callable[[Any], Any],
+        may_grant: bool,
+    ) -> Any:
+        """
+        Have a command carried out once.
+
+        Args:
+            name: of the command.
+            fields: what it says.
+            request: the name that the caller has chosen for it: it may ask again itself. None draws a number.
+            heard: makes the reply of what came, and takes note of it.
+            may_grant: what it is granted goes back, if it is given up before `heard` has returned.
+
+        """
 
         def line(lane: _Lane) -> list[Any]:
             if request is not None:
                 return [*request, name, fields]
             lane.session.number += 1
+            if may_grant:
+                lane.claim = lane.session.name, lane.session.number
             return [lane.session.name, lane.session.number, name, fields]
 
-        return self._on_a_lane(line, None)
+        return self._on_a_lane(line, heard, None)
 
-    def _on_a_lane(self, message: Callable[[_Lane], list[Any]], patience_s: float | None) -> Any:
+    def _on_a_lane(
+        self, message: Callable[[_Lane], list[Any]], heard: Callable[[Any], Any], patience_s: float | None
+    ) -> Any:
         if self._closed.is_set():
             raise ClosedError(CLOSED)
         try:
@@ -174,20 +200,29 @@ class Lanes:
         try:
             line = wire.dumps(message(lane)).encode() + b"\n"
             answer = self._said(lane, line, self.patience_s if patience_s is None else patience_s)
+            found = wire.loads(answer)
+            is_mistake = found.__class__ is dict and "say" in found
+            reply = found if is_mistake else heard(found)
         except BaseException:
             # an answer may still come, and the number may still be used: nothing of this lane is used again
-            self._all.pop(id(lane), None)
+            if lane.claim is not None:
+                self._gave_up(*lane.claim)
             lane.drop()
+            self._all.pop(id(lane), None)
             if self._closed.is_set():
                 raise ClosedError(CLOSED) from None
             raise
+        lane.claim = None
         self._free.append(lane)
         if self._closed.is_set():
             lane.drop()  # closed meanwhile, which may not have seen this one
-        found = wire.loads(answer)
-        if found.__class__ is dict and "say" in found:
+        if is_mistake:
             raise wire.mistake(found)
-        return found
+        return reply
+
+    def claims(self) -> list[tuple[str, int]]:
+        """Return the requests under way that may be granted a lease."""
+        return [claim for lane in list(self._all.values()) if (claim := lane.claim) is not None]
 
     def _said(self, lane: _Lane, line: bytes, patience_s: float) -> bytes:
         until, pause = time.monotonic() + patience_s, _PAUSE_S

@@ -124,11 +124,20 @@ class Pushes:
 
     def _talk(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self._outbox.clear()  # in this order: what is said meanwhile is said twice, and not left out
+        self._outbox.clear()  # in this order: what is said meanwhile is in both, and not left out
         held = self._holds()
         if held is None:
             self._closed.set()
             return
+        # of these one saying is left out: a wait that is over when it is said again would be a new one
+        begun = {number for word, number, *_ in held if word == "wait"}
+
+        def is_news(message: Message) -> bool:
+            if message[0] != "wait" or message[1] not in begun:
+                return True
+            begun.discard(message[1])
+            return False
+
         unsent, inbox = bytearray(_lines(held)), bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(self._bell, selectors.EVENT_READ)
@@ -138,7 +147,8 @@ class Pushes:
                 with contextlib.suppress(BlockingIOError):
                     self._bell.recv(4096)
                 # taken one by one: another thread may be adding some
-                unsent += _lines([self._outbox.popleft() for _ in range(len(self._outbox))])
+                told = [self._outbox.popleft() for _ in range(len(self._outbox))]
+                unsent += _lines(list(filter(is_news, told)) if begun else told)
                 if unsent:
                     with contextlib.suppress(BlockingIOError):
                         del unsent[: sock.send(unsent)]
