@@ -164,9 +164,9 @@ class DeadlockError(CoordinationError):
     task_id: str
     why: str
     says = (
-        "the handler of task {task_id!r} waits for other tasks, and so does everybody who holds a "
-        "lease: {why}. Start another worker, give serve a higher concurrency=, or submit a task "
-        "with needs=... instead of waiting inside a handler"
+        "the handler of task {task_id!r} waits for other tasks, and so does everybody who holds a lease; "
+        "submit a task with needs=... instead of waiting inside a handler, start another worker, or give "
+        "serve a higher concurrency=: {why}"
     )
 
 

@@ -40,7 +40,10 @@ def main() -> None:
         raise SystemExit(_at_once(sys.argv[1]))
     import signal  # noqa: PLC0415 - 2 ms
 
-    usual = signal.signal(signal.SIGINT, _leave)
+    usual = signal.getsignal(signal.SIGINT)
+    # a shell that starts a command in the background may tell it to ignore Ctrl-C: so it shall
+    early = usual if usual is signal.SIG_IGN else _leave
+    signal.signal(signal.SIGINT, early)
     app = _app()
     signal.signal(signal.SIGINT, usual)
     try:
@@ -49,7 +52,7 @@ def main() -> None:
         raise SystemExit(INTERRUPTED) from None
     finally:
         sys.stdout.flush()
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, early)
 
 
 def _leave(*_: object) -> NoReturn:

@@ -494,6 +494,8 @@ class ExplainAgent(Query[Explanation]):
     """Say why an agent gets work, or does not."""
 
     agent: str
+    kinds: tuple[str, ...] | None = None
+    """what it asks for; None is anything"""
 
 
 @record

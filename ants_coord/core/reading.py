@@ -284,7 +284,7 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
     locks = [lock for lock in ledger.locks.values() if lock.agent == query.agent]
     why += [f"holds a lock {_lock_told(ledger, lock)}" for lock in locks]
     ledger.undo.look()
-    best = first(ledger, query.agent)
+    best = first(ledger, query.agent, query.kinds)
     ledger.undo.entries.clear()
     held_back = ledger.held_back(query.agent)
     if ledger.paused:

@@ -25,7 +25,7 @@ def in_vain(machine: Machine, waiter: Waiter, now_ns: int) -> str:
         return "nothing ended in time: " + _tasks(machine, waiter.ended, now_ns)
     if waiter.ready:
         kinds = "" if waiter.kinds is None else f" of kind {' or '.join(waiter.kinds)}"
-        why = machine.ask(ExplainAgent(waiter.agent), now_ns=now_ns)
+        why = machine.ask(ExplainAgent(waiter.agent, waiter.kinds), now_ns=now_ns)
         text = f": {why}" if isinstance(why, Explanation) else ""
         return f"no task{kinds} came in time for {waiter.agent!r}; {_counts(machine)}{text}"
     if waiter.drained:

@@ -21,7 +21,7 @@ __all__ = ["is_stop", "logger", "reason_text", "summary", "trace_of", "users_par
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
-_MESSAGE_CHARS = 300
+_MESSAGE_CHARS = 400
 _TRACE_CHARS = 4_000
 _TRACE_FRAMES = 30
 _HEAD = "Traceback (most recent call last):\n"
@@ -51,7 +51,9 @@ def reason_text(error: BaseException) -> str:
 def summary(error: BaseException) -> str:
     """Return an exception as one short line: type, message, and the line of user code that it came from."""
     text = reason_text(error).replace("\n", " ")
-    return f"{type(error).__name__}: {text[:_MESSAGE_CHARS]}{_place(error)}"
+    if len(text) > _MESSAGE_CHARS:
+        text = f"{text[: _MESSAGE_CHARS - 3]}..."
+    return f"{type(error).__name__}: {text}{_place(error)}"
 
 
 def _place(error: BaseException) -> str:

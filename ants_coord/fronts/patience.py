@@ -132,4 +132,5 @@ class Patience:
         idle = len(live)
         why = self._engine.stands_still(self._waiter, self._interval_ns, idle)
         if why is not None:
-            raise DeadlockError(lease.task, why)
+            # of the TimeoutError with which we looked around, nobody wants to read
+            raise DeadlockError(lease.task, why) from None

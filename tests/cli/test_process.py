@@ -107,6 +107,25 @@ interrupt()
     assert (done.returncode, done.stderr) == (130, "")
 
 
+def test_who_is_told_to_ignore_ctrl_c_ignores_it_from_the_start():
+    """As a shell tells what it starts in the background; the imports take longest."""
+    code = """
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from ants_coord import cli
+def loading():
+    os.kill(os.getpid(), signal.SIGINT)
+    return lambda: print("done")
+cli._app = loading
+cli.main()
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_importing_the_package_waits_for_nothing():
     """Or Ctrl-C would come before anybody could catch it."""
     code = "import sys; before = set(sys.modules); import ants_coord.cli; print(*set(sys.modules) - before)"

@@ -175,7 +175,8 @@ def test_another_terminal_joins_in(jobs, tmp_path):
     assert json.loads(joined.stdout)["completed"] == 3
 
 
-def test_a_signal_drains(tmp_path):
+@pytest.mark.parametrize("how", ["run", "work", "work --until closed"])
+def test_a_signal_drains(tmp_path, how):
     """SIGTERM lets the running command finish, claims no other, and exits with 130."""
     fifo, path, board = tmp_path / "ready", tmp_path / "jobs.jsonl", tmp_path / "board.db"
     os.mkfifo(fifo)
@@ -185,7 +186,11 @@ def test_a_signal_drains(tmp_path):
             {"id": "second", "cmd": "true"},
         )
     )
-    runner = start("run", path, "--board", board, "--agents", 1)
+    if how == "run":
+        runner = start("run", path, "--board", board, "--agents", 1)
+    else:
+        assert ants("submit", board, path).returncode == 0
+        runner = start("work", board, "--agents", 1, *how.split()[1:])
     assert fifo.read_text() == "go\n"
     runner.send_signal(signal.SIGTERM)
     runner.communicate()

@@ -69,6 +69,15 @@ def test_a_time_out_names_what_was_awaited_and_who_holds_it(board, what):
     assert text in str(error.value)
 
 
+def test_a_claim_of_some_kinds_is_not_told_of_another(board):
+    """What the agent would get if it took anything is no answer."""
+    board.submit(Task("free", kind="other"))
+    with pytest.raises(TimeoutError) as error:
+        board.claim("bob", kinds=["x"], timeout=0)
+    assert "1 task(s) are ready, none of them for this agent" in str(error.value)
+    assert "free" not in str(error.value)
+
+
 def test_a_task_that_has_failed_before_is_told_without_its_past(board):
     """A time-out is about now; the history is what `explain` is for."""
     board.submit(Task("a"))
@@ -187,6 +196,8 @@ def test_a_worker_that_waits_for_its_own_child_is_told(make_board, clock, start)
     reason = board.find("parent").outcome.reason
     assert reason.startswith("DeadlockError: the handler of task 'parent' waits for other tasks")
     assert "task 'child' is ready" in reason
+    assert "needs=" in reason  # the way out is not what is cut off
+    assert "TimeoutError" not in str(board.explain("parent"))  # with which we looked around
 
 
 def test_an_async_handler_that_waits_for_its_own_child_is_told(make_board, clock):

@@ -254,6 +254,8 @@ def work(
             served = _work(joined, number, until, lease_ttl, progress, kinds, skills)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
+        # the first signal drains: what was begun is finished, and yet it has not come to its own end
+        is_cut = until == "closed" or (until == "drained" and joined.statistics().unfinished > 0)
     if json_:
         typer.echo(as_json(served))
     else:
@@ -263,6 +265,8 @@ def work(
         )
         for decision in served.decisions:
             console.print(f"  {decision}")
+    if is_cut:
+        raise SystemExit(INTERRUPTED)
 
 
 def _say_what_is_for_others(board: Opened, kinds: list[str]) -> None:
