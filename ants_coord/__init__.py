@@ -1,17 +1,16 @@
 """
-Agents without a manager: coordination for AI agents, embeddable and in pure Python.
+Coordination for AI agents without a manager: embeddable, in pure Python.
 
-One `Coordinator` protocol, several strategies. `ClaimQueue` is claim-and-lock:
-a shared task queue, atomic claims, leases with fencing tokens that expire when
-their holder falls silent. `Matchmaker` is capability matching: agents broadcast
-what they can do, tasks say what they require. `Blackboard` is stigmergic:
-agents lay marks and write entries, and the work goes where these lead.
-`ants_coord.aio` has the same names for asyncio.
+There is one `Coordinator` protocol and three strategies. `ClaimQueue` is claim-and-lock: a shared task queue
+with atomic claims, and leases with fencing tokens that expire when their holder falls silent. `Matchmaker` is
+capability matching: agents advertise what they can do, and tasks say what they require. `Blackboard` is
+stigmergic: agents lay marks and write entries, and work follows them. `ants_coord.aio` has the same names for
+asyncio.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # to import typing costs more than all that is imported here
+TYPE_CHECKING = False  # importing typing costs more than everything that is imported here
 if TYPE_CHECKING:
     from typing import Any
 
@@ -68,11 +67,11 @@ __all__ = [
     "TrustPolicy",
     "Verify",
 ]
-# the other names are where they belong: every error in `errors`, protocols and ports in `abc`, guards of
+# the other names are in their modules: every error in `errors`, protocols and ports in `abc`, guards of
 # outside resources in `guard`, handles of agents in `sync` and `aio`, the other values in `values`
 
 
-# each is imported when it is first asked for: a hook of a coding agent starts a Python for every file that is
+# each is imported at its first use: a hook of a coding agent starts a Python process for every file that is
 # written, and needs none of them
 _HOMES = {
     "abc": ("AsyncCoordinator", "Coordinator"),
@@ -107,7 +106,7 @@ def __getattr__(name: str) -> Any:
 
         return import_module(f".{name}", __name__)
     if name == "__version__":
-        from ._version import __version__  # noqa: PLC0415 - lazy, as most never ask
+        from ._version import __version__  # noqa: PLC0415 - lazy, because few programs ask
 
         return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,14 +1,13 @@
 """
 Every error that ants_coord raises on purpose: each class is one entry of a table.
 
-An entry says when the error is raised, its fields, and its sentence (`says`, with the fields in braces),
-which names the way out; a few choose between sentences, in `__str__`. What lies below what is drawn in
-docs/reference/errors.md, from the classes.
+An entry says when the error is raised, and has its fields and its message (`says`, with the fields in
+braces), which names the way out. A few classes choose between messages, in `__str__`. The hierarchy in
+docs/reference/errors.md is drawn from the classes.
 
-Bad arguments are the built-in ValueError and TypeError, raised at the call and
-before anything is journaled; waiting in vain is the built-in TimeoutError.
-In the core a refusal is a *reply* (`Refused`), because replicas must agree on
-it; only the fronts raise.
+Bad arguments raise the built-in ValueError and TypeError, at the call and before anything is logged. A wait
+that ends without success raises the built-in TimeoutError. In the core a refusal is a *reply* (`Refused`),
+because replicas must agree on it; only the fronts raise.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .values.tasks import Outcome
 
 _CLASSES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
-"""strategy -> the class that opens it; each may be extended to those behind it"""
+"""strategy -> the class that opens it; each may be extended to the later ones"""
 _LOST = {
     "expired": "its lease ran out before this call",
     "superseded": "a newer lease replaced it",
@@ -49,7 +48,7 @@ class LeaseLostError(CoordinationError):
     Raised when a lease is no longer held; nothing was changed.
 
     `reason` is one of expired, superseded, cancelled, finished, revoked,
-    unknown. The work may have been given to somebody else: stop writing.
+    unknown. The work may have been given to another agent: stop writing.
     """
 
     task_id: str
@@ -65,7 +64,7 @@ class LeaseLostError(CoordinationError):
 
 @problem
 class WrongKeyError(CoordinationError):
-    """Raised when a caller speaks as an agent without its key."""
+    """Raised when a caller acts as an agent without its key."""
 
     agent: str
     says = "this is not the key of agent {agent!r}; the host makes it with key_of({agent!r})"
@@ -83,7 +82,7 @@ class ForeignLeaseError(CoordinationError):
 
 @problem
 class VerdictError(CoordinationError, ValueError):
-    """Raised when a check is completed with something that is no verdict; the lease is still held."""
+    """Raised when a check is completed with something that is not a verdict; the lease is still held."""
 
     task_id: str
     kind: str
@@ -96,13 +95,13 @@ class VerdictError(CoordinationError, ValueError):
 
 @problem
 class HeldError(CoordinationError):
-    """Raised when somebody else holds what was asked for: `holder`, for at most `expires_in` seconds."""
+    """Raised when somebody else holds a requested name: `holder`, for at most `expires_in` seconds."""
 
     name: str
     holder: str
     expires_in: float
     by_another_scope: bool = False
-    """whether the agent that asks holds it itself, in another scope or session"""
+    """whether the requesting agent holds it itself, in another scope or session"""
 
     def __str__(self) -> str:
         where = " in another scope (only the same holder= enters again)" if self.by_another_scope else ""
@@ -114,7 +113,7 @@ class HeldError(CoordinationError):
 
 @problem
 class TaskNotFoundError(CoordinationError):
-    """Raised when no task has this id; `forgotten` if one had, before its retention ended."""
+    """Raised when no task has this id; `forgotten` is true if one had it and its retention has ended."""
 
     task_id: str
     forgotten: bool = False
@@ -130,7 +129,7 @@ class TaskNotFoundError(CoordinationError):
 
 @problem
 class TaskExistsError(CoordinationError):
-    """Raised when the id (or the key, then `key` is set) belongs to another task."""
+    """Raised when the id (or the key; then `key` is set) belongs to another task."""
 
     task_id: str
     key: str | None = None
@@ -159,7 +158,9 @@ class TaskDroppedError(TaskFailedError):
 
 @problem
 class DeadlockError(CoordinationError):
-    """Raised when a handler waits for another task, and all who could do that task wait like it."""
+    """
+    Raised when a handler waits for another task, and every agent that could do that task is waiting too.
+    """
 
     task_id: str
     why: str
@@ -172,7 +173,7 @@ class DeadlockError(CoordinationError):
 
 @problem
 class DependencyError(CoordinationError):
-    """Raised when a task needs one that is unknown, whose result is forgotten, or itself; see `problem`."""
+    """Raised when a task needs an unknown task, one whose result is forgotten, or itself; see `problem`."""
 
     task_id: str
     problem: str
@@ -196,7 +197,7 @@ class FieldNotHonouredError(CoordinationError, ValueError):
 
 @problem
 class RequirementError(CoordinationError, ValueError):
-    """Raised when a requirement cannot be read; `column` (from 1) is where, `problem` what would be right."""
+    """Raised when a requirement cannot be parsed; `column` (from 1) is where, `problem` what is wrong."""
 
     text: str
     column: int
@@ -265,8 +266,10 @@ class IllegalTransitionError(CoordinationError):
 
 
 @problem
-class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event streams know
-    """Raised when events between `cursor` and `oldest` are gone; read the state, then go on from there."""
+class CursorTooOld(CoordinationError):  # noqa: N818 - the name that users of event streams know
+    """
+    Raised when the events between `cursor` and `oldest` are gone; read the state, then continue from there.
+    """
 
     cursor: int
     oldest: int
@@ -281,7 +284,7 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name users of event s
 
 @problem
 class RequestTooOld(CoordinationError):  # noqa: N818
-    """Raised when a repeat is older than the replies that are remembered."""
+    """Raised when a repeated request is older than the replies that are remembered."""
 
     request: str
     says = "request {request!r} is too old to be answered again; look the task up instead"
@@ -305,7 +308,7 @@ class RequestReusedError(CoordinationError, ValueError):
 
 @problem
 class LimitError(CoordinationError):
-    """Raised when a size or count is over its limit: which one, the value, and what is allowed."""
+    """Raised when a size or count is over its limit: says which limit, the value, and what is allowed."""
 
     limit: str
     value: object
@@ -315,7 +318,7 @@ class LimitError(CoordinationError):
 
 @problem
 class NotOwnerError(CoordinationError):
-    """Raised when a path or place belongs to the owners of its namespace; nothing was changed."""
+    """Raised when a path or place belongs to the owners of a namespace; nothing was changed."""
 
     path: str
     agent: str
@@ -354,13 +357,13 @@ class QuarantinedError(CoordinationError):
 
 @problem
 class UnknownKindError(CoordinationError, ValueError):
-    """Raised when a mark is of no kind that the board declares."""
+    """Raised when a mark is of a kind that the board does not declare."""
 
     kind: str
     known: tuple[str, ...]
 
     def __str__(self) -> str:
-        import difflib  # noqa: PLC0415 - 9 ms, for this sentence only
+        import difflib  # noqa: PLC0415 - 9 ms, for this message only
 
         close = difflib.get_close_matches(self.kind, self.known, 1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
@@ -369,7 +372,7 @@ class UnknownKindError(CoordinationError, ValueError):
 
 @problem
 class PurseError(CoordinationError):
-    """Raised when a purse is named that there is none of, or that never holds so much."""
+    """Raised when there is no purse of this name, or when it can never hold that much."""
 
     purse: str
     problem: str
@@ -383,7 +386,7 @@ class PurseError(CoordinationError):
 
 @problem
 class FaintMarkError(CoordinationError, ValueError):
-    """Raised when a mark is too weak to begin a trail."""
+    """Raised when a mark is too weak to start a trail."""
 
     strength: float
     faint: float
@@ -395,7 +398,7 @@ class FaintMarkError(CoordinationError, ValueError):
 
 @problem
 class SettingsError(CoordinationError):
-    """Raised when a board is opened with other settings than it has."""
+    """Raised when a board is opened with settings that differ from its own."""
 
     differences: dict[str, tuple[object, object]]
 
@@ -424,14 +427,16 @@ class SettingsError(CoordinationError):
 
 @problem
 class ClosedError(CoordinationError):
-    """Raised when a verb is called after close(), or in a child that inherited an open board by a fork."""
+    """
+    Raised when a verb is called after close(), or in a child process that inherited an open board by a fork.
+    """
 
     why: str = "the coordinator is closed; open a new one"
     says = "{why}"
 
 
 class ReentrantCallError(CoordinationError):
-    """Raised when a verb is called in the middle of another verb of the same thread; `close()` may be."""
+    """Raised when a verb is called inside another verb of the same thread; only `close()` may be."""
 
     says = "called in the middle of another verb (signal handler, __del__); set a flag there instead"
 
@@ -447,12 +452,12 @@ class JournalError(CoordinationError):
 
 @problem
 class JournalConflictError(JournalError):
-    """Raised when the file belongs to something else, or changed under an open board."""
+    """Raised when the file belongs to something else, or was changed under an open board."""
 
 
 @problem
 class JournalRewoundError(JournalConflictError):
-    """Raised when a log lacks what was read from it before; told once, and the board has been read again."""
+    """Raised when a log lacks entries that were read from it before; raised once, after reading it again."""
 
 
 @problem
@@ -465,8 +470,8 @@ class JournalCorruptError(JournalError):
 
 @problem
 class JournalVersionError(JournalError):
-    """Raised when another format version, or rules that are not here, wrote the log; nothing was changed."""
+    """Raised when the log was written in another format version, or under rules that this version lacks."""
 
 
 __all__ = [name for name, kind in globals().items() if getattr(kind, "__module__", "") == __name__]
-"""whatever is defined here: the classes above"""
+"""everything that is defined here: the classes above"""

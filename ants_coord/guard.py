@@ -1,11 +1,10 @@
 """
 Guards: the other half of fencing, on the side of the resource.
 
-A lease can end while its holder is paused and does not know it; nothing can
-stop that holder from writing late, except the resource itself. A guard
-remembers the highest fencing token it has seen per resource and refuses every
-lower one, so the late write of a paused holder is stopped at the door
-(Kleppmann 2016; sequencers in Chubby, Burrows 2006).
+A lease can end while its holder is paused and does not know it. Only the resource itself can stop that holder
+from writing late. A guard remembers the highest fencing token it has seen for each resource and refuses every
+lower one, so the late write of a paused holder is stopped (Kleppmann 2016; sequencers in Chubby, Burrows
+2006).
 """
 
 from __future__ import annotations
@@ -63,14 +62,14 @@ if hasattr(os, "register_at_fork"):
 
 class Guard:
     """
-    Guard resources by name. What has been seen outlives the Guard: every Guard of a path knows it.
+    A guard of resources by name. Its memory outlives it: every Guard of a path shares it.
 
-    A check and the write after it are two steps: a holder that is paused between them still writes late.
-    Where the resource is a database, `SQLGuard` makes them one.
+    A check and the write after it are two steps, so a holder that is paused between them still writes late.
+    If the resource is a database, `SQLGuard` makes them one step.
 
     Args:
-        path: a file of its own, which remembers for all processes of this machine, also after they have
-            ended; it is made when it is not there. None remembers in this process.
+        path: a file of its own, which all processes of this machine share and which outlives them; it is made
+            if it does not exist. With None, only this process remembers.
 
     Example:
         >>> Guard().check("page 1", 17)   # the first holder
@@ -88,14 +87,14 @@ your lease is lost, stop writing
 
     def check(self, resource: str, token: int) -> None:
         """
-        Let a token pass that is at least the newest seen, and remember it.
+        Accept a token that is at least the newest one seen, and remember it.
 
         Args:
-            resource: a name of what is about to be written, 1 to 512 bytes.
+            resource: name of the resource to be written, 1 to 512 bytes.
             token: the fencing token of the lease: `job.token`, `lease.token`.
 
         Raises:
-            StaleTokenError: somebody with a newer lease has been here; stop writing.
+            StaleTokenError: somebody with a newer lease has written already; stop writing.
             JournalConflictError: the file belongs to something else.
 
         """
@@ -111,9 +110,9 @@ your lease is lost, stop writing
 
     def _check_in_file(self, path: str, resource: str, token: int) -> None:
         if os.path.exists(path + "-wal"):
-            # a board in use: closing it again would void the locks that this process may hold on it
+            # a board in use: closing it again would release the locks that this process may hold on it
             raise JournalConflictError(path, _FOREIGN)
-        # a connection for each check: none is inherited by a fork, kept by a thread, or left to be closed
+        # one connection per check: none is inherited by a fork, kept by a thread, or left open
         try:
             with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as file:
                 file.execute("BEGIN IMMEDIATE")
@@ -137,10 +136,10 @@ your lease is lost, stop writing
 
 class SQLGuard:
     """
-    Guard resources in a table of your own database, inside your own transaction.
+    A guard in a table of your own database, inside your own transaction.
 
-    Because the check writes the token in the transaction that makes the change,
-    both commit or neither does. Works with any DB-API connection.
+    The check writes the token in the transaction that makes the change, so both are committed or neither. It
+    works with any DB-API connection.
 
     Args:
         table: name of the guard's table; `create` makes it.
@@ -162,11 +161,11 @@ class SQLGuard:
         self._select = f"SELECT token FROM {table} WHERE resource = {p}"  # noqa: S608
 
     def create(self, connection: Any) -> None:
-        """Make the table, unless it is there."""
+        """Make the table if it does not exist."""
         connection.cursor().execute(self._create)
 
     def check(self, connection: Any, resource: str, token: int) -> None:
-        """Let a token pass in the open transaction, or raise StaleTokenError (then roll back)."""
+        """Accept a token in the open transaction, or raise StaleTokenError (then roll back)."""
         resource, token = _checked(resource, token)
         cursor = connection.cursor()
         cursor.execute(self._raise, (token, resource, token))
@@ -175,7 +174,7 @@ class SQLGuard:
         cursor.execute(self._select, (resource,))
         row = cursor.fetchone()
         if row is None:
-            # two first holders at once: the primary key lets one of them in
+            # two first holders at once: the primary key admits one of them
             cursor.execute(self._insert, (resource, token))
         else:
             raise StaleTokenError(resource, token, row[0])

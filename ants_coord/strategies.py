@@ -1,15 +1,13 @@
 """
-Strategies of your own: parts that decide who may take what, registered under a name.
+Your own strategies: parts that decide which agent may take which task, registered under a name.
 
-A strategy is a few parts (see `Part` and `Strategy`). Once it is registered,
-its commands, values and settings reach the log, snapshots, the command line,
-both colours, workers and the conformance suite, as those of the three
-strategies of the package do. The name and the version stand in the log of each
-board, so a process that lacks them stops by name instead of granting what
-others hold.
+A strategy consists of a few parts (see `Part` and `Strategy`). Once it is registered, its commands, values
+and settings work in the log, snapshots, the command line, both colours, workers and the conformance suite,
+like those of the three built-in strategies. Its name and version are in the log of each board, so a process
+that lacks them stops with an error instead of granting what others hold.
 
-Parts are pure: no clock, no I/O, no chance, and no order that depends on
-hashing, since every process computes the same state from the same log.
+Parts are pure: no clock, no I/O, no randomness, and no order that depends on hashing, since every process
+must compute the same state from the same log.
 """
 
 from __future__ import annotations
@@ -32,15 +30,15 @@ def register(name: str, version: int, make: Callable[[], Strategy]) -> None:
     """
     Make a strategy known to this process, before any board of it is opened.
 
-    Every process that opens such a board must register it, under the same name. A module that is
-    run again, as in a notebook, replaces what it registered. A board class is a subclass with the name:
-    `class Auction(ClaimQueue): _strategy = "auction"`.
+    Every process that opens such a board must register it under the same name. A module that is run again, as
+    in a notebook, replaces what it registered. The class of such boards is a subclass with the name: `class
+    Auction(ClaimQueue): _strategy = "auction"`.
 
     Args:
-        name: stands in the log of each board; choose one that nobody else would.
-        version: grows when the same commands would come to another state. Boards written under an
-            older version go on; boards written under a newer one are refused by name.
-        make: makes the parts anew for each board.
+        name: written in the log of each board; choose one that nobody else would.
+        version: must grow when the same commands would lead to another state. Boards written under an older
+            version continue; boards written under a newer one are refused by name.
+        make: makes new parts for each board.
 
     Raises:
         ValueError: the name is taken, or a command or value has a name that is used already.

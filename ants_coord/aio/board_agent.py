@@ -39,7 +39,7 @@ class BoardAgent(MatchAgent):
 
         Raises:
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
-            changed.
+                changed.
 
         """
         return await self._board.deposit(mark, agent=self.name, request_id=request_id)
@@ -118,12 +118,12 @@ class BoardAgent(MatchAgent):
             expect: the version that the entry must have; 0 means that there must be no entry.
             ttl: seconds after which the entry expires; by default it does not.
             mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
-            neither.
+                neither.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
             StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
-            agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
+                agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
 
         """
         return await self._board.write(
@@ -152,7 +152,7 @@ class BoardAgent(MatchAgent):
 
         Args:
             pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
-            follow.
+                follow.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 
@@ -242,7 +242,7 @@ class BoardAgent(MatchAgent):
 
         Raises:
             StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
-            others.
+                others.
 
         """
         return await self._board.erase(path, agent=self.name, expect=expect, request_id=request_id)

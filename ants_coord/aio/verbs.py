@@ -189,7 +189,7 @@ class Verbs(Reading):
 
         Raises:
             LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
-            parts): nothing was changed.
+                parts): nothing was changed.
 
         """
         return list(await self._do(arguments.split(lease, tasks), request_id))
@@ -215,7 +215,7 @@ class Verbs(Reading):
             purse: the purse's name; it need not be one that the task reserves from.
             n: the amount, 0 or more.
             coordination: whether it was spent on talking to other agents and not on the work; counted
-            separately.
+                separately.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
@@ -401,7 +401,7 @@ class Verbs(Reading):
 
         Raises:
             TypeError, ValueError: there is no such setting, or it cannot have this value; the message names
-            both.
+                both.
 
         """
         command = Configure(changed(await self.settings(), changes))

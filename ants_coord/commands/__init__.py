@@ -1,8 +1,8 @@
 """
-The only ways to change a board, or to ask it. Plain data; the rules are in core.
+Commands and queries: the only ways to change a board or to ask it. Plain data; the rules are in core.
 
 shared    what every strategy has: submit, claim, complete, lock, ...
-matching  adverts, declines, discovery
+matching  adverts, discovery
 purses    what work consumes
 board     marks, entries, reactions, roll-back
 """

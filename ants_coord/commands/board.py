@@ -42,7 +42,9 @@ class Deposit(Command[Trail]):
 
 @record
 class Diffuse(Command[int]):
-    """Let each place give `share` of its trail evenly to its neighbours; answers how many trails changed."""
+    """
+    Let each place divide `share` of its trail evenly among its neighbours; returns how many trails changed.
+    """
 
     kind: str
     neighbours: tuple[tuple[str, tuple[str, ...]], ...]
@@ -60,7 +62,7 @@ class Sense(Query[tuple[Trail, ...]]):
 
 @record
 class Strongest(Query[tuple[Trail, ...]]):
-    """Read the strongest trails of a kind, or the places with the most attraction, all kinds together."""
+    """Read the strongest trails of a kind, or the most attractive places over all kinds."""
 
     kind: str | None = None
     count: int = 10
@@ -75,7 +77,7 @@ class Thresholds(Query[tuple[Threshold, ...]]):
 
 @record
 class Write(Command[Entry]):
-    """Write an entry that has the version `expect` (0: there is none), and lay `mark` in the same step."""
+    """Write an entry if it has the version `expect` (0: there is none), and lay `mark` in the same step."""
 
     path: str
     value: Any
@@ -90,7 +92,7 @@ class Take(Command[Entry | None]):
     """
     Remove and return the first entry by path that matches; None if there is none.
 
-    With `ttl_ns` it is lent: unless its taker erases it in that time, it comes back.
+    With `ttl_ns` it is lent: unless its taker erases it in that time, it returns.
     """
 
     pattern: str
@@ -100,7 +102,7 @@ class Take(Command[Entry | None]):
 
 @record
 class Erase(Command[bool]):
-    """Remove an entry; `expect` as for Write. Answers whether there was one."""
+    """Remove an entry; `expect` as for Write. Returns whether there was one."""
 
     path: str
     agent: str
@@ -127,7 +129,7 @@ class Entries(Query[tuple[Entry, ...]]):
 
 @record
 class History(Query[tuple[Change, ...]]):
-    """Read what became of an entry, oldest first, with the values."""
+    """Read the history of an entry, oldest first, with the values."""
 
     path: str
 
@@ -144,9 +146,9 @@ class Changes(Query[Page]):
 @record
 class React(Command[bool]):
     """
-    Set a reaction; answers whether it is new. `payload` is the private copy of its task's.
+    Set a reaction; returns whether it is new. `payload` is the private copy of its task's payload.
 
-    With `existing` it also acts on what is there already, as if it had just been created.
+    With `existing` it also reacts to what exists already, as if it had just been created.
     """
 
     reaction: Reaction
@@ -156,7 +158,7 @@ class React(Command[bool]):
 
 @record
 class Unreact(Command[bool]):
-    """Remove a reaction; the tasks that it made stay. Answers whether there was one."""
+    """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
 
     name: str
 
@@ -169,11 +171,11 @@ class Reactions(Query[tuple[Reaction, ...]]):
 @record
 class RollBack(Command[dict[str, Any]]):
     """
-    Take back what an agent has done to the shared state, in one step.
+    Undo what an agent has done to the shared state, in one step.
 
-    Entries that it wrote last get the value back that somebody else had given them, or go; its share
-    is taken out of trails. With a TrustPolicy the agent is also put in quarantine, unless
-    `quarantine` is False. Answers how many trails changed and how many entries were restored and erased.
+    Entries that it wrote last get back the value that somebody else had given them, or are removed; its share
+    is removed from trails. With a TrustPolicy the agent is also put in quarantine, unless `quarantine` is
+    False. Returns how many trails changed and how many entries were restored and erased.
     """
 
     agent: str

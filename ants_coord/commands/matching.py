@@ -1,6 +1,4 @@
-"""
-Commands about adverts, and what one asks about agents.
-"""
+"""Commands about adverts, and queries about agents."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ class Advertise(Command[Advertised]):
 
 @record
 class Refresh(Command[tuple[Advertised, ...]]):
-    """Keep adverts alive, (agent, incarnation) each; `load` replaces what they reported, if given."""
+    """Refresh adverts, an (agent, incarnation) each; `load` replaces the reported load, if given."""
 
     agents: tuple[tuple[str, int], ...]
     load: float | None = None
@@ -37,7 +35,7 @@ class Refresh(Command[tuple[Advertised, ...]]):
 
 @record
 class Withdraw(Command[bool]):
-    """Take an advert back; answers whether there was one. Running work goes on."""
+    """Withdraw an advert; returns whether there was one. Running work continues."""
 
     agent: str
     incarnation: int | None = None
@@ -45,7 +43,7 @@ class Withdraw(Command[bool]):
 
 @record
 class Retire(Command[bool]):
-    """Take this start of an agent out for good and give back what it holds; answers if it was here."""
+    """Take this start of an agent out for good and give back what it holds; returns whether it was here."""
 
     agent: str
     reason: str = ""
@@ -71,7 +69,7 @@ class Offers(Query[tuple[Offer, ...]]):
 
 @record
 class WhyNot(Query[Explanation]):
-    """Say why an agent does not get a task."""
+    """Explain why an agent does not get a task."""
 
     task: str
     agent: str

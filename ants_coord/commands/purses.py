@@ -1,6 +1,4 @@
-"""
-Commands about what work consumes: purses, and what was spent from them.
-"""
+"""Commands about what work consumes: purses, and amounts spent from them."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ __all__ = ["SetPurse", "Spend"]
 
 @record
 class SetPurse(Command[None]):
-    """Give a purse its amount: for good, or for each window of `per_ns` of the board's calendar."""
+    """Set a purse's amount: once, or for each window of `per_ns` of the board's calendar."""
 
     name: str
     amount: int
@@ -21,7 +19,7 @@ class SetPurse(Command[None]):
 
 @record
 class Spend(Command[int]):
-    """Charge a purse for what work under a live lease has cost; answers what the purse has left."""
+    """Charge a purse for the cost of work under a live lease; returns what is left in the purse."""
 
     task: str
     token: int
@@ -29,4 +27,4 @@ class Spend(Command[int]):
     amount: int
     coordination: bool = False
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""

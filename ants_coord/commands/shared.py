@@ -1,12 +1,12 @@
 """
-Every command: the only ways in which the state of a board can change.
+The commands and queries that every strategy has.
 
-A command is plain data, complete in itself: no clock, no dice, no callables.
-`Command[R]` names its reply type, so that `execute(command)` is typed without
-a table. Queries ask the same state and change nothing; they are never logged.
+The state of a board can only change by commands. A command is plain data and self-contained: no clock, no
+randomness, no callables. `Command[R]` names its reply type, so that `execute(command)` is typed without a
+table. Queries read the same state and change nothing; they are never logged.
 
-Commands are not frozen: they live from a verb to its answer and freezing one
-costs as much as applying it. Nobody keeps or changes a command after handing it in.
+Commands are not frozen: they live from a verb to its answer, and freezing one costs as much as applying it.
+Nobody may change a command after passing it on.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ __all__ = [
 R = TypeVar("R", covariant=True)
 
 MAX_BATCH = 10_000
-"""Tasks, leases or ids in one command at most."""
+"""Most tasks, leases or ids in one command."""
 
 _MAX_DEPTH = 16
 
@@ -93,20 +93,20 @@ Lookup = Literal["same", "keep", "replace", "rerun"]
 
 
 class Command(Generic[R]):
-    """Be the base of everything that changes state; R is the type of the reply."""
+    """The base of everything that changes state; R is the type of the reply."""
 
     __slots__ = ()
 
 
 class Query(Generic[R]):
-    """Be the base of everything that only reads; R is the type of the reply."""
+    """The base of everything that only reads; R is the type of the reply."""
 
     __slots__ = ()
 
 
 @frozen
 class Refused:
-    """The reply that says no, and why; the state is as before. Fronts raise `error`."""
+    """The reply that refuses, with the reason; the state is as before. Fronts raise `error`."""
 
     error: CoordinationError
 
@@ -129,21 +129,20 @@ class Lost:
 
 @record
 class Configure(Command[Settings]):
-    """Set all settings; the first entry of every log. `first` changes nothing on a board that has some."""
+    """Set all settings; the first entry of every log. With `first`, a board that has settings keeps them."""
 
     settings: Settings
     first: bool = False
     rules: tuple[tuple[str, int], ...] = ()
-    """(what, version) of all that readers of the log must have from here on; () leaves it as it was"""
+    """(what, version) of everything that readers of the log must have from here on; () changes nothing"""
 
 
 @record
 class Upgrade(Command[bool]):
     """
-    Go on under these rules; answers whether they are new here.
+    Go on under these rules; returns whether they are new here.
 
-    Live leases and locks are revoked (attempts do not count): their holders were told what the old rules
-    said.
+    Live leases and locks are revoked (attempts do not count), because their holders rely on the old rules.
     """
 
     rules: tuple[tuple[str, int], ...]
@@ -151,17 +150,17 @@ class Upgrade(Command[bool]):
 
 @record
 class Submit(Command[tuple[Ticket, ...]]):
-    """Add a batch, all or nothing. `payloads` are the private, checked copies, in step with `tasks`."""
+    """Add a batch, all or nothing. `payloads` are the private, checked copies, in the order of `tasks`."""
 
     tasks: tuple[Task, ...]
     payloads: tuple[Any, ...]
     if_exists: Lookup = "same"
     ahead_ns: int = field(default=0, metadata={"drawn": True})
-    """how far the board's clock was ahead of the wall clock, by which the dates of tasks are meant"""
+    """how far the board's clock was ahead of the wall clock, to which the dates of tasks refer"""
 
 
 def _taken_apart(task: Task, depth: int) -> Iterator[Task]:
-    """Yield the parts of a task, theirs first, then the task itself, which now needs them."""
+    """Yield the parts of a task, after the parts of parts, then the task itself, which now needs them."""
     if depth > _MAX_DEPTH:
         raise LimitError("depth of parts", depth, _MAX_DEPTH)
     if not task.parts:
@@ -190,7 +189,7 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
         raise LimitError("tasks in one batch", len(tasks), MAX_BATCH)
     payloads, composed, asks = [], False, False
     for task in tasks:
-        if task.__class__ is not Task:  # it has more than most, or is something else
+        if task.__class__ is not Task:  # it has more fields than most, or is not a task
             if not isinstance(task, Task):
                 raise TypeError(f"submit takes a Task, not {quoted(task)}; {_way_to_a_task(task)}")
             if task.parts:
@@ -206,13 +205,13 @@ def submission(tasks: tuple[Task, ...], if_exists: Lookup = "same") -> Submit:
 
 
 def with_salt(task: Task, payload: Any) -> Task:
-    """Return a task whose known answer, if it has one, cannot be told from its digest alone."""
+    """Return a task whose known answer, if it has one, cannot be recognised by its digest alone."""
     verify = task.verify
     if verify is None or verify.digest is None:
         return task
     from ..values.verification import sealed  # noqa: PLC0415 - few tasks have a known answer
 
-    # an id that we drew is another one when the same request is made again
+    # a fresh id differs when the same request is made again
     known_as = "" if is_fresh_id(task.id) else task.id
     return evolve(task, verify=sealed(verify, [known_as, task.kind, payload]))
 
@@ -227,7 +226,7 @@ class Split(Command[tuple[Ticket, ...]]):
     tasks: tuple[Task, ...]
     payloads: tuple[Any, ...]
     agent: str | None = None
-    """who speaks, as in Complete"""
+    """the agent that acts, as in Complete"""
 
 
 @record
@@ -252,12 +251,12 @@ class ClaimMany(Command[tuple[Lease, ...]]):
 
 @record
 class Renew(Command[tuple[Renewed | Lost, ...]]):
-    """Move the deadlines of (task, token) pairs; each is answered for itself."""
+    """Move the deadlines of (task, token) pairs; each is answered separately."""
 
     leases: tuple[tuple[str, int], ...]
     ttl_ns: int | None = None
     agents: tuple[str | None, ...] = ()
-    """in step with the leases: who speaks for each; if it is empty, the holders, whoever they are"""
+    """the agents that act, in the order of the leases; if empty, the holders, whoever they are"""
 
 
 @record
@@ -269,9 +268,9 @@ class Complete(Command[Outcome]):
     result: Any = None
     late: Literal["refuse", "accept"] = "refuse"
     draw: float | None = field(default=None, metadata={"drawn": True})
-    """number in [0, 1) by which it is decided whether the result is checked; None has it checked"""
+    """number in [0, 1) that decides whether the result is checked; None means it is"""
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
 
 
 @record
@@ -280,7 +279,7 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
 
     endings: tuple[tuple[str, int, Any], ...]
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
 
 
 @record
@@ -288,7 +287,7 @@ class Fail(Command[TaskState]):
     """
     End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up.
 
-    `trace` is the traceback of what went wrong, kept with the newest line of the history.
+    `trace` is the traceback of the error, kept with the newest line of the history.
     """
 
     task: str
@@ -298,7 +297,7 @@ class Fail(Command[TaskState]):
     retry_ns: int | None = None
     trace: str = ""
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
 
 
 @record
@@ -308,7 +307,7 @@ class Release(Command[TaskState]):
     task: str
     token: int
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
 
 
 @record
@@ -319,7 +318,7 @@ class Decline(Command[None]):
     task: str
     reason: str = ""
     retry_ns: int | None = None
-    """for how long; None is until the task, or what the agent says of itself, changes"""
+    """how long; None means until the task or the agent's advert changes"""
     token: int = 0
     """of the lease that is given back; 0 for a task that is on offer"""
     everything: bool = False
@@ -327,7 +326,7 @@ class Decline(Command[None]):
 
 @record
 class ReleaseAll(Command[int]):
-    """Give back every lease of an agent; answers how many."""
+    """Give back every lease of an agent; returns how many."""
 
     agent: str
 
@@ -335,9 +334,9 @@ class ReleaseAll(Command[int]):
 @record
 class Adopt(Command[tuple[Lease, ...]]):
     """
-    Re-issue an agent's live leases under fresh tokens; the old ones are superseded.
+    Re-issue an agent's live leases under new tokens; the old tokens are superseded.
 
-    Only those whose holder has been silent for two thirds of their length, unless `force`.
+    Only leases whose holder has been silent for two thirds of their length, unless `force`.
     """
 
     agent: str
@@ -349,9 +348,9 @@ class Adopt(Command[tuple[Lease, ...]]):
 @record
 class EndOpening(Command[int]):
     """
-    Say that an opening of the board has ended; answers how many leases and locks it held.
+    Report that an opening of the board has ended; returns how many leases and locks it held.
 
-    They return at once, as if their time were over, or stand until then as nobody's with `keep`.
+    They return at once, as if their time were over; with `keep` they stay until then, without an owner.
     """
 
     opening: str
@@ -366,12 +365,12 @@ class Note(Command[None]):
     token: int
     note: Any
     agent: str | None = None
-    """who speaks: the lease must be its own; None speaks for the holder, whoever that is"""
+    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
 
 
 @record
 class Cancel(Command[TaskState]):
-    """Drop a task and, by cascade, what needs it."""
+    """Cancel a task and, by cascade, the tasks that need it."""
 
     task: str
     reason: str = "cancelled"
@@ -379,7 +378,7 @@ class Cancel(Command[TaskState]):
 
 @record
 class Requeue(Command[Ticket]):
-    """Bring a FAILED task back as a new generation with fresh attempts."""
+    """Restart a FAILED task as a new generation, with new attempts."""
 
     task: str
 
@@ -394,7 +393,7 @@ class SetLimit(Command[None]):
 
 @record
 class Pause(Command[None]):
-    """Stop claims; renewals and completions go on."""
+    """Stop claims; renewals and completions continue."""
 
 
 @record
@@ -407,7 +406,7 @@ class LockNames(Command[Lease]):
     """
     Lock all names for `agent`, or none; refused with HeldError.
 
-    Only the same agent with the same holder enters again. Shared locks exclude only those that are not.
+    Only the same agent with the same holder may re-enter. Shared locks only exclude exclusive ones.
     """
 
     names: tuple[str, ...]
@@ -431,8 +430,8 @@ class Wakeup(Command[None]):
     """
     Let time pass: expire, unblock and forget what is due.
 
-    `late_ns` is how late the writer was that should have done so: while it was paused it heard
-    nobody, so silence in that time is no evidence against adverts.
+    `late_ns` is how late the writer was. While it was paused it heard nobody, so silence in that time is no
+    evidence against adverts.
     """
 
     late_ns: int = 0
@@ -458,7 +457,7 @@ class Tasks(Query[tuple[TaskRecord, ...]]):
 
 @record
 class Outcomes(Query[tuple[Outcome | None, ...]]):
-    """Ask for the outcomes of tasks; None for each that is unfinished. Unknown ids are refused."""
+    """Ask for the outcomes of tasks; None for each unfinished one. Unknown ids are refused."""
 
     tasks: tuple[str, ...]
 
@@ -470,7 +469,7 @@ class Unfinished(Query[int]):
 
 @record
 class Leases(Query[tuple[Lease, ...]]):
-    """List the live leases of an agent (of all with None), oldest first."""
+    """List the live leases of an agent (None: of all agents), oldest first."""
 
     agent: str | None = None
 
@@ -484,14 +483,14 @@ class Holder(Query[Lease | None]):
 
 @record
 class Explain(Query[Explanation]):
-    """Say why a task is where it is."""
+    """Explain the state of a task."""
 
     task: str
 
 
 @record
 class ExplainAgent(Query[Explanation]):
-    """Say why an agent gets work, or does not."""
+    """Explain why an agent does or does not get work."""
 
     agent: str
     kinds: tuple[str, ...] | None = None
@@ -500,14 +499,14 @@ class ExplainAgent(Query[Explanation]):
 
 @record
 class StandingOf(Query[Standing]):
-    """Ask what has been seen of an agent."""
+    """Ask for an agent's record."""
 
     agent: str
 
 
 @record
 class BriefingOf(Query["Briefing"]):
-    """Ask what an agent should know that begins to work here."""
+    """Ask what an agent should know before it starts to work here."""
 
     agent: str
     count: int = 5
@@ -525,7 +524,7 @@ class StatisticsOf(Query[Statistics]):
 
 @record
 class Events(Query["tuple[Event, ...]"]):
-    """Read events from a cursor on; 0 is the oldest that is kept."""
+    """Read events from a cursor on; 0 is the oldest event that is kept."""
 
     since: int = 0
     count: int = 1000

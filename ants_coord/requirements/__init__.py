@@ -1,5 +1,5 @@
 """
-The requirement language: what a task asks of an agent, and an agent of a task.
+The requirement language: what a task requires of an agent, and an agent of a task.
 
 ::
 
@@ -8,19 +8,17 @@ The requirement language: what a task asks of an agent, and an agent of a task.
     python:>=3.10 and not legacy               a version; "python:3.11" takes 3.11 and 3.11.x
     region in {"eu", "us"} or (free and load < 0.5)
 
-A bare name asks for a capability (or for an attribute that is true). An advert
-is complete, so a capability that is not in it is *false*; an attribute that is
-not in it is *unknown*, like a comparison of a text with a number. Unknown is
-not true, and `not unknown` is unknown: Kleene's three values, as in ClassAds
-(Raman, Livny, Solomon 1998), without their ERROR. Nothing is ever evaluated by
-Python itself.
+A bare name asks for a capability (or for an attribute that is true). Adverts list all capabilities, so a
+missing one is *false*; a missing attribute is *unknown*, like a comparison of a text with a number. Unknown
+is not true, and `not unknown` is unknown: these are Kleene's three values, as in ClassAds (Raman, Livny,
+Solomon 1998), without their ERROR. Nothing is ever evaluated by Python itself.
 
-The canonical form is equal for requirements that differ only in order,
-spelling, doubles and where `not` stands; tasks that share it share a queue.
+The canonical form is equal for requirements that differ only in order, spelling, duplicates and the position
+of `not`. Tasks with the same canonical form share a queue.
 
-reader     text to tree
+reader     from text to tree
 canonical  one form for equal trees
-atoms      what a tree consists of, and what it says about an agent
+atoms      single tests, and the evaluation of a tree
 """
 
 from __future__ import annotations

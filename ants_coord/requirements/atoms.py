@@ -1,6 +1,4 @@
-"""
-Single tests, the facts that they are put to, and three-valued evaluation.
-"""
+"""Single tests, the facts that they are applied to, and three-valued evaluation."""
 
 from __future__ import annotations
 
@@ -39,14 +37,14 @@ class Atom:
     Args:
         name: a capability or an attribute.
         op: "has", a comparison of the attribute, "in", or a comparison of a version with ":" before it.
-        value: what it is compared with; a tuple for "in" and for versions; None for "has".
+        value: the value to compare with; a tuple for "in" and for versions; None for "has".
 
     """
 
     name: str
     op: str
     value: Any = attrs.field(default=None, eq=repr)
-    # by its text: 1 and True are equal to Python, but not the same test
+    # by its text: to Python 1 and True are equal, but they are not the same test
 
     def __str__(self) -> str:
         if self.op == "has":
@@ -88,7 +86,7 @@ Node = tuple[Any, ...]
 @attrs.frozen(eq=False)
 class Facts:
     """
-    What is known of an agent (or of a task), ready to be tested.
+    What is known about an agent (or a task), ready to be tested.
 
     Args:
         capabilities: every capability and each of its ancestors, with the versions held.

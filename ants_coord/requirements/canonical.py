@@ -1,6 +1,4 @@
-"""
-One form for all spellings of a requirement, and whether anybody could ever fulfil it.
-"""
+"""One form for all spellings of a requirement, and whether any agent could ever meet it."""
 
 from __future__ import annotations
 
@@ -15,12 +13,12 @@ __all__ = ["MAX_TEXT", "parse", "show"]
 
 MAX_TEXT = 4_096
 _MAX_CASES = 512
-"""conjunctions looked at before a requirement is given the benefit of the doubt"""
+"""conjunctions examined before a requirement is assumed to be possible"""
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def _tidy(node: Node, positive: bool = True) -> Node:
-    """Push `not` down to the tests, flatten, sort, drop doubles, fold constants; exact in three values."""
+    """Push `not` down to the tests, flatten, sort, drop duplicates, fold constants; exact in three values."""
     kind = node[0]
     if kind == "not":
         return _tidy(node[1], not positive)
@@ -76,7 +74,7 @@ def _atoms(node: Node) -> Iterable[Atom]:
 
 
 def _cases(node: Node) -> list[dict[Node, None]] | None:
-    """Return the conjunctions of a tidy tree, or None if they are too many."""
+    """Return the conjunctions of a tidy tree, or None if there are too many."""
     kind = node[0]
     if kind == "true":
         return [{}]
@@ -147,27 +145,27 @@ def _possible(tests: list[tuple[Atom, bool]]) -> bool:
     if allowed is not None:
         return any(passes(value) for value in allowed)
     if sorts != {"number"}:
-        return True  # only texts that it must not be
+        return True  # there are only texts that it must not be
     low = max((a.value for a, _ in tests if a.op in (">", ">=")), default=None)
     high = min((a.value for a, _ in tests if a.op in ("<", "<=")), default=None)
     if low is None or high is None or low < high:
-        return True  # an interval holds more numbers than can be excluded one by one
+        return True  # an interval contains more numbers than can be excluded one by one
     return low == high and passes(low)
 
 
 def parse(text: str) -> Requirement:
     """
-    Read a requirement.
+    Parse a requirement.
 
     Args:
-        text: at most 4,096 characters, 256 tests, nested 50 deep; empty or blank means anybody.
+        text: at most 4,096 characters, 256 tests, nested 50 deep; empty or blank means any agent.
 
     Returns:
         The requirement; equal canonical forms mean equal requirements.
 
     Raises:
-        RequirementError: with the column and what would be right; also if no agent
-            could ever fulfil it.
+        RequirementError: the text cannot be parsed (the error has the column and says what would be right),
+            or no agent could ever meet it.
         TypeError: it is not a string.
 
     Source:

@@ -1,6 +1,4 @@
-"""
-From text to a tree: a recursive-descent reader whose errors name the column and what is right.
-"""
+"""From text to a tree: a recursive-descent parser whose errors name the column and what is right."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ _Token = tuple[str, str, int]
 
 
 class Reader:
-    """A recursive-descent reader; `column` counts from 1."""
+    """A recursive-descent parser; `column` counts from 1."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -200,7 +198,7 @@ class Reader:
             return int(number) if number == int(number) else number
         if kind == "text":
             found = re.sub(r"\\(.)", r"\1", text[1:-1])
-            # not str.isprintable: it knows more characters in every release of Python
+            # not str.isprintable: it accepts more characters in every release of Python
             if any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in found):
                 raise self._fail("a text must not contain control characters", column)
             return found

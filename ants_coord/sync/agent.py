@@ -229,7 +229,7 @@ class Agent(Handle):
 
         Raises:
             LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
-            parts): nothing was changed.
+                parts): nothing was changed.
 
         """
         return self._board.split(self._own(lease), tasks, request_id=request_id)
@@ -255,7 +255,7 @@ class Agent(Handle):
             purse: the purse's name; it need not be one that the task reserves from.
             n: the amount, 0 or more.
             coordination: whether it was spent on talking to other agents and not on the work; counted
-            separately.
+                separately.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
@@ -358,7 +358,7 @@ class Agent(Handle):
 
         Raises:
             TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-            forgotten. ClosedError.
+                forgotten. ClosedError.
 
         """
         return self._board.outcome(task, timeout=timeout)
@@ -377,7 +377,7 @@ class Agent(Handle):
         Raises:
             TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
             TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-            forgotten. ClosedError.
+                forgotten. ClosedError.
 
         """
         return self._board.result(task, timeout=timeout)
@@ -402,8 +402,8 @@ class Agent(Handle):
             The results in the order of `tasks`.
 
         Raises:
-            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
-            `result`, for the first task in this order without a result.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in `result`,
+                for the first task in this order without a result.
 
         """
         return self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
@@ -544,7 +544,7 @@ class Agent(Handle):
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-            something is wrong with one of them; nothing was added. ClosedError.
+                something is wrong with one of them; nothing was added. ClosedError.
 
         """
         return self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
@@ -568,7 +568,7 @@ class Agent(Handle):
 
         Raises:
             TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
-            particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
+                particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
 
         """
         return self._board.claim(

@@ -140,7 +140,7 @@ class Blackboard(MatchVerbs):
 
         Raises:
             UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
-            changed.
+                changed.
 
         """
         return self._engine.execute(board_arguments.deposit(mark, agent), request_id)
@@ -226,12 +226,12 @@ class Blackboard(MatchVerbs):
             expect: the version that the entry must have; 0 means that there must be no entry.
             ttl: seconds after which the entry expires; by default it does not.
             mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
-            neither.
+                neither.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
             StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
-            agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
+                agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
 
         """
         command = board_arguments.write(path, value, agent, expect, ttl, mark)
@@ -253,7 +253,7 @@ class Blackboard(MatchVerbs):
 
         Args:
             pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
-            follow.
+                follow.
             newer_than: only versions after this one.
             timeout: seconds to wait; None waits for ever.
 
@@ -345,7 +345,7 @@ class Blackboard(MatchVerbs):
 
         Raises:
             StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
-            others.
+                others.
 
         """
         return self._engine.execute(board_arguments.erase(path, agent, expect), request_id)
@@ -440,17 +440,17 @@ class Blackboard(MatchVerbs):
 
         Args:
             name: name of the reaction. Setting the same reaction again changes nothing; another one of the
-            same name replaces it.
+                same name replaces it.
             pattern: paths of entries (or places of trails), such as `inbox/*`, `posts/*.md` or `src/**`.
             task: a template of the tasks; path, version and change are added to the payload.
             on: "created", "changed", "deleted"; by default the first two. For a trigger "rose", "fell"; by
                 default the first.
             coalesce: allow one open task per path; changes while it is leased make one follow-up task at its
-            end.
+                end.
             trails: react to marks of this kind instead of entries.
             above: make a trigger, which rises once when a trail reaches this strength.
             below: the trigger falls when the trail is weaker than this, and can then rise again; half of
-            `above` by default.
+                `above` by default.
             existing: also react to what exists already (10,000 at most), as if it had just been created.
             request_id: an id of your own; repeating the call with it returns the first reply.
 

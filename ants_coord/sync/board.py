@@ -51,7 +51,7 @@ class Board(Keys, LockVerbs):
 
     Args:
         where: a path of a SQLite file, or a journal; for a strategy also None, which keeps the board in
-        memory.
+            memory.
         clock: replaces the time source, for tests.
         durability: what a file survives: "power" (a power failure) or "process"; see SQLiteJournal.
         secret: decides which results are checked, for tasks whose `verify` allows some error; without a
@@ -193,7 +193,7 @@ class Board(Keys, LockVerbs):
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-            something is wrong with one of them; nothing was added. ClosedError.
+                something is wrong with one of them; nothing was added. ClosedError.
 
         """
         wanted = listed(tasks, "tasks", "a list of Tasks")
@@ -225,7 +225,7 @@ class Board(Keys, LockVerbs):
 
         Raises:
             TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
-            particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
+                particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
 
         """
         command = arguments.claim(agent, task, kinds, lease_ttl)

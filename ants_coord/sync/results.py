@@ -38,7 +38,7 @@ class ResultVerbs(Verbs):
 
         Raises:
             TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-            forgotten. ClosedError.
+                forgotten. ClosedError.
 
         """
         query = arguments.outcomes([task])
@@ -65,7 +65,7 @@ class ResultVerbs(Verbs):
         Raises:
             TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
             TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-            forgotten. ClosedError.
+                forgotten. ClosedError.
 
         """
         return arguments.result_of(self.outcome(task, timeout=timeout))
@@ -90,8 +90,8 @@ class ResultVerbs(Verbs):
             The results in the order of `tasks`.
 
         Raises:
-            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in
-            `result`, for the first task in this order without a result.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in `result`,
+                for the first task in this order without a result.
 
         """
         left = self._countdown(timeout)

@@ -192,7 +192,7 @@ class Verbs(Reading):
 
         Raises:
             LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
-            parts): nothing was changed.
+                parts): nothing was changed.
 
         """
         return list(self._engine.execute(arguments.split(lease, tasks), request_id))
@@ -218,7 +218,7 @@ class Verbs(Reading):
             purse: the purse's name; it need not be one that the task reserves from.
             n: the amount, 0 or more.
             coordination: whether it was spent on talking to other agents and not on the work; counted
-            separately.
+                separately.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
@@ -404,7 +404,7 @@ class Verbs(Reading):
 
         Raises:
             TypeError, ValueError: there is no such setting, or it cannot have this value; the message names
-            both.
+                both.
 
         """
         command = Configure(changed(self.settings(), changes))

@@ -1,8 +1,8 @@
 """
-The words of capability matching: what an agent can do, and what is offered to it.
+The values of capability matching: what an agent can do, and what is offered to it.
 
-An advert says what an agent CAN do, not what it is doing. It is soft state: it
-is renewed while its agent lives and fades when the agent falls silent.
+An advert says what an agent CAN do, not what it is doing. It is soft state: it is refreshed while its agent
+lives, and fades when the agent falls silent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _set = object.__setattr__
 
 
 def checked_requirement(value: object, field: str) -> str | None:
-    """Return a requirement that can be read, or None; otherwise raise with the column."""
+    """Return a requirement that can be parsed, or None; otherwise raise an error with the column."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -84,23 +84,24 @@ def _attribute(name: object, value: object) -> tuple[str, int | float | str | bo
 @frozen
 class Advert:
     """
-    Declare what an agent can do.
+    What an agent says it can do.
 
     Args:
-        agent: its name.
-        capabilities: dotted names; "doc.parse.pdf" fits a requirement of "doc.parse" or
-            "doc"; a version stands after a colon, and an agent may hold several ("python:3.11"); of
-            "v1.22" or "3.13.0rc1" only the numbers are compared.
-        attributes: name -> number, string or bool; a whole number may be used up by `uses=` of tasks.
-        slots: tasks at a time; 0 is discoverable and never offered anything.
+        agent: name of the agent.
+        capabilities: dotted names; "doc.parse.pdf" meets a requirement of "doc.parse" or "doc". A version
+            follows a colon ("python:3.11"), and an agent may have several; in "v1.22" or "3.13.0rc1" only the
+            numbers are compared.
+        attributes: name -> number, string or bool; a whole number is a capacity that `uses=` of tasks can
+            occupy.
+        slots: number of tasks at a time; with 0 the agent can be found, but is never offered anything.
         load: how busy the agent says it is, 0 to 1; at 1 it gets nothing.
-        accepts: the agent's own rule over a task: kind, priority, place, limit, uses.NAME, and tags
-            as bare names; tasks for which it is not true are not offered.
-        ttl: seconds that the advert lives without being renewed.
-        incarnation: grows with every start of the agent; an advert of a lower one is refused.
+        accepts: the agent's own rule about a task: kind, priority, place, limit, uses.NAME, and tags as bare
+            names. Tasks for which it is not true are not offered.
+        ttl: seconds that the advert lives without a refresh.
+        incarnation: grows with every start of the agent; an advert with a lower one is refused.
 
     Raises:
-        TypeError, ValueError, LimitError, RequirementError: naming the field and the rule.
+        TypeError, ValueError, LimitError, RequirementError: the message names the field and the rule.
 
     Source:
         Soft state as in HTCondor's collector, Jini's leases and Eureka; symmetric matching as in ClassAds.
@@ -152,11 +153,10 @@ class Advertised:
     """
     The answer to an advert or a refresh.
 
-    `status` is "joined" (it is new), "renewed" (nothing changed but the time), "changed" or
-    "rejoined" (it had faded or the agent was started again). A refresh that finds no advert is answered
-    "unknown": advertise again; one of an older incarnation is "refused": the name belongs to a newer
-    start of the agent; one of an agent that has left or was taken out "retired". `expires_ns` is on the
-    board's clock.
+    `status` is "joined" (it is new), "renewed" (only the time changed), "changed" or "rejoined" (it had
+    faded, or the agent was started again). A refresh may also get "unknown" (there is no advert: advertise
+    again), "refused" (the name belongs to a newer start of the agent) or "retired" (the agent has left or was
+    taken out). `expires_ns` is on the board's clock.
     """
 
     agent: str
@@ -167,12 +167,12 @@ class Advertised:
 @frozen
 class AgentRecord:
     """
-    An agent as it stands.
+    The present state of an agent.
 
-    `state` is "live" or "fading"; `held` counts its live leases; `load` is the larger of what it
-    reports and held/slots; `benched_for` is seconds that it gets nothing after failing in a row,
-    `limited_for` seconds that it wants nothing, by its own word. `proofs` says of each capability that
-    the board has a proof of whether it is "claimed" only, "proven" or "refuted".
+    `state` is "live" or "fading"; `held` counts its live leases; `load` is the larger of the reported load
+    and held/slots. `benched_for` is how many seconds it gets nothing because of failures in a row, and
+    `limited_for` how many seconds it has said that it wants nothing. `proofs` says, for each capability that
+    the board has a proof of, whether it is only "claimed", "proven" or "refuted".
     """
 
     agent: str
@@ -188,7 +188,9 @@ class AgentRecord:
 
 @frozen
 class Roster:
-    """The agents found, and the event cursor of that instant: follow from there without a gap."""
+    """
+    The agents found, and the event cursor of that instant, from which changes can be followed without a gap.
+    """
 
     agents: tuple[AgentRecord, ...]
     cursor: int
@@ -199,8 +201,8 @@ class AgentChange:
     """
     An agent that came, changed or went.
 
-    `what` is "present" (it was here when the watch began), "joined", "changed", "fading" or
-    "departed"; `record` is the agent as it stands now, None once it is gone. Resume from `cursor`.
+    `what` is "present" (it was here when the watch started), "joined", "changed", "fading" or "departed";
+    `record` is the present state of the agent, None once it is gone. Resume from `cursor`.
     """
 
     what: str

@@ -1,6 +1,4 @@
-"""
-What somebody should know who begins to work on a board: bounded, and in plain words.
-"""
+"""What an agent should know when it starts to work on a board: bounded, and in plain words."""
 
 from __future__ import annotations
 
@@ -16,9 +14,9 @@ __all__ = ["Briefing", "OpenTask"]
 @frozen
 class OpenTask:
     """
-    A task that an agent could claim now, and what became of earlier attempts at it.
+    A task that an agent could claim now, and the history of earlier attempts.
 
-    `tried` holds the last lines of its history and the last notes of those who held it, a line each.
+    `tried` holds the last lines of its history and the last notes of its earlier holders, one line each.
     """
 
     task: str
@@ -32,11 +30,11 @@ class OpenTask:
 @frozen
 class Briefing:
     """
-    What an agent should know that begins, or comes back; `str` of it is a text for a prompt.
+    What an agent should know when it starts or returns; `str()` of it is a text for a prompt.
 
-    `open` are the first tasks that it could claim, best first; `holds` the ids of what it holds already;
-    `barred` says why it gets nothing now (None: nothing bars it); `ready`, `unfinished` and `failed` count
-    the tasks of the whole board; `trails` are the places that attract most (Blackboard).
+    `open` lists the first tasks that it could claim, best first; `holds` the ids of tasks that it holds
+    already. `barred` says why it gets nothing now (None: nothing bars it). `ready`, `unfinished` and `failed`
+    count the tasks of the whole board; `trails` are the most attractive places (Blackboard).
     """
 
     agent: str

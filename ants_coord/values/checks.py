@@ -1,9 +1,8 @@
 """
-What a name, an id, a duration and a count may look like, and where fresh ids come from.
+The rules for names, ids, durations and counts, and the making of fresh ids.
 
-Names (agents, kinds, keys of limits and locks) are short ASCII words, so that
-they sort, print and compare the same everywhere. Ids and places are free
-text without control characters, so that file paths fit.
+Names (agents, kinds, keys of limits and locks) are short ASCII words, so that they sort, print and compare
+the same everywhere. Ids and places are free text without control characters, so that file paths are allowed.
 """
 
 from __future__ import annotations
@@ -49,17 +48,17 @@ _ID_BYTES = 512
 _QUOTED = 140
 """characters of a value that an error shows"""
 
-# A fresh id is "t~" + a nonce drawn once per process + a counter: 0.2 us where
-# uuid4 takes 1.5. "~" marks ids that nobody typed; see is_fresh_id.
+# A fresh id is "t~" + a nonce drawn once per process + a counter: 0.2 us where uuid4 takes 1.5. "~" marks ids
+# that nobody types; see is_fresh_id.
 _MARK = "t~"
 
 
 def _nonce(size: int) -> str:
-    return os.urandom(size).hex()  # what `secrets` does; importing that costs 6 ms
+    return os.urandom(size).hex()  # as in `secrets`, whose import costs 6 ms
 
 
 class _Sequence:
-    """Count within one process life; a fork starts a new life with a new nonce."""
+    """Counts within one process; a fork starts again with a new nonce."""
 
     def __init__(self) -> None:
         self.renew()
@@ -83,14 +82,14 @@ def is_fresh_id(task_id: str) -> bool:
     """
     Tell whether `fresh_id` made this id.
 
-    Nobody types such an id twice, so a forgotten task that has one leaves no
-    content hash behind (hashing costs more than the whole rest of forgetting).
+    Nobody submits such an id twice, so a forgotten task with one leaves no content hash behind (hashing costs
+    more than all the rest of forgetting).
     """
     return task_id.startswith(_MARK)
 
 
 def fresh_session() -> str:
-    """Return a name for one opening of a board, used to recognise repeats."""
+    """Return a name for one opening of a board, used to recognise repeated requests."""
     return _nonce(8)
 
 
@@ -99,18 +98,18 @@ _TOLD = "@"
 
 def told_session(home: str, life: str) -> str:
     """
-    Return a name for an opening of a board whose end others can find out.
+    Return a name for an opening whose end other openings can detect.
 
     Args:
-        home: where that is known: only who looks at the same place may judge.
-        life: tells it from all others there.
+        home: the place where that is known; only an opening at the same place may judge.
+        life: distinguishes it from all others there.
 
     """
     return f"{_TOLD}{home}{life}"
 
 
 def is_told(session: str) -> bool:
-    """Tell whether `told_session` made this name; no other session, or request id in the log, begins so."""
+    """Tell whether `told_session` made this name; no other session or logged request id begins like this."""
     return session.startswith(_TOLD)
 
 
@@ -118,8 +117,8 @@ def fresh_agent() -> str:
     """
     Return host-pid-nonce, so that a restarted process is a new agent.
 
-    The host part is reduced to name characters; the nonce keeps a recycled
-    process id from inheriting the leases of the dead.
+    The host part is reduced to name characters. The nonce keeps a process with a recycled id from inheriting
+    the leases of a dead one.
     """
     host = re.sub(r"[^A-Za-z0-9.-]", "-", os.uname().nodename if hasattr(os, "uname") else "host")
     return f"{host[:64]}-{os.getpid()}-{_nonce(3)}"
@@ -127,9 +126,9 @@ def fresh_agent() -> str:
 
 def plain(text: str) -> str:
     """
-    Return a string as a plain one.
+    Return a string as a plain `str`.
 
-    A StrEnum's member is a string for Python and none for a log: what is kept must be what is read again.
+    A StrEnum's member is a string for Python but not for a log, and stored values must equal those read back.
     """
     return text if text.__class__ is str else str.__str__(text)
 
@@ -188,8 +187,8 @@ def check_id(value: object, field: str) -> str:
         value = plain(value)
     if value.isascii() and value.isprintable() and 0 < len(value) <= _ID_BYTES:
         return value
-    # str.isprintable knows more code points in every Python release; only the
-    # C0 and C1 blocks are refused beyond ASCII, which never changes.
+    # str.isprintable accepts more code points in every Python release; beyond ASCII only the C0 and C1 blocks
+    # are refused, which never change.
     if any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value):
         raise ValueError(f"{field} must not contain control characters: {value[:140]!r}")
     size = len(value.encode())
@@ -204,9 +203,9 @@ def seconds(value: object, field: str, *, zero: bool = False, most: float = 1e9)
 
     Args:
         value: int, float or timedelta.
-        field: its name, for the error.
+        field: name of the field, for the error.
         zero: whether 0 is allowed.
-        most: the largest allowed (the default is about 31 years).
+        most: the largest value allowed (by default about 31 years).
 
     """
     if isinstance(value, dt.timedelta):
@@ -240,14 +239,14 @@ def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12)
 
 def check_path(path: str | os.PathLike[str]) -> str:
     """
-    Return the absolute path that a board's path means now, without links.
+    Return the absolute path that a board's path means now, with links resolved.
 
-    Once, when a coordinator is made: a path that is looked up again later may mean another file, after
-    os.chdir for example.
+    It is called once, when a coordinator is made: the same path could later mean another file, for example
+    after os.chdir.
 
     Raises:
-        TypeError: it is no text.
-        ValueError: it is empty, or a word with which SQLite means something else than a file.
+        TypeError: the path is not text.
+        ValueError: it is empty, or a word that SQLite does not take as a file name.
 
     """
     name = path_text(path, "the board's path")
@@ -267,7 +266,7 @@ def check_path(path: str | os.PathLike[str]) -> str:
 
 
 def fresh_holder() -> str:
-    """Return the holder of one scope: a word that nobody can type, since names hold no "~"."""
+    """Return a holder for one scope: a word that nobody can type, since names contain no "~"."""
     return f"~{next(_sequence.numbers):x}-{_sequence.prefix[len(_MARK) : -1]}"
 
 
@@ -278,10 +277,10 @@ def is_fresh_holder(holder: str) -> bool:
 
 def check_lock_name(name: object) -> str:
     """
-    Return a lock's name in its one spelling (Unicode NFC), or raise TypeError/ValueError with the way out.
+    Return a lock's name in its only allowed spelling (Unicode NFC); raise an error with the way out.
 
-    Two spellings of one path would be two locks, so those that differ from the plain one are refused here;
-    `lock_files` works them out, because only it knows the folder that they start from.
+    Two spellings of one path would be two locks, so all spellings but the plain one are refused here.
+    `lock_files` resolves them, because only it knows the folder that they start from.
     """
     import unicodedata  # noqa: PLC0415 - names of locks only
 
@@ -299,12 +298,12 @@ def check_lock_name(name: object) -> str:
 
 
 def lock_key(name: str) -> str:
-    """Return what a lock's name is compared by: "src/" and "src" are one folder."""
+    """Return the key by which a lock's name is compared: "src/" and "src" are one folder."""
     return name.removesuffix("/")
 
 
 def paths_above(key: str) -> Iterator[str]:
-    """Yield the keys of what a path lies in, nearest first, and the root "" last."""
+    """Yield the keys of the folders that contain a path, nearest first, and the root "" last."""
     at = key.rfind("/")
     while at > 0:
         yield key[:at]

@@ -1,5 +1,5 @@
 """
-Entries: values under paths, which stay until somebody changes them, and the changes themselves.
+Entries: values under paths, which stay until somebody changes them; and their changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _set = object.__setattr__
 @frozen
 class Namespace:
     """
-    Let only its owners change what lies below a path.
+    A part of the shared state that only its owners may change.
 
     Args:
         prefix: the beginning of paths and places, such as "plans/".
@@ -60,10 +60,10 @@ def checked_namespaces(namespaces: Iterable[Any]) -> tuple[Namespace, ...]:
 
 def checked_pattern(pattern: object, field: str = "pattern") -> str:
     """
-    Return a pattern for paths: exact, or with `*` in a segment and `**` at the end for the rest.
+    Return a checked pattern for paths: `*` may be in a segment, and `**` at the end for the rest.
 
     Raises:
-        ValueError: `**` beside text or before the end, or too broad: the pattern must begin with
+        ValueError: `**` is beside text or before the end, or the pattern is too broad: it must begin with
             text, unless it is "**" alone.
 
     """
@@ -84,7 +84,7 @@ def checked_pattern(pattern: object, field: str = "pattern") -> str:
 
 
 def literal(pattern: str) -> str:
-    """Return the beginning that every path has which matches a pattern."""
+    """Return the common beginning of all paths that match a pattern."""
     star = pattern.find("*")
     return pattern if star < 0 else pattern[:star]
 
@@ -108,7 +108,9 @@ def matches(pattern: str, path: str) -> bool:
 
 
 def _fits(want: str, part: str) -> bool:
-    """Tell whether a segment matches one with stars. Each piece is taken where it first comes: linear."""
+    """
+    Tell whether a segment matches one with stars. Each piece is matched at its first occurrence: linear time.
+    """
     first, *pieces, last = want.split("*")
     if len(part) < len(first) + len(last) or not part.startswith(first) or not part.endswith(last):
         return False
@@ -144,8 +146,9 @@ class Change:
     One change of the shared state.
 
     `what` is "written", "taken", "erased", "lapsed" (its ttl ended) or "restored" for entries, "deposited" or
-    "evaporated" for trails, "present" for what a watch finds at its beginning. `kind` is the trail's,
-    None for entries; `cursor` continues a watch after this change; `value` is only in histories.
+    "evaporated" for trails, and "present" for everything that a watch finds at its start. `kind` is the
+    trail's kind, None for entries. `cursor` continues a watch after this change. `value` is only set in
+    histories.
     """
 
     what: str

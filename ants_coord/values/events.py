@@ -1,8 +1,8 @@
 """
-What happened: the values that `events()` yields.
+Events: the values that `events()` yields.
 
-Inside the core an event is a plain tuple in the order of the fields below;
-it becomes a value only when somebody reads it.
+Inside the core an event is a plain tuple in the order of the fields below; it becomes an Event only when
+somebody reads it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ EVENT_TYPES: dict[str, str] = {
     "restored": "an entry got the value back that somebody else had given it (its path)",
     "benched": "an agent failed several times in a row and gets nothing for a while",
 }
-"""Every event type and its meaning."""
+"""every event type and its meaning"""
 
 
 @frozen
@@ -75,7 +75,7 @@ class Event:
     """
     One thing that happened.
 
-    `cursor` counts events from 1 without a gap: continue with
+    `cursor` counts events from 1 without gaps: continue with
     `events(since=event.cursor)`. `at_ns` is the board's calendar time,
     nanoseconds since the epoch. `detail` depends on the type.
     """

@@ -1,11 +1,11 @@
 """
-attrs classes that cost nothing until they are used: values, messages, errors, rows.
+Classes like those of attrs that cost nothing until they are used: values, messages, errors, rows.
 
-attrs writes and compiles the methods of a class when the class is made, half a millisecond for each, and
-there are a hundred and fifty: most of an import, and most of a hook that lives for one lock. Here a class
-gets its slots at once, and each method when it is first called. Whoever asks attrs about such a class
-(`attrs.fields`, `evolve`, `asdict`, `has`; cattrs, hypothesis) gets attrs' own answer, which attrs works out
-at that moment; until then it is not even imported.
+attrs writes and compiles the methods of a class when the class is defined. That takes half a millisecond per
+class, and there are a hundred and fifty classes: most of an import, and most of the time of a hook that runs
+for one lock. Here a class gets its slots at once, and each method when it is first called. Code that asks
+attrs about such a class (`attrs.fields`, `evolve`, `asdict`, `has`; cattrs, hypothesis) gets attrs' own
+answer, which attrs computes at that moment; until then attrs is not even imported.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _C = TypeVar("_C", bound=type)
 
 
 class _Nothing:
-    """The default of a field that has none, as attrs.NOTHING."""
+    """The default of a field that has none, like attrs.NOTHING."""
 
     def __repr__(self) -> str:
         return "NOTHING"
@@ -66,7 +66,7 @@ _NOTHING: Any = _Nothing()
 
 
 class _Field:
-    """What a class says of one of its fields; the names are those of attrs."""
+    """The description of one field of a class; the names are those of attrs."""
 
     __slots__ = ("default", "eq", "factory", "init", "kw_only", "metadata", "name", "repr", "type")
 
@@ -77,7 +77,7 @@ class _Field:
         factory: Callable[[], Any] | None = None,
         init: bool = True,
         eq: bool = True,
-        repr: bool = True,  # noqa: A002 - attrs' word
+        repr: bool = True,  # noqa: A002 - attrs' name
         kw_only: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -87,11 +87,11 @@ class _Field:
 
     @property
     def is_required(self) -> bool:
-        """Whether whoever makes a value must give it."""
+        """Whether a constructor call must give it."""
         return self.default is _NOTHING and self.factory is None
 
     def as_attrs(self, say: Callable[..., Any]) -> Any:
-        """Say the same in attrs' own words."""
+        """Return the same description as an attrs field."""
         given = {
             name: getattr(self, name) for name in ("init", "eq", "repr", "kw_only", "metadata", "factory")
         }
@@ -103,10 +103,10 @@ if not TYPE_CHECKING:
 
     def taking(*, converter: object, **options: Any) -> Any:
         """
-        Return a field that takes more than it keeps: a list where it keeps a tuple, a timedelta for seconds.
+        Return a field that accepts more types than it stores: a list for a tuple, a timedelta for seconds.
 
-        The converter only tells type checkers what the constructor takes. Each class checks and
-        converts by itself, with an error that names the field, and a call less for each field.
+        The converter only tells type checkers what the constructor accepts. Each class checks and converts by
+        itself, with an error that names the field, and saves a call per field.
         """
         return _Field(**options)
 
@@ -116,20 +116,22 @@ if not TYPE_CHECKING:
 if not TYPE_CHECKING:
 
     def frozen(cls: _C) -> _C:
-        """Make a value that does not change, as `attrs.frozen` does."""
+        """Make a class of values that do not change, as `attrs.frozen` does."""
         return _made(cls, _FROZEN, _frozen_initializer, "__weakref__")
 
     def quick(cls: _C) -> _C:
-        """Make such a value without weak references, which cost eight bytes: for what every cycle makes."""
+        """
+        Make such a class without weak references, which cost eight bytes: for values that every cycle makes.
+        """
         return _made(cls, _FROZEN, _frozen_initializer)
 
     def sparse(*kept: str) -> Callable[[Any], Any]:
         """
-        Make a frozen class whose usual values have slots for a few fields only.
+        Make a frozen class whose usual values only have slots for a few fields.
 
-        The class has the defaults of the other fields, so a value without them need not keep them. One that
-        has more of them is of a subclass that looks the same, with slots for all. The class makes its values
-        in a `__new__` of its own, with the help of `twins`.
+        The class holds the defaults of the other fields, so a usual value need not store them. A value with
+        more fields belongs to a subclass that looks the same, with slots for all. The class makes its values
+        in its own `__new__`, with the help of `twins`.
         """
 
         def make(cls: Any) -> Any:
@@ -157,7 +159,7 @@ if not TYPE_CHECKING:
         return _made(cls, {"__eq__": _equality, "__hash__": None}, _initializer)
 
     def entity(cls: _C) -> _C:
-        """Make a class with slots whose instances are equal to themselves only: `attrs.define(eq=False)`."""
+        """Make a class with slots whose instances are compared by identity: `attrs.define(eq=False)`."""
         return _made(cls, {}, _initializer, "__weakref__")
 
     def problem(cls: _C) -> _C:
@@ -173,7 +175,7 @@ if not TYPE_CHECKING:
 
 
 def _made(cls: Any, methods: dict[str, Any], initializer: Callable[..., Any], *slots: str) -> Any:
-    """Make the class once more, with slots: one that is there already can be given none."""
+    """Return a copy of the class with slots, which cannot be added to an existing class."""
     every = _fields_said(cls)
     names = [each.name for each in every]
     body = {
@@ -188,7 +190,7 @@ def _made(cls: Any, methods: dict[str, Any], initializer: Callable[..., Any], *s
         "__replace__": _replaced,
     }
     for name, method in {"__repr__": _shown, **methods}.items():
-        if name not in cls.__dict__:  # what a class defines itself stays, as with attrs
+        if name not in cls.__dict__:  # methods that a class defines itself stay, as with attrs
             body[name] = _Later(method) if method in (_equality, _hashing) else method
     made: Any = type(cls)(cls.__name__, cls.__bases__, body)
     made.__attrs_attrs__ = _AskedOfAttrs(made, every)
@@ -206,7 +208,7 @@ def _fields_said(cls: type) -> tuple[_Field, ...]:
 
 
 class _Later:
-    """A method that is made when somebody first looks for it, and then stands in its own place."""
+    """A method that is made at its first use, and then replaces this object."""
 
     __slots__ = ("_make", "_name", "_owner")
 
@@ -218,13 +220,13 @@ class _Later:
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         method = self._make(self._owner, self._owner.__layout__)
-        # where it was defined, not where it was looked for: that may be a subclass
+        # on the class that defined it, not the one it was looked up on, which may be a subclass
         setattr(self._owner, self._name, method)
         return method.__get__(instance, owner)
 
 
 class _AskedOfAttrs:
-    """What attrs knows of a class, asked of attrs when somebody wants to know it."""
+    """What attrs knows about a class; attrs is asked when somebody first looks."""
 
     __slots__ = ("_cls", "_every", "_known")
 
@@ -238,14 +240,14 @@ class _AskedOfAttrs:
             body: dict[str, Any] = {each.name: each.as_attrs(attrs.field) for each in self._every}
             body["__annotations__"] = {each.name: each.type for each in self._every}
             body["__module__"] = self._cls.__module__
-            # without the bases of the class, which would know the twin as one more subclass
+            # without the bases of the class, which would record the twin as one more subclass
             twin: Any = attrs.define(type(self._cls.__name__, (), body), eq=False)
             self._known = twin.__attrs_attrs__
         return self._known
 
 
 class _Signature:
-    """The signature of a frozen class: without the names that its constructor takes only to refuse them."""
+    """The signature of a frozen class, without the names that its constructor takes only to refuse them."""
 
     __slots__ = ()
 
@@ -287,7 +289,7 @@ def _compiled(text: str, known: dict[str, Any], cls: Any) -> Any:
 
 
 def _parameters(every: tuple[_Field, ...], known: dict[str, Any]) -> tuple[str, list[str]]:
-    """Return the parameters of a constructor, and the lines that keep what they bring."""
+    """Return the parameters of a constructor, and the lines that store them."""
     given, lines = ["self"], []
     for each in every:
         name, made = each.name, f"default_{each.name}"
@@ -313,19 +315,20 @@ def _initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
 def _raising_initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
     known: dict[str, Any] = {"raised": BaseException.__init__}
     given, lines = _parameters(every, known)
-    # what is pickled, and what a traceback of an exception group shows, are the arguments
+    # pickling, and tracebacks of exception groups, use the arguments
     ends = f"    raised({', '.join(['self', *[each.name for each in every]])})"
     return _annotated([f"def __init__({given}):", *lines, ends], known, cls, every)
 
 
 def _frozen_initializer(cls: Any, every: tuple[_Field, ...]) -> Any:
     """
-    Return the __init__ of a frozen class: one function, where attrs would call two more around it.
+    Return the __init__ of a frozen class: a single function, where attrs would call two more.
 
-    attrs fills a frozen instance through object.__setattr__, 50 ns a field. So an instance becomes its
-    writable twin (same slots), is filled by plain stores, checked by `_check`, and becomes frozen by one
-    class assignment. Nothing else touches the twin: `__attrs_post_init__` sees the frozen value, as with
-    attrs. Unknown names are taken as well, and refused with the field that was probably meant.
+    attrs fills a frozen instance through object.__setattr__, at 50 ns per field. Here an instance becomes its
+    writable twin (a class with the same slots), is filled by plain stores, checked by `_check`, and becomes
+    frozen by one class assignment. Nothing else touches the twin: `__attrs_post_init__` sees the frozen
+    value, as with attrs. Unknown names are accepted too, in order to refuse them with the field that was
+    probably meant.
     """
     known: dict[str, Any] = {
         "become": _set, "writable": _writable(cls), "frozen": cls, "NOTHING": _NOTHING,
@@ -350,7 +353,7 @@ def _annotated(text: list[str], known: dict[str, Any], cls: Any, every: tuple[_F
 
 
 def _writable(cls: Any) -> Any:
-    # both must be object's own: only then does CPython store without asking the class
+    # both must be object's own: only then does CPython store without calling the class
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     return type(cls.__name__, (cls,), plain)
 
@@ -420,7 +423,7 @@ def twins(plain: Any) -> tuple[Any, Any, Any]:
 
 
 def filler(plain: Any) -> tuple[Callable[..., None], Callable[[Any], bool]]:
-    """Return what fills the fields that a `sparse` class leaves out, and what tells if all are as usual."""
+    """Return a function that sets what a `sparse` class leaves out, and one that tells if all is usual."""
     left = tuple([each for each in plain.__layout__ if each.name not in plain.__slots__])
     known: dict[str, Any] = {"NOTHING": _NOTHING}
     given, lines = _parameters(left, known)
@@ -431,9 +434,9 @@ def filler(plain: Any) -> tuple[Callable[..., None], Callable[[Any], bool]]:
 
 def blank(value: type) -> Callable[[], Any]:
     """
-    Return a function that makes an empty frozen value, to be filled in place and then given its class.
+    Return a function that makes an empty frozen value, which is filled in place and then given its class.
 
-    A call less than what `maker` makes, for the one place that makes most values of a class.
+    It saves a call compared with `maker`, for the one place that makes most values of a class.
     """
     return partial(object.__new__, _writable(value))
 
@@ -442,7 +445,8 @@ def maker(value: type[_V]) -> Callable[..., _V]:
     """
     Return a function that makes a `quick` value without checks, all fields given, in order.
 
-    For the three values that the core makes in every cycle; half the time of the class itself.
+    This is for the three values that the core makes in every cycle; it takes half the time of the class
+    itself.
     """
     names = [each.name for each in value.__layout__]  # type: ignore[attr-defined]
     text = [
@@ -487,15 +491,15 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 
 def strings(values: Iterable[str]) -> tuple[str, ...]:
-    """Say that a field takes any iterable of strings, and keeps a tuple."""
+    """Declare that a field accepts any iterable of strings, and stores a tuple."""
     return tuple(values)
 
 
 def lasting(value: float | dt.timedelta) -> float:
-    """Say that a field takes seconds or a timedelta, and keeps seconds."""
+    """Declare that a field accepts seconds or a timedelta, and stores seconds."""
     return seconds(value, "a duration", zero=True)
 
 
 def lasting_or_none(value: float | dt.timedelta | None) -> float | None:
-    """Say that a field takes seconds, a timedelta or None."""
+    """Declare that a field accepts seconds, a timedelta or None."""
     return None if value is None else lasting(value)

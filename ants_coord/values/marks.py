@@ -1,8 +1,8 @@
 """
-Marks and trails: what agents leave behind, and what becomes of it.
+Marks and trails: what agents leave at places for others to follow.
 
-A mark is laid at a place and becomes part of a *trail* (its kind, at its
-place), whose strength fades. Kinds are part of the settings.
+A mark is laid at a place and becomes part of a *trail* (a kind at a place), whose strength fades. Kinds are
+part of the settings.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MOST_KINDS = 256
 @quick
 class Mark:
     """
-    Describe a mark to lay.
+    A mark to lay.
 
     Args:
-        kind: which trail; a name (a repellent is a kind, never a negative strength).
-        place: where: 1 to 512 bytes of text, the same as the `place` of tasks.
-        strength: how much is laid, > 0 and at most 1e12.
+        kind: name of the kind of trail (a repellent is a kind of its own, never a negative strength).
+        place: 1 to 512 bytes of text, the same as the `place` of tasks.
+        strength: greater than 0 and at most 1e12.
 
     """
 
@@ -51,21 +51,22 @@ class Mark:
 @frozen
 class MarkKind:
     """
-    Say how the marks of a kind behave.
+    How the marks of one kind behave.
 
     Args:
-        name: the kind.
-        half_life: seconds in which half of a trail evaporates; None takes the board's, 0 never evaporates.
-        ceiling: the strength that deposits cannot pass (the upper bound of max-min ants).
-        floor: the strength that a trail keeps (their lower bound); such a trail is gone once nobody has
-            laid a mark for `forget_after`. 0 is without.
+        name: name of the kind.
+        half_life: seconds in which half of a trail evaporates; None uses the board's, with 0 it never
+            evaporates.
+        ceiling: the strength that deposits cannot exceed (the upper bound in max-min ant systems).
+        floor: the strength below which a trail does not fall (the lower bound); such a trail is gone when
+            nobody has laid a mark for `forget_after`. 0 means no floor.
         forget_after: seconds; only with a floor.
-        repels: trails of this kind keep agents away from a place instead of drawing them.
-        weight: how much a unit of this kind draws or repels.
-        success: what a trail at a task's place is multiplied by when the task is completed; 0 consumes
-            it, 2 doubles it.
-        failure: the same when an attempt fails or its lease runs out; None is 0.5 for trails that draw
-            and 1 for those that repel.
+        repels: trails of this kind keep agents away from a place instead of attracting them.
+        weight: how much one unit of this kind attracts or repels.
+        success: factor for the trail at a task's place when the task is completed; 0 consumes it, 2 doubles
+            it.
+        failure: factor when an attempt fails or its lease runs out; None means 0.5 for kinds that attract and
+            1 for kinds that repel.
 
     """
 
@@ -100,7 +101,7 @@ class MarkKind:
 
 
 def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
-    """Return kinds of marks with different names, whose bounds are not below `faint`."""
+    """Return kinds of marks with distinct names, whose bounds are not below `faint`."""
     found = listed(kinds, "kinds", "a list of MarkKinds")
     for kind in found:
         if not isinstance(kind, MarkKind):
@@ -122,10 +123,10 @@ def checked_kinds(kinds: Iterable[Any], faint: float) -> tuple[MarkKind, ...]:
 @quick
 class Trail:
     """
-    A trail as it stands: its strength now, and who laid how many marks when (ns since the epoch).
+    The present state of a trail: its strength, and who laid how many marks when (ns since the epoch).
 
-    In the answer to a deposit, `laid` is how much of the mark counted (less than asked under a
-    ceiling). `kind` is None where `strength` is the net of all kinds at a place.
+    In the answer to a deposit, `laid` is the part of the mark that counted, which a ceiling may limit. `kind`
+    is None if `strength` is the net of all kinds at a place.
     """
 
     kind: str | None
@@ -144,7 +145,9 @@ make_trail: Callable[..., Trail] = maker(Trail)
 
 @frozen
 class Threshold:
-    """How hard it is to draw an agent to a kind of task: attraction is divided by it; 1 at first."""
+    """
+    How hard it is to attract an agent to a kind of task: attraction is divided by this value, initially 1.
+    """
 
     agent: str
     kind: str

@@ -1,9 +1,9 @@
 """
 JSON values: checked, normalised and copied in ONE walk.
 
-Every payload and result passes here on every journal, in memory too, so that
-a task behaves the same wherever it is kept: nothing is aliased, tuples become
-lists, and what a file could not hold is refused before anything changes.
+Every payload and result is checked here, for every journal and in memory, so that a task behaves the same
+wherever it is kept: nothing is aliased, tuples become lists, and values that a file could not hold are
+refused before anything changes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["MAX_DEPTH", "MAX_INT", "MAX_NOTE", "MAX_SIZE", "NESTS", "copy_json",
 MAX_SIZE = 1 << 20
 """Largest payload or result: bytes of UTF-8 in strings and keys, plus 8 per value."""
 MAX_NOTE = 16_384
-"""Largest progress note, measured in the same way: notes are kept for whoever holds the task next."""
+"""Largest progress note, measured in the same way; notes are kept for the next holder of the task."""
 MAX_DEPTH = 32
 """Deepest nesting of lists and objects."""
 MAX_INT = 1 << 53
-"""Integers outside +-2**53 do not survive other JSON readers."""
+"""Integers beyond 2**53 in size do not survive other JSON readers."""
 
 _ATOMS = frozenset({type(None), bool})
 NESTS = frozenset({dict, list})
@@ -40,19 +40,19 @@ def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
     Args:
         value: None, bool, int within 2**53, finite float, str, or lists,
             tuples and dicts (with str keys) of these.
-        field: what to call the value in errors, such as "payload".
+        field: name of the value in errors, such as "payload".
         most: the largest size allowed.
 
     Raises:
-        TypeError: something that JSON does not have; names the value.
-        ValueError: NaN, infinity, a NUL or lone surrogate, an integer that is too large.
-        LimitError: larger than `most` or deeper than MAX_DEPTH.
+        TypeError: the value contains a type that JSON does not have; the message names it.
+        ValueError: it contains NaN, infinity, a NUL, a lone surrogate, or an integer that is too large.
+        LimitError: it is larger than `most`, or nested deeper than MAX_DEPTH.
 
     """
     kind = type(value)
     if kind in _ATOMS or (kind is int and -MAX_INT <= value <= MAX_INT):  # type: ignore[operator]
         return value
-    if kind is dict:  # what most payloads are: flat, of short texts and small integers
+    if kind is dict:  # the usual payload: flat, with short texts and small integers
         size, copied = 8, {}
         for key, item in value.items():  # type: ignore[attr-defined]
             if key.__class__ is not str or not key.isascii() or "\0" in key:
@@ -86,7 +86,7 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
             if key.__class__ is not str:
                 key = _plain_key(key, field)  # noqa: PLW2901
             size += len(key) if key.isascii() and "\0" not in key else _text(key, field)
-            # what most items are needs no call
+            # most items need no call
             inner = item.__class__
             if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
                 mapping[key] = item
@@ -151,7 +151,7 @@ def _subclass(value: object, field: str, depth: int) -> tuple[int, Any]:
 
 
 def copy_json(value: Any) -> Any:
-    """Copy a value that `json_value` has made: nobody outside gets a reference to our state."""
+    """Copy a value that `json_value` has made, so that nobody outside gets a reference to our state."""
     kind = type(value)
     if kind is dict:
         copied = value.copy()

@@ -1,6 +1,4 @@
-"""
-Reactions: what turns a change of the shared state into a task.
-"""
+"""Reactions: rules that turn a change of the shared state into a task."""
 
 from __future__ import annotations
 
@@ -19,19 +17,20 @@ _EDGES = ("rose", "fell")
 @frozen
 class Reaction:
     """
-    Turn matching changes into tasks.
+    A rule that turns each matching change into a task.
 
     Args:
-        name: names the reaction; its tasks are called "<name>/<path>#<number>".
+        name: name of the reaction; its tasks are called "<name>/<path>#<number>".
         pattern: paths of entries, or places of trails, such as "inbox/*", "posts/*.md" or "src/**".
-        task: what the tasks are like; path, version (of entries) and change are added to the payload.
-        on: which changes: "created", "changed", "deleted"; for a trigger "rose", "fell".
-        coalesce: one open task a path: changes before it is claimed are one with it, changes while it
-            is leased make one follow-up at its end.
-        trails: which kind of mark; None reacts to entries.
-        above: makes a trigger: "rose" once when the trail comes to this strength, and not again before it
-            has fallen below `below`.
-        below: "fell", at the instant when the trail is weaker than this; half of `above` if not given.
+        task: a template of the tasks; path, version (of entries) and change are added to the payload.
+        on: the changes to react to: "created", "changed", "deleted"; for a trigger "rose", "fell".
+        coalesce: allow one open task per path: changes before it is claimed are merged with it, and changes
+            while it is leased make one follow-up task at its end.
+        trails: react to this kind of mark; None reacts to entries.
+        above: make a trigger: it reports "rose" once when the trail reaches this strength, and not again
+            before the trail has fallen below `below`.
+        below: the trigger reports "fell" at the instant when the trail becomes weaker than this; by default
+            half of `above`.
 
     """
 
@@ -53,7 +52,7 @@ class Reaction:
             raise ValueError(
                 f"the task of reaction {quoted(self.name)} can have no needs, parts, team or key"
             )
-        # two templates that say the same must be equal, whatever fresh ids they were given
+        # two equal templates must compare equal, whatever fresh ids they have
         _set(self, "task", evolve(self.task, id=self.name))
         if self.task.payload is not None and not isinstance(self.task.payload, dict):
             raise TypeError(

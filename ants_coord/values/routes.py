@@ -1,11 +1,10 @@
 """
-Routing rules: what a board does to a task when it is submitted. Rules rewrite; they never name a winner.
+Routing rules: how a board rewrites a task when it is submitted. Rules never choose an agent.
 
-All rules whose `when` is true apply, in their order. A rule may add
-requirements, set the priority, or split a task into parts that it then waits
-for. Rules are settings, so they are data in the log, and they are checked as a
-whole when they are made: a split that leads back to itself, and two rules that
-can meet on one task and demand what no agent can have, are refused.
+All rules whose `when` is true apply, in order. A rule may add requirements, set the priority, or split a task
+into parts that it then waits for. Rules are settings, so they are data in the log. They are checked together
+when they are set: a split that leads back to itself is refused, and so are two rules that can apply to one
+task and together require what no agent can have.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ def _requirement(value: object, field: str) -> str:
 @frozen
 class Piece:
     """
-    One part that a task is split into; its id is "<task>/<name>" and its payload the task's.
+    One part of a task that is split; its id is "<task>/<name>", and its payload is the task's.
 
     Args:
         name: unique among the pieces of a rule.
-        kind: of the part; the name if not given.
-        requires: what its agent must be able to do.
-        needs: names of pieces that must be DONE before it.
+        kind: kind of the part; by default its name.
+        requires: requirement on its agent.
+        needs: names of pieces that must be DONE first.
 
     """
 
@@ -59,23 +58,23 @@ class Piece:
 
 
 def _pieces(values: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Say what `split` takes."""
+    """Declare what `split` accepts."""
     return tuple(values)
 
 
 @frozen
 class Route:
     """
-    Rewrite the tasks that meet a condition when they are submitted.
+    A rule that rewrites the tasks that meet a condition, when they are submitted.
 
     Args:
-        when: a requirement over the task: kind, priority, place, limit, uses.NAME, tags as bare names.
-        requires: added to what the task requires.
-        priority: replaces the task's.
-        split: parts; the task becomes claimable when they are DONE and gets their results as inputs.
+        when: a condition on the task: kind, priority, place, limit, uses.NAME, tags as bare names.
+        requires: a requirement to add to the task's own.
+        priority: a priority that replaces the task's.
+        split: parts to make; the task becomes claimable when they are DONE, and gets their results as inputs.
 
     Raises:
-        TypeError, ValueError, RequirementError: naming the field.
+        TypeError, ValueError, RequirementError: the message names the field.
 
     """
 
@@ -112,7 +111,7 @@ class Route:
 
 def check_routes(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     """
-    Return rules that agree with each other.
+    Return checked rules that do not contradict each other.
 
     Raises:
         ValueError: a split leads back to a rule that splits again, or two rules contradict each other.
@@ -173,7 +172,7 @@ def _refuse_loops(routes: tuple[Route, ...]) -> None:
 
 
 class _Partial(dict[str, Any]):
-    """Attributes of which those that are not here may be anything: no test of them is false."""
+    """Attributes of which missing ones may have any value, so that no test of them is false."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return super().get(name)

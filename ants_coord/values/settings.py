@@ -1,6 +1,4 @@
-"""
-Everything that changes what a board decides, as one value: the first entry of every log.
-"""
+"""Everything that influences what a board decides, as one value: the first entry of every log."""
 
 from __future__ import annotations
 
@@ -30,41 +28,43 @@ _NAMES = {"claim": "ClaimQueue", "match": "Matchmaker", "board": "Blackboard"}
 @frozen
 class Settings:
     """
-    Everything that changes what a board decides; kept in its log.
+    Everything that influences what a board decides; stored in its log.
 
     Args:
-        strategy: what decides which agent gets which task: "claim", "match", "board", or one of your own.
-        lease_ttl: seconds a claim lasts without renewal.
-        stall_after: seconds without a sign of work (a progress note) after which renewals count no
-            more, so that the lease of an agent that hangs runs out; 0 is off.
-        max_attempts: claims before a task is FAILED for good.
+        strategy: name of the strategy: "claim", "match", "board", or one of your own.
+        lease_ttl: seconds that a lease lasts without renewal.
+        stall_after: seconds without a sign of work (a progress note) after which renewals no longer count, so
+            that the lease of a hanging agent runs out; 0 is off.
+        max_attempts: attempts before a task is FAILED for good.
         backoff: pause after a failed attempt.
-        aging: seconds of waiting that weigh as much as one step of priority; 0 is off.
-        retention: seconds that a finished task stays readable.
-        retention_count: finished tasks kept at most.
-        id_retention: seconds that a forgotten task's id and state are remembered.
-        id_retention_count: forgotten ids remembered at most.
-        event_count: events kept for readers that come back.
-        session_retention: seconds that the replies of an idle client are kept.
-        trust: what follows from the standing of agents; None: nothing.
-        team_hold: seconds that a seat is reserved for an agent of a team (Matchmaker, Blackboard).
+        aging: seconds of waiting that count as much as one step of priority; 0 is off (ClaimQueue,
+            Matchmaker).
+        retention: seconds for which a finished task stays readable.
+        retention_count: most finished tasks to keep.
+        id_retention: seconds for which the id and state of a forgotten task are remembered.
+        id_retention_count: most forgotten ids to remember.
+        event_count: events kept for readers that resume.
+        session_retention: seconds for which the replies to an idle client are kept.
+        trust: the consequences of agents' standing; with None there are none.
+        team_hold: seconds for which a seat of a team is reserved for an agent (Matchmaker, Blackboard).
         routes: rules that rewrite tasks at submit, in order (Matchmaker, Blackboard).
-        bench_after: failures in a row after which an agent gets nothing for a second, then two,
-            four ... a minute at most; 0 is off (Matchmaker, Blackboard).
+        bench_after: failures in a row after which an agent gets nothing for a second, then two, four, and so
+            on up to a minute; 0 is off (Matchmaker, Blackboard).
         half_life: seconds in which half of a trail evaporates, unless its kind says otherwise (Blackboard).
         faint: the strength below which a trail is gone (Blackboard).
-        kinds: how marks of these kinds behave; if any are given, others are refused (Blackboard).
+        kinds: how marks of these kinds behave; if there are any, other kinds are refused (Blackboard).
         namespaces: paths and places that only their owners may change (Blackboard).
-        quota: live trails that one agent may have begun, and entries that it may have written (Blackboard).
-        indifference: what every place attracts without any mark; the larger, the less trails count
+        quota: most live trails that one agent may have started, and most entries that it may have written
+            (Blackboard).
+        indifference: attraction of every place without any mark; the larger it is, the less trails count
             (Blackboard; the k of Deneubourg's choice function).
-        stimulus: what each second of waiting adds to a place's attraction (Blackboard).
-        explore: how often, 0 to 1, a claim draws its place by attraction squared instead of taking the
-            strongest (Blackboard).
-        learning: how much an agent's threshold for a kind of task falls with each success, and those for
-            other kinds rise; 0 is off (Blackboard).
-        proofs: questions with known answers: what an agent says it can do counts once it has answered
-            those for it (Matchmaker, Blackboard).
+        stimulus: attraction that each second of waiting adds to a place (Blackboard).
+        explore: share of claims, 0 to 1, that draw a place with weight attraction squared instead of taking
+            the strongest (Blackboard).
+        learning: how much an agent's threshold for a kind of task falls with each success, and its thresholds
+            for other kinds rise; 0 is off (Blackboard).
+        proofs: questions with known answers; a claimed capability counts once the agent has answered the
+            questions for it (Matchmaker, Blackboard).
         options: JSON values by name, for the parts of a strategy of your own.
 
     """

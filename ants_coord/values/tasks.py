@@ -1,9 +1,9 @@
 """
-The values that cross our border: frozen, comparable, without behaviour.
+The values that users pass in and get back: frozen, comparable, without behaviour.
 
-What a user hands in (Task, Backoff) is checked when it is made, so
-that a bad argument is refused at the line that wrote it; what we hand out
-(Ticket, Lease, Outcome, TaskRecord ...) is made by the core.
+Values that a user passes in (Task, Backoff) are checked when they are made, so that a bad argument is refused
+at the line that wrote it. Values that come back (Ticket, Lease, Outcome, TaskRecord ...) are made by the
+core.
 """
 
 from __future__ import annotations
@@ -64,22 +64,22 @@ else:
 
 
 class TaskState(enum.StrEnum):
-    """Where a task is in its life; docs/explanation/lifecycle.md draws the arrows."""
+    """The state of a task; docs/explanation/lifecycle.md draws the transitions."""
 
     WAITING = "waiting"
-    """a task it needs has not ended"""
+    """a task that it needs has not ended"""
     DELAYED = "delayed"
-    """not before some time: a delay, or backing off after a failure"""
+    """waiting for a time: a delay, or the pause after a failure"""
     READY = "ready"
     """claimable"""
     LEASED = "leased"
-    """held by one agent until its lease's deadline"""
+    """leased to one agent until a deadline"""
     DONE = "done"
     """completed; final"""
     FAILED = "failed"
-    """out of attempts, given up, or past its deadline; only requeue leaves it"""
+    """out of attempts, given up, or past its finish_by; only requeue leaves it"""
     CANCELLED = "cancelled"
-    """dropped, by itself or with a task that it needs; it comes back only with that task"""
+    """cancelled, by itself or with a task that it needs; it comes back only with that task"""
 
     @property
     def is_final(self) -> bool:
@@ -99,22 +99,22 @@ def _moment(value: object, field: str) -> float | dt.datetime:
 
 
 def _a_moment(value: float | dt.timedelta | dt.datetime | None) -> float | dt.datetime | None:
-    """Say what `delay` and `finish_by` take."""
+    """Declare what `delay` and `finish_by` accept."""
     return None if value is None else _moment(value, "a moment")
 
 
 def _tasks(values: Iterable[Task]) -> tuple[Task, ...]:
-    """Say what `parts` takes."""
+    """Declare what `parts` accepts."""
     return tuple(values)
 
 
 def _needs(values: Iterable[Task | Ticket | Lease | str]) -> tuple[str, ...]:
-    """Say what `needs` takes."""
+    """Declare what `needs` accepts."""
     return tuple([_id_of(value, "each of needs") for value in values])
 
 
 def _id_of(value: object, field: str) -> str:
-    """Return the id of whatever stands for a task."""
+    """Return the id of a task given in any form."""
     if isinstance(value, (Task, Ticket)):
         return value.id
     return value.task if isinstance(value, Lease) else check_id(value, field)
@@ -131,17 +131,17 @@ def _names(values: object, field: str, check: Any) -> tuple[str, ...]:
 @frozen
 class Backoff:
     """
-    How long a failed attempt keeps its task DELAYED: first * factor**(attempts - 1), at most `limit`.
+    The pause after a failed attempt: first * factor**(attempts - 1) seconds, at most `limit`.
 
-    A part of the pause, drawn from the task's id and the attempt, is left out: tasks that failed together,
-    because a service was down, do not all come back at one instant.
+    A part of the pause, which depends on the task's id and the attempt, is left out. So tasks that failed
+    together, because a service was down, do not all come back at the same instant.
 
     Args:
         first: seconds after the first failure.
-        limit: seconds at most.
-        factor: what each further failure multiplies by (an int: powers stay exact).
-        on_expiry: back off after an expired lease too; off, since silence is mostly a crash.
-        jitter: how much of a pause may be left out, 0 to 1; 0 keeps pauses exact.
+        limit: longest pause in seconds.
+        factor: multiplies the pause at each further failure; an int, so that powers stay exact.
+        on_expiry: also pause after an expired lease; off by default, since silence usually means a crash.
+        jitter: share of a pause that may be left out, 0 to 1; 0 keeps pauses exact.
 
     """
 
@@ -163,39 +163,41 @@ class Backoff:
 @_task
 class Task:
     """
-    Describe what to do.
+    A task: what to do, and the conditions for doing it.
 
     Args:
-        id: 1 to 512 bytes of text; made when not given.
-        kind: picks the handler; a name.
+        id: 1 to 512 bytes of text; by default a fresh one.
+        kind: a name that selects the handler.
         payload: any JSON value; every claim gets a fresh copy.
-        priority: higher runs first; an int.
-        requires: what an agent must be able to do (Matchmaker).
-        uses: amounts of an agent's capacity held while leased (Matchmaker).
-        spends: what it may consume of the board's purses: reserved at its claim, settled by `spent`.
-        place: where the work is (Blackboard).
-        needs: tasks that must be DONE first (a Task, a Ticket, a Lease or an id each); their results
-            arrive as `inputs`, by id.
-        if_need_fails: "cancel" (with the chain as the reason) or "run" anyway.
+        priority: an int; higher runs first.
+        requires: what an agent must be able to do (Matchmaker, Blackboard).
+        uses: name -> amount of an agent's capacity, occupied while the task is leased (Matchmaker,
+            Blackboard).
+        spends: purse -> amount that the work may consume; reserved at the claim, settled by `spent`.
+        place: where the work is; trails that lead there attract agents (Blackboard).
+        needs: tasks that must be DONE first, each a Task, a Ticket, a Lease or an id; their results arrive as
+            `inputs`, by id.
+        if_need_fails: what to do if a needed task fails: "cancel" (with the chain as the reason) or "run"
+            anyway.
         delay: seconds (or an aware datetime) before it may run.
         finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
-        lease_ttl: seconds a claim lasts without renewal; None takes the board's.
-        stall_after: seconds without a sign of work after which renewals count no more; 0 is off,
-            None takes the board's.
-        max_attempts: claims before it is FAILED for good; None takes the board's.
-        backoff: pause after a failure; None takes the board's.
-        key: unique among unfinished tasks.
+        lease_ttl: seconds that a lease lasts without renewal; None uses the board's.
+        stall_after: seconds without a sign of work after which renewals no longer count; 0 is off, None uses
+            the board's.
+        max_attempts: attempts before it is FAILED for good; None uses the board's.
+        backoff: pause after a failure; None uses the board's.
+        key: a name that at most one unfinished task has, to avoid duplicates.
         limit: name of a concurrency limit that it counts against.
         tags: labels to filter by.
-        parts: tasks that this one consists of, submitted with it: it becomes claimable when they are
-            DONE and gets their results as inputs, in their order.
-        team: one requirement a seat: as many different agents hold a lease each at the same time, or
-            none does; the task itself then gets their results as `parts` do (Matchmaker).
+        parts: tasks that this one consists of, submitted with it. It becomes claimable when they are DONE,
+            and gets their results as inputs, in order.
+        team: one requirement per seat. That many different agents each hold a lease at the same time, or none
+            does; the task itself then gets their results, as with `parts` (Matchmaker, Blackboard).
         verify: how its result is checked before it counts.
         seat: set by submit on the seats of a team: the team's task.
 
     Raises:
-        TypeError, ValueError: naming the field, the value and the rule.
+        TypeError, ValueError: the message names the field, the value and the rule.
 
     """
 
@@ -223,14 +225,14 @@ class Task:
     verify: Verify | None = field(default=None, kw_only=True)
     seat: str | None = field(default=None, kw_only=True)
     is_plain: bool = field(default=True, init=False, eq=False, repr=False)
-    """Whether it needs, limits, delays and requires nothing and has no known answer: a shorter way in."""
+    """whether it has no needs, limits, delays, requirements or known answer: then a shorter path is used"""
     door: Any = field(default=None, init=False, eq=False, repr=False)
-    """What it waits at when it is ready: its limit, or (limit, what it spends); most wait at nothing."""
+    """what holds it back when it is ready: its limit, or (limit, what it spends); usually nothing"""
 
     if not TYPE_CHECKING:
 
         def __new__(cls, id="", *, kind="default", payload=None, priority=0, **more):  # noqa: A002
-            """Make one: its class is that of most tasks, or has slots for all fields."""
+            """Make a task: usually of this class, otherwise of the one with slots for all fields."""
             self = blank_task()
             self.id = fresh_id() if id == "" else check_id(id, "task id")
             if kind != "default" or kind.__class__ is not str:
@@ -345,7 +347,7 @@ _NAMES = tuple([each.name for each in fields(Task) if each.init])
 
 
 def _with_more(plain: Any, more: dict[str, Any]) -> Any:
-    """Return a task that is told more than its id, kind, payload and priority."""
+    """Return a task with more than an id, kind, payload and priority."""
     made = _new(_OPEN_FULL)
     made.id, made.kind, made.payload, made.priority = plain.id, plain.kind, plain.payload, plain.priority
     try:
@@ -353,7 +355,7 @@ def _with_more(plain: Any, more: dict[str, Any]) -> Any:
     except TypeError:
         refuse_unknown(Task, [name for name in more if name not in _NAMES])
     made._check_optional()  # noqa: SLF001 - as an __init__ would
-    if _is_usual(made):  # such as needs=[]
+    if _is_usual(made):  # for example needs=[]
         plain.__class__ = Task
         return plain
     made.__class__ = _FULL
@@ -365,12 +367,12 @@ def _again(given: dict[str, Any]) -> Task:
 
 
 blank_task: Callable[[], Any] = functools.partial(_new, _OPEN)
-"""makes a plain task whose fields are still to be set, in place; then it is given its class"""
+"""makes a plain task whose fields are set in place afterwards; then it gets its class"""
 
 
 @quick
 class Ticket:
-    """What submit answers: the id, whether this call created the task, and its state."""
+    """The answer to submit: the id, whether this call created the task, and its state."""
 
     id: str
     created: bool
@@ -382,7 +384,7 @@ blank_ticket: Callable[[], Any] = blank(Ticket)
 
 @frozen
 class NoteRecord:
-    """What an agent said of a task while it held it: in which attempt, and when (ns since the epoch)."""
+    """What an agent noted about a task while holding it: in which attempt, and when (ns since the epoch)."""
 
     agent: str
     attempt: int
@@ -393,15 +395,13 @@ class NoteRecord:
 @quick
 class Lease:
     """
-    The right of one agent to one task (or to named locks) until a deadline.
+    One agent's right to one task (or to named locks) until a deadline.
 
-    `token` is the fencing token: strictly growing over the whole board, so an
-    outside resource that remembers the highest one it has seen can refuse a
-    paused holder (Chubby's sequencer; Kleppmann 2016). `expires_ns` is on the
-    board's clock, nanoseconds since the epoch, and only a hint: the board
-    decides. `inputs` holds the results of the task's needs by id, `notes` the
-    last progress notes of earlier attempts, oldest first. `role` is set on the
-    seat of a team: what the team asks of whoever sits there.
+    `token` is the fencing token. It grows strictly over the whole board, so an outside resource that
+    remembers the highest token it has seen can refuse a holder that was paused (Chubby's sequencer; Kleppmann
+    2016). `expires_ns` is on the board's clock, in nanoseconds since the epoch, and only a hint: the board
+    decides. `inputs` holds the results of the task's needs by id, and `notes` the last progress notes of
+    earlier attempts, oldest first. `role` is set on the seat of a team: the team's requirement for that seat.
     """
 
     task: str
@@ -454,9 +454,9 @@ def private(outcome: Outcome) -> Outcome:
 @frozen
 class TaskRecord:
     """
-    A task as it stands: a copy, not a live view. Times are ns since the epoch.
+    The present state of a task: a copy, not a live view. Times are ns since the epoch.
 
-    `note` is the present holder's last one, `notes` the last few of all attempts, oldest first.
+    `note` is the present holder's last note, `notes` the last few of all attempts, oldest first.
     """
 
     task: Task
@@ -476,14 +476,14 @@ class TaskRecord:
 @frozen
 class Standing:
     """
-    What the coordinator itself has seen of an agent; no opinions of others.
+    What the coordinator itself has seen of an agent, without the opinions of others.
 
-    `delivery` is what to expect of a claim, `quality` of a result (None if none was checked), all kinds
-    together, and `kinds` the same kind by kind; `capabilities` by what a task required (their `kind` is the
-    capability). `proofs` says which capabilities it has "proven", and which are "claimed" only or "refuted",
-    on a board with proofs. `principal` is who vouches for it.
-    `limit` is how many tasks it may hold (None: any number, the board has no TrustPolicy), `barred`
-    why it gets nothing now, or only one task at a time; None if nothing bars it.
+    `delivery` is what to expect of its claims and `quality` of its results (None if none was checked), over
+    all kinds of task. `kinds` is the same for each kind, and `capabilities` for each required capability
+    (which is then the record's `kind`). On a board with proofs, `proofs` says which capabilities are
+    "proven", only "claimed", or "refuted". `principal` is the one who vouches for it. `limit` is how many
+    tasks it may hold (None: any number, the board has no TrustPolicy). `barred` says why it gets nothing now,
+    or only one task at a time; None if nothing bars it.
     """
 
     agent: str
@@ -521,12 +521,12 @@ class Statistics:
     position: int
     cursor: int
     parts: dict[str, Any] = field(factory=dict)
-    """what the strategy's own parts count"""
+    """counts of the strategy's own parts"""
 
 
 @frozen
 class Explanation:
-    """Why a task or an agent is where it is: the state, then one sentence per cause."""
+    """Why a task or an agent is in its present state: the state, then one sentence per cause."""
 
     subject: str
     state: str

@@ -1,8 +1,8 @@
 """
-The words of trust: what a board knows of an agent, and what follows from it if the board is told to.
+The values of trust: what a board knows about an agent, and the consequences if the board has any.
 
-Standing is recorded on every board and readable by everybody. It has no effect
-unless the board has a `TrustPolicy`.
+Standing is recorded on every board, and everybody can read it. It has consequences only if the board has a
+`TrustPolicy`.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _set = object.__setattr__
 @frozen
 class TrustPolicy:
     """
-    Let standing have effects.
+    The consequences of agents' standing on a board.
 
     Args:
-        claims_most: tasks that the most trusted agents may hold at a time; a newcomer holds one, and
-            the number grows with what the agent has delivered.
-        hold_most: leases cannot be renewed beyond this many times their length; 0 lets them.
-        short_leases: newcomers' first leases are shorter (46 % of the length), until they have delivered,
-            unless the caller or the task says how long; one that ends before its full length is no evidence.
-        quarantine_after: bad outcomes in a row that open the breaker, whatever the history.
-        cooldown: lengths of a lease for which an agent is quarantined first; it doubles with each relapse.
-        quarantine_most: the share of established agents that may be in quarantine at once; one always may.
-            If more would be, an outage is likelier than so many traitors: nobody is quarantined then, all
+        claims_most: tasks that the most trusted agents may hold at a time. A newcomer may hold one; the
+            number grows with what the agent delivers.
+        hold_most: leases cannot be renewed beyond this many times their length; 0 means no limit.
+        short_leases: leases of newcomers are shorter (46 % of the length) until they have delivered, unless
+            the caller or the task gives the length. If a shortened lease runs out, that is no evidence.
+        quarantine_after: bad outcomes in a row that put an agent in quarantine, whatever its history.
+        cooldown: length of the first quarantine, in lease lengths; it doubles with each relapse.
+        quarantine_most: the share of established agents that may be in quarantine at once; one always may. If
+            more would be, an outage is more likely than that many bad agents: then nobody is quarantined, all
             hold one task at a time, and an alarm is raised.
-        poison_after: different agents that may fail a task before the task is blamed, parked as FAILED,
-            and the agents' records are mended; 0 is off.
-        weigh_deposits: marks of agents count by their standing (Blackboard).
+        poison_after: different agents that may fail a task before the task is blamed: it becomes FAILED, and
+            the agents' records are corrected; 0 is off.
+        weigh_deposits: marks count according to their agent's standing (Blackboard).
         strangers: agents that nobody vouches for may claim.
-        newcomers: the share of claims that agents without a standing get, while three established ones
-            are at work; None is any. For boards where anybody can invent a name: whoever comes back
-            under a new one costs no more than this share.
+        newcomers: the share of claims that agents without a standing get, while three established ones are at
+            work; None means no limit. This is for boards where anybody can invent a name: agents that return
+            under new names get no more than this share.
 
     """
 
@@ -73,10 +73,10 @@ class TrustPolicy:
 @frozen
 class Channel:
     """
-    What has been seen of one side of an agent: a Beta distribution over how often it does well.
+    One aspect of an agent's record: a Beta distribution over how often it does well.
 
-    `good` and `bad` are amounts of evidence that are forgotten with events and with time; `mean` is
-    what to expect, `low` and `high` are one and 1.645 standard deviations below and above it.
+    `good` and `bad` are amounts of evidence, which fade with events and with time. `mean` is what to expect;
+    `low` and `high` are one standard deviation below and 1.645 above it.
     """
 
     good: float
@@ -88,7 +88,7 @@ class Channel:
 
 @frozen
 class Record:
-    """What has been seen of an agent in one kind of task."""
+    """An agent's record in one kind of task."""
 
     kind: str
     delivery: Channel
@@ -97,4 +97,4 @@ class Record:
     quality: Channel | None = None
     """of its results that were checked; None if none was"""
     streak: int = 0
-    """results in a row that stood a check"""
+    """results in a row that passed a check"""

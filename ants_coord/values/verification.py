@@ -1,12 +1,12 @@
 """
-How a result is checked before it counts: the word `Task(verify=...)`; and how a capability is proved.
+How a result is checked before it counts (`Task(verify=...)`), and how a capability is proved.
 
-A task with it is not DONE when somebody completes it: its result is handed in
-and waits for others, of another principal, to look at it (or to do the same
-work again), under leases of the same task. Dependents see only what passed.
+A task with `verify` is not DONE when its holder completes it. Its result is handed in and waits until agents
+of other principals have examined it (or done the same work again), under leases of the same task. Dependents
+only see accepted results.
 
-A board with `proofs=[Proof(...)]` asks each agent a question with a known answer before it believes what
-the agent says it can do.
+A board with `proofs=[Proof(...)]` asks each agent a question with a known answer before it believes that the
+agent has a capability.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ __all__ = [
 
 _set = object.__setattr__
 _ROUNDS = 4_096
-"""what each guess at a known answer costs whoever reads the log: about a millisecond"""
+"""cost of each guess at a known answer, for a reader of the log: about a millisecond"""
 PROVEN, REFUTED, CLAIMED = "proven", "refuted", "claimed"
-"""how a board sees a capability of an agent for which it has a proof"""
+"""the state of a capability for which the board has a proof"""
 ADDRESS = "addressee"
-"""what the board calls an agent whose proof is open: a capability that nobody else has"""
+"""a capability that nobody else has, by which the board addresses an agent with an open proof"""
 _MAX_PROOFS = 256
 _MAX_PAYLOAD = 16_384
-"""largest question: all of them are in the settings, which every reader of the log keeps"""
+"""largest question; all questions are in the settings, which every reader of the log keeps"""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_/@-]*(\.[A-Za-z0-9_/@-]+)*\Z")
 _KNOWN = re.compile(r"[0-9a-f]{32}\$[0-9a-f]{32}\Z")
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
@@ -58,7 +58,7 @@ _C = TypeVar("_C", bound=type)
 @frozen
 class Verify:
     """
-    Say how a result is checked. Made by `by_check`, `by_quorum` and `by_canary`.
+    How a result is checked. Made by `by_check`, `by_quorum` and `by_canary`.
 
     Sources: BOINC's adaptive replication (Anderson 2020); spot checks and credibility (Sarmenta 2002).
     """
@@ -71,13 +71,13 @@ class Verify:
     kind: str | None = None
     """kind of the leases under which results are checked"""
     requires: str | None = None
-    """what an agent must be able to do to check"""
+    """requirement on an agent that checks"""
     tolerance: float = 0.0
-    """numbers that differ by no more than this share of the greater are equal"""
+    """numbers that differ by at most this share of the greater one are equal"""
     error: float = 0.0
     """share of wrong results that may be accepted; 0 checks every one"""
     digest: str | None = None
-    """of the known answer; once its task is submitted, "salt$digest", see `known_answer`"""
+    """digest of the known answer; once its task is submitted, "salt$digest", see `known_answer`"""
 
     def __attrs_post_init__(self) -> None:
         if self.method not in ("check", "quorum", "canary"):
@@ -108,18 +108,18 @@ class Verify:
         cls, kind: str = "check", *, requires: str | None = None, votes: int = 1, error: float = 0.0
     ) -> Self:
         """
-        Have other agents look at a result.
+        Return a Verify that has other agents examine the result.
 
         A check is a lease on the same task: its `kind` is the one given here, its payload
         `{"task", "kind", "payload", "result"}`. Complete it with True, False or
         `{"ok": bool, "reason": str}`.
 
         Args:
-            kind: what checkers claim, and a key of `serve`'s handlers.
+            kind: the kind that checkers claim, and the key of their handler in `serve`.
             requires: what a checker must be able to do (Matchmaker, Blackboard).
-            votes: verdicts at most, odd; the majority decides, and the others are judged by it.
-            error: share of wrong results that may be accepted: agents whose results have stood many
-                checks are checked less often. 0 checks every result.
+            votes: most verdicts, an odd number; the majority decides, and each voter is judged by it.
+            error: share of wrong results that may be accepted: agents whose results have passed many checks
+                are checked less often. 0 checks every result.
 
         """
         count(votes, "votes", most=63)
@@ -132,13 +132,13 @@ class Verify:
         cls, agree: int = 2, *, of: int | None = None, tolerance: float = 0.0, error: float = 0.0
     ) -> Self:
         """
-        Have the work done again by others, until enough results agree.
+        Return a Verify that has other agents repeat the work, until enough results agree.
 
         Args:
             agree: results that must be equal (as JSON).
-            of: results at most; one more than `agree` if not given. Without agreement the task fails.
-            tolerance: numbers that differ by no more than this share of the greater (or of 1) are equal.
-            error: as for `by_check`.
+            of: most results; by default one more than `agree`. Without agreement the attempt fails.
+            tolerance: numbers that differ by at most this share of the greater one (or of 1) are equal.
+            error: as in `by_check`.
 
         """
         count(agree, "agree", least=2, most=63)
@@ -147,13 +147,13 @@ class Verify:
     @classmethod
     def by_canary(cls, answer: object) -> Self:
         """
-        Compare the result with an answer that is known already; only a salted hash of it is kept.
+        Return a Verify that compares the result with a known answer; only a salted hash of it is kept.
 
-        Whoever reads the log can try guesses, about a thousand a second: ask what has many possible
-        answers, and not for yes or no.
+        A reader of the log can try about a thousand guesses per second, so ask a question with many possible
+        answers, not one for yes or no.
 
         Args:
-            answer: what a right result equals (a JSON value).
+            answer: the right result, a JSON value.
 
         """
         return cls("canary", digest=digest_of(json_value(answer, "answer")))
@@ -167,27 +167,27 @@ def digest_of(answer: Any) -> str:
 
 def known_answer(digest: str, question: Any) -> str:
     """
-    Return "salt$digest" of an answer, slow to guess and told apart from equal answers of other questions.
+    Return "salt$digest" of an answer: slow to guess, and different for equal answers to other questions.
 
-    The salt comes from the question and not from dice: a task that is submitted twice is one task.
+    The salt comes from the question and is not random, so that a task submitted twice is the same task.
 
     Args:
         digest: `digest_of` the answer.
-        question: what is asked, and where, as a JSON value.
+        question: the question and where it is asked, as a JSON value.
 
     """
     return _salted(digest_of(question), digest)
 
 
 def sealed(verify: Verify, question: Any) -> Verify:
-    """Return how a result is checked, with the known answer (if it is by one) as `known_answer` writes it."""
+    """Return a Verify whose known answer, if it has one, is written as `known_answer` returns it."""
     if verify.digest is None or "$" in verify.digest:
         return verify
     return evolve(verify, digest=known_answer(verify.digest, question))
 
 
 def is_answer(result: Any, known: str) -> bool:
-    """Tell whether a result is the known answer; logs of old hold it without a salt."""
+    """Tell whether a result is the known answer; old logs have it without a salt."""
     salt, dollar, _ = known.partition("$")
     digest = digest_of(result)
     return (_salted(salt, digest) if dollar else digest) == known
@@ -202,25 +202,26 @@ if TYPE_CHECKING:
 
     def _frozen_by_hand(cls: _C) -> _C: ...
 else:
-    _frozen_by_hand = frozen  # type checkers would take the fields for what the constructor takes
+    _frozen_by_hand = frozen  # type checkers would take the fields for the constructor's parameters
 
 
 @_frozen_by_hand
 class Proof:
     """
-    Ask whoever says that it can do something, before it is offered work that requires it.
+    A question that an agent must answer before its claim to a capability counts.
 
-    Several proofs of one capability are different questions: an agent that is asked again gets the next.
+    Several proofs of one capability are different questions: an agent that is asked again gets the next one.
 
     Args:
-        capability: what a right answer proves, such as "gpu" or "doc.parse"; it covers what is below it
-            ("gpu.a100"), whatever the version.
-        answer: what a right result equals (a JSON value); only a salted hash of it is kept.
-        payload: the question: the payload of the task that asks it, any JSON value of 16 KiB at most.
-        kind: the kind of that task, by which agents pick their handler.
+        capability: the capability that a right answer proves, such as "gpu" or "doc.parse"; it includes those
+            below it ("gpu.a100"), of any version.
+        answer: the right result, a JSON value; only a salted hash of it is kept.
+        payload: the question, which is the payload of the task that asks it; any JSON value of at most 16
+            KiB.
+        kind: the kind of that task, which selects the agent's handler.
 
     Raises:
-        TypeError, ValueError, LimitError: naming the field and the rule.
+        TypeError, ValueError, LimitError: the message names the field and the rule.
 
     Example:
         >>> from ants_coord import Proof
@@ -266,7 +267,7 @@ class Proof:
             raise ValueError(
                 f"known of the proof of {quoted(capability)} is made from answer=; give that instead"
             )
-        # as attrs names the constructor of a class that has one of its own
+        # attrs' name for the constructor of a class that has its own
         self.__attrs_init__(str.__str__(capability), payload, kind, known)  # type: ignore[attr-defined]
 
 
@@ -294,18 +295,20 @@ def _question(proof: Proof) -> tuple[str, str, str]:
 
 
 def covers(proof: str, name: str) -> bool:
-    """Tell whether a proof of one capability is asked of whoever claims another, or has such an attribute."""
+    """
+    Tell whether a proof of one capability applies to an agent that claims another, or has such an attribute.
+    """
     bare = name.partition(":")[0]
     return bare == proof or bare.startswith(proof + ".")
 
 
 def is_given(capability: str) -> bool:
-    """Tell whether only the board can give a capability: "proven.gpu" to whoever has proved "gpu"."""
+    """Tell whether only the board can give a capability, such as "proven.gpu"."""
     return any(covers(word, capability) for word in (PROVEN, ADDRESS))
 
 
 def checked_capabilities(capabilities: Iterable[str]) -> None:
-    """Raise a ValueError if an agent claims what only a board can say of it."""
+    """Raise a ValueError if an agent claims a capability that only a board can give."""
     for name in capabilities:
         if is_given(name):
             plainly = name.partition(".")[2]
