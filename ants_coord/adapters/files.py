@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import ClosedError, CoordinationError, StaleVersionError, UnknownKindError
 from ..fronts.arguments import Seconds, agent_name
 from ..sync import Blackboard
-from ..values.checks import check_id, seconds
+from ..values.checks import check_id, quoted, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark
 from .tree import IGNORED, Look, Tree
@@ -98,6 +98,10 @@ class DirectoryMirror:
         ignore: Iterable[str] = IGNORED,
         rescan: Seconds = 60.0,
     ) -> None:
+        if not hasattr(board, "erase"):  # whatever has a Blackboard's verbs will do
+            raise TypeError(f"board must be a Blackboard, not {quoted(board)}")
+        if not isinstance(content, bool):
+            raise TypeError(f"content must be a bool, not {quoted(content)}")
         self._board = board
         if not check_id(prefix, "prefix").endswith("/"):
             raise ValueError(f"prefix must end with '/', such as {prefix + '/'!r}, not {prefix!r}")
@@ -174,13 +178,18 @@ class DirectoryMirror:
             if self._board.is_closed or self._tree.identity() != root:
                 return
             now_ns = time.monotonic_ns()
-            if now_ns >= full_ns or names is None or len(names) > _BURST:
+            if now_ns >= full_ns or names is None or len(names) > _BURST or self._many_are_gone(names):
                 self.sync()
                 full_ns = time.monotonic_ns() + round(self._rescan * 1e9)
                 continue
             for name in names:
                 self.skipped.pop(name, None)
                 self._compare(name)
+
+    def _many_are_gone(self, names: list[str]) -> bool:
+        """Tell whether only a full pass may judge: one by one, each is below the brake on mass deletion."""
+        root = self._tree.root
+        return len(names) > _FEW and sum(not os.path.lexists(root / name) for name in names) > _FEW
 
     def _batches(self, stop: threading.Event) -> Iterator[list[str] | None]:
         """Yield paths below the root that may have changed, often none; None means: look at everything."""

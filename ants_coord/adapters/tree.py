@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from ..values.checks import check_id
+from ..values.checks import check_id, listed, path_text, quoted
 
 __all__ = ["IGNORED", "Look", "Tree"]
 
@@ -69,9 +69,12 @@ class Tree:
     """
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str, ignore: Iterable[str]) -> None:
-        self.root: Path = Path(os.path.abspath(directory))
+        self.root: Path = Path(os.path.abspath(path_text(directory, "directory")))
         self._prefix = prefix
-        self._ignore = tuple(ignore)
+        self._ignore = listed(ignore, "ignore", "a list of patterns such as ['*.pyc']")
+        for pattern in self._ignore:
+            if not isinstance(pattern, str):
+                raise TypeError(f"each of ignore must be a pattern such as '*.pyc', not {quoted(pattern)}")
         self.own: set[str] = set()
         """absolute paths that are left out as well: the board's own files"""
         self._digests: dict[str, tuple[tuple[int, ...], str]] = {}

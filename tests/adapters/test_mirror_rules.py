@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ants_coord import Blackboard, Task
+from ants_coord import Blackboard, ClaimQueue, Task
 from ants_coord.adapters.files import DirectoryMirror
 from ants_coord.adapters.tree import IGNORED, Tree
 from tests.scale import of
@@ -375,6 +375,49 @@ def test_following_survives_odd_names_and_a_root_that_is_made_again(tmp_path):
         (root / "second").write_text("1")
         assert follower.told("second") == "written"
         follower.close()
+
+
+def test_many_erasures_are_held_back_while_following_too(tmp_path):
+    """The watcher tells one file after the other, and each alone is below the brake."""
+    with Blackboard() as board:
+        mirror = DirectoryMirror(board, tmp_path, rescan=600)
+        names = [str(number) for number in range(30)]
+        for name in names:
+            (tmp_path / name).write_text("1")
+        stop = threading.Event()
+        batches = [[], names, ["0"]]  # what the watcher tells: at first nothing, then all at once, then one
+
+        def told(_):
+            yield batches[0]
+            for name in names:
+                os.remove(tmp_path / name)
+            yield batches[1]
+            (tmp_path / "0").write_text("2")
+            yield batches[2]
+            stop.set()
+
+        mirror._batches = told
+        mirror.follow(stop)
+        assert len(on_board(board)) == 30
+        assert len(mirror.held_back) == 30
+
+
+BAD = {
+    "a folder that is none": ({"directory": None}, "directory must be a string or a path, not None"),
+    "a board of another strategy": ({"board": ClaimQueue()}, "board must be a Blackboard, not "),
+    "one pattern": ({"ignore": "*.pyc"}, "ignore must be a list of patterns such as .*, not '.*pyc'"),
+    "no patterns": ({"ignore": None}, "ignore must be a list of patterns"),
+    "a pattern that is none": ({"ignore": [None]}, "each of ignore must be a pattern such as .*, not None"),
+    "a word for yes": ({"content": "yes"}, "content must be a bool, not 'yes'"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_argument_is_named(tmp_path, what):
+    """A text is no list of patterns: it would be one of letters, and "*" leaves everything out."""
+    given, told = BAD[what]
+    with Blackboard() as board, pytest.raises(TypeError, match=told):
+        DirectoryMirror(**{"board": board, "directory": tmp_path, **given})
 
 
 def test_following_ends_when_the_board_closes(tmp_path):
