@@ -120,7 +120,12 @@ your lease is lost, stop writing
                 _in_file.check(file, resource, token)
                 file.execute("COMMIT")
         except sqlite3.OperationalError as problem:
-            raise JournalError(path, f"the guard cannot use this file: {problem}") from problem
+            why = str(problem)
+            if os.path.isdir(path):
+                why = "it is a directory; name a file in it"
+            elif not os.path.isdir(os.path.dirname(path)):
+                why = "no such directory; create it first"
+            raise JournalError(path, f"the guard cannot use this file: {why}") from problem
         except sqlite3.DatabaseError as problem:
             raise JournalConflictError(path, f"{_FOREIGN} ({problem})") from problem
 

@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_SUFFIXED = re.compile(rf":?(?P<op>==|!=|<=|>=|<|>)?(?P<v>v)?(?P<numbers>{_VERSION})?(?P<suffix>[\w.+-]*)")
 _SLIPS = {"&&": "and", "||": "or", "!": "not", "=": "==", "&": "and", "|": "or", "~": "not"}
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
@@ -47,7 +48,7 @@ class Reader:
         return RequirementError(self.text, column, problem)
 
     def _split(self) -> Iterable[_Token]:
-        text, at = self.text, 0
+        text, at, kind = self.text, 0, ""
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
@@ -56,8 +57,8 @@ class Reader:
                     raise self._fail(f"{slip!r} is not of this language: write {_SLIPS[slip]!r}", at + 1)
                 if text[at] in "\"'":
                     raise self._fail("this text is not closed", at + 1)
-                if text[at] == ":":
-                    raise self._fail("a version such as python:3.11 or python:>=3.10 belongs here", at + 1)
+                if text[at] == ":" or kind == "version":
+                    raise self._fail(self._version_meant(at, kind), at + 1)
                 if text[at].isdigit():
                     raise self._fail(
                         "a number stands alone, without a unit: write mem >= 16, in the unit that agents "
@@ -65,12 +66,21 @@ class Reader:
                         at + 1,
                     )
                 raise self._fail(f"{text[at]!r} is not understood here", at + 1)
-            kind = match.lastgroup
-            assert kind is not None
+            kind = match.lastgroup or ""
             if kind != "space":
                 yield (kind, match.group(), at + 1)
             at = match.end()
         yield ("end", "", len(text) + 1)
+
+    def _version_meant(self, at: int, before: str) -> str:
+        """Say what belongs where a version with a suffix is, such as 3.13.0rc1, v1.22 or 12.1-devel."""
+        found = _SUFFIXED.match(self.text, self.text.rindex(":", 0, at) if before == "version" else at)
+        if found is None or found["numbers"] is None or not (found["v"] or found["suffix"].strip(".")):
+            return "a version such as python:3.11 or python:>=3.10 belongs here"
+        return (
+            f"a version asked for is numbers only: write :{found['op'] or ''}{found['numbers']} (of an "
+            "advertised one, a suffix does not count)"
+        )
 
     def _peek(self) -> _Token:
         return self.tokens[self.at]
@@ -205,5 +215,6 @@ class Reader:
         if text in ("true", "false"):
             return text == "true"
         if kind == "name" and text not in _WORDS:
-            raise self._fail(f"a value belongs here; write {json.dumps(text)} for a text", column)
+            version = f", or go:>={text[1:]} for a version" if re.match("v[0-9]", text) else ""
+            raise self._fail(f"a value belongs here; write {json.dumps(text)} for a text{version}", column)
         raise self._fail("a number, a text in quotes, true or false belongs here", column)

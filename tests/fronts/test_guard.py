@@ -123,3 +123,12 @@ def test_a_file_of_something_else_is_left_alone(tmp_path):
         Guard(tmp_path / "no" / "folder.db").check("x", 1)
     with pytest.raises(ValueError, match=":memory:"):
         Guard(":memory:")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("nowhere/guard.db", "no such directory; create it first"), (".", "name a file in it")]
+)
+def test_a_path_that_cannot_be_a_file_gets_the_way_out(tmp_path, monkeypatch, path, told):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match=told):
+        Guard(path).check("r", 1)

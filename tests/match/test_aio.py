@@ -428,6 +428,15 @@ async def test_of_a_version_the_numbers_count(label, wanted):
         assert found.advert.capabilities == (label,)
 
 
+async def test_who_compares_a_version_like_a_number_is_told_how_to_write_it(market):
+    """Nobody meets it, and "nobody advertises" would not be true."""
+    await market.submit(Task("t", requires="python >= 3.11 and mem >= 3"))
+    async with market.join("w", {"python:3.12"}, attributes={"mem": 4}):
+        why = str(await market.explain("t"))
+        assert "'python' is advertised with versions: write python:>=3.11" in why
+        assert "write mem" not in why
+
+
 async def test_reasons_name_the_last_one_that_could():
     """Nobody is here any more, and one that could do it was."""
     async with Matchmaker() as market:

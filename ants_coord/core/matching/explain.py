@@ -60,6 +60,7 @@ def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
         why += _clauses(part, requirement)
         why += _unproven(ledger, requirement)
         why += _unknown_words(ledger, part, requirement)
+        why += _versions_meant(part, requirement)
         why += _near_misses(ledger, part, requirement)
         left = _who_left(ledger, requirement)
         return [*why, left.partition(";")[0]] if "could do it" in left else why
@@ -186,6 +187,21 @@ def _unknown_words(ledger: Ledger, part: Capable, requirement: Requirement) -> l
         if ledger.on_shown and any(_said(ledger, agent, name) for agent in ledger.tables["adverts"]):
             continue  # such an agent exists, and has not proved it
         told.append(f"nobody advertises {name!r}{meant(name, known)}")
+    return told
+
+
+def _versions_meant(part: Capable, requirement: Requirement) -> list[str]:
+    """Say of a comparison such as python >= 3.11 that agents advertise versions of that name."""
+    told = []
+    for atom in requirement.atoms:
+        if atom.op == "has" or atom.op[0] == ":" or isinstance(atom.value, (str, bool, tuple)):
+            continue
+        versions = [
+            member for member in part.index.members.values() if member.facts.capabilities.get(atom.name)
+        ]
+        if versions:
+            op = "" if atom.op == "==" else atom.op
+            told.append(f"{atom.name!r} is advertised with versions: write {atom.name}:{op}{atom.value}")
     return told
 
 
