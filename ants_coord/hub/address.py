@@ -1,8 +1,8 @@
 """
-Where a hub listens, and who may: a socket that only its owner may use, or a port with a secret.
+Where a hub listens, and who may connect: a socket that only its owner may use, or a port with a secret.
 
-The path names the hub in every case. What a socket's name has no room for, and what is no
-file at all (a port), is written into a private file at that path; `thin` reads it.
+The path names the hub in every case. If it is too long for a socket, or if the hub listens on a port, a
+private file at that path says where; `thin` reads it.
 """
 
 from __future__ import annotations
@@ -30,25 +30,27 @@ _HAS_UNIX = hasattr(socket, "AF_UNIX")
 
 class Address:
     """
-    The place of one hub: taken when this is made, free again when it is closed.
+    The address of one hub: taken when this object is made, and free again when it is closed.
 
     Args:
         path: where clients look.
         tcp: listen on a port of 127.0.0.1 even where there are Unix sockets.
 
     Raises:
-        JournalConflictError: another hub listens there, something else lies there, or others can write there.
+        JournalConflictError: another hub listens there, another file is there, or other users can write
+            there.
 
     """
 
     def __init__(self, path: str | os.PathLike[str], *, tcp: bool = False) -> None:
         self.path: str = os.path.abspath(os.fspath(path))
         self.secret: str | None = None
-        """what a client must say first; None on a Unix socket, where the system asks"""
+        """what a client must say first; None for a Unix socket, where the system checks the user"""
         self._made: list[tuple[str, int]] = []
         _refuse_open_folder(self.path)
-        # a lock and not a question to whoever may listen: two hubs that start at once would both hear
-        # nothing, and the kernel frees a lock when its holder dies. Its file stays: deleted, it would be two
+        # a lock, and not a question to a possible listener: two hubs that start at once would both hear
+        # nothing, and the kernel frees a lock when its holder dies. Its file stays, since deleting it would
+        # allow two locks
         try:
             self._lock = FileLock(self.path + ".lock")
         except OSError as problem:
@@ -96,7 +98,7 @@ class Address:
             listener.bind(where)
             os.chmod(where, 0o600)
             self._note(where)
-            listener.listen(256)  # nobody gets in before this, so nobody did before the chmod
+            listener.listen(256)  # nobody can connect before this, so nobody did before the chmod
             if where != self.path:
                 self._point({"unix": where})
         except BaseException:
@@ -105,7 +107,7 @@ class Address:
         return listener
 
     def _point(self, where: dict[str, object]) -> None:
-        """Say in a private file at the path where the hub is."""
+        """Write in a private file at the path where the hub is."""
         new = f"{self.path}.{secrets.token_hex(4)}"
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -119,7 +121,7 @@ class Address:
         self._made.append((path, os.lstat(path).st_ino))
 
     def close(self) -> None:
-        """Take away what was made here, and nobody else's. May be called again."""
+        """Remove what was made here, and nothing else. May be called again."""
         if hasattr(self, "listener"):
             self.listener.close()
         while self._made:
@@ -138,7 +140,7 @@ def _refuse_open_folder(path: str) -> None:
         raise JournalConflictError(path, f"there is no folder {folder} ({problem.strerror})") from None
     if os.name == "nt":
         return
-    # a sticky folder such as /tmp does not help: somebody else may put a socket there while no hub runs
+    # a sticky folder such as /tmp does not help: another user may put a socket there while no hub runs
     is_open = found.st_mode & stat.S_IWOTH or (
         found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)
     )
@@ -151,7 +153,7 @@ def _refuse_open_folder(path: str) -> None:
 
 
 def _is_own_group(group: int) -> bool:
-    """Tell whether a group is the private one of this user, as many systems make one for each."""
+    """Tell whether a group is this user's private one, which many systems make for each user."""
     import grp  # noqa: PLC0415 - not on Windows
     import pwd  # noqa: PLC0415
 

@@ -1,6 +1,4 @@
-"""
-What coordinators ask of a hub itself: their lines that are neither a command nor a query; see lists.py.
-"""
+"""Requests of coordinators to the hub itself: lines that are neither a command nor a query; see lists.py."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ class Coordinators:
     Serves connections of coordinators.
 
     Args:
-        engine: of the board.
+        engine: the board's engine.
         waits: where they wait.
         send: sends a connection a line.
         told: returns the connections on which a coordinator is told what it waits for.
@@ -59,7 +57,7 @@ class Coordinators:
             "keep": ((int, str), self._keep),
             "unkeep": ((int,), waits.unkeep),
         }
-        """word -> the types of the parts that follow it, and who serves it"""
+        """word -> the types of the parts that follow it, and the function that serves it"""
 
     def is_asked(self, message: list[Any]) -> bool:
         """Tell whether a line is for us: a request id, drawn or chosen, may happen to be one of our words."""
@@ -67,7 +65,7 @@ class Coordinators:
         return message[0] in self._verbs and not is_command
 
     def serve(self, peer: Any, message: list[Any]) -> None:
-        """Do what a line asks; raises ValueError or TypeError if it cannot be meant."""
+        """Do what a line asks; raises ValueError or TypeError if it is not valid."""
         takes, serve = self._verbs[message[0]]
         parts = message[1:]
         if len(parts) != len(takes) or not all(map(isinstance, parts, takes)):

@@ -1,13 +1,13 @@
 """
-What the lines of coordinators say: lists of JSON, in the words of the log; see client/wire.py.
+The lines of coordinators: JSON lists, in the form of the log; see client/wire.py.
 
 [session, number, command, {fields}]          carry a command out -> the reply
 ["?", query, {fields}]                        -> the answer
 ["hello", version, client, purpose, {keys}]   -> ["hello", now, settings]
 ["now"], ["digest"], ["check"]                -> the time, the digest, null
-["still", {waiter}, quiet_ns, idle]           -> why what a caller waits for will not come, or null
-["wait", id, is_last, what, {waiter}]         stand in the line -> [id, reply, number], once there is one
-["last", id], ["leave", id]                   try once more and answer; wait no longer
+["still", {waiter}, quiet_ns, idle]           -> why a wait will never end, or null
+["wait", id, is_last, what, {waiter}]         wait in the line -> [id, reply, number], once there is one
+["last", id], ["leave", id]                   try once more and answer; stop waiting
 ["withdraw", requests]                        give back what was granted to requests of nobody, each of them
                                               [session, number, id of its wait or 0]
                                               -> ["withdrawn", requests]
@@ -59,7 +59,7 @@ class Said:
     what: Command[Any] | Query[Any]
     request: Request = None
     agent: str | None = None
-    """in whose name it is asked, where keys are asked for"""
+    """the agent that asks, where keys are required"""
 
     def answer(self, reply: Any, now_ns: int) -> bytes:
         """Return the line that answers it."""
@@ -98,7 +98,7 @@ def read_what(message: list[Any]) -> Said:
 
 
 def waiter_of(told: Any) -> Waiter:
-    """Return a waiter as a client describes it."""
+    """Return a waiter from a client's description."""
     if not isinstance(told, dict):
         raise TypeError(f"a waiter must be an object, not {told!r:.80}")
     fields: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _rows(told: list[Any], types: tuple[type, ...]) -> list[Any]:
 
 
 def is_done(query: Query[Any], answer: Any) -> bool:
-    """Tell whether a caller that waits for an answer is told this one; if it is not content it asks again."""
+    """Tell whether a waiting caller gets this answer; if it is not content, it asks again."""
     if isinstance(query, Unfinished):
         return bool(answer == 0)
     if isinstance(query, Outcomes):
@@ -164,7 +164,7 @@ def pushed(number: int, reply: Any, request: int) -> bytes:
 
 
 def refusal(problem: Exception) -> bytes:
-    """Return what is said instead of an answer."""
+    """Return the message that replaces an answer."""
     if isinstance(problem, CoordinationError):
         return answer_of(Refused(problem))
     return line(_bad(problem))

@@ -1,12 +1,12 @@
 """
 One thread, one selector, all connections.
 
-A turn takes one line of each peer, carries the commands out in one transaction, and answers. One line,
-not all that have come: a peer that sent fifty questions at once kept the others waiting for two seconds.
-A peer that does not read its answers is not read from either, so it holds up nobody but itself.
+A turn takes one line of each peer, carries out the commands in one transaction, and answers. It takes one
+line and not all that have arrived: a peer that sent fifty questions at once kept the others waiting for two
+seconds. A peer that does not read its answers is not read from either, so it only delays itself.
 
-The hub never renews, and never gives back what its clients hold: a client that stands still must lose its
-lease as it would without a hub, and one whose hub was started again must keep it.
+The hub never renews its clients' leases and never gives them back: a client that stands still must lose its
+lease as without a hub, and a client whose hub was restarted must keep it.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from .waiting import Wait, Waits
 __all__ = ["Hub"]
 
 _UNSENT = 1 << 20
-"""bytes of answers that a peer may leave unread before it is not read from any more"""
+"""bytes of unread answers from which on a peer's lines are not read"""
 _READ = 1 << 16
 _LAST_WORDS_S = 1.0
-"""how long a hub that ends tries to get its answers out"""
+"""how long a hub that ends tries to send its answers"""
 _OWN = -1
-"""the number of the wait of who sends objects, and has one at a time"""
+"""the wait number of a peer that sends objects, which has one at a time"""
 _log = logging.getLogger("ants_coord")
 
 
@@ -63,26 +63,26 @@ class _Peer:
         self.unsent = bytearray()
         self.events = selectors.EVENT_READ
         self.is_leaving = False
-        """whether it is hung up on as soon as it has its answer"""
+        """whether to hang up as soon as it has its answer"""
         self.client = ""
-        """which coordinator it is, if it is where that one is told what it waits for"""
+        """the coordinator that it belongs to, if it gets that one's answers to waits"""
         self.waits: dict[int, Wait] = {}
         self.kept: dict[int, Kept] = {}
 
 
 class Hub:
     """
-    Serves one board to whoever may use its address.
+    Serves one board to every client that may use its address.
 
     Args:
-        board: what is served; whoever opened it closes it, with `keep=True`, so that clients keep what
-            they hold.
-        address: where clients look, usually the board's path and ".hub".
-        keys: each agent needs its key, `board.key_of(agent)`, to be spoken for; the board needs `secret=`.
+        board: the board to serve. Its owner closes it, with `keep=True`, so that clients keep what they hold.
+        address: where clients look, usually the board's path followed by ".hub".
+        keys: each agent must show its key, `board.key_of(agent)`; the board needs `secret=`.
         tcp: listen on a port of 127.0.0.1 even where there are Unix sockets.
 
     Raises:
-        JournalConflictError: another hub listens there, something else lies there, or others can write there.
+        JournalConflictError: another hub listens there, another file is there, or other users can write
+            there.
 
     """
 
@@ -94,14 +94,14 @@ class Hub:
             board.key_of("agent")  # says what is missing without a secret
         if (board.path or "").startswith("hub:"):
             raise ValueError(f"{board.path} is a hub's; serve the board itself")
-        self._engine.outlive()  # what clients hold is theirs, also when the hub is killed
+        self._engine.outlive()  # clients keep what they hold, even if the hub is killed
         self._engine.open()
         self._address = Address(address, tcp=tcp)
         self._selector = selectors.DefaultSelector()
         self._bell, self._poke = socket.socketpair()
         self._queued: dict[_Peer, None] = {}
         self._told: dict[_Peer, None] = {}
-        """peers with something to send, in the order in which it came about"""
+        """peers with something to send, in the order in which it arose"""
         self._waits = Waits(self._engine, self._wake)
         self._coordinators = Coordinators(self._engine, self._waits, self._send, self._told_as, self._hang_up)
         self._stopped = threading.Event()
@@ -114,11 +114,13 @@ class Hub:
 
     @property
     def path(self) -> str:
-        """Where clients look."""
+        """The path where clients look."""
         return self._address.path
 
     def stop(self) -> None:
-        """End `serve`, from any thread or signal handler: what was carried out is answered first."""
+        """
+        End `serve`, from any thread or signal handler; commands that were carried out are answered first.
+        """
         self._stopped.set()
         self._wake()
 
@@ -127,7 +129,7 @@ class Hub:
             self._poke.send(b"!")
 
     def serve(self) -> None:
-        """Answer until `stop` is called; then take the address away."""
+        """Answer until `stop` is called; then remove the address."""
         try:
             while not self._stopped.is_set():
                 self._turn()
@@ -172,7 +174,7 @@ class Hub:
         except BlockingIOError:
             return
         except OSError as problem:
-            # too many files are open: listening on would be a loop without rest. Whoever hangs up makes room
+            # too many open files: listening on would be a busy loop. Each peer that hangs up makes room
             _log.warning("the hub %s takes no more connections for now: %s", self.path, problem)
             self._selector.unregister(self._address.listener)
             self._is_listening = False
@@ -190,12 +192,12 @@ class Hub:
         except OSError:
             got = b""
         if not got:
-            # what was sent whole before is carried out, as if the peer had waited for its answer
+            # complete lines sent before are carried out, as if the peer had waited for its answer
             peer.is_leaving = True
             self._waits.hang_up(peer)
             self._flush(peer)
             return
-        start = len(peer.inbox)  # the bytes before have no end of line: they are not searched again
+        start = len(peer.inbox)  # earlier bytes have no end of line, and are not searched again
         peer.inbox += got
         end = peer.inbox.find(b"\n", start)
         while end >= 0:
@@ -214,7 +216,7 @@ class Hub:
             self._flush(peer)
 
     def _flush(self, peer: _Peer) -> None:
-        """Send what the peer takes, and see what is next with it."""
+        """Send what the peer accepts, and decide how it continues."""
         if peer not in self._peers:
             return
         if peer.unsent:
@@ -235,7 +237,8 @@ class Hub:
     def _watch(self, peer: _Peer) -> None:
         """Ask the selector for what this peer may do now."""
         events = selectors.EVENT_WRITE if peer.unsent else 0
-        # nor is read ahead: the lines of a peer that writes faster than it is answered would fill the memory
+        # nor is it read ahead: the lines of a peer that writes faster than it is answered would fill the
+        # memory
         if not peer.is_leaving and len(peer.unsent) < _UNSENT and len(peer.lines) < 100:
             events |= selectors.EVENT_READ
         if events == peer.events:
@@ -318,7 +321,7 @@ class Hub:
             return [Refused(problem)] * len(commands)
 
     def _wait(self, peer: _Peer, asked: Asked) -> None:
-        """Have a claim wait; the lines behind it wait, too, since answers come in their order."""
+        """Make a claim wait; the lines after it wait, too, since answers come in order."""
         assert isinstance(asked.what, Claim)
         what, now_ns = asked.what, self._engine.now_ns()
         until_ns = now_ns + round((asked.wait_s or 0) * 1e9)
@@ -338,7 +341,7 @@ class Hub:
         self._send(peer, asked.answer(reply, self._engine.now_ns()))
 
     def _read_list(self, peer: _Peer, line: bytes) -> Said | list[Any]:
-        """Return what a coordinator asks: the board, or us."""
+        """Return what a coordinator asks of the board, or of us."""
         message = lists.read(line)
         if peer.secret is not None:
             peer.is_leaving = True

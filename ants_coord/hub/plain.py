@@ -1,8 +1,8 @@
 """
-What the lines say: objects of JSON in, objects of JSON out.
+The lines of any program: JSON objects in, JSON objects out.
 
-A verb has the name and the arguments that it has in Python.
-Nothing here touches a socket or the board: a line becomes a command (or a query), and a reply becomes a line.
+Verbs have the same names and arguments as in Python. Nothing here touches a socket or the board: a line
+becomes a command (or a query), and a reply becomes a line.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Json = dict[str, Any]
 
 @attrs.frozen
 class Asked:
-    """One question: a command with its request id, or a query; and in whose name it is asked."""
+    """One question: a command with its request id, or a query; and the agent that asks."""
 
     verb: str
     agent: str | None
@@ -69,7 +69,7 @@ class Asked:
 
 
 class _Fields:
-    """The fields of a question; what nobody has read in the end is refused by name."""
+    """The fields of a question; a field that nobody has read is refused by name at the end."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = dict(given)
@@ -110,7 +110,7 @@ _TASK: dict[str, type | tuple[type, ...]] = {
     "kind": str, "priority": int, "requires": str, "place": str, "delay": _NUMBERS, "lease_ttl": _NUMBERS,
     "max_attempts": int, "key": str, "limit": str,
 }  # fmt: skip
-"""what a line may say of a task, besides `task` (its id), `payload`, `needs` and `tags`"""
+"""fields of a task in a line, besides `task` (its id), `payload`, `needs` and `tags`"""
 _IF_EXISTS = ("same", "keep", "replace", "rerun")
 _JSON = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
 _NUMBER = (int, float)
@@ -174,7 +174,7 @@ def _lock(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
             raise ValueError(
                 f"root must be the folder that the paths are relative to, as a whole, not {root!r}"
             )
-        # here and not in the client: one rule for what a file is called, and the client stays thin
+        # here and not in the client: there is one rule for the names of files, and the client stays thin
         names = (*names, *names_of_files(paths, root))
     holder, shared = fields.may("holder", str), fields.may("shared", bool, False)
     return arguments.lock(names, _speaker(agent, fields), _lease_ttl(fields), holder, shared=shared)
@@ -236,10 +236,10 @@ def is_hello(asked: Json) -> bool:
 
 def read_line(asked: Json, host: Host) -> Asked:
     """
-    Turn a question into what the board is asked.
+    Turn a question into a command or query.
 
     Raises:
-        ValueError, TypeError, CoordinationError: what is wrong with it, by field and value.
+        ValueError, TypeError, CoordinationError: the question is wrong; the message names field and value.
 
     """
     verb = asked.get("verb")
@@ -263,7 +263,7 @@ def read_line(asked: Json, host: Host) -> Asked:
 
 
 def _sign(what: Command[Any] | Query[Any], agent: str | None) -> None:
-    """Say in a command who speaks, so that the core refuses another's lease."""
+    """Put the agent's name into a command, so that the core refuses another's lease."""
     if agent is None:
         return
     if isinstance(what, Renew):
@@ -276,17 +276,17 @@ def _sign(what: Command[Any] | Query[Any], agent: str | None) -> None:
 
 
 def hello(board: str | None) -> bytes:
-    """Return what a hub says of itself."""
+    """Return what a hub says about itself."""
     return answer_line({"ok": True, "hub": __version__, "board": board})
 
 
 def refusal(problem: Exception) -> bytes:
-    """Return what is said instead of an answer."""
+    """Return the message that replaces an answer."""
     return answer_line(_refused(problem))
 
 
 def _refused(problem: Exception) -> Json:
-    """Return the error's name, its sentence and its fields."""
+    """Return the error's name, its message and its fields."""
     told: Json = {"ok": False, "error": type(problem).__name__, "say": str(problem)}
     if isinstance(problem, CoordinationError) and attrs.has(type(problem)):
         for field in attrs.fields(type(problem)):  # type: ignore[arg-type]
@@ -297,7 +297,7 @@ def _refused(problem: Exception) -> Json:
 
 
 def answer_of(asked: Asked, reply: Any, now_ns: int) -> Json:
-    """Return a reply as an object of JSON."""
+    """Return a reply as a JSON object."""
     if isinstance(reply, Refused):
         return _refused(reply.error)
     if isinstance(reply, Lease):
@@ -315,7 +315,7 @@ def answer_of(asked: Asked, reply: Any, now_ns: int) -> Json:
         return {"ok": True, "kind": reply.kind, "place": reply.place, "strength": reply.strength}
     if isinstance(asked.what, Renew):
         return _renewed(asked, reply[0], now_ns)
-    # what was looked for and is not there: null under the name that it would have
+    # a search without success: null under the name that the result would have
     name = {"claim": "lease", "find": "task", "read": "path"}.get(asked.verb)
     if name is not None:
         return {"ok": True, name: None}
@@ -351,7 +351,7 @@ def _record(record: TaskRecord, now_ns: int) -> Json:
         "attempts": record.attempts,
     }
     if record.lease is not None:
-        # not its handle: whoever looks must not be able to end what another one holds
+        # not its handle: a reader must not be able to end another agent's lease
         told["holder"] = record.lease.agent
         told["expires_in"] = max(0.0, (record.lease.expires_ns - now_ns) / 1e9)
     if record.outcome is not None:

@@ -1,8 +1,8 @@
 """
-Ask a hub, with the standard library only: this file imports nothing of ours, and little of Python's.
+A client for a hub, with the standard library only: it imports nothing of ours, and little of Python's.
 
-A hub is named by a path. There lies its socket, or a small private file that says where it listens
-(a path may be too long for a socket, and not every system has Unix sockets).
+A hub is named by a path. Its socket is there, or a small private file that says where it listens (a path may
+be too long for a socket, and not every system has Unix sockets).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 
-TYPE_CHECKING = False  # importing typing takes a third of the time that a question takes
+TYPE_CHECKING = False  # importing typing would take a third of the time of a question
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST", "MAX_LINE", "POINTER", "Client", "ask", "connect"]
 
 MAX_LINE = 16 << 20
-"""bytes of one question or answer; a payload has at most one MiB"""
+"""most bytes of one question or answer; a payload has at most one MiB"""
 LONGEST = 100
 """bytes in the path of a socket: 108 on Linux, 104 on macOS, less its end"""
 POINTER = "ants_coord hub"
-"""the key by which a file is known that says where a hub listens"""
+"""the key by which a file that says where a hub listens is recognised"""
 
 
 class Client:
     """
-    A connection to a hub: questions are answered one after the other.
+    A connection to a hub; questions are answered one after the other.
 
     Args:
-        path: where the hub is, such as "board.db.hub".
+        path: path of the hub, such as "board.db.hub".
         timeout: seconds to wait for the connection, and for each answer, besides a question's own "timeout".
 
     Raises:
-        OSError: no hub answers there (FileNotFoundError, ConnectionRefusedError, TimeoutError),
-            or what is there belongs to somebody else (PermissionError).
+        OSError: no hub answers there (FileNotFoundError, ConnectionRefusedError, TimeoutError), or the file
+            there belongs to another user (PermissionError).
 
     Example:
         with Client("board.db.hub") as hub:
@@ -56,13 +56,13 @@ class Client:
         Ask one question.
 
         Args:
-            question: a verb and what it needs, such as {"verb": "hello"}.
+            question: a verb with its arguments, such as {"verb": "hello"}.
 
         Returns:
-            The answer: its "ok" tells whether it was done; if not, "error" and "say" tell why.
+            The answer: "ok" tells whether it was done; if not, "error" and "say" tell why.
 
         Raises:
-            OSError: no answer came; a question with an "id" may be asked again, and is done once.
+            OSError: no answer came; a question with an "id" may be repeated, and is carried out once.
 
         """
         self._socket.settimeout(self._timeout + float(question.get("timeout") or 0))
@@ -81,7 +81,7 @@ class Client:
         return answer
 
     def close(self) -> None:
-        """Hang up; what is held stays held."""
+        """Close the connection; leases and locks stay held."""
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -101,8 +101,8 @@ def ask(path: str | os.PathLike[str], question: dict[str, Any], timeout: float =
     Connect to a hub, ask one question and hang up; see Client.
 
     Args:
-        path: where the hub is.
-        question: a verb and what it needs.
+        path: path of the hub.
+        question: a verb with its arguments.
         timeout: seconds to wait for the connection, and for the answer.
 
     Returns:
@@ -121,9 +121,9 @@ def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = so
     Return a connection to the hub of a path, on which questions may be asked.
 
     Args:
-        path: where the hub's clients look.
+        path: path of the hub.
         timeout: seconds to wait for the connection.
-        make: makes a socket of a family; for those who must know of it before it connects.
+        make: makes a socket of a family, for callers that must record it before it connects.
 
     """
     found = os.stat(path)
@@ -174,7 +174,7 @@ def _connected(
 
 
 def _refuse_strangers(path: str, found: os.stat_result) -> None:
-    # who may put a socket there may answer in the hub's name
+    # a user who may put a socket there could answer in the hub's name
     if os.name == "nt":  # owners are not numbers there
         return
     if found.st_uid not in (os.geteuid(), 0) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

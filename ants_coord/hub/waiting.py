@@ -1,11 +1,11 @@
 """
-Who waits at a hub, and whose leases it watches.
+The waits at a hub, and the leases that it watches.
 
-A wait stands in the engine's own lobby, so it is woken when there is something for it and nobody else is;
-the hub tries again in its next turn, and what comes of it is sent. A wait has one answer, but one for many
-ends has one for each of them: no peer can be owed more than it has asked for.
+A wait is in the engine's own lobby, so it is woken when there is something for it, and nobody else is. The
+hub tries again in its next turn, and sends the result. A wait has one answer; a wait for many ends has one
+for each of them, so no peer is ever owed more answers than it has asked for.
 
-Trouble of the board in the middle of a wait is the answer, as it is for whoever opens the board itself.
+An error of the board during a wait is the answer, as it is for a process that opens the board itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Wait", "Waits"]
 
 
 class Listener(Protocol):
-    """Whoever is told; a connection."""
+    """A receiver of messages: a connection."""
 
     waits: dict[int, Wait]
     kept: dict[int, Kept]
@@ -49,7 +49,7 @@ class Wait:
     waiter: Waiter
     turn: Turn | None
     tell: Callable[[Wait, Any], None]
-    """is given the reply, or what is raised instead"""
+    """called with the reply, or with the error"""
     is_woken: bool = False
 
     @property
@@ -63,7 +63,7 @@ class Waits:
     All waits and watched leases of a hub's connections.
 
     Args:
-        engine: of the board.
+        engine: the board's engine.
         poke: makes the hub take a turn; called from any thread.
 
     """
@@ -81,7 +81,7 @@ class Waits:
         return bool(self._woken or self._losses)
 
     def run(self) -> None:
-        """Try again for who was woken, and tell who has lost something; in the hub's thread."""
+        """Try again for woken waits, and report lost leases; in the hub's thread."""
         self._thread = threading.get_ident()
         for _ in range(len(self._woken)):
             wait = self._woken.popleft()
@@ -110,7 +110,7 @@ class Waits:
         self._step(wait)
 
     def last(self, peer: Any, number: int) -> None:
-        """Try once more, and answer; unless that was answered on the way."""
+        """Try once more, and answer, unless it was answered meanwhile."""
         wait = peer.waits.get(number)
         if wait is not None:
             wait.waiter.timed_out = True
@@ -143,14 +143,14 @@ class Waits:
         if waiter.heard is not None:
             return self._engine.next_ended(waiter)
         if isinstance(what, Changes) and what.since is not None:
-            # what this watch does not concern may be gone from the log by now: it has been seen to pass
+            # changes that do not concern this watch may have left the log: they need not be seen again
             what.since = max(what.since, waiter.passed)
         return self._engine.look_or_enter(what, lambda answer: is_done(what, answer), waiter)
 
     # -- leases ---------------------------------------------------------------------------------
 
     def keep(self, peer: Any, token: int, task: str, lost: Callable[[str], None]) -> None:
-        """Watch a lease, and say when it is lost, in the hub's thread. To renew it is its holder's."""
+        """Watch a lease, and report its loss, in the hub's thread. Its holder renews it."""
         self.unkeep(peer, token)
 
         def tell(reason: str) -> None:
@@ -165,7 +165,8 @@ class Waits:
         kept = Kept(Lease(task, token, "?"), weakref.ref(peer), on_lost, NEVER_NS, NEVER_NS, NEVER_NS)
         peer.kept[token] = kept
         self._engine.keep(kept)
-        # after that, since what is lost from here on is told; and it may have been lost on the way to us
+        # after that, since losses from here on are reported; and it may have been lost before the request
+        # arrived
         ledger = self._engine._machine.ledger  # noqa: SLF001 - our own class
         row = ledger.tasks.get(task)
         if row is None or row.token != token or row.state is not LEASED:
@@ -173,13 +174,13 @@ class Waits:
             lost(lost_reason(ledger, task, token))
 
     def unkeep(self, peer: Any, token: int) -> None:
-        """Watch it no longer."""
+        """Stop watching a lease."""
         kept = peer.kept.pop(token, None)
         if kept is not None:
             self._engine.unkeep(kept)
 
     def hang_up(self, peer: Any) -> None:
-        """Forget a connection that is gone; what its client holds stays held."""
+        """Forget a connection that is gone; leases of its client stay held."""
         for number in list(peer.waits):
             self.leave(peer, number)
         for token in list(peer.kept):

@@ -1,21 +1,21 @@
 """
-Journals: where the log of a board lives. Each is a dumb ordered log behind `ports.Journal`.
+Journals: where the log of a board is stored. Each is a dumb ordered log behind `ports.Journal`.
 
-ports   what a journal, a clock and an alarm must be
+ports   the protocols of a journal, a clock and an alarm
 clocks  the only place where the package reads the time
 codec   commands as bytes, and back
 memory  a log in memory, for tests
 sqlite  a log in a SQLite file, shared by processes
 board_file  that file, open: its connection, its lock, and whether it is still the same
-backup      copies of a board, and boards of copies
-identity    which file it is, and how far its log had come
+backup      copies of a board, and restoring them
+identity    which file a board is, and how far its log had come
 chain       the hash chain of a log
 postgres  a log in PostgreSQL, shared by machines
 neighbours  wake-ups between processes that share a file
 files   what a file needs from the operating system
 machine_facts   which boot this is, and what a file system is
-forks   what a fork copies and must not
-trouble     errors of SQLite and of the system in our words
+forks   what a fork copies but must not use
+trouble     errors of SQLite and of the system, translated
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ __all__ = ["MemoryJournal", "SQLiteJournal"]
 
 
 def __getattr__(name: str) -> Any:
-    # boards in memory use the clocks of this folder; sqlite3 takes a while to import
+    # boards in memory use the clocks of this package, and importing sqlite3 takes time
     if name == "MemoryJournal":
         from .memory import MemoryJournal  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
 """
-Copies of a board: made while it is in use, and brought back as a board of its own.
+Copies of a board: made while it is in use, and restored as a new board.
 
-Copying the file by other means is how boards get lost: it may lack the write-ahead log, may be torn, and
-a process that copies its own board drops its locks on it.
+Do not copy the file by other means: such a copy may be torn or lack the write-ahead log, and a process that
+copies its own board loses its locks on it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ APPLICATION = 0x616E7473  # "ants"
 
 def copy_board(path: str, to: str | os.PathLike[str]) -> None:
     """
-    Write a whole, compact copy of a board, as it is at this moment, while others go on.
+    Write a complete, compact copy of a board as it is at this moment, while others continue.
 
     Args:
         path: the board.
-        to: where the copy goes; nothing may be there.
+        to: path of the copy; it must not exist yet.
 
     Raises:
-        JournalConflictError: something is there already.
-        JournalError: it cannot be written.
+        JournalConflictError: `to` exists already.
+        JournalError: the copy cannot be written.
 
     """
     target = check_path(to)
@@ -44,21 +44,21 @@ def copy_board(path: str, to: str | os.PathLike[str]) -> None:
 
 def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) -> tuple[int, str]:
     """
-    Make a board of a copy: checked, and with a name of its own.
+    Make a board from a copy: checked, and with a new log id.
 
-    What was acknowledged after the copy had been made is not in it, so its history is another one from
-    there on. Processes that still have the old board open are refused.
+    Commands that were acknowledged after the copy was made are not in it, so its history differs from there
+    on. Processes that still have the old board open are refused.
 
     Args:
-        source: the copy; it stays as it is.
-        to: where the board goes; move away what is there.
+        source: the copy, which is not changed.
+        to: path of the new board; move an existing file away first.
 
     Returns:
         The last position, and the head of the chain.
 
     Raises:
-        JournalConflictError: `source` is no board, or something is at `to`.
-        JournalCorruptError: the copy is damaged; with the position.
+        JournalConflictError: `source` is not a board, or `to` exists.
+        JournalCorruptError: the copy is damaged; the message has the position.
         JournalError: one of them cannot be read or written.
 
     """
@@ -76,7 +76,7 @@ def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) ->
             db.execute("DELETE FROM meta")
             db.execute("INSERT INTO meta VALUES ('log', ?)", (log,))
             last = Last(boot_key(boot_id()), log, position, link_at(db, position))
-        # before the board is there: from then on nobody may believe what was noted of the one before
+        # before the board exists: from then on, nobody may trust what was noted about the previous one
         lock = FileLock(target + "-lock")
         try:
             with lock:
@@ -120,8 +120,8 @@ def _check_place(path: str, target: str, place: str) -> None:
 
 
 def _vacuum(path: str, part: str) -> None:
-    """Copy within one view of the board, whoever writes meanwhile."""
-    # a board on a read-only disk has no write-ahead log, and SQLite could not make one to look into
+    """Copy within one view of the board, even if others write meanwhile."""
+    # a board on a read-only disk has no write-ahead log, and SQLite could not make one in order to read
     is_still = not Path(path + "-wal").exists() and not os.access(os.path.dirname(path), os.W_OK)
     uri = f"{as_uri(path)}?mode=ro" + ("&immutable=1" if is_still else "")
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
@@ -139,13 +139,13 @@ def _sync(part: str) -> None:
 
 
 def _place(part: str, target: str) -> None:
-    """Give the copy its name, unless somebody else has taken that meanwhile."""
+    """Give the copy its name, unless that name has been taken meanwhile."""
     try:
         os.link(part, target)
         Path(part).unlink()
     except FileExistsError:
         raise JournalConflictError(target, "is there already; choose another name") from None
-    except OSError:  # no hard links here
+    except OSError:  # hard links do not work here
         os.rename(part, target)
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(os.path.dirname(target), os.O_RDONLY | os.O_DIRECTORY)

@@ -1,6 +1,4 @@
-"""
-A board's file, open: the connection, the lock, and whether it is still the board that was opened.
-"""
+"""A board's open file: the connection, the lock, and whether it is still the board that was opened."""
 
 from __future__ import annotations
 
@@ -38,15 +36,15 @@ __all__ = ["BoardFile"]
 R = TypeVar("R")
 
 _TRIES = 8
-"""names drawn for an opening: one may fall on the lock of another"""
+"""most names drawn for an opening: one may collide with the lock of another"""
 
 _WAL_BYTES = 4 << 20
 _BUSY_S = 5.0
-"""how long another program (ours take turns at the lock file) may keep the database locked"""
+"""how long another program (ours take turns with the lock file) may keep the database locked"""
 _DRIFT_NS = 60_000_000_000
-"""how far the board's clock may be from the wall clock before it is said"""
+"""how far the board's clock may differ from the wall clock before a warning is logged"""
 _SLACK_NS = 1_000_000_000
-"""how far the clocks of two time namespaces may be apart"""
+"""how far the clocks of two time namespaces may differ"""
 _APPLICATION = 0x616E7473  # "ants"
 
 _SCHEMA = """
@@ -63,9 +61,9 @@ CREATE TABLE neighbour (port INTEGER PRIMARY KEY, pid INTEGER NOT NULL);
 
 class BoardFile:
     """
-    The file of a board, opened; see SQLiteJournal for the arguments.
+    The open file of a board; see SQLiteJournal for the arguments.
 
-    What its heirs do under the lock they do by `_locked`, what they only read, behind `_check`.
+    Subclasses use `_locked` for everything under the lock, and call `_check` before they read.
     """
 
     def __init__(
@@ -94,18 +92,18 @@ class BoardFile:
         self.is_read_only = False
         self._writer = os.urandom(6).hex()
         self._seen: tuple[int, int] = (-1, 0)
-        """(data_version, position) as of which nothing is unread"""
+        """(data_version, position) up to which everything has been read"""
         self._link: tuple[int, bytes] = (0, b"")
-        """(position, the link of the entry there), as of the last entry that we have read or written"""
+        """(position, link of the entry there) of the last entry that we have read or written"""
         self._boot = self._log = bytes(16)
         self._ports: list[int] = []
         self._checked = self._damaged = -1
-        """positions of the snapshots that were found to be whole, and not to be, last"""
+        """positions of the snapshots last found to be complete, and last found to be damaged"""
         try:
             with self._naming:
                 self._open()
         except BaseException:
-            if self._is_ready:  # an interrupt just behind the opening: nobody has it who could close it
+            if self._is_ready:  # an interrupt just after opening: nobody has the file who could close it
                 self.close()
             raise
 
@@ -120,7 +118,7 @@ class BoardFile:
         if self._can_only_be_read(found):
             self._open_to_read()
             return
-        try:  # twice, for the reason that `_locked` names
+        try:  # twice, for the reason given at `_locked`
             try:
                 self._lock.take()
                 self._connect()
@@ -131,7 +129,7 @@ class BoardFile:
             self._finish_opening()
 
     def _can_only_be_read(self, found: os.stat_result | None) -> bool:
-        """Open the lock file; tell whether the board lies where nothing can be written."""
+        """Open the lock file; tell whether the board is in a place that cannot be written."""
         exists = found is not None and found.st_size > 0
         if exists and not os.access(self.path, os.W_OK):
             self._lock = FileLock(None)
@@ -146,9 +144,9 @@ class BoardFile:
         return False
 
     def _open_to_read(self) -> None:
-        """Open an archive, a snapshot of a disk, a board of another user: to look at and to verify."""
+        """Open an archive, a disk snapshot or another user's board, for reading and verifying only."""
         self.is_read_only = True
-        # without a write-ahead log nobody has it open, and SQLite could not make one to look into
+        # without a write-ahead log nobody has it open, and SQLite could not make one in order to read
         is_still = not os.path.exists(self.path + "-wal")
         uri = f"{as_uri(self.path)}?mode=ro" + ("&immutable=1" if is_still else "")
         try:
@@ -175,10 +173,10 @@ class BoardFile:
         try:
             self._undo_opening()
         finally:
-            self._lock.close()  # which frees it
+            self._lock.close()  # closing unlocks it
 
     def _refuse_foreign(self, found: os.stat_result | None) -> None:
-        """Refuse what is no database before anything is written beside it."""
+        """Refuse a file that is no database before anything is written beside it."""
         if found is None or not found.st_size:
             return
         hold = Hold.of(self.path, found)
@@ -190,26 +188,26 @@ class BoardFile:
         raise JournalConflictError(self.path, "is not a board; choose another path")
 
     def _undo_opening(self) -> None:
-        """Leave everything as it was found, under the lock."""
+        """Restore everything as it was found, under the lock."""
         note_closed(self)
         hold, self._hold = self._hold, None
         db, self._db = self._db, None
         if db is not None:
             with contextlib.suppress(sqlite3.Error, OSError):
                 if hold is not None and not self.is_read_only:
-                    hold.lock()  # SQLite must not take itself for the last one, which writes at closing
+                    hold.lock()  # SQLite must not consider itself the last user, which writes at closing
                 db.close()
         if hold is not None:
             hold.close()
         if not self._lock.is_closed and not os.fstat(self._lock.file).st_size:
-            # we have just made it, for something that is no board
+            # we have just made this file, for something that is no board
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + "-lock")
 
     def _connect(self) -> None:
         found = refuse_links(self.path)
         if found is None:
-            # a board that was deleted is no reason not to begin another one
+            # a deleted board must not prevent a new one
             os.truncate(self._lock.file, 0)
             create_private(self.path)
             found = os.stat(self.path)
@@ -243,7 +241,7 @@ class BoardFile:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application != _APPLICATION and (tables or application or version or self.is_read_only):
-            # stays open: closing it would drop the locks of whoever uses that database in this process
+            # it stays open: closing it would drop the locks of other users of that database in this process
             self._hold = None
             raise JournalConflictError(self.path, "is another program's database; choose another path")
         if application == _APPLICATION and not 1 <= version <= FORMAT:
@@ -263,7 +261,7 @@ class BoardFile:
             self._refuse_rewound(0, last.position)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={self._synchronous}")
-        # a reader that stayed long makes the write-ahead log long; when it has left, the log is cut again
+        # a long-running reader makes the write-ahead log long; once it has left, the log is cut again
         db.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
         if not tables:
             db.execute("BEGIN IMMEDIATE")
@@ -277,7 +275,7 @@ class BoardFile:
             db.execute("INSERT INTO meta VALUES ('log', ?)", (self._log,))
 
     def _compare(self, db: sqlite3.Connection, last: Last | None) -> None:
-        """Refuse a log that is not the one, or ends before the entry, that somebody was told of."""
+        """Refuse a log that differs from the one somebody was told of, or ends before that entry."""
         known = db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
         if known is not None:
             if known[0].__class__ is not bytes or len(known[0]) != 16:
@@ -311,18 +309,18 @@ class BoardFile:
         )
 
     def _note(self) -> None:
-        """Keep in the lock file how far the log has come."""
-        # it is a warning for others: that it cannot be written is no reason to fail what has been committed
+        """Record in the lock file how far the log has come."""
+        # it only warns others: if it cannot be written, a committed command must not fail
         with contextlib.suppress(OSError):
             Last(self._boot, self._log, *self._link).write(self._lock.file)
 
     def _agree_on_anchor(self, db: sqlite3.Connection) -> int:
         """
-        Return what turns time since boot into wall time: one value per boot, never behind the log.
+        Return the difference between wall time and time since boot: one value per boot, never behind the log.
 
-        One for each time namespace too: a process in another one reads another time since boot. And where
-        the boot has no name, a value that was left by the boot before shows itself: the time that it gives
-        is behind the log, or far from the wall clock.
+        Each time namespace has its own value too, because its processes read another time since boot. Where
+        boots have no names, a value left by an earlier boot can be recognised: the time that it gives is
+        behind the log, or far from the wall clock.
         """
         boot = boot_id()
         name = f"anchor {boot} {time_namespace()}"
@@ -330,10 +328,10 @@ class BoardFile:
         since_boot, wall = BootClock.since_boot_ns(), BootClock.wall_ns()
         last = self._last_stamp(db)
         anchor = known.get(name)
-        if anchor is None and known.get("boot") == boot:  # as releases before format 2 wrote it
+        if anchor is None and known.get("boot") == boot:  # the form that releases before format 2 wrote
             anchor = known.get("anchor")
         if anchor.__class__ is not int:
-            anchor = None  # none yet, or damaged: it can be made again
+            anchor = None  # none yet, or damaged: it can be computed again
         else:
             now = since_boot + anchor
             is_stale = boot == "unknown" and abs(now - wall) > _DRIFT_NS
@@ -352,7 +350,7 @@ class BoardFile:
         return anchor
 
     def _last_stamp(self, db: sqlite3.Connection) -> int:
-        # checked first: one flipped bit of a stamp would put the board's clock off by a century
+        # checked first: one flipped bit of a stamp could move the board's clock by a century
         row = db.execute(
             "SELECT position, stamp, body, crc FROM entry ORDER BY position DESC LIMIT 1"
         ).fetchone()
@@ -384,8 +382,8 @@ class BoardFile:
         """
         Do something under the lock file, with the connection.
 
-        An interrupt (Ctrl-C, an exception out of a signal handler) may land between any two byte codes,
-        also on the way into a `finally`; so there are two, and each undoes whatever it finds.
+        An interrupt (Ctrl-C, an exception from a signal handler) may strike between any two byte codes, even
+        on the way into a `finally`. So there are two of them, and each undoes whatever it finds.
         """
         if self.is_read_only:
             raise JournalError(
@@ -407,15 +405,15 @@ class BoardFile:
             db = self._db
             if db is not None and db.in_transaction:
                 db.execute("ROLLBACK")
-        except sqlite3.ProgrammingError:  # an interrupt landed just behind its closing
+        except sqlite3.ProgrammingError:  # an interrupt struck just after its closing
             self._db = None
         finally:
             self._lock.give()
 
     def _check(self) -> None:
-        """Raise JournalConflictError if what this process has open is not the board any more."""
+        """Raise JournalConflictError if the file that this process has open is no longer the board."""
         if self._dead is None:
-            self._connection()  # closed is closed: whoever was the last has taken the companions along
+            self._connection()  # closed is closed: the last user has removed the companion files
             try:
                 self._companions.check()
             except JournalConflictError as problem:
@@ -425,7 +423,7 @@ class BoardFile:
             raise JournalConflictError(self.path, self._dead.problem)
 
     def _tail(self, db: sqlite3.Connection, after: int) -> int:
-        """Return the last position; a log that ends before what was already read has been rewound."""
+        """Return the last position; a log that ends before entries already read has been rewound."""
         tail = db.execute("SELECT max(position) FROM entry").fetchone()[0]
         if tail is None:
             tail = db.execute("SELECT max(position) FROM snapshot").fetchone()[0] or 0
@@ -435,10 +433,10 @@ class BoardFile:
 
     def _rewound(self, what: str) -> JournalConflictError:
         """
-        Return the error of a log that an older copy was put into, in place.
+        Return the error for a log that was overwritten in place by an older copy.
 
-        Nothing of ours is dead then: the engine reads the board again and goes on, once a caller knows. But
-        whoever restored by hand and deleted the lock file, too, has put newcomers under another lock.
+        Our open file still works: the engine reads the board again and continues, once a caller has been
+        told. But if the lock file was deleted too, newcomers use another lock.
         """
         with contextlib.suppress(FileNotFoundError):
             if self.is_read_only or os.path.samestat(os.stat(self.path + "-lock"), os.fstat(self._lock.file)):
@@ -456,10 +454,10 @@ class BoardFile:
 
     def live(self) -> str:
         """
-        Return a name for this opening, by which others can tell whether it still is one.
+        Return a name for this opening, by which others can tell whether it still exists.
 
         Returns:
-            The name; nothing where it cannot be told.
+            The name; "" where its end cannot be detected.
 
         """
         home = self._home()
@@ -470,19 +468,21 @@ class BoardFile:
         return ""
 
     def lives(self, name: str) -> bool:
-        """Tell whether the file is still open under a name; True also if that cannot be told here."""
+        """
+        Tell whether the opening of this name still has the file open; True also if that cannot be found out.
+        """
         home = self._home()
         return not home or not name.startswith(told_session(home, "")) or self._lock.lives(name)
 
     def _home(self) -> str:
         """
-        Return where the lives of openings can be told: this lock file, in this boot. Nothing if nowhere.
+        Return where the end of openings can be detected: this lock file, in this boot; "" if nowhere.
 
-        A copy of the board has other openings, and so has one whose lock file was deleted: what the log
-        says of those that have the old lock file open cannot be judged by the new one.
+        A copy of the board has other openings, and so has a board whose lock file was deleted: the new lock
+        file says nothing about openings that have the old one open.
         """
         if not (CAN_TELL and self._is_local) or self._boot == bytes(16):
-            return ""  # where only the user vouches for the locks, where boots have no names
+            return ""  # where only the user vouches for the locks, or where boots have no names
         if self.is_read_only or self._lock.is_closed:
             return ""
         found = os.fstat(self._lock.file)
@@ -499,7 +499,7 @@ class BoardFile:
             if self._db is not None and self.is_read_only:
                 self._db.close()
             elif self._db is not None:
-                # the last connection to close checkpoints: under our lock, like every write
+                # the last connection to close checkpoints, so it needs our lock like every write
                 self._locked(self._disconnect)
             note_closed(self)
         self._db = None
@@ -520,7 +520,7 @@ class BoardFile:
             self._db = None
 
     def _abandon(self) -> None:
-        """Let go of a board whose file is dead: its connection must never be used or closed."""
+        """Abandon a board whose file is dead: its connection must never be used or closed."""
         hold, self._hold = self._hold, None
         if hold is not None:
             hold.abandon()
@@ -529,7 +529,7 @@ class BoardFile:
             self._db = None
 
     def abandon(self) -> None:
-        """Let go in a forked child: the connection must be neither used nor closed there."""
+        """Abandon the board in a forked child, where the connection must be neither used nor closed."""
         self._why_closed = INHERITED
         self._lock.close()
         self._abandon()

@@ -1,8 +1,8 @@
 """
 The hash chain of a log, and the walk along it.
 
-Each entry carries a link: the hash of the link before it, its position, stamp and body. So whoever
-changes history must write all that follows again, and then the head is another one than somebody noted.
+Each entry carries a link: the hash of the previous link, its position, stamp and body. So changing history
+requires rewriting everything that follows, and then the head differs from the one that somebody has noted.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def checksum(number: int, stamp: int, body: bytes) -> int:
 
 
 def link_at(db: sqlite3.Connection, position: int) -> bytes:
-    """Return the link of an entry, also if a snapshot stands for it; nothing if it has been trimmed."""
+    """Return the link of an entry, even if a snapshot replaces it; None if it has been trimmed."""
     for table in ("entry", "snapshot"):
         row = db.execute(f"SELECT link FROM {table} WHERE position = ?", (position,)).fetchone()  # noqa: S608
         if row is not None:
-            # of another type only if the file is damaged; then it fits no link that anybody has noted
+            # only a damaged file has another type; it then fits no link that anybody has noted
             return row[0] if row[0].__class__ is bytes else b"damaged"
     return b""
 

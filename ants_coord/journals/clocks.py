@@ -1,9 +1,8 @@
 """
 Clocks: the only place where the package reads the time.
 
-A clock gives stamps (integer nanoseconds since the epoch, never affected by
-somebody setting the wall clock while the process runs) and alarms. Tests use
-`ants_coord.testing.ManualClock`, whose alarms ring inside `advance`.
+A clock gives stamps (integer nanoseconds since the epoch, unaffected by changes of the wall clock while the
+process runs) and alarms. Tests use `ants_coord.testing.ManualClock`, whose alarms ring inside `advance`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _AGAIN_S = 1.0
 
 
 class SystemClock(Clock):
-    """Monotonic time, anchored to wall time once: for boards that live in one process."""
+    """Monotonic time, anchored to wall time once; for boards that exist in one process."""
 
     def __init__(self) -> None:
         self._anchor_ns = time.time_ns() - time.monotonic_ns()
@@ -42,12 +41,12 @@ class BootClock(Clock):
     """
     Time since boot, for boards that several processes share.
 
-    All processes of a machine read the same clock, it counts while the machine
-    sleeps, and nobody can set it. Where the platform has none (it is Linux's
-    CLOCK_BOOTTIME), monotonic time serves, which stands still during sleep.
+    All processes of a machine read the same clock, it counts while the machine sleeps, and nobody can set it.
+    On platforms without one (it is Linux's CLOCK_BOOTTIME), monotonic time is used, which stands still during
+    sleep.
 
     Args:
-        anchor_ns: what to add to make it wall time; agreed on once per boot.
+        anchor_ns: the difference to wall time; agreed on once per boot.
 
     """
 
@@ -70,7 +69,7 @@ class BootClock(Clock):
         return self.since_boot_ns() + self.anchor_ns
 
     def ahead_ns(self) -> int:
-        """Return how far this clock is ahead of the wall clock, which somebody may have set since."""
+        """Return how far this clock is ahead of the wall clock, which may have been set since."""
         return self.now_ns() - self.wall_ns()
 
     def alarm(self, ring: Callable[[], None]) -> Alarm:
@@ -80,16 +79,15 @@ class BootClock(Clock):
 
 class _ThreadAlarm(Alarm):
     """
-    One daemon thread that exists only while something is due, and that nothing can end.
+    One daemon thread that exists only while something is due, and that no error can end.
 
-    It ends after a few idle seconds, so a coordinator that was dropped without
-    close() is not kept alive by it, and starts again when it is next set. What
-    `ring` raises is logged, and rung again a second later.
+    It ends after a few idle seconds, so that it does not keep alive a coordinator that was dropped without
+    close(), and starts again when it is next set. An exception of `ring` is logged, and `ring` is called
+    again a second later.
 
-    There is no lock here, on purpose: `set` and `close` are called by signal
-    handlers, by the garbage collector in the middle of another `set`, and at
-    interpreter exit, when the thread may have been stopped anywhere. Only one
-    step that cannot be torn apart decides which thread is the runner.
+    There is no lock here, on purpose: `set` and `close` are called by signal handlers, by the garbage
+    collector inside another `set`, and at interpreter exit, when the thread may have been stopped anywhere. A
+    single atomic step decides which thread is the runner.
     """
 
     def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
@@ -101,7 +99,7 @@ class _ThreadAlarm(Alarm):
         self._closed = False
 
     def set(self, at_ns: int) -> None:
-        # a ring that falls between these lines comes early, never late
+        # an alarm set between these lines rings early, never late
         if at_ns >= self._at_ns or self._closed:
             return
         self._at_ns = at_ns
@@ -119,7 +117,7 @@ class _ThreadAlarm(Alarm):
         try:
             if self._runner.setdefault("it", me) is me:
                 threading.Thread(target=self._run, args=(me,), name="ants_coord alarm", daemon=True).start()
-        except BaseException:  # no thread could be had, or an interrupt: whoever sets it next tries again
+        except BaseException:  # no thread could be started, or an interrupt: the next `set` tries again
             self._at_ns = _NEVER
             self._resign(me)
             raise
@@ -137,28 +135,28 @@ class _ThreadAlarm(Alarm):
                 self._ring_or_report()
                 continue
             try:
-                # some seconds at most: waits stand still while the machine sleeps, the clock does not
+                # a few seconds at most: waits stand still while the machine sleeps, the clock does not
                 self._bell.get(timeout=min(wait_s, _LINGER_S))
             except queue.Empty:
                 if at_ns == _NEVER == self._at_ns:
                     break
         self._resign(me)
         if self._at_ns != _NEVER and not self._closed:
-            self._start()  # it was set while the thread was on its way out
+            self._start()  # it was set while the thread was ending
 
     def _wait_s(self, at_ns: int) -> float:
         if at_ns == _NEVER:
             return _LINGER_S
         try:
             return (at_ns - self._clock.now_ns()) / 1e9
-        except Exception:  # noqa: BLE001 - a journal's own clock may fail as everything else
+        except Exception:  # noqa: BLE001 - a journal's own clock may fail like anything else
             report("the clock could not be read")
             return _AGAIN_S
 
     def _ring_or_report(self) -> None:
         try:
             self._ring()
-        except Exception:  # noqa: BLE001 - renewals, time-outs and wake-ups of everybody hang on this thread
+        except Exception:  # noqa: BLE001 - everybody's renewals, time-outs and wake-ups depend on this thread
             report("an alarm failed; it is rung again in a second")
             try:
                 self._at_ns = min(self._at_ns, self._clock.now_ns() + round(_AGAIN_S * 1e9))
@@ -167,7 +165,7 @@ class _ThreadAlarm(Alarm):
 
 
 def report(what: str) -> None:
-    """Log the exception that is being handled, silently unless the program has set up logging."""
+    """Log the exception being handled; silent unless the program has set up logging."""
     import logging  # noqa: PLC0415 - only trouble needs it
 
     log = logging.getLogger("ants_coord")

@@ -1,6 +1,4 @@
-"""
-What a file-based journal needs from the operating system: locks and privacy.
-"""
+"""What a file-based journal needs from the operating system: locks and private files."""
 
 from __future__ import annotations
 
@@ -29,14 +27,15 @@ except ImportError:
 __all__ = ["CAN_TELL", "FileLock", "create_private", "refuse_network"]
 
 _OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
-"""names of further file systems that the user knows to be good"""
+"""names of further file systems that the user declares to be good"""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
 _AWAIT_OWN = getattr(fcntl, "F_OFD_SETLKW", None)
 _GET_OWN = getattr(fcntl, "F_OFD_GETLK", None)
 """locks on bytes that belong to a descriptor, not to a process (Linux)"""
 CAN_TELL = _GET_OWN is not None and sys.platform == "linux"
-"""whether a lock says that an opening lives: where it belongs to a process, closing any descriptor ends it"""
+"""whether a lock can show that an opening exists: where it belongs to a process, closing any descriptor ends
+it"""
 
 
 def _range(kind: str, at: int) -> bytes:
@@ -46,7 +45,7 @@ def _range(kind: str, at: int) -> bytes:
 _TURN_AT = 1 << 28
 _LOCK_AT = _TURN_AT + 1
 _LIFE_AT = 1 << 29
-"""bytes far behind the end of the lock file: only their locks mean something"""
+"""bytes far beyond the end of the lock file: only their locks have a meaning"""
 _TAKE_TURN, _GIVE_TURN = _range("F_WRLCK", _TURN_AT), _range("F_UNLCK", _TURN_AT)
 _POLL_S = 0.001
 
@@ -55,20 +54,21 @@ class FileLock:
     """
     An exclusive lock between processes, freed by the kernel when its holder dies.
 
-    flock wakes whoever waits but hands nothing over: a process that frees the lock and wants it again at
-    once gets it before the sleeper has woken, time after time (4 to 6 s were seen). So there are two locks.
-    The turn is taken first and given back as soon as the lock itself is held. Whoever wants the lock again
-    stops at the turn, which the next one in line holds while it waits, and so cannot overtake it.
+    flock wakes a waiting process but does not hand the lock over: a process that frees the lock and wants it
+    again at once gets it before the sleeper has woken, again and again (delays of 4 to 6 s were seen). So
+    there are two locks. The turn is taken first, and given back as soon as the lock itself is held. A process
+    that wants the lock again stops at the turn, which the next one in line holds while it waits, and so
+    cannot overtake it.
 
-    A process that is stopped (SIGSTOP) inside the locked section, well under a millisecond of our own
-    code, makes the others wait until it goes on or dies.
+    A process that is stopped (SIGSTOP) inside the locked section, which is well under a millisecond of our
+    own code, makes the others wait until it continues or dies.
 
-    An interrupt may land between any two byte codes. `give` may therefore be called by anybody at any time,
-    and what `take` might have taken is noted before it is taken.
+    An interrupt may strike between any two byte codes. So `give` may be called at any time, and `take`
+    records what it is about to take before it takes it.
     """
 
     def __init__(self, path: str | None) -> None:
-        """Open the file; without one this locks nothing, for boards that can only be read."""
+        """Open the file; without one nothing is locked, for boards that can only be read."""
         self._file: int | None = None
         if path is not None:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
@@ -114,7 +114,7 @@ class FileLock:
         self._is_my_turn = False
 
     def _poll(self, file: int) -> None:
-        # Windows can wait for a lock as well, but looks once a second only
+        # Windows can wait for a lock as well, but only checks once a second
         self._is_my_turn = True
         for at in (_TURN_AT, _LOCK_AT):
             while not _claim(file, at):
@@ -171,24 +171,24 @@ class FileLock:
 
     def live(self, name: str) -> bool:
         """
-        Say that `name` lives as long as this lock file is open here; False if that cannot be said.
+        Declare that `name` exists as long as this lock file is open here; False if that is not possible.
 
-        The kernel keeps it as a lock on a byte, so it ends with the process, however that ends. A process
-        id would not do: it is used again, means another process in another container, and asking after it
-        with `os.kill(pid, 0)` ends that process on Windows.
+        The kernel keeps it as a lock on a byte, so it ends with the process, however that ends. A process id
+        would not do: it is reused, means another process in another container, and asking about it with
+        `os.kill(pid, 0)` ends that process on Windows.
         """
         self._names.add(name)
         _living.add((os.getpid(), name))
         return _claim(self.file, _life_at(name))
 
     def lives(self, name: str) -> bool:
-        """Tell whether anybody has said that `name` lives, and still does."""
+        """Tell whether somebody has declared that `name` exists, and still has the lock file open."""
         if name in self._names or (_GET_OWN is None and (os.getpid(), name) in _living):
-            return True  # what we have locked stops us nowhere
+            return True  # our own locks never stop us
         return _is_claimed(self.file, _life_at(name))
 
     def close(self) -> None:
-        """Close the file, which ends the lives that were said with it; may be called again."""
+        """Close the file, which ends what was declared with it; may be called again."""
         while self._names:
             _living.discard((os.getpid(), self._names.pop()))
         file, self._file = self._file, None
@@ -197,7 +197,7 @@ class FileLock:
 
 
 _living: set[tuple[int, str]] = set()
-"""(process, name) that lives here: a lock of our own does not stop us, where locks belong to processes"""
+"""(process, name) declared here: our own lock does not stop us, where locks belong to processes"""
 
 
 def _life_at(name: str) -> int:
@@ -205,7 +205,7 @@ def _life_at(name: str) -> int:
 
 
 def _claim(file: int, at: int) -> bool:
-    """Lock one byte; False if somebody else has locked it. True as well where that cannot be done."""
+    """Lock one byte; False if somebody else has locked it. True also where bytes cannot be locked."""
     try:
         if fcntl is not None:
             if _SET_OWN is not None:
@@ -256,7 +256,7 @@ _MOUNTS = "/proc/self/mountinfo"
 
 
 def as_uri(path: str) -> str:
-    """Return a path as SQLite takes it with options; urllib takes 2 ms to import."""
+    """Return a path as SQLite takes it with options; importing urllib takes 2 ms."""
     return "file:" + "".join([chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path)])
 
 
@@ -268,10 +268,10 @@ def refuse_network(path: str) -> bool:
     Refuse a path on a file system whose locks and shared memory may not work between processes.
 
     Returns:
-        Whether it is known that they work; False where only the user says so.
+        Whether they are known to work; False where only the user says so.
 
-    Whatever is not known to be local is asked about: network and sandbox file systems have many names, and
-    on them a board is damaged without an error at the time.
+    Every file system that is not known to be local is refused unless the user declares it good: network and
+    sandbox file systems have many names, and they damage a board without an immediate error.
 
     """
     try:

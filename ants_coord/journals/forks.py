@@ -1,14 +1,12 @@
 """
-What a fork copies and must not: the files that the parent has open.
+Forks: a child must not use the files that its parent has open.
 
-SQLite keeps the locks of a process in memory that a fork copies, and the
-system keeps them per process and file: a child that opened the same file again
-would believe in locks that it does not have, and the first of the two to close
-would delete the log under the other. So a child lets go of what it inherited
-without closing it, and may not open those files again.
+SQLite keeps the locks of a process in memory, which a fork copies, but the system keeps them per process and
+file. A child that opened the same file again would believe in locks that it does not have, and the first of
+the two to close would delete the log under the other. So a child abandons what it inherited without closing
+it, and may not open those files again.
 
-Rejected: giving the child a fresh connection. It was acknowledged work that
-got lost, in every run.
+Rejected: giving the child a new connection. Acknowledged work was lost in every run.
 """
 
 from __future__ import annotations
@@ -29,13 +27,14 @@ class Forkable(Protocol):
     """device and inode"""
 
     def abandon(self) -> None:
-        """Let go without closing anything; may be called again."""
+        """Abandon the file without closing anything; may be called again."""
         ...
 
 
 _open: weakref.WeakSet[Forkable] = weakref.WeakSet()
 _inherited: set[tuple[int, int]] = set()
-"""files that some ancestor had open when it forked; never shrinks, since SQLite never forgets them either"""
+"""files that some ancestor had open when it forked; never shrinks, because SQLite never forgets them
+either"""
 
 
 def identity(path: str) -> tuple[int, int]:
@@ -50,7 +49,7 @@ def is_inherited(file: tuple[int, int]) -> bool:
 
 
 def note_open(journal: Forkable) -> None:
-    """Cut this journal off in every child that is forked while it is open."""
+    """Disable this journal in every child that is forked while it is open."""
     _open.add(journal)
 
 

@@ -1,18 +1,18 @@
 """
-A board is a file, not a path: which file this is, and how far its log had come.
+A board is a file, not a path. This module knows which file it is, and how far its log had come.
 
-Three things tell a board's file from another one that has taken its name:
+Three things distinguish a board's file from another one that has taken its name:
 
-- `Companions`: the inodes of the database and of the two files that SQLite keeps beside it. Whoever
-  works on a file that is no longer the one under its name writes into nothing, so they are compared
-  before each append and read (three stats, about 4 us).
-- `Last`: the last entry that anybody was told of, kept in the lock file. The end of a log cannot be
-  told from the log alone: a file that was restored, truncated, or copied without its write-ahead log
-  looks whole, and ends too early.
-- `Hold`: locks that keep SQLite from taking itself for the last connection. Its own ones belong to the
-  process, and the kernel drops them when the process closes any other descriptor of the file (it copies
-  or hashes its board), and a forked child has none. Then the next program that closes the board deletes
-  the write-ahead log under the others.
+- `Companions`: the inodes of the database and of the two files that SQLite keeps beside it. Writes to a file
+  that has lost its name are lost, so the inodes are compared before each append and read (three stats, about
+  4 us).
+- `Last`: the last entry that anybody was told of, kept in the lock file. The log alone does not show where it
+  should end: a file that was restored, truncated, or copied without its write-ahead log looks complete, and
+  ends too early.
+- `Hold`: locks that keep SQLite from believing that it is the last connection. SQLite's own locks belong to
+  the process. The kernel drops them when the process closes any other descriptor of the file (because it
+  copies or hashes its board), and a forked child has none. Then the next program that closes the board would
+  delete the write-ahead log under the others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..errors import JournalConflictError
 
 try:
     import fcntl
-except ImportError:  # Windows: locks belong to a handle there, and a file in use cannot be exchanged
+except ImportError:  # Windows: there locks belong to a handle, and a file in use cannot be replaced
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["SUFFIXES", "Companions", "Hold", "Last", "boot_key", "keep_for_ever", "letters", "refuse_links"]
@@ -41,26 +41,26 @@ _SUM = struct.Struct("<I")
 _SIZE = _LAST.size + _SUM.size
 
 SUFFIXES = ("-wal", "-shm")
-"""what SQLite keeps beside the database"""
+"""the files that SQLite keeps beside the database"""
 
 
 class Last(NamedTuple):
     """The last acknowledged entry, as the lock file has it."""
 
     boot: bytes
-    """of which boot: after a power failure a log of `durability="process"` may rightly end earlier"""
+    """the boot: after a power failure, a log of `durability="process"` may rightly end earlier"""
     log: bytes
     position: int
     link: bytes
 
     def write(self, file: int) -> None:
-        """Note it. Needs no sync: it is compared within one boot only."""
+        """Write it. Needs no sync, because it is compared within one boot only."""
         body = _LAST.pack(_MAGIC, self.boot, self.log, self.position, self.link)
         _pwrite(file, body + _SUM.pack(zlib.crc32(body)))
 
     @staticmethod
     def read(file: int) -> Last | None:
-        """Return what was noted; None if nothing was, or not all of it."""
+        """Read what was noted; None if nothing was, or if it is incomplete."""
         raw = _pread(file)
         if len(raw) < _SIZE or _SUM.unpack_from(raw, _LAST.size)[0] != zlib.crc32(raw[: _LAST.size]):
             return None
@@ -84,17 +84,18 @@ def _pread(file: int) -> bytes:
 
 
 def boot_key(boot: str) -> bytes:
-    """Return a boot's name as the lock file has it; zeros if the boot is unknown."""
+    """Return a boot's name in the form used in the lock file; zeros if the boot is unknown."""
     return bytes(16) if boot == "unknown" else hashlib.blake2b(boot.encode(), digest_size=16).digest()
 
 
 def refuse_links(path: str) -> os.stat_result | None:
     """
-    Return what is at the path, None if nothing is.
+    Return the status of the file at the path, None if there is none.
 
     Raises:
-        JournalConflictError: it is no ordinary file, has a second name, or what SQLite would put beside it
-            is a link: each name would have a write-ahead log of its own, and the last one would win.
+        JournalConflictError: it is not an ordinary file, it has a second name, or a file that SQLite would
+            put beside it is a link. Each name would have a write-ahead log of its own, and the last one would
+            win.
 
     """
     try:
@@ -120,21 +121,21 @@ def refuse_links(path: str) -> os.stat_result | None:
 
 
 class Companions:
-    """The inodes of the database and of what SQLite keeps beside it, as of opening."""
+    """The inodes of the database and of the files beside it, as of opening."""
 
     def __init__(self, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
         self._path = path
         self._files: list[tuple[str, int, int]] = []
-        if os.name == "nt":  # an open file can be neither replaced nor deleted there
+        if os.name == "nt":  # there an open file can be neither replaced nor deleted
             return
         for suffix in ("", *suffixes):
             found = os.stat(path + suffix)
             self._files.append((path + suffix, found.st_dev, found.st_ino))
 
     def check(self) -> None:
-        """Raise JournalConflictError if one of the files is not there any more, or is another one."""
-        # not below our lock alone: whoever exchanges files asks for no lock. What is exchanged behind this
-        # look is lost as if it had been exchanged behind the whole command.
+        """Raise JournalConflictError if one of the files is gone, or has been replaced."""
+        # the lock does not help here, because replacing files needs no lock. A replacement after this check
+        # loses the command, as one right after the command would.
         for name, device, inode in self._files:
             try:
                 found = os.stat(name)
@@ -153,18 +154,18 @@ class Companions:
 _READ = 0 if fcntl is None else fcntl.F_RDLCK
 _FREE = 0 if fcntl is None else fcntl.F_UNLCK
 _SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
-"""locks that belong to a descriptor, not to a process: only such ones are of use here (Linux)"""
-# where SQLite locks: both are part of its file format
+"""locks that belong to a descriptor, not to a process: only these are of use here (Linux)"""
+# the bytes that SQLite locks: both are part of its file format
 _SHARED = (0x40000002, 510)
 _DEAD_MAN = (128, 1)
 
 
 class Hold:
     """
-    Descriptors of the database and the WAL index, with locks of their own; one pair for a process and file.
+    Descriptors of the database and the WAL index, with their own locks; one pair per process and file.
 
-    Shared by all journals of the process: closing a descriptor drops the locks that SQLite holds in the
-    same process on the same file, so it may only be closed when nobody there needs them any more.
+    All journals of the process share it. Closing a descriptor drops the locks that SQLite holds in the same
+    process on the same file, so it may only be closed when nobody there needs them any more.
     """
 
     _open: dict[tuple[int, int, int], Hold] = {}  # noqa: RUF012 - one table for the process
@@ -180,7 +181,7 @@ class Hold:
 
     @classmethod
     def of(cls, path: str, found: os.stat_result) -> Hold:
-        """Return the process's hold on a file, with one user more."""
+        """Return the process's hold on a file, and count one more user."""
         # the process is part of the key: a forked child must neither use nor close what it has inherited
         key = (os.getpid(), found.st_dev, found.st_ino)
         hold = cls._open.get(key)
@@ -207,18 +208,18 @@ class Hold:
         return os.read(self._file, 100)
 
     def lock(self) -> None:
-        """Take the locks, once SQLite has made its files. No-op where the kernel has none of that kind."""
+        """Take the locks, once SQLite has made its files. Does nothing where the kernel has no such locks."""
         if _SET_OWN is None or self._index_is_locked:
             return
         if self._index is None:
             self._index = os.open(self._path + "-shm", os.O_RDONLY | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # a sandbox may know the name and not the thing
+        with contextlib.suppress(OSError):  # a sandbox may know the name but not support it
             _lock_range(self._file, _READ, _SHARED)
             _lock_range(self._index, _READ, _DEAD_MAN)
             self._index_is_locked = True
 
     def let_go(self) -> bool:
-        """Free the locks if this user is the only one, so that SQLite may be the last; tell whether it is."""
+        """Free the locks if this is the only user, so that SQLite may be the last; tell whether it is."""
         if self._users != 1:
             return False
         self._free()
@@ -232,7 +233,7 @@ class Hold:
                 _lock_range(self._index, _FREE, _DEAD_MAN)
 
     def close(self) -> None:
-        """Take one user off, behind its connection; the last one closes the descriptors."""
+        """Remove one user, after its connection has closed; the last one closes the descriptors."""
         self._users -= 1
         if self._users == 0:
             self._open.pop(self._key, None)
@@ -244,8 +245,8 @@ class Hold:
         """
         Keep the descriptors and the locks for ever.
 
-        The connection of a dead file must never take itself for the last one: it would write its log over
-        the new file and delete, by name, the new file's write-ahead log.
+        The connection of a dead file must never consider itself the last one: it would write its log over the
+        new file and delete, by name, the new file's write-ahead log.
         """
         self._open.pop(self._key, None)
         self._dead.add(self._key)
@@ -261,13 +262,13 @@ _kept: list[object] = []
 
 def keep_for_ever(connection: object) -> None:
     """
-    See to it that a connection is never closed, not even when the interpreter ends.
+    Make sure that a connection is never closed, not even when the interpreter ends.
 
-    Closing one drops the locks of others on the file, and the last one to close writes its log into the
-    database and deletes what has the log's name.
+    Closing one drops the locks of others on the file. The last one to close writes its log into the database
+    and deletes the file with the log's name.
     """
     _kept.append(connection)
-    # the list goes when the interpreter ends; where `Hold` has no locks, only this keeps the connection
+    # the list disappears when the interpreter ends; where `Hold` has no locks, only this keeps the connection
     with contextlib.suppress(Exception):
         import ctypes  # noqa: PLC0415 - 10 ms, for boards that have died only
 
@@ -275,5 +276,5 @@ def keep_for_ever(connection: object) -> None:
 
 
 def letters(raw: bytes) -> str:
-    """Return bytes as letters, digits, "-" and "_": a third shorter than as hexadecimal digits."""
+    """Return bytes as letters, digits, "-" and "_": a third shorter than hexadecimal digits."""
     return binascii.b2a_base64(raw, newline=False).decode("ascii").replace("+", "-").replace("/", "_")

@@ -1,7 +1,7 @@
 """
-Facts of the machine that the standard library does not tell: which boot this is, what a file system is.
+Facts about the machine that the standard library does not give: which boot this is, what a file system is.
 
-Linux, macOS and Windows each have their own way; what cannot be found out is said to be unknown.
+Linux, macOS and Windows each have their own way. What cannot be found out is reported as unknown.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _of_macos() -> str:
 
 
 def _of_windows() -> str:
-    import winreg  # noqa: PLC0415 - there is none elsewhere
+    import winreg  # noqa: PLC0415 - it does not exist elsewhere
 
     place = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
     with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:  # type: ignore[attr-defined]
@@ -67,9 +67,9 @@ def _of_windows() -> str:
 
 def time_namespace() -> str:
     """
-    Return a name for the time namespace of this process; nothing where there is none.
+    Return a name for the time namespace of this process; "" where there is none.
 
-    In another one the time since boot is another, though the boot is the same.
+    In another namespace the time since boot differs, although the boot is the same.
     """
     try:
         return os.readlink("/proc/self/ns/time")
@@ -85,16 +85,16 @@ def kind_of_mount(path: str, table: str) -> str:
         fields, rest = before.split(" "), after.split()
         if len(fields) < 5 or not rest:
             continue
-        # a space, a tab, a newline and a backslash stand there as octal numbers
+        # there, a space, a tab, a newline and a backslash are written as octal numbers
         place = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[4])
         inside = path == place or path.startswith(place.rstrip("/") + "/")
-        if inside and len(place) >= len(best):  # of several at one place the last one is on top
+        if inside and len(place) >= len(best):  # of several mounts at one place, the last one is on top
             best, kind = place, rest[0]
     return kind
 
 
 def local_kind(path: str) -> tuple[str, bool]:
-    """Return (type, whether it is local) of a path's file system where there is no mount table."""
+    """Return (type, whether it is local) of a path's file system, on systems without a mount table."""
     with contextlib.suppress(Exception):
         if sys.platform == "darwin":
             import ctypes  # noqa: PLC0415

@@ -1,8 +1,8 @@
 """
 A journal in memory: a list.
 
-A board without a journal keeps no log at all, which is faster; this one is for
-tests and simulations that want the log, or several replicas in one process.
+A board without a journal keeps no log at all, which is faster. This journal is for tests and simulations that
+need the log, or several replicas in one process.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ __all__ = ["MemoryJournal"]
 
 class MemoryJournal:
     """
-    An ordered log in a list, shared by every coordinator that is given it. Thread-safe.
+    An ordered log in a list, shared by every coordinator that gets it. Thread-safe.
 
     Args:
-        clock: whose stamps the entries get.
+        clock: gives the stamps of entries.
 
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.entries: list[Entry] = []
-        """what has been appended and not trimmed"""
+        """entries that have been appended and not trimmed"""
         self._trimmed = 0
         self._lock = threading.Lock()
         self._watchers: dict[int, Callable[[], None]] = {}
@@ -56,7 +56,7 @@ class MemoryJournal:
             return self.entries[max(0, after - self._trimmed) :]
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` after every append of anybody."""
+        """Call `changed` after every append."""
         number = next(self._numbers)
         with self._lock:
             self._watchers[number] = changed
@@ -76,7 +76,9 @@ class MemoryJournal:
         return stop
 
     def _tell(self, bell: queue.SimpleQueue[bool]) -> None:
-        """Call the watchers from a thread of our own: whoever appends may hold a lock that they want."""
+        """
+        Call the watchers from a thread of our own: the caller that appends may hold a lock that they want.
+        """
         while bell.get():
             with self._lock:
                 watchers = list(self._watchers.values())
@@ -84,7 +86,7 @@ class MemoryJournal:
                 changed()
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
-        """Return the newest whole snapshot."""
+        """Return the newest complete snapshot."""
         with self._lock:
             return None if self._whole is None else (self._whole, list(self._pieces[self._whole]))
 
@@ -100,4 +102,4 @@ class MemoryJournal:
             self._trimmed = max(self._trimmed, position)
 
     def close(self) -> None:
-        """Let the log live on: somebody else may be using it."""
+        """Keep the log: somebody else may be using it."""

@@ -1,6 +1,4 @@
-"""
-Wake-ups between the processes that share a file; imported with the first waiter, here or elsewhere.
-"""
+"""Wake-ups between processes that share a file; imported with the first waiter, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -23,9 +21,9 @@ class Neighbours:
     """
     Wake-ups between the processes that share a file: one datagram, on loopback.
 
-    A process that waits registers the port it listens on in the file; whoever
-    appends sends one byte to each. A datagram may get lost or be forged: it is
-    only a hint to look, and a slow look at the file backs it up.
+    A waiting process registers the port it listens on in the file; a process that appends sends one byte to
+    each. A datagram may get lost or be forged: it is only a hint to look, and a slow look at the file backs
+    it up.
     """
 
     SLOW_LOOK_S = 0.5
@@ -50,12 +48,13 @@ class Neighbours:
         self, changed: Callable[[], None], locked: Callable[..., None] | None = None
     ) -> Callable[[], None]:
         """
-        Register in the file and start a thread that calls `changed`; returns what stops it.
+        Register in the file and start a thread that calls `changed`; return a function that stops it.
 
-        `locked` does something with the connection under the lock; without it nobody can be told where we
-        listen. Nothing else is done there: a process that is stopped (SIGSTOP) under the lock stops all.
+        `locked` runs a function with the connection under the lock; without it, others cannot learn where we
+        listen. Nothing else is done there, because a process that is stopped (SIGSTOP) under the lock stops
+        all others.
         """
-        if self._stop is not None:  # an interrupt came before the caller had got it
+        if self._stop is not None:  # an interrupt came before the caller had received it
             self._stop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         stop = threading.Event()
@@ -64,7 +63,7 @@ class Neighbours:
             sock.settimeout(self.SLOW_LOOK_S)
             self._port = port = sock.getsockname()[1]
             if locked is not None and self._lock is not None:
-                # before the row is there, so that nobody takes it for a row that was left behind
+                # before the row exists, so that nobody mistakes it for one that was left behind
                 self._lock.live(_life(port))
                 locked(self._register, port)
             self._stop = _Stop(stop, port)
@@ -87,7 +86,7 @@ class Neighbours:
         db.execute("COMMIT")
 
     def forget(self, db: sqlite3.Connection) -> None:
-        """Take our port out of the file."""
+        """Remove our port from the file."""
         if self._port and self._lock is not None:
             db.execute("DELETE FROM neighbour WHERE port = ?", (self._port,))
 
@@ -120,24 +119,24 @@ def _life(port: int) -> str:
 
 
 def _alive(lock: FileLock, port: int) -> bool:
-    """Tell whether the process that listens at a port still has the board open."""
+    """Tell whether the process that listens on a port still has the board open."""
     return lock.lives(_life(port))
 
 
 def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Event) -> None:
-    """Look at each hint, and twice a second without one (a look costs some microseconds)."""
+    """Look at each hint, and twice a second without one (a look costs a few microseconds)."""
     with sock:
         while not stop.is_set():
             try:
                 sock.recv(16)
             except TimeoutError:
                 pass
-            except OSError:  # no hints any more; the slow look goes on
+            except OSError:  # no more hints; the slow look continues
                 stop.wait(Neighbours.SLOW_LOOK_S)
             if stop.is_set():
                 return
             try:
                 changed()
             except Exception:  # noqa: BLE001
-                # this thread is what wakes every waiter of the process: nothing may end it
+                # this thread wakes every waiter of the process: nothing may end it
                 _log.exception("ants_coord: looking at the board failed; it is tried again")

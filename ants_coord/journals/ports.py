@@ -1,6 +1,4 @@
-"""
-The ports: what a clock, an alarm and a journal must do. Protocols only.
-"""
+"""The ports: what a clock, an alarm and a journal must do. Only protocols."""
 
 from __future__ import annotations
 
@@ -11,10 +9,10 @@ __all__ = ["Alarm", "Chore", "Clock", "Entry", "Journal"]
 
 
 class Alarm(Protocol):
-    """Something that rings once at about a time, and can be set again."""
+    """Something that rings once at about a given time, and can be set again."""
 
     def set(self, at_ns: int) -> None:
-        """Ring at `at_ns`, or earlier if it was already set to."""
+        """Ring at `at_ns`, or earlier if it is already set to an earlier time."""
         ...
 
     def close(self) -> None:
@@ -46,8 +44,7 @@ class Journal(Protocol):
     """
     A dumb ordered log: total order, dense positions, durable when append returns.
 
-    Everything that means something is in the machine. Methods block and are
-    called by one thread at a time.
+    All meaning is in the machine. Methods block and are called by one thread at a time.
     """
 
     @property
@@ -57,10 +54,10 @@ class Journal(Protocol):
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """
-        Append all bodies, or none, and return every entry after position `after`, ours included.
+        Append all bodies, or none, and return every entry after position `after`, including ours.
 
-        Entries up to some position may have been trimmed; then the first one
-        returned is not `after + 1`, and the caller starts over from `load`.
+        Entries up to some position may have been trimmed. Then the first one returned is not `after + 1`, and
+        the caller starts again from `load`.
         """
         ...
 
@@ -69,24 +66,26 @@ class Journal(Protocol):
         ...
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` from another thread whenever somebody else may have appended; returns a stop."""
+        """Call `changed` from another thread whenever others may have appended; return what stops it."""
         ...
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
-        """Return the newest whole snapshot as (position, pieces), or None."""
+        """Return the newest complete snapshot as (position, pieces), or None."""
         ...
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
-        """Keep one piece of a snapshot; None says that it is whole: older ones and entries may go."""
+        """
+        Keep one piece of a snapshot; None says that it is complete: older ones and entries may be dropped.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of everything. May be called again."""
+        """Release everything. May be called again."""
         ...
 
 
 class Chore(Protocol):
-    """Something that the alarm has to do from time to time, besides renewing leases."""
+    """Something that the alarm must do from time to time, besides renewing leases."""
 
     @property
     def at_ns(self) -> int:
@@ -98,5 +97,5 @@ class Chore(Protocol):
         ...
 
     def close(self, try_: Callable[[Any], Any]) -> None:
-        """Do what has to be done before the board closes."""
+        """Do what must be done before the board closes."""
         ...

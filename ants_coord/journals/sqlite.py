@@ -1,22 +1,19 @@
 """
 The log as a table in a SQLite file, shared by threads and processes of one machine.
 
-What SQLite is asked for: WAL, one short write transaction per append, and
-`synchronous=FULL`, so that what was acknowledged survives a power failure
-(`durability="process"` takes NORMAL: it survives kill -9 only). What it is not
-trusted with: fairness between writers and the race of a write with a second
-checkpoint (SQLite 3.7.0 to 3.51.2). So every write, checkpoint and close
-happens under our own lock file; with busy_timeout alone one process was seen
-to make 1 commit while another made 15,006.
+What SQLite is used for: WAL, one short write transaction per append, and `synchronous=FULL`, so that
+acknowledged commands survive a power failure (`durability="process"` uses NORMAL: they survive kill -9 only).
+What it is not trusted with: fairness between writers, and the race of a write with a second checkpoint
+(SQLite 3.7.0 to 3.51.2). So every write, checkpoint and close happens under our own lock file. With
+busy_timeout alone, one process was seen to make 1 commit while another made 15,006.
 
 Stamps are the machine's time since boot, one clock for all processes, anchored
 to wall time once per boot; the anchor is in the file. Each entry carries a
 checksum over its position, stamp and body: a damaged file is refused by position.
 
-Each entry also carries a link of a hash chain: the hash of the link before it,
-its position, stamp and body. `verify` walks the chain, so whoever changes history
-must write all that follows anew, and then the head is another than the one that
-somebody noted. After trimming the chain starts from the snapshot.
+Each entry also carries a link of a hash chain: the hash of the previous link, its position, stamp and body.
+`verify` walks the chain. Changing history would require rewriting everything that follows, and then the head
+differs from the one that somebody has noted. After trimming, the chain starts from the snapshot.
 """
 
 from __future__ import annotations
@@ -43,16 +40,16 @@ class SQLiteJournal(BoardFile):
     A journal in a file.
 
     Args:
-        path: the file; made (mode 0600) if it is not there.
+        path: the file; it is made (mode 0600) if it does not exist.
         durability: "power" (FULL: an acknowledged command survives power failure)
             or "process" (NORMAL: it survives the death of the process).
         clock: replaces the machine's clock, for tests.
 
     Raises:
         JournalConflictError: the path is a directory, another program's file, or on a network.
-        JournalVersionError: written by a newer version.
-        JournalCorruptError: damaged; with the position.
-        JournalError: cannot be opened or written (permissions, disk full).
+        JournalVersionError: the board was written by a newer version.
+        JournalCorruptError: the file is damaged; the message has the position.
+        JournalError: it cannot be opened or written (permissions, disk full).
 
     """
 
@@ -66,12 +63,12 @@ class SQLiteJournal(BoardFile):
 
     def _append(self, db: sqlite3.Connection, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         db.execute("BEGIN IMMEDIATE")
-        # commits of this connection do not change data_version, so as
-        # long as it stands still nobody else has written anything
+        # commits of this connection do not change data_version, so as long as it is unchanged, nobody else
+        # has written anything
         version = db.execute("PRAGMA data_version").fetchone()[0]
         is_current = self._seen == (version, after)
-        # unknown until this is through: an interrupt after COMMIT must
-        # not leave us believing that our own entries are not there
+        # unknown until this is done: an interrupt after COMMIT must not leave us believing that our own
+        # entries are missing
         self._seen = (-1, 0)
         fresh, tail = ([], after) if is_current else self._look(db, after)
         stamp = self.clock.now_ns()
@@ -89,7 +86,7 @@ class SQLiteJournal(BoardFile):
         return fresh + mine
 
     def read(self, after: int) -> list[Entry]:
-        """Return the entries after a position; some microseconds if nobody else has written."""
+        """Return the entries after a position; takes a few microseconds if nobody else has written."""
         with self._naming:
             self._check()
             db = self._connection()
@@ -101,21 +98,23 @@ class SQLiteJournal(BoardFile):
             return fresh
 
     def _look(self, db: sqlite3.Connection, after: int) -> tuple[list[Entry], int]:
-        """Return what others have appended and the last position, and see who listens."""
+        """Return what others have appended and the last position, and note who listens."""
         self._ports = [port for (port,) in db.execute("SELECT port FROM neighbour")]
         self._refuse_other_history(db, after)
         fresh = self._fetch(db, after)
         return fresh, fresh[-1].position if fresh else self._tail(db, after)
 
     def _refuse_other_history(self, db: sqlite3.Connection, after: int) -> None:
-        """Refuse a log that was restored in place and has been written on since, past where we were."""
+        """Refuse a log that was restored in place and has since grown past our position."""
         if self._link[0] == after:
             link = link_at(db, after)
             if link and link != self._link[1]:
                 raise self._rewound(f"has another entry {after} than the one that was read before")
 
     def follow(self, after: int, most: int, absorb: Callable[[list[Entry]], None]) -> bool:
-        """Give `most` entries at most to `absorb` while nobody else appends; tell if there may be more."""
+        """
+        Give at most `most` entries to `absorb` while nobody else appends; tell whether there may be more.
+        """
         with self._naming:
             return self._locked(self._follow, after, most, absorb)
 
@@ -149,16 +148,16 @@ class SQLiteJournal(BoardFile):
         Walk the chain.
 
         Args:
-            head: what its head was when somebody noted it; it must be on the chain.
+            head: a head that was noted earlier; it must be on the chain.
 
         Returns:
-            The first and the last position that were checked, and the head of the chain: note it
-            elsewhere, and compare it later.
+            The first and the last position checked, and the head of the chain; note the head elsewhere, and
+            compare it later.
 
         Raises:
-            JournalCorruptError: with the position of the first entry that is not what it was.
-            ValueError: `head` is no hash, or not on the chain: what followed it was written anew, or it
-                has been trimmed.
+            JournalCorruptError: an entry was changed; the error has the position of the first one.
+            ValueError: `head` is not a hash, or not on the chain: the log was rewritten from there, or it has
+                been trimmed.
 
         """
         wanted = b"" if head is None else bytes.fromhex(head)
@@ -166,14 +165,14 @@ class SQLiteJournal(BoardFile):
             self._check()
             db = self._connection()
             try:
-                db.execute("BEGIN")  # one view of the file, whoever writes meanwhile
+                db.execute("BEGIN")  # one view of the file, even if others write meanwhile
                 return walk(db, self.path, wanted)
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
 
     def backup(self, to: str | os.PathLike[str]) -> None:
-        """Write a whole copy of the board to a path where nothing is; from any thread."""
+        """Write a complete copy of the board to a path that does not exist; from any thread."""
         with self._naming:
             self._check()
         from .backup import copy_board  # noqa: PLC0415 - seldom
@@ -191,12 +190,12 @@ class SQLiteJournal(BoardFile):
         """Listen for appends of other processes."""
         neighbours = self._meet()
         with self._naming:
-            if self.is_read_only:  # others cannot be told where to send hints; the slow look remains
+            if self.is_read_only:  # others cannot learn where to send hints; the slow look remains
                 return neighbours.listen(changed)
             return neighbours.listen(changed, self._locked)
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
-        """Return the newest snapshot that is whole; its pieces are read when iterated."""
+        """Return the newest complete snapshot; its pieces are read during iteration."""
         with self._naming:
             self._check()
             db = self._connection()
@@ -207,11 +206,11 @@ class SQLiteJournal(BoardFile):
                 try:
                     if (
                         position != self._checked
-                    ):  # the pieces are too large to be kept: checked, and read again
+                    ):  # the pieces are too large to be kept: they are checked, and read again
                         for _ in self._pieces(position, writer, parts):
                             pass
                 except JournalCorruptError as problem:
-                    # the one before it, and the entries since, say the same
+                    # the previous one, with the entries since, gives the same state
                     self._damaged, trouble = position, trouble or problem
                     continue
                 self._checked = position
@@ -253,14 +252,15 @@ class SQLiteJournal(BoardFile):
         db.execute("COMMIT")
 
     def _seal(self, db: sqlite3.Connection, position: int, parts: int) -> None:
-        # who opens a board of format 1 upgrades its log before anything else: this is of ours
+        # a process that opens a board of format 1 upgrades its log before anything else, so this is our
+        # format
         db.execute(f"PRAGMA user_version={FORMAT}")
         newest = db.execute(
             "SELECT max(position) FROM snapshot WHERE position != ?", (self._damaged,)
         ).fetchone()[0]
         if newest is not None and newest >= position:
             db.execute("DELETE FROM piece WHERE position = ? AND writer = ?", (position, self._writer))
-            return  # somebody else's is newer
+            return  # another process has a newer one
         link = link_at(db, position)
         hashes = db.execute(
             "SELECT hash FROM piece WHERE position = ? AND writer = ? ORDER BY part", (position, self._writer)
@@ -269,7 +269,8 @@ class SQLiteJournal(BoardFile):
         db.execute(
             "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?)", (position, self._writer, parts, link, whole)
         )
-        # the one before stays, with the entries since: if this one is damaged one day, that one is read
+        # the previous one stays, with the entries since: if this one is found damaged one day, that one is
+        # read
         keep = (newest or 0, position)
         db.execute("DELETE FROM snapshot WHERE position NOT IN (?, ?)", keep)
         db.execute("DELETE FROM piece WHERE position < ? AND position != ?", (position, keep[0]))

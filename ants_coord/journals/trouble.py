@@ -1,6 +1,4 @@
-"""
-Errors of SQLite and of the system, said in our words: the path, what happened, and a way out.
-"""
+"""Errors of SQLite and of the system, translated: the path, what happened, and a way out."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ class Naming:
             raise found from problem
 
     def of(self, problem: BaseException | None) -> JournalError | None:
-        """Return what an error of SQLite or of the system means to us; None if it is neither's."""
+        """Translate an error of SQLite or of the system; None if it is neither's."""
         if isinstance(problem, sqlite3.DatabaseError):
             text = str(problem)
             if "not a database" in text or "file is encrypted" in text:

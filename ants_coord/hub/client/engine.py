@@ -1,10 +1,11 @@
 """
 RemoteEngine: the engine of a board that a hub serves.
 
-What an engine does for its fronts is kept: leases are renewed by the client's own alarm (its renewals are its
-sign of life: if the hub renewed, a process that stands still would hold for ever), waits end at the client's
-own deadlines, whatever the hub does, and closing gives back what was granted here. What needs the board's
-state is the hub's: it carries commands out, stands in the line for who waits, and says when a lease is lost.
+It does for its fronts what every engine does. Leases are renewed by the client's own alarm, because renewals
+are its sign of life: if the hub renewed, a process that stands still would hold its leases for ever. Waits
+end at the client's own deadlines, whatever the hub does. Closing gives back what was granted here. The hub
+does everything that needs the board's state: it carries out commands, keeps waiters in its lines, and reports
+lost leases.
 
 No verb waits for the engine's lock: each has a connection of its own.
 """
@@ -53,12 +54,12 @@ __all__ = ["RemoteEngine"]
 R = TypeVar("R")
 
 _OPENING_S = 1.0
-"""a hub that is being started again may be waited for; a wrong path is to be told soon"""
+"""a hub that is restarting may be waited for; a wrong path should be reported soon"""
 _PATIENCE_S = 10.0
 _GRANTING = (Adopt, Claim, ClaimMany, LockNames)
 """commands whose reply is a lease, which is nobody's if the reply reaches nobody"""
 _PRUNED = 64
-"""grants that are remembered without a thought whether they have ended"""
+"""number of grants that are remembered without checking whether they have ended"""
 
 
 class RemoteEngine(Engine):
@@ -66,8 +67,8 @@ class RemoteEngine(Engine):
     A board that a hub serves. Thread-safe; see Engine.
 
     Args:
-        machine: makes an empty machine of the strategy, of which only the settings are used.
-        path: where the hub is.
+        machine: makes an empty machine of the strategy; only its settings are used.
+        path: path of the hub.
         asked: the settings that the user named.
         clock: replaces the time source, for tests.
 
@@ -91,7 +92,7 @@ class RemoteEngine(Engine):
         """requests of nobody -> the number of the wait that said them, or 0; until the hub has given back
         what it granted for them"""
         self._granted: dict[int, str] = {}
-        """token -> task of what was granted here and not given back, as far as we know"""
+        """token -> task of grants that were made here and not given back, as far as we know"""
         self._prune_at = _PRUNED
         self._hub_settings: Settings | None = None
         self.path = self._dial.shown
@@ -127,7 +128,7 @@ class RemoteEngine(Engine):
         return self._done(command, request)  # type: ignore[no-any-return]
 
     def _note(self, command: Command[Any], reply: Any) -> None:
-        """Remember what was granted here, which closing gives back."""
+        """Remember what was granted here; closing gives it back."""
         kind = reply.__class__
         if kind is Lease:
             self._granted[reply.token] = reply.task
@@ -143,7 +144,7 @@ class RemoteEngine(Engine):
             self._prune()
 
     def _prune(self) -> None:
-        """Forget what has ended otherwise, now and then."""
+        """Forget grants that have ended, now and then."""
         try:
             live = self._look(Leases(None))
         except CoordinationError:
@@ -176,7 +177,7 @@ class RemoteEngine(Engine):
         return str(self._lanes.ask(["digest"]))
 
     def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
-        """Say why what a caller waits for will not come; see `standing_still`."""
+        """Say why a wait will never end; see `standing_still`."""
         self._enter()
         why: str | None = self._lanes.ask(["still", about(waiter), quiet_ns, idle])
         return why
@@ -190,7 +191,7 @@ class RemoteEngine(Engine):
     # -- waits ----------------------------------------------------------------------------------
 
     def try_or_enter(self, command: Command[R], waiter: Waiter, turn: Turn | None = None) -> R | None:
-        """Try; if the reply is None (or a refusal that may pass), have the hub stand in the line."""
+        """Try; if the reply is None (or a temporary refusal), have the hub wait in the line."""
         self._enter()
         wait = self._waits.get(waiter)
         if wait is None:
@@ -211,7 +212,7 @@ class RemoteEngine(Engine):
         return raised(reply)  # type: ignore[no-any-return]
 
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
-        """Ask; return the answer if it is `done`, otherwise have the hub look for who waits."""
+        """Ask; return the answer if it is `done`, otherwise have the hub watch for it."""
         self._enter()
         wait = self._waits.get(waiter)
         while True:
@@ -228,10 +229,10 @@ class RemoteEngine(Engine):
             reply = read(answer)
             if reply.__class__ is Refused or done(reply):
                 return raised(reply)  # type: ignore[no-any-return]
-            wait = None  # the hub took it for one that is done; it is asked once more
+            wait = None  # the hub took it for a final answer; ask once more
 
     def next_ended(self, waiter: Waiter) -> tuple[Outcome, ...] | None:
-        """Return what has ended since the waiter was told last, or let it wait on."""
+        """Return what has ended since the waiter was last told, or let it wait on."""
         self._enter()
         wait = self._waits.get(waiter)
         if wait is None:
@@ -243,14 +244,14 @@ class RemoteEngine(Engine):
         self._take(wait)
         found = raised(read(answer))
         assert wait.left is not None
-        # after a reconnection some are told again
+        # after a reconnection some are reported again
         found = tuple([outcome for outcome in found if outcome.task in wait.left])
         for outcome in found:
             wait.left.pop(outcome.task, None)
         return found or None
 
     def _begin(self, waiter: Waiter, what: list[Any], session: Session | None) -> Wait:
-        """Have the hub stand in the line for a waiter from now on."""
+        """Have the hub wait in the line for a waiter from now on."""
         is_over = waiter.is_over(self.now_ns())
         wait = Wait(next(self._numbers), waiter, what, session, is_last=is_over)
         if waiter.heard is not None:
@@ -300,7 +301,7 @@ class RemoteEngine(Engine):
         self.untime(wait.waiter)
 
     def leave(self, waiter: Waiter) -> None:
-        """Stop waiting for good, without waiting for anybody; what was granted meanwhile is given back."""
+        """Stop waiting for good, without waiting for anybody; grants that arrive meanwhile are given back."""
         waiter.has_left = True
         self.untime(waiter)
         wait = self._waits.get(waiter)
@@ -349,7 +350,7 @@ class RemoteEngine(Engine):
         wait.waiter.wake()
 
     def _holds(self) -> list[list[Any]]:
-        """Return what a hub must know that has just been begun, or reached again."""
+        """Return everything that a new or reconnected hub must know."""
         every = list(self._by_number.values())
         waits = [said(wait) for wait in every if not wait.answers or wait.left is not None]
         if self._withdrawn:
@@ -359,9 +360,9 @@ class RemoteEngine(Engine):
     # -- leases ---------------------------------------------------------------------------------
 
     def keep(self, kept: Kept) -> None:
-        """Renew a lease from now on, and have the hub say when it is lost."""
+        """Renew a lease from now on, and have the hub report its loss."""
         super().keep(kept)
-        if not kept.lease.names:  # of named locks a board has no news: that they are lost the renewal says
+        if not kept.lease.names:  # a board has no news about named locks: a failed renewal reports their loss
             self._pushes.say(watched(kept))
 
     def unkeep(self, kept: Kept) -> None:
@@ -373,11 +374,11 @@ class RemoteEngine(Engine):
     # -- opening and closing --------------------------------------------------------------------
 
     def _greeted(self, hello: list[Any]) -> None:
-        """Take note of what a hub says of its board."""
+        """Record what a hub says about its board."""
         _, now_ns, settings = hello
         self._hub_settings = wire.unpack(settings)
         if self._own_clock is None:
-            # never ahead of the hub's: the answer was on its way for a while
+            # never ahead of the hub's: the answer took some time to arrive
             anchor_ns = now_ns - BootClock.since_boot_ns()
             if isinstance(self._clock, BootClock):
                 self._clock.anchor_ns = anchor_ns
@@ -388,7 +389,7 @@ class RemoteEngine(Engine):
 
     def _open_board(self) -> None:
         try:
-            self._lanes.ask(["now"], _OPENING_S)  # a new connection tells all that is to know
+            self._lanes.ask(["now"], _OPENING_S)  # a new connection tells everything there is to know
             assert self._hub_settings is not None
             self._machine.ledger.settings = self._hub_settings
             compare(self._machine.ledger, self._asked)
@@ -408,7 +409,7 @@ class RemoteEngine(Engine):
             self._lanes.close()
             farewell = self._farewell()
             if farewell is not None:
-                # who closes beside a hub that is gone waits as short as who opens: what is held runs out
+                # closing waits for a missing hub only as long as opening does: what is held expires
                 last.ask(farewell, _OPENING_S)
         except JournalError:
             return
@@ -442,7 +443,7 @@ class RemoteEngine(Engine):
             wait.waiter.wake()
 
     def backup(self, to: str) -> None:
-        """Refuse: a copy is made of the board itself."""
+        """Refuse: a backup is made from the board itself."""
         raise ValueError("a hub makes no copies: ants-coord backup BOARD, with the board that it serves")
 
     def __del__(self) -> None:

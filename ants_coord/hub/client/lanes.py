@@ -1,9 +1,9 @@
 """
-Connections to a hub: one request under way on each, said again until it is answered.
+Connections to a hub: one open request on each, repeated until it is answered.
 
-A lane has a session of its own, in which the board numbers its requests. With one request under way no number
-is overtaken by another, so the board always remembers the one that may be repeated, and a line that is said
-again (to the next process behind the address, or to another hub of the board) is carried out once.
+A lane has its own session, in which its requests are numbered. With one open request, no number is overtaken
+by another, so the board always remembers the one that may be repeated. A line that is sent again (to the next
+process behind the address, or to another hub of the board) is carried out once.
 """
 
 from __future__ import annotations
@@ -44,28 +44,29 @@ class Dial:
 
     Args:
         path: where clients look.
-        greeted: is told what the hub says of itself and its board at each new connection.
+        greeted: called at each new connection with what the hub says about itself and its board.
 
     """
 
     def __init__(self, path: str, greeted: Callable[[list[Any]], None]) -> None:
         self.path = path
         self.shown = f"hub:{path}"
-        """what errors call it"""
+        """its name in error messages"""
         self.client = fresh_session()
-        """by this the hub knows which connections are of one client"""
+        """identifies which connections belong to one client"""
         self.keys: dict[str, str] = {}
         self._greeted = greeted
         self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.making: Any = threading.RLock()
-        """held while a socket is made and noted, and no longer"""
+        """held only while a socket is made and recorded"""
 
     def open(self, purpose: str, timeout: float) -> socket.socket:
         """
-        Connect, and hear what the hub says of its board.
+        Connect, and read what the hub says about its board.
 
         Raises:
-            OSError: nobody answers there. JournalError: who answers is no hub for us. WrongKeyError.
+            OSError: nobody answers there. JournalError: the program that answers is not a suitable hub.
+                WrongKeyError.
 
         """
         sock = connect(self.path, timeout, self._made)
@@ -81,14 +82,14 @@ class Dial:
         return sock
 
     def _made(self, family: int) -> socket.socket:
-        # a fork takes this lock: one that came between the socket and the note of it would keep its copy
+        # a fork takes this lock too: a fork between making the socket and recording it would keep its copy
         with self.making:
             sock = socket.socket(family)
             self._opened.add(sock)
         return sock
 
     def abandon(self) -> None:
-        """Close a fork's copies of all connections: else the hub would not hear of the parent's end."""
+        """Close a fork's copies of all connections; otherwise the hub would not notice the parent's end."""
         for sock in list(self._opened):
             sock.close()
 
@@ -101,7 +102,7 @@ class Dial:
 
 
 def _line(sock: socket.socket, rest: bytearray) -> bytes:
-    """Read a line; what follows it stays in `rest`."""
+    """Read a line; the bytes after it stay in `rest`."""
     start = 0
     while (end := rest.find(b"\n", start)) < 0:
         start = len(rest)
@@ -115,14 +116,14 @@ def _line(sock: socket.socket, rest: bytearray) -> bytes:
 
 
 class _Lane:
-    """One connection, opened when it is first used."""
+    """One connection, opened at its first use."""
 
     def __init__(self) -> None:
         self.session = Session()
         self.sock: socket.socket | None = None
         self.rest = bytearray()
         self.keys = 0
-        """how many keys were shown on it"""
+        """number of keys shown on it"""
         self.claim: tuple[str, int] | None = None
         """the request that is under way, if it may be granted a lease"""
 
@@ -154,7 +155,7 @@ class Lanes:
         self._closed = threading.Event()
 
     def ask(self, message: list[Any], patience_s: float | None = None) -> Any:
-        """Say something that may be said twice, and return the answer as it came."""
+        """Send something that may be sent twice, and return the answer as it came."""
         return self._on_a_lane(lambda _: message, lambda answer: answer, patience_s)
 
     def do(
@@ -204,7 +205,7 @@ class Lanes:
             is_mistake = found.__class__ is dict and "say" in found
             reply = found if is_mistake else heard(found)
         except BaseException:
-            # an answer may still come, and the number may still be used: nothing of this lane is used again
+            # an answer may still come, and the number may still be used: this lane must not be used again
             if lane.claim is not None:
                 self._gave_up(*lane.claim)
             lane.drop()
@@ -215,7 +216,7 @@ class Lanes:
         lane.claim = None
         self._free.append(lane)
         if self._closed.is_set():
-            lane.drop()  # closed meanwhile, which may not have seen this one
+            lane.drop()  # closed meanwhile by another thread, which may not have seen this lane
         if is_mistake:
             raise wire.mistake(found)
         return reply
@@ -250,22 +251,22 @@ class Lanes:
             pause = min(_LONGEST_PAUSE_S, 2 * pause)
 
     def drop(self) -> None:
-        """Hang up where nothing is under way."""
+        """Close the connections that have no open request."""
         for lane in list(self._free):
             lane.drop()
 
     def close(self) -> None:
-        """Hang up everywhere; who waits for an answer is told that the coordinator is closed."""
+        """Close all connections; callers that wait for an answer are told that the coordinator is closed."""
         self._closed.set()
         for lane in list(self._all.values()):
             sock = lane.sock
             if sock is not None:
-                with contextlib.suppress(OSError):  # wakes whoever reads from it
+                with contextlib.suppress(OSError):  # wakes the thread that reads from it
                     sock.shutdown(socket.SHUT_RDWR)
         self.drop()
 
     def abandon(self) -> None:
-        """Say nothing any more: this is a fork's copy."""
+        """Send nothing any more: this is a fork's copy."""
         self._free.clear()
         self._all.clear()
         self._closed = threading.Event()

@@ -1,9 +1,9 @@
 """
-The connection on which a hub speaks first: waits that have an answer, leases that are lost.
+The connection on which a hub sends messages of its own: answers to waits, lost leases.
 
-One thread reads and writes it, begun with the first thing to say, so saying something never blocks and takes
-no lock. What is said here is one-way and about what holds until it is taken back (a wait, a lease to watch),
-so after a reconnection all of it is said again and nothing else need be remembered.
+One thread, started with the first message, reads and writes it, so sending never blocks and takes no lock.
+Messages are one-way, and each is valid until it is revoked (a wait, a lease to watch). So after a
+reconnection all valid ones are sent again, and nothing else need be remembered.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Message = list[Any]
 
 class Pushes:
     """
-    What is said and heard in the background.
+    The messages sent and received in the background.
 
     Args:
         dial: how the hub is reached.
-        hear: is told each message of the hub, in a thread of its own; must not block.
-        holds: returns all that holds at this moment, to be said to a hub that does not know it.
+        hear: called with each message of the hub, in a thread of its own; must not block.
+        holds: returns all valid messages at this moment, for a hub that does not know them.
 
     """
 
@@ -56,21 +56,21 @@ class Pushes:
             sock.setblocking(False)
 
     def say(self, message: Message) -> None:
-        """Say something; it goes out as soon as there is a hub that takes it."""
+        """Send a message; it goes out as soon as there is a hub that takes it."""
         self._outbox.append(message)
         if "it" not in self._runner:
             self._start()
-        # full: it is awake; closed: nobody is there to hear it
+        # full: the thread is awake; closed: nobody can hear it
         with contextlib.suppress(OSError):
             self._poke.send(b"!")
 
     def _start(self) -> None:
-        # one step that cannot be torn apart decides who starts it: this may be a signal handler, too
+        # a single atomic step decides who starts the thread: this may be a signal handler, too
         me = object()
         try:
             if self._runner.setdefault("it", me) is me and not self._closed.is_set():
                 threading.Thread(target=self._run, name="ants_coord hub", daemon=True).start()
-        except BaseException:  # no thread to be had, or an interrupt: the next to say something tries again
+        except BaseException:  # no thread could be started, or an interrupt: the next message tries again
             if self._runner.get("it") is me:
                 self._runner.pop("it")
             raise
@@ -100,7 +100,7 @@ class Pushes:
                     try:
                         self._talk(self._sock)
                     except OSError:
-                        pass  # the hub is gone, or hung up: on to the next
+                        pass  # the hub is gone, or hung up: try the next one
                     finally:
                         self._sock.close()
         finally:
@@ -114,7 +114,7 @@ class Pushes:
                 return self._dial.open("push", _GREETING_S)
             except OSError:
                 pass
-            except Exception:  # noqa: BLE001 - what the hub refuses now it may take when it was started anew
+            except Exception:  # noqa: BLE001 - a hub may accept after a restart what it refuses now
                 if not is_told:
                     report(f"{self._dial.shown} takes no connection; it is tried again")
                 is_told = True
@@ -175,7 +175,7 @@ class Pushes:
             del inbox[: end + 1]
             try:
                 self._hear(wire.loads(line))
-            except Exception:  # noqa: BLE001 - the others must hear theirs
+            except Exception:  # noqa: BLE001 - the others must get theirs
                 report("what the hub said could not be told")
             end = inbox.find(b"\n")
 

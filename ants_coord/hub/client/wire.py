@@ -1,9 +1,9 @@
 """
-What goes over a hub's socket: lists of JSON, one a line.
+The protocol of a hub's socket: JSON lists, one per line.
 
-Commands and queries look as commands do in the log, so that a hub reads them with the log's own strict
-reader; here they are written by a few lines that go by the fields, because a client should not have to
-load, and compile, the library that the reader stands on. Replies look as they do in snapshots.
+Commands and queries have the form of commands in the log, so that a hub reads them with the log's own strict
+reader. Here a few lines write them field by field, because a client should not have to load the codec.
+Replies have the form that they have in snapshots.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...values.tasks import TaskRecord
 __all__ = ["VERSION", "dumps", "fields_of", "loads", "mistake", "pack", "unpack"]
 
 VERSION = 1
-"""of these lines; a hub and a client of different ones do not talk"""
+"""version of this protocol; a hub and a client with different ones do not talk"""
 
 dumps = json.JSONEncoder(
     separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False
@@ -37,16 +37,16 @@ _slots: dict[type, _Slots | None] = {}
 
 
 def _slots_of(kind: type) -> _Slots | None:
-    """Return (name, default) of each field that is said; None for what is no record."""
+    """Return (name, default) of each transmitted field; None if it is not a record."""
     if not attrs.has(kind):
         return None
-    # a task's payload and parts stand beside it in the command
+    # a task's payload and parts are beside it in the command
     left_out = ("payload", "parts") if kind.__name__ == "Task" else ()
     return tuple([(f.name, f.default) for f in attrs.fields(kind) if f.init and f.name not in left_out])
 
 
 def fields_of(message: Any) -> dict[str, Any]:
-    """Return the fields of a command or query (or a record in one) that are not at their default."""
+    """Return the fields of a command or query (or a record in one) that differ from their default."""
     kind = message.__class__
     slots = _slots.get(kind)
     if slots is None:
@@ -83,7 +83,7 @@ _learnt = False
 
 
 def _learn() -> None:
-    """Teach snapshots the values that only queries answer with, which no state holds."""
+    """Teach snapshots the values that occur only in answers to queries, never in the state."""
     global _learnt  # noqa: PLW0603 - once a process
     if _learnt:
         return
@@ -117,7 +117,7 @@ def pack(value: Any) -> Any:
 
 
 def mistake(answer: dict[str, Any]) -> Exception:
-    """Return what a hub says of a line that it cannot have been meant to take."""
+    """Return a hub's answer to a line that cannot be valid."""
     return TypeError(answer["say"]) if answer.get("error") == "TypeError" else ValueError(answer["say"])
 
 

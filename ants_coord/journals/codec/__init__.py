@@ -1,16 +1,14 @@
 """
 Commands as bytes: JSON, strict in both directions, with a format version.
 
-An entry is `[session, number, command name, {field: value}]`, and the first of
-each batch also says what its writer had come to, `[position, refusals so far]`:
-a reader that counts otherwise has another state. `plain_data` turns
-commands into plain data and back, and mends nothing (None is not "None", "abc"
-is no tuple of letters): a log that does not say exactly what was written must
-stop its readers, not be guessed at.
+An entry is `[session, number, command name, {field: value}]`. The first entry of each batch also has its
+writer's state, `[position, refusals so far]`: a reader with another count has another state. `plain_data`
+turns commands into plain data and back, and repairs nothing (None is not "None", "abc" is not a tuple of
+letters): a log that does not say exactly what was written must stop its readers, not make them guess.
 
 plain_data  fields of our commands and values as plain data
-usual       the commands of every cycle, by hand
-foreign     the same for commands of strategies that others have added
+usual       the commands of every cycle, hand-written
+foreign     the same for commands of strategies that users have added
 
 FORMAT grows by one when an old reader could misread a new log. Then: teach
 `decode` the old form, add a log in the old form to the tests' corpus, and say
@@ -51,19 +49,19 @@ FORMAT = 2
 """Version of entries and snapshots."""
 
 MAX_ENTRY = 1 << 28
-"""bytes of an entry at most"""
+"""most bytes of an entry"""
 
 
 class _Known(dict[str, tuple[Any, Function, Function]]):
     """
     Messages by name: (class, function that reads one, function that writes one).
 
-    Each is looked for when it is first met: a board meets few, and need not import the parts of other
-    strategies for them.
+    Each is looked up at its first use: a board uses few, and need not import the parts of other strategies
+    for them.
 
     Args:
-        machine: those that every machine knows.
-        of_part: those of a part.
+        machine: messages that every machine knows.
+        of_part: messages of a part.
 
     """
 
@@ -88,7 +86,7 @@ class _Known(dict[str, tuple[Any, Function, Function]]):
 
 
 def _learn(strategy: Strategy) -> None:
-    """Learn the messages of a strategy that is added after this module was imported."""
+    """Learn the messages of a strategy that was added after this module was imported."""
     from .foreign import compiled, learn_values  # noqa: PLC0415 - see above
 
     kinds = [kind for part in strategy.parts for kind in part.commands]
@@ -105,7 +103,7 @@ def _learn(strategy: Strategy) -> None:
 
 _KNOWN = _Known(COMMANDS, operator.attrgetter("commands"))
 _QUERIES = _Known(QUERIES, operator.attrgetter("queries"))
-"""those that are asked through a hub"""
+"""queries that are asked through a hub"""
 LEARNERS.append(_learn)
 _encoder = json.JSONEncoder(
     separators=(",", ":"),
@@ -114,7 +112,7 @@ _encoder = json.JSONEncoder(
     check_circular=False,  # payloads are our own copies
 )
 _encode: Any = getattr(json.encoder, "c_make_encoder", None)
-if _encode is not None:  # as JSONEncoder.encode makes it, but for each value anew
+if _encode is not None:  # as in JSONEncoder.encode, which makes a new encoder for each value
     _encode = _encode(
         None, _encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False
     )
@@ -130,7 +128,7 @@ def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int
     Return the bytes of one entry; `seen` is (position, refusals) of its writer.
 
     Raises:
-        LimitError: it is larger than a reader takes.
+        LimitError: it is larger than a reader accepts.
 
     """
     name = command.__class__.__name__
@@ -141,7 +139,7 @@ def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int
     entry = [*request, name, fields] if seen is None else [*request, name, fields, seen]
     body = _dumps(entry).encode()
     if len(body) > MAX_ENTRY:
-        # whatever a reader would refuse must not be written: it would stop everybody, for ever
+        # an entry that readers would refuse must not be written: it would stop everybody, for ever
         raise LimitError(f"bytes of one {name} with all it carries", len(body), MAX_ENTRY)
     return body
 
@@ -156,7 +154,7 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
     Return (request, command, what its writer had seen).
 
     Raises:
-        RulesMissing: a command, or a field of one, that this version does not know.
+        RulesMissing: this version does not know the command, or a field of it.
         ValueError, TypeError, KeyError: the bytes are not an entry of this format.
 
     """
@@ -170,7 +168,7 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
 
 
 def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tuple[str, int], Command[Any]]:
-    """Return (request, command) of what an entry says; raises as `decode_entry` does."""
+    """Return (request, command) from an entry's data; raises as `decode_entry` does."""
     if session.__class__ is not str or number.__class__ is not int:
         raise TypeError("malformed request id")
     if name.__class__ is not str:
@@ -201,11 +199,11 @@ def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tup
 
 def read_query(name: Any, fields: Any) -> Query[Any]:
     """
-    Return a query whose fields were written as those of commands are.
+    Return a query whose fields are written like those of commands.
 
     Raises:
         RulesMissing: this version does not know it.
-        ValueError: its fields are not what they must be.
+        ValueError: its fields have wrong types or values.
 
     """
     try:
@@ -244,13 +242,13 @@ def _no_constant(name: str) -> Any:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if number - number != 0.0:  # 1e999 is read as endless, which could not be written again
+    if number - number != 0.0:  # 1e999 would be read as infinity, which could not be written again
         raise ValueError(f"{text:.80} is too large for a number")
     return number
 
 
-# of a key that stands twice the last one counts, as everywhere in Python: a hook that looked for such
-# cost a tenth of a replay, and entries were written by a machine
+# of a repeated key the last one counts, as everywhere in Python: a hook that looked for repeats cost a tenth
+# of a replay, and entries are written by a program
 _decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 

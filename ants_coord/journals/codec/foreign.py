@@ -1,9 +1,9 @@
 """
-Commands of strategies that others have added, as plain data and back.
+Commands of strategies that users have added, as plain data and back.
 
-Their fields may have any type that cattrs knows. The hooks here refuse what cattrs' defaults would mend (None
-to "None", "abc" to a tuple of letters): a log that does not say exactly what was written must stop its
-readers, not be guessed at.
+Their fields may have any type that cattrs knows. The hooks here refuse what cattrs would convert by default
+(None to "None", "abc" to a tuple of letters): a log that does not say exactly what was written must stop its
+readers, not make them guess.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from .plain_data import Function, Strange, attributes, exactly, moment, number, 
 __all__ = ["compiled", "learn_values"]
 
 _named: dict[str, type] = {}
-"""values by name: some are only named for type checkers where they are used, so that importing stays cheap"""
+"""values by name: where they are used, some are only named for type checkers, so that importing stays
+cheap"""
 
 
 def _strictly(read: Function) -> Callable[[Any, Any], Any]:
@@ -86,7 +87,7 @@ def _make_converter() -> cattrs.Converter:
 
 
 def learn_values(values: Iterable[type]) -> None:
-    """Take note of values that commands may carry; what others consist of comes first."""
+    """Learn values that commands may carry; those that others consist of come first."""
     known = list(dict.fromkeys(values))
     _named.update({value.__name__: value for value in known})
     for value in known:
@@ -102,7 +103,7 @@ def _task(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
 
 
 def compiled(kind: Any) -> tuple[Any, Function, Function]:
-    """Return (command, the function that makes one from plain data, the one that makes plain data of it)."""
+    """Return (command, function from plain data to the command, function from the command to plain data)."""
     attrs.resolve_types(kind, {**vars(sys.modules[kind.__module__]), **_named})
     structure = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
 

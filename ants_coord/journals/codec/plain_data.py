@@ -1,9 +1,9 @@
 """
 Our own commands and values as plain data, and back: one table of the types that their fields may have.
 
-Strict: a field that is not exactly what its type says is refused, never mended. What equals its default is
-left out. The functions for a class are made when it is first met, so that a hook that locks one file does not
-pay for all the rest. For commands of others `foreign` has cattrs do the same; a test holds the two together.
+It is strict: a field that is not exactly of its type is refused, never converted. Values equal to their
+default are left out. The functions for a class are made at its first use, so that a hook that locks one file
+does not pay for the rest. For users' commands `foreign` does the same with cattrs; a test compares the two.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Strange(Exception):  # noqa: N818 - it never leaves the codec
 
 
 def exactly(kind: type) -> Function:
-    """Return a function that takes what is of this class, not of one below it."""
+    """Return a function that accepts values of exactly this class."""
 
     def read(value: Any) -> Any:
         if value.__class__ is not kind:
@@ -48,28 +48,28 @@ def exactly(kind: type) -> Function:
 
 
 def number(value: Any) -> float:
-    """Take a number."""
+    """Accept a number."""
     if value.__class__ not in (int, float):
         raise TypeError(f"expected a number, found {value!r:.80}")
     return float(value)
 
 
 def moment(value: Any) -> float | dt.datetime | None:
-    """Take seconds, a date or nothing."""
+    """Accept seconds, a date or None."""
     if value is None:
         return None
     return dt.datetime.fromisoformat(value) if value.__class__ is str else number(value)
 
 
 def uses(value: Any) -> dict[str, int] | None:
-    """Take amounts by name, or nothing; a task checks them itself."""
+    """Accept amounts by name, or None; a task checks them itself."""
     if value is not None and value.__class__ is not dict:
         raise TypeError(f"expected an object, found {value!r:.80}")
     return value
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Take plain values by name."""
+    """Accept plain values by name."""
     if value.__class__ is not dict or not {*map(type, value.values())} <= {int, float, str, bool}:
         raise TypeError(f"expected an object of plain values, found {value!r:.80}")
     return value
@@ -87,14 +87,14 @@ _READ: dict[str, Function | None] = {
     "Mapping[str, Any]": exactly(dict),
     "TaskState": TaskState,
 }
-"""type as it is written -> function, None takes anything; types made of others are added when they are met"""
+"""type as written -> function; None accepts anything; compound types are added at their first use"""
 
 _HOMES = {
     "Advert": "adverts", "Backoff": "tasks", "Mark": "marks", "MarkKind": "marks", "Namespace": "entries",
     "Piece": "routes", "Proof": "verification", "Reaction": "reactions", "Route": "routes",
     "Settings": "settings", "Task": "tasks", "TrustPolicy": "trust", "Verify": "verification",
 }  # fmt: skip
-"""values that commands carry -> module of `values`, which is imported with the first of them"""
+"""values that commands carry -> module of `values`, which is imported for the first of them"""
 
 
 def _reads(text: str) -> Function | None:
@@ -118,7 +118,7 @@ def _made_of_others(text: str) -> Function | None:
 
 
 def _split(text: str) -> list[str]:
-    """Split at the commas that stand in no brackets."""
+    """Split at the commas outside brackets."""
     found, depth = [""], 0
     for sign in text:
         depth += (sign == "[") - (sign == "]")
@@ -163,7 +163,7 @@ def _one_of(words: Any) -> Function:
 
 
 def _value(name: str) -> Function:
-    """Read a value of ours, whose class is imported when the first one comes."""
+    """Read a value of ours, whose class is imported for the first of them."""
     home = _HOMES[name]
 
     def read(value: Any) -> Any:
@@ -173,7 +173,7 @@ def _value(name: str) -> Function:
 
 
 def refuse_unnamed(given: Any) -> None:
-    """Raise if a task says no id: each reader of the log would draw another one."""
+    """Raise if a task has no id: each reader of the log would draw a different one."""
     if not given.get("id"):
         raise ValueError("a task without an id")
 
@@ -207,7 +207,7 @@ def _date(value: Any) -> Any:
 
 
 def _writes(text: str) -> Function | None:
-    """Return the function for a type; None leaves the value as it is, which JSON can say."""
+    """Return the function for a type; None leaves the value as it is, because JSON can represent it."""
     if text == "float | dt.datetime | None":
         return _date
     inner = text.removesuffix(" | None")
@@ -224,7 +224,9 @@ def _written(value: Any) -> Any:
 
 @cache
 def writer(kind: Any) -> Function:
-    """Return the function that makes plain data of a command or value; tasks without payload and parts."""
+    """
+    Return the function that makes plain data from a command or value; of tasks, without payload and parts.
+    """
     beside = ("payload", "parts") if issubclass(kind, Task) else ()
     known: dict[str, Any] = {}
     lines = ["def write(self):", "    made = {}"]

@@ -1,9 +1,9 @@
 """
-The commands of every cycle as plain data, by hand: what `plain_data` makes of them, in a third of the time.
+The commands of every cycle as plain data, hand-written: the same as `plain_data`, in a third of the time.
 
-Serves replay, and cycles on a file. Each function takes the usual form of its command and answers None for
-any other, which goes the general way; what is accepted here, and what it means, is exactly what the general
-way would say (a test compares the two).
+This speeds up replay, and cycles on a file. Each function handles the usual form of its command and returns
+None for any other, which goes the general way. Everything accepted here has exactly the meaning that the
+general way gives it (a test compares the two).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _write_submit(command: Submit) -> Fields | None:
         return None
     task = command.tasks[0]
     if task.__class__ is not Task:
-        return None  # it has more than most
+        return None  # it has more fields than most
     fields: Fields = {"id": task.id}
     if task.kind != "default":
         fields["kind"] = task.kind
@@ -107,4 +107,4 @@ READ: dict[str, Callable[[Fields], Command[Any] | None]] = {
     "Complete": _read_complete,
     "Renew": _read_renew,
 }
-"""command name -> the command that fields mean, if they have their usual form"""
+"""command name -> the command with these fields, if they have its usual form"""

@@ -1,9 +1,8 @@
 """
 The address of a board in PostgreSQL: `postgresql://user@host/database#board`.
 
-The part after `#` names the board ("main" if it is left out), since libpq
-refuses query keys that it does not know. What is shown of an address never
-holds a password.
+The part after `#` names the board (by default "main"); libpq would refuse unknown query keys. The address
+that is shown never contains a password.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SECRET_KEYS = frozenset({"password", "sslpassword", "passfile", "sslkey"})
 
 @attrs.frozen
 class Address:
-    """What libpq is given, the board's name, and what may be shown."""
+    """The address for libpq, the board's name, and the address that may be shown."""
 
     dsn: str = attrs.field(repr=False)
     board: str
@@ -33,13 +32,13 @@ class Address:
 
 def address_of(text: str) -> Address:
     """
-    Take an address apart.
+    Parse an address.
 
     Args:
         text: `postgresql://[user[:password]@][host[:port]][,...]/database[?parameters][#board]`.
 
     Raises:
-        ValueError: it is no such address; the message names the part and never a password.
+        ValueError: it is not such an address; the message names the part, and never a password.
 
     Example:
         >>> address_of("postgresql://ann:secret@db.example/agents#night-shift").shown
@@ -52,7 +51,7 @@ def address_of(text: str) -> Address:
         raise ValueError(
             "the address cannot be taken apart; write postgresql://user@host/database#board"
         ) from None
-    if _BAD_PERCENT.search(text):  # nor should libpq's
+    if _BAD_PERCENT.search(text):  # nor should libpq's message
         raise ValueError("a '%' in the address must be followed by two hexadecimal digits, as in %25")
     if f"{parts.scheme}://" not in SCHEMES:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Whether a server will do, and making the tables in it: what the owner of a database does once."""
+"""Checking a server, and making the tables in it: the owner of a database does this once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATIENCE_S = 10.0
 
 def check_server(connection: psycopg.Connection[Any], name: str, *, durable: bool) -> bool:
     """
-    Refuse a server that could not keep what a log promises.
+    Refuse a server that cannot keep the promises of a log.
 
     Returns:
         Whether it has our tables.
@@ -55,7 +55,7 @@ def check_server(connection: psycopg.Connection[Any], name: str, *, durable: boo
 
 
 def make_tables(connection: psycopg.Connection[Any], roles: Sequence[str] = ()) -> None:
-    """Make tables and functions, or bring them up to date, and let roles use them; all or nothing."""
+    """Make tables and functions, or update them, and let roles use them; all or nothing."""
     with connection.transaction():
         for statement in [*statements(), *[one for role in roles for one in grants(role)]]:
             connection.execute(statement.encode())
@@ -63,17 +63,17 @@ def make_tables(connection: psycopg.Connection[Any], roles: Sequence[str] = ()) 
 
 def install(dsn: str, roles: Sequence[str] = ()) -> str:
     """
-    Make a database ready for boards; doing it again changes nothing.
+    Prepare a database for boards; repeating this changes nothing.
 
     Args:
         dsn: `postgresql://owner@host/database`; the owner of the functions may read and write the tables.
-        roles: who may use boards: read them and append to them, nothing else.
+        roles: roles that may read boards and append to them, and nothing else.
 
     Returns:
         The address without a password.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is malformed.
         JournalError: the server cannot be reached or used, or a role is unknown.
 
     """

@@ -1,13 +1,12 @@
 """
-A journal in PostgreSQL over the port of all journals: append is one call, read proves what it goes on from.
+A journal in PostgreSQL: append is one call, and read verifies the entry that it continues from.
 
-Each entry carries a link: a hash over the link before it, its position, stamp
-and body. The server computes it, we compute it again, so a server that was
-restored from yesterday or that failed over to a standby which had not heard of
-the last commands is noticed, also when its log has grown past our position.
+Each entry carries a link: a hash over the previous link, its position, stamp and body. The server computes
+it, and we compute it again. So we notice a server that was restored from a backup, or that failed over to a
+standby without the last commands, even when its log has grown past our position.
 
-Stamps are the server's. Our view of its clock is never ahead of what the last
-exchanges allow: a clock that runs ahead would write wake-ups in vain.
+Stamps come from the server. Our estimate of its clock is never ahead of what the last exchanges allow: a
+clock that runs ahead would write wake-ups in vain.
 """
 
 from __future__ import annotations
@@ -74,14 +73,14 @@ class NoSuchBoardError(JournalError):
 
 
 class ServerClock(SystemClock):
-    """The server's time as seen from here: never ahead of it."""
+    """The server's time as estimated here: never ahead of it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._offset_ns: int | None = None
 
     def note(self, sent_ns: int, stamp_ns: int, got_ns: int) -> None:
-        """Take a stamp that the server made between two moments of ours."""
+        """Use a stamp that the server made between two moments of ours."""
         least, most = stamp_ns - got_ns, stamp_ns - sent_ns
         if self._offset_ns is None or not least <= self._offset_ns <= most:
             self._offset_ns = least
@@ -98,22 +97,22 @@ class PostgresJournal:
     Args:
         dsn: `postgresql://user@host/database#board`. A password is taken from ~/.pgpass or PGPASSWORD
             if the address has none.
-        durability: "power" waits until the server has written to its disk, "process" does not: then
-            a crash of the server may lose the last acknowledged commands (you are told).
+        durability: "power" waits until the server has written to its disk. "process" does not: then a crash
+            of the server may lose the last acknowledged commands (you are told).
         patience: seconds for which a call is repeated while the server does not answer.
-        create: make the board if there is none of that name; the tables are made if this role may.
+        create: make the board if there is none of that name; the tables are made if this role is allowed to.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is malformed.
         JournalError: the server cannot be reached or used; the message says what to do.
         JournalVersionError: the board was written by a newer version.
 
     """
 
     is_remote = True
-    """a look is a trip over a network: see engine.log.Log"""
+    """a look is a round trip over a network: see engine.log.Log"""
     SLOW_LOOK_S = 1.0
-    """how often a listener looks even if it was told nothing: behind a pooler nobody is told"""
+    """how often a listener looks without any notification: behind a pooler there are none"""
 
     def __init__(
         self,
@@ -135,7 +134,7 @@ class PostgresJournal:
         self._known: tuple[int, bytes] = (0, b"")
         self._listeners: list[Listener] = []
         self._crowded = 0
-        """for how many appends more others are thought to write at the same time"""
+        """number of further appends for which others are assumed to write at the same time"""
         self._server = Server(self._address, (_APPEND, _SETTLE, _READ, _FLUSH), patience, self._greet)
         try:
             self._server.repeat(lambda _: None)
@@ -146,7 +145,7 @@ class PostgresJournal:
     # -- a new connection -----------------------------------------------------------------------
 
     def _greet(self, connection: psycopg.Connection[Any]) -> None:
-        """Look whether this server will do, and which board is ours."""
+        """Check whether this server will do, and find our board."""
         is_installed = check_server(connection, self.path, durable=self._durable)
         if not is_installed:
             if not self._create:
@@ -196,7 +195,7 @@ class PostgresJournal:
         lock_ms = round(self._server.answer_s * 1_000)
 
         def do(connection: psycopg.Connection[Any]) -> list[Entry]:
-            # behind a pooler the second half might meet another session, which knows nothing to announce
+            # behind a pooler, the second half might reach another session, which has nothing to announce
             early = self._crowded > 0 and self._durable and not self._server.is_pooled
             values = [
                 _I4.pack(self._board), _I8.pack(after), known,
@@ -230,7 +229,7 @@ class PostgresJournal:
             found, link = self._entries(rows, after, known)
             if found:
                 if self._durable and result.get_value(result.ntuples - 1, 4) == b"\x01":
-                    self._server.ask(connection, _FLUSH, [])  # its writer may still wait for the disk
+                    self._server.ask(connection, _FLUSH, [])  # its writer may still be waiting for the disk
                 self._known = found[-1].position, link
             return found
 
@@ -238,10 +237,10 @@ class PostgresJournal:
 
     def heard(self, after: int) -> list[Entry] | None:
         """
-        Return the entries after a position that came with announcements, without asking.
+        Return the entries after a position that came with announcements, without asking the server.
 
         Returns:
-            None if what came does not go on from there: then only reading helps.
+            None if they do not continue from there: then the log must be read.
 
         """
         told = [run for listener in self._listeners for run in listener.take()]
@@ -256,7 +255,7 @@ class PostgresJournal:
             fresh = entries[position + 1 - entries[0].position :]
             for entry in fresh:
                 link = _link(link, *entry)
-            if fresh and link != told_link:  # rewound, or not the server's word: reading will tell
+            if fresh and link != told_link:  # rewound, or not from the server: reading will tell
                 return None
             position += len(fresh)
             found += fresh
@@ -266,7 +265,7 @@ class PostgresJournal:
     def _proved(
         self, connection: psycopg.Connection[Any], rows: list[_Row], after: int, known: bytes
     ) -> list[_Row]:
-        """Return the rows after the one that we had read before, which must still be there, or be trimmed."""
+        """Return the rows after the last one that we had read, which must still be there or be trimmed."""
         if rows and rows[0][0] == after:
             if rows[0][3] != known:
                 raise JournalRewoundError(
@@ -302,7 +301,7 @@ class PostgresJournal:
             if position != expected:
                 if found:
                     raise JournalCorruptError(self.path, "entries are missing before it", position)
-                # trimmed past us: the caller starts over from the snapshot, and the chain with it
+                # trimmed past us: the caller starts again from the snapshot, and so does the chain
             elif _link(link, position, stamp, body) != told:
                 raise JournalCorruptError(self.path, "does not follow the entry before it", position)
             found.append(Entry(position, stamp, body))
@@ -312,7 +311,7 @@ class PostgresJournal:
     # -- listening ------------------------------------------------------------------------------
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` whenever somebody else may have appended."""
+        """Call `changed` whenever another process may have appended."""
         listener = Listener(self._server, self._board, changed, lambda: self._known[0], self.SLOW_LOOK_S)
         self._listeners.append(listener)
         listener.start()
@@ -323,16 +322,16 @@ class PostgresJournal:
         Walk the chain.
 
         Args:
-            head: what its head was when somebody noted it; it must be on the chain.
+            head: a head that was noted earlier; it must be on the chain.
 
         Returns:
-            The first and the last position that were checked, and the head of the chain: note it
-            elsewhere, and compare it later.
+            The first and the last position checked, and the head of the chain; note the head elsewhere, and
+            compare it later.
 
         Raises:
-            JournalCorruptError: with the position of the first entry that is not what it was.
-            ValueError: `head` is no hash, or not on the chain: what followed it was written anew, or it
-                has been trimmed.
+            JournalCorruptError: an entry was changed; the error has the position of the first one.
+            ValueError: `head` is not a hash, or not on the chain: the log was rewritten from there, or it has
+                been trimmed.
 
         """
         wanted = b"" if head is None else bytes.fromhex(head)
@@ -360,7 +359,7 @@ class PostgresJournal:
     # -- snapshots ------------------------------------------------------------------------------
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
-        """Return the newest whole snapshot, or None."""
+        """Return the newest complete snapshot, or None."""
 
         def do(
             connection: psycopg.Connection[Any],
@@ -400,7 +399,7 @@ class PostgresJournal:
         return position, [body for _, body, _ in pieces]
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
-        """Keep one piece of a snapshot; None seals it, and older ones and entries go."""
+        """Keep one piece of a snapshot; None seals it, and removes older ones and their entries."""
         if piece is None:
             call, values = "seal(%s, %s, %s, %s)", (self._board, position, self._writer, part)
         else:
@@ -413,18 +412,18 @@ class PostgresJournal:
     # -- closing --------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of everything. May be called again."""
+        """Release everything. May be called again."""
         for listener in self._listeners:
             listener.stop()
         self._server.close()
 
     def abandon(self) -> None:
-        """Let go in a forked child, where the connection must be neither used nor closed."""
+        """Abandon it in a forked child, where the connection must be neither used nor closed."""
         _inherited.append(self._server.abandon())
 
 
 _inherited: list[object] = []
-"""connections that a fork has copied: kept, since closing one ends the parent's session"""
+"""connections copied by a fork: kept, because closing one would end the parent's session"""
 
 _Row = tuple[int, int, bytes, bytes]
 
@@ -454,7 +453,7 @@ def _array(bodies: Sequence[bytes]) -> bytes:
 
 
 def _entries_told(run: bytes) -> tuple[list[Entry], bytes]:
-    """Take an announcement apart (see schema.announce); no entries if it is none of ours."""
+    """Parse an announcement (see schema.announce); no entries if it is not one of ours."""
     found: list[Entry] = []
     at, end = 24, len(run)
     position = _I8.unpack_from(run)[0] if end >= at else 0

@@ -1,12 +1,10 @@
 """
-Hearing what others append: a thread with a session of its own, as long as somebody waits.
+Notifications of what others append: a thread with its own session, while somebody waits.
 
-An announcement brings the entries of a whole span (see schema), so a process
-that waits asks for nothing while others work. What follows within the span of
-the last announcement is not announced: it is found by a look after the span
-has ended, and by a second one for a commit that took long. Behind a pooler
-nobody is told, and a lost announcement is possible wherever a session is lost:
-so there is a slow look in any case.
+An announcement contains the entries of a whole span (see schema), so a waiting process need not ask while
+others work. Entries that follow within the span of the last announcement are not announced: a look after the
+end of the span finds them, and a second look finds a commit that took long. Behind a pooler there are no
+announcements, and one is lost whenever a session is lost. So there is a slow look in any case.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ from .server import Server
 __all__ = ["Listener"]
 
 _HAND_S = 0.25
-"""how long it sleeps at most before it sees that it should stop"""
+"""longest sleep before it notices that it should stop"""
 _AGAIN_S = 0.5
-"""after a lost session, before the next one is tried"""
+"""pause after a lost session, before the next try"""
 _LOOKS_S = (1.2 * GAP_NS / 1e9, 8 * GAP_NS / 1e9)
-"""after an announcement, and after a look that found something, if there was no further announcement"""
+"""pause after an announcement, and after a look that found something, if no other announcement came"""
 _MOST_RUNS = 64
-"""announcements that are kept: beyond, reading is as good"""
+"""announcements that are kept: beyond this, reading is as good"""
 
 
 class Listener(threading.Thread):
@@ -41,11 +39,11 @@ class Listener(threading.Thread):
     One listening session.
 
     Args:
-        server: where.
-        board: whose announcements.
-        changed: called whenever somebody else may have appended.
-        position: up to where the log is known here.
-        slow_look_s: how often to look even if nothing is told.
+        server: address of the server.
+        board: the board to listen for.
+        changed: called whenever another process may have appended.
+        position: position up to which the log is known here.
+        slow_look_s: seconds between looks without any announcement.
 
     """
 
@@ -64,7 +62,7 @@ class Listener(threading.Thread):
         self._runs: deque[bytes] = deque()
 
     def start(self) -> None:
-        """Begin; returns when it listens, or cannot at the moment."""
+        """Start; return when it is listening, or when it cannot at the moment."""
         super().start()
         self._ready.wait(self._server.patience)
 
@@ -78,26 +76,26 @@ class Listener(threading.Thread):
         return [] if b"" in runs else runs
 
     def run(self) -> None:
-        """Listen; after a lost session, again."""
+        """Listen; after a lost session, start again."""
         while not self._stopped.is_set():
             try:
                 with self._server.connect("listener") as connection:
                     self._open(connection)
                     self._runs.clear()
-                    self._changed()  # what was said while nobody listened
+                    self._changed()  # for entries appended while nobody listened
                     self._ready.set()
                     with selectors.DefaultSelector() as selector:
                         selector.register(connection.pgconn.socket, selectors.EVENT_READ)
                         self._listen(connection, selector)
             except psycopg.Error:
-                self._look()  # whoever waits meets the trouble at its own verb, or is served by this look
+                self._look()  # waiters meet the trouble at their own verb, or are served by this look
                 self._stopped.wait(_AGAIN_S)
             finally:
                 self._ready.set()
 
     def _open(self, connection: psycopg.Connection[Any]) -> None:
         question = "SELECT channel FROM ants_coord.board WHERE id = %s"
-        for (channel,) in connection.execute(question, (self._board,)):  # none: it was dropped
+        for (channel,) in connection.execute(question, (self._board,)):  # no row: the board was dropped
             connection.execute(f'LISTEN "{channel}"'.encode())
 
     def _listen(self, connection: psycopg.Connection[Any], selector: selectors.BaseSelector) -> None:
@@ -125,9 +123,9 @@ class Listener(threading.Thread):
             heard = True
             try:
                 self._runs.append(binascii.a2b_base64(told.extra))
-            except ValueError:  # not the server's word
+            except ValueError:  # not from the server
                 self._runs.append(b"")
-        if len(self._runs) > _MOST_RUNS:  # nobody takes them: whoever waited has just left
+        if len(self._runs) > _MOST_RUNS:  # nobody takes them: the waiter has just left
             self._runs.clear()
             self._runs.append(b"")
         return heard

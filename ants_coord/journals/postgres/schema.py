@@ -1,30 +1,25 @@
 """
 Tables, functions and rights of a database that holds boards; `ants-coord init DSN` runs or prints them.
 
-A schema of its own, since newer servers let nobody create in `public`. Agents
-may read the tables and call five functions; they may write no table, so that
-nobody can forge a line of the log.
+The tables have their own schema, because newer servers let nobody create in `public`. Agents may read the
+tables and call five functions. They may not write any table, so nobody can forge a line of the log.
 
-`append` is one statement and one trip: it locks the board's row, proves that
-the caller's last entry is still there by its link, and inserts. Positions are
-counted under that lock, never drawn from a sequence: readers that followed
-serial ids missed entries whose transactions committed late. A stamp is the
-server's clock at that moment (not of the transaction's beginning), in whole
-microseconds.
+`append` is one statement and one round trip: it locks the board's row, verifies by its link that the caller's
+last entry is still there, and inserts. Positions are counted under that lock and not drawn from a sequence:
+readers that followed serial ids missed entries whose transactions committed late. A stamp is the server's
+clock at that moment (not at the start of the transaction), in whole microseconds.
 
-A commit that waits for the disk keeps the lock meanwhile. While several
-processes write, `append` therefore commits without waiting, and `settle`, sent
-in the same trip, waits for the disk: so syncs of several processes are one.
-Nobody acts on what is not on the disk yet: the caller's own answer waits for
-`settle`, announcements are made by it, and a reader that finds such an entry
-last waits for the disk, too.
+A commit that waits for the disk holds the lock meanwhile. Therefore, while several processes write, `append`
+commits without waiting, and `settle`, sent in the same round trip, waits for the disk; so the syncs of
+several processes become one. Nobody acts on entries that are not on disk yet: the caller's own answer waits
+for `settle`, `settle` makes the announcements, and a reader whose last entry is such a one waits for the
+disk, too.
 
-Time is cut into spans, and the first entry of each is announced together with
-all of the span before: so a waiting process hears everything without asking,
-and is woken once a span at most. What follows in the span of the last entry is
-found by a look after it has ended. Anybody in the database may listen to a
-channel whose name he knows, so the name is drawn at random and stands in a
-table that only readers of the entries may read.
+Time is divided into spans, and the first entry of each is announced together with all entries of the previous
+span: so a waiting process learns everything without asking, and is woken at most once per span. Entries that
+follow in the span of the last announcement are found by a look after its end. Anybody in the database may
+listen to a channel whose name is known, so the name is random, and kept in a table that only readers of the
+entries may read.
 """
 
 from __future__ import annotations
@@ -32,21 +27,21 @@ from __future__ import annotations
 __all__ = ["AHEAD", "DROPPED", "GAP_NS", "VERSION", "grants", "statements"]
 
 VERSION = 1
-"""of these tables and functions; the format of entries is the codec's"""
+"""version of these tables and functions; the format of entries is the codec's"""
 
 GAP_NS = 25_000_000
-"""length of a span; telling every waiting process of every command cost more than the commands"""
+"""length of a span; notifying every waiting process of every command cost more than the commands"""
 
 _MOST_TOLD = 24_000
-"""bytes of entries that are told at once; of more, only that there are some"""
+"""most bytes of entries announced at once; beyond it, only the fact that there are some"""
 _TOLD_IN_ONE = 5_800
-"""bytes of entries in one notification, which may have 8,000 when they are written in letters"""
+"""most bytes of entries in one notification, which may have 8,000 bytes as text"""
 
 AHEAD = "AC001"
-"""SQLSTATE of a refusal: the log does not go on where the caller stands, so it was rewound"""
+"""SQLSTATE of a refusal: the log does not continue from the caller's position, so it was rewound"""
 
 DROPPED = "AC002"
-"""SQLSTATE of a refusal: there is no such board any more"""
+"""SQLSTATE of a refusal: the board does not exist any more"""
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS ants_coord;
@@ -269,13 +264,13 @@ _FUNCTIONS = (
 )
 
 _INNER = "announce(int, bigint)"
-"""called by the others, which run as their owner"""
+"""called by the other functions, which run as their owner"""
 
 
 def statements() -> list[str]:
-    """Return what the owner of a database runs once; running it again changes nothing."""
+    """Return the statements that the owner of a database runs once; repeating them changes nothing."""
     return [
-        # CREATE ... IF NOT EXISTS of two sessions at once may fail: one after the other
+        # concurrent CREATE ... IF NOT EXISTS in two sessions may fail, so they run one after the other
         "SELECT pg_advisory_xact_lock(1634628723, 0)",
         _TABLES.format(version=VERSION),
         _ANNOUNCE.format(most=_MOST_TOLD, one=_TOLD_IN_ONE),
@@ -286,7 +281,9 @@ def statements() -> list[str]:
 
 
 def grants(role: str) -> list[str]:
-    """Return what lets a role use boards: reading the tables and calling the functions, nothing else."""
+    """
+    Return the statements that let a role use boards: read the tables and call the functions, nothing else.
+    """
     who = "PUBLIC" if role == "public" else '"' + role.replace('"', '""') + '"'
     return [
         f"GRANT USAGE ON SCHEMA ants_coord TO {who}",

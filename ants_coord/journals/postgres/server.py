@@ -1,11 +1,10 @@
 """
-A connection that answers in time or is given up, and repeats that are safe.
+A connection that answers in time or is given up, and safe repeats.
 
-What is sent is asked with a deadline of our own: a server that is stopped does
-not fire its own time-outs. After a lost connection the same call is sent again,
-until the patience ends, by time and not by count: a server that restarts takes
-as long as it takes. Whatever was written twice is recognised by its request id,
-so a repeat is exactly once.
+Every request has our own deadline, because a stopped server does not fire its own time-outs. After a lost
+connection the same call is sent again until the patience ends; this is a time and not a count, because a
+restart takes as long as it takes. A command that was written twice is recognised by its request id, so a
+repeat is carried out exactly once.
 """
 
 from __future__ import annotations
@@ -29,11 +28,12 @@ R = TypeVar("R")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 _NOBODY_S = 2.0
-"""how long a first call waits for somebody to listen: a server that starts, and not a mistyped port"""
+"""how long the first call waits for somebody to listen: enough for a server that starts, short for a mistyped
+port"""
 _AGAIN = ("08", "57P01", "57P02", "57P03", "40001", "40P01", "53300", "25006", "55P03")
-"""SQLSTATEs (or classes) after which the same call may succeed: a restart, a failover, a crowd"""
+"""SQLSTATEs (or classes) after which the same call may succeed: a restart, a failover, too many clients"""
 _NOT_OURS = ("26000", "42P05")
-"""a prepared statement is missing or there already: the session is a pooler's, and not ours"""
+"""a prepared statement is missing or exists already: the session belongs to a pooler"""
 _WAYS_OUT = {
     "42501": "this role may not use or make boards here; ask the database's owner to run: "
     "ants-coord init DSN --role ROLE",
@@ -51,7 +51,7 @@ _STILL = {
     "53300": "has no connection left; raise max_connections, use fewer processes, or let them share a hub",
     "57P03": "is starting up, shutting down or recovering; try again later",
 }
-"""what is still so when the patience has ended, and says that nothing was written"""
+"""conditions that persist when the patience has ended, and mean that nothing was written"""
 
 
 _FOR_GOOD = (
@@ -63,18 +63,18 @@ _SAID = {
     "is starting up": "57P03",
     "is shutting down": "57P03", "in recovery mode": "57P03", "not yet accepting": "57P03",
 }  # fmt: skip
-"""what libpq tells of a refused session: words, and no SQLSTATE"""
+"""libpq's messages about refused sessions: it gives no SQLSTATE"""
 
 
 class Statement:
-    """A statement with the types of its parameters; prepared once in each session that is ours."""
+    """A statement with the types of its parameters; prepared once in each session of our own."""
 
     def __init__(self, name: str, text: str, types: Sequence[int]) -> None:
         self.name, self.text, self.types = name.encode(), text.encode(), list(types)
 
 
 class _Timely(psycopg.Connection[Any]):
-    """A connection whose every answer has a deadline: a server that is stopped keeps none of its own."""
+    """A connection with a deadline for every answer, because a stopped server keeps none of its own."""
 
     answer_s: ClassVar[float]
 
@@ -92,7 +92,7 @@ class _Timely(psycopg.Connection[Any]):
                 if ready:
                     until = time.monotonic() + self.answer_s
                 elif time.monotonic() > until:
-                    self.pgconn.finish()  # else leaving a transaction would wait as long again
+                    self.pgconn.finish()  # otherwise leaving a transaction would wait as long again
                     raise psycopg.OperationalError(f"no answer in {self.answer_s:g} s")
                 wanted = gen.send(ready)
         except StopIteration as end:
@@ -100,7 +100,7 @@ class _Timely(psycopg.Connection[Any]):
 
 
 class _Silence:
-    """Waits for a socket as long as something moves."""
+    """Waits for a socket as long as there is any traffic."""
 
     def __init__(self, socket: int, limit_s: float) -> None:
         self._socket, self._limit_s, self._events = socket, limit_s, selectors.EVENT_READ
@@ -108,7 +108,7 @@ class _Silence:
         self._selector.register(socket, self._events)
 
     def wait(self, events: int) -> None:
-        """Wait until one of these can be done; raises OperationalError if nothing could for too long."""
+        """Wait until one of these is possible; raises OperationalError if there was silence for too long."""
         if events != self._events:
             self._selector.modify(self._socket, events)
             self._events = events
@@ -116,7 +116,7 @@ class _Silence:
             raise psycopg.OperationalError(f"no answer in {self._limit_s:g} s")
 
     def close(self) -> None:
-        """Let go of the selector, not of the socket."""
+        """Release the selector, not the socket."""
         self._selector.close()
 
 
@@ -126,9 +126,9 @@ class Server:
 
     Args:
         address: where.
-        prepared: statements that are asked again and again.
+        prepared: statements that are used often.
         patience: seconds after which a call is given up.
-        greet: called with each new connection before anything is asked; raises if it will not do.
+        greet: called with each new connection first; raises if the server will not do.
 
     """
 
@@ -141,7 +141,7 @@ class Server:
     ) -> None:
         self._address, self._prepared, self.patience, self._greet = address, prepared, patience, greet
         self.answer_s = patience / 2
-        """silence after which a session is given up: what was asked is asked again in a new one"""
+        """seconds of silence after which a session is given up, and the request repeated in a new one"""
         self._timely: type[_Timely] = type("_Timely", (_Timely,), {"answer_s": self.answer_s})
         self._was_open = False
         self._connection: psycopg.Connection[Any] | None = None
@@ -153,7 +153,7 @@ class Server:
     # -- connecting -----------------------------------------------------------------------------
 
     def connect(self, purpose: str) -> psycopg.Connection[Any]:
-        """Open a session; behind a pooler one without settings of its own."""
+        """Open a session; behind a pooler, one without its own settings."""
         wait = max(1, min(5, round(self.patience)))
         if not self._pooled:
             options = (
@@ -199,17 +199,17 @@ class Server:
 
     @property
     def is_pooled(self) -> bool:
-        """Whether a pooler stands between us and the server: nothing may belong to a session."""
+        """Whether there is a pooler between us and the server: then nothing may belong to a session."""
         return self._pooled
 
     # -- asking ---------------------------------------------------------------------------------
 
     def repeat(self, do: Callable[[psycopg.Connection[Any]], R]) -> R:
         """
-        Do something with the connection; after a lost one connect and do it again, until the patience ends.
+        Do something with the connection; if it is lost, reconnect and repeat until the patience ends.
 
         Raises:
-            JournalError: the server did not answer in time, or refused for good; says what to do.
+            JournalError: the server did not answer in time, or refused for good; the message says what to do.
 
         """
         began = time.monotonic()
@@ -231,7 +231,7 @@ class Server:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _bear(self, problem: psycopg.Error, state: str, spent_s: float) -> None:
-        """Return if the same call may still succeed; else raise what to tell."""
+        """Return if the same call may still succeed; otherwise raise the error for the caller."""
         name = self._address.shown
         if state == AHEAD:
             raise JournalRewoundError(name, _words(problem)) from problem
@@ -256,7 +256,7 @@ class Server:
     def ask(
         self, connection: psycopg.Connection[Any], statement: Statement, values: Sequence[bytes]
     ) -> pq.abc.PGresult:
-        """Ask for binary rows, with a deadline of our own; raises OperationalError without an answer."""
+        """Query for binary rows, with our own deadline; raises OperationalError without an answer."""
         self._send(connection.pgconn, statement, values)
         self._flush(connection.pgconn)
         answer = self._answer(connection.pgconn)
@@ -272,10 +272,10 @@ class Server:
         then: Statement,
     ) -> tuple[pq.abc.PGresult, int]:
         """
-        Ask two things in one trip, each a transaction of its own.
+        Send two requests in one round trip, each in its own transaction.
 
         Returns:
-            The first answer, and when it came, as time.monotonic_ns(); the second has come, too.
+            The first answer, and when it came, as time.monotonic_ns(); the second has arrived, too.
 
         """
         pg = connection.pgconn
@@ -304,7 +304,7 @@ class Server:
     def _flush(self, pg: pq.abc.PGconn) -> None:
         while pg.flush():
             self._silence.wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
-            pg.consume_input()  # a server that complains is not read to its end
+            pg.consume_input()  # the output of a server that complains is not read to the end
 
     def _next(self, pg: pq.abc.PGconn) -> pq.abc.PGresult | None:
         while pg.is_busy():
@@ -321,7 +321,7 @@ class Server:
     # -- letting go -----------------------------------------------------------------------------
 
     def drop(self) -> None:
-        """Close the session without a word."""
+        """Close the session without a farewell."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._silence.close()
@@ -334,7 +334,7 @@ class Server:
         self.drop()
 
     def abandon(self) -> object:
-        """Give the connection away unclosed: in a forked child, closing would end the parent's session."""
+        """Abandon the connection unclosed: in a forked child, closing it would end the parent's session."""
         connection, self._connection = self._connection, None
         self._is_closed = True
         return connection
@@ -350,7 +350,8 @@ def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b"").decode()
     try:
-        # without a state no server said it: libpq makes such a result itself when the connection is lost
+        # without a state it does not come from a server: libpq makes such a result when the connection is
+        # lost
         kind = psycopg.errors.lookup(state) if state else psycopg.OperationalError
     except KeyError:
         kind = psycopg.DatabaseError
@@ -367,13 +368,13 @@ def _said(problem: psycopg.Error) -> str:
 def _may_pass(problem: psycopg.Error, state: str) -> bool:
     if state:
         return state.startswith(_AGAIN)
-    # without a state no server spoke: the connection was lost, or nobody listens (yet)
+    # without a state it does not come from a server: the connection was lost, or nobody listens (yet)
     return isinstance(problem, (psycopg.OperationalError, psycopg.InterfaceError)) and not any(
         word in str(problem) for word in _FOR_GOOD
     )
 
 
 def _words(problem: psycopg.Error) -> str:
-    """Return the first line of an error, without where it comes from; libpq shows no password in it."""
+    """Return the first line of an error, without its origin; libpq shows no password in it."""
     lines = str(problem).strip().splitlines()
     return lines[0].rpartition("FATAL:")[2].strip() if lines else type(problem).__name__
