@@ -92,7 +92,12 @@ def until(is_so) -> None:
 
 def waits(board, count: int = 1) -> None:
     """Return when `count` callers have entered the lobby."""
-    until(lambda: sum(not one.timed_out for one in standing(board)) >= count)
+    until(lambda: len(awake(board)) >= count)
+
+
+def awake(board):
+    """Return who waits and has not been told that its time is over."""
+    return [one for one in standing(board) if not one.timed_out]
 
 
 def standing(board):

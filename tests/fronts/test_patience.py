@@ -12,7 +12,7 @@ from ants_coord.errors import DeadlockError
 from ants_coord.fronts.patience import LOOK_NS
 from ants_coord.testing import ManualClock
 
-from .conftest import Background, waits
+from .conftest import Background, awake, until, waits
 
 LOOK = LOOK_NS / 1e9
 
@@ -252,7 +252,8 @@ def test_two_handlers_that_wait_for_each_other_are_told(board, clock):
     for _ in range(10):
         clock.advance(LOOK)
         # one may go on waiting, if the other's failure made its task delayed before it looked
-        if any(call.done.wait(0.2) for call in calls):
+        until(lambda: any(call.done.is_set() for call in calls) or len(awake(board)) == 2)
+        if any(call.done.is_set() for call in calls):
             break
     for task in ("a", "b"):
         board.cancel(task)

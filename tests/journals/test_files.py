@@ -324,17 +324,24 @@ def test_damaged_snapshots_are_refused(tmp_path):
         ClaimQueue(path).statistics()
 
 
-@pytest.mark.parametrize("table", ["entry", "snapshot", "piece", "meta"])
-@pytest.mark.parametrize("value", ["x'00'", "'text'", "-1", "1e300", "NULL", "x''"])
-def test_columns_that_hold_something_else_are_refused_by_name(tmp_path, table, value):
-    """A flipped bit in a row's header changes types; no error of Python or SQLite may come of it."""
-    path = tmp_path / "b.db"
+@pytest.fixture(scope="module")
+def snapped(tmp_path_factory):
+    """Return the path of a board with snapshots, and its digest: copy it before you hurt it."""
+    path = tmp_path_factory.mktemp("snapped") / "b.db"
     board = engine_with_snapshots(path, 10)
     for number in range(40):
         board.submit(Task(f"t{number}"))
         board.complete(board.claim("w"))
     digest = board._engine.digest()
     board.close()
+    return path, digest
+
+
+@pytest.mark.parametrize("table", ["entry", "snapshot", "piece", "meta"])
+@pytest.mark.parametrize("value", ["x'00'", "'text'", "-1", "1e300", "NULL", "x''"])
+def test_columns_that_hold_something_else_are_refused_by_name(snapped, tmp_path, table, value):
+    """A flipped bit in a row's header changes types; no error of Python or SQLite may come of it."""
+    path, digest = snapped
     with contextlib.closing(sqlite3.connect(path)) as db:
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
     newest = "WHERE rowid = (SELECT max(rowid) FROM entry)" if table == "entry" else ""
