@@ -189,7 +189,8 @@ def test_a_loss_is_told_at_once(path, address):
 
 
 @pytest.mark.parametrize("kind", [ClaimQueue, Matchmaker, Blackboard, Board])
-def test_without_a_hub_it_is_said_where_none_answers(kind, tmp_path):
+def test_without_a_hub_it_is_said_where_none_answers(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("ants_coord.hub.client.engine._OPENING_S", 0.05)
     queue = kind(f"hub:{tmp_path}/none")
     with pytest.raises(JournalError, match=r"no hub answers.*nothing was done.*ants-coord hub"):
         queue.find("a")
