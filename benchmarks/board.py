@@ -155,7 +155,7 @@ def _claims(board: ClaimQueue | Blackboard, places: int, tasks: int, times: int)
 
 def ratios(*, small: bool) -> Iterator[Ratio]:
     """Yield the rows of this area."""
-    many_trails, rounds, times = (20_000, 2, 200) if small else (1_000_000, 7, 5_000)
+    many_trails, rounds, times = (5_000, 2, 200) if small else (1_000_000, 7, 5_000)
     few, few_places = _board(1_000)
     many, many_places = _board(many_trails)
     yield compare(
@@ -211,7 +211,7 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
 
 def facts(*, small: bool) -> Iterator[str]:
     """Say what becomes of the memory of trails that have evaporated."""
-    trails = 20_000 if small else 200_000
+    trails = 5_000 if small else 200_000
     machine = Machine()
     machine.apply(Configure(Settings(strategy="board", half_life=1.0, quota=10_000_000)), now_ns=NOW)
     tracemalloc.start()

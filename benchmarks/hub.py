@@ -148,7 +148,7 @@ def facts(
 ) -> Iterator[str]:
     """Return a line for each number of processes, and one for those who wait."""
     if small:
-        seconds, rounds, sizes = 0.2, 1, (1, 2)
+        seconds, rounds, sizes = 0.1, 1, (1, 2)
     for size in sizes:
         pairs = [_pair(size, 0, seconds) for _ in range(rounds)]
         ratios = sorted(hub.rate / file.rate for file, hub in pairs)

@@ -36,7 +36,7 @@ def test_every_benchmark_runs_and_prints_its_ratio(tmp_path):
         "deposit + sense",
         "top 10 of",
         "claim + release, 1,000 places",
-        "memory of 20,000 trails",
+        "memory of 5,000 trails",
         "queue.PriorityQueue",
         "wake-up of a waiting claim in another process",
         "bytes of each of",

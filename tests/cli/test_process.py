@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ants_coord import Blackboard, ClaimQueue, Mark, Task
+from ants_coord.cli.demo import index_job
 
 from .command import ENVIRONMENT, LIMIT_S, ants, ants_process
 from .test_demo import tree  # noqa: F401 - a fixture
@@ -55,7 +57,7 @@ def test_a_process_says_the_same(boards, command):
 
 def test_the_demo_is_a_program(tree):  # noqa: F811
     done = ants_process("demo", "--path", tree, "--json")
-    assert (done.returncode, done.stdout) == (0, ants("demo", "--path", tree, "--json").stdout)
+    assert (done.returncode, json.loads(done.stdout)) == (0, index_job.index_tree(tree))
 
 
 def test_errors_leave_through_stderr_and_the_exit_code(tmp_path):

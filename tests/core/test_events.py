@@ -32,9 +32,10 @@ def test_every_type_of_event_is_emitted_by_some_story():
         stage.play(path.read_text())
         seen |= types_of(stage.machine)
     for walk in [MatchWalk(n) for n in range(4)] + [BoardWalk(n) for n in range(8)]:
-        for _ in range(200):
+        for turn in range(200):
             walk.step()
-            seen |= types_of(walk.model.machine)
+            if turn % 5 == 4:  # the ring keeps those of many more commands
+                seen |= types_of(walk.model.machine)
     for walk in [ProofWalk("match", n) for n in range(3)]:
         for _ in range(200):
             walk.step()

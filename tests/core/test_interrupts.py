@@ -3,7 +3,7 @@ An exception that lands anywhere inside the core leaves the state old or new, ne
 
 A trace function stands in for Ctrl-C: it raises at the k-th line that runs in
 ants_coord/core, for every k, in every step of a script that takes every arrow
-of the life cycle. The quick profile takes every third k, deep goes from byte code to byte code.
+of the life cycle. The quick profile takes every fifth k, deep goes from byte code to byte code.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from .walks import Scribe
 CORE = str(pathlib.Path(ants_coord.core.__file__).parent)
 SCRIPT = pathlib.Path(__file__).with_name("scenarios").joinpath("everything.txt")
 WHERE = of("line", "line", "opcode")
-EVERY = of(3, 1, 1)  # quick lands at every third line, of each command at another third
+EVERY = of(5, 1, 1)  # quick lands at every fifth line, of each command at another fifth
 
 
 class Landed(BaseException):
@@ -161,7 +161,7 @@ LOOKS = [
 @pytest.mark.parametrize("look", range(len(LOOKS)))
 def test_a_look_cut_short_hides_no_task(look):
     """Looking corrects lazy heaps; cut short at any line, it leaves every ready task claimable."""
-    for number in range(FILLING + 5, len(LOG), 3):
+    for number in range(FILLING + 5, len(LOG), of(9, 3, 3)):
         control = play(LOG[:number])
         now = control.ledger.timeline.reading[0]
         expected = control.apply(c.ClaimMany("zoe", 99), now_ns=now)

@@ -45,11 +45,11 @@ def explored(most):
 @pytest.mark.skipif(FRONTRUN is None, reason="frontrun is not installed: no thread schedules")
 def test_schedules_of_two_threads(capsys):
     """A board holds in every schedule; the one whose lock does nothing is caught."""
-    found = explored(of(25, 60, 2_000))
+    found = explored(of(15, 60, 2_000))
     with capsys.disabled():
         counts = ", ".join(f"{one['schedules']} {name}" for name, one in found.items())
         print(f"\n  thread schedules: {counts}; the control without a lock is caught")
     assert found["in memory"]["holds"] is True, found
     assert found["with a log"]["holds"] is True, found
-    assert found["in memory"]["schedules"] > 20
+    assert found["in memory"]["schedules"] > of(10, 20, 20)
     assert found["without a lock"]["holds"] is False
