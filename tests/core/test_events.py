@@ -39,7 +39,9 @@ def stories():
         for _ in range(200):
             proving.step()
         yield types_of(proving.machine)
-    for walk in [*[MatchWalk(n) for n in range(4)], *[BoardWalk(n) for n in range(8)]]:
+    walks: list[MatchWalk | BoardWalk] = [MatchWalk(n) for n in range(4)]
+    walks += [BoardWalk(n) for n in range(8)]
+    for walk in walks:
         for _ in range(200):
             walk.step()
             yield types_of(walk.model.machine)
