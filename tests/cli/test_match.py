@@ -12,6 +12,7 @@ from ants_coord.cli.demo import skill_job
 from ants_coord.cli.demo.match import MatchColony
 from ants_coord.errors import SettingsError
 
+from ..scale import of
 from .command import ants
 from .test_demo import tree  # noqa: F401 - a fixture
 
@@ -21,7 +22,7 @@ LINES = (
 )
 
 
-@pytest.mark.parametrize("agents", [1, 2, 5])
+@pytest.mark.parametrize("agents", of([1, 5], [1, 2, 5], [1, 2, 5]))
 def test_the_report_by_skills_equals_a_single_threaded_pass(tree, agents):  # noqa: F811
     """Whoever lies and whoever leaves, what the colony finds is what one thread finds."""
     done = ants("demo", "--strategy", "match", "--path", tree, "--agents", agents, "--json")
