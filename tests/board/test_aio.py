@@ -18,9 +18,11 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file"])
-def make(request, clock, tmp_path):
+@pytest.fixture(params=["memory", "log", "file", "hub"])
+def make(request, clock, tmp_path, over_hub):
     def board(**settings):
+        if request.param == "hub":
+            return over_hub(Blackboard, MemoryJournal(clock), clock, **settings)
         if request.param == "memory":
             return Blackboard(clock=clock, **settings)
         if request.param == "log":

@@ -14,6 +14,7 @@ from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 
 from ..fronts.conftest import LIMIT_S
+from ..fronts.loops import waits
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -23,9 +24,11 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file"])
-def make(request, clock, tmp_path):
+@pytest.fixture(params=["memory", "log", "file", "hub"])
+def make(request, clock, tmp_path, over_hub):
     def board(**settings):
+        if request.param == "hub":
+            return over_hub(Blackboard, MemoryJournal(clock), clock, **settings)
         if request.param == "memory":
             return Blackboard(clock=clock, **settings)
         if request.param == "log":
@@ -50,11 +53,11 @@ def test_the_same_in_an_event_loop(make):
         async with board:
             await board.react("r", "in/*", Task(kind="r"))
             claim = asyncio.create_task(board.claim("w", kinds=["r"]))
-            await until_waiting(board, 1)
+            await waits(board, 1)
             await board.write("in/1", 1, agent="x")
             assert (await claim).payload["path"] == "in/1"
             taker = asyncio.create_task(board.take("box/*", agent="w"))
-            await until_waiting(board, 1)
+            await waits(board, 1)
             taker.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await taker
@@ -69,7 +72,7 @@ def test_the_same_in_an_event_loop(make):
                         return
 
             watcher = asyncio.create_task(follow())
-            await until_waiting(board, 1)
+            await waits(board, 1)
             await board.deposit(Mark("food", "w/1"), agent="x")
             await board.write("w/1", 1, agent="x")
             await board.erase("w/1", agent="x")
@@ -79,11 +82,6 @@ def test_the_same_in_an_event_loop(make):
             assert (await board.wait_for("in/*")).value == 1
 
     asyncio.run(colony(make().aio))
-
-
-async def until_waiting(board, count):
-    while len(board._engine._lobby) < count:
-        await asyncio.sleep(0)
 
 
 def test_async_boards_are_made_alike(clock):

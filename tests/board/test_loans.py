@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,11 @@ from ants_coord.errors import StaleVersionError
 from ants_coord.testing import ManualClock
 
 
-@pytest.fixture(params=["memory", "file"])
-def board(request, tmp_path):
-    path = None if request.param == "memory" else tmp_path / "b.db"
-    with Blackboard(path, clock=ManualClock()) as board:
+@pytest.fixture(params=["memory", "file", "hub"])
+def board(request, tmp_path, over_hub):
+    path, clock = tmp_path / "b.db" if request.param == "file" else None, ManualClock()
+    make = functools.partial(over_hub, Blackboard) if request.param == "hub" else Blackboard
+    with make(path, clock=clock) as board:
         board.write("inbox/1", {"order": 7}, agent="shop")
         yield board
 

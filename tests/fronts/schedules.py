@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sys
+import tempfile
+import threading
+from pathlib import Path
 from typing import Any
 
 import frontrun
 
 from ants_coord import ClaimQueue, Task
+from ants_coord.hub.loop import Hub
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 from ants_coord.testing.story import double_grants
@@ -28,6 +34,24 @@ def in_memory() -> Any:
 
 def with_a_log() -> Any:
     board: Any = ClaimQueue(MemoryJournal(ManualClock()))
+    return with_work(board)
+
+
+def through_a_hub() -> Any:
+    """A hub of its own for each schedule; its thread runs as it likes."""
+    folder = Path(tempfile.mkdtemp(prefix="ants", dir="/tmp" if os.path.isdir("/tmp") else None))
+    hub = Hub(ClaimQueue(clock=ManualClock()), str(folder / "hub"))
+    thread = threading.Thread(target=hub.serve, daemon=True)
+    thread.start()
+    board: Any = ClaimQueue(f"hub:{hub.path}", clock=ManualClock())
+
+    def end() -> None:
+        board.close()
+        hub.stop()
+        thread.join()
+        shutil.rmtree(folder)
+
+    board.end = end
     return with_work(board)
 
 
@@ -59,7 +83,9 @@ def work(board: Any) -> None:
 def all_is_well(board: Any) -> bool:
     board.check()
     done = board.statistics().tasks["done"]
-    return sorted(board.got) == ["a", "b"] and done == 2 and not double_grants(board.events())
+    is_well = sorted(board.got) == ["a", "b"] and done == 2 and not double_grants(board.events())
+    getattr(board, "end", board.close)()
+    return is_well
 
 
 def explore(make: Any, executions: int, patience_s: float = 60.0) -> dict[str, Any]:
@@ -82,4 +108,7 @@ def explore(make: Any, executions: int, patience_s: float = 60.0) -> dict[str, A
 if __name__ == "__main__":
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     made = {"in memory": in_memory, "with a log": with_a_log, "without a lock": without_a_lock}
-    print(json.dumps({name: explore(make, most) for name, make in made.items()}))
+    found = {name: explore(make, most) for name, make in made.items()}
+    # what two threads share at a client is little, and each schedule costs a hub
+    found["through a hub"] = explore(through_a_hub, most // 5)
+    print(json.dumps(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import unicodedata
 
@@ -13,10 +14,11 @@ from ants_coord.fronts.file_names import names_of_files
 from ants_coord.testing import ManualClock
 
 
-@pytest.fixture(params=["memory", "file"])
-def board(request, tmp_path):
-    path = None if request.param == "memory" else tmp_path / "b.db"
-    with ClaimQueue(path, clock=ManualClock(), lease_ttl=30) as board:
+@pytest.fixture(params=["memory", "file", "hub"])
+def board(request, tmp_path, over_hub):
+    path, clock = tmp_path / "b.db" if request.param == "file" else None, ManualClock()
+    make = functools.partial(over_hub, ClaimQueue) if request.param == "hub" else ClaimQueue
+    with make(path, clock=clock, lease_ttl=30) as board:
         yield board
 
 

@@ -51,5 +51,6 @@ def test_schedules_of_two_threads(capsys):
         print(f"\n  thread schedules: {counts}; the control without a lock is caught")
     assert found["in memory"]["holds"] is True, found
     assert found["with a log"]["holds"] is True, found
+    assert found["through a hub"]["holds"] is True, found
     assert found["in memory"]["schedules"] > of(10, 20, 20)
     assert found["without a lock"]["holds"] is False

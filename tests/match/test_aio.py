@@ -29,9 +29,11 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "log", "file"])
-def market(request, clock, tmp_path):
-    if request.param == "memory":
+@pytest.fixture(params=["memory", "log", "file", "hub"])
+def market(request, clock, tmp_path, over_hub):
+    if request.param == "hub":
+        board = over_hub(Matchmaker, MemoryJournal(clock), clock)
+    elif request.param == "memory":
         board = Matchmaker(clock=clock)
     elif request.param == "log":
         board = Matchmaker(MemoryJournal(clock))
