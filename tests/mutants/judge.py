@@ -331,7 +331,7 @@ def hub():
         connections.test_one_turn_is_one_transaction,
         connections.test_who_does_not_read_holds_up_nobody,
         connections.test_a_second_hub_on_one_address_is_refused,
-        connections.test_a_dead_socket_is_replaced_and_a_foreign_file_is_not,
+        lambda folder: connections.test_a_dead_socket_is_replaced_and_a_foreign_file_is_not(folder, folder),
         connections.test_nobody_else_may_answer_in_the_hubs_name,
         connections.test_a_port_needs_the_secret_of_the_file,
         connections.test_with_keys_each_name_is_shown,
