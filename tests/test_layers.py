@@ -116,7 +116,7 @@ def test_nobody_imports_what_stands_above():
 
 
 def test_every_folder_has_a_true_map():
-    """The first page of a folder names every file in it, and no other; no folder is crowded."""
+    """The first page of a folder names every file in it, and no other; no folder is crowded, and the core has room."""
     for folder in {path.parent for path in FILES} - {PACKAGE}:
         first = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
         here = {
@@ -125,7 +125,7 @@ def test_every_folder_has_a_true_map():
         }  # fmt: skip
         words = {word.strip("`,:") for line in first.splitlines() for word in line.split()}
         assert here <= words, f"{folder.relative_to(PACKAGE)}: the map misses {sorted(here - words)}"
-        assert len(here) <= 15, folder
+        assert len(here) <= (12 if folder.relative_to(PACKAGE).parts[0] == "core" else 15), folder
     hall = {  # what a newcomer sees: `__init__`, `__main__` and `_version` are no rooms
         e.stem
         for e in PACKAGE.iterdir()

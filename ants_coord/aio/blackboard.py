@@ -13,9 +13,9 @@ from ..commands.board import Changes, History, Reactions, Read, Sense, Strongest
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments, board_arguments, match_arguments
-from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
+from ..fronts.keys import Shared
 from ..journals.ports import Clock
 from ..values.checks import check_id, check_name
 from ..values.checks import count as checked_count

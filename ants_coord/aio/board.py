@@ -17,9 +17,9 @@ from ..engine.engine import Drained, Engine
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
-from ..fronts.agent import Keys, Shared
 from ..fronts.arguments import Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
+from ..fronts.keys import Keys, Shared
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent, listed
 from ..values.payloads import json_value

@@ -15,9 +15,9 @@ from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
 from ..errors import AgentGoneError
 from ..fronts import arguments, match_arguments
-from ..fronts.agent import Shared
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
+from ..fronts.keys import Shared
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.frozen import evolve

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..commands.shared import BriefingOf
 from ..values.briefing import Briefing, OpenTask
+from .state.content import as_check
 from .state.ledger import Ledger
 from .state.records import FAILED, READY, Row
-from .work.opinions import as_check
-from .work.signs import every_note
+from .work.holding import every_note
 
 __all__ = ["brief"]
 

@@ -27,9 +27,9 @@ from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, Ta
 from .state.ledger import Ledger
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
 from .state.timeline import LEASE
+from .work.holding import every_note, quiet
 from .work.leases import first, lease_of
 from .work.locking import holders, lock_lease
-from .work.signs import every_note, quiet
 
 if TYPE_CHECKING:
     from ..values.briefing import Briefing

@@ -7,16 +7,14 @@ a claim queue never imports what only the others need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from ..values.frozen import evolve
 from .state.ledger import Ledger, ns
-from .state.parts import Anyone, Common, Part, Strategy
-from .work.declining import Declines
-from .work.opinions import Opinions
+from .state.parts import Anyone, Common, Part, Refusals, Strategy
 from .work.ready import ByPriority
-from .work.signs import Openings, Signs, Splits
 
 if TYPE_CHECKING:
     from ..values.trust import TrustPolicy
@@ -40,7 +38,7 @@ def _match() -> Strategy:
     from .matching import adverts as advertising  # noqa: PLC0415
     from .matching.eligibility import Capable  # noqa: PLC0415
     from .matching.order import BySignature  # noqa: PLC0415
-    from .trust.evidence import Skills  # noqa: PLC0415
+    from .trust.skills import Skills  # noqa: PLC0415
 
     skills = Skills()
     part = Capable(advertising.COMMANDS, advertising.QUERIES, skills)
@@ -58,7 +56,7 @@ def _board() -> Strategy:
     from .board.trails import Trails  # noqa: PLC0415
     from .matching import adverts as advertising  # noqa: PLC0415
     from .matching.eligibility import Capable  # noqa: PLC0415
-    from .trust.evidence import Skills  # noqa: PLC0415
+    from .trust.skills import Skills  # noqa: PLC0415
 
     around, skills = Surroundings(), Skills()
     able = Capable(advertising.COMMANDS, advertising.QUERIES, skills)
@@ -75,51 +73,88 @@ def _board() -> Strategy:
     )
 
 
-def _come(part: Any) -> Part:
+class Dormant(Part):
     """
-    Turn CheckingLater into the part that it stands for. One of its hooks may be called again after that.
-    """
-    from .trust.checks import Checking  # noqa: PLC0415 - few boards have results checked
+    A part that most boards never need: a stand-in that becomes the part at its first use.
 
-    part.__class__ = Checking
-    return part  # type: ignore[no-any-return]
+    Args:
+        home: module and class of the part, such as "trust.checks:Checking".
+        tables: the part's tables; as long as they are empty, so is the part.
+        said: what the part describes of itself then.
+        bare: attributes that the rest of the core reads without asking the part: what makes them, empty.
 
+    Whatever else is asked of it wakes it.
 
-class CheckingLater(Part):
-    """
-    A stand-in for the part that has results checked, trust.checks.Checking.
-
-    It becomes that part when the first task asks for it. Until then `open` and `opinions`, which the rest of
-    the core reads, are empty. Everything else in this part is only used for a task with `verify`.
     """
 
-    tables = ("handed",)
+    def __init__(
+        self, home: str, *tables: str, said: Mapping[str, Any] = {}, **bare: Callable[[], Any]
+    ) -> None:
+        self._home, self._said, self._bare = home, said, bare
+        self.tables = tables  # type: ignore[misc]  # each of them has its own
+        self._clear()
 
-    def __init__(self) -> None:
-        self.opinions = Opinions()
-        self.open: dict[str, int] = {}
+    def _clear(self) -> None:
+        self.__dict__.update({name: make() for name, make in self._bare.items()})
+
+    def _wake(self) -> Part:
+        from importlib import import_module  # noqa: PLC0415 - with the first use
+
+        module, _, name = self._home.partition(":")
+        kind = getattr(import_module(f".{module}", __package__), name)
+        kind.__init__(self)
+        self.__class__ = kind  # last: cut short before this, it is still the stand-in
+        return self
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(_come(self), name)
+        return getattr(self._wake(), name)
+
+    def _is_used(self, ledger: Ledger) -> bool:
+        return any(ledger.tables[name] for name in self.tables)
 
     def rebuild(self, ledger: Ledger) -> None:
-        """Start empty, unless results wait."""
-        self.opinions, self.open = Opinions(), {}
-        if ledger.tables["handed"]:
-            _come(self).rebuild(ledger)
+        """Start empty, unless there is something in the tables."""
+        self._clear()
+        if self._is_used(ledger):
+            self._wake().rebuild(ledger)
+
+    def describe(self, ledger: Ledger) -> dict[str, Any]:
+        """Return what `statistics()` shows of the part while it is empty."""
+        return dict(self._said)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that it is empty, or have the part check itself."""
+        if self._is_used(ledger):
+            self._wake().check(ledger)
+        assert all(vars(self)[name] == make() for name, make in self._bare.items())
+
+
+class Unchecked(Dormant):
+    """The stand-in for the part that has results checked, until the first task asks for it."""
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
         """Forget the results that were handed in for the old content."""
         if ledger.tables["handed"]:
-            _come(self).replaced(ledger, row)
+            # the ledger keeps this hook, and may call it when the part is awake
+            part = self._wake() if type(self) is Unchecked else self
+            type(part).replaced(part, ledger, row)
 
-    def check(self, ledger: Ledger) -> None:
-        """Assert that nothing waits."""
-        assert not ledger.tables["handed"]
-        assert not self.open
-        assert not self.opinions.rows
+
+def _dormant() -> tuple[Dormant, ...]:
+    """Make the parts that wait for their first use: signs, declines, splits, openings, checking."""
+    return (
+        Dormant("work.holding:Signs", "signs", "notes"),
+        Dormant(
+            "work.declining:Declines", "declines", "limited",
+            said={"declines": 0, "limited": 0},
+            active=dict, decliners=dict, known=dict, tried=dict, alarms=list,
+        ),
+        Dormant("work.splitting:Splits", "splits"),
+        Dormant("work.openings:Openings", "openings"),
+        Unchecked("trust.checks:Checking", "handed", opinions=lambda: SimpleNamespace(rows={}), open=dict),
+    )  # fmt: skip
 
 
 def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) -> Common:
@@ -127,12 +162,13 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
     from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
     from .trust.principals import Principals  # noqa: PLC0415
 
-    declines, reputation, restraint = Declines(), Reputation(), None
+    signs, declines, splits, openings, checking = _dormant()
+    reputation, restraint = Reputation(), None
     if trust is not None:
         from .trust.effects import Restraint  # noqa: PLC0415 - boards with a policy only
 
         restraint = Restraint(reputation)
-    first: tuple[Part, ...] = (Signs(), declines, Splits(), Openings())
+    first: tuple[Part, ...] = (signs, declines, splits, openings)
     purses = None
     if has_purses:
         from .work.purses import Purses  # noqa: PLC0415 - most boards have none
@@ -143,7 +179,7 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
         from .matching.proofs import Proofs  # noqa: PLC0415 - most boards have none
 
         first = (*first, Proofs())  # before the index, which sees agents as this part shows them
-    return Common(first, declines, CheckingLater(), Principals(), reputation, restraint, purses)
+    return Common(first, cast("Refusals", declines), checking, Principals(), reputation, restraint, purses)
 
 
 def every_part() -> Iterator[Part]:

@@ -12,8 +12,8 @@ snapshots      written piece by piece between the commands
 lobby          who waits, and for what
 lines          which waiters to wake, and how well a task suits an agent; made for the first waiter
 awaited        the text of a TimeoutError
-keeper         renewing leases, and notifications that need no lock
-deadlines      notifications that must be on time, whatever hangs
+deadlines      notifications that must be on time, whatever hangs: of waiters, and of holders of leases
+keeper         renewing leases; made for the first scope
 advert_keeper  refreshing adverts
 io_threads     threads for a journal's I/O that never keep a program from ending
 """

@@ -37,12 +37,11 @@ from ..journals.ports import Alarm, Chore, Clock
 from ..values.checks import Request, numbered
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome
-from .deadlines import Deadlines
+from .deadlines import Deadlines, Keeping, NoLeases
 from .door import CLOSED, FORKED, LAST_S, entering, weakly
-from .keeper import Keeper, Keeping, Kept
 from .lobby import NEVER_NS, Drained, Lobby, Waiter
 
-__all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine", "Kept"]
+__all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine"]
 
 if TYPE_CHECKING:
     from .io_threads import IOThreads
@@ -101,7 +100,7 @@ class Engine(Keeping, ABC):
         self._asked = asked
         Settings(**asked)  # refuse bad settings in the constructor
         self._lobby = Lobby(weakly(self._surplus))
-        self._keeper = Keeper()
+        self._keeper = NoLeases()
         self._chores: dict[type, Chore] = {}
         self._alarm: Alarm | None = None
         self._alarm_at_ns = NEVER_NS
@@ -520,11 +519,12 @@ class Engine(Keeping, ABC):
         """Disable a copy made by a fork: its locks and threads do not exist any more."""
         self._hang_new()
         self._alarm = self._deadlines = None
-        self._keeper, self._chores = Keeper(), {}
+        self._keeper, self._chores = NoLeases(), {}
         self._lobby = Lobby(weakly(self._surplus))
         self._left.clear()
         self._pool = None
         self.__dict__.pop("_made_pool", None)
+        self.__dict__.pop("_made_keeper", None)
         if self._is_open and not self._why_closed:
             self._why_closed, self._is_shut, self.is_short = FORKED, True, False
 

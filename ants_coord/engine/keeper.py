@@ -9,23 +9,18 @@ lock is done by its alarm.
 from __future__ import annotations
 
 import itertools
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..commands.shared import Command, Lost, Refused, Renew
-from ..errors import ClosedError, JournalConflictError, JournalCorruptError, JournalVersionError
+from ..errors import JournalConflictError, JournalCorruptError, JournalVersionError
 from ..journals.clocks import report
 from ..values.frozen import entity, field
 from ..values.tasks import Lease
-from .deadlines import NEVER_NS, Deadlines, Timed
-from .door import Door
+from .deadlines import NEVER_NS, NoLeases
 
-__all__ = ["Keeper", "Keeping", "Kept", "kept_from"]
-
-_STUCK_S = 0.2
-"""if the lock cannot be had for this long, its holder is waiting for a journal that does not answer"""
+__all__ = ["Keeper", "Kept", "kept_from"]
 
 _ASK_AGAIN_NS = 100_000_000
 """a lease whose time is up although the board seems to answer is asked about, and given up this much later"""
@@ -80,7 +75,7 @@ class Kept:
         self.due(self, now_ns)
 
 
-class Keeper:
+class Keeper(NoLeases):
     """The kept leases of one engine."""
 
     def __init__(self) -> None:
@@ -199,89 +194,3 @@ def kept_from(
     stop = NEVER_NS if stop_after_ns is None else now_ns + stop_after_ns
     renew = now_ns + max(0, left - 2 * lease.ttl_ns // 3)
     return Kept(lease, scope, on_lost, lease.ttl_ns, now_ns + left, renew, stop, on_stop)
-
-
-class Keeping(Door):
-    """A door with leases that are renewed, and with deadlines that are announced whatever hangs."""
-
-    _keeper: Keeper
-    _deadlines: Deadlines | None
-    _why_closed: str
-
-    @abstractmethod
-    def open(self) -> None:
-        """Open the board now instead of at the first verb."""
-
-    def outlive(self) -> None:
-        """Let grants from here on outlive this instance, even if others could detect its end."""
-
-    @abstractmethod
-    def _want_news(self) -> None:
-        """Have commands note what they change, for the waiters."""
-
-    @abstractmethod
-    def _set_alarm_at(self, at_ns: int) -> None:
-        """Set the alarm to this time or earlier."""
-
-    def time(self, timed: Timed) -> None:
-        """Announce a deadline on time, whatever hangs."""
-        assert self._deadlines is not None
-        self._deadlines.add(timed)
-
-    def untime(self, timed: Timed) -> None:
-        """Drop a deadline; a waiter that leaves, and a lease that is no longer kept, need no announcement."""
-        if self._deadlines is not None:
-            self._deadlines.drop(timed)
-
-    def keep(self, kept: Kept) -> None:
-        """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
-        self.open()
-        assert self._deadlines is not None
-        kept.due = self._kept_due
-        try:
-            self._keeper.add(kept)
-            self._deadlines.add(kept)
-            self._want_news()
-            self._set_alarm_at(kept.renew_ns)
-            # another thread has closed the board meanwhile, and may not have seen this lease
-            if self._why_closed:
-                raise ClosedError(self._why_closed)  # noqa: TRY301
-        except BaseException:  # an interrupt, or no thread could be started
-            self.unkeep(kept)
-            raise
-
-    def unkeep(self, kept: Kept) -> None:
-        """Stop renewing."""
-        self._keeper.drop(kept)
-        self.untime(kept)
-
-    def _kept_due(self, kept: Kept, now_ns: int) -> None:
-        """Tell a scope that its time is over, or that its lease ran out while nothing could be written."""
-        if kept.scope() is None:
-            self.unkeep(kept)
-            return
-        if kept.stop_ns <= now_ns:
-            self._keeper.stop(kept, now_ns)
-        if kept.until_ns <= now_ns:
-            if self._is_stuck():
-                self._lose(kept, "expired")
-                return
-            self._keeper.ask_soon(kept, now_ns)
-        self._set_alarm_at(now_ns)
-
-    def _is_stuck(self) -> bool:
-        """Tell whether the holder of the lock waits for something that does not answer."""
-        if self._lock.acquire(timeout=_STUCK_S):
-            self._lock.release()
-            return False
-        return True
-
-    def _lose(self, kept: Kept, reason: str) -> None:
-        self.unkeep(kept)
-        scope = kept.scope()
-        if scope is None:
-            return
-        try:
-            kept.on_lost(scope, reason)
-        except Exception:  # noqa: BLE001 - the others must hear it, too
-            report(f"the holder of {kept.lease.handle} could not be told that it is lost")

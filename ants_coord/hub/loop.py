@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ..commands.shared import Claim, Command, Query, Refused
-from ..engine.engine import Kept
+from ..engine.keeper import Kept
 from ..engine.lobby import Waiter, mute
 from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError

@@ -22,7 +22,8 @@ from ..commands.board import Changes
 from ..commands.shared import Command, Query
 from ..core.state.records import LEASED
 from ..core.work.leases import lost_reason
-from ..engine.engine import Drained, Engine, Kept
+from ..engine.engine import Drained, Engine
+from ..engine.keeper import Kept
 from ..engine.lobby import NEVER_NS, Waiter
 from ..engine.log import Turn
 from ..errors import CoordinationError

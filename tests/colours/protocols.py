@@ -40,7 +40,7 @@ _LEFT_OUT = {"over", "check"}
 def written(aio: Path) -> str:
     """Return the text of protocols.py; raises ValueError if a verb has no place or a place no verb."""
     sources = {aio / f"{name}.py": cls for name, cls in SHARED.items()}
-    sources[aio.parent / "fronts" / "agent.py"] = "Keys"
+    sources[aio.parent / "fronts" / "keys.py"] = "Keys"
     found = {name: verb for path, cls in sources.items() for name, verb in verbs_of(path, cls).items()}
     placed = [name for _, names in PURPOSES.values() for name in names.split()] + REST.split()
     if sorted(placed) != sorted(set(found) - _LEFT_OUT):

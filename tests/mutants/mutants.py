@@ -40,13 +40,13 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
     ),
     "a stale token completes": (
         "core/work/leases.py",
-        "    if row is None or row.token != command.token:\n        return _refuse(ledger, command.task, command.token)\n    if command.agent is not None",
-        "    if row is None:\n        return _refuse(ledger, command.task, command.token)\n    if command.agent is not None",
+        "    if row is None or row.token != command.token:\n        return refuse(ledger, command.task, command.token)\n    if command.agent is not None",
+        "    if row is None:\n        return refuse(ledger, command.task, command.token)\n    if command.agent is not None",
     ),
     "a stale token fails the attempt": (
         "core/work/leases.py",
-        "row.token != command.token or row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
-        "row.state is not LEASED:\n        return _refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
+        "row.token != command.token or row.state is not LEASED:\n        return refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
+        "row.state is not LEASED:\n        return refuse(ledger, command.task, command.token)\n    refusal = foreign(command.agent, row)",
     ),
     "a stale token renews and releases": (
         "core/work/leases.py",
@@ -59,7 +59,7 @@ BROKEN_PROMISES: dict[str, tuple[str, str, str]] = {
         "    row.token = token = row.token if row.attempts >= 3 else next_token(ledger)\n    row.attempts",
     ),
     "a renewal is told and not kept": (
-        "core/work/leases.py",
+        "core/work/holding.py",
         "        row.deadline_ns = deadline\n        if earlier:",
         "        if earlier:\n            row.deadline_ns = deadline",
     ),
@@ -79,7 +79,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    if raw_ns > previous == now:", "    if raw_ns > previous:", "walk"),
     ("core/state/timeline.py", "        if raw_ns > previous:", "        if raw_ns != previous:", "walk"),
     ("core/state/timeline.py", "            if raw_ns > calendar:", "            if True:", "walk"),
-    ("core/work/leases.py", "        deadline = now + ttl_ns if latest is None", "        deadline = row.deadline_ns if latest is None", "conformance"),
+    ("core/work/holding.py", "        deadline = now + ttl_ns if latest is None", "        deadline = row.deadline_ns if latest is None", "conformance"),
     ("core/state/timeline.py", "            elif row.deadline_ns != deadline:", "            elif False:", "conformance"),
     ("core/work/lifecycle.py", "    if row.ready_ns < 0:\n        row.ready_ns", "    if True:\n        row.ready_ns", "walk"),
     # attempts and retries
@@ -89,9 +89,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    for _ in range(attempts - 1):", "    for _ in range(attempts):", "conformance"),
     ("core/work/submitting.py", "    row.generation += 1\n    row.attempts = 0", "    row.generation += 1", "conformance"),
     # signs of work
-    ("core/work/leases.py", "    sign(ledger, row)\n    keep_note", "    keep_note", "conformance"),
-    ("core/work/signs.py", "    return not is_over", "    return True", "conformance"),
-    ("core/work/signs.py", "if token != row.token])", "])", "conformance"),
+    ("core/work/holding.py", "    sign(ledger, row)\n    _keep_note", "    _keep_note", "conformance"),
+    ("core/work/holding.py", "    return not is_over", "    return True", "conformance"),
+    ("core/work/holding.py", "if token != row.token])", "])", "conformance"),
     # splitting
     ("core/work/splitting.py", "    row.attempts -= 1\n", "", "conformance"),
     ("core/work/splitting.py", "row.token != command.token or row.state", "row.state", "scenarios"),
@@ -114,7 +114,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/matching/eligibility.py", "        for hook in ledger.on_advert:\n            hook(ledger, agent)", "", "proofs"),
     ("values/verification.py", "    return _salted(digest_of(question), digest)", "    return _salted(\"\", digest)", "proofs"),
     ("core/state/ledger.py", " - self.own_tasks\n", "\n", "proofs"),
-    ("core/trust/evidence.py", 'return not ledger.rules or ("part Skills", self.version) in ledger.rules', "return True", "proofs"),
+    ("core/trust/skills.py", 'return not ledger.rules or ("part Skills", self.version) in ledger.rules', "return True", "proofs"),
     ("core/matching/eligibility.py", "agent, name, float(is_right), float(not is_right))", "agent, name, 1.0, 0.0)", "proofs"),
     # purses
     ("core/work/purses.py", "min(amount, balance + amount * (current - window))", "balance + amount * (current - window)", "purses"),
@@ -127,7 +127,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/purses.py", "            ledger.order.reopen(purse_name(name))\n", "", "purses"),
     ("core/work/purses.py", "spent + n, coordination", "n, coordination", "conformance"),
     ("core/work/purses.py", "            if n:\n                self._open(ledger, name)", "            pass", "purses"),
-    ("core/work/doors.py", "return purses if limit is None else (limit, *purses)", "return purses", "purses"),
+    ("core/work/ready.py", "return purses if limit is None else (limit, *purses)", "return purses", "purses"),
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
@@ -149,7 +149,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # the log
     ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),
     # results that others check
-    ("core/work/opinions.py", "        if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:\n            return False\n", "", "checks"),
+    ("core/trust/opinions.py", "        if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:\n            return False\n", "", "checks"),
     ("core/trust/checks.py", "        ledger.order.reorder(row)  # if an old entry", "        # if an old entry", "checks"),
     ("core/trust/checks.py", "        row.attempts -= 1  # only failures count as attempts\n", "", "checks"),
     ("core/trust/checks.py", "            if len(side) >= verify.agree:", "            if len(side) > verify.agree:", "checks"),

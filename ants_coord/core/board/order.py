@@ -37,8 +37,7 @@ from ..state.decay import moment, pull_at
 from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..state.timeline import CALENDAR
-from ..work.doors import names_of
-from ..work.ready import in_order
+from ..work.ready import in_order, names_of
 from .places import END, Group, Line, Spot
 
 if TYPE_CHECKING:

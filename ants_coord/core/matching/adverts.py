@@ -8,11 +8,11 @@ from ...errors import AdvertRefusedError, AgentGoneError
 from ...requirements import parse
 from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
 from ...values.rules import LOAD
+from ..state.content import as_check
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
 from ..state.timeline import CALENDAR
 from ..work.openings import release_all
-from ..work.opinions import as_check
 from .eligibility import FOR_GOOD, Capable
 from .explain import why_not
 from .order import Matched

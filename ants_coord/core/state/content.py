@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...values.frozen import fields
+from ...values.frozen import evolve, fields
 from ...values.tasks import Task
 
-__all__ = ["content_digest", "same_content"]
+__all__ = ["as_check", "content_digest", "same_content"]
 
 _FIELDS = tuple(
     field.name for field in fields(Task) if field.init and field.name not in ("payload", "verify", "spends")
@@ -39,3 +39,12 @@ def content_digest(task: Task, payload: Any) -> str:
         content.append(f"spends {dict(task.spends)}")
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def as_check(spec: Task) -> Task:
+    """Return what a task looks like to those who may check it."""
+    verify = spec.verify
+    if verify is None or verify.method != "check":
+        return spec
+    assert verify.kind is not None
+    return evolve(spec, kind=verify.kind, requires=verify.requires, place=None)

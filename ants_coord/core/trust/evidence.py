@@ -23,11 +23,11 @@ from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import CALENDAR, LEASE
 
-__all__ = ["FAILED_VERBS", "Reputation", "channel"]
+__all__ = ["DELIVERED", "FAILED_VERBS", "Reputation", "channel", "given_back"]
 
 FAILED_VERBS = frozenset({"retry", "back_off", "give_up", "expire"})
 """ends of a lease that are the holder's doing; release is one too, but a polite one"""
-_DELIVERED = ("complete", "hand_in")
+DELIVERED = ("complete", "hand_in")
 _KEEP = 0.9862327044933592  # 2^(-1/50)
 _KEEP_QUALITY = 0.9930924954370359  # 2^(-1/100)
 _HOUR = 3_600 * 1_000_000_000
@@ -52,7 +52,8 @@ def _faded(amount: float, passed_ns: int, half_life: int) -> float:
     return amount * strength_at(weight_of(1.0, 0, half_life), passed_ns, half_life)
 
 
-def _given_back(ledger: Ledger, row: Row) -> float:
+def given_back(ledger: Ledger, row: Row) -> float:
+    """Return the bad evidence that giving a lease back is: little at once, more after half its time."""
     held = ledger.timeline.reading[LEASE] - (row.deadline_ns - row.ttl_ns)
     return _EARLY if 2 * held < row.ttl_ns else _LATE
 
@@ -86,7 +87,7 @@ class Reputation(Part):
         agent, kind = row.agent, row.spec.kind
         if row.spec.__class__ is not Task and row.spec.verify is not None:
             kind = ledger.checking.kind_of(ledger, row)
-        if verb in _DELIVERED:  # every cycle comes here, so the usual case is spelt out
+        if verb in DELIVERED:  # every cycle comes here, so the usual case is spelt out
             table, key = ledger.tables["evidence"], (agent, kind)
             known = table.get(key)
             if known is not None and ledger.timeline.reading[CALENDAR] < known[4]:
@@ -101,13 +102,13 @@ class Reputation(Part):
         if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
             return
         if verb in FAILED_VERBS:
-            known, bad = ledger.tables["failers"].get(row.spec.id, ()), self._blame(ledger, row)
+            known, bad = ledger.tables["failers"].get(row.spec.id, ()), self.blame(ledger, row)
             ledger.undo.put(ledger.tables["failers"], row.spec.id, (*known[-15:], (agent, kind, bad)))
             self.add(ledger, agent, kind, 0.0, bad)
         elif verb == "release":
-            self.add(ledger, agent, kind, 0.0, _given_back(ledger, row))
+            self.add(ledger, agent, kind, 0.0, given_back(ledger, row))
 
-    def _blame(self, ledger: Ledger, row: Row) -> float:
+    def blame(self, ledger: Ledger, row: Row) -> float:
         """Return how much a failed lease says about its holder."""
         known = ledger.tables["failers"].get(row.spec.id, ())
         others = {name for name, _, _ in known} - {row.agent}
@@ -274,48 +275,3 @@ class Reputation(Part):
             assert not (streak and failures)
         for task in ledger.tables["failers"]:
             assert not ledger.tasks[task].state.is_final
-
-
-class Skills(Reputation):
-    """
-    Reputation by capability: how agents did on the tasks that required a capability they have.
-
-    The part that knows which capabilities a task asked of its holder calls this one; other strategies pay
-    nothing. A board whose log does not name this part was written without it, and stays without it.
-
-    Tables:
-        skills: (agent, capability) -> as in evidence
-        skill_quality: (agent, capability) -> as in quality
-    """
-
-    tables = ("skills", "skill_quality")
-    of_work, of_results = "skills", "skill_quality"
-    left = Part.left  # not called at every lease: see `tally`
-
-    def is_kept(self, ledger: Ledger) -> bool:
-        """Tell whether this board keeps evidence by capability."""
-        return not ledger.rules or ("part Skills", self.version) in ledger.rules
-
-    def tally(self, ledger: Ledger, row: Row, verb: str, names: list[str]) -> None:
-        """Note how a lease ended that asked for these capabilities."""
-        if verb in _DELIVERED:
-            good, bad = 1.0, 0.0
-        elif ledger.restraint is not None and ledger.restraint.spares(ledger, row):
-            return
-        elif verb in FAILED_VERBS:
-            good, bad = 0.0, self._blame(ledger, row)
-        elif verb == "release":
-            good, bad = 0.0, _given_back(ledger, row)
-        else:
-            return
-        assert row.agent is not None
-        for name in names:
-            self.add(ledger, row.agent, name, good, bad)
-
-    def of_one(self, ledger: Ledger, agent: str, name: str) -> float | None:
-        """Return what to expect of an agent where a capability is required; None if it was never seen."""
-        row = ledger.tables["skills"].get((agent, name))
-        if row is None:
-            return None
-        expected, checked = channel(row[1], row[2]).mean, ledger.tables["skill_quality"].get((agent, name))
-        return expected if checked is None else expected * channel(checked[0], checked[1]).mean

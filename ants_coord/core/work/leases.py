@@ -1,5 +1,5 @@
 """
-Claim-and-lock: grant, renew, complete, fail, release.
+Claim-and-lock: grant, complete, fail, release; `holding` has what a holder says in between.
 
 There is one rule for late commands: if the token is not the task's live lease, nothing changes. A deadline
 that equals now has passed, and every function here is called after time has passed, so "LEASED with this
@@ -19,23 +19,18 @@ from ...commands.shared import (
     Complete,
     CompleteMany,
     Fail,
-    Lost,
-    Note,
     Refused,
     Release,
-    Renew,
-    Renewed,
 )
 from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError, TaskNotFoundError
 from ...values.payloads import NESTS, copy_json
-from ...values.tasks import FINAL, Lease, Outcome, Task, TaskState, blank_lease, make_lease
+from ...values.tasks import FINAL, Lease, NoteRecord, Outcome, Task, TaskState, blank_lease, make_lease
+from ..state.content import as_check
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
 from ..state.timeline import CALENDAR, RAW
 from ..state.undo import unfinish, ungrant
 from .lifecycle import backoff_ns, drop_lock, end, end_one, give_back, max_attempts, remember, settle
-from .opinions import as_check
-from .signs import earlier_notes, keep_note, may_renew, sign
 
 __all__ = [
     "claim",
@@ -45,15 +40,16 @@ __all__ = [
     "fail",
     "finish",
     "first",
+    "foreign",
     "grant",
     "hand_back",
     "lease_of",
+    "live",
     "lost_reason",
     "next_token",
-    "note",
     "pick",
+    "refuse",
     "release",
-    "renew",
 ]
 
 
@@ -106,9 +102,15 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
         raw + row.deadline_ns - lease_now,
         row.ttl_ns,
         (),
-        earlier_notes(ledger, row) if notes and spec.id in notes else (),
+        _earlier_notes(ledger, row) if notes and spec.id in notes else (),
         None if spec.seat is None else _role(ledger, spec),
     )
+
+
+def _earlier_notes(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
+    from .holding import earlier_notes  # noqa: PLC0415 - few tasks have notes
+
+    return earlier_notes(ledger, row)
 
 
 def _role(ledger: Ledger, seat: Task) -> str | None:
@@ -306,70 +308,13 @@ def lost_reason(ledger: Ledger, task_id: str, token: int) -> str:
     return "superseded" if 0 < token < row.token else "unknown"
 
 
-def _live(ledger: Ledger, task_id: str, token: int) -> Row | LockRow | None:
+def live(ledger: Ledger, task_id: str, token: int) -> Row | LockRow | None:
+    """Return what is held by this very token, or None."""
     row = ledger.tasks.get(task_id)
     if row is not None and row.token == token and row.state is LEASED:
         return row
     lock = ledger.locks.get(token)
     return lock if lock is not None and task_id.startswith("lock:") else None
-
-
-def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
-    """Move deadlines to now + ttl. O(1) a lease: the alarm follows lazily."""
-    raw, now, _ = ledger.timeline.reading
-    answers: list[Renewed | Lost] = []
-    speakers = command.agents or (None,) * len(command.leases)
-    for (task_id, token), agent in zip(command.leases, speakers, strict=False):
-        row = _live(ledger, task_id, token)
-        if row is None:
-            answers.append(Lost(token, lost_reason(ledger, task_id, token)))
-            continue
-        if agent is not None and agent != row.agent:
-            answers.append(Lost(token, "foreign"))
-            continue
-        if row.__class__ is LockRow:
-            ledger.undo.touch_lock(row)
-        elif may_renew(ledger, row):  # type: ignore[arg-type]
-            ledger.undo.touch(row)  # type: ignore[arg-type]
-        else:  # it shows no sign of work, so its lease runs out unextended
-            answers.append(Renewed(token, raw + row.deadline_ns - now))
-            continue
-        latest = None
-        if ledger.restraint is not None and row.__class__ is Row:
-            latest = ledger.restraint.latest(ledger, row)
-        row.ttl_ns = ttl_ns = _new_ttl(row, command.ttl_ns)
-        deadline = now + ttl_ns if latest is None else min(now + ttl_ns, latest)
-        earlier = deadline < row.deadline_ns
-        row.deadline_ns = deadline
-        if earlier:  # a lazily corrected alarm must never ring too late
-            ledger.alarms.lease(row.deadline_ns, token, row)
-        answers.append(Renewed(token, raw + deadline - now))
-    return tuple(answers)
-
-
-def _new_ttl(row: Row | LockRow, asked_ns: int | None) -> int:
-    if asked_ns is None:
-        return row.ttl_ns
-    if isinstance(row, LockRow) and row.depth > 1:
-        return max(asked_ns, row.ttl_ns)  # the outer scope relies on the longer one
-    return asked_ns
-
-
-def note(ledger: Ledger, command: Note) -> Refused | None:
-    """Keep a progress note with the live lease."""
-    row = _live(ledger, command.task, command.token)
-    if row is None or row.__class__ is LockRow:
-        return _refuse(ledger, command.task, command.token)
-    assert isinstance(row, Row)
-    problem = foreign(command.agent, row)
-    if problem is not None:
-        return problem
-    ledger.undo.touch(row)
-    row.note = command.note
-    sign(ledger, row)
-    keep_note(ledger, row, command.note)
-    ledger.emit("noted", command.task, row.agent, command.token, command.note)
-    return None
 
 
 def foreign(agent: str | None, row: Row | LockRow) -> Refused | None:
@@ -380,7 +325,8 @@ def foreign(agent: str | None, row: Row | LockRow) -> Refused | None:
     return Refused(ForeignLeaseError(agent, task_id, str(row.agent)))
 
 
-def _refuse(ledger: Ledger, task_id: str, token: int) -> Refused:
+def refuse(ledger: Ledger, task_id: str, token: int) -> Refused:
+    """Refuse a token that holds nothing, and say what became of it."""
     return Refused(LeaseLostError(task_id, token, lost_reason(ledger, task_id, token)))
 
 
@@ -391,7 +337,7 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     """End a task with its result. O(log n), plus its dependents."""
     row = ledger.tasks.get(command.task)
     if row is None or row.token != command.token:
-        return _refuse(ledger, command.task, command.token)
+        return refuse(ledger, command.task, command.token)
     if command.agent is not None and command.agent != row.agent:
         return foreign(command.agent, row)  # type: ignore[return-value]
     late = False
@@ -401,10 +347,10 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
             return row.outcome
         if row.spec.verify is not None:
             again = ledger.checking.again(ledger, row, command.token)
-            return again or _refuse(ledger, command.task, command.token)
+            return again or refuse(ledger, command.task, command.token)
         late = command.late == "accept" and row.lost == "expired" and row.state in (READY, DELAYED)
         if not late:
-            return _refuse(ledger, command.task, command.token)
+            return refuse(ledger, command.task, command.token)
     verify = None if row.spec.__class__ is Task else row.spec.verify
     if verify is None and not late:
         return finish(ledger, row, command.result)
@@ -430,8 +376,9 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
 
 def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     """End a leased row with a result that nobody checks."""
-    task, agent, undo = row.spec.id, row.agent, ledger.undo
-    holder = ledger.agents[agent]  # it holds this lease
+    task, undo = row.spec.id, ledger.undo
+    agent: Any = row.agent  # somebody holds it
+    holder = ledger.agents[agent]
     completed = holder.completed
     if undo.before_change is not None:
         undo.before_change(row)
@@ -449,7 +396,7 @@ def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] 
     for task_id, token, result in command.endings:
         row = ledger.tasks.get(task_id)
         if row is None or row.token != token or row.state not in (LEASED, DONE):
-            return _refuse(ledger, task_id, token)
+            return refuse(ledger, task_id, token)
         if command.agent is not None and command.agent != row.agent:
             return foreign(command.agent, row)  # type: ignore[return-value]
         if row.spec.__class__ is not Task and row.spec.verify is not None:
@@ -472,7 +419,7 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
     """End an attempt: try again later, or FAILED for good after the last one."""
     row = ledger.tasks.get(command.task)
     if row is None or row.token != command.token or row.state is not LEASED:
-        return _refuse(ledger, command.task, command.token)
+        return refuse(ledger, command.task, command.token)
     refusal = foreign(command.agent, row)
     if refusal is not None:
         return refusal
@@ -502,9 +449,9 @@ def fail(ledger: Ledger, command: Fail) -> TaskState | Refused:
 
 def release(ledger: Ledger, command: Release) -> TaskState | Refused:
     """Give a lease back; the attempt is refunded and the release counted."""
-    row = _live(ledger, command.task, command.token)
+    row = live(ledger, command.task, command.token)
     if row is None:
-        return _refuse(ledger, command.task, command.token)
+        return refuse(ledger, command.task, command.token)
     refusal = foreign(command.agent, row)
     if refusal is not None:
         return refusal

@@ -16,11 +16,10 @@ from typing import Any
 from ...values.checks import is_fresh_id
 from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
-from ..state.content import content_digest
+from ..state.content import as_check, content_digest
 from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
 from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
 from ..state.timeline import CALENDAR, LEASE
-from .opinions import as_check
 
 __all__ = [
     "awaken",

@@ -19,17 +19,37 @@ from ...commands.shared import Adopt, Command, EndOpening, LockNames, ReleaseAll
 from ...values.checks import is_told
 from ...values.tasks import Lease
 from ..state.ledger import Ledger
+from ..state.parts import Part
 from ..state.records import LEASED, LockRow, Row
 from ..state.timeline import LEASE
+from .holding import is_silent, sign
 from .leases import hand_back, lease_of, next_token
 from .lifecycle import drop_lock, expire
-from .signs import is_silent, sign
 
 __all__ = ["adopt", "end_opening", "holding", "note_holder", "opening_of", "release_all"]
 
 _GONE = "its process has ended or dropped the board"
 _SWEPT_AT = 64
 _NOBODY = ("", "")
+
+
+class Openings(Part):
+    """
+    Which opening of the board holds what.
+
+    Tables:
+        openings: token -> (opening, task); the opening is "" where several have used the lease
+    """
+
+    tables = ("openings",)
+
+    def check(self, ledger: Ledger) -> None:
+        """
+        Assert that only granted leases are listed, and only where the end of the opening can be detected.
+        """
+        for token, (opening, _) in ledger.tables["openings"].items():
+            assert 0 < token <= ledger.last_token
+            assert opening == "" or is_told(opening)
 
 
 def note_holder(ledger: Ledger, opening: str, command: Command[Any], reply: Any) -> None:

@@ -26,9 +26,9 @@ from ..state.ledger import ANY, FAR_NS, Ledger
 from ..state.parts import Till
 from ..state.records import LEASED, READY, Row
 from ..state.timeline import CALENDAR
-from .doors import purse_name
+from .holding import sign
 from .leases import foreign, lost_reason
-from .signs import sign
+from .ready import purse_name
 
 __all__ = ["Purses", "set_purse", "shortage", "spend"]
 

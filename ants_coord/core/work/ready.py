@@ -30,14 +30,33 @@ from typing import Any
 
 from ...values.tasks import Task, TaskState
 from ..state.records import Row
-from .doors import names_of
 
-__all__ = ["ByPriority", "Heads", "Lane", "in_order"]
+__all__ = ["ByPriority", "Heads", "Lane", "in_order", "names_of", "purse_name"]
 
 READY = TaskState.READY
 _ANY = (None,)
 _NEVER = (1 << 200,)
 _Key = tuple[int, int]
+
+
+# -- doors: what a READY task waits at besides its turn, a named limit or purses that must pay --
+
+
+def purse_name(purse: str) -> Hashable:
+    """Return the name under which a purse opens doors; no limit can have this name."""
+    return ("purse", purse)
+
+
+def names_of(door: Any) -> tuple[Hashable, ...]:
+    """Return the names whose opening may open a door: limits and purses."""
+    if door.__class__ is not tuple:
+        return (door,)
+    limit, spends = door
+    purses = tuple([purse_name(name) for name, _ in spends])
+    return purses if limit is None else (limit, *purses)
+
+
+# -- lanes --------------------------------------------------------------------------------
 
 
 class Lane:

@@ -20,13 +20,34 @@ from ...errors import (
 from ...values.frozen import evolve
 from ...values.tasks import Task, Ticket
 from ..state.ledger import Ledger
+from ..state.parts import Part
 from ..state.records import LEASED, Row
 from .leases import foreign, lost_reason
 from .lifecycle import remember, shift, unidle, unlease
-from .signs import MOST_DEEP
 from .submitting import carry_out, decide, enter, needs_problem, rewrite, unpayable
 
 __all__ = ["split"]
+
+
+MOST_DEEP = 16
+"""splits above one another"""
+
+
+class Splits(Part):
+    """
+    Tasks that were split, and their parts.
+
+    Tables:
+        splits: task -> (how many splits lie above it, the parts it was split into)
+    """
+
+    tables = ("splits",)
+
+    def check(self, ledger: Ledger) -> None:
+        """Assert that parts are needs, and that depths are bounded."""
+        for task, (depth, parts) in ledger.tables["splits"].items():
+            assert 0 <= depth <= MOST_DEEP
+            assert set(parts) <= set(ledger.tasks[task].spec.needs)
 
 
 def split(ledger: Ledger, command: Split) -> tuple[Ticket, ...] | Refused:

@@ -38,7 +38,6 @@ from .lifecycle import (
     unidle,
     unneed,
 )
-from .signs import forget_notes
 
 __all__ = [
     "add",
@@ -444,7 +443,8 @@ def _fill(ledger: Ledger, row: Row, task: Task, payload: Any) -> None:
     if task.key is not None:
         ledger.keys[task.key] = task.id
     ledger.emit("submitted", task.id, None, 0, "replaced")
-    forget_notes(ledger, row.spec.id)
+    if row.spec.id in ledger.tables["notes"]:
+        ledger.undo.drop(ledger.tables["notes"], row.spec.id)
     forget_parts(ledger, row.spec.id)
     ledger.declines.forget_task(ledger, row.spec.id)
     for hook in ledger.on_replace:

@@ -35,7 +35,8 @@ from ...commands.shared import (
 from ...core.machine import Machine
 from ...engine.agreement import compare
 from ...engine.door import dropped, weakly
-from ...engine.engine import Engine, Kept
+from ...engine.engine import Engine
+from ...engine.keeper import Kept
 from ...engine.lobby import NEVER_NS, Waiter
 from ...engine.log import Turn, Unopened
 from ...errors import ClosedError, CoordinationError, JournalError

@@ -1,5 +1,5 @@
 """
-Signs of work: what a holder reports about its task while it holds it.
+What a holder says while it holds: renewals, notes, and what follows when no sign of work comes.
 
 A renewal shows that a process is alive, not that the work goes on: a scope renews for ever while its body
 hangs. So a progress note is a sign of work, and a renewal is not. A holder without a sign for ten lease
@@ -12,36 +12,22 @@ The notes outlive the lease, and come with the next one.
 
 from __future__ import annotations
 
-from ...values.checks import is_told
+from ...commands.shared import Lost, Note, Refused, Renew, Renewed
 from ...values.payloads import copy_json, size_of
 from ...values.tasks import NoteRecord
 from ..state.ledger import Ledger, ns
 from ..state.parts import Part
-from ..state.records import LEASED, Row
+from ..state.records import LEASED, LockRow, Row
 from ..state.timeline import CALENDAR, LEASE
+from .leases import foreign, live, lost_reason, refuse
 
-__all__ = [
-    "MOST_DEEP",
-    "Openings",
-    "Signs",
-    "Splits",
-    "earlier_notes",
-    "every_note",
-    "forget_notes",
-    "is_silent",
-    "keep_note",
-    "may_renew",
-    "quiet",
-    "sign",
-]
+__all__ = ["Signs", "earlier_notes", "every_note", "is_silent", "note", "quiet", "renew", "sign"]
 
 _LENGTHS = 10
 """lease lengths without a sign of work after which that is reported"""
 _OF_ONE_LEASE, _OF_A_TASK = 3, 12
 """notes kept: a busy reporter must not push out the notes of earlier holders"""
 _BYTES = 32_768
-MOST_DEEP = 16
-"""most levels of splitting"""
 
 
 class Signs(Part):
@@ -67,40 +53,62 @@ class Signs(Part):
             assert sum(size_of(note[4]) for note in notes) <= _BYTES
 
 
-class Splits(Part):
-    """
-    Tasks that were split, and their parts.
+def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
+    """Move deadlines to now + ttl. O(1) a lease: the alarm follows lazily."""
+    raw, now, _ = ledger.timeline.reading
+    answers: list[Renewed | Lost] = []
+    speakers = command.agents or (None,) * len(command.leases)
+    for (task_id, token), agent in zip(command.leases, speakers, strict=False):
+        row = live(ledger, task_id, token)
+        if row is None:
+            answers.append(Lost(token, lost_reason(ledger, task_id, token)))
+            continue
+        if agent is not None and agent != row.agent:
+            answers.append(Lost(token, "foreign"))
+            continue
+        if row.__class__ is LockRow:
+            ledger.undo.touch_lock(row)
+        elif _may_renew(ledger, row):  # type: ignore[arg-type]
+            ledger.undo.touch(row)  # type: ignore[arg-type]
+        else:  # it shows no sign of work, so its lease runs out unextended
+            answers.append(Renewed(token, raw + row.deadline_ns - now))
+            continue
+        latest = None
+        if ledger.restraint is not None and row.__class__ is Row:
+            latest = ledger.restraint.latest(ledger, row)
+        row.ttl_ns = ttl_ns = _new_ttl(row, command.ttl_ns)
+        deadline = now + ttl_ns if latest is None else min(now + ttl_ns, latest)
+        earlier = deadline < row.deadline_ns
+        row.deadline_ns = deadline
+        if earlier:  # a lazily corrected alarm must never ring too late
+            ledger.alarms.lease(row.deadline_ns, token, row)
+        answers.append(Renewed(token, raw + deadline - now))
+    return tuple(answers)
 
-    Tables:
-        splits: task -> (how many splits lie above it, the parts it was split into)
-    """
 
-    tables = ("splits",)
-
-    def check(self, ledger: Ledger) -> None:
-        """Assert that parts are needs, and that depths are bounded."""
-        for task, (depth, parts) in ledger.tables["splits"].items():
-            assert 0 <= depth <= MOST_DEEP
-            assert set(parts) <= set(ledger.tasks[task].spec.needs)
+def _new_ttl(row: Row | LockRow, asked_ns: int | None) -> int:
+    if asked_ns is None:
+        return row.ttl_ns
+    if isinstance(row, LockRow) and row.depth > 1:
+        return max(asked_ns, row.ttl_ns)  # the outer scope relies on the longer one
+    return asked_ns
 
 
-class Openings(Part):
-    """
-    Which opening of the board holds what; see openings.py for the consequences.
-
-    Tables:
-        openings: token -> (opening, task); the opening is "" where several have used the lease
-    """
-
-    tables = ("openings",)
-
-    def check(self, ledger: Ledger) -> None:
-        """
-        Assert that only granted leases are listed, and only where the end of the opening can be detected.
-        """
-        for token, (opening, _) in ledger.tables["openings"].items():
-            assert 0 < token <= ledger.last_token
-            assert opening == "" or is_told(opening)
+def note(ledger: Ledger, command: Note) -> Refused | None:
+    """Keep a progress note with the live lease."""
+    row = live(ledger, command.task, command.token)
+    if row is None or row.__class__ is LockRow:
+        return refuse(ledger, command.task, command.token)
+    assert isinstance(row, Row)
+    problem = foreign(command.agent, row)
+    if problem is not None:
+        return problem
+    ledger.undo.touch(row)
+    row.note = command.note
+    sign(ledger, row)
+    _keep_note(ledger, row, command.note)
+    ledger.emit("noted", command.task, row.agent, command.token, command.note)
+    return None
 
 
 def _since(ledger: Ledger, row: Row) -> int:
@@ -125,7 +133,7 @@ def sign(ledger: Ledger, row: Row) -> None:
     ledger.undo.put(ledger.tables["signs"], row.spec.id, (ledger.timeline.reading[LEASE], False))
 
 
-def may_renew(ledger: Ledger, row: Row) -> bool:
+def _may_renew(ledger: Ledger, row: Row) -> bool:
     """Tell whether a renewal counts, and report once that a holder shows no sign of work."""
     signs, task = ledger.tables["signs"], row.spec.id
     since, patience = _since(ledger, row), _patience(ledger, row)
@@ -151,7 +159,7 @@ def quiet(ledger: Ledger, row: Row) -> str | None:
     return None
 
 
-def keep_note(ledger: Ledger, row: Row, note: object) -> None:
+def _keep_note(ledger: Ledger, row: Row, note: object) -> None:
     """Keep a note after its lease: the latest of each lease and of the task."""
     notes = list(ledger.tables["notes"].get(row.spec.id, ()))
     mine = [kept for kept in notes if kept[0] == row.token]
@@ -182,9 +190,3 @@ def _records(ledger: Ledger, row: Row) -> list[tuple[int, NoteRecord]]:
         (token, NoteRecord(agent, attempt, at_ns, copy_json(note)))
         for token, attempt, agent, at_ns, note in found
     ]
-
-
-def forget_notes(ledger: Ledger, task: str) -> None:
-    """Drop the notes on a task that is forgotten or has new content."""
-    if task in ledger.tables["notes"]:
-        ledger.undo.drop(ledger.tables["notes"], task)

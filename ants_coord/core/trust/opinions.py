@@ -15,27 +15,17 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
-from ...values.frozen import evolve
+from ..state.content import as_check
 from ..state.records import READY, Row
 
 if TYPE_CHECKING:
-    from ...values.tasks import Task
     from ..state.ledger import Ledger
 
-__all__ = ["Opinions", "as_check"]
+__all__ = ["Opinions"]
 
 _Key = tuple[Any, ...]
 _Entry = tuple[int, int, str]
 """(negated priority, when the first result was handed in, task)"""
-
-
-def as_check(spec: Task) -> Task:
-    """Return what a task looks like to those who may check it."""
-    verify = spec.verify
-    if verify is None or verify.method != "check":
-        return spec
-    assert verify.kind is not None
-    return evolve(spec, kind=verify.kind, requires=verify.requires, place=None)
 
 
 class Opinions:

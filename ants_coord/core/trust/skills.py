@@ -1,0 +1,57 @@
+"""
+Evidence by capability, for strategies that know which capabilities a task asked for.
+"""
+
+from __future__ import annotations
+
+from ..state.ledger import Ledger
+from ..state.parts import Part
+from ..state.records import Row
+from .evidence import DELIVERED, FAILED_VERBS, Reputation, channel, given_back
+
+__all__ = ["Skills"]
+
+
+class Skills(Reputation):
+    """
+    Reputation by capability: how agents did on the tasks that required a capability they have.
+
+    The part that knows which capabilities a task asked of its holder calls this one; other strategies pay
+    nothing. A board whose log does not name this part was written without it, and stays without it.
+
+    Tables:
+        skills: (agent, capability) -> as in evidence
+        skill_quality: (agent, capability) -> as in quality
+    """
+
+    tables = ("skills", "skill_quality")
+    of_work, of_results = "skills", "skill_quality"
+    left = Part.left  # not called at every lease: see `tally`
+
+    def is_kept(self, ledger: Ledger) -> bool:
+        """Tell whether this board keeps evidence by capability."""
+        return not ledger.rules or ("part Skills", self.version) in ledger.rules
+
+    def tally(self, ledger: Ledger, row: Row, verb: str, names: list[str]) -> None:
+        """Note how a lease ended that asked for these capabilities."""
+        if verb in DELIVERED:
+            good, bad = 1.0, 0.0
+        elif ledger.restraint is not None and ledger.restraint.spares(ledger, row):
+            return
+        elif verb in FAILED_VERBS:
+            good, bad = 0.0, self.blame(ledger, row)
+        elif verb == "release":
+            good, bad = 0.0, given_back(ledger, row)
+        else:
+            return
+        assert row.agent is not None
+        for name in names:
+            self.add(ledger, row.agent, name, good, bad)
+
+    def of_one(self, ledger: Ledger, agent: str, name: str) -> float | None:
+        """Return what to expect of an agent where a capability is required; None if it was never seen."""
+        row = ledger.tables["skills"].get((agent, name))
+        if row is None:
+            return None
+        expected, checked = channel(row[1], row[2]).mean, ledger.tables["skill_quality"].get((agent, name))
+        return expected if checked is None else expected * channel(checked[0], checked[1]).mean
