@@ -54,8 +54,9 @@ from ..commands.shared import (
     Wakeup,
 )
 from ..errors import NotSupportedError
-from .state.ledger import Ledger, News
+from .state.ledger import Ledger
 from .state.parts import Strategy
+from .state.records import News
 from .state.rules import Rules, lacking, rules_of
 from .state.timeline import CALENDAR, RAW
 from .strategies import STRATEGIES, common_parts

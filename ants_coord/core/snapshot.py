@@ -215,12 +215,13 @@ def _unpack_row(record: Record) -> Row:
     _, spec, payload, seq, submitted, state, *rest = record
     task = unpack_task(spec)
     found = _STATES[state]
-    if rest[10] is not None:
-        rest[10] = _unpack_outcome(task.id, found, rest[10])
-    rest[13] = tuple(rest[13])
+    *before, outcome, cause, note, history, idle_no, idle_ns, finish_by_ns = rest
+    if outcome is not None:
+        outcome = _unpack_outcome(task.id, found, outcome)
     if payload is not None:
         # readers of a record see the payload in the task too; copying it is up to them
         object.__setattr__(task, "payload", payload)
+    rest = [*before, outcome, cause, note, tuple(history), idle_no, idle_ns, finish_by_ns]
     return Row(task, payload, seq, submitted, found, *rest)
 
 
@@ -437,7 +438,8 @@ def restore(machine: Machine, pieces: Iterable[Record]) -> None:
                 _, names, token, *rest = record
                 ledger.locks[token] = LockRow(tuple(names), token, *rest)
             case "limit":
-                ledger.limits[record[1]] = record[2]
+                _, name, n = record
+                ledger.limits[name] = n
             case "agent":
                 _, name, *tallies = record
                 if name is None:
@@ -487,7 +489,8 @@ class _Pieces:
     def take(self, record: Record) -> bool:
         """Keep a record if it is such a piece; tell whether it was."""
         if record[0] == "events":
-            self._events.append((record[1], [tuple(event) for event in record[2]]))
+            _, start, events = record
+            self._events.append((start, [tuple(event) for event in events]))
         elif record[0] == "reply":
             _, name, place, number, start, reply = record
             body = unpack(reply) if start is None else [unpack(one) for one in reply]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
 from ..core.machine import Machine
-from ..core.state.ledger import Hint
+from ..core.state.records import Hint
 from ..core.state.rules import Rules
 from ..core.state.timeline import RAW
 from ..errors import (

@@ -11,8 +11,7 @@ from bisect import bisect_right, insort
 from typing import cast
 
 from ..core.machine import Machine
-from ..core.state.ledger import ANY, Hint, News
-from ..core.state.records import READY
+from ..core.state.records import ANY, KIND, READY, TASK, Hint, News
 from ..values.checks import lock_key, paths_above
 from .lobby import Lobby, Waiter
 
@@ -22,13 +21,13 @@ __all__ = ["Lines", "draw_lines", "surplus"]
 def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
     """Return how much more an agent can do than a task would use; None if it may not take it."""
     ledger = machine.ledger
-    row = ledger.tasks.get(hint[2])
+    row = ledger.tasks.get(hint[TASK])
     if row is None or row.state is not READY:
         return None  # it is gone already
-    if ledger.declines.bars(ledger, agent, hint[2]):
+    if ledger.declines.bars(ledger, agent, hint[TASK]):
         return None
     opinions = ledger.checking.opinions
-    if hint[2] in opinions.rows:
+    if hint[TASK] in opinions.rows:
         spare = 0 if opinions.may(ledger, agent, row) else None
     else:
         spare = ledger.eligibility.surplus(agent, hint)
@@ -37,9 +36,9 @@ def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
         return spare
     if restraint.holds_back(ledger, agent) is not None:
         return None
-    if hint[2] not in opinions.rows and restraint.owes(ledger, agent):
+    if hint[TASK] not in opinions.rows and restraint.owes(ledger, agent):
         return None
-    rank: int | None = restraint.rank(ledger, agent, hint[2], spare)
+    rank: int | None = restraint.rank(ledger, agent, hint[TASK], spare)
     return rank
 
 
@@ -146,7 +145,7 @@ class Lines(Lobby):
             if hint is not None:
                 if claimed is None:
                     self._wake_ready(ANY, after=0)
-                elif hint is not ANY and claimed != hint[2]:
+                elif hint is not ANY and claimed != hint[TASK]:
                     self._wake_ready(hint, after=0)
             waiter.woken, waiter.hint = False, None
 
@@ -213,7 +212,7 @@ class Lines(Lobby):
             if waiter.has_left:
                 continue
             if hint is not ANY:
-                if waiter.kinds is not None and hint[0] not in waiter.kinds:
+                if waiter.kinds is not None and hint[KIND] not in waiter.kinds:
                     continue
                 surplus = self._surplus(waiter.agent, hint)
                 if surplus is None:
@@ -237,7 +236,7 @@ class Lines(Lobby):
         """Wake the waiters whose very task may be claimable now; they take no hint from anybody."""
         for hint in hints:
             if hint is not ANY:
-                for waiter in list(self._tasks.get(hint[2], {}).values()):
+                for waiter in list(self._tasks.get(hint[TASK], {}).values()):
                     self._wake(waiter)
         if ANY in hints:  # a limit, a purse or the board itself has opened: waiters for a ready task may look
             for task_id, waiters in list(self._tasks.items()):

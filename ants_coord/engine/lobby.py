@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core.state.ledger import Hint, News
+from ..core.state.records import Hint, News
 from ..errors import CoordinationError
 from ..values.frozen import entity
 

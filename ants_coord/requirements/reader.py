@@ -91,6 +91,10 @@ class Reader:
             self.at += 1
         return token
 
+    def _column(self) -> int:
+        _, _, column = self._peek()
+        return column
+
     def _takes(self, word: str) -> bool:
         kind, text, _ = self._peek()
         if kind in ("name", "mark") and text == word:
@@ -115,7 +119,7 @@ class Reader:
 
     def _either(self, depth: int) -> Node:
         if depth > _MAX_DEPTH:
-            raise self._fail(f"nested deeper than {_MAX_DEPTH}", self._peek()[2])
+            raise self._fail(f"nested deeper than {_MAX_DEPTH}", self._column())
         nodes = [self._both(depth)]
         while self._takes("or"):
             nodes.append(self._both(depth))
@@ -139,7 +143,7 @@ class Reader:
         if kind == "mark" and text == "(":
             node = self._either(depth + 1)
             if not self._takes(")"):
-                raise self._fail("')' is missing", self._peek()[2])
+                raise self._fail("')' is missing", self._column())
             return node
         self.atoms += 1
         if self.atoms > _MAX_ATOMS:
@@ -193,7 +197,7 @@ class Reader:
         while self._takes(","):
             values.append(self._value(*self._take()))
         if not self._takes(_CLOSING[opening]):
-            raise self._fail(f"{_CLOSING[opening]!r} is missing", self._peek()[2])
+            raise self._fail(f"{_CLOSING[opening]!r} is missing", self._column())
         sorts = {sort_of(value) for value in values}
         if len(sorts) > 1:
             raise self._fail(f"a list of one sort of values, not of {' and '.join(sorted(sorts))}", column)

@@ -103,10 +103,11 @@ def awake(board):
 def standing(board):
     """Return who waits, at the hub if there is one."""
     engine, hub = board._engine, getattr(board._engine, "hub", None)
+    served = engine if hub is None else hub._engine
+    with served._lock:  # another thread may be about to set the alarm of who has just entered
+        inside = set(served._lobby.all())
     if hub is None:
-        return engine._lobby.all()
-    with hub._engine._lock:  # its thread may be about to set the alarm of who has just entered
-        inside = set(hub._engine._lobby.all())
+        return list(inside)
     there = {n for peer in list(hub._peers) for n, wait in list(peer.waits.items()) if wait.waiter in inside}
     return [wait.waiter for number, wait in list(engine._by_number.items()) if number in there]
 

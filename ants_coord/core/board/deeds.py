@@ -10,15 +10,32 @@ here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
 
-__all__ = ["NOBODY", "Deed", "forget", "last_deed", "paths_of", "remember", "take_back"]
+__all__ = [
+    "DEED_BY",
+    "DEED_EXPIRES_NS",
+    "DEED_VERSION",
+    "DEED_WHAT",
+    "NOBODY",
+    "Deed",
+    "forget",
+    "last_deed",
+    "paths_of",
+    "remember",
+    "take_back",
+]
 
 Deed = tuple[str, int, int, str, Any, int]
 """(agent, version, at ns, what, value, expires ns or 0)"""
+DEED_BY: Final = 0
+DEED_VERSION: Final = 1
+DEED_WHAT: Final = 3
+DEED_EXPIRES_NS: Final = 5
 NOBODY = ""
 """stands for the author of what time does"""
 _AUTHORS = 16
@@ -29,8 +46,8 @@ def remember(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
     """Record deeds on a path; they replace the earlier deeds of their agents and of `agent`."""
     table = ledger.tables["deeds"]
     old = table.get(path, ())
-    replaced = {agent, *[deed[0] for deed in deeds]}
-    fresh = (*[deed for deed in old if deed[0] not in replaced], *deeds)[-_AUTHORS:]
+    replaced = {agent, *[deed[DEED_BY] for deed in deeds]}
+    fresh = (*[deed for deed in old if deed[DEED_BY] not in replaced], *deeds)[-_AUTHORS:]
     if fresh != old:
         _put(ledger, path, fresh)
 
@@ -38,7 +55,7 @@ def remember(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
 def take_back(ledger: Ledger, path: str, agent: str) -> None:
     """Remove an agent's deed on an entry."""
     old = ledger.tables["deeds"].get(path, ())
-    fresh = tuple([deed for deed in old if deed[0] != agent])
+    fresh = tuple([deed for deed in old if deed[DEED_BY] != agent])
     if fresh != old:
         _put(ledger, path, fresh)
 
@@ -58,9 +75,13 @@ def forget(ledger: Ledger, path: str) -> None:
 
 def last_deed(ledger: Ledger, path: str) -> Deed | None:
     """Return the latest deed that is not the present author's."""
-    return max(ledger.tables["deeds"].get(path, ()), key=lambda deed: deed[1], default=None)
+    return max(ledger.tables["deeds"].get(path, ()), key=itemgetter(DEED_VERSION), default=None)
 
 
 def paths_of(ledger: Ledger, agent: str) -> list[str]:
     """Return the paths on which an agent has a deed. O(paths)."""
-    return [path for path, deeds in ledger.tables["deeds"].items() if any(deed[0] == agent for deed in deeds)]
+    return [
+        path
+        for path, deeds in ledger.tables["deeds"].items()
+        if any(deed[DEED_BY] == agent for deed in deeds)
+    ]

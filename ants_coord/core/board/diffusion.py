@@ -15,6 +15,7 @@ from ...commands.shared import Refused
 from ...errors import LimitError, UnknownKindError
 from ..state.decay import Weight, add, scaled
 from ..state.parts import Part
+from .ranking import EXPONENT, MANTISSA
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
@@ -47,7 +48,7 @@ class Diffusion(Part):
         for place in sorted(places):
             row = table.get((kind, place))
             if row is not None:
-                given[place] = (row[0], row[1])
+                given[place] = (row[EXPONENT], row[MANTISSA])
         after: dict[str, Weight | None] = dict(given)
         kept = 1.0 - command.share
         giving = [

@@ -24,7 +24,20 @@ from ...values.payloads import copy_json
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
 from ..state.timeline import CALENDAR
-from .deeds import NOBODY, Deed, forget, last_deed, paths_of, remember, take_back
+from .deeds import (
+    DEED_BY,
+    DEED_EXPIRES_NS,
+    DEED_VERSION,
+    DEED_WHAT,
+    NOBODY,
+    Deed,
+    forget,
+    last_deed,
+    paths_of,
+    remember,
+    take_back,
+)
+from .ranking import LAST_BY, LAST_NS
 from .surroundings import changes
 
 if TYPE_CHECKING:
@@ -33,6 +46,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Writing"]
 
+VERSION, VALUE, AUTHOR, WRITTEN_NS, EXPIRES_NS = range(5)
+"""a row of the table `entries`"""
+GONE_NS = 2
+"""of a row in `pasts`: when that version was written, or the entry ended"""
+TAKER, BACK_NS, LENT = range(3)
+"""a row of the table `loans`"""
 _PAST = 10
 """earlier versions kept of each entry, besides its present value"""
 _AT_ONCE = 1_000
@@ -76,14 +95,18 @@ class Writing(Part):
     def rebuild(self, ledger: Ledger) -> None:
         """Rebuild the order and the alarms."""
         entries = ledger.tables["entries"]
-        self.by_path = SortedDict({path: row[0] for path, row in entries.items()})
+        self.by_path = SortedDict({path: row[VERSION] for path, row in entries.items()})
         self.authored = {}
         for row in entries.values():
-            self.authored[row[2]] = self.authored.get(row[2], 0) + 1
-        self.lapses = sorted((row[4], path, row[0]) for path, row in entries.items() if row[4])
+            self.authored[row[AUTHOR]] = self.authored.get(row[AUTHOR], 0) + 1
+        self.lapses = sorted(
+            (row[EXPIRES_NS], path, row[VERSION]) for path, row in entries.items() if row[EXPIRES_NS]
+        )
         pasts = ledger.tables["pasts"]
-        self.gone = SortedList((past[-1][2], path) for path, past in pasts.items() if path not in entries)
-        self.returns = SortedList((loan[1], path) for path, loan in ledger.tables["loans"].items())
+        self.gone = SortedList(
+            (past[-1][GONE_NS], path) for path, past in pasts.items() if path not in entries
+        )
+        self.returns = SortedList((loan[BACK_NS], path) for path, loan in ledger.tables["loans"].items())
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -95,11 +118,11 @@ class Writing(Part):
             return Refused(error)
         entries, now = ledger.tables["entries"], ledger.timeline.reading[CALENDAR]
         old = entries.get(path)
-        found = 0 if old is None else old[0]
+        found = 0 if old is None else old[VERSION]
         if command.expect is not None and command.expect != found:
             return Refused(StaleVersionError(path, command.expect, found))
         quota, mine = ledger.settings.quota, self.authored.get(agent, 0)
-        if mine >= quota and (old is None or old[2] != agent):
+        if mine >= quota and (old is None or old[AUTHOR] != agent):
             return Refused(LimitError(f"entries written by {agent}", mine + 1, quota))
         if command.mark is not None:
             # the mark first, since only the mark can still be refused here: both are done, or neither
@@ -111,11 +134,11 @@ class Writing(Part):
         self._end_loan(ledger, path)  # the new value stands, and a loan must not return over it
         if old is not None:
             self._remember(ledger, path, old)
-            self._disown(old[2])
-            if old[2] != agent:
+            self._disown(old[AUTHOR])
+            if old[AUTHOR] != agent:
                 remember(ledger, path, agent, _deed(old))
         elif path in ledger.tables["pasts"]:
-            self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+            self.gone.remove((ledger.tables["pasts"][path][-1][GONE_NS], path))
             remember(ledger, path, agent)
         row = (version, command.value, agent, now, expires)
         self._put(ledger, path, row)
@@ -155,7 +178,7 @@ class Writing(Part):
         loan = ledger.tables["loans"].get(path)
         if loan is not None:
             ledger.undo.drop(ledger.tables["loans"], path)
-            self.returns.remove((loan[1], path))
+            self.returns.remove((loan[BACK_NS], path))
 
     def _come_back(self, ledger: Ledger, path: str) -> None:
         """Return a loan to its path, with its author and under a new version."""
@@ -163,26 +186,30 @@ class Writing(Part):
         self._end_loan(ledger, path)
         _, value, author, written, expires = row
         if not 0 < expires <= until:  # otherwise it has expired meanwhile
-            self._restore(ledger, path, None, (author, row[0], written, "written", value, expires))
+            self._restore(ledger, path, None, (author, row[VERSION], written, "written", value, expires))
 
     def roll_back(self, ledger: Ledger, agent: str) -> tuple[int, int]:
         """
         Make every entry what it would be without an agent; return how many were restored and how many erased.
         """
         entries, loans = ledger.tables["entries"], ledger.tables["loans"]
-        for path in [path for path, (_, _, row) in sorted(loans.items()) if row[2] == agent]:
+        for path in [path for path, (_, _, row) in sorted(loans.items()) if row[AUTHOR] == agent]:
             self._end_loan(ledger, path)  # this agent took it, so the loan must not return
-        mine = {path for path, row in entries.items() if row[2] == agent}
+        mine = {path for path, row in entries.items() if row[AUTHOR] == agent}
         restored = erased = 0
         for path in sorted(mine.union(paths_of(ledger, agent))):
             row, last = entries.get(path), last_deed(ledger, path)
             take_back(ledger, path, agent)
             honest = last_deed(ledger, path)
             now = ledger.timeline.reading[CALENDAR]
-            has_value = honest is not None and honest[3] == "written" and not 0 < honest[5] <= now
-            if row is not None and row[2] != agent:
+            has_value = (
+                honest is not None
+                and honest[DEED_WHAT] == "written"
+                and not 0 < honest[DEED_EXPIRES_NS] <= now
+            )
+            if row is not None and row[AUTHOR] != agent:
                 continue  # the present value is somebody else's
-            if row is None and (last is None or last[0] != agent):
+            if row is None and (last is None or last[DEED_BY] != agent):
                 continue  # somebody else has ended it since
             if has_value:
                 assert honest is not None
@@ -199,9 +226,9 @@ class Writing(Part):
         version, now = ledger.ordinal(), ledger.timeline.reading[CALENDAR]
         if row is not None:
             self._remember(ledger, path, row)
-            self._disown(row[2])
+            self._disown(row[AUTHOR])
         elif path in ledger.tables["pasts"]:  # a loan that returns late finds its history forgotten
-            self.gone.remove((ledger.tables["pasts"][path][-1][2], path))
+            self.gone.remove((ledger.tables["pasts"][path][-1][GONE_NS], path))
         self._end_loan(ledger, path)
         take_back(ledger, path, author)  # its deed is the entry itself again
         self._put(ledger, path, (version, value, author, now, expires))
@@ -220,8 +247,8 @@ class Writing(Part):
             return Refused(error)
         row = ledger.tables["entries"].get(path)
         loan = ledger.tables["loans"].get(path)
-        mine = None if loan is None or loan[0] != command.agent else loan[2]
-        found = next((one[0] for one in (row, mine) if one is not None), 0)
+        mine = None if loan is None or loan[TAKER] != command.agent else loan[LENT]
+        found = next((one[VERSION] for one in (row, mine) if one is not None), 0)
         if command.expect is not None and command.expect != found:
             return Refused(StaleVersionError(path, command.expect, found))
         if row is None:
@@ -248,15 +275,15 @@ class Writing(Part):
         if is_deed:
             who = agent or NOBODY
             removal: Deed = (who, end[0], now, what, None, 0)
-            remember(ledger, path, who, *([] if row[2] == who else [_deed(row)]), removal)
+            remember(ledger, path, who, *([] if row[AUTHOR] == who else [_deed(row)]), removal)
         ledger.undo.put(ledger.tables["pasts"], path, (*past[1 - _PAST :], end))
         self.gone.add((now, path))
         self.around.due(self._next_forgotten(ledger))
         ledger.undo.drop(ledger.tables["entries"], path)
         del self.by_path[path]
-        self._disown(row[2])
-        ledger.emit(what, None, agent, row[0], path)
-        self.around.entry_changed(ledger, "deleted", path, row[0], agent)
+        self._disown(row[AUTHOR])
+        ledger.emit(what, None, agent, row[VERSION], path)
+        self.around.entry_changed(ledger, "deleted", path, row[VERSION], agent)
 
     def _remember(self, ledger: Ledger, path: str, row: tuple[Any, ...]) -> None:
         past = ledger.tables["pasts"].get(path, ())
@@ -308,7 +335,11 @@ class Writing(Part):
     def _watch_lapse(self, ledger: Ledger, expires: int, path: str, version: int) -> None:
         entries, lapses = ledger.tables["entries"], self.lapses
         if len(lapses) > 2 * len(entries) + 64:  # mostly entries of versions that have been replaced since
-            lapses[:] = [alarm for alarm in lapses if entries.get(alarm[1], (0,))[0] == alarm[2]]
+            lapses[:] = [
+                (when, path, version)
+                for when, path, version in lapses
+                if entries.get(path, (0,))[VERSION] == version
+            ]
             heapq.heapify(lapses)
         heapq.heappush(lapses, (expires, path, version))
 
@@ -317,7 +348,7 @@ class Writing(Part):
         while lapses:
             when, path, version = lapses[0]
             row = entries.get(path)
-            if row is not None and row[0] == version:
+            if row is not None and row[VERSION] == version:
                 return when
             heapq.heappop(lapses)
         return None
@@ -335,7 +366,7 @@ class Writing(Part):
         """Read one entry. O(1)."""
         row = ledger.tables["entries"].get(query.path)
         now = ledger.asked_ns
-        if row is None or 0 < row[4] <= now:
+        if row is None or 0 < row[EXPIRES_NS] <= now:
             return None
         return _entry(query.path, row)
 
@@ -353,7 +384,8 @@ class Writing(Part):
         found = (
             path
             for path in self._paths(prefix, query.after)
-            if (query.pattern is None or matches(query.pattern, path)) and entries[path][0] > query.newer_than
+            if (query.pattern is None or matches(query.pattern, path))
+            and entries[path][VERSION] > query.newer_than
         )
         return tuple([_entry(path, entries[path]) for path in islice(found, query.count)])
 
@@ -363,7 +395,7 @@ class Writing(Part):
         past = list(ledger.tables["pasts"].get(path, ()))
         row = ledger.tables["entries"].get(path)
         if row is not None:
-            past.append((row[0], row[2], row[3], "written", row[1]))
+            past.append((row[VERSION], row[AUTHOR], row[WRITTEN_NS], "written", row[VALUE]))
         return tuple(
             [
                 Change(what, path, agent, at, version, value=copy_json(value))
@@ -386,7 +418,15 @@ class Writing(Part):
                 strength = self.trails.strength(self.trails.rules[kind], row, now)
                 if strength:
                     found.append(
-                        Change("present", place, row[6], row[4], kind=kind, strength=strength, cursor=cursor)
+                        Change(
+                            "present",
+                            place,
+                            row[LAST_BY],
+                            row[LAST_NS],
+                            kind=kind,
+                            strength=strength,
+                            cursor=cursor,
+                        )
                     )
         return Page(tuple(found), cursor)
 
@@ -397,25 +437,25 @@ class Writing(Part):
     def check(self, ledger: Ledger) -> None:
         """Assert that the orders follow the tables."""
         entries, pasts = ledger.tables["entries"], ledger.tables["pasts"]
-        assert dict(self.by_path) == {path: row[0] for path, row in entries.items()}
+        assert dict(self.by_path) == {path: row[VERSION] for path, row in entries.items()}
         authored: dict[str, int] = {}
         for path, row in entries.items():
-            authored[row[2]] = authored.get(row[2], 0) + 1
-            assert not row[4] or (row[4], path, row[0]) in self.lapses
+            authored[row[AUTHOR]] = authored.get(row[AUTHOR], 0) + 1
+            assert not row[EXPIRES_NS] or (row[EXPIRES_NS], path, row[VERSION]) in self.lapses
         assert authored == self.authored
         assert list(self.gone) == sorted(
-            (past[-1][2], path) for path, past in pasts.items() if path not in entries
+            (past[-1][GONE_NS], path) for path, past in pasts.items() if path not in entries
         )
         assert all(len(past) <= _PAST for past in pasts.values())
         for path, deeds in ledger.tables["deeds"].items():
-            agents = [deed[0] for deed in deeds]
+            agents = [deed[DEED_BY] for deed in deeds]
             assert len(agents) == len(set(agents))
             assert path in entries or path in pasts
-            assert path not in entries or entries[path][2] not in agents
-            assert [deed[1] for deed in deeds] == sorted(deed[1] for deed in deeds)
+            assert path not in entries or entries[path][AUTHOR] not in agents
+            assert [deed[DEED_VERSION] for deed in deeds] == sorted(deed[DEED_VERSION] for deed in deeds)
         loans = ledger.tables["loans"]
         assert not loans.keys() & entries.keys()
-        assert list(self.returns) == sorted((loan[1], path) for path, loan in loans.items())
+        assert list(self.returns) == sorted((loan[BACK_NS], path) for path, loan in loans.items())
         assert self._next_lapse(ledger) is None or self.lapses[0][0] < FAR_NS
 
 

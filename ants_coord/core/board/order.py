@@ -26,7 +26,7 @@ import hashlib
 import heapq
 from collections.abc import Container, Hashable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sortedcontainers import SortedList
 
@@ -54,6 +54,9 @@ _UNKNOWN: dict[str, float] = {}
 _Key = tuple[Hashable, str, int, str | None, Any]
 _Found = tuple[float, int, int, Row]
 """(score, negated ready ns, negated seq, row): the greatest is claimed"""
+_FOUND: Final = 3
+# an entry is (ready ns, seq, row)
+_ROW: Final = 2
 
 
 class ByTrails(Seats):
@@ -130,7 +133,7 @@ class ByTrails(Seats):
         """Note that a row is no longer READY. Amortised O(log n)."""
         spot = row.lane
         heap = spot.heap
-        if heap and heap[0][2] is row:
+        if heap and heap[0][_ROW] is row:
             heapq.heappop(heap)
             row.lane = None
             if spot.dead:
@@ -229,7 +232,7 @@ class ByTrails(Seats):
                 found += self._walk(groups[at], agent, everything=draws is not None)
                 at += 1
             if found:
-                return max(found, key=_rank)[3] if draws is None else _drawn(found, draws)
+                return max(found, key=_rank)[_FOUND] if draws is None else _drawn(found, draws)
         return seat
 
     def _walk(self, group: Group, agent: str, *, everything: bool = False) -> list[_Found]:
@@ -309,7 +312,7 @@ class ByTrails(Seats):
                 for pool, pull in spot.pulls.items():  # in the order of pools, as in the lines
                     pulled += lines[pool].value(pull)
                 score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
-                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[2])
+                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[_ROW])
                 found.append(one)
                 if best is None or one[:3] > best[:3]:
                     best = one
@@ -357,12 +360,12 @@ class ByTrails(Seats):
                 found.sort(key=_rank, reverse=True)
                 rows += [(group.priority, one) for one in found[:count]]
         rows.sort(key=lambda pair: (pair[0], *_rank(pair[1])), reverse=True)
-        heads = [one[3] for _, one in rows]
+        heads = [one[_FOUND] for _, one in rows]
         more = [
-            entry[2]
+            entry[_ROW]
             for head in heads
             for entry in sorted(head.lane.alive(), key=lambda entry: entry[:2])[1:count]
-            if entry[2].state is READY and self._part.may(agent, entry[2])
+            if entry[_ROW].state is READY and self._part.may(agent, entry[_ROW])
         ]
         return [*heads, *more][:count]
 
@@ -373,7 +376,7 @@ class ByTrails(Seats):
             return None
         group = max(groups, key=lambda group: group.priority)
         entries = [group.spots[number].best() for _, _, number in group.by_age[:1]]
-        return None if not entries or entries[0] is None else entries[0][2]
+        return None if not entries or entries[0] is None else entries[0][_ROW]
 
     def has_tasks(self, signature: Signature) -> bool:
         """Tell whether a signature has tasks in the order, including those that a full limit holds back."""
@@ -476,15 +479,15 @@ class ByTrails(Seats):
 
     def check(self, rows: Iterable[Row]) -> None:
         """Assert that the lists follow the rows and the trails. O(n)."""
-        entries = {id(entry[2]): spot for spot in self._spots.values() for entry in spot.alive()}
+        entries = {id(entry[_ROW]): spot for spot in self._spots.values() for entry in spot.alive()}
         for row in rows:
             assert entries.get(id(row)) is row.lane, row
             assert row.lane is not None or row.state is not READY, row
         live: dict[Any, int] = {}
         for spot in self._spots.values():
             assert spot.dead <= {entry[:2] for entry in spot.heap[1:]}
-            assert spot.stale == sum(entry[2].state is not READY for entry in spot.alive())
-            best = min((entry for entry in spot.alive() if entry[2].state is READY), default=None)
+            assert spot.stale == sum(entry[_ROW].state is not READY for entry in spot.alive())
+            best = min((entry for entry in spot.alive() if entry[_ROW].state is READY), default=None)
             if spot.age is None:
                 assert best is None or (spot.limit is not None and spot.number in self._parked[spot.limit])
                 continue
@@ -516,5 +519,5 @@ def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
     for one in found:
         point -= one[0] * one[0]
         if point < 0:
-            return one[3]
-    return max(found, key=_rank)[3]
+            return one[_FOUND]
+    return max(found, key=_rank)[_FOUND]

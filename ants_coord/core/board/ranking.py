@@ -13,17 +13,31 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sortedcontainers import SortedList
 
 from ..state.decay import Weight
 
-__all__ = ["Ranking"]
+__all__ = [
+    "EXPONENT", "FIRST_BY", "FIRST_NS", "LAST_BY", "LAST_NS", "MANTISSA", "MARKS", "PLACE", "Ranking",
+]  # fmt: skip
+
+# a row of the table `trails`: a weight, and how it came to be
+EXPONENT: Final = 0
+MANTISSA: Final = 1
+MARKS: Final = 2
+FIRST_NS: Final = 3
+LAST_NS: Final = 4
+FIRST_BY: Final = 5
+LAST_BY: Final = 6
+# a spot begins with the weight of its trail
+PLACE: Final = 2
 
 RUN = 512
 """trails that one call sorts, or merges into the list"""
 _Spot = tuple[int, float, str]
+"""(exponent, mantissa, place)"""
 _Table = Mapping[tuple[str, str], tuple[Any, ...]]
 
 
@@ -90,7 +104,7 @@ class Ranking:
         elif self._runs:
             for spot in self._runs[0]:
                 if self._counts(spot, table):
-                    place = spot[2]
+                    place = spot[PLACE]
                     listed = moved[place]
                     if listed is not None:
                         spots.remove((*listed, place))
@@ -124,15 +138,15 @@ class Ranking:
 
     def _counts(self, spot: _Spot, table: _Table) -> bool:
         """Tell whether an entry of a run is up to date for a trail that has moved."""
-        row = table.get((self._kind, spot[2])) if spot[2] in self._moved else None
-        return row is not None and row[0] == spot[0] and row[1] == spot[1]
+        row = table.get((self._kind, spot[PLACE])) if spot[PLACE] in self._moved else None
+        return row is not None and (row[EXPONENT], row[MANTISSA], spot[PLACE]) == spot
 
     def _once(self, line: Iterable[_Spot], table: _Table) -> Iterator[_Spot]:
         """Leave out entries that are out of date, and duplicates, which are adjacent."""
         last = None
         for spot in line:
-            row = table.get((self._kind, spot[2]))
-            if row is not None and row[0] == spot[0] and row[1] == spot[1] and spot != last:
+            row = table.get((self._kind, spot[PLACE]))
+            if row is not None and (row[EXPONENT], row[MANTISSA], spot[PLACE]) == spot and spot != last:
                 last = spot
                 yield spot
 

@@ -34,6 +34,7 @@ from ..state.parts import Part
 from ..state.records import LEASED, Row
 from ..state.timeline import CALENDAR
 from ..work.submitting import submit
+from .ranking import EXPONENT, MANTISSA
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
@@ -46,6 +47,12 @@ _MOST = 1_024
 _MOST_AT_ONCE = 10_000
 """most tasks that a new reaction may begin with"""
 _LONG = 300
+
+
+_PAYLOAD = 2
+"""of a row of the table `reactions`"""
+_DEEP = 2
+"""of a row of the table `causes`"""
 
 
 class Activations(Part):
@@ -100,7 +107,7 @@ class Activations(Part):
         table = ledger.tables["reactions"]
         old = table.get(reaction.name)
         bare = evolve(reaction, task=evolve(reaction.task, payload=None))
-        if old is not None and old[1] == bare and old[2] == payload:
+        if old is not None and old[1] == bare and old[_PAYLOAD] == payload:
             return False
         if old is None and len(table) >= _MOST:
             return Refused(LimitError("reactions of a board", len(table) + 1, _MOST))
@@ -211,7 +218,7 @@ class Activations(Part):
         if holder is None or not ledger.tables["causes"]:
             return 1
         causes = ledger.tables["causes"]
-        held = [causes[row.spec.id][2] for row in holder.leases.values() if row.spec.id in causes]
+        held = [causes[row.spec.id][_DEEP] for row in holder.leases.values() if row.spec.id in causes]
         return 1 + max(held, default=0)
 
     def _come(
@@ -241,7 +248,7 @@ class Activations(Part):
         short = path
         if len(path.encode()) > _LONG:  # ids are bounded, and the number makes them unique
             short = hashlib.blake2b(path.encode(), digest_size=16).hexdigest()
-        payload = ledger.tables["reactions"][name][2]
+        payload = ledger.tables["reactions"][name][_PAYLOAD]
         payload = {**(payload or {}), "path": path, "version": version, "change": change}
         place = path if reaction.task.place is None else reaction.task.place
         task = evolve(reaction.task, id=f"{name}/{short}#{ledger.ordinal()}", place=place)
@@ -285,7 +292,7 @@ class Activations(Part):
         rule = self.trails.rule(reaction.trails)
         if row is None or rule.floor >= reaction.below:
             return None
-        return dies_at((row[0], row[1]), reaction.below, rule.half_life)
+        return dies_at((row[EXPONENT], row[MANTISSA]), reaction.below, rule.half_life)
 
     def _next_fall(self, ledger: Ledger) -> tuple[int, Reaction, str] | None:
         falls, episodes = self.falls, ledger.tables["episodes"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedList
 
 from ...values.marks import Trail, make_trail
 from ..state.ledger import Ledger
+from .ranking import FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MARKS, PLACE
 
 if TYPE_CHECKING:
     from .trails import Trails
@@ -35,16 +37,16 @@ def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
         for kind, line in list(lists.items()):
             spot = next(line, None)
             rule = part.rules[kind]
-            strength = 0.0 if spot is None else part.strength(rule, table[kind, spot[2]], now)
+            strength = 0.0 if spot is None else part.strength(rule, table[kind, spot[PLACE]], now)
             if spot is None or not (strength or rule.floor):
                 del lists[kind]
                 continue
             bound += rule.draw * strength
-            if spot[2] not in seen:
-                seen.add(spot[2])
-                net = part.attraction(ledger, spot[2], now)
+            if spot[PLACE] not in seen:
+                seen.add(spot[PLACE])
+                net = part.attraction(ledger, spot[PLACE], now)
                 if net > 0:
-                    best.add((net, spot[2]))
+                    best.add((net, spot[PLACE]))
                     if len(best) > most:
                         del best[0]
         if len(best) == most and best[0][0] > bound:
@@ -54,7 +56,9 @@ def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
 
 def _sum_of(part: Trails, ledger: Ledger, place: str, net: float) -> Trail:
     rows = [row for _, row in part.at(ledger, place)]
-    latest = max(rows, key=lambda row: row[4])
-    first = min(rows, key=lambda row: row[3])
-    marks = sum(row[2] for row in rows)
-    return make_trail(None, place, net, marks, first[3], latest[4], first[5], latest[6], 0.0)
+    latest = max(rows, key=itemgetter(LAST_NS))
+    first = min(rows, key=itemgetter(FIRST_NS))
+    marks = sum(row[MARKS] for row in rows)
+    return make_trail(
+        None, place, net, marks, first[FIRST_NS], latest[LAST_NS], first[FIRST_BY], latest[LAST_BY], 0.0
+    )

@@ -29,7 +29,8 @@ from ..state.decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
 from ..state.records import Row
-from .ranking import Ranking
+from ..state.timeline import CALENDAR
+from .ranking import EXPONENT, FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MANTISSA, MARKS, Ranking
 from .strongest import net
 
 if TYPE_CHECKING:
@@ -119,26 +120,26 @@ class Trails(Part):
         spots: dict[str, list[tuple[int, float, str]]] = {}
         self.ages, self.begun = {}, {}
         for (kind, place), row in ledger.tables["trails"].items():
-            spots.setdefault(kind, []).append((row[0], row[1], place))
-            self.begun[row[5]] = self.begun.get(row[5], 0) + 1
+            spots.setdefault(kind, []).append((row[EXPONENT], row[MANTISSA], place))
+            self.begun[row[FIRST_BY]] = self.begun.get(row[FIRST_BY], 0) + 1
             if self.rule(kind).floor:
-                self.ages.setdefault(kind, SortedList()).add((row[4], place))
+                self.ages.setdefault(kind, SortedList()).add((row[LAST_NS], place))
         self.rankings = {kind: Ranking(kind, spots[kind]) for kind in sorted(spots)}
         self.is_behind = True
         self.most = len(ledger.tables["trails"])
 
     def reconfigured(self, ledger: Ledger, old: Settings) -> None:
         """Rewrite each trail's present strength as a weight under its new half-life. O(n)."""
-        new, now, table = ledger.settings, ledger.timeline.reading[2], ledger.tables["trails"]
+        new, now, table = ledger.settings, ledger.timeline.reading[CALENDAR], ledger.tables["trails"]
         before = {kind.name: Rule(kind, old) for kind in old.kinds}
         after = {kind.name: Rule(kind, new) for kind in new.kinds}
         for (kind, place), row in list(table.items()):
             was = before.get(kind) or Rule(MarkKind(kind), old)
             will = after.get(kind) or Rule(MarkKind(kind), new)
             if was.half_life != will.half_life:
-                strength = max(strength_at(row[:2], now, was.half_life), new.faint)
+                strength = max(strength_at(row[:MARKS], now, was.half_life), new.faint)
                 weight = weight_of(strength, now, will.half_life)
-                ledger.undo.put(table, (kind, place), (*weight, *row[2:]))
+                ledger.undo.put(table, (kind, place), (*weight, *row[MARKS:]))
 
     def rule(self, kind: str) -> Rule:
         """Return how a kind behaves; an undeclared kind uses the board's defaults."""
@@ -149,9 +150,9 @@ class Trails(Part):
 
     def strength(self, rule: Rule, row: tuple[Any, ...], now: int) -> float:
         """Return a trail's present strength, 0.0 if it is gone."""
-        strength = strength_at((row[0], row[1]), now, rule.half_life)
+        strength = strength_at((row[EXPONENT], row[MANTISSA]), now, rule.half_life)
         if rule.floor:
-            return max(rule.floor, strength) if row[4] + rule.forget_ns > now else 0.0
+            return max(rule.floor, strength) if row[LAST_NS] + rule.forget_ns > now else 0.0
         if rule.ceiling is not None and strength > rule.ceiling:
             return rule.ceiling  # rounding may put it a last digit above the ceiling
         return strength if strength >= self.faint else 0.0
@@ -171,7 +172,7 @@ class Trails(Part):
         parts: dict[Pool, list[tuple[float, Weight]]] = {}
         for kind, row in self.at(ledger, place):
             rule = self.rules[kind]
-            parts.setdefault(rule.pool, []).append((rule.draw, (row[0], row[1])))
+            parts.setdefault(rule.pool, []).append((rule.draw, (row[EXPONENT], row[MANTISSA])))
         return {pool: pull_of(parts[pool]) for pool in sorted(parts)}
 
     def at(self, ledger: Ledger, place: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -188,7 +189,7 @@ class Trails(Part):
         """Lay a mark. O(1), plus O(log n) where tasks wait at its place."""
         mark, agent = command.mark, command.agent
         kind, place, asked = mark.kind, mark.place, mark.strength
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         if self.is_closed and kind not in self.rules:
             return Refused(UnknownKindError(kind, tuple([known.name for known in self.settings.kinds])))
         if self.settings.namespaces:
@@ -216,40 +217,42 @@ class Trails(Part):
                 return Refused(
                     LimitError(f"live trails begun by {agent}", self.begun[agent] + 1, self.settings.quota)
                 )
-        weight = None if row is None else (row[0], row[1])
+        weight = None if row is None else (row[EXPONENT], row[MANTISSA])
         if row is not None and rule.floor and has <= rule.floor:
             weight = weight_of(rule.floor, now, rule.half_life)  # raised to the floor now that it is touched
         if laid:
             more = weight_of(laid, now, rule.half_life)
             weight = more if weight is None else add(weight, more)
-            if row is not None and (agent != row[5] or (kind, place) in ledger.tables["shares"]):
+            if row is not None and (agent != row[FIRST_BY] or (kind, place) in ledger.tables["shares"]):
                 self._share(ledger, kind, place, row, agent, more)
         assert weight is not None
         strength = self._lay(ledger, kind, place, weight, agent, row)
         if row is None:
             return make_trail(kind, place, strength, 1, now, now, agent, agent, laid)
-        return make_trail(kind, place, strength, row[2] + 1, row[3], now, row[5], agent, laid)
+        return make_trail(
+            kind, place, strength, row[MARKS] + 1, row[FIRST_NS], now, row[FIRST_BY], agent, laid
+        )
 
     def _lay(
         self, ledger: Ledger, kind: str, place: str, weight: Weight, agent: str, row: tuple[Any, ...] | None
     ) -> float:
         """Give a trail a new weight by a mark of `agent`, and tell everybody; return its strength."""
-        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rules[kind]
+        now, table, rule = ledger.timeline.reading[CALENDAR], ledger.tables["trails"], self.rules[kind]
         if row is None:
             fresh = (*weight, 1, now, now, agent, agent)
             self.begun[agent] = self.begun.get(agent, 0) + 1
         else:
-            fresh = (*weight, row[2] + 1, row[3], now, row[5], agent)
+            fresh = (*weight, row[MARKS] + 1, row[FIRST_NS], now, row[FIRST_BY], agent)
         ledger.undo.put(table, (kind, place), fresh)
         ranking = self.rankings.get(kind)
         if ranking is None:
             self.rankings[kind] = ranking = Ranking(kind, [])
             self.rankings = dict(sorted(self.rankings.items()))
-        ranking.move(place, None if row is None else (row[0], row[1]), table)
+        ranking.move(place, None if row is None else (row[EXPONENT], row[MANTISSA]), table)
         if rule.floor:
             ages = self.ages.setdefault(kind, SortedList())
             if row is not None:
-                ages.remove((row[4], place))
+                ages.remove((row[LAST_NS], place))
             ages.add((now, place))
             self.around.due(now + rule.forget_ns)
         elif rule.half_life and row is None:
@@ -269,7 +272,8 @@ class Trails(Part):
     ) -> None:
         """Note an author's share of a trail; authors beyond the limit are counted together, as ""."""
         table = ledger.tables["shares"]
-        shares = {name: (e, m) for name, e, m in table.get((kind, place), ((row[5], row[0], row[1]),))}
+        alone = ((row[FIRST_BY], row[EXPONENT], row[MANTISSA]),)
+        shares = {name: (e, m) for name, e, m in table.get((kind, place), alone)}
         if agent not in shares and len(shares) >= _AUTHORS:
             agent = ""
         shares[agent] = add(shares[agent], more) if agent in shares else more
@@ -280,7 +284,7 @@ class Trails(Part):
         row = ledger.tables["trails"][kind, place]
         shares = ledger.tables["shares"].get((kind, place))
         if shares is None:
-            if row[5] != agent:
+            if row[FIRST_BY] != agent:
                 return False
             self._evaporate(ledger, kind, place, row)
             return True
@@ -294,13 +298,14 @@ class Trails(Part):
         for share in rest[1:]:
             weight = add(weight, share[1:])
         author = rest[0][0]
-        if row[5] == agent:
+        if row[FIRST_BY] == agent:
             self._begin(agent, -1)
             self._begin(author, 1)
-        fresh = (*weight, row[2], row[3], row[4], author if row[5] == agent else row[5], row[6])
+        first_by = author if row[FIRST_BY] == agent else row[FIRST_BY]
+        fresh = (*weight, row[MARKS], row[FIRST_NS], row[LAST_NS], first_by, row[LAST_BY])
         if len(rest) == 1:
             ledger.undo.drop(ledger.tables["shares"], (kind, place))
-            fresh = (*fresh[:5], author, row[6])
+            fresh = (*fresh[:FIRST_BY], author, row[LAST_BY])
         else:
             ledger.undo.put(ledger.tables["shares"], (kind, place), tuple(rest))
         self._reweigh(ledger, kind, place, row, fresh)
@@ -319,9 +324,9 @@ class Trails(Part):
         """Replace a trail's weight for a reason other than a mark."""
         rule = self.rules[kind]
         ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
-        self.rankings[kind].move(place, (row[0], row[1]), ledger.tables["trails"])
+        self.rankings[kind].move(place, (row[EXPONENT], row[MANTISSA]), ledger.tables["trails"])
         if not rule.floor and rule.half_life:
-            self.around.due(self._at_least_until((fresh[0], fresh[1]), rule))
+            self.around.due(self._at_least_until((fresh[EXPONENT], fresh[MANTISSA]), rule))
         self.around.order.trail_moved(rule, place)
 
     def _at_least_until(self, weight: Weight, rule: Rule) -> int:
@@ -334,7 +339,7 @@ class Trails(Part):
         """
         Give trails new weights in one step (diffusion) and return how many became too faint and are gone.
         """
-        now, table, rule = ledger.timeline.reading[2], ledger.tables["trails"], self.rule(kind)
+        now, table, rule = ledger.timeline.reading[CALENDAR], ledger.tables["trails"], self.rule(kind)
         done = 0
         for place, weight in sorted(moved.items()):
             row = table.get((kind, place))
@@ -357,7 +362,7 @@ class Trails(Part):
 
     def pass_due(self, ledger: Ledger) -> None:
         """Let trails evaporate that are due, by kind and then in the order of their death."""
-        now = ledger.timeline.reading[2]
+        now = ledger.timeline.reading[CALENDAR]
         left = _AT_ONCE
         for kind in list(self.rankings):
             self.rankings[kind].settle(ledger.tables["trails"])
@@ -385,8 +390,8 @@ class Trails(Part):
 
     def _death(self, rule: Rule, row: tuple[Any, ...]) -> int | None:
         if rule.floor:
-            return int(row[4]) + rule.forget_ns
-        return dies_at((row[0], row[1]), self.faint, rule.half_life)
+            return int(row[LAST_NS]) + rule.forget_ns
+        return dies_at((row[EXPONENT], row[MANTISSA]), self.faint, rule.half_life)
 
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next trail is gone."""
@@ -397,14 +402,14 @@ class Trails(Part):
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
     ) -> None:
         ledger.undo.drop(ledger.tables["trails"], (kind, place))
-        self.rankings[kind].drop(place, (row[0], row[1]))
+        self.rankings[kind].drop(place, (row[EXPONENT], row[MANTISSA]))
         if self.rules[kind].floor:
-            self.ages[kind].remove((row[4], place))
-        self._begin(row[5], -1)
+            self.ages[kind].remove((row[LAST_NS], place))
+        self._begin(row[FIRST_BY], -1)
         if (kind, place) in ledger.tables["shares"]:
             ledger.undo.drop(ledger.tables["shares"], (kind, place))
         self.around.order.trail_moved(self.rules[kind], place)
-        at = ledger.timeline.reading[2] if when is None else when
+        at = ledger.timeline.reading[CALENDAR] if when is None else when
         ledger.emit("evaporated", None, None, 0, [kind, place, at])
         self.around.trail_changed(ledger, "deleted", kind, place, 0.0, None)
 
@@ -429,7 +434,7 @@ class Trails(Part):
                 self._rescale(ledger, kind, place, trail, factor)
 
     def _rescale(self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], factor: float) -> None:
-        rule, now = self.rules[kind], ledger.timeline.reading[2]
+        rule, now = self.rules[kind], ledger.timeline.reading[CALENDAR]
         has = self.strength(rule, row, now)
         if not has:
             return  # it evaporated earlier; that is reported at its own instant
@@ -439,14 +444,14 @@ class Trails(Part):
         if not factor or (not rule.floor and wanted < self.faint):
             self._evaporate(ledger, kind, place, row)
             return
-        weight = scaled((row[0], row[1]), factor)
+        weight = scaled((row[EXPONENT], row[MANTISSA]), factor)
         if rule.floor and wanted <= rule.floor:
             weight = weight_of(rule.floor, now, rule.half_life)
         shares = ledger.tables["shares"].get((kind, place))
         if shares is not None:
             less = tuple([(name, *scaled((e, m), factor)) for name, e, m in shares])
             ledger.undo.put(ledger.tables["shares"], (kind, place), less)
-        self._reweigh(ledger, kind, place, row, (*weight, *row[2:]))
+        self._reweigh(ledger, kind, place, row, (*weight, *row[MARKS:]))
         strength = min(wanted, rule.ceiling) if rule.ceiling is not None else max(wanted, rule.floor)
         ledger.emit("reinforced" if factor > 1 else "weakened", None, None, 0, [kind, place, strength])
         self.around.trail_changed(ledger, "changed", kind, place, strength, None)
@@ -460,9 +465,9 @@ class Trails(Part):
         table = ledger.tables["trails"]
         begun: dict[str, int] = {}
         for (kind, place), row in table.items():
-            assert 0.5 <= row[1] < 1
-            begun[row[5]] = begun.get(row[5], 0) + 1
-            assert not self.rules[kind].floor or (row[4], place) in self.ages[kind]
+            assert 0.5 <= row[MANTISSA] < 1
+            begun[row[FIRST_BY]] = begun.get(row[FIRST_BY], 0) + 1
+            assert not self.rules[kind].floor or (row[LAST_NS], place) in self.ages[kind]
         for key, shares in ledger.tables["shares"].items():
             assert key in table
             assert [share[0] for share in shares] == sorted({share[0] for share in shares})
@@ -486,7 +491,7 @@ class Trails(Part):
             if row is not None:
                 strength = self.strength(self.rules[kind], row, now)
                 if strength:
-                    found.append(make_trail(kind, place, strength, *row[2:], 0.0))
+                    found.append(make_trail(kind, place, strength, *row[MARKS:], 0.0))
         return tuple(found)
 
     def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
@@ -505,7 +510,7 @@ class Trails(Part):
             row = table[query.kind, place]
             strength = self.strength(rule, row, now)
             if strength:
-                found.append(make_trail(query.kind, place, strength, *row[2:], 0.0))
+                found.append(make_trail(query.kind, place, strength, *row[MARKS:], 0.0))
             elif not rule.floor:
                 break  # all that follow are gone too
         return tuple(found)

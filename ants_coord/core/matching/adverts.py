@@ -15,6 +15,7 @@ from ..state.timeline import CALENDAR
 from ..work.openings import release_all
 from .eligibility import FOR_GOOD, Capable
 from .explain import why_not
+from .members import GONE_INCARNATION, GONE_WHY, INCARNATION, ORDINAL, TTL_NS
 from .order import Matched
 
 __all__ = ["COMMANDS", "QUERIES"]
@@ -35,22 +36,22 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     agent, tables, undo = advert.agent, ledger.tables, ledger.undo
     raw, now, _ = ledger.timeline.reading
     old, (_, load, fading) = tables["adverts"].get(agent), tables["presence"].get(agent, (0, 0.0, False))
-    if old is not None and advert.incarnation < old[1]:
-        return Refused(AdvertRefusedError(agent, advert.incarnation, old[1]))
+    if old is not None and advert.incarnation < old[INCARNATION]:
+        return Refused(AdvertRefusedError(agent, advert.incarnation, old[INCARNATION]))
     gone = tables["gone"].get(agent)
-    if gone is not None and gone[1] in FOR_GOOD and 0 < advert.incarnation <= gone[2]:
-        return Refused(AgentGoneError(agent, gone[1]))
-    if old is not None and 0 < old[1] < advert.incarnation and ledger.news.is_wanted:
+    if gone is not None and gone[GONE_WHY] in FOR_GOOD and 0 < advert.incarnation <= gone[GONE_INCARNATION]:
+        return Refused(AgentGoneError(agent, gone[GONE_WHY]))
+    if old is not None and 0 < old[INCARNATION] < advert.incarnation and ledger.news.is_wanted:
         # its older start is told, in this process too; nobody waits for the new one yet
-        ledger.news.gone.append((agent, AdvertRefusedError(agent, old[1], advert.incarnation)))
+        ledger.news.gone.append((agent, AdvertRefusedError(agent, old[INCARNATION], advert.incarnation)))
     ttl_ns = max(1, ns(advert.ttl))
     said = (advert.capabilities, tuple(advert.attributes.items()), advert.slots, advert.accepts, ttl_ns)
     is_same = old is not None and repr(old[2:]) == repr(said)
     changed = not is_same or load != advert.load
-    rejoins = old is not None and (fading or old[1] != advert.incarnation)
+    rejoins = old is not None and (fading or old[INCARNATION] != advert.incarnation)
     undo.put(tables["presence"], agent, (now + ttl_ns, advert.load, False))
-    if old is None or not is_same or old[1] != advert.incarnation:
-        number = ledger.ordinal() if old is None else old[0]
+    if old is None or not is_same or old[INCARNATION] != advert.incarnation:
+        number = ledger.ordinal() if old is None else old[ORDINAL]
         undo.put(tables["adverts"], agent, (number, advert.incarnation, *said))
     status = "joined" if old is None else "rejoined" if rejoins else "changed" if changed else "renewed"
     if not is_same:
@@ -83,24 +84,24 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
         if row is None:
             gone = tables["gone"].get(agent)
             # after silence, the agent advertises again; an agent that was taken out stays out
-            is_out = gone is not None and gone[1] in FOR_GOOD and incarnation <= gone[2]
+            is_out = gone is not None and gone[GONE_WHY] in FOR_GOOD and incarnation <= gone[GONE_INCARNATION]
             answers.append(Advertised(agent, "retired" if is_out else "unknown"))
             continue
-        if incarnation < row[1]:
+        if incarnation < row[INCARNATION]:
             answers.append(Advertised(agent, "refused"))
             continue
         _, load, fading = presences[agent]
         reported = load if command.load is None else command.load
-        ledger.undo.put(presences, agent, (now + row[6], reported, False))
+        ledger.undo.put(presences, agent, (now + row[TTL_NS], reported, False))
         if fading or reported != load:
             part = _part(ledger)
-            part.ring_at(agent, now + row[6])
+            part.ring_at(agent, now + row[TTL_NS])
             part.tell(ledger, agent)
             ledger.emit("joined" if fading else "changed", None, agent)
             for hook in ledger.on_advert if fading else ():
                 hook(ledger, agent)
         status = "rejoined" if fading else "renewed" if reported == load else "changed"
-        answers.append(Advertised(agent, status, raw + row[6]))  # type: ignore[arg-type]
+        answers.append(Advertised(agent, status, raw + row[TTL_NS]))  # type: ignore[arg-type]
     return tuple(answers)
 
 
@@ -109,8 +110,8 @@ def withdraw(ledger: Ledger, command: Withdraw) -> bool | Refused:
     row = ledger.tables["adverts"].get(command.agent)
     if row is None:
         return False
-    if command.incarnation is not None and command.incarnation < row[1]:
-        return Refused(AdvertRefusedError(command.agent, command.incarnation, row[1]))
+    if command.incarnation is not None and command.incarnation < row[INCARNATION]:
+        return Refused(AdvertRefusedError(command.agent, command.incarnation, row[INCARNATION]))
     _part(ledger).drop(ledger, command.agent, "withdrawn")
     return True
 

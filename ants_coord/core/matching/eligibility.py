@@ -29,11 +29,25 @@ from ...values.rules import LOAD
 from ...values.tasks import Task
 from ..state.ledger import Ledger
 from ..state.parts import Function, Part
-from ..state.records import CANCELLED, FAILED, READY, Row
+from ..state.records import CANCELLED, FAILED, READY, TASK, Row
 from ..state.timeline import LEASE
 from . import explain as why
 from .index import MANY, Index, Open, Signature, task_facts
-from .members import NO_FACTS, Member
+from .members import (
+    ACCEPTS,
+    ATTRIBUTES,
+    CAPABILITIES,
+    FADING,
+    NO_FACTS,
+    ORDINAL,
+    REPORTED,
+    SEAT,
+    SLOTS,
+    TEAM,
+    TTL_NS,
+    UNTIL,
+    Member,
+)
 from .order import Matched
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
@@ -98,12 +112,14 @@ class Capable(Part):
         self.alarms, self.listed = [], {}
         self.open_seats, self.plan = {}, {}
         adverts = ledger.tables["adverts"]
-        reads = {atom.name for row in adverts.values() if row[5] for atom in parse(row[5]).atoms} - {LOAD}
+        reads = {
+            atom.name for row in adverts.values() if row[ACCEPTS] for atom in parse(row[ACCEPTS]).atoms
+        } - {LOAD}
         index.reads = tuple(sorted(reads))
         for agent, (deadline, _, fading) in ledger.tables["presence"].items():
             advert = adverts[agent]
-            index.put(agent, *self.seen(ledger, agent), advert[5])
-            self.ring_at(agent, deadline + advert[6] if fading else deadline)
+            index.put(agent, *self.seen(ledger, agent), advert[ACCEPTS])
+            self.ring_at(agent, deadline + advert[TTL_NS] if fading else deadline)
         self.by_weight = SortedList((member.weight, name) for name, member in index.members.items())
         for agent, (seat, _, until) in ledger.tables["reserved"].items():
             heapq.heappush(self.alarms, (until, RESERVATION, agent, seat))
@@ -115,8 +131,8 @@ class Capable(Part):
     def seen(self, ledger: Ledger, agent: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
         """Return the capabilities and attributes of an advert that others may count on."""
         advert = ledger.tables["adverts"][agent]
-        capabilities: tuple[str, ...] = advert[2]
-        attributes: Mapping[str, Any] = dict(advert[3])
+        capabilities: tuple[str, ...] = advert[CAPABILITIES]
+        attributes: Mapping[str, Any] = dict(advert[ATTRIBUTES])
         for hook in ledger.on_shown:
             capabilities, attributes = hook(ledger, agent, capabilities, attributes)
         return capabilities, attributes
@@ -126,7 +142,7 @@ class Capable(Part):
         known = self.index.members.get(agent)
         if known is not None:
             self.by_weight.discard((known.weight, agent))
-        put = self.index.put(agent, *self.seen(ledger, agent), ledger.tables["adverts"][agent][5])
+        put = self.index.put(agent, *self.seen(ledger, agent), ledger.tables["adverts"][agent][ACCEPTS])
         self.by_weight.add((put.weight, agent))
         self.tell(ledger, agent)
 
@@ -160,7 +176,7 @@ class Capable(Part):
             if what == _PRESENCE:
                 self._look_after(ledger, agent)
             elif what == RESERVATION:
-                team = ledger.tables["reserved"][agent][1]
+                team = ledger.tables["reserved"][agent][TEAM]
                 disband(self, ledger, team, agent, f"{agent} did not come for its seat in time")
             else:
                 failures, _ = ledger.tables["streaks"][agent]
@@ -170,7 +186,7 @@ class Capable(Part):
     def _is_early(self, when: int, agent: str) -> bool:
         """Tell whether an advert was refreshed since its alarm was set; if so, set a new alarm."""
         deadline, _, fading = self.ledger.tables["presence"][agent]
-        due = deadline + self.ledger.tables["adverts"][agent][6] if fading else deadline
+        due = deadline + self.ledger.tables["adverts"][agent][TTL_NS] if fading else deadline
         if due <= when:
             return False
         del self.listed[agent]
@@ -186,7 +202,7 @@ class Capable(Part):
         else:
             ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
             ledger.emit("fading", None, agent)
-            self.ring_at(agent, deadline + ledger.tables["adverts"][agent][6])
+            self.ring_at(agent, deadline + ledger.tables["adverts"][agent][TTL_NS])
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next advert fades or the next decline ends."""
@@ -205,7 +221,7 @@ class Capable(Part):
         tables = self.ledger.tables
         if what == RESERVATION:
             held = tables["reserved"].get(agent)
-            return held is not None and held[0] == task and held[2] == when
+            return held is not None and held[SEAT] == task and held[UNTIL] == when
         if what == _BENCH:
             return tables["streaks"].get(agent, (0, 0))[1] == when  # type: ignore[no-any-return]
         return self.listed.get(agent) == when
@@ -219,14 +235,14 @@ class Capable(Part):
                 f"failed {streak[0]} times in a row and is benched for {(streak[1] - now) / 1e9:.3g} s more"
             )
         presence = ledger.tables["presence"].get(agent)
-        if presence is None or presence[2]:
+        if presence is None or presence[FADING]:
             return None
-        slots = ledger.tables["adverts"][agent][4]
+        slots = ledger.tables["adverts"][agent][SLOTS]
         if slots == 0:
             return "advertises no slots"
         if self.held(ledger, agent) >= slots:
             return f"has all of its {slots} slot(s) in use"
-        if presence[1] >= 1:
+        if presence[REPORTED] >= 1:
             return "reports that it is fully loaded"
         return None
 
@@ -293,7 +309,7 @@ class Capable(Part):
         presence = ledger.tables["presence"]
         return {
             "adverts": len(presence),
-            "fading": sum(row[2] for row in presence.values()),
+            "fading": sum(row[FADING] for row in presence.values()),
             "signatures": sum(one is not None for one in self.index.signatures),
         }
 
@@ -315,7 +331,7 @@ class Capable(Part):
         rung = set(self.alarms)
         for agent, (deadline, _, fading) in tables["presence"].items():
             assert (self.listed[agent], _PRESENCE, agent, "") in rung
-            assert self.listed[agent] <= deadline + (tables["adverts"][agent][6] if fading else 0)
+            assert self.listed[agent] <= deadline + (tables["adverts"][agent][TTL_NS] if fading else 0)
         for row in ledger.tasks.values():
             door = row.spec.door
             if row.spec.id in tables["handed"]:
@@ -338,7 +354,7 @@ class Capable(Part):
         previous, lease_now, _ = ledger.timeline.reading
         now = lease_now + max(0, raw_ns - previous)
         for agent, (deadline, load, fading) in sorted(ledger.tables["presence"].items()):
-            ttl = ledger.tables["adverts"][agent][6]
+            ttl = ledger.tables["adverts"][agent][TTL_NS]
             if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:
                 ledger.undo.put(ledger.tables["presence"], agent, (now + ttl, load, False))
 
@@ -348,8 +364,8 @@ class Capable(Part):
 
     def load(self, agent: str) -> float:
         """Return how busy an agent with an advert is: the load it reports, or its share of slots in use."""
-        slots = self.ledger.tables["adverts"][agent][4]
-        reported: float = self.ledger.tables["presence"][agent][1]
+        slots = self.ledger.tables["adverts"][agent][SLOTS]
+        reported: float = self.ledger.tables["presence"][agent][REPORTED]
         return max(reported, min(1.0, self.held(self.ledger, agent) / slots) if slots else 1.0)
 
     def put_load_in(self, agent: str) -> None:
@@ -374,7 +390,7 @@ class Capable(Part):
         """Tell whether an agent may take such a task now: requirement, own rule, amounts, declines."""
         if task.id in self.ledger.declines.active.get(agent, ()) or agent in self.ledger.tables["reserved"]:
             return False
-        if agent not in self.index.members or self.ledger.tables["presence"][agent][2]:
+        if agent not in self.index.members or self.ledger.tables["presence"][agent][FADING]:
             return not task.requires and not task.uses
         return self.may_do(agent, task)
 
@@ -386,7 +402,7 @@ class Capable(Part):
         """Return the signatures with tasks that this agent may take, with regard to amounts too."""
         index = self.index
         member = index.members.get(agent)
-        if member is None or self.ledger.tables["presence"][agent][2]:
+        if member is None or self.ledger.tables["presence"][agent][FADING]:
             view = index.plain
         else:
             if member.own_rule is not None:
@@ -436,7 +452,7 @@ class Capable(Part):
         self.put_load_in(agent)
         member = index.members.get(agent)
         signature = index.signature(spec, is_kept=False)
-        if member is None or self.ledger.tables["presence"][agent][2]:
+        if member is None or self.ledger.tables["presence"][agent][FADING]:
             return signature.is_plain
         if not signature.fits(member):
             return False
@@ -447,7 +463,7 @@ class Capable(Part):
 
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
         """Return how much more a waiting agent can do; ties are broken by a hash, not by who came first."""
-        row = self.ledger.tasks.get(hint[2])
+        row = self.ledger.tasks.get(hint[TASK])
         if row is None or self.holds_back(self.ledger, agent) is not None:
             return None
         if not self.may(agent, row):
@@ -455,7 +471,7 @@ class Capable(Part):
         member = self.index.members.get(agent)
         if member is None:
             return 0  # agents without an advert are served as in a claim queue: first come, first served
-        return member.weight << 32 | zlib.crc32(f"{hint[2]}\0{agent}".encode()) or 1
+        return member.weight << 32 | zlib.crc32(f"{hint[TASK]}\0{agent}".encode()) or 1
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
         """Say what keeps every agent from a READY task."""
@@ -486,7 +502,7 @@ class Capable(Part):
         """Remember an agent that has gone, among the latest of them."""
         gone = ledger.tables["gone"]
         if agent not in gone and len(gone) >= _GONE:
-            ledger.undo.drop(gone, min(gone, key=lambda name: gone[name][0]))
+            ledger.undo.drop(gone, min(gone, key=lambda name: gone[name][ORDINAL]))
         ledger.undo.put(gone, agent, (ledger.ordinal(), *row))
 
     def drop(self, ledger: Ledger, agent: str, why_gone: str, reason: str = "") -> None:
@@ -500,7 +516,7 @@ class Capable(Part):
         self.by_weight.discard((self.index.members[agent].weight, agent))
         self.index.drop(agent)
         if agent in ledger.tables["reserved"]:
-            disband(self, ledger, ledger.tables["reserved"][agent][1], None, f"{agent} has gone")
+            disband(self, ledger, ledger.tables["reserved"][agent][TEAM], None, f"{agent} has gone")
         said = f"{why_gone}: {reason}" if reason else why_gone
         if why_gone in FOR_GOOD and ledger.news.is_wanted:
             ledger.news.gone.append((agent, AgentGoneError(agent, said)))

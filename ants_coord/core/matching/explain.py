@@ -21,7 +21,7 @@ from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..work.leases import first
 from .index import task_facts
-from .members import Member
+from .members import FADING, GONE_ATTRIBUTES, GONE_CAPABILITIES, GONE_WHY, ORDINAL, Member
 
 if TYPE_CHECKING:
     from .eligibility import Capable
@@ -84,12 +84,12 @@ def _who_left(ledger: Ledger, requirement: Requirement) -> str:
     gone = {agent: row for agent, row in ledger.tables["gone"].items() if agent not in here}
     if not gone:
         return "no agent has advertised yet"
-    last = max(gone, key=lambda agent: gone[agent][0])
-    for agent in sorted(gone, key=lambda agent: gone[agent][0], reverse=True):
-        facts = facts_of(gone[agent][3], dict(gone[agent][4]))
+    last = max(gone, key=lambda agent: gone[agent][ORDINAL])
+    for agent in sorted(gone, key=lambda agent: gone[agent][ORDINAL], reverse=True):
+        facts = facts_of(gone[agent][GONE_CAPABILITIES], dict(gone[agent][GONE_ATTRIBUTES]))
         if evaluate(requirement.root, facts) is True:
-            return f"{agent} could do it and has left ({gone[agent][1]}); nobody is here now"
-    return f"nobody is here now; the last one to leave was {last} ({gone[last][1]})"
+            return f"{agent} could do it and has left ({gone[agent][GONE_WHY]}); nobody is here now"
+    return f"nobody is here now; the last one to leave was {last} ({gone[last][GONE_WHY]})"
 
 
 def _is_plain(row: Row) -> bool:
@@ -103,7 +103,7 @@ def _accepts(member: Member, row: Row) -> bool:
 def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
     """Return what keeps an agent that meets the requirement from a task; "" if nothing does."""
     spec, agent = row.spec, member.name
-    is_fading = ledger.tables["presence"][agent][2]
+    is_fading = ledger.tables["presence"][agent][FADING]
     if is_fading and not _is_plain(row):
         return "fading: the advert was not refreshed in time"
     if not is_fading and member.rule is not None and not _accepts(member, row):

@@ -7,7 +7,20 @@ from collections.abc import Iterable
 from ...requirements import Atom, Facts, Node, Requirement, show
 from ...values.rules import LOAD
 
-__all__ = ["NO_FACTS", "Masks", "Member", "asks_for_load"]
+__all__ = [
+    "ACCEPTS", "ATTRIBUTES", "CAPABILITIES", "FADING", "GONE_ATTRIBUTES", "GONE_CAPABILITIES",
+    "GONE_INCARNATION", "GONE_WHY", "INCARNATION", "NO_FACTS", "ORDINAL", "REPORTED", "SEAT",
+    "SLOTS", "TEAM", "TTL_NS", "UNTIL", "Masks", "Member", "asks_for_load",
+]  # fmt: skip
+
+ORDINAL, INCARNATION, CAPABILITIES, ATTRIBUTES, SLOTS, ACCEPTS, TTL_NS = range(7)
+"""a row of the table `adverts`"""
+_, REPORTED, FADING = range(3)
+"""a row of the table `presence`"""
+SEAT, TEAM, UNTIL = range(3)
+"""a row of the table `reserved`"""
+_, GONE_WHY, GONE_INCARNATION, GONE_CAPABILITIES, GONE_ATTRIBUTES = range(5)
+"""a row of the table `gone`"""
 
 NO_FACTS = Facts({}, {})
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..state.ledger import Ledger, ns
 from ..state.records import Row
@@ -31,6 +31,7 @@ __all__ = ["BySignature", "Matched", "Seats"]
 
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
+_ROW: Final = 2
 
 
 class Matched(Protocol):
@@ -131,13 +132,13 @@ class BySignature(Seats, ByPriority):
             if seat is not None and (kinds is None or seat.spec.kind in kinds):
                 best = self._entry(seat)
             if agent in self._ledger.tables["reserved"]:
-                return None if best is None else best[2]
+                return None if best is None else best[_ROW]
         if signatures.__class__ is Open:
             for kind in _ANY if kinds is None else kinds:
                 best = self._best_by_block(agent, signatures, kind, best)
         else:
             best = self._better(agent, signatures, _ANY if kinds is None else kinds, best)
-        return None if best is None else best[2]
+        return None if best is None else best[_ROW]
 
     def _better(
         self,
@@ -160,7 +161,7 @@ class BySignature(Seats, ByPriority):
                     continue
                 if best is not None and best[:2] < entry[:2]:
                     continue
-                if entry[2].spec.id in declined:
+                if entry[_ROW].spec.id in declined:
                     entry = next(self._walk(agent, signature, kind), None)
                     if entry is None or (best is not None and best[:2] < entry[:2]):
                         continue
@@ -183,7 +184,7 @@ class BySignature(Seats, ByPriority):
             entry = heads.first(self._is_open)
             if entry is None or (best is not None and best[:2] < entry[:2]):
                 continue
-            if entry[2].lane.signature in signatures and entry[2].spec.id not in declined:
+            if entry[_ROW].lane.signature in signatures and entry[_ROW].spec.id not in declined:
                 best = entry
             else:
                 best = self._better(agent, signatures.within(block), (kind,), best)
@@ -214,7 +215,7 @@ class BySignature(Seats, ByPriority):
         """Return the first row of a signature whose limit is open."""
         heads = self._heads.get((signature, None)) or self._group(signature, None)
         entry = heads.first(self._is_open)
-        return None if entry is None else entry[2]
+        return None if entry is None else entry[_ROW]
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` rows that the agent could take, in order."""
@@ -234,7 +235,7 @@ class BySignature(Seats, ByPriority):
             return row.spec.id not in declined
 
         heads = self._heads.get((signature, kind)) or self._group(signature, kind)
-        lanes = {entry[2]: entry[3] for entry in heads.heap if entry[2] in heads.listed}
+        lanes = {number: lane for _, _, number, lane in heads.heap if number in heads.listed}
         walks = [
             in_order(lane, fits) for lane in lanes.values() if lane.limit is None or self._is_open(lane.limit)
         ]

@@ -26,7 +26,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CoordinationError, RequirementError
 from ...requirements import parse
@@ -40,6 +40,7 @@ from ..state.parts import Part
 from ..state.records import DONE, LEASED, Row
 from ..work.lifecycle import end
 from ..work.submitting import carry_out
+from .members import ATTRIBUTES, CAPABILITIES, ORDINAL
 
 if TYPE_CHECKING:
     from .eligibility import Capable
@@ -54,6 +55,9 @@ _MOST = 20_000
 
 _EVENTS = {PROVEN: "proved", REFUTED: "refuted", CLAIMED: "doubted"}
 
+# a row of the table `proofs`, which begins with an ordinal as those of adverts do
+STATE: Final = 1
+OPEN: Final = 2
 _Row = tuple[int, str, str, int, bool]
 """(ordinal, state, open task or "", number of the question, whether the capability is in doubt until results
 confirm it)"""
@@ -98,13 +102,13 @@ class Proofs(Part):
         old = table.get(key)
         if old is None and len(table) >= _MOST:
             self._let_go(ledger)
-        if old is not None and old[2] and old[2] != row[2]:
-            del self.open[old[2]]
+        if old is not None and old[OPEN] and old[OPEN] != row[OPEN]:
+            del self.open[old[OPEN]]
             self.asked[key[0]] -= 1
             if not self.asked[key[0]]:
                 del self.asked[key[0]]
-        if row[2] and (old is None or old[2] != row[2]):
-            self._note_open(row[2], key)
+        if row[OPEN] and (old is None or old[OPEN] != row[OPEN]):
+            self._note_open(row[OPEN], key)
         # an agent that never answers must not keep everybody else from finishing
         ledger.own_tasks = len(self.open)
         ledger.undo.put(table, key, row)
@@ -114,7 +118,7 @@ class Proofs(Part):
         Forget the oldest answer of an agent that is away: under a new name, proving costs the same again.
         """
         here, table = ledger.tables["adverts"], ledger.tables["proofs"]
-        away = [(row[0], key) for key, row in table.items() if key[0] not in here]
+        away = [(row[ORDINAL], key) for key, row in table.items() if key[0] not in here]
         if away:
             ledger.undo.drop(table, min(away)[1])
 
@@ -123,14 +127,14 @@ class Proofs(Part):
     def state_of(self, ledger: Ledger, agent: str, name: str) -> str:
         """Return "claimed", "proven" or "refuted"."""
         row = ledger.tables["proofs"].get((agent, name))
-        return CLAIMED if row is None else row[1]
+        return CLAIMED if row is None else row[STATE]
 
     def claims(self, ledger: Ledger, agent: str) -> list[str]:
         """Return the claimed capabilities of an agent that have a proof."""
         advert = ledger.tables["adverts"].get(agent)
         if advert is None:
             return []
-        said = [*advert[2], *[name for name, _ in advert[3]]]
+        said = [*advert[CAPABILITIES], *[name for name, _ in advert[ATTRIBUTES]]]
         return [name for name in self.by_name if any(covers(name, one) for one in said)]
 
     def shown(
@@ -166,14 +170,14 @@ class Proofs(Part):
         """Ask about what an advert claims, and drop questions about what it no longer claims."""
         table, claimed = ledger.tables["proofs"], self.claims(ledger, agent)
         if agent in self.asked:
-            stale = [n for n in self.by_name if n not in claimed and table.get((agent, n), (0, "", ""))[2]]
+            stale = [n for n in self.by_name if n not in claimed and table.get((agent, n), (0, "", ""))[OPEN]]
             for name in stale:
                 self._drop_task(ledger, (agent, name), f"{agent} no longer claims {name}")
         for name in claimed:
             row = table.get((agent, name))
             if row is None:
                 self._ask(ledger, agent, name, (ledger.ordinal(), CLAIMED, "", 0, False))
-            elif row[1] == CLAIMED and not row[2]:
+            elif row[STATE] == CLAIMED and not row[OPEN]:
                 self._ask(ledger, agent, name, row)
 
     def _ask(self, ledger: Ledger, agent: str, name: str, row: _Row) -> None:
@@ -196,7 +200,7 @@ class Proofs(Part):
 
     def _drop_task(self, ledger: Ledger, key: tuple[str, str], why: str) -> None:
         """Cancel a question."""
-        row = ledger.tasks.get(ledger.tables["proofs"][key][2])
+        row = ledger.tasks.get(ledger.tables["proofs"][key][OPEN])
         if row is not None and row.state not in FINAL:
             ledger.undo.touch(row)
             token = row.token if row.state is LEASED else 0
@@ -232,7 +236,7 @@ class Proofs(Part):
     def _settle(self, ledger: Ledger, key: tuple[str, str], row: _Row, why: str) -> None:
         self._put(ledger, key, row)
         self._refit(ledger, key[0])
-        ledger.emit(_EVENTS[row[1]], None, key[0], 0, {"capability": key[1], "why": why})
+        ledger.emit(_EVENTS[row[STATE]], None, key[0], 0, {"capability": key[1], "why": why})
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
         """Withdraw a proof if a result that needed it was judged wrong."""
@@ -246,7 +250,7 @@ class Proofs(Part):
         needed = [atom.name.removeprefix(f"{PROVEN}.") for atom in parse(spec.requires).atoms]
         for name in self.by_name:
             row = ledger.tables["proofs"].get((agent, name))
-            if row is None or row[1] != PROVEN or not any(covers(name, one) for one in needed):
+            if row is None or row[STATE] != PROVEN or not any(covers(name, one) for one in needed):
                 continue
             number, _, _, question, doubt = row
             if is_right:
@@ -278,14 +282,14 @@ class Proofs(Part):
         before = _questions(old)
         after = _questions(ledger.settings)
         for key in [key for key in ledger.tables["proofs"] if before.get(key[1]) != after.get(key[1])]:
-            if ledger.tables["proofs"][key][2]:
+            if ledger.tables["proofs"][key][OPEN]:
                 self._drop_task(ledger, key, f"the proofs of {key[1]} have changed")
             ledger.undo.drop(ledger.tables["proofs"], key)
 
     def configured(self, ledger: Ledger) -> None:
         """Ask the agents that are here already."""
         adverts = ledger.tables["adverts"]
-        for agent in sorted(adverts, key=lambda name: adverts[name][0]):
+        for agent in sorted(adverts, key=lambda name: adverts[name][ORDINAL]):
             self.advertised(ledger, agent)
 
     def rewrite(
@@ -310,7 +314,7 @@ class Proofs(Part):
         """Return how many agents have proved each capability, were refuted, or are being asked."""
         told = {name: {PROVEN: 0, REFUTED: 0, CLAIMED: 0} for name in self.by_name}
         for (_, name), row in ledger.tables["proofs"].items():
-            told[name][row[1]] += 1
+            told[name][row[STATE]] += 1
         return {"proofs": told}
 
     def check(self, ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from ..state.ledger import Ledger, ns
 from ..state.records import LEASED, READY, Row
 from ..state.timeline import LEASE
 from ..work.lifecycle import end, give_back
+from .members import FADING
 
 if TYPE_CHECKING:
     from .eligibility import Capable
@@ -64,7 +65,7 @@ def seats_of(ledger: Ledger, team: str) -> list[Row]:
 def _is_free(part: Capable, ledger: Ledger, agent: str, team: str) -> bool:
     tables, now = ledger.tables, ledger.timeline.reading[LEASE]
     presence = tables["presence"].get(agent)
-    if presence is None or presence[2] or agent in tables["reserved"]:
+    if presence is None or presence[FADING] or agent in tables["reserved"]:
         return False
     if tables["absent"].get(agent, 0) > now or part.holds_back(ledger, agent) is not None:
         return False

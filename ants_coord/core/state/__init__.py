@@ -1,7 +1,7 @@
 """
 What a board knows: records, time, and how a command is undone. No rules about work.
 
-records     rows, and the table of transitions
+records     rows, the table of transitions, and the news for those who wait
 timeline    two readings of time, and alarms
 decay       arithmetic of values that halve with time: trails, evidence
 undo        how a torn command is undone

@@ -24,17 +24,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedDict
 
-from ...errors import CoordinationError
 from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
-from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row, SessionRow
+from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, News, Row, SessionRow, Stone
 from .rules import OLD_RULES, Rules
 from .timeline import CALENDAR, Alarms, Timeline
 from .undo import Undo
@@ -42,7 +41,7 @@ from .undo import Undo
 if TYPE_CHECKING:
     from ...values.trust import TrustPolicy
 
-__all__ = ["ANY", "FAR_NS", "Hint", "Ledger", "News", "Stone", "ns"]
+__all__ = ["FAR_NS", "Ledger", "ns"]
 
 FAR_NS = 1 << 62
 """later than any time"""
@@ -51,35 +50,6 @@ FAR_NS = 1 << 62
 def ns(seconds: float) -> int:
     """Return seconds as integer nanoseconds (one multiplication, rounded: the same everywhere)."""
     return round(seconds * 1_000_000_000)
-
-
-Stone = tuple[Any, ...]
-Hint = tuple[str, Hashable, str]
-"""kind, signature and id of a task that became claimable"""
-ANY: Hint = ("", None, "")
-"""any task, of whatever kind and signature, may have become claimable"""
-
-
-class News:
-    """What the latest commands made possible: hints about which waiters to wake. Cleared by the reader."""
-
-    __slots__ = ("agents", "changed", "ended", "freed", "gone", "is_wanted", "ready")
-
-    def __init__(self) -> None:
-        self.is_wanted = False
-        """whether anybody listens; set by the reader, so that news nobody reads costs nothing"""
-        self.agents: list[str] = []
-        """agents whose own circumstances changed: an advert, a slot, a decline"""
-        self.changed: list[str] = []
-        """paths of shared entries and trails that changed"""
-        self.ready: list[Hint] = []
-        """each task that became claimable; ANY if it may be any task"""
-        self.ended: list[str] = []
-        """ids of tasks that ended"""
-        self.freed: list[str] = []
-        """names of locks that were freed"""
-        self.gone: list[tuple[str, CoordinationError]] = []
-        """agents that get nothing more, and the error for those that wait for them"""
 
 
 _REFUSED_KEPT = 1_000

@@ -9,12 +9,19 @@ and they are changed only after `Undo.touch` has saved their old form.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Final
 
 from ...values.frozen import entity, field, fields
 from ...values.tasks import Outcome, Task, TaskState
 
-__all__ = ["TRANSITIONS", "AgentRow", "LockRow", "Row", "SessionRow", "fresh_row"]
+if TYPE_CHECKING:
+    from ...errors import CoordinationError
+
+__all__ = [
+    "ANY", "CONTENT", "FORGOTTEN_NS", "KIND", "TASK", "TRANSITIONS", "AgentRow", "Hint", "LockRow", "News",
+    "Row", "SessionRow", "Stone", "fresh_row",
+]  # fmt: skip
 
 WAITING = TaskState.WAITING
 DELAYED = TaskState.DELAYED
@@ -175,3 +182,39 @@ class SessionRow:
     fingerprint: str = ""
     used_for: str = ""
     replies: dict[int, Any] = field(factory=dict)
+
+
+# -- what is left of tasks, and what is told of them -------------------------------------------------
+
+Stone = tuple[Any, ...]
+_, _, CONTENT, FORGOTTEN_NS = range(4)
+"""of the stone of a forgotten task: the digest of its content, and when that was"""
+Hint = tuple[str, Hashable, str]
+"""kind, signature and id of a task that became claimable"""
+# of a hint
+KIND: Final = 0
+TASK: Final = 2
+ANY: Hint = ("", None, "")
+"""any task, of whatever kind and signature, may have become claimable"""
+
+
+class News:
+    """What the latest commands made possible: hints about which waiters to wake. Cleared by the reader."""
+
+    __slots__ = ("agents", "changed", "ended", "freed", "gone", "is_wanted", "ready")
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        """whether anybody listens; set by the reader, so that news nobody reads costs nothing"""
+        self.agents: list[str] = []
+        """agents whose own circumstances changed: an advert, a slot, a decline"""
+        self.changed: list[str] = []
+        """paths of shared entries and trails that changed"""
+        self.ready: list[Hint] = []
+        """each task that became claimable; ANY if it may be any task"""
+        self.ended: list[str] = []
+        """ids of tasks that ended"""
+        self.freed: list[str] = []
+        """names of locks that were freed"""
+        self.gone: list[tuple[str, CoordinationError]] = []
+        """agents that get nothing more, and the error for those that wait for them"""

@@ -81,7 +81,7 @@ class Alarms:
     def sweep(self) -> None:
         """Drop stale entries from the heap of leases."""
         heap = self.leases
-        heap[:] = [entry for entry in heap if _is_live(entry[1], entry[2])]
+        heap[:] = [(deadline, token, row) for deadline, token, row in heap if _is_live(token, row)]
         heapq.heapify(heap)
         self.room = 2 * len(heap) + 64
 
@@ -112,9 +112,11 @@ class Alarms:
         """Return the earliest due (time, verb, row) that still applies."""
         heap = self.due
         while heap:
-            row = self._row(heap[0])
+            entry = heap[0]
+            row = self._row(entry)
             if row is not None:
-                return heap[0][0], heap[0][2], row
+                when_ns, _, verb, _, _ = entry
+                return when_ns, verb, row
             heapq.heappop(heap)
         return None
 

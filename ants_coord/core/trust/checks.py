@@ -14,7 +14,7 @@ without one it always is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ...commands.shared import Complete
 from ...errors import VerdictError
@@ -36,6 +36,7 @@ _CANARY = 2.0
 
 _Given = tuple[str, int, Any]
 """(agent, token, what it handed in)"""
+_RESULT: Final = 2
 
 
 def share_to_check(good: float, bad: float, streak: int, error: float) -> float:
@@ -120,7 +121,8 @@ class Checking(Part):
         """Return the payload of a lease: the work, or for a check, the work with its result."""
         if not self._is_check(ledger, row):
             return copy_json(row.payload)
-        spec, result = row.spec, ledger.tables["handed"][row.spec.id][1][0][2]
+        _, ((_, _, result), *_) = ledger.tables["handed"][row.spec.id]
+        spec = row.spec
         return {
             "task": spec.id,
             "kind": spec.kind,
@@ -241,7 +243,7 @@ class Checking(Part):
         groups: list[list[_Given]] = []
         for one in given:
             for group in groups:
-                if agree(group[0][2], one[2], verify.tolerance):
+                if agree(group[0][_RESULT], one[_RESULT], verify.tolerance):
                     group.append(one)
                     break
             else:
@@ -252,7 +254,7 @@ class Checking(Part):
                 if group is not best:
                     for agent, _, _ in group:
                         self._wrong(ledger, agent, row.spec, 1.0, f"result of {row.spec.id} outvoted")
-            return self._accept(ledger, row, tuple([agent for agent, _, _ in best]), best[0][2])
+            return self._accept(ledger, row, tuple([agent for agent, _, _ in best]), best[0][_RESULT])
         if len(best) + verify.most - len(given) < verify.agree:
             return self._give_up(ledger, row, f"no {verify.agree} of {len(given)} results agree")
         return self._wait(ledger, row)

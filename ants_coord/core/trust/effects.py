@@ -14,11 +14,11 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from ...values.trust import TrustPolicy
-from ..state.ledger import ANY, Ledger, ns
+from ..state.ledger import Ledger, ns
 from ..state.parts import Part
-from ..state.records import Row
+from ..state.records import ANY, Row
 from ..state.timeline import LEASE
-from .evidence import FAILED_VERBS, Reputation
+from .evidence import FAILED_VERBS, WRONG_IN_A_ROW, Reputation
 
 if TYPE_CHECKING:
     from ...values.settings import Settings
@@ -33,6 +33,8 @@ _MOST_RELAPSES = 10
 _ENOUGH = 3
 """with fewer established agents at work than this, newcomers are not held back: somebody must do the work"""
 _KEEP_SHARE = 0.9930924954370359  # 2^(-1/100)
+_, _, _WHY = range(3)
+"""a row of the table `breakers`"""
 _UNJUDGED = 4
 """
 How many unjudged results an agent may have for each task it may hold.
@@ -123,7 +125,7 @@ class Restraint(Part):
         now = ledger.timeline.reading[LEASE]
         if breaker is None or breaker[0] <= now:
             return None
-        return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[2]}"
+        return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[_WHY]}"
 
     def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
         if agent in ledger.tables["established"]:
@@ -306,7 +308,7 @@ class Restraint(Part):
         breaker = ledger.tables["breakers"].get(agent)
         quality, wrong = self.reputation.quality(ledger, agent), 0
         if (agent, kind) in ledger.tables["quality"]:
-            wrong = ledger.tables["quality"][agent, kind][3]
+            wrong = ledger.tables["quality"][agent, kind][WRONG_IN_A_ROW]
         if breaker is not None:
             self._shut_out(ledger, agent, breaker[1] + 1, f"on probation, and {why}")
         elif wrong >= self.policy.quarantine_after:

@@ -36,6 +36,10 @@ _SILENT, _OVERTIME, _FAILED = 2.0, 1.5, 1.0
 _EARLY, _LATE = 0.1, 0.25
 _LATE_GOOD, _LATE_BAD = 0.5, -1.0
 _AGENTS, _KINDS = 10_000, 64
+_, GOOD, BAD, _, HOUR_ENDS = range(5)
+"""a row of the table `evidence`"""
+RIGHT, WRONG, RIGHT_IN_A_ROW, WRONG_IN_A_ROW, _ = range(5)
+"""a row of the table `quality`"""
 
 
 def channel(good: float, bad: float) -> Channel:
@@ -90,7 +94,7 @@ class Reputation(Part):
         if verb in DELIVERED:  # every cycle comes here, so the usual case is spelt out
             table, key = ledger.tables["evidence"], (agent, kind)
             known = table.get(key)
-            if known is not None and ledger.timeline.reading[CALENDAR] < known[4]:
+            if known is not None and ledger.timeline.reading[CALENDAR] < known[HOUR_ENDS]:
                 ordinal, good, bad, _, until = known
                 ledger.undo.entries.append((table.__setitem__, key, known))
                 table[key] = (ordinal, good * _KEEP + 1.0, bad * _KEEP, 0, until)
@@ -162,7 +166,7 @@ class Reputation(Part):
     def quality_in(self, ledger: Ledger, agent: str, kind: str) -> tuple[float, float, int]:
         """Return the evidence of right and of wrong results, and the number of right ones in a row."""
         row = ledger.tables[self.of_results].get((agent, kind), (0.0, 0.0, 0))
-        return row[0], row[1], row[2]
+        return row[RIGHT], row[WRONG], row[RIGHT_IN_A_ROW]
 
     def quality(self, ledger: Ledger, agent: str) -> Channel | None:
         """Return what an agent's results are worth, over all kinds; None if none was checked. O(kinds)."""
@@ -172,7 +176,7 @@ class Reputation(Part):
             return None
         good = bad = 0.0
         for row in rows:
-            good, bad = good + row[0], bad + row[1]
+            good, bad = good + row[RIGHT], bad + row[WRONG]
         return channel(good, bad)
 
     def _known(self, ledger: Ledger, agent: str, kind: str) -> int:
@@ -224,7 +228,7 @@ class Reputation(Part):
         kinds = self.kinds.get(agent, ())
         for kind in kinds if len(kinds) < 2 else sorted(kinds):
             row = table[agent, kind]
-            good, bad = good + row[1], bad + row[2]
+            good, bad = good + row[GOOD], bad + row[BAD]
         return channel(good, bad)
 
     def low(self, ledger: Ledger, agent: str) -> float:
@@ -254,8 +258,9 @@ class Reputation(Part):
         for kind in sorted(self.kinds.get(agent, ())):
             _, good, bad, failures, _ = ledger.tables[self.of_work][agent, kind]
             checked = ledger.tables[self.of_results].get((agent, kind))
-            quality = None if checked is None else channel(checked[0], checked[1])
-            found.append(Record(kind, channel(good, bad), failures, quality, checked[2] if checked else 0))
+            quality = None if checked is None else channel(checked[RIGHT], checked[WRONG])
+            streak = checked[RIGHT_IN_A_ROW] if checked else 0
+            found.append(Record(kind, channel(good, bad), failures, quality, streak))
         return tuple(found)
 
     def check(self, ledger: Ledger) -> None:

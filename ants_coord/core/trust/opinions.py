@@ -13,7 +13,7 @@ boards without `verify=`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..state.content import as_check
 from ..state.records import READY, Row
@@ -26,6 +26,7 @@ __all__ = ["Opinions"]
 _Key = tuple[Any, ...]
 _Entry = tuple[int, int, str]
 """(negated priority, when the first result was handed in, task)"""
+_TASK: Final = 2
 
 
 class Opinions:
@@ -72,10 +73,10 @@ class Opinions:
             for entry in lane:
                 if best is not None and best <= entry:
                     break
-                if self.may(ledger, agent, ledger.tasks[entry[2]]):
+                if self.may(ledger, agent, ledger.tasks[entry[_TASK]]):
                     best = entry
                     break
-        return None if best is None else ledger.tasks[best[2]]
+        return None if best is None else ledger.tasks[best[_TASK]]
 
     def best(self, ledger: Ledger, agent: str, count: int) -> list[Row]:
         """Return up to `count` rows that an agent could take, in order. O(rows)."""
@@ -84,7 +85,7 @@ class Opinions:
             for (_, _, _, _, limit), lane in self.lanes.items()
             if limit is None or ledger.is_open(limit)
             for entry in lane
-            if self.may(ledger, agent, ledger.tasks[entry[2]])
+            if self.may(ledger, agent, ledger.tasks[entry[_TASK]])
         ]
         return [ledger.tasks[task] for _, _, task in sorted(found)[:count]]
 

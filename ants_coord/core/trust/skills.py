@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
-from .evidence import DELIVERED, FAILED_VERBS, Reputation, channel, given_back
+from .evidence import BAD, DELIVERED, FAILED_VERBS, GOOD, RIGHT, WRONG, Reputation, channel, given_back
 
 __all__ = ["Skills"]
 
@@ -53,5 +53,6 @@ class Skills(Reputation):
         row = ledger.tables["skills"].get((agent, name))
         if row is None:
             return None
-        expected, checked = channel(row[1], row[2]).mean, ledger.tables["skill_quality"].get((agent, name))
-        return expected if checked is None else expected * channel(checked[0], checked[1]).mean
+        expected = channel(row[GOOD], row[BAD]).mean
+        checked = ledger.tables["skill_quality"].get((agent, name))
+        return expected if checked is None else expected * channel(checked[RIGHT], checked[WRONG]).mean

@@ -26,6 +26,8 @@ from .lifecycle import give_back, remember
 
 __all__ = ["Declines", "decline"]
 
+ORDINAL, REASON, UNTIL, TIMES = range(4)
+"""a row of the table `declines`, and of `limited`"""
 OPEN, OVER = 0, -1
 """`until` of a decline that has no time, and of one whose time is over"""
 _OF_AN_AGENT = 1_000
@@ -57,11 +59,13 @@ class Declines(Refusals):
         """task -> the agents that have declined it"""
         self.alarms: list[tuple[int, str, str]] = []
         """heap of (lease time, agent, task or "" for the agent itself), lazily corrected"""
-        for (agent, task), row in sorted(ledger.tables["declines"].items(), key=lambda item: item[1][0]):
-            self._enter(agent, task, row[2])
+        for (agent, task), row in sorted(
+            ledger.tables["declines"].items(), key=lambda item: item[1][ORDINAL]
+        ):
+            self._enter(agent, task, row[UNTIL])
         for agent, row in ledger.tables["limited"].items():
-            if row[2] > 0:
-                self.alarms.append((row[2], agent, ""))
+            if row[UNTIL] > 0:
+                self.alarms.append((row[UNTIL], agent, ""))
         heapq.heapify(self.alarms)
         self._set_gate(ledger)
 
@@ -83,16 +87,16 @@ class Declines(Refusals):
     def limits(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing for now."""
         row = ledger.tables["limited"].get(agent)
-        if row is None or row[2] == OVER:
+        if row is None or row[UNTIL] == OVER:
             return None
-        why = f": {row[1]}" if row[1] else ""
-        left = (row[2] - ledger.timeline.reading[LEASE]) / 1e9
+        why = f": {row[REASON]}" if row[REASON] else ""
+        left = (row[UNTIL] - ledger.timeline.reading[LEASE]) / 1e9
         return f"is limited for {left:.3g} s more, by its own word{why}"
 
     def limited_ns(self, ledger: Ledger, agent: str) -> int:
         """Return for how long an agent has said that it wants nothing."""
         row = ledger.tables["limited"].get(agent)
-        return 0 if row is None else max(0, int(row[2]) - ledger.timeline.reading[LEASE])
+        return 0 if row is None else max(0, int(row[UNTIL]) - ledger.timeline.reading[LEASE])
 
     def bars(self, ledger: Ledger, agent: str, task: str) -> bool:
         """Tell whether an agent must not be woken for a task."""
@@ -115,7 +119,7 @@ class Declines(Refusals):
         table, known = ledger.tables["declines"], self.known.get(agent, {})
         times = 1
         if task in known:
-            times += table[agent, task][3]
+            times += table[agent, task][TIMES]
             self.forget(ledger, agent, task)
         elif len(known) >= _OF_AN_AGENT:
             self.forget(ledger, agent, next(iter(known)))
@@ -127,9 +131,9 @@ class Declines(Refusals):
     def limit(self, ledger: Ledger, agent: str, reason: str, pause_ns: int) -> int:
         """Note that an agent wants nothing for a while; return how often in a row it has said so."""
         table = ledger.tables["limited"]
-        times = 1 + (table[agent][3] if agent in table else 0)
+        times = 1 + (table[agent][TIMES] if agent in table else 0)
         if agent not in table and len(table) >= _AGENTS:
-            ledger.undo.drop(table, min(table, key=lambda name: table[name][0]))
+            ledger.undo.drop(table, min(table, key=lambda name: table[name][ORDINAL]))
         until = _until(ledger, pause_ns, times)
         ledger.undo.put(table, agent, (ledger.ordinal(), reason, until, times))
         heapq.heappush(self.alarms, (until, agent, ""))
@@ -158,7 +162,7 @@ class Declines(Refusals):
     def forget_open(self, ledger: Ledger, agent: str) -> None:
         """Drop an agent's declines that have no time, because its advert has changed or it has gone."""
         for task in list(self.known.get(agent, ())):
-            if ledger.tables["declines"][agent, task][2] == OPEN:
+            if ledger.tables["declines"][agent, task][UNTIL] == OPEN:
                 self.forget(ledger, agent, task)
 
     def took(self, ledger: Ledger, agent: str, task: str) -> None:
@@ -195,20 +199,20 @@ class Declines(Refusals):
     def _is_due(self, ledger: Ledger, when: int, agent: str, task: str) -> bool:
         tables = ledger.tables
         row = tables["declines"].get((agent, task)) if task else tables["limited"].get(agent)
-        return row is not None and row[2] == when
+        return row is not None and row[UNTIL] == when
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return how many declines hold now, and how many agents want nothing."""
         now = ledger.timeline.reading[LEASE]
         return {
             "declines": sum(map(len, self.active.values())),
-            "limited": sum(row[2] > now for row in ledger.tables["limited"].values()),
+            "limited": sum(row[UNTIL] > now for row in ledger.tables["limited"].values()),
         }
 
     def check(self, ledger: Ledger) -> None:
         """Assert that the indexes follow the tables."""
         table, now = ledger.tables["declines"], ledger.timeline.reading[LEASE]
-        held = {key for key, row in table.items() if row[2] != OVER}
+        held = {key for key, row in table.items() if row[UNTIL] != OVER}
         assert {(agent, task) for agent, tasks in self.known.items() for task in tasks} == set(table)
         assert {(agent, task) for task, agents in self.tried.items() for agent in agents} == set(table)
         assert {(agent, task) for agent, tasks in self.active.items() for task in tasks} == held
@@ -216,9 +220,9 @@ class Declines(Refusals):
         for (agent, task), row in table.items():
             assert task in ledger.tasks
             assert not ledger.tasks[task].state.is_final
-            assert row[2] <= 0 or (row[2] > now and (row[2], agent, task) in self.alarms)
+            assert row[UNTIL] <= 0 or (row[UNTIL] > now and (row[UNTIL], agent, task) in self.alarms)
         for agent, row in ledger.tables["limited"].items():
-            assert row[2] == OVER or (row[2] > now and (row[2], agent, "") in self.alarms)
+            assert row[UNTIL] == OVER or (row[UNTIL] > now and (row[UNTIL], agent, "") in self.alarms)
         assert (self.limits in ledger.gates) == bool(ledger.tables["limited"])
 
 

@@ -50,7 +50,7 @@ class Signs(Part):
         for task, notes in ledger.tables["notes"].items():
             assert task in ledger.tasks
             assert 0 < len(notes) <= _OF_A_TASK
-            assert sum(size_of(note[4]) for note in notes) <= _BYTES
+            assert sum(size_of(note) for *_, note in notes) <= _BYTES
 
 
 def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
@@ -166,7 +166,7 @@ def _keep_note(ledger: Ledger, row: Row, note: object) -> None:
     if len(mine) >= _OF_ONE_LEASE:
         notes.remove(mine[0])
     notes.append((row.token, row.attempts, row.agent, ledger.timeline.reading[CALENDAR], note))
-    while len(notes) > _OF_A_TASK or sum(size_of(kept[4]) for kept in notes) > _BYTES:
+    while len(notes) > _OF_A_TASK or sum(size_of(kept) for *_, kept in notes) > _BYTES:
         del notes[0]
     if notes:
         ledger.undo.put(ledger.tables["notes"], row.spec.id, tuple(notes))

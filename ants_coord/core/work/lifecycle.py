@@ -17,8 +17,8 @@ from ...values.checks import is_fresh_id
 from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
 from ..state.content import as_check, content_digest
-from ..state.ledger import ANY, FAR_NS, Ledger, Stone, ns
-from ..state.records import DONE, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row
+from ..state.ledger import FAR_NS, Ledger, ns
+from ..state.records import ANY, DONE, FORGOTTEN_NS, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row, Stone
 from ..state.timeline import CALENDAR, LEASE
 
 __all__ = [
@@ -350,7 +350,7 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
     most, oldest = settings.id_retention_count, now_ns - ns(settings.id_retention)
     while len(faded) < 2 * len(leaving) and stones:
         task_id, stone = next(iter(stones.items()))
-        if len(stones) <= most and stone[3] > oldest:
+        if len(stones) <= most and stone[FORGOTTEN_NS] > oldest:
             break
         faded.append((task_id, stone))
         del stones[task_id]
@@ -383,10 +383,11 @@ def pass_time(ledger: Ledger, raw_ns: int) -> None:
     alarms = ledger.alarms
     if alarms.leases and alarms.leases[0][0] <= lease_now:
         while (entry := alarms.next_lease()) is not None and entry[0] <= lease_now:
-            if entry[2].__class__ is LockRow:
-                drop_lock(ledger, entry[2], "expired")
+            _, _, held = entry
+            if held.__class__ is LockRow:
+                drop_lock(ledger, held, "expired")
             else:
-                expire(ledger, entry[2])
+                expire(ledger, held)
     if alarms.due and alarms.due[0][0] <= now:
         while (due := alarms.next_task()) is not None and due[0] <= now:
             _, verb, row = due

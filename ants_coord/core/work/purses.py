@@ -22,9 +22,9 @@ from ...commands.purses import SetPurse, Spend
 from ...commands.shared import Refused
 from ...errors import CoordinationError, LeaseLostError, PurseError
 from ...values.tasks import Task
-from ..state.ledger import ANY, FAR_NS, Ledger
+from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Till
-from ..state.records import LEASED, READY, Row
+from ..state.records import ANY, LEASED, READY, Row
 from ..state.timeline import CALENDAR
 from .holding import sign
 from .leases import foreign, lost_reason
@@ -66,8 +66,8 @@ class Purses(Till):
 
     def free(self, ledger: Ledger, name: str) -> int:
         """Return what is left of a purse and not reserved; below zero it is in debt."""
-        balance: int = ledger.tables["purses"][name][3]
-        return balance - self.reserved.get(name, 0)
+        _, _, _, balance, _, _ = ledger.tables["purses"][name]
+        return int(balance) - self.reserved.get(name, 0)
 
     def can_pay(self, ledger: Ledger, spends: tuple[tuple[str, int], ...]) -> bool:
         """Tell whether each purse holds this amount."""

@@ -26,7 +26,7 @@ import heapq
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from ...values.tasks import Task, TaskState
 from ..state.records import Row
@@ -37,6 +37,10 @@ READY = TaskState.READY
 _ANY = (None,)
 _NEVER = (1 << 200,)
 _Key = tuple[int, int]
+# an entry of a lane begins with its key, and so does one of the heads
+_ROW: Final = 2
+_NUMBER: Final = 2
+_LANE: Final = 3
 
 
 # -- doors: what a READY task waits at besides its turn, a named limit or purses that must pay --
@@ -110,10 +114,10 @@ class Lane:
         heap = self.heap
         while heap:
             entry = heap[0]
-            if entry[2].state is READY:
+            if entry[_ROW].state is READY:
                 return entry
             heappop(heap)
-            entry[2].lane = None
+            entry[_ROW].lane = None
             if self.stale:
                 self.stale -= 1
             if self.dead:
@@ -126,10 +130,10 @@ class Lane:
         for entry in self.heap:
             if self.dead and entry[:2] in self.dead:
                 continue
-            if entry[2].state is READY and entry[2] is not leaving:
+            if entry[_ROW].state is READY and entry[_ROW] is not leaving:
                 kept.append(entry)
             else:
-                entry[2].lane = None
+                entry[_ROW].lane = None
         heapq.heapify(kept)
         self.heap = kept
         self.stale = 0
@@ -159,7 +163,7 @@ class Heads:
         Drop duplicates: an agent that claims and returns the same two tasks in turn leaves one each time.
         """
         listed = self.listed
-        once = {entry[2]: entry for entry in self.heap if listed.get(entry[2]) == entry[:2]}
+        once = {entry[_NUMBER]: entry for entry in self.heap if listed.get(entry[_NUMBER]) == entry[:2]}
         self.heap = list(once.values())
         heapq.heapify(self.heap)
 
@@ -168,9 +172,9 @@ class Heads:
         heap, listed = self.heap, self.listed
         # a single lane needs no correction to be the best: its listed key may only be too good
         if len(heap) == 1:
-            lane = heap[0][3]
+            lane = heap[0][_LANE]
             entries = lane.heap
-            if lane.limit is None and entries and entries[0][2].state is READY:
+            if lane.limit is None and entries and entries[0][_ROW].state is READY:
                 return entries[0]
         while heap:
             rank, seq, number, lane = heap[0]
@@ -179,7 +183,7 @@ class Heads:
                 continue
             entries = lane.heap
             # the usual case without a call: the top is not stale
-            best = entries[0] if entries and entries[0][2].state is READY else lane.best()
+            best = entries[0] if entries and entries[0][_ROW].state is READY else lane.best()
             if best is None or (lane.limit is not None and not is_open(lane.limit)):
                 lane.offered = _NEVER
                 heappop(heap)
@@ -233,7 +237,7 @@ class ByPriority:
                 lane.dead.remove((rank, row.seq))  # it has returned to its old place
             else:
                 heappush(lane.heap, (rank, row.seq, row))
-        if lane.heap[0][2] is row and (rank, row.seq) < lane.offered:
+        if lane.heap[0][_ROW] is row and (rank, row.seq) < lane.offered:
             lane.offered = (rank, row.seq)
             for heads in lane.heads:
                 heads.offer((rank, row.seq), lane)
@@ -242,7 +246,7 @@ class ByPriority:
         """Note that a READY row was claimed or has ended. Amortised O(1)."""
         lane = row.lane
         heap = lane.heap
-        if heap and heap[0][2] is row:
+        if heap and heap[0][_ROW] is row:
             heappop(heap)
             row.lane = None
             if lane.dead:
@@ -269,7 +273,7 @@ class ByPriority:
         only = self._only
         # with a single lane, which most boards have, nothing needs comparing or correcting
         if only is not None and kinds is None and only.heap:
-            row = only.heap[0][2]
+            row = only.heap[0][_ROW]
             if row.state is READY and only.signature in signatures:
                 return row
         best: tuple[int, int, Row] | None = None
@@ -279,7 +283,7 @@ class ByPriority:
                 entry = heads.first(self._is_open)
                 if entry is not None and (best is None or entry[:2] < best[:2]):
                     best = entry
-        return None if best is None else best[2]
+        return None if best is None else best[_ROW]
 
     def passing_over(
         self,
@@ -290,7 +294,7 @@ class ByPriority:
     ) -> Row | None:
         """Return the best claimable row that is none of these. O(lanes), plus the rows passed over."""
         entry = next(self._walk_all(signatures, kinds, declined), None)
-        return None if entry is None else entry[2]
+        return None if entry is None else entry[_ROW]
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` claimable rows in order. O(lanes + count log n)."""
@@ -321,20 +325,20 @@ class ByPriority:
     def check(self, rows: Iterable[Row]) -> None:
         """Assert the invariants. O(n)."""
         live = [(entry, lane) for lane in self._lanes.values() for entry in lane.alive()]
-        entries = {id(entry[2]): lane for entry, lane in live}
+        entries = {id(entry[_ROW]): lane for entry, lane in live}
         assert len(live) == len(entries)
         for row in rows:
             assert entries.get(id(row)) is row.lane, row
             assert row.lane is not None or row.state is not READY, row
         for lane in self._lanes.values():
             assert lane.dead <= {entry[:2] for entry in lane.heap[1:]}
-            assert lane.stale == sum(entry[2].state is not READY for entry in lane.alive())
-            best = min((e for e in lane.alive() if e[2].state is READY), default=None)
+            assert lane.stale == sum(entry[_ROW].state is not READY for entry in lane.alive())
+            best = min((e for e in lane.alive() if e[_ROW].state is READY), default=None)
             if best is not None and (lane.limit is None or self._is_open(lane.limit)):
                 for heads in lane.heads:
                     listed = heads.listed[lane.number]
                     assert listed <= best[:2]
-                    assert any(e[:2] == listed and e[3] is lane for e in heads.heap)
+                    assert any(e[:2] == listed and e[_LANE] is lane for e in heads.heap)
 
     def _group(self, signature: Hashable, kind: str | None) -> Heads:
         """Return the heads of one kind (None: of all), made at the first claim of that kind. O(lanes)."""
@@ -394,5 +398,5 @@ def in_order(lane: Lane, fits: Callable[[Row], bool]) -> Iterator[tuple[int, int
         for child in (2 * at + 1, 2 * at + 2):
             if child < len(heap):
                 heapq.heappush(frontier, (heap[child][:2], child))
-        if entry[2].state is READY and not (dead and entry[:2] in dead) and fits(entry[2]):
+        if entry[_ROW].state is READY and not (dead and entry[:2] in dead) and fits(entry[_ROW]):
             yield entry

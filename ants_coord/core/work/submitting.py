@@ -25,7 +25,7 @@ from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task, TaskState, Ticket, blank_task, blank_ticket
 from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
-from ..state.records import CANCELLED, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
+from ..state.records import CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
 from ..state.timeline import CALENDAR
 from .lifecycle import (
     awaken,
@@ -168,7 +168,7 @@ def decide(ledger: Ledger, task: Task, payload: Any, if_exists: str) -> _Step | 
         stone = ledger.tombstones.get(task.id)
         if stone is None or (if_exists == "rerun" and stone[1] == FAILED):
             return "create", task, payload, None
-        if if_exists == "keep" or stone[2] in ("", content_digest(task, payload)):
+        if if_exists == "keep" or stone[CONTENT] in ("", content_digest(task, payload)):
             return "keep", task, TaskState(stone[1]), None
         return TaskExistsError(task.id)
     if if_exists == "keep":

@@ -8,8 +8,8 @@ from ...commands.shared import Cancel, Configure, Pause, Refused, Resume, SetLim
 from ...errors import IllegalTransitionError, NotSupportedError, SettingsError, TaskNotFoundError
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from ..state.ledger import ANY, Ledger, ns
-from ..state.records import CANCELLED, LEASED
+from ..state.ledger import Ledger, ns
+from ..state.records import ANY, CANCELLED, LEASED
 from .leases import hand_back
 from .lifecycle import drop_lock, end
 
