@@ -6,14 +6,12 @@ ants_coord/core, for every k, in every step of a script that takes every arrow
 of the life cycle. The quick profile takes every fifth k, deep goes from byte code to byte code.
 """
 
-import contextlib
 import json
 import pathlib
-import sys
 
 import pytest
 
-import ants_coord.core
+import ants_coord
 from ants_coord.commands import shared as c
 from ants_coord.core import TRANSITIONS, Cut, Machine, digest
 from ants_coord.core.snapshot import records
@@ -21,49 +19,13 @@ from ants_coord.values.checks import told_session
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import FINAL, Task
 
+from ..landing import EVERY, cut_short_everywhere, landing_at
 from ..scale import of
 from .pair import SECOND, START
 from .stage import Stage
 from .walks import Scribe
 
-CORE = str(pathlib.Path(ants_coord.core.__file__).parent)
 SCRIPT = pathlib.Path(__file__).with_name("scenarios").joinpath("everything.txt")
-WHERE = of("line", "line", "opcode")
-EVERY = of(5, 1, 1)  # quick lands at every fifth line, of each command at another fifth
-
-
-class Landed(BaseException):
-    """Like KeyboardInterrupt: no `except Exception` may catch it."""
-
-
-@contextlib.contextmanager
-def landing_at(step, where=WHERE):
-    """Raise Landed at the step-th line inside the core; swallow it; yield whether it came, as a list."""
-    left, came = step, []
-
-    def local(frame, event, _):
-        nonlocal left
-        if event == where:
-            left -= 1
-            if left < 0 and not came:
-                came.append(frame.f_lineno)
-                raise Landed
-        return local
-
-    def enter(frame, event, _):
-        if came or not frame.f_code.co_filename.startswith(CORE):
-            return None
-        frame.f_trace_opcodes = where == "opcode"
-        return local
-
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
-        yield came
-    except Landed:
-        pass
-    finally:
-        sys.settrace(before)
 
 
 def log_of_everything():
@@ -111,22 +73,7 @@ def test_a_command_cut_short_has_happened_or_has_not(part):
     The machine is not rebuilt in between: what survives is what a user keeps.
     """
     for number in range(FILLING + part, len(LOG), 4):
-        now, command, request = LOG[number]
-        machine = play(LOG[:number])
-        old = digest(machine)
-        new = digest(play(LOG[: number + 1]))
-        step, came = number % EVERY, [0]
-        while came:
-            with landing_at(step) as came:
-                machine.apply(command, now_ns=now, request=request)
-            machine.check()
-            found = digest(machine)
-            assert found in (old, new), (command, step, came)
-            if came and found == new and old != new:  # it landed behind the commit
-                machine = play(LOG[:number])
-            step += EVERY
-        assert found == new
-        assert step > 10, "nothing was traced"
+        assert cut_short_everywhere(play, LOG, number) > 10, "nothing was traced"
 
 
 def test_an_interrupt_inside_the_repair_is_repaired_too():

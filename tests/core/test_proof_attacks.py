@@ -15,8 +15,8 @@ from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Lease, Task, TaskState
 from ants_coord.values.verification import Proof, Verify
 
+from ..landing import landing_at
 from .pair import SECOND, copy_of
-from .test_interrupts import landing_at
 from .test_proofs import QUESTIONS, Walk
 
 

@@ -11,9 +11,9 @@ from ants_coord.errors import LeaseLostError, PurseError
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
+from ..landing import landing_at
 from ..scale import of
 from .pair import copy_of
-from .test_interrupts import landing_at
 
 SECOND = 1_000_000_000
 START = 1_700_000_007 * SECOND

@@ -36,8 +36,8 @@ from ants_coord.values.tasks import Lease, Task
 from ants_coord.values.trust import TrustPolicy
 from ants_coord.values.verification import Verify
 
+from ..landing import landing_at
 from ..scale import of
-from .test_interrupts import landing_at
 
 S = 1_000_000_000
 

@@ -26,6 +26,7 @@ from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.testing import ManualClock
 from tests.scale import of
 
+from ..landing import Landed
 from .conftest import LIMIT_S, Background, standing, until, waits
 
 ROOT = pathlib.Path(ants_coord.__file__).parent
@@ -47,10 +48,6 @@ DELIVERING = {
     )
     if name in opcode.opmap
 }
-
-
-class Landed(BaseException):
-    """Like KeyboardInterrupt: no `except Exception` may catch it."""
 
 
 def land():

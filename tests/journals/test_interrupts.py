@@ -14,7 +14,6 @@ import itertools
 import os
 import pathlib
 import sqlite3
-import sys
 
 import pytest
 
@@ -25,48 +24,19 @@ from ants_coord.engine.lobby import Waiter, mute
 from ants_coord.journals.files import FileLock
 from tests.scale import of
 
+from .. import landing
 from ..inside import inside
 
 FOLDER = pathlib.Path(ants_coord.journals.__file__).parent
-FILES = {
+FILES = tuple(
     str(FOLDER / f"{name}.py") for name in ("sqlite", "board_file", "files", "identity", "trouble", "chain")
-}
+)
 STRIDE = of(11, 1, 1)
 
 
-class Landed(BaseException):
-    """Like KeyboardInterrupt: no `except Exception` may catch it."""
-
-
-@contextlib.contextmanager
 def landing_at(step):
-    """Raise Landed at the step-th byte code of the journal; swallow it; yield whether it came, as a list."""
-    left, came = step, []
-
-    def local(frame, event, _):
-        nonlocal left
-        if event == "opcode":
-            left -= 1
-            if left < 0 and not came:
-                came.append((frame.f_code.co_name, frame.f_lineno))
-                raise Landed
-        return local
-
-    def enter(frame, event, _):
-        if came or frame.f_code.co_filename not in FILES:
-            return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
-        return local
-
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
-        yield came
-    except Landed:
-        pass
-    finally:
-        sys.settrace(before)
+    """Raise at the step-th byte code of the journal."""
+    return landing.landing_at(step, FILES, "opcode")
 
 
 def assert_free(path):

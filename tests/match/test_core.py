@@ -18,7 +18,7 @@ from ants_coord.values.routes import Piece, Route
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task
 
-from ..core.test_interrupts import landing_at
+from ..landing import cut_short_everywhere, landing_at
 from ..scale import of
 from .test_model import SECOND, START, Walk
 
@@ -71,21 +71,8 @@ def test_a_command_cut_short_has_happened_or_has_not(seed):
         walk.step()
     log, kinds = walk.model.log, set()
     for number in range(1, len(log)):
-        now, command = log[number]
-        kinds.add(type(command))
-        machine = play(log[:number])
-        old, new = digest(machine), digest(play(log[: number + 1]))
-        step, came = number % EVERY, [0]
-        while came:
-            with landing_at(step) as came:
-                machine.apply(command, now_ns=now)
-            machine.check()
-            found = digest(machine)
-            assert found in (old, new), (command, step, came)
-            if came and found == new and old != new:
-                machine = play(log[:number])
-            step += EVERY
-        assert found == new
+        kinds.add(type(log[number][1]))
+        cut_short_everywhere(play, log, number, EVERY)
     assert {Advertise, Refresh} <= kinds
 
 

@@ -18,13 +18,11 @@ from ants_coord.testing import ManualClock
 from ants_coord.values.adverts import Advert
 from ants_coord.values.tasks import Lease
 
-from ..core.test_interrupts import landing_at
 from ..fronts.conftest import Background, waits
-from ..scale import of
+from ..landing import landing_at
 from .test_core import Board, play
 
 EVERY = of(3, 1, 1)
-
 SKILLS = ("x", "y", "z")
 
 

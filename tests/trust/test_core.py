@@ -18,7 +18,7 @@ from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task
 from ants_coord.values.trust import TrustPolicy
 
-from ..core.test_interrupts import landing_at
+from ..landing import cut_short_everywhere
 from ..scale import of
 
 EVERY = of(9, 3, 1)
@@ -464,20 +464,7 @@ def test_a_command_cut_short_has_happened_or_has_not():
         return machine
 
     for number in range(1, len(board.log)):
-        now, command = board.log[number]
-        machine = play(board.log[:number])
-        old, new = digest(machine), digest(play(board.log[: number + 1]))
-        step, came = number % EVERY, [0]
-        while came:
-            with landing_at(step) as came:
-                machine.apply(command, now_ns=now)
-            machine.check()
-            found = digest(machine)
-            assert found in (old, new), (command, step, came)
-            if came and found == new and old != new:
-                machine = play(board.log[:number])
-            step += EVERY
-        assert found == new
+        cut_short_everywhere(play, board.log, number, EVERY)
 
 
 @pytest.mark.parametrize(
