@@ -246,7 +246,7 @@ def test_an_exception_at_any_byte_code_leaves_the_old_or_the_new_state(command_o
     seen, step, came = set(), 0, [0]
     while came:
         machine, now, lease = begun()
-        with landing_at(step, "opcode") as came:
+        with landing_at(step, where="opcode") as came:
             shortly(machine, command_of(lease), now)
         machine.check()
         found = digest(machine)

@@ -20,9 +20,11 @@ from ants_coord.values.tasks import Lease
 
 from ..fronts.conftest import Background, waits
 from ..landing import landing_at
+from ..scale import of
 from .test_core import Board, play
 
 EVERY = of(3, 1, 1)
+
 SKILLS = ("x", "y", "z")
 
 

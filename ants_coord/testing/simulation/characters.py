@@ -8,6 +8,7 @@ nothing is left; what they do with a lease is their character.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,6 +26,14 @@ def _result_of(lease: Any) -> Any:
     return {"done": lease.task}  # the same whoever does it, so that results can agree
 
 
+async def _do(me: _Me, lease: Any, work: float) -> None:
+    """Hold a lease for as long as its task takes, and complete it, unless somebody else has it by then."""
+    with contextlib.suppress(LeaseLostError):
+        async with me.work(lease) as job:
+            await asyncio.sleep(work)
+            job.result = _result_of(lease)
+
+
 def diligent(work: float = 3.0) -> _Async:
     """
     Return an agent that does what it claims.
@@ -36,12 +45,7 @@ def diligent(work: float = 3.0) -> _Async:
 
     async def diligent_agent(me: _Me) -> None:
         async for lease in me.claims(until="drained"):
-            try:
-                async with me.work(lease) as job:
-                    await asyncio.sleep(work)
-                    job.result = _result_of(lease)
-            except LeaseLostError:
-                continue  # somebody else has it by now
+            await _do(me, lease, work)
 
     return diligent_agent
 
@@ -104,12 +108,7 @@ def greedy(work: float = 3.0, *, count: int = 10) -> _Async:
     async def greedy_agent(me: _Me) -> None:
         async for first in me.claims(until="drained"):
             for lease in [first, *await me.claim_many(count - 1)]:
-                try:
-                    async with me.work(lease) as job:
-                        await asyncio.sleep(work)
-                        job.result = _result_of(lease)
-                except LeaseLostError:
-                    continue
+                await _do(me, lease, work)
 
     return greedy_agent
 
@@ -173,11 +172,6 @@ def decliner(work: float = 3.0, *, share: float = 0.5, seed: int = 0) -> _Async:
                 await me.decline(lease, work, "not in the mood")
                 await asyncio.sleep(work)
                 continue
-            try:
-                async with me.work(lease) as job:
-                    await asyncio.sleep(work)
-                    job.result = _result_of(lease)
-            except LeaseLostError:
-                continue
+            await _do(me, lease, work)
 
     return declining_agent
