@@ -54,7 +54,7 @@ from ..commands.shared import (
     Wakeup,
 )
 from ..errors import NotSupportedError
-from .state.ledger import Ledger
+from .state.ledger import Ledger, rewind
 from .state.parts import Strategy
 from .state.records import News
 from .state.rules import Rules, lacking, rules_of
@@ -231,7 +231,8 @@ class Machine:
         # command, which the next call takes back
         undo.append(
             (
-                ledger.rewind,
+                rewind,
+                ledger,
                 ledger.ring,
                 len(ledger.ring[1]),
                 ledger.timeline.reading,

@@ -25,7 +25,7 @@ from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
 from .state.ledger import Ledger
 from .state.parts import Strategy
-from .state.records import AgentRow, LockRow, Row, SessionRow
+from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
 from .strategies import LEARNERS, added_parts, every_part
 
@@ -212,17 +212,24 @@ def _pack_row(row: Row) -> Record:
 
 
 def _unpack_row(record: Record) -> Row:
-    _, spec, payload, seq, submitted, state, *rest = record
+    (
+        _, spec, payload, seq, submitted, state, attempts, releases, generation, token, agent, deadline_ns,
+        ttl_ns, due_ns, ready_ns, lost, ended, cause, note, history, idle_no, idle_ns, finish_by_ns,
+    ) = record  # fmt: skip
     task = unpack_task(spec)
     found = _STATES[state]
-    *before, outcome, cause, note, history, idle_no, idle_ns, finish_by_ns = rest
-    if outcome is not None:
-        outcome = _unpack_outcome(task.id, found, outcome)
+    outcome = None if ended is None else _unpack_outcome(task.id, found, ended)
     if payload is not None:
         # readers of a record see the payload in the task too; copying it is up to them
         object.__setattr__(task, "payload", payload)
-    rest = [*before, outcome, cause, note, tuple(history), idle_no, idle_ns, finish_by_ns]
-    return Row(task, payload, seq, submitted, found, *rest)
+    row = Row(
+        task, payload, seq, submitted, found, attempts, token, agent, deadline_ns, ttl_ns, ready_ns, lost,
+        outcome, note, idle_no, idle_ns,
+    )  # fmt: skip
+    seldom = Seldom(releases, generation, due_ns, cause, tuple(history), finish_by_ns)
+    if seldom != row.seldom:
+        row.seldom = seldom
+    return row
 
 
 def _unpack_outcome(task_id: str, state: TaskState, packed: list[Any]) -> Outcome:

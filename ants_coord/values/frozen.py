@@ -11,7 +11,6 @@ answer, which attrs computes at that moment; until then attrs is not even import
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -353,9 +352,9 @@ def _annotated(text: list[str], known: dict[str, Any], cls: Any, every: tuple[_F
 
 
 def _writable(cls: Any) -> Any:
-    # both must be object's own: only then does CPython store without calling the class
+    # all must be object's own: only then does CPython make one, and store into it, without calling the class
     plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return type(cls.__name__, (cls,), plain)
+    return type(cls.__name__, (cls,), plain | {"__init__": object.__init__})
 
 
 def refuse_unknown(kind: type, unknown: Iterable[str]) -> None:
@@ -438,7 +437,7 @@ def blank(value: type) -> Callable[[], Any]:
 
     It saves a call compared with `maker`, for the one place that makes most values of a class.
     """
-    return partial(object.__new__, _writable(value))
+    return _writable(value)  # type: ignore[no-any-return]
 
 
 def maker(value: type[_V]) -> Callable[..., _V]:

@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 """Deepest nesting of lists and objects."""
 MAX_INT = 1 << 53
 """Integers beyond 2**53 in size do not survive other JSON readers."""
+_MIN_INT = -MAX_INT
 
 _ATOMS = frozenset({type(None), bool})
 NESTS = frozenset({dict, list})
@@ -50,15 +51,15 @@ def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
 
     """
     kind = type(value)
-    if kind in _ATOMS or (kind is int and -MAX_INT <= value <= MAX_INT):  # type: ignore[operator]
+    if (kind is int and _MIN_INT <= value <= MAX_INT) or kind in _ATOMS:  # type: ignore[operator]
         return value
     if kind is dict:  # the usual payload: flat, with short texts and small integers
         size, copied = 8, {}
         for key, item in value.items():  # type: ignore[attr-defined]
             if key.__class__ is not str or not key.isascii() or "\0" in key:
                 break
-            inner = item.__class__
-            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
+            inner = type(item)
+            if (inner is int and _MIN_INT <= item <= MAX_INT) or inner in _ATOMS:
                 size += len(key) + 8
             elif inner is str and item.isascii() and "\0" not in item:
                 size += len(key) + len(item)
@@ -88,7 +89,7 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
             size += len(key) if key.isascii() and "\0" not in key else _text(key, field)
             # most items need no call
             inner = item.__class__
-            if inner in _ATOMS or (inner is int and -MAX_INT <= item <= MAX_INT):
+            if inner in _ATOMS or (inner is int and _MIN_INT <= item <= MAX_INT):
                 mapping[key] = item
                 size += 8
             else:
@@ -98,7 +99,7 @@ def _walk(value: object, field: str, depth: int) -> tuple[int, Any]:
     if kind is str:
         return _text(value, field), value  # type: ignore[arg-type]
     if kind is int:
-        if -MAX_INT <= value <= MAX_INT:  # type: ignore[operator]
+        if _MIN_INT <= value <= MAX_INT:  # type: ignore[operator]
             return 8, value
         raise ValueError(f"{field} must be within +-2**53, not {quoted(value)}; send it as a string")
     if kind in _ATOMS:

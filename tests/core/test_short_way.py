@@ -2,7 +2,8 @@
 The short way does what the long way does: replies, news and digest, after every command; also when interrupted.
 
 Two machines hear the same commands at the same stamps. One takes the short way where it is open, as a
-board in memory does; the other never does. The second test cuts the short way at every byte code.
+board in memory does; the other never does, and ends every task by the general rule, which `finish` spells
+out for plain ones. The second test cuts the short way at every byte code.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ants_coord.commands.shared import (
     submission,
 )
 from ants_coord.core import Machine, digest
-from ants_coord.core.work import short
+from ants_coord.core.work import leases, lifecycle, short
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Lease, Task
 from ants_coord.values.trust import TrustPolicy
@@ -162,14 +163,41 @@ def test_the_short_way_is_the_long_way(seed):
         if reply is NotImplemented:
             assert not one.ledger.undo.entries
             reply = one.apply(command, now_ns=walk.now)
-        expected = other.apply(command, now_ns=walk.now)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(leases, "finish", lifecycle.finish_any)
+            expected = other.apply(command, now_ns=walk.now)
         assert repr(reply) == repr(expected), command
+        for lease in (
+            [reply] if isinstance(command, Claim) else reply if isinstance(command, ClaimMany) else []
+        ):
+            if lease is not None:
+                assert lease == leases.lease_of(one.ledger, one.ledger.tasks[lease.task]), command
         assert news_of(one) == news_of(other), command
         assert digest(one) == digest(other), command
         one.check()
         walk.heard(reply)
     plain = settings.strategy == "claim" and settings.trust is None
     assert went > 40 if plain else went == 0, went
+
+
+def test_a_decline_is_forgotten_with_its_task():
+    """Another agent ends what one had declined: `finish` leaves that to `finish_any`."""
+    machine = Machine()
+    machine.apply(Configure(Settings()), now_ns=S)
+    for name in ("first", "second"):
+        machine.apply(submission((Task(name),)), now_ns=S)
+    lease = machine.apply(Claim("b"), now_ns=S)
+    machine.apply(
+        Complete(lease.task, lease.token), now_ns=S
+    )  # from here on `finish` has kept tasks before it
+    lease = machine.apply(Claim("a"), now_ns=S)
+    machine.apply(Decline("a", lease.task, "not mine", 100 * S, lease.token), now_ns=S)
+    assert machine.ledger.tables["declines"]
+    machine.apply(Wakeup(), now_ns=40 * S)
+    lease = machine.apply(Claim("b"), now_ns=40 * S)
+    machine.apply(Complete(lease.task, lease.token), now_ns=40 * S)
+    assert not machine.ledger.tables["declines"]
+    machine.check()
 
 
 def test_what_the_short_way_grants_ends_in_time():

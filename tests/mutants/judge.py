@@ -41,6 +41,7 @@ def walk():
 def short_way():
     from tests.core import test_short_way as tests
 
+    tests.test_a_decline_is_forgotten_with_its_task()
     tests.test_what_the_short_way_grants_ends_in_time()
     tests.test_what_is_known_is_for_the_long_way_to_say()
     for seed in range(6):

@@ -131,7 +131,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # needs, keys, limits, locks
     ("core/work/lifecycle.py", "            elif dependent.waiting == 0:\n                ledger.undo.touch(dependent)",
      "            elif dependent.waiting <= 1:\n                ledger.undo.touch(dependent)", "conformance"),
-    ("core/work/leases.py", "    if task in ledger.dependents:\n        settle(ledger, row)", "    if False:\n        settle(ledger, row)", "conformance"),
+    ("core/work/lifecycle.py", "    if task in ledger.dependents:\n        settle(ledger, row)", "    if False:\n        settle(ledger, row)", "conformance"),
     ("core/work/submitting.py", '        return DependencyError(cycle[0], "needs itself: " + " -> ".join(cycle))', "        return None", "conformance"),
     ("core/work/lifecycle.py", "        if spec.key is not None:\n            del ledger.keys[spec.key]\n        for need", "        for need", "conformance"),
     ("core/work/lifecycle.py", "        if was_full:\n            ledger.order.reopen(limit)", "        if False:\n            ledger.order.reopen(limit)", "conformance"),
@@ -142,6 +142,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
     # the short way
+    ("core/work/lifecycle.py", '        or tables["failers"]\n', "", "short_way"),
+    ("core/work/lifecycle.py", '        or tables["declines"]\n', "", "short_way"),
+    ("core/work/lifecycle.py", "        or task in ledger.needed  # by", "        # by", "conformance"),
+    ("core/work/leases.py", "    lease.attempt, lease.ttl_ns, lease.expires_ns = attempt, ", "    lease.attempt, lease.ttl_ns, lease.expires_ns = 1, ", "short_way"),
     ("core/work/short.py", "            ledger.quiet_until_ns = lease.expires_ns\n", "            pass\n", "short_way"),
     ("core/work/short.py", "            until = min(until, alarms.leases[0][0] - lease + raw)", "            pass", "short_way"),
     ("core/work/short.py", "        or row.token != token\n", "", "short_way"),
@@ -184,7 +188,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # waiting
     ("engine/lines.py", "            if hint is not None:\n                if claimed is None:", "            if False:\n                if claimed is None:", "waiting"),
     ("core/work/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))", "        pass", "waiting"),
-    ("core/work/lifecycle.py", "        ledger.news.ended.append(task)", "        pass", "waiting"),
+    ("core/work/lifecycle.py", "        ledger.news.ended.append(task)\n    ledger.ring", "        pass\n    ledger.ring", "waiting"),
+    ("core/work/lifecycle.py", "        ledger.news.ended.append(task)\n    for hook", "        pass\n    for hook", "short_way"),
     ("core/work/lifecycle.py", "            ledger.news.freed.append(name)", "            pass", "waiting"),
     ("engine/lines.py", "        if passes_on:\n            self._wake_ready(ANY, after=number)", "        if False:\n            self._wake_ready(ANY, after=number)", "waiting"),
     ("engine/lobby.py", "        if self.has_left:\n", "        if False:\n", "waiting"),
@@ -223,7 +228,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    pause = min(pause, most)\n", "", "corners"),
     ("core/matching/eligibility.py", "pause = min(1 << min(failures - most, 10), _BENCH_MOST) * _BENCH_NS", "pause = (1 << min(failures - most, 10)) * _BENCH_NS", "corners"),
     ("core/matching/eligibility.py", "if not fading and now - late_ns <= deadline <= now and late_ns >= ttl:", "if not fading and now - late_ns <= deadline <= now:", "corners"),
-    ("core/work/leases.py", "row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, \"\", None", "row.agent, row.ttl_ns, row.lost = agent, ttl_ns, \"\"", "corners"),
+    ("core/work/leases.py", "    row.lost, row.note = \"\", None\n", "    row.lost = \"\"\n", "corners"),
     ("core/board/trails.py", "            ledger.undo.put(ledger.tables[\"shares\"], (kind, place), less)\n", "            pass\n", "corners"),
     ("core/board/trails.py", "if agent not in shares and len(shares) >= _AUTHORS:", "if agent not in shares and len(shares) > _AUTHORS:", "corners"),
     ("adapters/tools/holding.py", "            self._engine.unkeep(held.kept)\n        if self.membership", "            pass\n        if self.membership", "tools"),

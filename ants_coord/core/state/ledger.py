@@ -131,6 +131,7 @@ class Ledger:
         "rules",
         "sessions",
         "settings",
+        "signatures",
         "strategies",
         "strategy",
         "tables",
@@ -205,25 +206,6 @@ class Ledger:
         self.undo.roll_back()
         self.rebuild()
         self.undo.entries.clear()
-
-    def rewind(
-        self,
-        ring: tuple[int, list[tuple[Any, ...]]],
-        events: int,
-        reading: tuple[int, int, int],
-        token: int,
-        seq: int,
-        position: int,
-        refusals: int,
-    ) -> None:
-        """Undo what every command changes: the first undo entry of each."""
-        self.ring = ring
-        del ring[1][events:]
-        self.timeline.reading = reading
-        self.last_token, self.last_seq, self.position = token, seq, position
-        self.refusals = refusals
-        while self.refused_at and self.refused_at[-1] > position:
-            self.refused_at.pop()
 
     def note_refusal(self) -> None:
         """
@@ -341,6 +323,7 @@ class Ledger:
         self._made_for, self.own_tasks = made_for, 0
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
+        self.signatures = self.eligibility.signatures
         self._make_order = strategy.order
         self.reputation, self.principals = common.reputation, common.principals
         self.checking, self.declines = common.checking, common.declines
@@ -502,3 +485,23 @@ class Ledger:
         """Tell whether a need is known and has not ended."""
         row = self.tasks.get(need)
         return row is not None and row.state not in FINAL
+
+
+def rewind(
+    ledger: Ledger,
+    ring: tuple[int, list[tuple[Any, ...]]],
+    events: int,
+    reading: tuple[int, int, int],
+    token: int,
+    seq: int,
+    position: int,
+    refusals: int,
+) -> None:
+    """Take back what every command changes: the first undo entry of each. No method: binding one is dear."""
+    ledger.ring = ring
+    del ring[1][events:]
+    ledger.timeline.reading = reading
+    ledger.last_token, ledger.last_seq, ledger.position = token, seq, position
+    ledger.refusals = refusals
+    while ledger.refused_at and ledger.refused_at[-1] > position:
+        ledger.refused_at.pop()

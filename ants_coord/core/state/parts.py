@@ -228,6 +228,8 @@ class Eligibility(Protocol):
 
     honours: frozenset[str]
     """the Task fields that this part gives a meaning to"""
+    signatures: tuple[Hashable, ...]
+    """the one signature of all tasks, which is open to all agents; empty if both are to be asked each time"""
 
     def signature(self, task: Task) -> Hashable:
         """Return what decides who may take this task; equal for interchangeable tasks."""
@@ -323,7 +325,7 @@ class Anyone:
     """The eligibility part of the claim queue: every agent may take every task."""
 
     honours: frozenset[str] = frozenset()
-    _ONE: tuple[None] = (None,)
+    signatures: tuple[Hashable, ...] = (None,)
 
     def signature(self, task: Task) -> Hashable:
         """Return the one signature there is."""
@@ -331,7 +333,7 @@ class Anyone:
 
     def open_to(self, agent: str) -> Iterable[Hashable]:
         """Return the one signature there is."""
-        return self._ONE
+        return self.signatures
 
     def may(self, agent: str, row: Row) -> bool:
         """Return True."""

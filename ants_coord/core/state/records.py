@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...values.frozen import entity, field, fields
 from ...values.tasks import Outcome, Task, TaskState
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY", "CONTENT", "FORGOTTEN_NS", "KIND", "TASK", "TRANSITIONS", "AgentRow", "Hint", "LockRow", "News",
-    "Row", "SessionRow", "Stone", "fresh_row",
+    "Row", "Seldom", "SessionRow", "Stone", "fresh_row",
 ]  # fmt: skip
 
 WAITING = TaskState.WAITING
@@ -80,10 +81,40 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
 """state -> {verb: next state}. DONE is final; so is CANCELLED, except for the cascade of a revived task."""
 
 
+class Seldom(NamedTuple):
+    """
+    What most tasks never have: kept apart, and one for all that have none of it.
+
+    Each field that a row has by itself costs memory, and a step of the garbage collector, in every task. It
+    does not change: a row that comes to have one of these gets another Seldom.
+    """
+
+    releases: int = 0
+    generation: int = 0
+    due_ns: int = 0
+    cause: str | None = None
+    history: tuple[str, ...] = ()
+    finish_by_ns: int = 0
+    waiting: int = 0
+    """how many needs have not ended: derived"""
+
+
+_NOTHING = Seldom()
+
+
+def _set_seldom(name: str, row: Row, value: Any) -> None:
+    if getattr(row.seldom, name) != value:
+        row.seldom = row.seldom._replace(**{name: value})
+
+
+def _of_seldom(name: str) -> Any:
+    return property(attrgetter(f"seldom.{name}"), functools.partial(_set_seldom, name))
+
+
 @entity
 class Row:
     """
-    A task in the ledger.
+    A task in the ledger. What is `Seldom` is read and set as if it were a field of the row.
 
     Times ending in `_ns` are calendar time, except `deadline_ns`, which is
     lease time (see timeline.py). `token` is the latest lease's, live exactly
@@ -97,26 +128,28 @@ class Row:
     submitted_ns: int
     state: TaskState
     attempts: int = 0
-    releases: int = 0
-    generation: int = 0
     token: int = 0
     agent: str | None = None
     deadline_ns: int = 0
     ttl_ns: int = 0
-    due_ns: int = 0
     ready_ns: int = -1
     lost: str = ""
     outcome: Outcome | None = None
-    cause: str | None = None
     note: Any = None
-    history: tuple[str, ...] = ()
     idle_no: int = 0
     idle_ns: int = 0
-    finish_by_ns: int = 0
+    seldom: Seldom = _NOTHING
     # derived: rebuilt from the fields above
-    waiting: int = 0
     lane: Any = None
     mark: int = 0
+
+    releases = _of_seldom("releases")
+    generation = _of_seldom("generation")
+    due_ns = _of_seldom("due_ns")
+    cause = _of_seldom("cause")
+    history = _of_seldom("history")
+    finish_by_ns = _of_seldom("finish_by_ns")
+    waiting = _of_seldom("waiting")
 
 
 _FRESH = tuple([each.default for each in fields(Row)[5:] if each.name != "ready_ns"])
@@ -126,12 +159,12 @@ _blank = functools.partial(object.__new__, Row)
 def fresh_row(spec: Task, payload: Any, seq: int, now_ns: int) -> Row:
     """Return the row of a new task that is READY at once, as most are: in half the time of the class."""
     row: Any = _blank()
-    row.spec, row.payload, row.seq, row.state = spec, payload, seq, READY
+    row.spec, row.payload = spec, payload
+    row.seq, row.state = seq, READY
     row.submitted_ns = row.ready_ns = now_ns
     (
-        row.attempts, row.releases, row.generation, row.token, row.agent, row.deadline_ns, row.ttl_ns,
-        row.due_ns, row.lost, row.outcome, row.cause, row.note, row.history, row.idle_no, row.idle_ns,
-        row.finish_by_ns, row.waiting, row.lane, row.mark,
+        row.attempts, row.token, row.agent, row.deadline_ns, row.ttl_ns, row.lost, row.outcome, row.note,
+        row.idle_no, row.idle_ns, row.seldom, row.lane, row.mark,
     ) = _FRESH  # fmt: skip
     return row  # type: ignore[no-any-return]
 

@@ -19,13 +19,14 @@ from typing import Any
 
 from .records import LEASED, READY, AgentRow, LockRow, Row, SessionRow
 
-__all__ = ["ABSENT", "Undo", "unfinish", "ungrant"]
+__all__ = ["ABSENT", "Undo", "put_back", "unfinish", "ungrant"]
 
 ABSENT: Any = object()
 """Stands for "was not in the dict"."""
 
 
-def _put_back(table: dict[Any, Any], key: Any, old: Any) -> None:
+def put_back(table: dict[Any, Any], key: Any, old: Any) -> None:
+    """Restore one key of a dict; `old` is ABSENT if it was not there."""
     if old is ABSENT:
         table.pop(key, None)
     else:
@@ -38,9 +39,8 @@ def _nothing() -> None:
 
 def _row_back(row: Row, old: tuple[Any, ...]) -> None:
     (
-        row.spec, row.payload, row.state, row.attempts, row.releases, row.generation, row.token, row.agent,
-        row.deadline_ns, row.ttl_ns, row.due_ns, row.ready_ns, row.lost, row.outcome, row.cause, row.note,
-        row.history, row.idle_no, row.idle_ns, row.finish_by_ns,
+        row.spec, row.payload, row.state, row.attempts, row.token, row.agent, row.deadline_ns, row.ttl_ns,
+        row.ready_ns, row.lost, row.outcome, row.note, row.idle_no, row.idle_ns, row.seldom,
     ) = old  # fmt: skip
 
 
@@ -95,9 +95,8 @@ class Undo:
         if self.before_change is not None:
             self.before_change(row)
         old = (
-            row.spec, row.payload, row.state, row.attempts, row.releases, row.generation, row.token,
-            row.agent, row.deadline_ns, row.ttl_ns, row.due_ns, row.ready_ns, row.lost, row.outcome,
-            row.cause, row.note, row.history, row.idle_no, row.idle_ns, row.finish_by_ns,
+            row.spec, row.payload, row.state, row.attempts, row.token, row.agent, row.deadline_ns,
+            row.ttl_ns, row.ready_ns, row.lost, row.outcome, row.note, row.idle_no, row.idle_ns, row.seldom,
         )  # fmt: skip
         self.entries.append((_row_back, row, old))
 
@@ -131,12 +130,12 @@ class Undo:
 
     def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set one key of a primary dict."""
-        self.entries.append((_put_back, table, key, table.get(key, ABSENT)))
+        self.entries.append((put_back, table, key, table.get(key, ABSENT)))
         table[key] = value
 
     def drop(self, table: dict[Any, Any], key: Any) -> None:
         """Remove one key of a primary dict."""
-        self.entries.append((_put_back, table, key, table[key]))
+        self.entries.append((put_back, table, key, table[key]))
         del table[key]
 
     def roll_back(self) -> None:

@@ -22,6 +22,7 @@ from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import CALENDAR, LEASE
+from ..state.undo import put_back
 
 __all__ = ["DELIVERED", "FAILED_VERBS", "Reputation", "channel", "given_back"]
 
@@ -96,7 +97,7 @@ class Reputation(Part):
             known = table.get(key)
             if known is not None and ledger.timeline.reading[CALENDAR] < known[HOUR_ENDS]:
                 ordinal, good, bad, _, until = known
-                ledger.undo.entries.append((table.__setitem__, key, known))
+                ledger.undo.entries.append((put_back, table, key, known))
                 table[key] = (ordinal, good * _KEEP + 1.0, bad * _KEEP, 0, until)
             else:
                 assert agent is not None

@@ -28,9 +28,9 @@ from ...values.tasks import FINAL, Lease, NoteRecord, Outcome, Task, TaskState, 
 from ..state.content import as_check
 from ..state.ledger import Ledger, ns
 from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
-from ..state.timeline import CALENDAR, RAW
-from ..state.undo import unfinish, ungrant
-from .lifecycle import backoff_ns, drop_lock, end, end_one, give_back, max_attempts, remember, settle
+from ..state.timeline import RAW
+from ..state.undo import ungrant
+from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember
 
 __all__ = [
     "claim",
@@ -38,7 +38,6 @@ __all__ = [
     "complete",
     "complete_many",
     "fail",
-    "finish",
     "first",
     "foreign",
     "grant",
@@ -70,22 +69,8 @@ def next_token(ledger: Ledger) -> int:
 
 def lease_of(ledger: Ledger, row: Row) -> Lease:
     """Build the value of a live lease, with its own copy of payload and inputs."""
-    spec, payload, notes, (raw, lease_now, _) = (
-        row.spec,
-        row.payload,
-        ledger.tables["notes"],
-        ledger.timeline.reading,
-    )
-    # true of most tasks: nobody needs or checks them, and they are no seat
-    if spec.__class__ is Task and not notes:
-        lease = blank_lease()
-        lease.task, lease.token, lease.agent, lease.kind = spec.id, row.token, row.agent, spec.kind
-        lease.payload = copy_json(payload) if payload.__class__ in NESTS else payload
-        lease.inputs, lease.names, lease.notes, lease.role = {}, _NONE, _NONE, None
-        lease.attempt, lease.ttl_ns = row.attempts, row.ttl_ns
-        lease.expires_ns = raw + row.deadline_ns - lease_now
-        lease.__class__ = Lease
-        return lease  # type: ignore[no-any-return]
+    spec, payload, notes = row.spec, row.payload, ledger.tables["notes"]
+    raw, lease_now, _ = ledger.timeline.reading
     kind = spec.kind
     if spec.verify is None:
         payload = copy_json(payload)
@@ -140,13 +125,13 @@ def claim(ledger: Ledger, command: Claim) -> Lease | Refused | None:
     elif ledger.paused or (ledger.gates and ledger.held_back(command.agent) is not None):
         return None
     else:
-        agent = command.agent
-        signatures = ledger.eligibility.open_to(agent)
-        row = ledger.order.first(agent, signatures, command.kinds)
-        if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
-            row = _passing_over(ledger, agent, command.kinds)
+        agent, kinds = command.agent, command.kinds  # `first`, without a call
+        row = ledger.order.first(agent, ledger.signatures or ledger.eligibility.open_to(agent), kinds)
+        active = ledger.declines.active
+        if active and row is not None and row.spec.id in active.get(agent, _NONE):
+            row = _passing_over(ledger, agent, kinds)
         if ledger.checking.open:
-            row = ledger.checking.before(ledger, agent, command.kinds, row)
+            row = ledger.checking.before(ledger, agent, kinds, row)
     return grant(ledger, row, command.agent, command.ttl_ns) if row.__class__ is Row else row  # type: ignore[return-value]
 
 
@@ -161,8 +146,9 @@ def pick(ledger: Ledger, command: Claim | ClaimMany) -> Row | Refused | None:
 
 def first(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None) -> Row | None:
     """Return what an agent gets if nothing holds it back."""
-    row = ledger.order.first(agent, ledger.eligibility.open_to(agent), kinds)
-    if row is not None and row.spec.id in ledger.declines.active.get(agent, _NONE):
+    row = ledger.order.first(agent, ledger.signatures or ledger.eligibility.open_to(agent), kinds)
+    active = ledger.declines.active
+    if active and row is not None and row.spec.id in active.get(agent, _NONE):
         row = _passing_over(ledger, agent, kinds)
     if ledger.checking.open:
         row = ledger.checking.before(ledger, agent, kinds, row)
@@ -225,25 +211,16 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     """Give a READY row to an agent that may have it. Every cycle comes here, so there are few calls."""
-    spec, counts, undo, (_, lease_now, now) = row.spec, ledger.counts, ledger.undo, ledger.timeline.reading
+    spec, counts, undo = row.spec, ledger.counts, ledger.undo
+    raw, lease_now, now = ledger.timeline.reading
     holder, attempt = ledger.agents.get(agent) or ledger.agent(agent), row.attempts
     if undo.before_change is not None:
         undo.before_change(row)
-    claimed, lost, note = holder.claimed, row.lost, row.note
-    old = (
-        ungrant,
-        row,
-        holder,
-        claimed,
-        attempt,
-        row.token,
-        row.agent,
-        row.deadline_ns,
-        row.ttl_ns,
-        lost,
-        note,
-    )
-    undo.entries.append(old)
+    claimed = holder.claimed
+    undo.entries.append((
+        ungrant, row, holder, claimed, attempt, row.token, row.agent, row.deadline_ns, row.ttl_ns,
+        row.lost, row.note,
+    ))  # fmt: skip
     holder.claimed = claimed + 1
     if ledger.checking.opinions.rows:
         ledger.leave(row)
@@ -265,7 +242,8 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         # a claim on a handed-in result is a check, not work: readers that add up must see the difference
         if spec.verify is not None and spec.id in ledger.tables["handed"]:
             detail = "check"
-    row.agent, row.ttl_ns, row.lost, row.note = agent, ttl_ns, "", None
+    row.agent, row.ttl_ns = agent, ttl_ns
+    row.lost, row.note = "", None
     row.deadline_ns = deadline = lease_now + ttl_ns
     holder.leases[token] = row
     alarms = ledger.alarms
@@ -278,7 +256,17 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.declines.took(ledger, agent, spec.id)
     for hook in ledger.on_grant:
         hook(ledger, row)
-    return lease_of(ledger, row)
+    if spec.__class__ is not Task or ledger.tables["notes"]:
+        return lease_of(ledger, row)
+    lease = blank_lease()  # what `lease_of` makes of a task with nothing more; at most three a line, since
+    lease.task, lease.token = spec.id, token  # four at once pass through a tuple
+    lease.agent, lease.kind, payload = agent, spec.kind, row.payload
+    lease.payload = copy_json(payload) if payload.__class__ in NESTS else payload
+    lease.inputs, lease.role = {}, None
+    lease.names = lease.notes = _NONE
+    lease.attempt, lease.ttl_ns, lease.expires_ns = attempt, row.ttl_ns, raw + row.deadline_ns - lease_now
+    lease.__class__ = Lease
+    return lease  # type: ignore[no-any-return]
 
 
 def _length(ledger: Ledger, row: Row, agent: str, asked_ns: int | None) -> int:
@@ -374,23 +362,6 @@ def complete(ledger: Ledger, command: Complete) -> Outcome | Refused:
     return outcome
 
 
-def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
-    """End a leased row with a result that nobody checks."""
-    task, undo = row.spec.id, ledger.undo
-    agent: Any = row.agent  # somebody holds it
-    holder = ledger.agents[agent]
-    completed = holder.completed
-    if undo.before_change is not None:
-        undo.before_change(row)
-    undo.entries.append((unfinish, row, holder, completed, row.lost))
-    holder.completed = completed + 1
-    outcome = end_one(ledger, row, "complete", "finished", result)
-    if task in ledger.dependents:
-        settle(ledger, row)
-    ledger.ring[1].append((ledger.timeline.reading[CALENDAR], "completed", task, agent, row.token, None))
-    return outcome
-
-
 def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] | Refused:
     """End several tasks, or none if one of the leases is lost."""
     for task_id, token, result in command.endings:
@@ -403,9 +374,9 @@ def complete_many(ledger: Ledger, command: CompleteMany) -> tuple[Outcome, ...] 
             problem = ledger.checking.problem(ledger, row, result)
             if problem is not None:
                 return Refused(problem)
-    done = []
+    done, tasks = [], ledger.tasks
     for task_id, token, result in command.endings:
-        row = ledger.tasks[task_id]
+        row = tasks[task_id]
         if row.state is LEASED and (row.spec.__class__ is Task or row.spec.verify is None):
             done.append(finish(ledger, row, result))
             continue

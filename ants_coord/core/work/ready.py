@@ -237,10 +237,10 @@ class ByPriority:
                 lane.dead.remove((rank, row.seq))  # it has returned to its old place
             else:
                 heappush(lane.heap, (rank, row.seq, row))
-        if lane.heap[0][_ROW] is row and (rank, row.seq) < lane.offered:
-            lane.offered = (rank, row.seq)
+        if lane.heads and lane.heap[0][_ROW] is row and (key := (rank, row.seq)) < lane.offered:
+            lane.offered = key
             for heads in lane.heads:
-                heads.offer((rank, row.seq), lane)
+                heads.offer(key, lane)
 
     def leave(self, row: Row) -> None:
         """Note that a READY row was claimed or has ended. Amortised O(1)."""

@@ -17,10 +17,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...values.tasks import Lease, Outcome, Task, Ticket
-from ..state.ledger import FAR_NS, Ledger
+from ..state.ledger import FAR_NS, Ledger, rewind
 from ..state.records import LEASED
 from ..state.timeline import RAW
-from .leases import finish, grant
+from .leases import grant
+from .lifecycle import finish
 from .submitting import add
 
 __all__ = ["claim", "complete", "look_ahead", "submit"]
@@ -65,7 +66,7 @@ def submit(ledger: Ledger, raw: int, args: tuple[Task, Any]) -> Ticket | Any:
     # repeated in each verb, as in Machine.apply: a call would cost as much as this saves
     ring = ledger.ring
     entries.append((
-        ledger.rewind, ring, len(ring[1]), reading,
+        rewind, ledger, ring, len(ring[1]), reading,
         ledger.last_token, ledger.last_seq, position, ledger.refusals,
     ))  # fmt: skip
     timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1
@@ -89,11 +90,11 @@ def claim(ledger: Ledger, raw: int, args: tuple[str]) -> Lease | Any | None:
         return NotImplemented
     ring = ledger.ring
     entries.append((
-        ledger.rewind, ring, len(ring[1]), reading,
+        rewind, ledger, ring, len(ring[1]), reading,
         ledger.last_token, ledger.last_seq, position, ledger.refusals,
     ))  # fmt: skip
     timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1
-    row, lease = ledger.order.first(agent, ledger.eligibility.open_to(agent), None), None
+    row, lease = ledger.order.first(agent, ledger.signatures or ledger.eligibility.open_to(agent), None), None
     if row is not None:
         lease = grant(ledger, row, agent, None)
         if lease.expires_ns < ledger.quiet_until_ns:  # noqa: PLR1730 - `min` is a call
@@ -123,7 +124,7 @@ def complete(ledger: Ledger, raw: int, args: tuple[str, int, Any]) -> Outcome | 
         return NotImplemented
     ring = ledger.ring
     entries.append((
-        ledger.rewind, ring, len(ring[1]), reading,
+        rewind, ledger, ring, len(ring[1]), reading,
         ledger.last_token, ledger.last_seq, position, ledger.refusals,
     ))  # fmt: skip
     timeline.reading, ledger.position = (raw, raw + ledger.lead_ns, raw), position + 1

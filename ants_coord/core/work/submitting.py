@@ -27,6 +27,7 @@ from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
 from ..state.records import CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
 from ..state.timeline import CALENDAR
+from ..state.undo import ABSENT, put_back
 from .lifecycle import (
     awaken,
     by_submission,
@@ -135,19 +136,20 @@ def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     if payload is not task.payload and task.__class__ is Task:
         # otherwise the caller's object would be kept beside our copy: 184 bytes and more
         own: Any = blank_task()
-        own.id, own.kind, own.payload, own.priority = task_id, task.kind, payload, task.priority
+        own.id, own.kind = task_id, task.kind
+        own.payload, own.priority = payload, task.priority
         own.__class__ = Task
         task = own
     row = fresh_row(task, payload, seq, now)
     if undo.before_change is not None:
         undo.before_change(row)
-    undo.entries.append((ledger.tasks.pop, task_id, None))
+    undo.entries.append((put_back, ledger.tasks, task_id, ABSENT))
     ledger.tasks[task_id] = row
     ledger.ring[1].append((now, "submitted", task_id, None, 0, task.kind))
     ledger.counts[READY] += 1
     if task_id in ledger.dependents:
         _count_again(ledger, row)
-    signature = ledger.eligibility.signature(task)
+    signature = ledger.signatures[0] if ledger.signatures else ledger.eligibility.signature(task)
     ledger.order.add(row, signature)
     if ledger.news.is_wanted:
         ledger.news.ready.append((task.kind, signature, task_id))
