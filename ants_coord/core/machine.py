@@ -243,17 +243,18 @@ class Machine:
             )
         )
         ledger.position = here = ledger.position + 1 if position is None else position
-        if command.__class__ is Wakeup and command.late_ns:
+        kind = type(command)  # of many kinds in one place: CPython has no fast path to their `__class__`
+        if kind is Wakeup and command.late_ns:  # type: ignore[attr-defined]
             for hook in ledger.on_pause:
-                hook(ledger, now_ns, command.late_ns)
+                hook(ledger, now_ns, command.late_ns)  # type: ignore[attr-defined]
         pass_time(ledger, now_ns)
         known = None if request is None else _answer_again(ledger, request, command)
         if known is None:
-            reply = ledger.commands.get(command.__class__, _refuse)(ledger, command)
+            reply = ledger.commands.get(kind, _refuse)(ledger, command)
             # a search that found nothing is repeated when it is asked again: only what was done is done once
             if request is not None and (request[1] or reply or not self.may_be_idle(command)):
                 _remember_reply(ledger, request, command, reply)
-            if reply.__class__ is Refused:
+            if type(reply) is Refused:
                 ledger.note_refusal()
         else:
             reply = known[0]

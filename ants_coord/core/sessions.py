@@ -22,7 +22,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from ..commands.shared import Command, Refused, Submit
+from ..commands.shared import Command, Complete, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
 from ..values.checks import is_fresh_holder, is_fresh_id
 from ..values.frozen import evolve, fields, has
@@ -36,6 +36,8 @@ from .work.openings import note_holder
 __all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
 
 _KEPT = 64
+_HOLD_NOTHING = frozenset({Submit, Complete})
+"""the usual commands that give nobody anything to hold, and speak for nothing that is held afterwards"""
 
 
 def answer_again(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
@@ -84,7 +86,8 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
     if number == 0:
         name = f"={name}"  # no session that the library draws begins like this
     undo, sessions, now = ledger.undo, ledger.sessions, ledger.timeline.reading[CALENDAR]
-    if name[:1] == "@" or ledger.tables["openings"]:  # spelt out, because every command in a log comes here
+    # spelt out, because every command in a log comes here
+    if type(command) not in _HOLD_NOTHING and (name[:1] == "@" or ledger.tables["openings"]):
         note_holder(ledger, name, command, reply)
     session = sessions.get(name)
     if session is None:
@@ -187,16 +190,17 @@ def _first_two(ledger: Ledger) -> list[str]:
 
 
 def _condense(reply: Any) -> Any:
-    if reply.__class__ is Lease:
+    kind = type(reply)
+    if kind is Lease:
         return make_lease(
             reply.task, reply.token, reply.agent, reply.kind, None, {},
             reply.attempt, reply.expires_ns, reply.ttl_ns, reply.names, (), reply.role,
         )  # fmt: skip
-    if reply.__class__ is Outcome:
+    if kind is Outcome:
         if reply.result is None:
             return reply
         return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)
-    if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):
+    if kind is tuple and reply and isinstance(reply[0], (Lease, Outcome)):
         return tuple([_condense(part) for part in reply])
     return reply
 

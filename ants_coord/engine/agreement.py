@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.state.ledger import Ledger
 from ..errors import JournalCorruptError, SettingsError
 from ..values.frozen import as_dict
 from ..values.settings import Settings
+
+if TYPE_CHECKING:
+    from .log import Log
 
 __all__ = ["compare", "compare_refusals"]
 
@@ -34,7 +37,7 @@ def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
         raise SettingsError(different)
 
 
-def compare_refusals(ledger: Ledger, name: str, seen: tuple[int, int], at: int) -> None:
+def compare_refusals(ledger: Ledger, log: Log, seen: tuple[int, int], at: int) -> None:
     """Raise JournalCorruptError if a writer refused other commands than we did."""
     position, refusals = seen
     refused = ledger.refused_at
@@ -43,7 +46,7 @@ def compare_refusals(ledger: Ledger, name: str, seen: tuple[int, int], at: int) 
     ours = ledger.refusals_until(position)
     if ours is not None and ours != refusals:
         raise JournalCorruptError(
-            name,
+            log.name,
             f"its writer had refused {refusals} commands up to position {position}, and here it is "
             f"{ours}: the two follow different rules",
             at,

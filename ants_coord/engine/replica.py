@@ -279,8 +279,7 @@ class LogEngine(Batches, Openings):
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
         """Apply entries in order; the last `len(mine)` are ours, and need no decoding."""
-        for entry in entries:
-            self._snapshots.weight += len(entry.body)
+        self._snapshots.weight += sum([len(entry.body) for entry in entries])
         self._log.note_foreign(len(entries) - len(mine))
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
@@ -297,22 +296,21 @@ class LogEngine(Batches, Openings):
             raise JournalError(self._name, "the log is trimmed faster than its snapshot can be read")
         # not requests that callers named: another agent may be using the same id at this moment
         waiting = {slot.request: slot for slot in mine if slot.request[1]}
+        apply, decode = self._machine.apply, self._decode
         for entry in entries:
-            ours = own.get(entry.position)
-            if ours is not None:
-                self._settle(ours, entry)
+            position, stamp_ns, body = entry
+            if own and position in own:
+                self._settle(own[position], entry)
                 continue
-            request, command = self._decode(entry)
+            request, command = decode(position, body)
             try:
-                reply = self._machine.apply(
-                    command, now_ns=entry.stamp_ns, request=request, position=entry.position
-                )
+                reply = apply(command, now_ns=stamp_ns, request=request, position=position)
             except _MEANINGLESS as odd:
                 # an entry that no front would have written, under a valid checksum
                 raise JournalCorruptError(
-                    self._name, f"a command that means nothing here ({odd!r})", entry.position
+                    self._name, f"a command that means nothing here ({odd!r})", position
                 ) from odd
-            if request in waiting:
+            if waiting and request in waiting:
                 self._answer(waiting[request], reply)
         for slot in mine:
             if not slot.done:  # trimmed before we read it: the state remembers the answer
@@ -333,21 +331,22 @@ class LogEngine(Batches, Openings):
                 self._grants.note(reply, self._machine.ledger)
             slot.reply, slot.done = reply, True
 
-    def _decode(self, entry: Entry) -> tuple[tuple[str, int], Command[Any]]:
+    def _decode(self, position: int, body: bytes) -> tuple[tuple[str, int], Command[Any]]:
         try:
-            request, command, seen = decode_entry(entry.body)
+            request, command, seen = decode_entry(body)
         except RulesMissing as missing:
-            raise self._stop(missing, entry.position) from missing
+            raise self._stop(missing, position) from missing
         except (ValueError, TypeError, KeyError, RecursionError) as problem:
             raise JournalCorruptError(
-                self._name, f"an entry that this version cannot read ({problem})", entry.position
+                self._name, f"an entry that this version cannot read ({problem})", position
             ) from problem
-        if command.__class__ is Configure and not command.rules and not self._machine.ledger.configured:
-            command.rules = OLD_RULES  # the first entry of a log of format 1
-        if command.__class__ in SAYS_RULES and (lacked := self._machine.lacks(command)):
-            raise self._stop(RulesMissing(lacked), entry.position)
+        kind = type(command)
+        if kind is Configure and not command.rules and not self._machine.ledger.configured:  # type: ignore[attr-defined]
+            command.rules = OLD_RULES  # type: ignore[attr-defined]  # the first entry of a log of format 1
+        if kind in SAYS_RULES and (lacked := self._machine.lacks(command)):
+            raise self._stop(RulesMissing(lacked), position)
         if seen is not None:
-            compare_refusals(self._machine.ledger, self._name, seen, entry.position)
+            compare_refusals(self._machine.ledger, self._log, seen, position)
         return request, command
 
     def _stop(self, missing: RulesMissing, position: int) -> JournalVersionError:

@@ -18,6 +18,7 @@ differs from the one that somebody has noted. After trimming, the chain starts f
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from .neighbours import Neighbours
 
 __all__ = ["SQLiteJournal"]
+
+_entry: Callable[[tuple[int, int, bytes]], Entry] = functools.partial(tuple.__new__, Entry)
+"""what the class itself does, without a call (for replay)"""
 
 
 class SQLiteJournal(BoardFile):
@@ -138,7 +142,7 @@ class SQLiteJournal(BoardFile):
             if expected is not None and position != expected:
                 raise JournalCorruptError(self.path, "entries are missing before it", position)
             expected, last = position + 1, link
-            found.append(Entry(position, stamp, body))
+            found.append(_entry((position, stamp, body)))
         if found:
             self._link = (found[-1].position, last)
         return found

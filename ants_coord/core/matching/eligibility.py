@@ -81,7 +81,6 @@ class Capable(Part):
     """
 
     honours = frozenset({"requires", "uses", "team"})
-    signatures: tuple[Hashable, ...] = ()
     tables = ("adverts", "presence", "streaks", "reserved", "absent", "gone")
     values = (Advert, Advertised, Piece, Route)
 

@@ -32,7 +32,7 @@ from sortedcontainers import SortedDict
 from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
-from .parts import Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
+from .parts import Anyone, Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, News, Row, SessionRow, Stone
 from .rules import OLD_RULES, Rules
 from .timeline import CALENDAR, Alarms, Timeline
@@ -323,7 +323,10 @@ class Ledger:
         self._made_for, self.own_tasks = made_for, 0
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
-        self.signatures = self.eligibility.signatures
+        # one signature for everything need not be asked for each time; an heir may have its own answer
+        kind = type(self.eligibility)
+        is_anyone = (kind.open_to, kind.signature) == (Anyone.open_to, Anyone.signature)
+        self.signatures = Anyone.signatures if is_anyone else ()
         self._make_order = strategy.order
         self.reputation, self.principals = common.reputation, common.principals
         self.checking, self.declines = common.checking, common.declines

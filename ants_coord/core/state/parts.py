@@ -228,8 +228,6 @@ class Eligibility(Protocol):
 
     honours: frozenset[str]
     """the Task fields that this part gives a meaning to"""
-    signatures: tuple[Hashable, ...]
-    """the one signature of all tasks, which is open to all agents; empty if both are to be asked each time"""
 
     def signature(self, task: Task) -> Hashable:
         """Return what decides who may take this task; equal for interchangeable tasks."""

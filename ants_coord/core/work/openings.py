@@ -63,17 +63,18 @@ def note_holder(ledger: Ledger, opening: str, command: Command[Any], reply: Any)
         reply: its reply.
 
     """
-    if reply.__class__ is Lease:
+    kind = type(reply)
+    if kind is Lease:
         if command.__class__ is LockNames and reply.attempt > 1:
             _share(ledger, opening, reply.token, reply.task)  # re-entered
         elif is_told(opening):
             _give(ledger, opening, reply)
-    elif command.__class__ is Renew and reply.__class__ is tuple:
+    elif kind is tuple and type(command) is Renew:
         assert isinstance(command, Renew)
         for (task, token), answer in zip(command.leases, reply, strict=True):
             if answer.__class__ is Renewed:
                 _share(ledger, opening, token, task)
-    elif reply.__class__ is tuple and reply and reply[0].__class__ is Lease and is_told(opening):
+    elif kind is tuple and reply and reply[0].__class__ is Lease and is_told(opening):
         for lease in reply:
             _give(ledger, opening, lease)
 

@@ -160,11 +160,15 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
     """
     if len(body) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(body)} bytes")
-    session, number, name, fields, *seen = _loads(body)
+    session, number, name, fields, *rest = _loads(body)
     request, command = read_command(session, number, name, fields)
-    if len(seen) > 1:
-        raise TypeError("malformed request id")
-    return request, command, _seen(seen[0]) if seen else None
+    if not rest:
+        return request, command, None
+    (seen,) = rest
+    position, refusals = seen
+    if not position.__class__ is int is refusals.__class__:
+        raise TypeError(f"expected [position, refusals], found {seen!r:.80}")
+    return request, command, (position, refusals)
 
 
 def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tuple[str, int], Command[Any]]:
@@ -216,13 +220,6 @@ def read_query(name: Any, fields: Any) -> Query[Any]:
         raise ValueError(f"{name}: {problem}") from problem
 
 
-def _seen(value: Any) -> tuple[int, int]:
-    position, refusals = value
-    if position.__class__ is not int or refusals.__class__ is not int:
-        raise TypeError(f"expected [position, refusals], found {value!r:.80}")
-    return position, refusals
-
-
 def encode_piece(records: list[list[Any]]) -> bytes:
     """Return the bytes of one piece of a snapshot."""
     return _dumps(records).encode()
@@ -247,16 +244,20 @@ def _finite(text: str) -> float:
     return number
 
 
-# of a repeated key the last one counts, as everywhere in Python: a hook that looked for repeats cost a tenth
-# of a replay, and entries are written by a program
-_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+# of a key that stands twice the last one counts, as everywhere in Python: a hook that looked for such
+# cost a tenth of a replay, and entries were written by a machine
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    parse_constant=_no_constant, parse_float=_finite
+).scan_once  # type: ignore[attr-defined]
 
 
 def _loads(body: bytes) -> Any:
     text = body.decode()
-    found, end = _decoder.raw_decode(
-        text
-    )  # `decode` would look for white space around it, which we do not write
+    try:
+        # `decode` would look for white space around it, which we do not write
+        found, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("the entry is no JSON") from None
     if end != len(text):
         raise ValueError("there is something behind the entry")
     return found
