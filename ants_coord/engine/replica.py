@@ -279,7 +279,10 @@ class LogEngine(Batches, Openings):
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
         """Apply entries in order; the last `len(mine)` are ours, and need no decoding."""
-        self._snapshots.weight += sum([len(entry.body) for entry in entries])
+        weight = self._snapshots.weight
+        for _, _, body in entries:
+            weight += len(body)
+        self._snapshots.weight = weight
         self._log.note_foreign(len(entries) - len(mine))
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written

@@ -56,7 +56,7 @@ class Last(NamedTuple):
     def write(self, file: int) -> None:
         """Write it. Needs no sync, because it is compared within one boot only."""
         body = _LAST.pack(_MAGIC, self.boot, self.log, self.position, self.link)
-        _pwrite(file, body + _SUM.pack(zlib.crc32(body)))
+        _pwrite(file, body + _SUM.pack(zlib.crc32(body)), 0)
 
     @staticmethod
     def read(file: int) -> Last | None:
@@ -68,12 +68,12 @@ class Last(NamedTuple):
         return Last(*fields) if magic == _MAGIC else None
 
 
-def _pwrite(file: int, body: bytes) -> None:
-    if hasattr(os, "pwrite"):
-        os.pwrite(file, body, 0)
-    else:
-        os.lseek(file, 0, os.SEEK_SET)
-        os.write(file, body)
+def _seek_and_write(file: int, body: bytes, at: int) -> None:
+    os.lseek(file, at, os.SEEK_SET)
+    os.write(file, body)
+
+
+_pwrite = getattr(os, "pwrite", _seek_and_write)
 
 
 def _pread(file: int) -> bytes:
@@ -136,9 +136,10 @@ class Companions:
         """Raise JournalConflictError if one of the files is gone, or has been replaced."""
         # the lock does not help here, because replacing files needs no lock. A replacement after this check
         # loses the command, as one right after the command would.
+        stat_of = os.stat
         for name, device, inode in self._files:
             try:
-                found = os.stat(name)
+                found = stat_of(name)
             except (FileNotFoundError, NotADirectoryError):
                 found = None
             if found is None or found.st_ino != inode or found.st_dev != device:

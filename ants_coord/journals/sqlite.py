@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteJournal"]
 
 _entry: Callable[[tuple[int, int, bytes]], Entry] = functools.partial(tuple.__new__, Entry)
-"""what the class itself does, without a call (for replay)"""
+"""what the class itself does, without a call (for replay, and cycles on a file)"""
 
 
 class SQLiteJournal(BoardFile):
@@ -59,8 +59,10 @@ class SQLiteJournal(BoardFile):
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append in one transaction; the stamp is read after the lock is held."""
-        with self._naming:
+        try:  # `with self._naming`, without its calls: every command in a file comes here
             entries = self._locked(self._append, after, bodies)
+        except (sqlite3.DatabaseError, OSError) as problem:
+            raise self._naming.of(problem) or problem from problem
         if self._ports:
             self._meet().wake(self._ports)
         return entries
@@ -82,12 +84,13 @@ class SQLiteJournal(BoardFile):
             link = linked(link, position, stamp, body)
             row = (position, stamp, body, checksum(position, stamp, body), link)
             db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
-            mine.append(Entry(position, stamp, body))
+            mine.append(_entry((position, stamp, body)))
         db.execute("COMMIT")
-        self._link = (tail + len(mine), link)
+        tail += len(mine)
+        self._link = (tail, link)
         self._note()
-        self._seen = (version, tail + len(mine))
-        return fresh + mine
+        self._seen = (version, tail)
+        return fresh + mine if fresh else mine
 
     def read(self, after: int) -> list[Entry]:
         """Return the entries after a position; takes a few microseconds if nobody else has written."""

@@ -244,8 +244,8 @@ def _finite(text: str) -> float:
     return number
 
 
-# of a key that stands twice the last one counts, as everywhere in Python: a hook that looked for such
-# cost a tenth of a replay, and entries were written by a machine
+# of a repeated key the last one counts, as everywhere in Python: a hook that looked for repeats cost a tenth
+# of a replay, and entries are written by a program
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
     parse_constant=_no_constant, parse_float=_finite
 ).scan_once  # type: ignore[attr-defined]
