@@ -70,10 +70,10 @@ def test_a_follower_is_not_outrun(tmp_path, monkeypatch, capsys):
         engine = slow._engine
         decode, lags = engine._decode, []  # type: ignore[attr-defined]
 
-        def decode_while_the_other_writes(entry):
+        def decode_while_the_other_writes(position, body):
             if not engine._journal._lock._is_held:  # type: ignore[attr-defined]
                 fast.submit(Task())
-            return decode(entry)
+            return decode(position, body)
 
         monkeypatch.setattr(engine, "_decode", decode_while_the_other_writes)
         absorb = engine._absorb  # type: ignore[attr-defined]

@@ -102,7 +102,8 @@ def _submit(ledger: Ledger, command: Submit) -> tuple[Ticket, ...] | Refused:
             break
     else:
         if len(new) == 1 or len({task.id for task in new}) == len(new):
-            return tuple([add(ledger, *pair) for pair in zip(new, command.payloads, strict=True)])
+            both = zip(new, command.payloads, strict=True)
+            return tuple([add(ledger, task, payload) for task, payload in both])
     plan: list[_Step] = []
     batch: dict[str, Task] = {}
     keys: dict[str, str] = {}
