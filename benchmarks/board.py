@@ -153,7 +153,7 @@ def _claims(board: ClaimQueue | Blackboard, places: int, tasks: int, times: int)
     return work
 
 
-def ratios(*, small: bool) -> Iterator[Ratio]:
+def ratios(*, small: bool) -> Iterator[Ratio | str]:
     """Yield the rows of this area."""
     many_trails, rounds, times = (5_000, 2, 200) if small else (1_000_000, 7, 5_000)
     few, few_places = _board(1_000)
@@ -190,7 +190,9 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
         target="-",
         peer_name="dict, evaporating when read",
     )
-    if _layer(100, 1) is not None:
+    if _layer(100, 1) is None:
+        yield "(mesa: not installed; pip install --group peers)"
+    else:
         yield compare(
             f"deposit + top 10, {many_trails:,} trails",
             lambda: _tops_after_deposits(many, many_places, times // 5),

@@ -178,7 +178,7 @@ def _refresh(market: Market, times: int, *, changed: bool) -> Callable[[], int]:
     return work
 
 
-def ratios(*, small: bool) -> Iterator[Ratio]:
+def ratios(*, small: bool) -> Iterator[Ratio | str]:
     """Yield the rows of this area."""
     agents, tasks, rounds = (500, 2_000, 2) if small else (10_000, 100_000, 7)
     many, few = Market(agents, tasks), Market(10, tasks)
@@ -202,11 +202,13 @@ def ratios(*, small: bool) -> Iterator[Ratio]:
         target="<= 0.02",
         peer_name="linear scan, parsed beforehand",
     )
-    for peer, suffix, peer_name in (
-        (_classads, "", "classad2, an expression per agent"),
-        (_rules, ", rules", "rule-engine, a rule per agent"),
+    for peer, suffix, peer_name, way in (
+        (_classads, "", "classad2, an expression per agent", "pip install htcondor"),
+        (_rules, ", rules", "rule-engine, a rule per agent", "pip install --group peers"),
     ):
-        if peer(few, 1) is not None:
+        if peer(few, 1) is None:
+            yield f"({peer_name.partition(',')[0]}: not installed; {way})"
+        else:
             yield compare(
                 f"who of {agents:,} agents can do a task{suffix}",
                 lambda: _who_fits(many, times),

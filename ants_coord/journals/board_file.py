@@ -359,11 +359,8 @@ class BoardFile:
         if row is None:
             return 0
         position, stamp, body, crc = row
-        if (
-            stamp.__class__ is not int
-            or body.__class__ is not bytes
-            or crc != checksum(position, stamp, body)
-        ):
+        is_sound = stamp.__class__ is int and body.__class__ is bytes
+        if not is_sound or crc != checksum(position, stamp, body):
             raise JournalCorruptError(self.path, "the checksum does not match", position)
         return int(stamp)
 
