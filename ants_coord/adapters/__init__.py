@@ -1,10 +1,10 @@
 """
-Bridges to what lies outside: each module imports what it bridges to, and nobody imports them.
+Bridges to the outside: each module imports what it connects to, and nothing imports these modules.
 
 files       a directory mirrored on a board
-tree        what of a directory is mirrored, and how it is read
-tap         events handed to whoever wants to see them, each once
-spans       events as leases: who held what from when until when
+tree        which files of a directory are mirrored, and how they are read
+tap         events passed to sinks, each once
+spans       from events to leases: who held what from when until when
 trace       a trace for Chrome and Perfetto
 report      one HTML page about a run
 prometheus  counts as text

@@ -1,13 +1,11 @@
 """
-A directory as a trail: what changes on disk changes on the board, so that agents react to files.
+A directory mirrored on a board: changes on disk become changes on the board, so that agents react to files.
 
-The board is the memory: a pass compares the files with the entries that stand
-for them and writes only what differs, so nothing is told twice, whoever was
-away in between. The operating system's notifications (by watchfiles, extra
-`files`) only say where to look next; a full pass now and then finds what they
-may have lost.
+The board is the memory: a pass compares the files with their entries and only writes differences, so nothing
+is reported twice, even after a restart. The operating system's notifications (by watchfiles, extra `files`)
+only say where to look next; a full pass from time to time finds what they may have lost.
 
-Four rules, each of which was broken once and erased what it could not see:
+Four rules; an earlier version broke each of them once, and erased entries of files that it could not see:
 
 1. Versions are read before the disk. The other way round, a slow mirror would
    put its old view over the newer one of a fast mirror.
@@ -40,38 +38,38 @@ __all__ = ["DirectoryMirror"]
 
 _PAGE = 1_000
 _LOOK_MS = 500
-"""how long the watcher may be silent before we look at the root, the board and the time, ms"""
+"""how many ms the watcher may be silent before we check the root, the board and the time"""
 _BURST = 1_000
-"""a batch of more paths than this may have lost some: the system's queue is finite"""
+"""a batch of more paths than this may be incomplete: the system's queue is finite"""
 _FEW = 20
-"""as many erasures in one pass need no second thought"""
+"""this many erasures in one pass need no confirmation"""
 _log = logging.getLogger("ants_coord.files")
 
 
 class DirectoryMirror:
     """
-    Mirror the files of a directory as entries of a blackboard.
+    Mirrors the files of a directory as entries of a blackboard.
 
-    The entry of a file holds {"size", "mtime_us", "ctime_us", "inode", "digest", "root"}. A file that
-    appears or changes is written, one that goes is erased; a rename is both. Links below the
-    directory, what `ignore` names, the board's own files and names that no path of the board can
-    have are left out. Several mirrors of one directory agree; two directories on one prefix are
-    refused. Not thread-safe; the board is.
+    The entry of a file has {"size", "mtime_us", "ctime_us", "inode", "digest", "root"}. The entry of a new or
+    changed file is written, that of a deleted file is erased; a rename does both. Links below the directory,
+    names that match `ignore`, the board's own files, and names that are not valid paths of a board are left
+    out. Several mirrors of one directory agree; two directories on one prefix are refused. It is not
+    thread-safe; the board is.
 
     Args:
-        board: where to.
-        directory: what to mirror, with everything below. A link to a directory may be re-pointed.
+        board: the board that gets the entries.
+        directory: the directory to mirror, with everything below. A link to a directory may be re-pointed.
         prefix: the beginning of the entries' paths; it ends with "/".
-        agent: under which name.
+        agent: name of the agent that writes.
         mark: also lay a mark of this kind at the path of each file that appears or changes.
-        content: compare contents, so that saving the same text again is no change. False reads no
-            file: any new time stamp is a change.
+        content: compare contents, so that saving the same text again is no change. With False no file is
+            read, and any new time stamp is a change.
         ignore: patterns of the names of files and folders that are left out.
         rescan: seconds between full passes while following.
 
     Raises:
         NotADirectoryError: there is no such directory.
-        UnknownKindError: the board's settings name its kinds of marks, and `mark` is not among them.
+        UnknownKindError: the board declares its kinds of marks, and `mark` is not among them.
 
     Example:
         >>> import pathlib, tempfile
@@ -121,16 +119,16 @@ class DirectoryMirror:
             if mark not in known:
                 raise UnknownKindError(mark, known)
         self.skipped: dict[str, str] = {}
-        """path below the root -> why its last look or write failed; empty when all went well"""
+        """path below the root -> why its last check or write failed; empty if all went well"""
         self.held_back: tuple[str, ...] = ()
-        """entries of files that are gone, kept by the brake on mass deletion; see `sync`"""
+        """entries of missing files that were kept because too many were missing at once; see `sync`"""
 
     def sync(self, *, mass_delete: bool = False) -> int:
         """
         Compare everything once.
 
-        If more than half of the entries (and more than twenty) would have to go, none of them does: an
-        unmounted disk or a wrong directory looks like that. They are listed in `held_back`.
+        If more than half of the entries (and more than twenty) would be erased, none is: an unmounted disk or
+        a wrong directory looks like this. They are listed in `held_back`.
 
         Args:
             mass_delete: erase them all the same.
@@ -139,7 +137,7 @@ class DirectoryMirror:
             How many entries were written or erased.
 
         Raises:
-            NotADirectoryError: the directory is not there now. Nothing was erased.
+            NotADirectoryError: the directory does not exist now. Nothing was erased.
             ValueError: the prefix belongs to another directory.
 
         """
@@ -150,8 +148,7 @@ class DirectoryMirror:
         """
         Mirror until `stop` is set or the board closes; it blocks, so give it a thread.
 
-        A directory that is renamed away or unmounted is waited for; one that is made again in its place
-        is followed.
+        If the directory is renamed or unmounted, this waits for it; a new one in its place is followed.
 
         Raises:
             ImportError: watchfiles is not installed; it comes with the extra `files`.
@@ -169,11 +166,11 @@ class DirectoryMirror:
                     continue
                 self._follow(root, ends)
         except ClosedError:
-            return  # the board was closed between two of our verbs: that is how following ends
+            return  # the board was closed between two verbs: this is how following ends
 
     def _follow(self, root: tuple[int, int], stop: threading.Event) -> None:
-        """Follow one directory until it is another one, or the watcher has to begin again."""
-        full_ns = 0  # what changed before the watcher stood is found by a full pass after it
+        """Follow one directory until it is replaced, or until the watcher must be restarted."""
+        full_ns = 0  # changes before the watcher was ready are found by a full pass afterwards
         for names in self._batches(stop):
             if self._board.is_closed or self._tree.identity() != root:
                 return
@@ -196,12 +193,12 @@ class DirectoryMirror:
         from watchfiles import watch  # noqa: PLC0415
         from watchfiles._rust_notify import WatchfilesRustInternalError  # noqa: PLC0415
 
-        root = os.path.realpath(self._tree.root)  # the watcher tells real paths
+        root = os.path.realpath(self._tree.root)  # the watcher reports real paths
         try:
             for batch in watch(
                 root,
                 stop_event=stop,
-                watch_filter=None,  # the one predicate is in the tree
+                watch_filter=None,  # the only predicate is in the tree
                 rust_timeout=_LOOK_MS,
                 yield_on_timeout=True,
                 raise_interrupt=True,
@@ -209,15 +206,16 @@ class DirectoryMirror:
                 names = {os.path.relpath(path, root).replace(os.sep, "/") for _, path in batch}
                 yield None if "." in names else sorted(names)
         except WatchfilesRustInternalError:
-            # a name that is not UTF-8 ends the watcher; the full pass tells which, and the next one goes on
+            # a name that is not UTF-8 ends the watcher; the full pass says which, and the next watcher
+            # continues
             yield None
         except FileNotFoundError:
-            stop.wait(_LOOK_MS / 1_000)  # gone just now; the caller looks whether it comes back
+            stop.wait(_LOOK_MS / 1_000)  # it has just disappeared; the caller checks whether it comes back
 
     # -- one pass -------------------------------------------------------------------------------
 
     def _compare(self, name: str, *, mass_delete: bool = False) -> int:
-        """Compare one file, or everything below a folder, with what the board has of it."""
+        """Compare one file, or everything below a folder, with its entries on the board."""
         if name and (misfit := self._tree.misfit(name)) is not None:
             self.skipped[name] = misfit
             return 0
@@ -230,14 +228,14 @@ class DirectoryMirror:
         changed = 0
         for gone in self._gone(known, look, whole=not name, mass_delete=mass_delete):
             if self._tree.identity() != root:
-                return changed  # what was not seen in this directory says nothing about the next
+                return changed  # what was not seen in this directory says nothing about the next one
             changed += self._erase(gone, known.pop(gone))
         for each in sorted(look.found):
             changed += self._update(each, known.get(each), look)
         return changed
 
     def _known(self, name: str) -> dict[str, Entry]:
-        """Return the entries of one file or of everything below a folder, by their path below the root."""
+        """Return the entries of one file, or of everything below a folder, by their path below the root."""
         found: dict[str, Entry] = {}
         start = f"{self._prefix}{name}/" if name else self._prefix
         if name:
@@ -258,10 +256,10 @@ class DirectoryMirror:
         return found
 
     def _gone(self, known: dict[str, Entry], look: Look, *, whole: bool, mass_delete: bool) -> list[str]:
-        """Return which of our entries stand for files that are known to be absent: rule 3."""
+        """Return which of our entries belong to files that are known to be absent: rule 3."""
         ours = [name for name, entry in known.items() if _root_of(entry) is not None]
         gone = sorted(name for name in ours if look.is_gone(name))
-        # a file that stands elsewhere under its inode was moved, not lost
+        # a file with the same inode elsewhere was moved, not lost
         there = {str(status.st_ino) for status in look.found.values()}
         lost = [name for name in gone if known[name].value["inode"] not in there]
         if len(lost) > max(_FEW, len(ours) // 2) and not mass_delete:
@@ -283,13 +281,13 @@ class DirectoryMirror:
             self.skipped[name] = f"its entry was written by {entry.author}, not by a mirror"
             return 0
         if entry is not None and _is_same(entry, self._tree.about(name, status, content=False)):
-            return 0  # the usual case: nothing has moved, and no file is read
+            return 0  # the usual case: nothing has changed, and no file is read
         value = self._tree.about(name, status, content=self._content)
         if value is None:
             self.skipped[name] = "could not be read"
             return 0
         if entry is not None and self._content and entry.value.get("digest") == value["digest"]:
-            return 0  # saved again with the same content: an agent that does so must not feed itself
+            return 0  # saved again with the same content: an agent that does this must not trigger itself
         try:
             self._board.write(
                 self._prefix + name,
@@ -330,6 +328,6 @@ def _root_of(entry: Entry) -> str | None:
 
 
 def _is_same(entry: Entry, value: dict[str, object] | None) -> bool:
-    """Tell whether size, times and inode are those of the entry, which says nothing of the content."""
+    """Tell whether size, times and inode equal those of the entry; the content may still differ."""
     assert value is not None
     return all(entry.value.get(field) == found for field, found in value.items())

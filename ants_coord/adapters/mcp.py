@@ -1,8 +1,8 @@
 """
 An agent's tools as an MCP server, for any host that speaks the Model Context Protocol. Needs the extra "mcp".
 
-One server is one agent: its host starts it, and what the agent holds goes back when the host closes
-its input, when it is told to end, and one lease length after it is killed.
+One server serves one agent. Its host starts it. The agent's leases go back when the host closes the server's
+input, when the server is told to end, and one lease length after it is killed.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _SHOWN = 100
 
 def build(box: Toolbox, board: Board) -> MCPServer[Any]:
     """
-    Return an MCP server with an agent's tools, and what is on the board as resources.
+    Return an MCP server with an agent's tools, and the board's content as resources.
 
     Args:
         box: the agent's tools.
-        board: whose status the resources tell.
+        board: the board that the resources show.
 
     Raises:
         ModuleNotFoundError: the extra "mcp" is not installed.
@@ -82,7 +82,7 @@ def build(box: Toolbox, board: Board) -> MCPServer[Any]:
 
 async def open_board(path: str) -> Board:
     """
-    Open a board that exists, as the class of its strategy.
+    Open an existing board, as the class of its strategy.
 
     Args:
         path: its file, or an address.
@@ -107,7 +107,7 @@ async def serve(path: str, agent: str, *, idle: Seconds = 900, only: Iterable[st
 
     Args:
         path: the board.
-        agent: whose tools.
+        agent: name of the agent.
         idle: as in Toolbox.
         only: as in Toolbox.
 
@@ -117,7 +117,7 @@ async def serve(path: str, agent: str, *, idle: Seconds = 900, only: Iterable[st
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # not the loop's own handlers, which not every platform has
+    # not the loop's own handlers, which some platforms lack
     before = {
         number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set)) for number in _SIGNALS
     }
@@ -128,8 +128,8 @@ async def serve(path: str, agent: str, *, idle: Seconds = 900, only: Iterable[st
             stopped = asyncio.ensure_future(stop.wait())
             await asyncio.wait((server, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not server.done():
-            # it waits for a thread that reads the input, which nothing can interrupt: it would keep the
-            # process until its host closes the pipe. Everything has been given back
+            # exiting would wait for a thread that reads the input and cannot be interrupted: the process
+            # would stay until its host closes the pipe. Everything has been given back
             sys.stderr.flush()
             os._exit(0)
         stopped.cancel()

@@ -1,10 +1,9 @@
 """
 Spans and metrics for OpenTelemetry (extra `otel`): one span for each lease, from the board's own stamps.
 
-A later attempt has a link to the attempt before. A task with a tag
-`traceparent:VALUE` (a W3C trace context) continues that trace: whoever submits
-a task can be its parent, across processes. Names follow the semantic
-conventions for messaging.
+A later attempt has a link to the previous one. A task with a tag `traceparent:VALUE` (a W3C trace context)
+continues that trace: so the submitter of a task can be its parent, across processes. Names follow the
+semantic conventions for messaging.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TRACEPARENT", "OTelSink"]
 
 TRACEPARENT = "traceparent:"
-"""the beginning of the tag that carries a trace context"""
+"""the prefix of the tag that carries a trace context"""
 
 
 class OTelSink:
@@ -35,8 +34,9 @@ class OTelSink:
 
     Args:
         tracer: makes the spans.
-        meter: makes `ants.lease.duration` and `ants.task.wait` (histograms, seconds); none without it.
-        board: where the tags of tasks are looked up; without it no trace is continued.
+        meter: makes `ants.lease.duration` and `ants.task.wait` (histograms, seconds); without it there are no
+            metrics.
+        board: used to look up the tags of tasks; without it no trace is continued.
 
     """
 
@@ -52,14 +52,14 @@ class OTelSink:
             )
 
     def event(self, event: Event) -> None:
-        """Take one event; a lease that it ends becomes a span."""
+        """Take one event; if it ends a lease, make a span."""
         for span in self._fold.take(event):
             self._export(span)
         if event.type in ("completed", "cancelled") and event.task is not None:
             self._before.pop(event.task, None)
 
     def gap(self, first: int, last: int) -> None:
-        """Begin again: leases whose end was missed are left out rather than guessed."""
+        """Start again: leases whose end was missed are left out, and not guessed."""
         self._fold = Spans()
         self._before.clear()
 

@@ -15,7 +15,7 @@ def text(board: Board) -> str:
     """
     Return the counts of a board in the Prometheus text exposition format.
 
-    Labels are states and ways to end only: names of agents and tasks would make a new time series each.
+    Labels are only states and ways to end: each name of an agent or task would make a new time series.
     """
     now = board.statistics()
     lines: list[str] = []

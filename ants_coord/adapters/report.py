@@ -1,7 +1,7 @@
 """
-One page that shows a run: a timeline for each agent, what was lost, what waited. HTML without scripts.
+One page that shows a run: a timeline for each agent, losses, and waits. HTML without scripts.
 
-Whatever agents have written is escaped; the page loads nothing from anywhere.
+Everything that agents have written is escaped; the page loads nothing from anywhere.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def html(board: Board, *, account: str = "") -> str:
     Return a page about a board's run, as far back as its events go.
 
     Args:
-        board: what to look at.
-        account: a text to show below the timeline as it stands, such as `str(lab.tax(board))`.
+        board: the board to show.
+        account: a text to show verbatim below the timeline, such as `str(lab.tax(board))`.
 
     """
     events = list(board.events())

@@ -17,7 +17,7 @@ _ENDS = frozenset(
     {"completed", "handed in", "retried", "failed", "released", "expired", "cancelled", "unlocked"}
 )
 LOST = frozenset({"expired", "retried", "failed", "superseded", "revoked"})
-"""ways to end that delivered nothing"""
+"""ways to end without a result"""
 
 
 @attrs.define
@@ -25,10 +25,10 @@ class Span:
     """
     One lease, of a task or of names.
 
-    `attempt` is 0 for locks; `is_check` tells that somebody's result was looked at; `kind` is the
-    task's, if its submission was seen. `ready_ns` is when the task became claimable, if that was
-    seen. `end_ns` is None while the lease lives; `how` is then "open", otherwise the type of the event
-    that ended it ("superseded" if a newer lease did, "revoked" if the board was upgraded).
+    `attempt` is 0 for locks; `is_check` says that a result was checked; `kind` is the task's, if its
+    submission was seen. `ready_ns` is when the task became claimable, if that was seen. `end_ns` is None
+    while the lease lives, and `how` is then "open"; otherwise `how` is the type of the event that ended it
+    ("superseded" if a newer lease did, "revoked" if the board was upgraded).
     """
 
     name: str
@@ -55,7 +55,7 @@ class Span:
 
 
 class Spans:
-    """Fold events, in their order, into leases. A lease whose begin was trimmed is left out."""
+    """Fold events, in order, into leases. A lease whose start was trimmed is left out."""
 
     def __init__(self) -> None:
         self._open: dict[int, Span] = {}
@@ -69,7 +69,7 @@ class Spans:
         return list(self._open.values())
 
     def take(self, event: Event) -> Iterator[Span]:
-        """Take one event in; yield the leases that it ended, before it begins another."""
+        """Take one event; yield the leases that it ended, before it starts another."""
         what, task = event.type, event.task
         if what in _BEGINS:
             if task is not None and task in self._of_task:
@@ -87,7 +87,7 @@ class Spans:
             self._ready[task] = event.at_ns
         elif task is not None and what in ("completed", "failed", "cancelled"):
             self._ready.pop(task, None)
-            if what == "completed":  # the others may be brought back, and their kind is told once
+            if what == "completed":  # other tasks may be brought back, and their kind is only reported once
                 self._kinds.pop(task, None)
 
     def _begin(self, event: Event) -> None:
@@ -123,7 +123,7 @@ class Spans:
 
 def spans(events: Iterable[Event]) -> list[Span]:
     """
-    Return every lease in events, by its beginning.
+    Return every lease in some events, in order of their start.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task

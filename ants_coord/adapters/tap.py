@@ -1,9 +1,9 @@
 """
-A tap: what happens on a board, handed to whoever wants to see it, each event once and in order.
+A tap: it passes the events of a board to sinks, each once and in order.
 
-A sink is any object with `event(event)`; it may have `gap(first, last)`, which is
-called when events were trimmed before the tap had read them: then what the sink
-derived from earlier events may be incomplete, and it should say so.
+A sink is any object with `event(event)`. It may also have `gap(first, last)`, which is called when events
+were trimmed before the tap had read them: then results derived from earlier events may be incomplete, and the
+sink should say so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOUD = frozenset(
 
 
 class Sink(Protocol):
-    """Somebody who wants to see events."""
+    """A receiver of events."""
 
     def event(self, event: Event) -> None:
         """Take one event."""
@@ -33,13 +33,13 @@ class Sink(Protocol):
 
 class Tap:
     """
-    Follow a board's events and hand them to sinks.
+    Follows a board's events and passes them to sinks.
 
     Args:
-        board: whose events.
-        sinks: who gets them, in this order. An exception of a sink is logged, and the others go on.
-        since: the cursor after which to begin; 0 is the oldest event that is kept. `cursor` is where a
-            later tap goes on: keep it, and nothing is seen twice.
+        board: the board to follow.
+        sinks: the receivers, in this order. An exception of a sink is logged, and the others continue.
+        since: the cursor after which to start; 0 starts with the oldest event that is kept. Store the tap's
+            `cursor` and pass it to a later tap, so that nothing is seen twice.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -68,11 +68,11 @@ class Tap:
         """events that were trimmed before they were read"""
 
     def drain(self) -> int:
-        """Hand over what has happened since the last call; return how many events that were."""
+        """Pass on what has happened since the last call; return the number of events."""
         return self._pass(follow=False)
 
     def follow(self) -> None:
-        """Hand over events as they happen, until the board closes; it blocks, so give it a thread."""
+        """Pass on events as they happen, until the board closes; it blocks, so give it a thread."""
         self._pass(follow=True)
 
     def _pass(self, *, follow: bool) -> int:
@@ -93,7 +93,7 @@ class Tap:
             try:
                 sink.event(event)
             except Exception:
-                # one broken exporter must neither stop the others nor make an event be seen twice
+                # a broken exporter must neither stop the others nor make an event be seen twice
                 logging.getLogger("ants_coord").exception("a sink failed at event %d", event.cursor)
 
     def _resynchronise(self, problem: CursorTooOld) -> None:
@@ -111,7 +111,7 @@ class LoggingSink:
     A sink that logs each event: what needs attention as a warning, the rest as info.
 
     Args:
-        logger: where to; the logger "ants_coord.events" if not given.
+        logger: the logger to use; by default "ants_coord.events".
 
     """
 
@@ -126,5 +126,5 @@ class LoggingSink:
         self._logger.log(level, "%s task=%s agent=%s token=%s%s", *about)
 
     def gap(self, first: int, last: int) -> None:
-        """Say that events were missed."""
+        """Log that events were missed."""
         self._logger.warning("events %d to %d were trimmed before they were read", first, last)

@@ -1,5 +1,5 @@
 """
-A board's events as a trace for Chrome (chrome://tracing) and Perfetto: a row an agent, a bar a lease.
+A board's events as a trace for Chrome (chrome://tracing) and Perfetto: a row per agent, a bar per lease.
 
 The format is the Trace Event Format: JSON, times in microseconds.
 """

@@ -1,9 +1,9 @@
 """
-What of a directory is mirrored, and how it is read: one predicate for the watcher and for full passes.
+Which files of a directory are mirrored, and how they are read; watcher and full passes share the rules.
 
-`Tree.look` answers with three different things that must never be mixed up: what is there, what could
-not be looked at, and, by `Look.is_gone`, what is known to be absent. A name that is merely missing from
-the answer is not known to be absent: its folder may be unreadable, or the whole root unmounted.
+`Tree.look` distinguishes three things that must never be mixed up: files that exist, files that could not be
+examined, and, by `Look.is_gone`, files that are known to be absent. A name that is merely missing from the
+answer is not known to be absent: its folder may be unreadable, or the whole root unmounted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..values.checks import check_id, listed, path_text, quoted
 __all__ = ["IGNORED", "Look", "Tree"]
 
 IGNORED = (".*", "__pycache__", "node_modules", "*.pyc", "*~", "*.sw?")
-"""names of files and folders that are left out unless the caller says otherwise"""
+"""names of files and folders that are left out by default"""
 
 _BLOCK = 1 << 20
 
@@ -31,10 +31,10 @@ _BLOCK = 1 << 20
 @attrs.define
 class Look:
     """
-    What one pass saw. Names are paths below the root, with "/".
+    The result of one pass. Names are paths below the root, with "/".
 
-    `found` maps each file to its stat result, `failed` each file or folder that could not be looked at
-    to the reason, `listed` holds the folders whose names are all known ("" is the root).
+    `found` maps each file to its stat result, `failed` maps each file or folder that could not be examined to
+    the reason, and `listed` has the folders whose names are all known ("" is the root).
     """
 
     found: dict[str, os.stat_result] = attrs.field(factory=dict)
@@ -42,18 +42,18 @@ class Look:
     listed: set[str] = attrs.field(factory=set)
 
     def is_gone(self, name: str) -> bool:
-        """Tell whether a file is known to be absent: the nearest folder above it that is there was listed."""
+        """Tell whether a file is known to be absent: the nearest existing folder above it was listed."""
         if name in self.found or name in self.failed:
             return False
         if name in self.listed:
-            return True  # a folder stands in its place
+            return True  # a folder is in its place
         folder = name
         while folder:
             folder = folder.rpartition("/")[0]
             if folder in self.failed:
                 return False
             if folder in self.listed:
-                return True  # it was listed, and what leads to the file was not in it
+                return True  # the folder was listed, and the path to the file was not in it
         return False
 
 
@@ -63,8 +63,8 @@ class Tree:
 
     Args:
         directory: the root; a link to a directory is resolved at each look, so it may be re-pointed.
-        prefix: what stands before each name on the board; a name must fit a path there.
-        ignore: patterns of names, files and folders alike, that are left out.
+        prefix: the prefix of each name on the board; together they must be a valid path.
+        ignore: patterns of names of files and folders that are left out.
 
     """
 
@@ -76,11 +76,11 @@ class Tree:
             if not isinstance(pattern, str):
                 raise TypeError(f"each of ignore must be a pattern such as '*.pyc', not {quoted(pattern)}")
         self.own: set[str] = set()
-        """absolute paths that are left out as well: the board's own files"""
+        """absolute paths that are also left out: the board's own files"""
         self._digests: dict[str, tuple[tuple[int, ...], str]] = {}
 
     def identity(self) -> tuple[int, int] | None:
-        """Return the device and inode of the root, or None if there is no directory at its place."""
+        """Return the device and inode of the root, or None if there is no directory."""
         try:
             about = os.stat(self.root)
         except OSError:
@@ -88,7 +88,7 @@ class Tree:
         return (about.st_dev, about.st_ino) if stat.S_ISDIR(about.st_mode) else None
 
     def refuses(self, name: str) -> str | None:
-        """Return why a path below the root is not mirrored, whatever stands there; None if it may be."""
+        """Return why a path below the root is not mirrored, whatever is there; None if it may be."""
         for part in name.split("/"):
             for pattern in self._ignore:
                 if fnmatchcase(part, pattern):
@@ -98,7 +98,7 @@ class Tree:
         return self.misfit(name)
 
     def misfit(self, name: str) -> str | None:
-        """Return why no path of the board can stand for a name; None if one can."""
+        """Return why no path of the board can represent a name; None if one can."""
         try:
             check_id(self._prefix + name, "path")
         except ValueError as problem:
@@ -109,7 +109,7 @@ class Tree:
         """
         Read one file, or everything below a folder; "" reads everything.
 
-        Each step from the root is looked at by itself: a link on the way is a link, not a folder.
+        Each step from the root is examined separately: a link on the way is a link, not a folder.
         """
         look = Look()
         here = ""
@@ -118,7 +118,7 @@ class Tree:
             try:
                 about = os.lstat(self.root / here)
             except (FileNotFoundError, NotADirectoryError):
-                look.listed.add(folder)  # not listed, but asked for the one name that matters
+                look.listed.add(folder)  # not listed, but asked for the only name that matters
                 return look
             except (OSError, ValueError) as problem:
                 look.failed[here] = str(problem)
@@ -138,7 +138,7 @@ class Tree:
                 with os.scandir(self.root / folder) as entries:
                     names = sorted(entry.name for entry in entries)
             except FileNotFoundError:
-                continue  # gone in between; the folder above it is read again when that is told
+                continue  # it disappeared meanwhile; the folder above it is read again when that is reported
             except OSError as problem:
                 look.failed[folder] = problem.strerror or str(problem)
                 continue
@@ -158,20 +158,20 @@ class Tree:
                     self._take(look, name, about)
 
     def _take(self, look: Look, name: str, about: os.stat_result) -> None:
-        """Take in a plain file; links, devices, sockets and refused names are left out."""
+        """Record a plain file; links, devices, sockets and refused names are left out."""
         if not stat.S_ISREG(about.st_mode):
             return
         if self.refuses(name) is None:
             look.found[name] = about
         elif (why := self.misfit(name)) is not None:
-            look.failed[name] = why  # the one kind of refusal that a user may not expect
+            look.failed[name] = why  # the one kind of refusal that may surprise a user
 
     def digest(self, name: str, about: os.stat_result) -> str | None:
         """
         Return a hash of a file's content; None if it cannot be read now.
 
-        It is remembered until size, times or inode differ, so that a pass over a tree in which
-        nothing has moved reads no file.
+        It is remembered until size, times or inode differ, so that a pass over an unchanged tree reads no
+        file.
         """
         key = (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
         known = self._digests.get(name)
@@ -192,7 +192,7 @@ class Tree:
         self._digests.pop(name, None)
 
     def about(self, name: str, status: os.stat_result, *, content: bool) -> dict[str, Any] | None:
-        """Return what stands for a file on the board; None if it could not be read."""
+        """Return the entry of a file for the board; None if the file could not be read."""
         value: dict[str, Any] = {
             "size": status.st_size,
             "mtime_us": status.st_mtime_ns // 1_000,

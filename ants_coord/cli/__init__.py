@@ -1,16 +1,16 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app           every command that has no file of its own
+app           all commands without a file of their own
 jobs          run and work: files of commands
 boards        which board a command means
-shell         an agent's verbs, for those that live in a shell
+shell         an agent's verbs, for agents that work in a shell
 show          tables and text on the terminal
-demo          what the demo command runs
-trials        race and bench, whose bodies are in bench
-bench         figures of this machine, and the claim race
+demo          the demos
+trials        race and bench, whose code is in bench
+bench         measurements of this machine, and the claim race
 operators     retire
-coordination  lab, tax and advise: what coordination costs
+coordination  lab, tax and advise: the cost of coordination
 keeping       backup, restore and init
 tools         mcp: an agent's tools for its model
 hubs          hub
@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import sys
 
-TYPE_CHECKING = False  # to import typing costs a hook more than all else
+TYPE_CHECKING = False  # importing typing costs a hook more than everything else
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
@@ -34,9 +34,9 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it without a traceback, also while it starts and while it ends."""
+    """Run the command line; Ctrl-C ends it without a traceback, even while it starts or ends."""
     if sys.argv[1:] in (["hook"], ["guard"], ["prime"]):
-        # for these an agent or a commit waits: they need none of the libraries, and do not wait for them
+        # an agent or a commit waits for these: they need none of the libraries, and do not load them
         raise SystemExit(_at_once(sys.argv[1]))
     import signal  # noqa: PLC0415 - 2 ms
 
@@ -61,9 +61,9 @@ def _leave(*_: object) -> NoReturn:
 
 
 def _app() -> Callable[[], object]:
-    """Import all commands; without the libraries that they need, say how to get them."""
+    """Import all commands; if a library is missing, say how to get it."""
     try:
-        # they add their commands
+        # these imports add their commands
         from . import agents, coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415

@@ -18,7 +18,7 @@ __all__: list[str] = []
 
 @app.command()
 def hook() -> None:
-    """Decide about one event of a coding agent, read from standard input; setup-agents puts this in place."""
+    """Decide about one event of a coding agent, read from standard input; setup-agents installs this hook."""
     from ..adapters.coding.hook import main  # noqa: PLC0415
 
     raise SystemExit(main())
@@ -26,7 +26,7 @@ def hook() -> None:
 
 @app.command()
 def guard() -> None:
-    """Refuse a commit of files that somebody else is editing; for git's pre-commit hook."""
+    """Refuse a commit of files that another agent is editing; for git's pre-commit hook."""
     from ..adapters.coding.commits import main  # noqa: PLC0415
 
     raise SystemExit(main())
@@ -34,7 +34,7 @@ def guard() -> None:
 
 @app.command()
 def prime() -> None:
-    """Print what a coding agent should know about this repository, and who holds which file just now."""
+    """Print what a coding agent should know about this repository, and who holds which files now."""
     from ..adapters.coding.prime import main  # noqa: PLC0415
 
     raise SystemExit(main())
@@ -48,7 +48,7 @@ def setup_agents(
     undo: Annotated[bool, typer.Option("--undo", help="Take out again what was put in.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
-    """Let the coding agents of this repository share its files: shows what it will change, then asks."""
+    """Let the coding agents of this repository share its files; shows what it will change, then asks."""
     from ..adapters.coding import setup  # noqa: PLC0415
 
     place = _place()

@@ -71,7 +71,7 @@ def _version_and_exit(wanted: bool) -> None:
 
 
 def _import(modules: list[str]) -> None:
-    """Import what registers strategies of the user's own; the current folder is searched, too."""
+    """Import modules that register the user's own strategies; the current folder is searched, too."""
     from importlib import import_module  # noqa: PLC0415
 
     sys.path.insert(0, "")
@@ -119,7 +119,9 @@ def demo(
     ] = False,
     json_: AsJson = False,
 ) -> None:
-    """Let several agents index a source tree; one falls silent, one task fails once, all gets done."""
+    """
+    Let several agents index a source tree; one falls silent, one task fails once, and all work gets done.
+    """
     from .demo import colony, watch  # noqa: PLC0415 - only the demo needs it
 
     if bazaar:
@@ -147,7 +149,7 @@ def _read(file: str, board: str | None = None) -> list[Any]:
     """
     Read and check a JSON Lines file; every problem is printed before anything is submitted.
 
-    Tasks may need what is on `board` already.
+    Tasks may need tasks that are on `board` already.
     """
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
@@ -173,7 +175,7 @@ def _those_on(where: str | None, ids: set[str]) -> set[str]:
 
 
 def _kind_for(tasks: list[Any]) -> type[Opened]:
-    """Return what a board must be for these tasks; one that is more already stays what it is."""
+    """Return the strategy that a board must have for these tasks; a board that can do more stays as it is."""
     return Matchmaker if any(task.requires or task.uses for task in tasks) else Opened
 
 
@@ -195,7 +197,7 @@ def status(board: Board, json_: AsJson = False) -> None:
 
 @app.command()
 def explain(words: BoardAndTask, json_: AsJson = False) -> None:
-    """Say why a task is where it is."""
+    """Explain why a task is in its present state."""
     board, (task,) = words_after_board(words, "TASK")
     with _board(board) as opened:
         why = opened.explain(task)
@@ -217,7 +219,7 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Print what happened, one event a line."""
+    """Print events, one per line."""
     with _board(board) as opened:
         try:
             for event in opened.events(since=since, follow=follow):
@@ -238,7 +240,7 @@ def verify(
     head: Annotated[str | None, typer.Option(help="What the chain's head was when you noted it.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Check that nobody has changed the board's history; names the first entry that was."""
+    """Check that nobody has changed the board's history; names the first changed entry."""
     must_be_there(board)
     with troubles():
         journal = journal_at(board)
@@ -260,7 +262,7 @@ def standing(
     agent: Annotated[list[str] | None, typer.Option(help="Only this agent; may be repeated.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Show what the board has seen of agents: what they deliver, what they may hold, what bars them."""
+    """Show what the board has seen of agents: what they deliver, what they may hold, what stops them."""
     from .demo.watch import show_standings  # noqa: PLC0415
 
     with _board(board) as opened:
@@ -303,7 +305,7 @@ def submit(
     ],
     json_: AsJson = False,
 ) -> None:
-    """Put tasks on a board (made if there is none) without running them."""
+    """Put tasks on a board without running them; the board is made if there is none."""
     board, (file,) = words_after_board(words, "FILE")
     tasks = _read(file, board)
     with _board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
@@ -317,7 +319,7 @@ def submit(
 
 @app.command()
 def cancel(words: BoardAndTask, json_: AsJson = False) -> None:
-    """Drop a task, and what needs it."""
+    """Cancel a task, and the tasks that need it."""
     board, (task,) = words_after_board(words, "TASK")
     with _board(board) as opened:
         opened.cancel(task)

@@ -1,9 +1,8 @@
 """
-What coordination costs on this machine, in under a minute: `ants-coord bench`; and the claim race.
+The cost of coordination on this machine, in under a minute (`ants-coord bench`), and the claim race.
 
-Each row runs for a moment and tells the median of its rounds. The figures are
-for comparing machines and settings; what they cost beside other queues is what
-the benchmarks of the source tree say.
+Each row runs for a moment and gives the median of its rounds. The figures are for comparing machines and
+settings; the benchmarks of the source tree compare with other queues.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def _cycle(board: Board, task: Task | None = None) -> None:
 
 
 def _timed(what: str, once: Callable[[], Any], worth: int = 1) -> Row:
-    """Repeat for several short rounds; `worth` is how many operations one call does."""
+    """Repeat for several short rounds; `worth` is the number of operations in one call."""
     once()
     found = []
     for _ in range(_ROUNDS):
@@ -91,7 +90,7 @@ def _in_a_file(folder: Path, durability: Literal["power", "process"]) -> Row:
 
 
 def _woken(rounds: int = 200) -> Row:
-    """From a submit to the return of a claim that waited in another thread."""
+    """Measure from a submit to the return of a claim that was waiting in another thread."""
     waits: list[float] = []
     begun = [0.0]
     done = threading.Semaphore(0)
@@ -156,11 +155,11 @@ def _racer(path: str, name: str, rounds: int, start: Barrier, won: SimpleQueue[A
             if lease is not None:
                 mine.append((number, lease.token))
         won.put((name, mine))
-        start.wait()  # nobody closes, and so gives back, before all have raced
+        start.wait()  # nobody closes its board, which would give back tasks, before all have raced
 
 
 def run_race(processes: int, rounds: int) -> dict[str, Any]:
-    """Race, and count: rounds, grants, grants of one task to two, repeated tokens, wins by process."""
+    """Race, and count: rounds, grants, grants of one task to two, repeated tokens, wins per process."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="ants-coord-race-") as folder:
         path = str(Path(folder) / "race.db")

@@ -1,4 +1,4 @@
-"""Which board a command means: a file or an address, there or not yet; its troubles as exit codes."""
+"""The board that a command means: a file or an address, existing or not; and its errors as exit codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 VARIABLE = "ANTS_COORD_BOARD"
-"""names the board where no word does; hooks of coding agents read it, too"""
+"""names the board where no argument does; hooks of coding agents read it, too"""
 Board = Annotated[
     str,
     typer.Argument(
@@ -64,29 +64,29 @@ KeptBoard = Annotated[
 
 
 def is_address(board: str) -> bool:
-    """Whether a board lives behind a server, and not in a file of this machine."""
+    """Whether a board is on a server, and not in a file of this machine."""
     return "://" in board or board.startswith("hub:")
 
 
 def must_be_there(board: str) -> None:
-    """Refuse a file that is not there; what is behind an address is asked when it is opened."""
+    """Refuse a file that does not exist; an address is checked when it is opened."""
     if not is_address(board) and not Path(board).exists():
         raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
 
 
 def is_there(board: str) -> bool:
-    """Ask whether there is such a board, without making one."""
+    """Tell whether there is such a board, without making one."""
     if not is_address(board):
         return Path(board).exists() and _is_made(board)
     if board.startswith("hub:"):
-        return True  # a hub serves a board that there is
+        return True  # a hub serves an existing board
     from ..journals.postgres.dsn import address_of  # noqa: PLC0415
 
-    address_of(board)  # a wrong one is told before the driver is asked for
+    address_of(board)  # a wrong address is reported before the driver is needed
     try:
         from ..journals.postgres.journal import NoSuchBoardError, PostgresJournal  # noqa: PLC0415
     except ModuleNotFoundError:
-        return False  # opening says what is missing
+        return False  # opening reports what is missing
     try:
         PostgresJournal(board, create=False).close()
     except NoSuchBoardError:
@@ -95,16 +95,16 @@ def is_there(board: str) -> bool:
 
 
 def _is_made(path: str) -> bool:
-    """Ask whether a file holds a board; it holds none when its making was cut short."""
+    """Tell whether a file holds a board; it holds none if making it was cut short."""
     try:
         with Opened(path):
             return True
     except JournalError as problem:
-        return not str(problem).endswith(NO_BOARD)  # all else is told when it is opened
+        return not str(problem).endswith(NO_BOARD)  # everything else is reported when it is opened
 
 
 def journal_at(board: str) -> Any:
-    """Open the log of a board that there is, to be looked at as a log."""
+    """Open the log of an existing board, to read it as a log."""
     if not is_address(board):
         from ..journals import SQLiteJournal  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def journal_at(board: str) -> Any:
 
 @contextmanager
 def troubles() -> Iterator[None]:
-    """Turn what the library refuses into a sentence and an exit code."""
+    """Turn errors of the library into a sentence and an exit code."""
     try:
         yield
     except JournalError as problem:
@@ -132,7 +132,7 @@ def troubles() -> Iterator[None]:
 
 
 _REFUSED = (HeldError, LeaseLostError, ForeignLeaseError, TaskFailedError, NotOfferedError, TimeoutError)
-"""nobody's mistake: it is so, and may be otherwise later"""
+"""errors that are nobody's mistake: they describe the present state, which may change"""
 _WORDS = {
     "list them with tasks()": "ants-coord list shows them",
     "wait with timeout=, or try again then": "wait with --wait, or try again then",
@@ -140,11 +140,11 @@ _WORDS = {
     "extend('blackboard') makes": "ants-coord extend makes",
     "only the same holder= enters again": "only the same --holder enters again",
 }
-"""what errors advise to authors in Python -> what it is in a shell"""
+"""advice for Python programmers -> the same advice for a shell"""
 
 
 def in_shell_words(text: str) -> str:
-    """Return an error's advice as a shell's user can follow it."""
+    """Return an error's advice in terms that a shell user can follow."""
     for python, shell in _WORDS.items():
         text = text.replace(python, shell)
     return text
@@ -152,11 +152,11 @@ def in_shell_words(text: str) -> str:
 
 def words_after_board(words: list[str], names: str, *, many: bool = False) -> tuple[str, list[str]]:
     """
-    Part a command's words: the first names the board, unless the environment does.
+    Split a command's arguments: the first names the board, unless the environment does.
 
     Args:
-        words: what was typed.
-        names: the words that follow the board, as help shows them.
+        words: the arguments as typed.
+        names: the arguments that follow the board, as help shows them.
         many: whether there may be more of them.
 
     """
@@ -175,10 +175,10 @@ def opened(
     board: str, *, new: bool = False, kind: type[Opened] = Opened, keep: bool = False, **settings: Any
 ) -> Iterator[Opened]:
     """
-    Open a board, and turn its troubles into exit codes.
+    Open a board, and turn its errors into exit codes.
 
-    `settings` are those of a board that is made here; one that exists keeps its own, whoever made it.
-    With `keep` what was taken meanwhile stays taken after a body that went well.
+    `settings` are for a board that is made here; an existing one keeps its own. With `keep`, leases that the
+    body took stay held if it ends without an error.
     """
     if not new:
         must_be_there(board)
@@ -191,7 +191,7 @@ def opened(
         if kind is Matchmaker and is_known:
             with Opened(board) as found:
                 if found.settings().strategy == "board":
-                    kind = Blackboard  # which can do all that a Matchmaker can
+                    kind = Blackboard  # it can do everything that a Matchmaker can
         made = kind(board, **settings)
         if keep:
             made._engine.outlive()  # noqa: SLF001 - our own class; said at its end, it would be a second entry

@@ -1,4 +1,4 @@
-"""Commands about what coordination costs: the experiment, a board's own account, and advice."""
+"""Commands about the cost of coordination: the experiment, a board's account, and advice."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def lab(
     json_: AsJson = False,
 ) -> None:
     """
-    Run the experiment: what talk, claims, matching and marks cost beside one agent alone.
+    Run the experiment: what talk, claims, matching and marks cost, compared with one agent alone.
 
     About four minutes on a quiet machine; --quick takes less than half a minute.
     """
@@ -132,7 +132,7 @@ def _numbers(text: str | None, *, quick: bool) -> tuple[int, ...]:
 
 
 class _progress:  # noqa: N801 - a scope
-    """Show on a terminal how far the work is; say nothing to programs."""
+    """Show progress on a terminal; print nothing for programs."""
 
     def __init__(self) -> None:
         from rich.progress import (  # noqa: PLC0415 - 19 ms, and few commands show one
@@ -222,7 +222,7 @@ def tax(
     ] = None,
     json_: AsJson = False,
 ) -> None:
-    """Say what coordination took on a board: who held what, what was wasted, what was not measured."""
+    """Say what coordination cost on a board: who held what, what was wasted, what was not measured."""
     from ..lab import TaxReport  # noqa: PLC0415
     from ..lab import tax as report_of  # noqa: PLC0415
 
@@ -265,7 +265,9 @@ def advise(
     ] = False,
     json_: AsJson = False,
 ) -> None:
-    """Say how little coordination some work needs: one agent, a queue, matching or marks, and how many."""
+    """
+    Say how little coordination some work needs: one agent, a queue, matching or marks, and how many agents.
+    """
     from ..lab import Facts  # noqa: PLC0415
     from ..lab import score as score_of  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The command that serves a board to programs that have no library, or no time to start one."""
+"""The command that serves a board to programs without the library, or without time to start one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def hub(
             typer.echo(f"serving {board} at {served.path}")
             served.serve()
         finally:
-            opened.close(keep=True)  # what clients hold is theirs, whether there is a hub or not
+            opened.close(keep=True)  # clients keep what they hold, with or without a hub
     except JournalError as problem:
         raise fail(str(problem), BOARD_TROUBLE) from None
     except (ValueError, TypeError) as problem:
@@ -56,7 +56,7 @@ def hub(
 
 
 def _secret(path: Path) -> bytes:
-    """Read a secret that nobody else can read."""
+    """Read a secret from a file that only its owner can read."""
     try:
         is_open = path.stat().st_mode & 0o077
         secret = path.read_bytes().strip()

@@ -1,4 +1,4 @@
-"""Commands about where boards are kept: copies, boards of copies, and databases that hold boards."""
+"""Commands about where boards are kept: backups, restoring, and databases that hold boards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__: list[str] = []
 def backup(
     board: Board, to: Annotated[Path, typer.Argument(help="Where the copy goes; nothing may be there.")]
 ) -> None:
-    """Write a whole copy of a board while it is in use; copying the file may lose what is newest."""
+    """Write a complete copy of a board while it is in use; copying the file may lose the newest changes."""
     from ..journals.backup import copy_board  # noqa: PLC0415
 
     must_be_there(board)
@@ -41,7 +41,7 @@ def restore(
         Path, typer.Argument(help="The board's file; move away what is there.", show_default=False)
     ],
 ) -> None:
-    """Make a board of a copy, after checking it; the board begins a history of its own."""
+    """Make a board from a backup, after checking it; the new board starts its own history."""
     from ..journals.backup import restore_board  # noqa: PLC0415
 
     try:
@@ -61,7 +61,7 @@ def init(
     role: Annotated[list[str] | None, typer.Option(help="Who may use boards there; may be repeated.")] = None,
     print_: Annotated[bool, typer.Option("--print", help="Print the SQL, and touch nothing.")] = False,
 ) -> None:
-    """Make a database ready for boards: tables, functions, and who may use them. Running it again is safe."""
+    """Prepare a database for boards: tables, functions, and the roles that may use them. Safe to repeat."""
     from ..journals.postgres.dsn import address_of  # noqa: PLC0415
     from ..journals.postgres.schema import grants, statements  # noqa: PLC0415
 

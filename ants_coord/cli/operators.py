@@ -1,4 +1,4 @@
-"""Commands for operators that concern agents."""
+"""Commands for operators: agents, strategies, proofs and purses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def retire(
     reason: Annotated[str, typer.Option(help="Kept in the event, and told to the agent.")] = "",
     json_: AsJson = False,
 ) -> None:
-    """Take an agent out: it is offered nothing until it is started again, and what it holds goes back."""
+    """Take an agent out: it gets nothing until it is started again, and what it holds is given back."""
     board, (agent,) = words_after_board(words, "AGENT")
     with _board(board) as opened:
         was_here = opened.execute(retirement(agent, reason))
@@ -38,7 +38,7 @@ def retire(
 def extend(
     words: Annotated[list[str], typer.Argument(metavar="[BOARD] STRATEGY", help="matchmaker or blackboard.")],
 ) -> None:
-    """Make a board one that can do more, for good: of a claim queue a matchmaker, of either a blackboard."""
+    """Permanently extend a board: a claim queue to a matchmaker, either to a blackboard."""
     board, (to,) = words_after_board(words, "STRATEGY")
     with _board(board) as opened:
         has = opened.extend(to)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def proof(
     drop: Annotated[bool, typer.Option("--drop", help="Ask for this capability no more.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Ask agents something before it counts that they say they can do it, and see who passed."""
+    """Set a question that agents must answer before a capability counts, and see who passed."""
     if (answer is not None or drop) and not capability:
         raise fail("name the capability that --answer proves, or that --drop drops", BAD_INPUT)
     if answer is not None and drop:
@@ -104,7 +104,7 @@ def purse(
     per: Annotated[float | None, typer.Option(help="Seconds of a window, such as 86400.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Say how much tasks may spend of something, and see what is left."""
+    """Set how much tasks may spend of something, and see what is left."""
     with _board(board) as opened:
         if amount is not None:
             opened.purse(name, amount, per=per)

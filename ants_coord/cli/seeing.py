@@ -34,7 +34,7 @@ def trace(board: Board) -> None:
 
 @app.command()
 def metrics(board: Board) -> None:
-    """Print the counts in the text format of Prometheus."""
+    """Print counts in the text format of Prometheus."""
     from ..adapters.prometheus import text  # noqa: PLC0415
 
     with opened(board) as at:
@@ -57,7 +57,7 @@ def top(
     every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Look once, print it, and end.")] = False,
 ) -> None:
-    """Show a board while it runs: tasks, leases with the time that is left, trails, the last events."""
+    """Show a board while it runs: tasks, leases with the time left, trails, the last events."""
     with opened(board) as at:
         view = _View(at)
         if once:
@@ -82,7 +82,7 @@ class _View:
         self._last: deque[Any] = deque(maxlen=_EVENTS)
 
     def line(self) -> str:
-        """Return one line: how many tasks are in which state, and who holds what."""
+        """Return one line: the number of tasks in each state, and who holds what."""
         now = self._board.statistics()
         states = ", ".join(f"{count} {state}" for state, count in now.tasks.items() if count) or "no tasks"
         held = len(self._board.leases())

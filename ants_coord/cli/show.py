@@ -1,8 +1,8 @@
 """
-What people see: tables on a terminal, JSON for programs, errors in one line.
+Output: tables on a terminal, JSON for programs, errors in one line.
 
-Everything that agents have written is escaped before it reaches a terminal:
-control characters, escape sequences and markup are shown, not obeyed.
+Everything that agents have written is escaped before it reaches a terminal: control characters, escape
+sequences and markup are shown as text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.table import Table
 
 __all__ = ["as_json", "bars", "clean", "console", "fail", "shown", "table", "warnings"]
 
-# emoji: the name of a task may hold ":bug:"
+# emoji: the name of a task may contain ":bug:"
 console = Console(highlight=False, emoji=False)
 warnings = Console(stderr=True, highlight=False, emoji=False)
 
@@ -28,29 +28,31 @@ OK, SOME_FAILED, BAD_INPUT, BOARD_TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""letters that show as nothing; all other blanks are told by their category"""
+"""characters that are invisible; all other blanks are recognised by their category"""
 
 
 def _visible(c: str) -> str:
-    """Return a character as it is, or escaped if it is not seen, breaks the line, or turns the text."""
+    """
+    Return a character as it is, or escaped if it is invisible, breaks the line, or changes the direction.
+    """
     if c == " " or (unicodedata.category(c)[0] not in "CZ" and c not in _BLANKS):
         return c
     return c.encode("unicode_escape").decode()
 
 
 def shown(text: object, most: int = 200) -> str:
-    """Return text that shows as it is, in one line, with nothing hidden."""
+    """Return text that is shown as it is, on one line, with nothing hidden."""
     text = str(text)[:most]
     return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
 
 
 def clean(text: object, most: int = 200) -> str:
-    """Return such text for rich: its markup is escaped, too."""
+    """Return such text for rich, with its markup escaped, too."""
     return escape(shown(text, most))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table of escaped cells; numbers stand to the right."""
+    """Return a table of escaped cells; numbers are aligned to the right."""
     listed = [list(row) for row in rows]
     made = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
@@ -85,6 +87,6 @@ def as_json(value: Any) -> str:
 
 
 def fail(message: str, code: int) -> SystemExit:
-    """Say what went wrong, and return what to raise."""
+    """Print what went wrong, and return the exception to raise."""
     warnings.print(f"[red]error:[/red] {clean(message, 2000)}")
     return SystemExit(code)

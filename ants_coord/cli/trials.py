@@ -1,4 +1,6 @@
-"""Commands that try the library itself: the claim race, and what coordination costs here."""
+"""
+Commands that test the library itself: the claim race, and a measurement of what coordination costs here.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ def race(
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="How many tasks are raced for.")] = 200,
     json_: AsJson = False,
 ) -> None:
-    """Let several processes claim the same task, many times; prints double grants (0)."""
+    """Let several processes claim the same task, many times; prints the number of double grants (0)."""
     from .bench import run_race  # noqa: PLC0415
 
     found = run_race(processes, rounds)

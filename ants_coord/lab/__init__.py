@@ -1,23 +1,23 @@
 """
-The coordination tax: what it costs that several agents work on the same thing, in figures.
+The coordination tax: what it costs when several agents work on the same thing, in figures.
 
 scaling      the Universal Scalability Law: fit, errors, the interval of its peak
 costs        everything that the experiment assumes
 worlds       kinds of work, each made from a seed
-runs         what one run came to; virtual time, fates, the account of time
+runs         the result of one run; virtual time, faults, the account of time
 ways         one agent alone, and the library's boards
 talk         naive talk
-experiment   worlds x ways x agents x seeds, beside one agent alone
-studies      what matters, from which size of job on more agents pay, steady curves
+experiment   worlds x ways x agents x seeds, compared with one agent alone
+studies      what matters, how long jobs must be for more agents to pay off, steady curves
 draw         tables, text bars, figures
-structure    what jobs say about how many agents can share them
+structure    how many agents can share some jobs, from their shape
 tax          the account of a board
 account      events folded into it
-meter        what no log contains, counted in this process
+meter        figures that no log contains, counted in this process
 advice       the least coordination that this work needs, and a prediction
-predictions  kept beside a board, and how they turned out
+predictions  predictions kept beside a board, and their outcomes
 
-Everything here stands on the library as any program may; nothing of the library needs it.
+Everything here uses the library as any program may; nothing in the library needs it.
 """
 
 from .account import AgentTax

@@ -1,4 +1,4 @@
-"""Events folded into an account: who held what for how long, and what came of it."""
+"""Events folded into an account: who held what for how long, and the results."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class AgentTax:
 
     Args:
         agent: its name.
-        claims: leases that it got, checks among them.
-        checks: of these, leases to look at somebody's result.
+        claims: leases that it got, including checks.
+        checks: of these, leases to check a result.
         done: leases that it ended with a result or a verdict.
         failed: leases that ended with an error.
         expired: leases that ran out in silence.
-        released: leases that it gave back, or that were taken from it because the task was dropped.
+        released: leases that it gave back, or that ended because the task was cancelled.
         held: seconds of its leases.
-        wasted: of these, leases from which no accepted result came.
+        wasted: of these, leases that produced no accepted result.
         checking: of these, leases of checks.
         idle: seconds between its first claim and its last end in which its hands held nothing.
-        hands: tasks that it held at once at most.
+        hands: most tasks that it held at once.
 
     """
 
@@ -69,7 +69,7 @@ class _Held(NamedTuple):
 
 @attrs.define
 class Account:
-    """An account under way; `of` makes a whole one."""
+    """An account in progress; `of` makes a complete one."""
 
     done: int = 0
     attempts: int = 0
@@ -83,9 +83,9 @@ class Account:
     held: dict[str, _Held] = attrs.field(factory=dict)
     ready: dict[str, float] = attrs.field(factory=dict)
     handed: dict[str, list[tuple[str, float]]] = attrs.field(factory=dict)
-    """task -> (agent, seconds) of the results that wait to be judged"""
+    """task -> (agent, seconds) of results that wait to be judged"""
     lost: dict[tuple[str, int], tuple[str, float]] = attrs.field(factory=dict)
-    """(task, token) -> (agent, seconds) of leases that ran out: one may still land"""
+    """(task, token) -> (agent, seconds) of leases that ran out: a late result may still be accepted"""
     busy: dict[str, int] = attrs.field(factory=dict)
     span: dict[str, tuple[float, float]] = attrs.field(factory=dict)
 
@@ -110,7 +110,7 @@ class Account:
 
     @property
     def hands(self) -> int:
-        """Tasks that were held at once at most, agent by agent."""
+        """Most tasks held at once, summed over the agents."""
         return sum(one.hands for one in self.by_agent.values())
 
     def agents(self) -> tuple[AgentTax, ...]:
@@ -122,7 +122,7 @@ class Account:
         return float(sum(getattr(one, name) for one in self.by_agent.values()))
 
     def take(self, event: Event, task: str, at: float) -> None:
-        """Take one event of a task in."""
+        """Add one event of a task."""
         kind = event.type
         if kind == "claimed" and event.agent is not None:
             self._claimed(event, task, event.agent, at)
@@ -143,7 +143,7 @@ class Account:
             self.ready[task] = at
 
     def _claimed(self, event: Event, task: str, agent: str, at: float) -> None:
-        # logs from before the mark: a claim on what somebody has handed in is a check
+        # old logs do not mark checks: there, a claim on a handed-in result is a check
         is_check = event.detail == "check" or task in self.handed
         self.held[task] = _Held(agent, at, event.token, is_check)
         row = self.by_agent.setdefault(agent, AgentTax(agent))
@@ -181,7 +181,7 @@ class Account:
 
     def _rejected(self, task: str, at: float) -> None:
         self.rejected += 1
-        if task in self.held:  # its own lease (a known answer), or in an old log the verdict's
+        if task in self.held:  # its own lease (a known answer), or in an old log that of the verdict
             lease, seconds, row = self._drop(task, at)
             if lease.is_check:
                 row.done += 1
@@ -198,11 +198,12 @@ class Account:
         self.done += 1
         self.handed.pop(task, None)
         landed = self.lost.pop((task, event.token), None)
-        if landed is not None:  # late="accept": the lease had run out, and its result was taken all the same
+        # late="accept": the lease had run out, and its result was accepted all the same
+        if landed is not None:
             self.by_agent[landed[0]].wasted -= landed[1]
 
     def _close(self) -> None:
-        """Count what is still held up to the end of the window, and what was idle."""
+        """Count what is still held until the end of the window, and idle time."""
         for task in list(self.held):
             self._drop(task, self.last)
         for agent, row in self.by_agent.items():

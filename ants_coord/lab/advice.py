@@ -1,15 +1,15 @@
 """
-The least coordination that this work needs: a level, a number of agents, reasons, and a prediction.
+The least coordination that some work needs: a level, a number of agents, reasons, and a prediction.
 
-Theory of operation. The objective is stated: the rate over one agent's, less a price for each further agent.
-The shape of the work bounds what is possible; measurements decide. Equal is not better: ties go to the lower
-level and to fewer agents, and what was measured is left only for something that is clearly better. Before
-anything was measured nobody is sent for more than one other agent; after that, for at most twice as many as
-were seen at work.
+Theory of operation. The objective is the rate divided by one agent's rate, less a price for each further
+agent. The shape of the work bounds what is possible; measurements decide. Equal is not better: ties go to the
+lower level and to fewer agents, and a measured choice is only given up for one that is clearly better. Before
+anything was measured, the advice is at most two agents; after that, at most twice as many as were seen at
+work.
 
-What was tried and dropped, because it did harm: stepping down when coordination takes more than 30 % of the
-time (calls may be dear and agents still worth it), one agent whenever the longest path is more than half of
-the work, and marks whenever jobs are found by others (they gain nothing there).
+Three rules were tried and dropped because they did harm: stepping down when coordination takes more than 30 %
+of the time (calls may be expensive and agents still worth it), one agent whenever the longest path is more
+than half of the work, and marks whenever jobs are found by others (they gain nothing there).
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from .structure import Structure
 __all__ = ["Advice", "Facts", "Level", "Measurement", "Prediction", "advise"]
 
 MARGIN = 0.10
-"""how much better something must have been measured to leave what there is"""
+"""how much better something must have been measured to replace the present choice"""
 NOISE = 2.0
-"""few jobs are noisy: the margin is at least this through the root of the jobs behind what is compared"""
+"""a few jobs give noisy rates: the margin is at least this divided by the root of the jobs compared"""
 TIE = 0.02
-"""nets this close are equal, and the lower level is taken"""
+"""net values this close are equal, and the lower level is chosen"""
 LEAST_JOBS = 10
 """finished jobs below which a measurement says nothing"""
 LOW, HIGH = 0.65, 1.35
-"""a measured gain lies between these shares of the predicted one in nine of ten of our worlds"""
+"""in nine of ten of our worlds, a measured gain lies between these shares of the predicted one"""
 AGAIN_LOW, AGAIN_HIGH = 0.75, 1.3
 """the same for a gain that was measured before"""
 CHANCE = 0.9
 MOST = 8
-"""agents to think of if nobody says how many there are"""
+"""number of agents to consider if none is given"""
 
 
 class Level(enum.StrEnum):
-    """How much coordination; each contains the ones before."""
+    """How much coordination; each level includes the earlier ones."""
 
     SOLO = "SOLO"
     CLAIM = "CLAIM"
@@ -59,14 +59,15 @@ _RANK = {level: rank for rank, level in enumerate(Level)}
 @attrs.frozen(kw_only=True)
 class Facts:
     """
-    What only you know.
+    Facts that only you know.
 
     Args:
-        price: what a further agent costs, in units of what one agent alone achieves.
-        call_seconds: what a call of the board takes an agent: about 3 if a model makes it, 0 if the loop
-            around it does; None: unknown, taken as 0, which makes advice too hopeful for short jobs.
-        changing_worth: whether work is worth more in some places than in others, and where changes.
-        most: agents that there are.
+        price: cost of each further agent, in units of what one agent alone achieves.
+        call_seconds: seconds that a call of the board takes an agent: about 3 if a model makes it, 0 if the
+            loop around it does. None means unknown and counts as 0, which makes the advice too optimistic for
+            short jobs.
+        changing_worth: whether work is worth more in some places than in others, and these places change.
+        most: number of agents that are available.
 
     """
 
@@ -91,14 +92,14 @@ class Facts:
 @attrs.frozen
 class Measurement:
     """
-    A rate that was seen.
+    A measured rate.
 
     Args:
-        level: how they worked together.
-        agents: how many.
+        level: how the agents worked together.
+        agents: number of agents.
         rate: accepted work per second, in any unit that all measurements share.
-        jobs: finished jobs behind it.
-        board: of what it was measured; rates of different work cannot be compared.
+        jobs: number of finished jobs behind it.
+        board: what it was measured on; rates of different work cannot be compared.
 
     """
 
@@ -116,21 +117,21 @@ class Measurement:
 
 
 class Reports(Protocol):
-    """What knows its own measurement, such as a TaxReport."""
+    """An object that has a measurement, such as a TaxReport."""
 
     def measurement(self) -> Measurement:
-        """Return the rate that was seen."""
+        """Return the measured rate."""
 
 
 @attrs.frozen
 class Prediction:
-    """What must be seen for the advice to have been right."""
+    """What must be seen for the advice to be right."""
 
     level: Level
     agents: int
     low: float
     high: float
-    """rate over one agent's"""
+    """rate divided by one agent's"""
     chance: float
     within: int
     """finished jobs"""
@@ -143,13 +144,13 @@ class Prediction:
 @attrs.frozen
 class Advice:
     """
-    What to do, and why.
+    A recommendation with its reasons.
 
     Args:
         level: how to work together.
-        agents: how many to begin with now.
-        aim: how many the shape of the work, or what was measured, speaks for in the end.
-        trial: what to try next, (level, agents); None if there is nothing worth a trial.
+        agents: number of agents to start with.
+        aim: number of agents that the shape of the work, or the measurements, finally suggest.
+        trial: what to try next, (level, agents); None if nothing is worth a trial.
         reasons: sentences.
         numbers: figures and thresholds that were used.
         prediction: what will be seen if this is right; None if there is nothing to see.
@@ -197,15 +198,15 @@ def advise(
     facts: Facts | None = None,
 ) -> Advice:
     """
-    Say how little coordination this work needs.
+    Return how little coordination this work needs.
 
     Args:
         structure: the shape of the work; see `structure`.
-        reports: what was measured of it, the latest last; one with a single agent is needed to compare.
-        facts: what only you know; its `price` is the objective.
+        reports: measurements of it, the latest last; one with a single agent is needed for comparison.
+        facts: facts that only you know; its `price` sets the objective.
 
     Returns:
-        The advice, with the figures that it rests on.
+        The advice, with its figures.
 
     Raises:
         ValueError: reports of different boards (rates of different work cannot be compared).
@@ -227,7 +228,7 @@ def advise(
         )
     usable = [one for one in seen if one.jobs >= LEAST_JOBS and one.rate > 0.0]
     alone = [one.rate for one in usable if one.agents == 1 and one.level is Level.SOLO]
-    if not alone:  # one agent on a board is the next best thing to compare with
+    if not alone:  # one agent on a board is the next best comparison
         alone = [one.rate for one in usable if one.agents == 1]
     if usable and alone:
         return _by_measurement(structure, usable, sum(alone) / len(alone), facts)
@@ -272,7 +273,7 @@ def _by_structure(structure: Structure | None, seen: Sequence[Measurement], fact
 
 
 def target(structure: Structure, facts: Facts) -> tuple[Level, int]:
-    """Return the level and the number of agents that the shape of the work speaks for."""
+    """Return the level and the number of agents that the shape of the work suggests."""
     call = facts.call_seconds or 0.0
     best, most = 1, 1.0
     for agents in _sizes(facts.most):
@@ -349,7 +350,7 @@ _ALONE = (Level.SOLO, 1)
 
 @attrs.frozen
 class _Seen:
-    """What was measured, by level and number of agents: all rates, gains over one agent, nets, jobs."""
+    """The measurements, by level and number of agents: all rates, gains over one agent, net values, jobs."""
 
     rates: dict[_Key, list[float]]
     gains: dict[_Key, float]
@@ -370,13 +371,13 @@ class _Seen:
         return cls(rates, gains, nets, jobs)
 
     def margin(self, one: _Key, other: _Key) -> float:
-        """Return by how much, as a share, one must be better than the other to be believed."""
+        """Return the share by which one choice must be better than another to be believed."""
         if _RANK[one[0]] <= _RANK[other[0]] and one[1] <= other[1]:
-            return MARGIN  # towards less coordination no proof is asked for: that is where one begins
+            return MARGIN  # less coordination needs no proof, because that is where one starts
         few = NOISE / math.sqrt(min(self.jobs[one], self.jobs[other]))
         doubt = 0.0
         if min(len(self.rates[one]), len(self.rates[other])) >= 3:
-            # two standard errors of the difference, where there are enough to know them
+            # two standard errors of the difference, if there are enough measurements to know them
             error = sum(statistics.variance(self.rates[key]) / len(self.rates[key]) for key in (one, other))
             doubt = 2.0 * math.sqrt(error) / statistics.fmean(self.rates[other])
         return max(MARGIN, few, doubt)
@@ -419,10 +420,10 @@ def _by_measurement(
 
 def _what_there_is(structure: Structure | None, seen: _Seen, facts: Facts) -> _Key:
     """
-    Return what is kept if nothing is clearly better.
+    Return the choice that is kept if nothing is clearly better.
 
-    What the shape of the work speaks for, if that was measured; else as many agents as each paid its price,
-    at the lowest level that was measured.
+    This is what the shape of the work suggests, if that was measured; otherwise as many agents as were each
+    worth their price, at the lowest level measured.
     """
     if structure is not None:
         wanted = target(structure, facts)
@@ -437,7 +438,7 @@ def _what_there_is(structure: Structure | None, seen: _Seen, facts: Facts) -> _K
 
 
 def _next_trial(structure: Structure | None, seen: _Seen, chosen: _Key, facts: Facts) -> _Key | None:
-    """Return what to measure next: twice as many, unless that was measured or cannot pay."""
+    """Return what to measure next: twice as many agents, unless that was measured or cannot pay off."""
     level, agents = chosen
     more = 2 * agents
     if more > facts.most or any(key[1] >= more for key in seen.nets):

@@ -18,29 +18,29 @@ _TOKENS = ("message", "call")
 @attrs.frozen(kw_only=True)
 class Costs:
     """
-    What a turn, a message, a call and a failure cost. Times in seconds, sizes in tokens.
+    The assumed costs of turns, messages, calls and failures. Times in seconds, sizes in tokens.
 
     Args:
-        turn: one turn of a model that only reads, talks or calls a tool, without what it writes.
+        turn: one turn of a model that only reads, talks or calls a tool, without its writing.
         write_rate: tokens that a model writes per second.
         read_rate: tokens that a model reads per second.
         message: tokens of one message of talk.
         call: tokens of one call of a board, arguments and reply.
         call_by_harness: whether the loop around the model makes the calls: no turn, no tokens.
-        latency: mean time that a message is under way (exponential).
+        latency: mean time until a message arrives (exponential).
         loss: share of listeners that a message does not reach.
         patience: how long a talker waits for objections after a promise.
-        deadline: age at which a promise that was not kept is given up by those who heard it; None: never.
-        ask_every: how often a talker that sees nothing to do asks how things stand, at most.
-        silent: share of attempts that end without a word.
+        deadline: age at which a broken promise is given up by those that heard it; None: never.
+        ask_every: least time between two questions of a talker that sees nothing to do.
+        silent: share of attempts that end in silence.
         down: how long an agent that fell silent stays away.
         late: share of agents that join late.
         late_within: when the last of them has joined.
-        lease: how long a claim lasts without renewal; renewed at a third.
-        foreign: speed at work that an agent has not the skill for; 1 is full speed.
+        lease: how long a lease lasts without renewal; it is renewed after a third.
+        foreign: speed at work for which an agent lacks the skill; 1 is full speed.
         catch_up: whether a talker that joins asks what has happened.
-        choice: what a talker takes of what it thinks is free: any, or the first, as models with one
-            prompt do.
+        choice: which job a talker takes of those that it thinks are free: any, or the first, as models with
+            the same prompt do.
 
     Example:
         >>> from ants_coord.lab import Costs
@@ -76,7 +76,7 @@ class Costs:
 
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Costs:
-        """Return costs from plain data, such as a JSON object; what is not there keeps its default."""
+        """Return costs from plain data, such as a JSON object; missing values keep their default."""
         known = [field.name for field in attrs.fields(cls)]
         for name in found:
             if name not in known:

@@ -34,7 +34,7 @@ _LONGEST_BAR = 40
 
 
 def table(found: Experiment) -> str:
-    """Return all tables, each with what was assumed under it."""
+    """Return all tables, each with its assumptions below it."""
     worlds = dict.fromkeys([row.world for row in found.rows])
     return "\n\n".join([_of_world(found, name) for name in worlds])
 
@@ -101,7 +101,7 @@ _COLOURS = {
 
 
 _STYLES = {"match": "--", "board": ":"}
-"""lines that often lie upon each other can be told apart"""
+"""makes lines that often coincide distinguishable"""
 
 
 def svg(found: Experiment, path: str | Path) -> None:
@@ -109,7 +109,7 @@ def svg(found: Experiment, path: str | Path) -> None:
     Draw two rows of curves: work per second over one agent, and tokens per finished job.
 
     Args:
-        found: what to draw.
+        found: the experiment to draw.
         path: the file; the same experiment gives the same bytes.
 
     Raises:
@@ -225,7 +225,7 @@ def _pyplot() -> Any:
         ) from None
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "ants_coord"
-    mpl.rcParams["svg.fonttype"] = "none"  # words stay words: smaller, and they can be searched
+    mpl.rcParams["svg.fonttype"] = "none"  # text stays text: smaller, and it can be searched
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     return plt

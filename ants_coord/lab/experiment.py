@@ -1,9 +1,9 @@
 """
 The experiment: worlds x ways x numbers of agents x seeds, each run in virtual time.
 
-Every figure is a median over seeds with its quartiles. A rate is set against one agent alone in the same
-world with the same seed. Boards are run twice where it makes a difference: once with the model making the
-calls, once with the loop around it (the harness), which costs neither turns nor tokens.
+Every figure is a median over seeds with its quartiles. A rate is compared with one agent alone in the same
+world with the same seed. Where it makes a difference, boards are run twice: once with the model making the
+calls, and once with the loop around it (the harness), which costs neither turns nor tokens.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ WAYS: tuple[Way, ...] = (
 )
 SEEDS = 10
 CROWD, SEEDS_OF_A_CROWD = 100, 3
-"""talk of this many agents costs seconds a run: it gets fewer seeds, and tables say so"""
+"""with this many agents, a run of talk takes seconds: it gets fewer seeds, and the tables say so"""
 FORAGERS = 20
-"""more agents than this would run out of rich work in a world whose worth moves"""
+"""more agents than this would run out of valuable work in a world whose values move"""
 JOBS_PER_AGENT = 10
-"""fewer, and the window of a run is not steady: its tail is taken for contention"""
+"""with fewer jobs, the window of a run is not steady: its tail would be taken for contention"""
 
 Progress = Callable[[int, int, str], None]
-"""Takes (runs done, runs in all, what is next)."""
+"""Called with (runs done, runs in all, what is next)."""
 
 
 @attrs.frozen
@@ -68,14 +68,14 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 @attrs.frozen(eq=False)
 class Row:
-    """Runs of one world, way and number of agents, and what each came to beside one agent alone."""
+    """Runs of one world, way and number of agents, each compared with one agent alone."""
 
     world: str
     way: str
     agents: int
     runs: tuple[Run, ...]
     alone: tuple[Run, ...]
-    """one agent alone, the same seeds"""
+    """one agent alone, with the same seeds"""
     by_harness: tuple[Run, ...] = ()
     """the same with free calls; empty where nobody calls a board"""
 
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def beside_solo(self) -> Spread:
-        """Work per second through that of one agent alone."""
+        """Work per second divided by that of one agent alone."""
         return self._beside(self.runs)
 
     @property
@@ -134,15 +134,15 @@ class Row:
 
 @attrs.frozen(eq=False)
 class Experiment:
-    """What came out. Print it with `str()` or `lab.table`, draw it with `figure`."""
+    """The results. Print them with `str()` or `lab.table`, draw them with `figure`."""
 
     rows: tuple[Row, ...]
     costs: Costs
     worlds: dict[str, World]
-    """world -> the one of the first seed, for its head line"""
+    """world -> the world of the first seed, for the heading"""
 
     def row(self, world: str, way: str, agents: int) -> Row:
-        """Return one row; a ValueError names what there is."""
+        """Return one row; a ValueError names the rows that exist."""
         for row in self.rows:
             if (row.world, row.way, row.agents) == (world, way, agents):
                 return row
@@ -158,7 +158,7 @@ class Experiment:
             way: its name.
 
         Raises:
-            ValueError: fewer than 4 numbers of agents have 10 jobs an agent or more; see `steady_curve`.
+            ValueError: fewer than 4 numbers of agents have at least 10 jobs per agent; see `steady_curve`.
 
         """
         points = [
@@ -176,11 +176,11 @@ class Experiment:
             ) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data: what was assumed, and every figure."""
+        """Return plain data: the assumptions, and every figure."""
         return {"costs": attrs.asdict(self.costs), "rows": [row.to_dict() for row in self.rows]}
 
     def __str__(self) -> str:
-        from .draw import table  # noqa: PLC0415 - drawing knows the experiment, not the other way round
+        from .draw import table  # noqa: PLC0415 - drawing imports the experiment, not the other way round
 
         return table(self)
 
@@ -204,11 +204,11 @@ def experiment(
     Run every world, way and number of agents, each with every seed.
 
     Args:
-        worlds: name -> function that makes one from a seed; all of ours if not given.
-        ways: ways of working, all of ours if not given; one agent alone is always run beside them.
+        worlds: name -> function that makes one from a seed; by default all of ours.
+        ways: ways of working, by default all of ours; one agent alone is always run for comparison.
         agents: numbers of agents, each at least 1.
-        seeds: how many seeds; talk of 100 agents and more is run with 3 at most.
-        costs: what is assumed.
+        seeds: number of seeds; talk of 100 agents and more is run with at most 3.
+        costs: the assumptions.
         progress: called before each row.
 
     Example:

@@ -1,10 +1,10 @@
 """
 A meter around a board: what no log contains, counted in this process while the scope is open.
 
-It stands around the doors of the engine and reads the clock twice a call; of the commands that take the short
-way in memory it counts each and times one in 31, which stands for the others. Nothing is kept in the board's
-state, a metered board takes the same ways as ever, and a board without a meter runs exactly the code that it
-always ran.
+It wraps the entrances of the engine and reads the clock twice per call. Commands on the short way in memory
+are all counted, but only one in 31 is timed, and represents the others. Nothing is kept in the board's state,
+a metered board takes the same paths as any other, and a board without a meter runs exactly the same code as
+before.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ __all__ = ["Meter", "tokens_of"]
 _DOORS = ("execute", "short", "ask", "try_or_enter", "look_or_enter", "next_ended", "leave")
 _CLAIMS = (Claim, ClaimMany)
 _ONE_IN = 31
-"""of the commands that take the short way in memory one in so many is timed and stands for the others; no
-pattern of verbs repeats after so many"""
+"""one in this many commands on the short way in memory is timed and represents the others; no pattern of
+verbs repeats with this period"""
 _BYTES_PER_TOKEN = 4
 
 
 class Meter:
     """
-    Count and time what goes through a board, in this process, while the scope is open.
+    A meter that counts and times the calls of a board in this process, while its scope is open.
 
     Args:
-        board: any open coordinator, of either colour; all that stand on the same engine are counted together.
+        board: any open coordinator, of either colour; all that share its engine are counted together.
 
     Raises:
-        ValueError: a meter is around this board already; use that one. Or this is no open board.
+        ValueError: this board has a meter already; use that one. Or this is not an open board.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -52,7 +52,7 @@ class Meter:
     """
 
     def __init__(self, board: Any) -> None:
-        engine = getattr(board, "_engine", None)  # what both colours stand on has no public name
+        engine = getattr(board, "_engine", None)  # the engine that both colours share has no public name
         if not isinstance(engine, Engine):
             # as every other bad argument of the lab
             raise ValueError(  # noqa: TRY004
@@ -60,7 +60,7 @@ class Meter:
             )
         self._engine: Any = engine
         self._executed: Callable[[], tuple[float, int, int, int]] = lambda: (0.0, 0, 0, 0)
-        """(seconds, calls, empty claims, refused) of `execute`, which keeps them to itself"""
+        """(seconds, calls, empty claims, refused) of `execute`, which keeps them itself"""
         self._shortened: Callable[[], tuple[float, int, int]] = lambda: (0.0, 0, 0)
         """(seconds, calls, empty claims) of `short`"""
         self._calls = 0
@@ -69,8 +69,8 @@ class Meter:
         self._waiting: set[int] = set()
 
     def __enter__(self) -> Self:
-        """Begin to count."""
-        # not vars(): it would make the engine's attributes a dict, and each look at them slower for ever
+        """Start counting."""
+        # not vars(): it would turn the engine's attributes into a dict, and slow down each access for ever
         if isinstance(self._engine.execute, FunctionType):
             raise ValueError("board: a meter is around it already; use that one")  # noqa: TRY004 - not about types
         engine = self._engine
@@ -89,7 +89,7 @@ class Meter:
             delattr(self._engine, door)
 
     def is_of(self, board: Any) -> bool:
-        """Tell whether this meter is around a board."""
+        """Tell whether this is the meter of a board."""
         return self._engine is board._engine  # noqa: SLF001 - see above
 
     def figures(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Meter:
             "reads": self._reads,
         }
 
-    # The two doors below are nearly all that a busy board goes through, so each step in them was measured:
+    # The two functions below handle nearly everything on a busy board, so each step in them was measured:
     # names of the closure are cheaper than attributes, and calls by type of command would cost as much again
     # as all the rest. No lock is taken: a count may miss what two threads write in the same instant.
 
@@ -119,7 +119,7 @@ class Meter:
                 reply = door(command, request_id)
             except BaseException as problem:
                 seconds += clock() - began
-                refused += isinstance(problem, Exception)  # an interrupt refuses nothing
+                refused += isinstance(problem, Exception)  # an interrupt is not a refusal
                 raise
             seconds += clock() - began
             calls += 1
@@ -134,8 +134,9 @@ class Meter:
         clock, left, rounds, seconds, empty = time.perf_counter, 1, 0, 0.0, 0
 
         # A command takes three microseconds here, so everything shows. Reading the clock twice costs twice as
-        # much as all the rest: with each command timed a meter cost 9 % of a cycle, with one in 7 it was 8 %.
-        # What counts down to the next one counts the calls as well: a small integer, which costs no memory.
+        # much as all the rest: with each command timed, a meter cost 9 % of a cycle, with one in 7 it was 8
+        # %. The countdown to the next timed command also counts the calls: a small integer, which costs no
+        # memory.
         def short(verb: Any, args: Any) -> Any:
             nonlocal left, rounds, seconds, empty
             left -= 1
@@ -145,7 +146,7 @@ class Meter:
                 left, rounds, began = _ONE_IN, rounds + 1, clock()
                 reply = door(verb, args)
                 seconds += clock() - began
-            if reply is None:  # only a claim answers so
+            if reply is None:  # only a claim answers None
                 empty += 1
             elif reply is NotImplemented:  # nothing was done: `execute` comes next, and counts it
                 left += 1
@@ -168,7 +169,7 @@ class Meter:
                 reply = door(command, waiter)
             except (TimeoutError, Drained):
                 self._calls += 1
-                self._empty += is_claim and is_new  # one that waited was counted when it began
+                self._empty += is_claim and is_new  # a claim that waited was counted when it began
                 raise
             except Exception:
                 self._refused += 1
@@ -180,7 +181,7 @@ class Meter:
                 self._waiting.add(id(waiter))
                 if is_claim:
                     self._empty += 1
-                    # one that was woken and finds nothing has lost a race for what it was woken for
+                    # a woken claim that finds nothing has lost a race for the task
                     self._raced += not is_new
             else:
                 self._waiting.discard(id(waiter))
@@ -213,7 +214,7 @@ def tokens_of(board: Any) -> int:
     """
     Estimate the tokens that crossed a board: four bytes each, of the tasks that it still keeps.
 
-    Payloads count twice, once handed in and once handed out for each attempt; results once.
+    Payloads count once when they are submitted and once for each attempt; results count once.
     """
     size = 0
     for record in board.tasks():

@@ -1,8 +1,8 @@
 """
 Predictions kept beside a board, and how they turned out: an adviser that keeps its own score.
 
-One JSON line each in BOARD.advice.jsonl, appended and never changed: what was predicted, and later what was
-seen. A prediction is settled by what happened after it, once that rests on as many jobs as it asked for.
+Each prediction, and later its outcome, is one JSON line in BOARD.advice.jsonl, appended and never changed. A
+prediction is settled by what happened after it, once there are as many jobs as it asked for.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Score:
     How predictions turned out.
 
     Args:
-        made: all that are kept.
-        settled: those for which data have arrived.
-        hits: of these, those whose range held what was measured.
-        brier: mean squared difference between the stated chance and what happened: 0 is perfect, 0.25 is a
-            coin's; None if nothing is settled.
+        made: number of predictions kept.
+        settled: predictions for which there are data by now.
+        hits: of these, predictions whose range contained the measurement.
+        brier: mean squared difference between the stated chance and the outcome: 0 is perfect, 0.25 is a coin
+            toss; None if nothing is settled.
 
     """
 
@@ -56,12 +56,12 @@ def sidecar(board: str | os.PathLike[str]) -> Path:
 
 def keep(board: str | os.PathLike[str], advice: Advice, cursor: int) -> None:
     """
-    Append what is predicted; an open prediction that says the same is not repeated.
+    Append a prediction; one that repeats an open prediction is left out.
 
     Args:
         board: the board's file.
-        advice: whose prediction to keep, if it has one.
-        cursor: last event of the board that was known then; 0 if it has none yet.
+        advice: the advice whose prediction to keep, if it has one.
+        cursor: last event of the board at that time; 0 if it has none yet.
 
     """
     if advice.prediction is None:
@@ -75,7 +75,7 @@ def keep(board: str | os.PathLike[str], advice: Advice, cursor: int) -> None:
 
 def settle(board: str | os.PathLike[str], opened: Board) -> None:
     """
-    Append what was seen of each open prediction, if there are jobs enough.
+    Append the outcome of each open prediction, if there are enough jobs.
 
     Args:
         board: the board's file.
@@ -106,7 +106,7 @@ def _unsettled(lines: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
 
 def score(board: str | os.PathLike[str]) -> Score:
     """
-    Say how predictions about a board turned out.
+    Return how predictions about a board turned out.
 
     Args:
         board: the board's file.

@@ -1,4 +1,4 @@
-"""What one run came to, and what all of them have in common: virtual time, fates, and the account of time."""
+"""The result of one run, and the common part of all runs: virtual time, faults, and the account of time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .worlds import Job, World
 __all__ = ["LIMIT", "Duplicates", "Life", "Run", "Trial"]
 
 LIMIT = 200_000.0
-"""virtual seconds after which a run that does not end is given up"""
+"""virtual seconds after which an endless run is given up"""
 
 Life = Generator[float | Callable[[Callable[[], None]], None], None, None]
-"""What an agent does: it yields seconds to pass, or a function that takes what wakes it again."""
+"""What an agent does: it yields seconds to pass, or a function that receives what wakes it again."""
 
 
 @attrs.define
 class Duplicates:
     """
-    Attempts at what somebody else had done or was at, by why the agent did not know.
+    Attempts at jobs that another agent had done or was doing, by the reason why the agent did not know.
 
     Args:
         raced: both began before either heard of the other.
@@ -43,7 +43,7 @@ class Duplicates:
 
     @property
     def all(self) -> int:
-        """How many in all."""
+        """The total number."""
         return self.raced + self.no_context + self.unheard + self.given_up
 
 
@@ -61,23 +61,23 @@ class Run:
     seed: int
     jobs: int
     seconds: float = 0.0
-    """until all was done, or until it was given up"""
+    """until everything was done, or until the run was given up"""
     done: int = 0
     earned: float = 0.0
-    """seconds of accepted work, weighed by what they were worth"""
+    """seconds of accepted work, weighted by its worth"""
     useful: float = 0.0
-    """seconds of accepted work, as a skilled agent needs them"""
+    """seconds of accepted work, as a skilled agent would need them"""
     slowed: float = 0.0
-    """seconds that accepted work took beyond that, for want of skill or speed"""
+    """seconds that accepted work took beyond that, for lack of skill or speed"""
     worked: float = 0.0
     """seconds of all attempts"""
     wasted: float = 0.0
-    """of these, attempts that broke off or whose result was not needed"""
+    """of these, attempts that were broken off or whose result was not needed"""
     inside: float = 0.0
     """seconds of talking, reading, calling, and waiting for objections"""
     down: float = 0.0
     present: float = 0.0
-    """seconds that agents were there"""
+    """seconds that agents were present"""
     attempts: int = 0
     duplicates: Duplicates = attrs.field(factory=Duplicates)
     promises: int = 0
@@ -97,12 +97,12 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Work per second, weighed by what it was worth; one agent that is never interrupted has 1."""
+        """Work per second, weighted by its worth; one agent that is never interrupted has 1."""
         return self.earned / self.seconds if self.seconds else 0.0
 
     @property
     def idle(self) -> float:
-        """Seconds in which agents were there and had nothing to do."""
+        """Seconds in which agents were present and had nothing to do."""
         return self.present - self.worked - self.inside - self.down
 
     @property
@@ -112,7 +112,7 @@ class Run:
 
     @property
     def lost(self) -> int:
-        """How many jobs were never done."""
+        """The number of jobs that were never done."""
         return self.jobs - self.done
 
     @property
@@ -134,7 +134,7 @@ class Run:
 
 
 class Trial:
-    """A run under way. A way of working derives from it and gives each agent a life."""
+    """A run in progress. A way of working derives from it and gives each agent a life."""
 
     def __init__(self, world: World, way: str, agents: int, seed: int, costs: Costs) -> None:
         self.world, self.agents, self.seed, self.costs = world, agents, seed, costs
@@ -143,22 +143,22 @@ class Trial:
         self.is_over = False
         self.done_at: dict[str, float] = {}
         self.running: dict[str, int] = {}
-        """job -> attempts in hand"""
+        """job -> attempts in progress"""
         self.joined = [self._joins(agent) for agent in range(agents)]
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
         self._tries: dict[str, int] = {}
         self._until = [("inside", 0.0)] * agents
-        """agent -> what it is at, and until when; to cut off what the end interrupts"""
+        """agent -> what it is doing, and until when; to cut off what the end interrupts"""
 
     # -- virtual time -------------------------------------------------------------------------
 
     def at(self, when: float, do: Callable[[], None]) -> None:
-        """Have something done at an instant."""
+        """Schedule a call at an instant."""
         heapq.heappush(self._heap, (when, next(self._number), do))
 
     def start(self, life: Life) -> None:
-        """Let an agent live, from now on."""
+        """Start an agent's life."""
 
         def step() -> None:
             try:
@@ -173,13 +173,13 @@ class Trial:
         step()
 
     def pass_(self, agent: int, what: str, seconds: float) -> float:
-        """Book seconds that an agent is about to spend: "worked", "inside" or "down"; returns them."""
+        """Record seconds that an agent is about to spend: "worked", "inside" or "down"; return them."""
         setattr(self.run, what, getattr(self.run, what) + seconds)
         self._until[agent] = (what, self.now + seconds)
         return seconds
 
     def finish(self, limit: float) -> Run:
-        """Let time pass until all is done or the limit has come, then close the account."""
+        """Let time pass until everything is done or the limit is reached, then close the account."""
         run, world = self.run, self.world
         limit = limit if world.horizon is None else min(limit, world.horizon)
         heap = self._heap
@@ -211,7 +211,7 @@ class Trial:
         return work / (last - first) if last > first else 0.0
 
     def leave(self, agent: int) -> None:
-        """Let an agent go; it may come again."""
+        """Let an agent leave; it may return."""
         self.run.present += self.now - self.joined[agent]
         self.joined[agent] = math.inf
 
@@ -223,7 +223,7 @@ class Trial:
         return dice.uniform(0.0, self.costs.late_within) if is_late else 0.0
 
     def level(self, agent: int, skill: str) -> int:
-        """Return how good an agent is: 3 at its own, 1 at a neighbour's, else 0."""
+        """Return how good an agent is: 3 at its own skill, 1 at a neighbouring one, otherwise 0."""
         names = self.world.skills
         number, kinds, agents = names.index(skill), len(names), self.agents
         if (number % agents == agent) if agents < kinds else (number == agent % kinds):
@@ -231,14 +231,14 @@ class Trial:
         return int(number == (agent + 1) % kinds)
 
     def is_skilled(self, agent: int, job: Job) -> bool:
-        """Tell whether an agent does a job at full speed; one that is alone has to be good at everything."""
+        """Tell whether an agent does a job at full speed; a lone agent must be good at everything."""
         return job.skill is None or self.agents == 1 or self.level(agent, job.skill) >= job.level
 
     def attempt(self, agent: int, job: Job) -> Generator[float, None, float | None]:
         """
-        Work at a job; returns the seconds it took, None if the agent fell silent before its end.
+        Work at a job; return the seconds it took, None if the agent fell silent before its end.
 
-        The k-th attempt at a job has the same fate, whoever makes it and in whatever way of working.
+        The k-th attempt at a job always has the same fate, for every agent and every way of working.
         """
         run, costs = self.run, self.costs
         self._tries[job.id] = number = self._tries.get(job.id, 0) + 1
@@ -259,7 +259,7 @@ class Trial:
         return seconds
 
     def accept(self, job: Job, seconds: float) -> None:
-        """Take a result in; one that is there already was work for nothing."""
+        """Accept a result; a result for a finished job was work for nothing."""
         if job.id in self.done_at:
             return
         run = self.run
@@ -270,15 +270,15 @@ class Trial:
         self.is_over = len(self.done_at) == len(self.world.jobs)
 
     def worth(self, job: Job) -> float:
-        """Return what a job is worth at this instant."""
+        """Return the worth of a job at this instant."""
         return job.worth if self.world.worth is None else self.world.worth(job, self.now)
 
     def why_twice(self, agent: int, job: Job) -> str | None:
-        """Return which kind of duplicate an attempt that begins now is; None if it is none."""
+        """Return which kind of duplicate an attempt that begins now would be; None if it is none."""
         return "raced" if self.running.get(job.id) or job.id in self.done_at else None
 
     def count_if_twice(self, agent: int, job: Job) -> None:
-        """Count an attempt that begins now, if somebody has done the job or is at it."""
+        """Count an attempt that begins now, if somebody has done the job or is doing it."""
         kind = self.why_twice(agent, job)
         if kind is not None:
             setattr(self.run.duplicates, kind, getattr(self.run.duplicates, kind) + 1)
@@ -315,7 +315,7 @@ class Trial:
         self.accept(job, seconds)
 
     def _from_memory(self, jobs: list[str]) -> Life:
-        """Stay where work is worth much; where it is not, go elsewhere."""
+        """Stay where work is worth much; otherwise go elsewhere."""
         by_place: dict[Any, list[str]] = {}
         for name in jobs:
             by_place.setdefault(self.world.jobs[name].place, []).append(name)

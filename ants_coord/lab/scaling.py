@@ -1,17 +1,17 @@
 """
 The Universal Scalability Law: what rates at several numbers of agents say about more of them.
 
-The law (Gunther 2007) says X(N) = gamma N / (1 + alpha (N - 1) + beta N (N - 1)): gamma is what one agent
-alone does, alpha the share of work that agents wait for each other (contention), beta what each pair
-costs (coherency). With beta above 0 the curve turns, at the peak.
+The law (Gunther 2007) says X(N) = gamma N / (1 + alpha (N - 1) + beta N (N - 1)). Here gamma is the rate of
+one agent alone, alpha the share of work for which agents wait for each other (contention), and beta the cost
+of each pair (coherency). With beta above 0 the curve has a peak.
 
-Two traps are closed here. An interval of the peak from standard errors covers the truth far too seldom,
-because a peak is a ratio; the interval is therefore read off the likelihood: every peak at which the best
-curve is still compatible with the data. And a curve can be fitted to anything: data that the law does
-not describe is refused, not summarised.
+Two traps are avoided here. An interval of the peak from standard errors would contain the truth far too
+rarely, because a peak is a ratio. Therefore the interval comes from the likelihood: it contains every peak at
+which the best curve is still compatible with the data. And a curve can be fitted to anything; so data that
+the law does not describe is refused.
 
-What cannot be closed here: the tail of a finite batch looks like contention. Measure rates in a steady
-window, in which there is work for everybody; see `runs.steady_curve`.
+One trap remains: the tail of a finite batch looks like contention. Measure rates in a steady window, in which
+there is work for everybody; see `studies.steady_curve`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MISFIT = 0.10
 """residuals above this share of the highest rate: not a curve of this law"""
 
 _LEAST_SIZES = 4
-"""three unknowns, and one number of agents by which they can be proved wrong"""
+"""three unknowns, and one more number of agents to test them"""
 
 # t(.975, df); above 30, 1.96 + 2.4/df is within .002
 _T975 = dict(
@@ -56,7 +56,7 @@ _T975 = dict(
 _NAMES = ("alpha", "beta", "gamma")
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _FAR = 1e6
-"""a peak this many times beyond the data is none"""
+"""a peak this many times beyond the data counts as none"""
 
 _Point = tuple[float, float, float]
 """(agents, rate, weight)"""
@@ -75,14 +75,14 @@ class Scaling:
     A fitted curve.
 
     Args:
-        alpha: contention, share of the work; above 1 even two agents are slower than one.
-        beta: coherency, share of the work per pair of agents; 0 means that no turn was seen.
+        alpha: contention, a share of the work; above 1 even two agents are slower than one.
+        beta: coherency, a share of the work per pair of agents; 0 means that no peak was seen.
         gamma: rate of one agent on the fitted curve, in the unit of the data.
-        errors: standard error of each of the three; a parameter that stands at its bound 0 has none.
+        errors: standard error of each of the three; a parameter at its bound 0 has none.
         residual: standard error of the residuals, in the unit of the data (weighted, if weights were given).
         misfit: largest distance of a size's mean rate from the curve, as a share of the highest rate.
         largest: largest number of agents in the data.
-        points: what was fitted: (agents, rate, weight).
+        points: the fitted data: (agents, rate, weight).
 
     """
 
@@ -96,19 +96,21 @@ class Scaling:
     points: tuple[_Point, ...] = attrs.field(repr=False)
 
     def throughput(self, agents: float) -> float:
-        """Return the rate that the curve has at a number of agents."""
+        """Return the curve's rate at a number of agents."""
         return self.gamma * agents / _loss(agents, self.alpha, self.beta)
 
     def tax(self, agents: float) -> float:
-        """Return the share of what so many agents could do that coordination takes, 0 to 1."""
+        """Return the share of the possible rate of this many agents that coordination takes, 0 to 1."""
         return 1.0 - self.efficiency(agents)
 
     def efficiency(self, agents: float) -> float:
-        """Return the curve's rate per agent beside that of one alone; the data may lie beside the curve."""
+        """
+        Return the curve's rate per agent divided by that of one alone; the data may differ from the curve.
+        """
         return 1.0 / _loss(agents, self.alpha, self.beta)
 
     def observed_efficiency(self, agents: float) -> float:
-        """Return the measured rate per agent beside the fitted rate of one, at a size that was measured."""
+        """Return the measured rate per agent divided by the fitted rate of one, at a measured size."""
         rates = [rate for size, rate, _ in self.points if size == agents]
         if not rates:
             measured = ", ".join(f"{size:g}" for size in sorted({size for size, *_ in self.points}))
@@ -125,14 +127,14 @@ class Scaling:
 
     @property
     def peak(self) -> float:
-        """Number of agents, as a real number, beyond which more do less; infinite if beta is 0."""
+        """Number of agents, as a real number, beyond which more agents do less; infinite if beta is 0."""
         if self.alpha >= 1.0:
             return 1.0
         return math.inf if self.beta <= 0.0 else max(1.0, math.sqrt((1.0 - self.alpha) / self.beta))
 
     @property
     def best(self) -> int | None:
-        """The whole number of agents with the highest rate; None if the curve does not turn."""
+        """The whole number of agents with the highest rate; None if the curve has no peak."""
         if math.isinf(self.peak):
             return None
         below = math.floor(self.peak)
@@ -140,7 +142,7 @@ class Scaling:
 
     @property
     def knee(self) -> float:
-        """Number of agents at which contention alone has halved what each of them adds."""
+        """Number of agents at which contention alone has halved what each further one adds."""
         return 1.0 / self.alpha if self.alpha > 0.0 else math.inf
 
     @property
@@ -153,7 +155,7 @@ class Scaling:
         """
         The 95 % interval of the peak, by likelihood.
 
-        It knows the noise of the data, not whether the law holds beyond it; an end that the data does not
+        It reflects the noise of the data, not whether the law holds beyond it. An end that the data does not
         bound is 1 or infinite.
         """
         freedom = len(self.points) - 3
@@ -186,9 +188,9 @@ def fit(points: Iterable[tuple[float, float]], *, weights: Sequence[float] | Non
     Fit the scaling law by least squares, with alpha and beta at least 0.
 
     Args:
-        points: (number of agents, rate) each; several of one number are replicates. The rates must come
-            from steady windows: the tail of a finite batch is taken for contention.
-        weights: one a point, such as 1 / rate**2 if the noise grows with the rate; all equal if not given.
+        points: (number of agents, rate) each; several with one number are replicates. The rates must come
+            from steady windows: the tail of a finite batch would be taken for contention.
+        weights: one per point, such as 1 / rate**2 if the noise grows with the rate; all equal by default.
 
     Returns:
         The curve, with errors and the interval of its peak.
@@ -222,7 +224,8 @@ def fit(points: Iterable[tuple[float, float]], *, weights: Sequence[float] | Non
         )
     data = tuple([(*point, 1.0 if weights is None else float(weights[i])) for i, point in enumerate(given)])
     best: tuple[float, _Vector, tuple[int, ...]] | None = None
-    # a bound may hold (all four cases are tried): then the curve is the best of those on the bound
+    # a parameter may be at its bound (all four cases are tried): then the curve is the best of those on the
+    # bound
     for free in ((0, 1, 2), (0, 2), (1, 2), (2,)):
         found = _descend(data, free)
         if found[1][0] < 0.0 or found[1][1] < 0.0:
@@ -235,7 +238,7 @@ def fit(points: Iterable[tuple[float, float]], *, weights: Sequence[float] | Non
 
 def _described(data: tuple[_Point, ...], squares: float, at: _Vector, free: tuple[int, ...]) -> Scaling:
     highest = max(rate for _, rate, _ in data)
-    # noise is no misfit: of several measurements of one size their mean must lie near the curve
+    # noise is not a misfit: the mean of several measurements at one size must be near the curve
     rates: dict[float, list[float]] = {}
     for size, rate, _ in data:
         rates.setdefault(size, []).append(rate)
@@ -295,7 +298,7 @@ def _start(data: Sequence[_Point], free: tuple[int, ...]) -> _Vector:
 
 
 def _descend(data: Sequence[_Point], free: tuple[int, ...]) -> tuple[float, _Vector]:
-    """Gauss-Newton, each step halved until it descends; some ten steps in all that was tried."""
+    """Gauss-Newton, each step halved until it descends; about ten steps in all cases tried."""
     at = _start(data, free)
     least = _squares(data, *at)
     for _ in range(200):
@@ -332,7 +335,7 @@ def _normal(data: Sequence[_Point], at: _Vector, free: tuple[int, ...]) -> tuple
 
 
 def _solved(left: list[_Vector], right: _Vector) -> _Vector | None:
-    """Solve by elimination, scaled first: the columns differ by a factor of a million. None if singular."""
+    """Solve by elimination, after scaling: the columns differ by a factor of a million. None if singular."""
     size = len(left)
     scale = [math.sqrt(left[i][i]) if left[i][i] > 0.0 else 0.0 for i in range(size)]
     if min(scale) == 0.0:

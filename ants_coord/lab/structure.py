@@ -1,10 +1,10 @@
 """
-What jobs say about how many agents can share them, before anybody has worked.
+How many agents can share some jobs, judged from their shape before any work.
 
-No number of agents finishes before the longest chain of needs, before the work is divided, or before those
-that share a limit have had their turns: max(path, work / N, work under each limit / its slots). That bound,
-with the calls of a board included, came within a fifth of what was measured in three quarters of our worlds;
-Brent's path + (work - path) / N, which is safe, was far too pessimistic for advice.
+N agents cannot finish before the longest chain of needs, nor before work / N, nor before the jobs that share
+a limit have had their turns: max(path, work / N, work under each limit / its slots). That bound, with the
+calls of a board included, came within a fifth of what was measured in three quarters of our worlds; Brent's
+path + (work - path) / N, which is safe, was far too pessimistic for advice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Structure:
     Args:
         world: the jobs.
         has_sizes: whether the sizes were given; otherwise all jobs count as equal.
-        kinds: how many kinds of tasks there are.
+        kinds: number of kinds of tasks.
 
     """
 
@@ -37,22 +37,22 @@ class Structure:
 
     @property
     def jobs(self) -> int:
-        """How many jobs there are."""
+        """The number of jobs."""
         return len(self.world.jobs)
 
     @property
     def needs_matching(self) -> bool:
-        """Whether there are several skills and some jobs that not everybody who has one can do."""
+        """Whether there are several skills, and jobs that not every agent with the skill can do."""
         levels = {job.level for job in self.world.jobs.values() if job.skill is not None}
         return len(self.world.skills) > 1 and len(levels) > 1
 
     def seconds(self, agents: int, call_seconds: float) -> float:
         """
-        Return the time that so many agents need at least over a board.
+        Return the least time that this many agents need over a board.
 
         Args:
-            agents: how many.
-            call_seconds: what one call of the board takes an agent; two a job, three if it submits others.
+            agents: number of agents.
+            call_seconds: seconds of one call of the board; a job needs two, or three if it submits others.
 
         """
         world, call = self.world, call_seconds
@@ -60,13 +60,13 @@ class Structure:
         limits: dict[str, float] = {}
         for job in world.jobs.values():
             if job.limit is not None:
-                # the slot is taken by the claim and free after the call that completes
+                # the slot is occupied from the claim until after the call that completes
                 limits[job.limit] = limits.get(job.limit, 0.0) + job.seconds + call
         shared = [work / world.slots.get(name, 1) for name, work in limits.items()]
         return max(world.longest(2.0 * call), (world.work + calls * call) / agents, *shared)
 
     def gain(self, agents: int, call_seconds: float) -> float:
-        """Return how many times faster than one agent without a board so many are over one, at most."""
+        """Return how many times faster this many agents over a board are than one without, at most."""
         return 1.0 if agents == 1 else self.world.work / self.seconds(agents, call_seconds)
 
 
@@ -81,12 +81,13 @@ def structure(
 
     Args:
         work: tasks with their needs, limits and requirements; or a world.
-        seconds: task id -> estimate of its size; all or none. Without them all tasks count as equal, one
+        seconds: task id -> estimate of its size; for all tasks or none. Without sizes all tasks count as one
             second each, which tripled the regret in our worlds.
         slots: limit name -> how many may run at once.
 
     Raises:
-        ValueError: no tasks, needs in a circle, or sizes for some tasks only (name the others too).
+        ValueError: there are no tasks, they need each other in a cycle, or only some have sizes (name the
+            others too).
 
     Example:
         >>> from ants_coord import Task
@@ -122,7 +123,8 @@ def structure(
             Job(
                 task.id,
                 sizes.get(task.id, 1.0),
-                tuple([need for need in task.needs if need in known]),  # what is not here is done already
+                # a need that is not here is done already
+                tuple([need for need in task.needs if need in known]),
                 skill=requires if several else None,
                 level=3 if requires is not None and " and " in requires else 1,
                 limit=task.limit,

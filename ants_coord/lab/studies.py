@@ -1,5 +1,5 @@
 """
-Smaller studies: what matters, from which size of job on a second agent pays, and whether a curve turns.
+Smaller studies: what matters, how long jobs must be for two agents to pay off, whether a curve has a peak.
 
 `sensitivity` changes one assumption at a time; `break_even` changes the size of the jobs; `steady_curve`
 measures rates in steady windows, which is what the scaling law may be fitted to.
@@ -37,7 +37,7 @@ ASSUMPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("lease 30 s", {"lease": 30.0}),
     ("lease 600 s", {"lease": 600.0}),
 )
-"""what is changed, one at a time, and how"""
+"""what is changed, one assumption at a time, and how"""
 
 _PATIENCE = 5.0
 """a run that takes this many times the work itself is given up"""
@@ -45,7 +45,7 @@ _PATIENCE = 5.0
 
 @attrs.frozen
 class Effect:
-    """What one assumption does to talk and to a claim queue of the same size; rates over one agent."""
+    """The effect of one assumption on talk and on a claim queue of the same size; rates over one agent."""
 
     assumption: str
     agents: int
@@ -70,9 +70,9 @@ def sensitivity(
     Change one assumption at a time, in the world of independent jobs.
 
     Args:
-        agents: how many.
-        seeds: how many.
-        costs: what is assumed otherwise.
+        agents: number of agents.
+        seeds: number of seeds.
+        costs: all other assumptions.
         progress: called before each assumption.
 
     """
@@ -128,12 +128,12 @@ def break_even(
     means: Sequence[float] = (1.0, 2.0, 4.0, 8.0, 16.0, 60.0),
 ) -> list[Break]:
     """
-    Measure how long jobs must be for more agents to pay.
+    Measure how long jobs must be for more agents to pay off.
 
     Args:
-        agents: how many.
-        seeds: how many.
-        costs: what is assumed; silence is taken out.
+        agents: number of agents.
+        seeds: number of seeds.
+        costs: the assumptions; here nobody falls silent.
         means: mean seconds of the jobs.
 
     """
@@ -163,13 +163,13 @@ def steady_curve(
     costs: Costs | None = None,
 ) -> list[tuple[int, float]]:
     """
-    Measure rates in steady windows: independent jobs, at least ten for every agent.
+    Measure rates in steady windows: independent jobs, at least ten per agent.
 
     Args:
         way: the way of working.
         agents: numbers of agents.
-        seeds: how many; each gives a point.
-        costs: what is assumed.
+        seeds: number of seeds; each gives one point.
+        costs: the assumptions.
 
     Returns:
         (agents, useful work per second) for `fit`.

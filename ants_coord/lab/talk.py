@@ -1,14 +1,14 @@
 """
-Naive talk: agents without a board that tell each other what they do.
+Naive talk: agents without a board that tell each other what they are doing.
 
-An agent promises a job to all, waits a moment for objections, works, and tells all when it is done. Each
-message is written once and read by everybody; it takes a while, and sometimes it does not arrive. Who
-joins late has not heard what was said before. Who falls silent has a promise standing that nobody keeps;
-it is given up when it is old enough, or never.
+An agent announces to all that it will do a job, waits a moment for objections, works, and tells all when it
+is done. Each message is written once and read by everybody; it takes a while to arrive, and sometimes it does
+not. An agent that joins late has not heard earlier messages. An agent that falls silent leaves a promise that
+nobody keeps; the others give it up when it is old enough, or never.
 
-Talk is treated kindly: agents keep their promises, give way to the older promise, never argue twice, and
+The assumptions favour talk: agents keep their promises, yield to the older promise, never argue twice, and
 answer a question only if they have something to say. What a model loses in a long conversation, and plans
-that talk improves, are not in it.
+that talk improves, are not included.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from .worlds import Job, World
 __all__ = ["Talk"]
 
 _ITEM = 8
-"""tokens of each finished job in an answer"""
+"""tokens per finished job in an answer"""
 _FOUND = 10
-"""tokens of each job that was found"""
+"""tokens per job that was found"""
 _MANY = 50
 _REMEMBER = 600.0
-"""seconds for which a place is remembered as rich; as long as marks last on a board"""
+"""seconds for which a place is remembered as valuable; as long as marks last on a board"""
 
 
 class Talk:
@@ -58,7 +58,7 @@ class _Message(NamedTuple):
 
 
 class _Belief(NamedTuple):
-    """What an agent thinks of a job: it is done, or somebody promised it."""
+    """What an agent believes about a job: that it is done, or that somebody has promised it."""
 
     is_done: bool
     who: int
@@ -70,16 +70,16 @@ class _Mind:
     inbox: list[_Message] = attrs.field(factory=list)
     beliefs: dict[str, _Belief] = attrs.field(factory=dict)
     left: dict[str, None] = attrs.field(factory=dict)
-    """jobs that it knows of and does not think done"""
+    """jobs that it knows and does not believe to be done"""
     pool: list[str] = attrs.field(factory=list)
-    """the same as a list, to draw from; some that are done are still in it"""
+    """the same as a list, to draw from; it may still contain some that are done"""
     did: list[str] = attrs.field(factory=list)
     doing: str | None = None
     asked_at: float = -math.inf
     told: dict[int, int] = attrs.field(factory=dict)
-    """other agent -> how many of the jobs that it did are known from its answers"""
+    """other agent -> how many of the jobs it did are known from its answers"""
     rich: dict[str, float] = attrs.field(factory=dict)
-    """place -> when it was last heard to be rich"""
+    """place -> when it was last reported as valuable"""
 
 
 class _Conversation(Trial):
@@ -100,7 +100,7 @@ class _Conversation(Trial):
     # -- messages -------------------------------------------------------------------------------
 
     def say(self, agent: int, kind: str, what: Any, tokens: int) -> float:
-        """Send a message to everybody; returns the seconds of writing it."""
+        """Send a message to everybody; return the seconds of writing it."""
         costs, run, now, draw = self.costs, self.run, self.now, self.dice.random
         run.messages += 1
         run.tokens_out += tokens
@@ -108,8 +108,8 @@ class _Conversation(Trial):
         fate: dict[int, float] = {}
         for other in range(self.agents):
             if other == agent or self.joined[other] > now:
-                continue  # who is not there yet never hears it
-            # one draw decides about loss and, for what arrives, how long it takes
+                continue  # an agent that has not joined yet never hears it
+            # one draw decides whether it is lost and, if it arrives, how long it takes
             luck = draw()
             if luck < costs.loss:
                 fate[other] = math.inf
@@ -130,7 +130,7 @@ class _Conversation(Trial):
             again()
 
     def read(self, agent: int) -> tuple[float, list[tuple[float, int]], bool]:
-        """Read what has arrived; returns (seconds, older promises of what it is at, whether one asked)."""
+        """Read what has arrived; return (seconds, older promises of its own job, whether somebody asked)."""
         mind, costs, now = self.minds[agent], self.costs, self.now
         inbox = mind.inbox
         inbox.sort()
@@ -181,7 +181,7 @@ class _Conversation(Trial):
     def _hear_status(self, mind: _Mind, message: _Message) -> None:
         count, doing = message.what
         sender = message.sender
-        # an answer lists all that its sender did; what an earlier answer listed is known
+        # an answer lists everything that its sender did; what an earlier answer listed is known
         for job in self.minds[sender].did[mind.told.get(sender, 0) : count]:
             self._believe_done(mind, job, sender, message.sent)
             for child in self.world.jobs[job].children:
@@ -201,7 +201,7 @@ class _Conversation(Trial):
             mind.pool.append(job)
 
     def _catch_up(self, agent: int) -> tuple[float, list[tuple[float, int]]]:
-        """Read, and answer if somebody asked; returns (seconds, objections)."""
+        """Read, and answer if somebody asked; return (seconds, objections)."""
         seconds, objections, was_asked = self.read(agent)
         mind = self.minds[agent]
         if was_asked and (mind.did or mind.doing):
@@ -212,7 +212,7 @@ class _Conversation(Trial):
     # -- deciding -------------------------------------------------------------------------------
 
     def choose(self, agent: int) -> str | None:
-        """Return a job that this agent thinks free and can start."""
+        """Return a job that this agent believes to be free and can start."""
         mind, jobs = self.minds[agent], self.world.jobs
         rich = [place for place, when in mind.rich.items() if self.now - when < _REMEMBER]
         there = [job for place in rich for job in self.by_place[place] if job in mind.left]
@@ -220,7 +220,7 @@ class _Conversation(Trial):
         if there:
             return self._one_of(there)
         if self.costs.choice == "random" and len(mind.pool) > _MANY:
-            # the same chances as choosing among all that are free, without looking at all
+            # the same chances as choosing among all free jobs, without examining all of them
             for _ in range(_MANY):
                 job = self.dice.choice(mind.pool)
                 if job in mind.left and self._is_free(mind, job) and self.is_skilled(agent, jobs[job]):
@@ -228,7 +228,7 @@ class _Conversation(Trial):
             mind.pool = list(mind.left)
         free = [job for job in mind.left if self._is_free(mind, job)]
         mine = [job for job in free if self.is_skilled(agent, jobs[job])]
-        if not mine and self.agents < 3:  # if there are more, others will do what this one cannot
+        if not mine and self.agents < 3:  # with more agents, others will do what this one cannot
             mine = free
         return self._one_of(mine) if mine else None
 
@@ -247,7 +247,7 @@ class _Conversation(Trial):
         return True
 
     def why_twice(self, agent: int, job: Job) -> str | None:
-        """Return why this agent does not know that somebody else has done the job or is at it."""
+        """Return why this agent does not know that somebody else has done the job or is doing it."""
         if not self.running.get(job.id) and job.id not in self.done_at:
             return None
         others = [promise for promise in self.promises.get(job.id, ()) if promise[1] != agent]
@@ -306,7 +306,7 @@ class _Conversation(Trial):
         yield sleep
 
     def _promise(self, agent: int, job: str) -> Any:
-        """Promise a job, wait for objections; returns whether the promise stands."""
+        """Promise a job and wait for objections; return whether the promise stands."""
         costs, mind, since = self.costs, self.minds[agent], self.now
         mind.beliefs[job] = _Belief(False, agent, since)
         mind.doing = job

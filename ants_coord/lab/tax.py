@@ -1,10 +1,10 @@
 """
-The account of a board: what its agents did, and what coordination took of it.
+The account of a board: what its agents did, and what coordination cost.
 
-Three sources, and no guess. The state always says how many tasks and attempts there were. The events say
-how long leases were held and how they ended, in the window that is still kept. A `Meter` says what no log
-contains, because nothing that only looks is ever logged: time inside the coordinator, claims that found
-nothing, reads. What was not measured is None and is named as such.
+There are three sources, and no guesses. The state always gives the number of tasks and attempts. The events
+say how long leases were held and how they ended, in the window that is still kept. A `Meter` gives what no
+log contains, because reads are never logged: time inside the coordinator, claims that found nothing, reads.
+Figures that were not measured are None, and are listed as such.
 
 A lease is not work: an agent may hold one and sleep. So the columns are held, wasted, checking, idle, inside.
 """
@@ -37,7 +37,7 @@ _CHUNK = 30
 @attrs.frozen(kw_only=True)
 class TaxReport:
     """
-    What coordination took. Times are seconds; None is "not measured".
+    What coordination cost. Times are seconds; None means "not measured".
 
     Args:
         board: the file, or the strategy of a board in memory.
@@ -47,25 +47,25 @@ class TaxReport:
         whole: whether the event window is the whole life of the board.
         since: cursor after which the window begins.
         seconds: from the first to the last event of the window.
-        agents: one account an agent, those that were seen in the window.
-        hands: tasks that were held at once at most, agent by agent, together.
+        agents: one account per agent that was seen in the window.
+        hands: most tasks held at once, summed over the agents.
         done: tasks that became DONE in the window.
-        attempts: claims of work in it; checks are counted apart.
-        checks: claims that looked at somebody's result.
-        rejected: results that did not stand.
+        attempts: claims of work in the window; checks are counted separately.
+        checks: claims that checked a result.
+        rejected: results that were rejected.
         held: seconds of leases.
-        wasted: of these, leases from which no accepted result came.
+        wasted: of these, leases that produced no accepted result.
         checking: of these, leases of checks.
         idle: seconds between an agent's first claim and its last end in which it held nothing.
-        wait: median seconds from claimable to claimed; this is load, not tax.
-        inside: seconds in the coordinator, from a Meter; of the shortest commands in memory one in 31
-            is timed and stands for the others.
-        calls: commands that were given and not refused, from a Meter.
+        wait: median seconds from claimable to claimed; this is load, not coordination.
+        inside: seconds in the coordinator, from a Meter; of the shortest commands in memory, one in 31 is
+            timed and represents the others.
+        calls: commands that were not refused, from a Meter.
         empty_claims: claims that found nothing, from a Meter.
-        lost_races: claims that were told of work and found it taken, from a Meter.
-        refused: commands that were refused, late ones among them, from a Meter.
+        lost_races: claims that were woken for work and found it taken, from a Meter.
+        refused: commands that were refused, including late ones, from a Meter.
         reads: queries, from a Meter.
-        tokens: tokens of payloads and results that crossed the board, an estimate, from a Meter.
+        tokens: estimated tokens of payloads and results that crossed the board, from a Meter.
         speedup: finished tasks per second over one agent's, if one agent was measured.
         overhead: agent time per finished task over one agent's, less one, if one agent was measured.
 
@@ -107,7 +107,7 @@ class TaxReport:
 
     @property
     def wasted_share(self) -> float | None:
-        """Share of the held time from which nothing came; None if nothing was held."""
+        """Share of the held time that produced nothing; None if nothing was held."""
         return self.wasted / self.held if self.held > 0.0 else None
 
     @property
@@ -119,7 +119,7 @@ class TaxReport:
 
     @property
     def not_measured(self) -> tuple[str, ...]:
-        """Names of the figures that nobody measured."""
+        """Names of the figures that were not measured."""
         return tuple([field.name for field in attrs.fields(type(self)) if getattr(self, field.name) is None])
 
     def measurement(self) -> Measurement:
@@ -134,7 +134,9 @@ class TaxReport:
 
     @classmethod
     def read(cls, found: dict[str, Any]) -> TaxReport:
-        """Return a report from what `to_dict` gave, such as a report of one agent that was kept in a file."""
+        """
+        Return a report from the result of `to_dict`, such as one of a single agent that was kept in a file.
+        """
         known = {field.name for field in attrs.fields(cls)}
         try:
             plain = {name: value for name, value in found.items() if name in known}
@@ -191,13 +193,13 @@ def tax(
     solo: TaxReport | None = None,
 ) -> TaxReport:
     """
-    Say what coordination took on a board.
+    Return what coordination cost on a board.
 
     Args:
         board: an open board of either colour, or the path of its file.
-        since: cursor after which to begin; 0 begins with the oldest event that is kept.
-        meter: a Meter of this process around the same board, for what no log says.
-        solo: a report of one agent on the same kind of tasks, for what they gain and cost beside it.
+        since: cursor after which to start; 0 starts with the oldest event that is kept.
+        meter: a Meter of the same board in this process, for figures that no log contains.
+        solo: a report of one agent on the same kind of tasks, for the gain and cost in comparison.
 
     Raises:
         ValueError: there is no such board; events after `since` are gone (name a later cursor, or 0); the
@@ -275,12 +277,12 @@ def measurements(board: Board, name: str = "", *, since: int = 0) -> list[Measur
     """
     Return rates for `advise`, from the event window in chunks of 30 finished tasks.
 
-    Chunks in which as many tasks were held at once make one rate.
+    Chunks with the same number of tasks held at once are combined into one rate.
 
     Args:
         board: an open board.
-        name: what it is called in messages.
-        since: cursor after which to begin; if it is no longer kept, with the oldest event that is.
+        name: its name in messages.
+        since: cursor after which to start; if it is no longer kept, the oldest event that is.
 
     """
     strategy = board.settings().strategy

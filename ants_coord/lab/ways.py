@@ -1,5 +1,5 @@
 """
-Ways of working: one agent alone, and boards; talk has a file of its own.
+Ways of working: one agent alone, and boards; talk has its own file.
 
 The boards are the library's own `Machine` with one of its three strategies: every grant, expiry and match
 is the real one. Only time and agents are virtual.
@@ -48,24 +48,24 @@ class Way(Protocol):
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Its name in tables."""
 
     def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
         """
         Let agents do a world's work.
 
         Args:
-            world: what there is to do.
-            agents: how many of them, at least 1.
-            seed: decides about everything that is left to chance.
-            costs: what is assumed.
+            world: the work to do.
+            agents: number of agents, at least 1.
+            seed: decides everything that is random.
+            costs: the assumptions.
             limit: virtual seconds after which the run is given up.
 
         """
 
 
 class Solo:
-    """One agent alone: no coordination whatsoever, whatever the number that was asked for."""
+    """One agent alone: no coordination at all, whatever number of agents was asked for."""
 
     name = "solo"
 
@@ -83,8 +83,8 @@ class OnBoard:
     Args:
         strategy: "claim", "match" or "board".
         repels: whether agents also mark places where work was worth little (worlds whose worth moves).
-        as_needed: whether to begin with one agent, as `serve(agents="as needed")` does; the number that a
-            run is asked for is then the most.
+        as_needed: whether to start with one agent, as `serve(agents="as needed")` does; the number of agents
+            of a run is then the maximum.
 
     """
 
@@ -110,7 +110,7 @@ class _Boards(Trial):
         self.machine = Machine()
         self.machine.news.is_wanted = True
         self.idle: list[Callable[[], None]] = []
-        """what wakes those that found nothing"""
+        """wakes the agents that found nothing"""
         self.stamp, self.alarm_at = 0.0, math.inf
         self.broken_at: dict[str, float] = {}
         self.crew = AsNeeded(agents) if way.as_needed else None
@@ -118,7 +118,7 @@ class _Boards(Trial):
             self.joined = [0.0] + [math.inf] * (agents - 1)
         more: dict[str, Any] = {}
         if self.strategy == "board" and world.worth is not None:
-            # nothing but marks attracts here: what waits longer is worth no more
+            # only marks attract here: a task that has waited longer is worth no more
             more = {"half_life": _HALF_LIFE, "faint": 0.001, "stimulus": 0.0}
             if self.repels:
                 more["kinds"] = (MarkKind("rich"), MarkKind("poor", half_life=_HALF_LIFE, repels=True))
@@ -140,7 +140,7 @@ class _Boards(Trial):
         return _START_NS + round(self.now * 1e9)
 
     def do(self, command: Command[Any]) -> Any:
-        """Carry a command out at this instant, and wake whoever it may concern."""
+        """Carry out a command at this instant, and wake the agents concerned."""
         self.run.commands += 1
         self.stamp = self.now
         reply = self.machine.apply(command, now_ns=self._now_ns())
@@ -173,7 +173,7 @@ class _Boards(Trial):
 
     def _ring(self, at: float) -> None:
         if at != self.alarm_at:
-            return  # an earlier one was set since
+            return  # an earlier one has been set since
         self.alarm_at = math.inf
         if self.idle:
             self.do(Wakeup())
@@ -193,18 +193,19 @@ class _Boards(Trial):
         yield self.pass_(agent, "inside", costs.call_seconds)
 
     def task(self, job: Job) -> Task:
-        """Return what the board is told of a job."""
+        """Return the task for a job, as submitted to the board."""
         kind, requires = "default", None
         if job.skill is not None and self.agents > 1:
             if self.strategy == "match":
                 requires = f"{job.skill} and {job.skill}_level >= {job.level}"
             else:
-                kind = job.skill  # a queue without kinds would be a straw man; it cannot know the level
+                # a queue without kinds would be an unfair comparison; it cannot know the level
+                kind = job.skill
         place = job.place if self.strategy == "board" else None
         return Task(job.id, kind=kind, requires=requires, place=place, needs=job.needs, limit=job.limit)
 
     def _join(self, agent: int, name: str) -> Generator[float, None, tuple[str, ...] | None]:
-        """Tell the board what an agent can do; returns the kinds that it claims."""
+        """Advertise what an agent can do; return the kinds that it claims."""
         skills = self.world.skills if self.agents > 1 else ()
         can = {skill: self.level(agent, skill) for skill in skills if self.level(agent, skill)}
         if self.strategy != "match":
@@ -221,7 +222,7 @@ class _Boards(Trial):
         return None
 
     def life(self, agent: int) -> Life:
-        """Live as one agent: claim, work, hand over what was found, complete; wait if there is nothing."""
+        """Live as one agent: claim, work, submit what was found, complete; wait if there is nothing."""
         yield self.joined[agent] - self.now
         name = f"a{agent}"
         claim = Claim(name, (yield from self._join(agent, name)))
@@ -235,7 +236,7 @@ class _Boards(Trial):
                     lease = self.do(claim)
                 if lease is None:
                     yield self._sleep
-            began += self.now - asked  # what it slept was no attempt
+            began += self.now - asked  # time asleep was not part of the attempt
             wait = self._wait_of(lease)
             is_done = yield from self._work(agent, name, lease)
             if self.crew is not None and self._is_told_to_leave(agent, began, wait, completed=is_done):
@@ -252,7 +253,7 @@ class _Boards(Trial):
         return max(0, waited) / 1e9
 
     def _is_told_to_leave(self, agent: int, began: float, wait: float | None, *, completed: bool) -> bool:
-        """Do as the worker does: ask after each attempt, and start or end an agent."""
+        """Do as the worker does: ask after each attempt, and start or stop an agent."""
         assert self.crew is not None
         word = self.crew.ended(self._now_ns(), self.now - began, wait, completed=completed)
         if word == "add":

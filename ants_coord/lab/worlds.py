@@ -1,9 +1,9 @@
 """
 Worlds: kinds of work, each made from a seed.
 
-A job is what one attempt does; its size is in seconds of a skilled agent. `needs` are jobs that must be
-done before; `children` are jobs that nobody knows of until this one is done. A world of your own is any
-function that takes a seed and returns a World.
+A job is the work of one attempt; its size is in seconds of a skilled agent. `needs` are jobs that must be
+done first; `children` are jobs that are unknown until this one is done. Your own world is any function that
+takes a seed and returns a World.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Job:
     Args:
         id: its name in its world.
         seconds: how long a skilled agent works at it, more than 0.
-        needs: ids of jobs that must be done before.
-        skill: what an agent should be good at; None: nothing in particular.
-        level: how good, if there is a skill: 1 (a beginner will do) to 3.
-        limit: name of something of which only so many may be used at once; see World.slots.
+        needs: ids of jobs that must be done first.
+        skill: the skill that it needs; None: no particular skill.
+        level: the level of the skill: 1 (a beginner will do) to 3.
+        limit: name of a resource that only a limited number of jobs may use at once; see World.slots.
         place: where the work is.
         children: ids of jobs that become known when this one is done.
-        worth: what a second of it is worth, where that does not move.
+        worth: what a second of it is worth, if that is constant.
 
     """
 
@@ -90,19 +90,19 @@ def _by_id(jobs: Any) -> dict[str, Job]:
 @attrs.frozen(eq=False)
 class World:
     """
-    Jobs and what they have to do with each other.
+    Jobs and their relations.
 
     Args:
         name: for tables.
-        jobs: all jobs, also those that are not known at the start.
-        slots: limit name -> how many jobs with it may run at once; 1 if it is not named.
-        worth: what a second of a job is worth when it is done at an instant, if that moves; nobody is
-            told, one learns it by doing.
-        horizon: seconds after which all stop; None: when all is done.
+        jobs: all jobs, including those that are unknown at the start.
+        slots: limit name -> how many jobs with it may run at once; by default 1.
+        worth: function that gives what a second of a job is worth at an instant, if that changes; agents only
+            learn it by doing the job.
+        horizon: seconds after which all agents stop; None: when everything is done.
         speed: number of an agent -> its speed; None: all have speed 1.
 
     Raises:
-        ValueError: jobs that need each other in a circle, are named twice, or do not exist.
+        ValueError: jobs need each other in a cycle, are named twice, or do not exist.
 
     Example:
         >>> from ants_coord.lab import Job, World
@@ -120,7 +120,7 @@ class World:
     speed: Callable[[int], float] | None = None
     parents: Mapping[str, str] = attrs.field(init=False, repr=False)
     order: tuple[str, ...] = attrs.field(init=False, repr=False)
-    """ids, each after what comes before it"""
+    """ids, each after its needs"""
 
     def __attrs_post_init__(self) -> None:
         parents: dict[str, str] = {}
@@ -176,11 +176,11 @@ class World:
 
     @property
     def path(self) -> float:
-        """Seconds of the longest chain of jobs that wait for each other: nobody is faster."""
+        """Seconds of the longest chain of dependent jobs: no number of agents is faster."""
         return self.longest(0.0)
 
     def longest(self, extra: float) -> float:
-        """Return the longest chain if each job takes so many seconds more."""
+        """Return the longest chain if each job takes this many seconds more."""
         until: dict[str, float] = {}
         for job in self.order:
             start = max([until[other] for other in self.before(job)], default=0.0)
@@ -189,12 +189,12 @@ class World:
 
     @property
     def skills(self) -> tuple[str, ...]:
-        """The skills that matter here."""
+        """The skills that occur in this world."""
         return tuple(dict.fromkeys([job.skill for job in self.jobs.values() if job.skill is not None]))
 
     @property
     def width(self) -> float:
-        """How many agents could work at once on average: work through path."""
+        """How many agents could work at once on average: work divided by path."""
         return self.work / self.path
 
 
@@ -206,13 +206,13 @@ def _size(dice: random.Random, mean: float) -> float:
 
 
 def independent(seed: int, *, count: int = 120, mean: float = 60.0) -> World:
-    """Return jobs that have nothing to do with each other."""
+    """Return independent jobs."""
     dice = random.Random(f"independent {seed}")
     return World("independent", [Job(f"j{i}", _size(dice, mean), place=f"p{i % 10}") for i in range(count)])
 
 
 def chain(seed: int, *, count: int = 40, mean: float = 60.0) -> World:
-    """Return jobs each of which needs the one before."""
+    """Return jobs of which each needs the previous one."""
     dice = random.Random(f"chain {seed}")
     needs = [(), *[(f"j{i}",) for i in range(count - 1)]]
     return World("chain", [Job(f"j{i}", _size(dice, mean), needs[i], place="p") for i in range(count)])
@@ -220,9 +220,9 @@ def chain(seed: int, *, count: int = 40, mean: float = 60.0) -> World:
 
 def imports(seed: int, *, mean: float = 60.0) -> World:
     """
-    Return the import graph of Python 3.11's own library: a module needs those that it imports at its top.
+    Return the import graph of Python 3.11's own library: a module needs those that it imports at the top.
 
-    Modules in a circle are one job; sizes go by lines, at most 2,000. It does not depend on the seed.
+    Modules in a cycle are one job; sizes follow their lines, at most 2,000. It does not depend on the seed.
     """
     text = resources.files(__package__).joinpath("imports.json").read_text(encoding="utf-8")
     modules: dict[str, tuple[int, list[str]]] = json.loads(text)
@@ -278,9 +278,9 @@ def foraging(
     each: int = 200,
 ) -> World:
     """
-    Return places with plenty of work, a few of which are worth ten times the others, for half an hour.
+    Return places with plenty of work, a few of which are worth ten times the others for half an hour.
 
-    Nobody is told where: one learns it by doing a job there. All stop after two hours.
+    Agents are not told where; they learn it by doing a job there. All stop after two hours.
     """
     dice = random.Random(f"foraging {seed}")
     jobs = [Job(f"p{p}.{k}", _size(dice, 60.0), place=f"p{p}") for k in range(each) for p in range(places)]

@@ -1,10 +1,10 @@
 """
-Tools for testing coordination logic: time as an argument, faults on demand, every order of events.
+Tools for testing coordination: controlled time, faults on demand, every order of events.
 
-clock        time that moves when a test says so
+clock        time that moves when a test moves it
 conformance  what every coordinator and every journal must do
 simulation   a colony of agents in virtual time, with faults
-story        assertions that tell what happened
+story        assertions that show what happened
 history      records of concurrent calls, checked against a sequential model
 schedules    every interleaving of two threads
 strategies   generators of tasks and commands for Hypothesis
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ExclusivityMachine":  # it needs hypothesis, which the rest of the kit does without
+    if name == "ExclusivityMachine":  # it needs hypothesis; the rest of the kit does not
         from .exclusivity import ExclusivityMachine  # noqa: PLC0415
 
         return ExclusivityMachine

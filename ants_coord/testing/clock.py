@@ -1,4 +1,4 @@
-"""A clock that only moves when it is told to, and rings alarms on the way."""
+"""A clock that only moves when a test moves it, and rings alarms on the way."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ _NEVER = 1 << 62
 
 class ManualClock(Clock):
     """
-    Time as an argument: `ClaimQueue(clock=ManualClock())`. Thread-safe.
+    A clock that you move by hand: `ClaimQueue(clock=ManualClock())`. Thread-safe.
 
-    `advance` goes from one due alarm to the next, so leases expire, waiting
-    claims time out and renewals happen at their exact instants, in order; it
-    returns after the due wake-ups have been delivered.
+    `advance` moves from one due alarm to the next, so leases expire, waiting claims time out and renewals
+    happen at their exact instants, in order. It returns after the due wake-ups have been delivered.
 
     Args:
         start_ns: the first stamp, nanoseconds since the epoch.
@@ -83,7 +82,7 @@ class ManualClock(Clock):
         return True
 
     def set(self, now_ns: int) -> None:
-        """Set the stamp, back or forth, without ringing: a clock that somebody has touched."""
+        """Set the stamp, forwards or backwards, without ringing alarms, as when somebody sets a clock."""
         self._now_ns = now_ns
 
 

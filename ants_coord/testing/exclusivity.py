@@ -1,11 +1,10 @@
 """
-The two promises of every coordinator, tried by Hypothesis from the side of those who hold something.
+The two promises of every coordinator, tested by Hypothesis from the holders' point of view.
 
-*Exclusive*: a task or a name has at most one holder at any moment. *Until the
-deadline*: a holder keeps it until the instant that it was told, and at that
-instant it is free. Nothing is computed twice here: the machine knows only what
-holders were told (what they hold, under which token, until when) and compares
-the coordinator's next words with its earlier ones. Needs the package `hypothesis`.
+*Exclusive*: a task or a name has at most one holder at any moment. *Until the deadline*: a holder keeps it
+until the instant that it was told, and at that instant it is free. Nothing is computed twice here: the
+machine only knows what holders were told (what they hold, under which token, until when) and compares the
+coordinator's next answers with its earlier ones. Needs the package `hypothesis`.
 """
 
 from __future__ import annotations
@@ -58,18 +57,18 @@ class _Told:
 
 class ExclusivityMachine(RuleBasedStateMachine):
     """
-    A Hypothesis state machine that tries to give one thing to two holders: subclass it, and say what to try.
+    A Hypothesis state machine that tries to give one thing to two holders; subclass it and override `make`.
 
-    It claims (any task, one by name, many), locks one or several names, renews, goes to a deadline (a tick
-    before, at it, a tick after), and ends leases with any token that was ever granted. It fails when
+    It claims (any task, one by name, many), locks one or several names, renews, moves to a deadline (a tick
+    before, at, a tick after), and ends leases with any token that was ever granted. It fails when
 
-    - something is granted while an earlier holder was told that it holds it still,
+    - something is granted while an earlier holder was told that it still holds it,
     - a token is not above all earlier tokens of the same thing,
-    - a holder is refused before its time is over, or heard after it,
+    - a holder is refused before its deadline, or accepted after it,
     - something that nobody holds is not granted.
 
-    Override `make`. `TASKS` and `NAMES` say what there is to hold; an empty one leaves its rules out.
-    `seen` counts what a run has met; the same words are given to Hypothesis' `event`.
+    `TASKS` and `NAMES` are the things to hold; an empty one turns off its rules. `seen` counts what a run has
+    met; the same words are passed to Hypothesis' `event`.
 
     Example:
         >>> from hypothesis import settings
@@ -88,10 +87,10 @@ class ExclusivityMachine(RuleBasedStateMachine):
 
     def make(self, clock: ManualClock, **settings: Any) -> Any:
         """
-        Return a coordinator of yours, of either colour, in which any agent may claim any task at any time.
+        Return your coordinator, of either colour, in which any agent may claim any task at any time.
 
         Args:
-            clock: what it must take its time from.
+            clock: the clock that it must use.
             settings: `lease_ttl`, `backoff` and `max_attempts`, so that tasks can be claimed again and again.
 
         """
@@ -161,7 +160,7 @@ class ExclusivityMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.NAMES)
     @rule(which=st.integers(0, 9), rival=st.sampled_from(_AGENTS), ttl=st.sampled_from(_TTLS))
     def enter_again(self, which: int, rival: str, ttl: float | None) -> None:
-        """Enter a lock again, leave it once, and let somebody ask: it is held until it is left again."""
+        """Re-enter a lock, leave it once, and let somebody ask: it is held until it is left again."""
         held = [told for told in self._live() if told.things[0] in self.NAMES]
         if not held:
             self._lock((self.NAMES[which % len(self.NAMES)],), rival, ttl)
@@ -176,7 +175,7 @@ class ExclusivityMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._past)
     @rule(which=st.integers(0, 30), verb=st.sampled_from(_VERBS), ttl=st.sampled_from(_TTLS))
     def use_a_token(self, which: int, verb: str, ttl: float | None) -> None:
-        """Renew or end with any token that was ever granted; the newer ones are tried more often."""
+        """Renew or end with any token that was ever granted; newer ones are tried more often."""
         self._use(self._past[-1 - which % len(self._past)], verb, ttl)
 
     # -- time ---------------------------------------------------------------------------------
@@ -188,7 +187,7 @@ class ExclusivityMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9), agent=st.sampled_from(_AGENTS), holder_is_first=st.booleans())
     def meet_a_deadline(self, which: int, agent: str, holder_is_first: bool) -> None:
-        """Go to the very nanosecond of a deadline: the holder renews in vain, and somebody gets the thing."""
+        """Move to the exact nanosecond of a deadline: the holder renews in vain, and another one gets it."""
         self._go_to_a_deadline(which, 0, agent, holder_is_first)
 
     @rule(
@@ -198,7 +197,7 @@ class ExclusivityMachine(RuleBasedStateMachine):
         holder_is_first=st.booleans(),
     )
     def pass_by_a_deadline(self, which: int, ticks: int, agent: str, holder_is_first: bool) -> None:
-        """Go to a nanosecond before a deadline, to it, or past it; the holder renews and somebody asks."""
+        """Move to a nanosecond before a deadline, to it, or past it; the holder renews and somebody asks."""
         self._go_to_a_deadline(which, ticks, agent, holder_is_first)
 
     def _go_to_a_deadline(self, which: int, ticks: int, agent: str, holder_is_first: bool) -> None:
@@ -245,7 +244,7 @@ class ExclusivityMachine(RuleBasedStateMachine):
         }
         mine = next((one for one in live.values() if one.is_entered_by(agent, names)), None)
         rivals = {name: str(told) for name, told in live.items() if told is not mine}
-        # entering again is for the same holder; any other scope of the same agent is a rival like others
+        # re-entering is for the same holder; any other scope of the same agent is a rival like others
         holder = mine.holder if mine is not None else f"scope-{len(self._past)}"
         lease, refusal = None, ""
         try:
@@ -278,13 +277,13 @@ class ExclusivityMachine(RuleBasedStateMachine):
             last = self._last.get(thing, 0)
             assert lease.token > last, f"the token {lease.token} of {thing} is not above {last}"
             self._held[thing], self._last[thing] = told, lease.token
-        if things:  # asking again for what one has under two leases gets a lease of nothing
+        if things:  # asking again for something held under two leases gets a lease without names
             self._past.append(told)
 
     def _use(self, told: _Told, verb: str, ttl: float | None) -> None:
-        """Renew or end: heard if the holder was told that it holds it still, refused otherwise."""
+        """Renew or end: accepted if the holder was told that it still holds it, refused otherwise."""
         if told.things[0] in self.NAMES and verb != "renew":
-            verb = "release"  # the only end of a lock
+            verb = "release"  # a lock can only be released
         call = self._call(verb, told, ttl)
         if told.holds(self.clock.now_ns()):
             self._ended(told, verb, call())

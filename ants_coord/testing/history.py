@@ -1,5 +1,5 @@
 """
-What really happened: record calls of real threads, and judge whether they could have happened one by one.
+Histories: record calls of real threads, and judge whether they could have happened one by one.
 
 A history is linearisable if its operations can be put into one order that a
 single task could have seen, such that no operation comes before another that
@@ -48,12 +48,12 @@ class Operation:
 
 class Recorder:
     """
-    A coordinator whose lease verbs are written down. Thread-safe.
+    A coordinator whose lease verbs are recorded. Thread-safe.
 
     Args:
         board: a coordinator for threads.
-        now: tells the instants, for histories of several processes: a clock that all of them share, such
-            as `time.monotonic_ns`. Within one process a counter serves, and orders strictly.
+        now: the clock for histories of several processes, which all of them must share, such as
+            `time.monotonic_ns`. Within one process a counter is used, which orders strictly.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -71,13 +71,13 @@ class Recorder:
     def __init__(self, board: Any, now: Callable[[], int] | None = None) -> None:
         self._board = board
         self._lock = threading.Lock()
-        # a counter and not a clock: taken under the interpreter's lock it orders instants strictly
+        # a counter and not a clock: under the interpreter's lock it orders instants strictly
         self._now = itertools.count().__next__ if now is None else now
         self.operations: list[Operation] = []
         """in the order in which they ended"""
 
     def claim_nowait(self, agent: str, **options: Any) -> Any:
-        """Claim, and write down what was granted; a claim of nothing says nothing about any task."""
+        """Claim, and record what was granted; an empty claim says nothing about any task."""
         called = self._now()
         return self._granted(agent, self._board.claim_nowait(agent, **options), called)
 
@@ -131,13 +131,13 @@ class Recorder:
 
 class AsyncRecorder(Recorder):
     """
-    A coordinator for event loops whose lease verbs are written down: Recorder's verbs, with await.
+    A coordinator for event loops whose lease verbs are recorded: Recorder's verbs, with await.
 
-    A call that is cancelled counts as one of which nobody knows whether it had an effect.
+    A cancelled call counts as one whose effect is unknown.
     """
 
     async def claim_nowait(self, agent: str, **options: Any) -> Any:
-        """Claim, and write down what was granted."""
+        """Claim, and record what was granted."""
         called = self._now()
         return self._granted(agent, await self._board.claim_nowait(agent, **options), called)
 
@@ -158,9 +158,9 @@ def check_history(
     Judge a history.
 
     Args:
-        operations: what a Recorder (or several, put together) has written down.
+        operations: what a Recorder (or several together) has recorded.
         expiry: whether leases may have run out in between.
-        patience: states that are looked at for one task, at most.
+        patience: most states to examine for one task.
 
     Returns:
         A sentence for each task whose operations no single order explains; empty if all is well.
@@ -184,7 +184,7 @@ def check_history(
 
 
 def _is_linearisable(operations: list[Operation], expiry: bool, patience: int) -> bool:
-    """Search for an order, depth first, remembering (what is done, state)."""
+    """Search for an order, depth first, remembering pairs of (operations done, state)."""
     everything = sorted(operations, key=lambda one: one.called)
     seen: set[tuple[int, _State]] = set()
     todo: list[tuple[int, _State]] = [(0, (_READY, 0))]

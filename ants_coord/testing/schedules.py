@@ -1,4 +1,4 @@
-"""Every order in which short scripts can interleave: not the lucky one that a test run happens to take."""
+"""Every order in which short scripts can interleave, not only the one that a test run happens to take."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Interleaving(Generic[W]):
     """
     One order, played to its end.
 
-    `world` is what the scripts shared, `order` which script took each step (by number), `results` what
-    each returned, `errors` what each raised (None if nothing).
+    `world` is the object that the scripts shared, `order` says which script took each step (by number),
+    `results` what each returned, and `errors` what each raised (None if nothing).
     """
 
     world: W
@@ -32,18 +32,18 @@ def interleavings(
     make: Callable[[], W], *scripts: _Script[W], most: int = 100_000
 ) -> Iterator[Interleaving[W]]:
     """
-    Play scripts in every order of their steps, each time in a fresh world.
+    Play scripts in every order of their steps, each time in a new world.
 
-    A script is a generator function that takes the world; at each `yield` the others may go on. Two
-    scripts of n and m steps have (n + m)! / (n! m!) orders: keep them short.
+    A script is a generator function that gets the world; at each `yield` other scripts may run. Two scripts
+    of n and m steps have (n + m)! / (n! m!) orders, so keep them short.
 
     Args:
-        make: makes a fresh world, such as a board with a task.
-        scripts: what the agents do.
+        make: makes a new world, such as a board with a task.
+        scripts: the agents' scripts.
         most: stop with an error beyond this many orders.
 
     Yields:
-        Each order once it has been played, for your assertions.
+        Each order after it has been played, for your assertions.
 
     Raises:
         ValueError: there are more orders than `most`.
@@ -74,7 +74,7 @@ def interleavings(
         if played > most:
             raise ValueError(f"more than {most} orders; make the scripts shorter")
         run, choices = _play(make(), scripts, prefix)
-        # where the prefix had ended, the first script that could go went on: the others come later
+        # after the end of the prefix, the first script that could run continued: the other choices come later
         for depth in range(len(run.order) - 1, len(prefix) - 1, -1):
             pending.extend((*run.order[:depth], other) for other in reversed(choices[depth][1:]))
         yield run

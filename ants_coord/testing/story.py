@@ -1,4 +1,4 @@
-"""Assertions that tell the story: when one fails, it shows the last events as a table."""
+"""Assertions that show the story: when one fails, it prints the last events as a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def story(board: _Board, last: int = _SHOWN) -> str:
 
     Args:
         board: a coordinator for threads (`.sync` of one for event loops).
-        last: how many events.
+        last: number of events.
 
     """
     events = list(board.events())
@@ -75,7 +75,7 @@ def assert_held(board: _Board, task: Any, by: str | None = None) -> Lease:
         by: the agent that must hold it; None for any.
 
     Raises:
-        AssertionError: it is not; the message ends with the board's last events.
+        AssertionError: it is not held, or by another agent; the message ends with the board's last events.
 
     """
     record = board.find(task)
@@ -92,7 +92,7 @@ def assert_held(board: _Board, task: Any, by: str | None = None) -> Lease:
 
 def assert_lost(board: _Board, lease: Any) -> None:
     """
-    Assert that a lease (or its scope) is not the live one of its task any more.
+    Assert that a lease (or its scope) is no longer the live one of its task.
 
     Args:
         board: a coordinator for threads.
@@ -160,7 +160,7 @@ def assert_no_double_grant(board: _Board) -> None:
     Assert that no task was ever leased to two agents at once, and that tokens only grew.
 
     Args:
-        board: a coordinator for threads; what its events still tell is looked at (`event_count`).
+        board: a coordinator for threads; the events that it still keeps are examined (`event_count`).
 
     Raises:
         AssertionError: naming the grants.

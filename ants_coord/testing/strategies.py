@@ -1,5 +1,5 @@
 """
-Hypothesis strategies for the words of coordination. Needs the package `hypothesis`.
+Hypothesis strategies for tasks, adverts, marks and commands. Needs the package `hypothesis`.
 
     from hypothesis import given
     from ants_coord.testing import strategies as ants
@@ -31,7 +31,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 
 
 def json_values(max_leaves: int = 8) -> SearchStrategy[Any]:
-    """Return JSON values as payloads and results may be: no NaN, integers within 2**53."""
+    """Return JSON values that payloads and results may be: no NaN, integers within 2**53."""
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
     whole = st.integers(-(1 << 53), 1 << 53)
     floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -49,7 +49,7 @@ def names() -> SearchStrategy[str]:
 
 
 def agents(count: int = 3) -> SearchStrategy[str]:
-    """Return one of a few agents: stories need the same ones again and again."""
+    """Return one of a few agents, because stories need the same ones repeatedly."""
     return st.sampled_from([f"agent-{number}" for number in range(1, count + 1)])
 
 
@@ -58,8 +58,8 @@ def tasks(ids: SearchStrategy[str] | None = None, *, verify: bool = False) -> Se
     Return tasks that every strategy honours.
 
     Args:
-        ids: where their ids come from; made when not given.
-        verify: whether some have results that others check.
+        ids: a strategy for their ids; fresh ids by default.
+        verify: whether the results of some are checked by others.
 
     """
     ways = st.none()
@@ -85,7 +85,7 @@ def tasks(ids: SearchStrategy[str] | None = None, *, verify: bool = False) -> Se
 
 @st.composite
 def batches(draw: Any, max_size: int = 8) -> list[Task]:
-    """Return tasks that need each other, without a circle."""
+    """Return tasks that need each other, without a cycle."""
     size = draw(st.integers(0, max_size))
     made: list[Task] = []
     for number in range(size):
@@ -106,7 +106,7 @@ def batches(draw: Any, max_size: int = 8) -> list[Task]:
 
 
 def adverts(agent: SearchStrategy[str] | None = None) -> SearchStrategy[Advert]:
-    """Return adverts, as a Matchmaker or Blackboard takes them."""
+    """Return adverts that a Matchmaker or Blackboard accepts."""
     plain = st.integers(0, 100) | st.booleans() | names()
     return st.builds(
         Advert,
@@ -118,7 +118,7 @@ def adverts(agent: SearchStrategy[str] | None = None) -> SearchStrategy[Advert]:
 
 
 def marks() -> SearchStrategy[Mark]:
-    """Return marks, as a Blackboard takes them."""
+    """Return marks that a Blackboard accepts."""
     return st.builds(
         Mark,
         st.sampled_from(["food", "danger"]),
@@ -131,7 +131,7 @@ def commands(count: int = 3) -> SearchStrategy[c.Command[Any]]:
     """
     Return commands of a few agents about a few tasks, for machines that are driven directly.
 
-    Tokens are small numbers: map them to what your story has been granted.
+    Tokens are small numbers; map them to the tokens that your story was granted.
     """
     ids = st.sampled_from([f"task-{number}" for number in range(1, count + 1)])
     token = st.integers(0, 5)
@@ -153,7 +153,7 @@ def commands(count: int = 3) -> SearchStrategy[c.Command[Any]]:
 
 
 def faults() -> SearchStrategy[Faults]:
-    """Return what may go wrong in a Colony: from nothing to nearly everything."""
+    """Return faults for a Colony, from none to nearly all."""
     share = st.sampled_from([0.0, 0.01, 0.05])
     return st.builds(
         Faults,

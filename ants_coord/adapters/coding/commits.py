@@ -1,6 +1,4 @@
-"""
-Before a commit: files that somebody else is editing are not committed with ours.
-"""
+"""Before a commit: files that another agent is editing must not be committed with ours."""
 
 from __future__ import annotations
 
@@ -14,13 +12,13 @@ __all__ = ["held_by_others", "main"]
 
 
 def main() -> int:
-    """Look at what is staged; return 1 if others hold some of it, one line for each on standard error."""
+    """Check the staged files; return 1 if others hold some, with one line for each on standard error."""
     place = place_of(os.getcwd())
     if place is None or not os.path.exists(place.board):
         return 0
     try:
         held = held_by_others(place, _staged(place), os.environ.get("ANTS_COORD_AGENT", ""))
-    except Exception as problem:  # noqa: BLE001 - what is broken here must not keep anybody from committing
+    except Exception as problem:  # noqa: BLE001 - a fault here must not keep anybody from committing
         sys.stderr.write(f"ants-coord guard: {type(problem).__name__}: {problem}; nothing was checked\n")
         return 0
     for name, holder in held:
@@ -41,12 +39,12 @@ def _staged(place: Place) -> list[str]:
 
 def held_by_others(place: Place, paths: list[str], me: str) -> list[tuple[str, str]]:
     """
-    Return (path, holder) of those paths that another agent holds, itself or a folder above.
+    Return (path, holder) of the paths that another agent holds, directly or by a folder above.
 
     Args:
         place: the repository and its board, which must exist.
         paths: relative to the top of the working tree.
-        me: whose files are no hindrance.
+        me: the agent whose own files are ignored.
 
     """
     from ...fronts.file_names import names_of_files  # noqa: PLC0415 - most commits meet no board

@@ -1,5 +1,5 @@
 """
-What the hooks of coding agents say: one JSON object on standard input for each event.
+The input of hooks of coding agents: one JSON object on standard input for each event.
 
 Claude Code names the file of an edit; Codex sends the patch, which names its files.
 """
@@ -18,7 +18,7 @@ __all__ = ["BEGINS", "ENDS", "WRITES", "files_of", "holder_of", "name_of"]
 WRITES = "PreToolUse"
 BEGINS = "SessionStart"
 ENDS = ("SessionEnd", "Stop")
-"""after these a session holds nothing; of Claude Code the first is asked for, Codex has only the second"""
+"""after these a session holds nothing; Claude Code is asked for the first one, Codex only has the second"""
 
 _FILE = ("Edit", "MultiEdit", "NotebookEdit", "Write")
 _PATCH = "apply_patch"
@@ -30,15 +30,16 @@ _STRANGE = re.compile(r"[^A-Za-z0-9._-]")
 
 def files_of(event: Mapping[str, Any]) -> list[str] | None:
     """
-    Return the paths that a tool is about to write; None if it is no tool that writes.
+    Return the paths that a tool is about to write; None if the tool does not write.
 
     Raises:
-        ValueError: it is one, and does not say what it writes.
+        ValueError: the tool writes, but its input does not say what.
 
     """
     tool, given = event.get("tool_name"), event.get("tool_input")
     if tool == _SHELL and isinstance(given, dict) and _BEGIN in str(given.get("command")):
-        tool = _PATCH  # models of Codex without that tool write it into a command; Codex patches all the same
+        # Codex models without that tool put the patch into a command, and Codex applies it all the same
+        tool = _PATCH
     if tool != _PATCH and tool not in _FILE:
         return None
     if not isinstance(given, dict):
@@ -57,23 +58,23 @@ def files_of(event: Mapping[str, Any]) -> list[str] | None:
 
 
 def holder_of(event: Mapping[str, Any]) -> str:
-    """Return the session as the holder of locks; its subagents are one with it."""
+    """Return the session as the holder of locks; its subagents share it."""
     return _STRANGE.sub("-", str(event.get("session_id")))[:120]
 
 
 def _is_codex(event: Mapping[str, Any]) -> bool:
-    # its first event, unlike all others, has no turn; but the file of a session is called alike in each
+    # unlike all other events, its first one has no turn; but the session's file has the same name in each
     transcript = str(event.get("transcript_path")).replace("\\", "/").rpartition("/")[2]
     return event.get("tool_name") == _PATCH or "turn_id" in event or transcript.startswith("rollout-")
 
 
 def name_of(event: Mapping[str, Any], given: str | None) -> str:
     """
-    Return the name of the session as an agent: another one for each session, also of one user.
+    Return the session's name as an agent: different for each session, even of the same user.
 
     Args:
-        event: what the hook was told.
-        given: what ANTS_COORD_AGENT says, to stand before it.
+        event: the input of the hook.
+        given: the value of ANTS_COORD_AGENT, used as a prefix.
 
     Raises:
         ValueError: the event names no session.
@@ -82,7 +83,7 @@ def name_of(event: Mapping[str, Any], given: str | None) -> str:
     session = event.get("session_id")
     if not isinstance(session, str) or not session:
         raise ValueError(f"session_id must be a word, not {session!r:.80}")
-    # the end of it: ids of Codex begin with the time, alike for all sessions of a minute
+    # its end: ids of Codex begin with the time, which is equal for all sessions of a minute
     end = _STRANGE.sub("", session)[-8:].strip("-._") or "x"
     first = given or ("codex" if _is_codex(event) else "claude")
     first = _STRANGE.sub("-", first)[:60]

@@ -1,9 +1,9 @@
 """
 The hook of a coding agent: a file belongs to the session that writes it first.
 
-It holds the file's lock for ten minutes from the last write, or until the session ends. Whoever else wants
-to write it is refused with holder and time. Anything unforeseen lets the agent go on: a broken hook must
-never stop anybody's work. Every decision is a line in a log beside the board.
+It holds the file's lock for ten minutes from the last write, or until the session ends. Other sessions that
+want to write the file are refused, with the holder and the time. Anything unforeseen lets the agent continue:
+a broken hook must never stop anybody's work. Every decision is a line in a log beside the board.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["HELD_S", "answer", "main"]
 HELD_S = 600.0
 """how long a file stays with its session after the last write"""
 MAX_EVENT = 32 << 20
-"""bytes of an event; one that writes a file has the whole file in it"""
+"""most bytes of an event; one that writes a file contains the whole file"""
 _LONGEST_LOG = 1 << 20
 _SNAPSHOT_EVERY = 1_000
 """entries of the board's log"""
@@ -37,7 +37,7 @@ def main() -> int:
     try:
         raw = sys.stdin.buffer.read(MAX_EVENT + 1)
         told = answer(raw, os.environ)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the agent goes on
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the agent continues
         sys.stderr.write(f"ants-coord hook: {type(problem).__name__}: {problem}; nothing was checked\n")
         told = None
     if told is not None:
@@ -51,14 +51,14 @@ def answer(raw: bytes, environment: Mapping[str, str]) -> dict[str, Any] | None:
     Decide about one event.
 
     Args:
-        raw: the event as it came.
+        raw: the event as received.
         environment: ANTS_COORD_AGENT names the agent, ANTS_COORD_BOARD the board.
 
     Returns:
-        What the coding agent is told, None if it is nothing.
+        The answer to the coding agent; None if there is none.
 
     Raises:
-        ValueError: the event is none, or is too long.
+        ValueError: the event is malformed, or too long.
 
     """
     if len(raw) > MAX_EVENT:
@@ -72,7 +72,7 @@ def answer(raw: bytes, environment: Mapping[str, str]) -> dict[str, Any] | None:
     folder = event.get("cwd")
     place = place_of(folder if isinstance(folder, str) and folder else os.getcwd(), environment)
     if place is None or not os.path.exists(place.board):
-        return None  # nobody has set this repository up; to make a board here is not for a hook to decide
+        return None  # nobody has set this repository up; a hook must not decide to make a board here
     try:
         told, why = _decide(event, place, environment)
     except Exception as problem:  # noqa: BLE001 - see above
@@ -115,7 +115,7 @@ def _decide(
 
 
 def _lock(place: Place, agent: str, holder: str, names: list[str]) -> tuple[str, str, float] | None:
-    """Lock files for a session; if that cannot be, return what is held by whom for how many seconds."""
+    """Lock files for a session; if that is impossible, return what is held by whom for how many seconds."""
     question = {
         "verb": "lock", "agent": agent, "holder": holder, "paths": names, "root": place.root,
         "lease_ttl": HELD_S,
@@ -125,14 +125,14 @@ def _lock(place: Place, agent: str, holder: str, names: list[str]) -> tuple[str,
         return None
     if told is not None and told["error"] == "HeldError":
         return told["name"], told["holder"], told["expires_in"]
-    from ...errors import HeldError  # noqa: PLC0415 - only where no hub runs, or it did not want to
+    from ...errors import HeldError  # noqa: PLC0415 - only if no hub runs, or if it refused
     from ...fronts.file_names import names_of_files  # noqa: PLC0415
     from ...sync.board import Board  # noqa: PLC0415
 
-    # "process": what a power failure takes with it are the sessions, too
+    # "process": a power failure ends the sessions, too
     board = Board(place.board, durability="process")
     board._engine.outlive()  # noqa: SLF001 - our own class
-    # the next hook reads the log again from the last snapshot on: 10 us an entry, of 10,000 otherwise
+    # otherwise the next hook would read up to 10,000 entries after the last snapshot, at 10 us each
     board._engine._snapshots.every = _SNAPSHOT_EVERY  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         found = names_of_files(names, place.root)
@@ -145,7 +145,7 @@ def _lock(place: Place, agent: str, holder: str, names: list[str]) -> tuple[str,
 
 
 def _release(place: Place, agent: str) -> int:
-    """Give back all that a session holds; return how much it was."""
+    """Give back all that a session holds; return how many locks."""
     told = _ask_hub(place, {"verb": "release", "agent": agent, "all": True})
     if told is not None and told["ok"]:
         return int(told["released"])
@@ -159,10 +159,10 @@ def _release(place: Place, agent: str) -> int:
 
 
 def _ask_hub(place: Place, question: dict[str, Any]) -> dict[str, Any] | None:
-    """Ask a hub, if one runs; None if not. What was asked may be asked again without harm."""
+    """Ask a hub, if one runs; otherwise return None. Asking twice does no harm."""
     if not os.path.exists(place.hub):
         return None
-    from ...hub.thin import ask  # noqa: PLC0415 - sockets are for who needs them
+    from ...hub.thin import ask  # noqa: PLC0415 - sockets are only imported if needed
 
     try:
         return ask(place.hub, question)
@@ -171,7 +171,7 @@ def _ask_hub(place: Place, question: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _begin(place: Place, agent: str, environment: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
-    """Tell a new session what it should know, and the commands that it runs by which name it goes."""
+    """Tell a new session what it should know, and pass its name to the commands that it runs."""
     file = environment.get("CLAUDE_ENV_FILE")
     if file:
         line = f"export ANTS_COORD_AGENT={agent}\n"
@@ -186,7 +186,7 @@ def _begin(place: Place, agent: str, environment: Mapping[str, str]) -> tuple[di
 
 
 def _note(place: Place, event: Mapping[str, Any], why: str) -> None:
-    """Add a line to the log; one that has grown long is put aside, so that two together stay below 2 MiB."""
+    """Add a line to the log; a log that has grown long is renamed, so that two together stay below 2 MiB."""
     what = f"{event.get('hook_event_name')!s:.40} {event.get('tool_name') or '-'!s:.40}"
     line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what} {why}"
     line = "".join(sign if sign.isprintable() else "?" for sign in line[:2_000])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["BOARD", "Place", "place_of"]
 
 BOARD = "ants-coord.db"
-"""in the directory of git that all worktrees have in common, so that they share it"""
+"""in the git directory that all worktrees have in common, so that they share it"""
 _VARIABLE = "ANTS_COORD_BOARD"
 
 
@@ -24,21 +24,21 @@ class Place:
         self.root = root
         """the top of this working tree; names of locks are relative to it"""
         self.common = common
-        """what all worktrees have in common"""
+        """the git directory that all worktrees have in common"""
         self.board = board
 
     @property
     def hub(self) -> str:
-        """Where a hub of the board would be."""
+        """The path of the board's hub, if there is one."""
         return self.board + ".hub"
 
     @property
     def log(self) -> str:
-        """Where each decision of the hook is written down."""
+        """The file in which each decision of the hook is recorded."""
         return self.board + ".hook.log"
 
     def inside(self, path: str) -> str | None:
-        """Return a path relative to the top, or None if it lies elsewhere: then it is nobody's business."""
+        """Return a path relative to the top, or None if it is elsewhere: then the hook ignores it."""
         folder, name = os.path.split(os.path.join(self.root, path))
         below = os.path.relpath(os.path.join(os.path.realpath(folder), name), os.path.realpath(self.root))
         return None if below == os.pardir or below.startswith(os.pardir + os.sep) or not name else below
@@ -46,7 +46,7 @@ class Place:
 
 def place_of(folder: str, environment: Mapping[str, str] | None = None) -> Place | None:
     """
-    Return where a folder belongs; None outside of a repository.
+    Return the place of a folder; None outside of a repository.
 
     Args:
         folder: where an agent works.
@@ -66,10 +66,11 @@ def place_of(folder: str, environment: Mapping[str, str] | None = None) -> Place
 
 
 def _common(git: str) -> str | None:
-    """Return the directory that all worktrees share."""
+    """Return the git directory that all worktrees share."""
     if os.path.isdir(git):
         return git
-    # a worktree or a submodule: a file that names its directory, in which a worktree names the common one
+    # a worktree or a submodule has a file that names its directory, and a worktree's directory names the
+    # common one
     try:
         with open(git, encoding="utf-8") as file:
             word, _, where = file.read(4096).partition(":")

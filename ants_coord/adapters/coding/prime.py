@@ -1,5 +1,5 @@
 """
-What an agent should know when its session begins: how this repository is shared, and who holds what just now.
+What an agent should know when its session starts: how this repository is shared, and who holds what now.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ write it by other means; `git commit` refuses files that others hold.
 
 
 def main() -> int:
-    """Print what an agent should know; what stands in the way goes to standard error, with its own code."""
+    """Print what an agent should know; errors go to standard error, each with its own exit code."""
     place = place_of(os.getcwd())
     if place is None:
         return _failed("this is no git repository; change into one", _BAD_INPUT)
@@ -52,7 +52,7 @@ def briefing(place: Place, agent: str | None) -> str:
 
     Args:
         place: the repository and its board, which must exist.
-        agent: whom it is for; None for whoever reads it.
+        agent: the agent that reads it; None for any reader.
 
     Raises:
         JournalError: the board cannot be read.

@@ -1,7 +1,7 @@
 """
-The hook in the coding agents' own configuration: put in, shown as a diff, and taken out again.
+The hook in the coding agents' own configuration: adding it, showing the diff, and removing it.
 
-Everything is worked out before anything is written: a configuration that cannot be read changes nothing.
+Everything is computed before anything is written: if a configuration cannot be read, nothing changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from .place import Place
 __all__ = ["AGENTS", "COMMAND", "Change", "changes", "found_agents"]
 
 COMMAND = "ants-coord hook"
-"""never another one: Codex trusts a hook by its exact words, and would ask again after each release"""
+"""the command must never change: Codex trusts a hook by its exact text, and would ask again after each
+release"""
 _TIMEOUT_S = 10
 _GUARD = "ants-coord guard"
 _SCRIPT = f"#!/bin/sh\nexec {_GUARD}\n"
@@ -48,7 +49,7 @@ class Change:
 
     @property
     def diff(self) -> str:
-        """The difference, as people read it."""
+        """The difference, in readable form."""
         before, after = [
             [] if text is None else text.splitlines(keepends=True) for text in (self.before, self.after)
         ]
@@ -63,12 +64,12 @@ class Change:
         )
 
     def write(self) -> None:
-        """Make it so, at one stroke; a link stays a link."""
+        """Write the change atomically; a link stays a link."""
         path = Path(os.path.realpath(self.path))
         if self.after is None:
             path.unlink()
             if not self.is_script:
-                with contextlib.suppress(OSError):  # something else is in it
+                with contextlib.suppress(OSError):  # the folder contains something else
                     path.parent.rmdir()
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ class Change:
 
 def found_agents(root: str, has_program: Callable[[str], object]) -> list[str]:
     """
-    Return the coding agents that are used here: their folder is there, or their program.
+    Return the coding agents that are used here: those with a folder here, or an installed program.
 
     Args:
         root: the top of the working tree.
@@ -93,15 +94,15 @@ def found_agents(root: str, has_program: Callable[[str], object]) -> list[str]:
 
 def changes(place: Place, agents: Iterable[str], *, undo: bool = False) -> tuple[list[Change], list[str]]:
     """
-    Work out what is to be written.
+    Compute the changes.
 
     Args:
         place: the repository.
         agents: of AGENTS.
-        undo: take out what was put in.
+        undo: remove what was added.
 
     Returns:
-        The changes, none if all is as it should be; and what is to be done by hand.
+        The changes, empty if everything is in place, and what must be done by hand.
 
     Raises:
         ValueError: a configuration cannot be read; nothing was changed.
@@ -130,17 +131,17 @@ def _configured(path: Path, wanted: dict[str, str | None], undo: bool) -> Change
             group["hooks"] = [{"type": "command", "command": COMMAND, "timeout": _TIMEOUT_S}]
             mine = [each for each in hooks.get(event, ()) if _is_ours(each)]
             if mine == [group]:
-                kept[event] = hooks[event]  # in the place that it has: to set up again changes nothing
+                kept[event] = hooks[event]  # in its present position: repeating the setup changes nothing
             else:
                 kept.setdefault(event, []).append(group)
-    # an empty list that was there before stays: it is somebody's
+    # an empty list that was there before stays: it is somebody else's
     kept = {event: groups for event, groups in kept.items() if groups or not hooks.get(event, True)}
     after = {**settings, "hooks": kept}
     if not kept and hooks:
         del after["hooks"]
     if after == settings:
         return None
-    if not after and not path.is_symlink():  # what a link leads to is not only ours
+    if not after and not path.is_symlink():  # the target of a link may belong to somebody else, too
         return Change(path, before, None)
     return Change(path, before, json.dumps(after, indent=_indent(before), ensure_ascii=False) + "\n")
 
@@ -184,7 +185,7 @@ def _must(path: Path, what: str, value: object, kind: type) -> None:
 
 
 def _indent(text: str | None) -> int | str:
-    """Return the indentation that a file has already."""
+    """Return the indentation that a file uses already."""
     found = re.search(r"^([ \t]+)\S", text or "", re.MULTILINE)
     if found is None:
         return 2
@@ -192,7 +193,7 @@ def _indent(text: str | None) -> int | str:
 
 
 def _guarded(place: Place, undo: bool) -> tuple[Change | None, list[str]]:
-    """Return the change to git's own hook, or what to do by hand if there is somebody else's."""
+    """Return the change to git's own hook, or what to do by hand if there is another hook."""
     path = Path(place.common, "hooks", "pre-commit")
     before = _read(path)
     if before == _SCRIPT:

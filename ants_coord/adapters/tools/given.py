@@ -1,8 +1,8 @@
 """
-What a model gave as arguments: made fit where the meaning is plain, else refused in a sentence.
+Arguments from a model: converted where the meaning is clear, otherwise refused with a sentence.
 
-Frameworks check arguments by the schema, some do not; models write "3" for 3, one word for a list of
-words, and an object for its text.
+Not all frameworks check arguments against the schema. Models write "3" for 3, one word for a list of words,
+and an object for its text.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ FREE = frozenset({"payload", "result", "text"})
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """
-    Raised to answer a call with a sentence, and nothing else.
+    Raised to answer a call with a sentence and nothing else.
 
     Args:
         text: the sentence.
-        next_tool: the tool that helps; None is the tool that was called.
+        next_tool: the tool that helps; None means the tool that was called.
 
     """
 
@@ -35,15 +35,15 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 def fitted(signature: inspect.Signature, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the arguments of a tool by name, each of the type that it is declared with.
+    Return the arguments of a tool by name, each of its declared type.
 
     Args:
-        signature: of the tool.
-        args: what came by position.
-        options: what came by name.
+        signature: signature of the tool.
+        args: positional arguments.
+        options: keyword arguments.
 
     Raises:
-        Refusal: something is missing, unknown or of another type.
+        Refusal: an argument is missing, unknown or of another type.
 
     """
     try:
@@ -55,7 +55,7 @@ def fitted(signature: inspect.Signature, args: tuple[Any, ...], options: dict[st
     for name, value in bound.arguments.items():
         parameter = signature.parameters[name]
         if value is None and parameter.default is not parameter.empty:
-            continue  # "not given" is None to some models
+            continue  # some models pass None for "not given"
         given[name] = _fit(name, value, parameter.annotation)
     return given
 
@@ -87,7 +87,7 @@ def _number(name: str, value: Any, wanted: type) -> Any:
         if is_good and wanted is float:
             return number
         if is_good and number == int(number):
-            # not through float where it is whole already: that would round
+            # not through float if it is a whole number already: that would round
             return value if isinstance(value, int) else int(number)
     except (TypeError, ValueError, OverflowError):
         pass
@@ -108,7 +108,7 @@ def _wrong(name: str, wanted: str, value: Any) -> Refusal:
 
 
 def shortened(value: Any) -> str:
-    """Return a value as a sentence may quote it."""
+    """Return a value in a form that a sentence may quote."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -118,7 +118,7 @@ def _no_number(_: str) -> NoReturn:
 
 
 def value_of(text: Any) -> Any:
-    """Return the value that a text is the JSON of, or the text itself if it is none."""
+    """Return the value of a text that is JSON, otherwise the text itself."""
     if not isinstance(text, str):
         return text
     try:

@@ -1,13 +1,12 @@
 """
-What an agent holds between two calls of its tools, and for how long it is kept for it.
+What an agent holds between two calls of its tools, and for how long.
 
-A model thinks for minutes between two calls, so its leases are renewed meanwhile. But
-renewing for an agent that has stopped would make it immortal: after `idle` seconds
-without a call nothing is renewed any more, and the leases run out by themselves. The
-board's alarm sees to it (`Attention`); there is no thread and no clock here.
+A model may think for minutes between two calls, so its leases are renewed meanwhile. But an agent that has
+stopped must not hold them for ever: after `idle` seconds without a call nothing is renewed any more, and the
+leases run out. The board's alarm takes care of this (`Attention`); there is no thread and no clock here.
 
-Calls are signs of work, as progress notes are: where a task has `stall_after`, one call
-in a third of that time is written down as a note.
+Calls are signs of work, like progress notes: if a task has `stall_after`, one call in each third of that time
+is recorded as a note.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ from .given import Refusal
 __all__ = ["Attention", "Held", "Holding"]
 
 _REMEMBERED = 500
-"""endings whose repeats are answered; a model repeats what it did a moment ago"""
+"""endings whose repeats are answered; a model may repeat a recent call"""
 _LENGTHS = 10
-"""lease lengths of silence after which a board says that somebody shows no sign of work"""
+"""lease lengths of silence after which a board reports that an agent shows no sign of work"""
 
 
 class Attention:
-    """The toolboxes of one board whose agents show life; every method is called under the board's lock."""
+    """The toolboxes of one board whose agents are alive; every method is called under the board's lock."""
 
     def __init__(self) -> None:
         self._awake: list[Holding] = []
 
     @property
     def at_ns(self) -> int:
-        """When the next agent counts as gone, unless it calls before."""
+        """When the next agent counts as gone, unless it calls earlier."""
         return min([one.until_ns for one in self._awake], default=NEVER_NS)
 
     def watch(self, holding: Holding) -> None:
-        """Look after an agent from now on."""
+        """Watch an agent from now on."""
         if holding not in self._awake:
             self._awake.append(holding)
 
     def forget(self, holding: Holding) -> None:
-        """Look after it no longer."""
+        """Stop watching an agent."""
         if holding in self._awake:
             self._awake.remove(holding)
 
@@ -64,7 +63,7 @@ class Attention:
             one.fall_silent()
 
     def close(self, try_: Callable[[Any], Any]) -> None:
-        """Forget all: the board gives back what was claimed through it."""
+        """Forget all agents: the board gives back what was claimed through it."""
         self._awake.clear()
 
 
@@ -75,19 +74,19 @@ class Held:
     lease: Lease
     kept: Kept
     depth: int = 1
-    """how often a lock was entered: as often it must be left"""
+    """how often a lock was entered; it must be left as often"""
     signed_ns: int = 0
     sign_every_ns: int | None = None
-    """how often to write down that the agent works; None until it is known"""
+    """how often to record that the agent works; None until it is known"""
 
 
 class Holding:
     """
-    The leases of one toolbox, by name, and the answers to repeats.
+    The leases of one toolbox, by name, and the answers to repeated calls.
 
     Args:
-        engine: the board's.
-        agent: whose leases.
+        engine: the board's engine.
+        agent: name of the agent.
         idle_ns: how long an agent without a call counts as alive.
 
     """
@@ -97,54 +96,55 @@ class Holding:
         self.agent = agent
         self.idle_ns = idle_ns
         self.session: str = fresh_session()
-        """the holder of its locks: other sessions of the same agent are others"""
+        """the holder of its locks: other sessions of the same agent are other holders"""
         self.until_ns: int = NEVER_NS
         self.is_watched = False
         self.membership: Any = None
         self._held: dict[str, Held] = {}
         self._answers: OrderedDict[str, tuple[str, dict[str, Any]]] = OrderedDict()
         self._lost: OrderedDict[str, LeaseLostError] = OrderedDict()
-        # a hub tells in a thread of its own that a lease has ended, while the answer to what ended it is on
-        # its way: the one must not be noted in the middle of the other
+        # a hub reports the end of a lease in its own thread, while the answer to the ending is on its way:
+        # one must not be recorded in the middle of the other
         self._noting = threading.RLock()
 
     # -- life -----------------------------------------------------------------------------------
 
     def show_life(self) -> None:
-        """Note that the agent has called: it is alive for another while."""
+        """Note that the agent has called, and so is alive."""
         if self.is_watched:
             self.until_ns = self._engine.now_ns() + self.idle_ns
 
     def attend(self, attention: Attention) -> None:
-        """Have the board's alarm look after this agent; what it held before it fell silent is kept again."""
+        """Have the board's alarm watch this agent; leases held before it fell silent are kept again."""
         self.until_ns = self._engine.now_ns() + self.idle_ns
         attention.watch(self)
         self.is_watched = True
 
     def leave(self, attention: Attention) -> None:
-        """Stop that."""
+        """Stop the watching."""
         attention.forget(self)
         self.is_watched = False
 
     def fall_silent(self) -> None:
-        """Renew nothing any more: what is held runs out by itself, and so does the advert."""
+        """Renew nothing any more: leases run out by themselves, and so does the advert."""
         self.is_watched = False
         for held in list(self._held.values()):
             self._engine.unkeep(held.kept)
         if self.membership is not None and self.membership._kept is not None:
-            self.membership._kept.refresh_ns = NEVER_NS  # what keeps it is locked just now
+            # the engine's lock for adverts is held at this moment
+            self.membership._kept.refresh_ns = NEVER_NS
 
     def resume(self) -> None:
-        """Renew again what an agent still holds that was silent and calls again."""
+        """Renew again what an agent still holds after it was silent."""
         for held in list(self._held.values()):
             self._engine.keep(held.kept)
 
     # -- holding --------------------------------------------------------------------------------
 
     def keep(self, lease: Lease) -> None:
-        """Renew a lease from now on, for as long as the agent shows life."""
+        """Renew a lease from now on, as long as the agent is alive."""
         before = self._held.get(lease.handle)
-        if before is not None:  # a lock that is entered again
+        if before is not None:  # a lock that was re-entered
             before.depth, before.lease = before.depth + 1, lease
             return
         now = self._engine.now_ns()
@@ -155,11 +155,11 @@ class Holding:
         kept = kept_from(lease, now, weakref.ref(self), lost)
         kept.agent = self.agent
         self._held[lease.handle] = Held(lease, kept, signed_ns=now)
-        if self.is_watched:  # else nobody would ever stop it: the call that ends now sees to it
+        if self.is_watched:  # otherwise nobody would ever stop it: the call that ends now takes care of it
             self._engine.keep(kept)
 
     def lose(self, error: LeaseLostError) -> None:
-        """Forget a lease that is lost, but not why."""
+        """Forget a lost lease, but remember why it was lost."""
         handle = f"{error.task_id}#{error.token}"
         with self._noting:
             held = self._held.pop(handle, None)
@@ -171,7 +171,7 @@ class Holding:
         self._engine.unkeep(held.kept)
 
     def end(self, held: Held, what: str, answer: dict[str, Any]) -> None:
-        """Forget a lease that the agent has ended; the same call is answered the same from now on."""
+        """Forget a lease that the agent has ended, and remember the answer for repeats."""
         with self._noting:
             self._held.pop(held.lease.handle, None)
             for name in _names_of(held.lease):
@@ -202,7 +202,7 @@ class Holding:
         Return the task lease that a model means.
 
         Args:
-            name: its handle or the task's id; nothing if only one is held.
+            name: its handle or the task's id; may be empty if only one is held.
 
         Raises:
             Refusal: it could be one of several.
@@ -217,7 +217,7 @@ class Holding:
         return tasks[0] if tasks else None
 
     def locks(self, name: str) -> list[Held]:
-        """Return the locks that a model means: by handle, id or a file; all of them if it names none."""
+        """Return the locks that a model means: by handle, id or file; all of them if it names none."""
         return [
             one
             for one in self._of(locks=True)
@@ -225,11 +225,11 @@ class Holding:
         ]
 
     def answered(self, name: str, *, locks: bool = False) -> tuple[str, dict[str, Any]] | None:
-        """Return how a lease of this name was ended, and what was answered; None if it was not."""
+        """Return how a lease of this name was ended, and the answer; None if it was not."""
         return self._answers.get(name or _LAST[locks])
 
     def raise_if_lost(self, name: str, *, locks: bool = False) -> None:
-        """Raise why a lease of this name is lost, if it is."""
+        """Raise the reason if a lease of this name is lost."""
         error = self._lost.get(name or _LAST[locks])
         if error is not None:
             raise error
@@ -237,11 +237,11 @@ class Holding:
     # -- signs of work --------------------------------------------------------------------------
 
     def unmeasured(self) -> list[Held]:
-        """Return the task leases of which it is not known how often the agent must show that it works."""
+        """Return the task leases for which it is unknown how often the agent must show that it works."""
         return [held for held in self._of(locks=False) if held.sign_every_ns is None]
 
     def measure(self, held: Held, stall_after: float) -> None:
-        """Note for how long (seconds; 0 is for ever) a task may go without a sign of work."""
+        """Note for how long (seconds; 0 means for ever) a task may go without a sign of work."""
         longest = min(self.idle_ns, _LENGTHS * held.lease.ttl_ns)
         if stall_after:
             longest = min(longest, round(stall_after * 1e9))
@@ -261,7 +261,7 @@ class Holding:
 
 
 _LAST = ("\0task", "\0locks")
-"""the last task and the last locks, for a call that names nothing; no name holds a NUL"""
+"""the last task and the last locks, for a call that names nothing; no name contains a NUL"""
 
 
 def _names_of(lease: Lease) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """
-Refusals as a model reads them: what is so, and which tool to call next.
+Refusals for a model: what is wrong, and which tool to call next.
 
-The messages of errors speak to Python authors, of arguments and methods; a model has only tools.
+Error messages address Python programmers and mention arguments and methods; a model only has tools.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .given import Refusal
 __all__ = ["next_step", "plain", "refused"]
 
 MOST = 600
-"""characters of a sentence; explanations of large boards can be long"""
+"""most characters of a sentence; explanations of large boards can be long"""
 
 _STEPS = {
     "claim_task": "Call claim_task for a task of your own.",
@@ -40,16 +40,16 @@ _NEXT: tuple[tuple[type[Exception], str], ...] = (
     (errors.NotOwnerError, "read_board"),
     (errors.StaleVersionError, "read_board"),
 )
-"""error -> the tool that helps; for all others it is the tool that was called, with other arguments"""
+"""error -> the tool that helps; for all others, the tool that was called, with other arguments"""
 
 
 def next_step(tool: str, tools: Container[str]) -> str:
-    """Return what to do with a tool; nothing if the agent has not got it."""
+    """Return what to do with a tool; "" if the agent does not have it."""
     return _STEPS.get(tool, f"Call {tool} again.") if tool in tools else ""
 
 
 def plain(text: str) -> str:
-    """Return a message of the library without what only Python authors can use."""
+    """Return a message of the library without the parts that only Python programmers can use."""
     text = re.sub(r"\(\)|\b[a-z_]+\(since=.*?\)\)?", "", " ".join(text.split()))
     text = re.sub(r"\b(\w+)=(?=[\w'.])", r"\1 ", text)
     return text if len(text) <= MOST else text[: MOST - 3] + "..."
@@ -60,10 +60,10 @@ def refused(error: Exception, tool: str, agent: str, tools: Container[str]) -> s
     Return the sentence for an error.
 
     Args:
-        error: what the board raised.
-        tool: which was called.
-        agent: who called it.
-        tools: what the agent has got.
+        error: the error that the board raised.
+        tool: the tool that was called.
+        agent: the agent that called it.
+        tools: the agent's tools.
 
     """
     if isinstance(error, errors.ClosedError):

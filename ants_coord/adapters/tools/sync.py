@@ -1,9 +1,7 @@
 # Generated, do not edit: change ants_coord/adapters/tools/aio.py and run `python -m tests.colours`.
 # fmt: off
 # ruff: noqa
-"""
-What the tools do, for threads: each public method is a tool, and its docstring is what models read.
-"""
+"""The tools, for threads: each public method is a tool, and its docstring is what models read."""
 
 # no `from __future__ import annotations` here: some frameworks read the annotations themselves
 
@@ -32,9 +30,9 @@ class Tools:
     Args:
         board: the whole board, of the same colour.
         agent: the agent's own handle on it.
-        holding: what it holds.
-        names: the tools that it has.
-        longest_s: how long a claim waits at most.
+        holding: the agent's leases.
+        names: the names of its tools.
+        longest_s: longest wait of a claim, in seconds.
 
     """
 
@@ -50,14 +48,14 @@ class Tools:
         self._signatures = {name: inspect.signature(getattr(self, name)) for name in names}
 
     def _answer(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-        """Call a tool; what is refused is an answer, too."""
+        """Call a tool; a refusal is an answer, too."""
         try:
             if self._board.is_closed:
-                raise ClosedError  # closing has taken all leases, which alone would be said
+                raise ClosedError  # closing has ended all leases, which alone would be reported otherwise
             given = fitted(self._signatures[name], args, options)
             self._show_life(name)
             answer: dict[str, Any] = getattr(self, name)(**given)
-            if not self._holding.is_watched:  # `idle` has passed while the call waited
+            if not self._holding.is_watched:  # `idle` seconds passed while the call waited
                 self._wake()
         except (CoordinationError, Refusal, ValueError, TypeError, TimeoutError) as refusal:
             return {"ok": False, "say": refused(refusal, name, self._agent.name, self._names)}
@@ -79,7 +77,7 @@ class Tools:
                 holding.lose(lost)
 
     def _wake(self) -> None:
-        """Keep again what the agent still holds: it was silent, and calls."""
+        """Resume keeping what the agent still holds, because it was silent and calls again."""
         self._board._tend(Attention, self._holding.attend)
         self._holding.resume()
         if self._member is not None and not self._member.is_replaced:
@@ -90,7 +88,7 @@ class Tools:
         return text if tool in self._names else ""
 
     def _give_back(self) -> None:
-        """Release what is held, and withdraw; another session of the same agent keeps its own."""
+        """Release what is held, and withdraw; another session of the same agent keeps its own leases."""
         for held in self._holding.take_all():
             for _ in range(held.depth):
                 try:
@@ -98,7 +96,7 @@ class Tools:
                 except CoordinationError:
                     break  # it had ended, or the board is closed
         member, self._holding.membership, self._member = self._holding.membership, None, None
-        with suppress(CoordinationError):  # what cannot be withdrawn fades
+        with suppress(CoordinationError):  # an advert that cannot be withdrawn fades
             if member is not None:
                 self._board._tend(Presence, member._let_go)
                 if not member.is_replaced:
@@ -208,7 +206,9 @@ class Tools:
         return answer
 
     def _ended_before(self, name: str, outcome: str) -> dict[str, Any]:
-        """Answer for a lease that is not held: the same again if the agent has ended it, else why."""
+        """
+        Answer for a lease that is not held: the same answer if the agent has ended it, otherwise the reason.
+        """
         known = self._holding.answered(name)
         if known is not None:
             if known[0] == outcome:
@@ -350,7 +350,7 @@ class Tools:
             try:
                 self._agent.release(held.lease)
             except LeaseLostError:
-                return  # it ran out: then it is free as well
+                return  # it ran out, so it is free as well
 
     # -- what a Matchmaker adds -----------------------------------------------------------------
 

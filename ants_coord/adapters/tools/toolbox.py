@@ -31,7 +31,7 @@ _SHARED = ("claim_task", "complete_task", "submit_task", "lock_files", "unlock",
 _MATCHING = ("advertise",)
 _BOARD = ("leave_mark", "post_note", "read_board")
 _BLOCKED_S = 1.0
-"""how long a function for threads waits at most: a run that is cancelled cannot stop it"""
+"""longest wait of a function for threads: a cancelled run cannot stop it"""
 _WAITED_S = 45.0
 """the same for event loops: hosts cancel calls after a minute"""
 _NAME_CHARS = 128
@@ -42,7 +42,7 @@ def slug(name: str) -> str:
     Return a framework's display name as an agent's name.
 
     Spaces become "-". A name that loses more than that gets the beginning of its hash, so that two names
-    never become one.
+    never become the same.
 
     Args:
         name: such as "Senior Researcher".
@@ -64,22 +64,23 @@ class Toolbox:
     """
     The tools of one agent on a board: plain functions that any agent framework takes.
 
-    Every call is answered with a dict: `ok` says whether it was done, `say` is a sentence for the model,
-    which names the next tool. A refusal is such an answer, never an exception. What the agent claims and
-    locks is renewed while the model thinks, as long as a call comes within `idle`; closing the toolbox
-    gives it back. The board stays open.
+    Every call is answered with a dict: `ok` says whether it was done, and `say` is a sentence for the model
+    that names the next tool. A refusal is such an answer, never an exception. The agent's leases and locks
+    are renewed while the model thinks, as long as it calls within `idle` seconds; closing the toolbox gives
+    them back. The board stays open.
 
     Args:
-        board: a ClaimQueue, Matchmaker or Blackboard of either colour; its class says which tools there are.
-        agent: whose tools; a display name is made a name by `slug`.
-        idle: seconds without a call after which nothing is renewed any more. A board's or a task's
-            `stall_after` counts besides: calls are signs of work.
-        only: the names of the tools to have; None is all.
+        board: a ClaimQueue, Matchmaker or Blackboard of either colour; its class decides which tools there
+            are.
+        agent: name of the agent; `slug` turns a display name into a name.
+        idle: seconds without a call after which nothing is renewed any more. `stall_after` of the board or a
+            task applies, too: calls are signs of work.
+        only: names of the tools to include; None means all.
         as_text: answer with JSON text instead of a dict, for frameworks that show results with str().
         key: the agent's key, if the board is shared with agents that are not trusted; see `shared`.
 
     Raises:
-        TypeError, ValueError: an argument is of no use. WrongKeyError: it is not this agent's key.
+        TypeError, ValueError: an argument is wrong. WrongKeyError: this is not the agent's key.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -111,7 +112,7 @@ class Toolbox:
         self._as_text = as_text
         self._boards = _both(board)
         self.names: tuple[str, ...] = _chosen(self._boards[0], only)
-        """the tools that there are"""
+        """the tools that exist"""
         self._holding = Holding(self._boards[0]._engine, self.agent, idle_ns)
         self._tools = self._made(0)
 
@@ -130,7 +131,7 @@ class Toolbox:
         """
         Return the tools as functions for threads.
 
-        A framework that calls them on its event loop stands still meanwhile: give it `async_functions`.
+        A framework that calls them on its event loop would stand still meanwhile: give it `async_functions`.
 
         """
         tools, shown = self._tools, self._shown
@@ -144,7 +145,7 @@ class Toolbox:
         return [function(name) for name in self.names]
 
     def async_functions(self) -> list[Callable[..., Awaitable[Any]]]:
-        """Return the tools as functions for event loops; a call that is cancelled gives back what it got."""
+        """Return the tools as functions for event loops; a cancelled call gives back what it got."""
         tools, shown = self._made(1), self._shown
 
         def function(name: str) -> Callable[..., Awaitable[Any]]:
@@ -159,7 +160,9 @@ class Toolbox:
         return json.dumps(answer, ensure_ascii=False) if self._as_text else answer
 
     def _dressed(self, call: F, name: str, longest_s: float) -> F:
-        """Give a function the name, signature and docstring of its tool: all that frameworks look at."""
+        """
+        Give a function the name, signature and docstring of its tool, which is all that frameworks look at.
+        """
         tool = getattr(self._tools, name)
         returns: Any = str if self._as_text else dict[str, Any]
         signature = inspect.signature(tool).replace(return_annotation=returns)
@@ -208,12 +211,12 @@ class Toolbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it; also when the run is cancelled meanwhile."""
+        """Close it, even if the run is cancelled meanwhile."""
         closing = asyncio.ensure_future(self.aclose())
         try:
             await asyncio.shield(closing)
         except asyncio.CancelledError:
-            # the loop may end as soon as we return, and would take it along
+            # the loop may end as soon as we return, which would cancel it
             await asyncio.wait((closing,))
             raise
 

@@ -1,8 +1,8 @@
 """
-What the demo command runs.
+The demos.
 
 colony, board, match, trust  one demo each
-bazaar                       agents of all characters, in processes
+bazaar                       agents of all characters, in several processes
 index_job, skill_job         the work they do
-watch                        the picture of it
+watch                        the live view
 """

@@ -1,9 +1,9 @@
 """
-A bazaar: 34 agents in six processes that join, leave, decline, hang, are limited, boast, lie and die.
+A bazaar: 34 agents in six processes that join, leave, decline, hang, hit limits, overstate, lie and die.
 
-Nobody manages. What keeps a hanging agent from holding the last task is `stall_after`; what keeps a liar's
-result from counting is that two agents must agree; what keeps a boaster from work that it cannot do is that
-each capability is proved first. There is no `trust=`.
+There is no manager. `stall_after` keeps a hanging agent from holding the last task; a liar's result does not
+count, because two agents must agree; and an agent that overstates its skills gets no work that it cannot do,
+because each capability must be proved first. There is no `trust=`.
 
     python -m ants_coord.cli.demo.bazaar BOARD NUMBER PROCESSES SHARE    one of the processes
 """
@@ -38,10 +38,10 @@ CROWD = (
 PROCESSES, TASKS = 6, 600
 LANGUAGES = ("de", "fr", "it")
 _DOOMED = 1
-"""the process that dies, with all agents in it"""
+"""the process that dies, with all its agents"""
 _LOOK_S, _SAY_S = 0.1, 1.0
 _SHOWN = 2
-"""how many events of a kind are told"""
+"""how many events of a kind are reported"""
 
 
 def right(payload: dict[str, Any]) -> int:
@@ -51,7 +51,7 @@ def right(payload: dict[str, Any]) -> int:
 
 
 class Agent(threading.Thread):
-    """One agent with a character; it knows nobody."""
+    """One agent with a character; it knows no other agent."""
 
     def __init__(
         self, board: Matchmaker, name: str, character: str, over: threading.Event, *, is_doomed: bool
@@ -61,7 +61,7 @@ class Agent(threading.Thread):
         self.done = 0
 
     def run(self) -> None:
-        """Join, work until nothing is left, and leave; a leaver comes back as somebody else."""
+        """Join, work until nothing is left, and leave; an agent that leaves returns under another name."""
         for life in itertools.count():
             name = f"{self.name}.{life}"
             with self.board.join(name, LANGUAGES[life % 3 :], accepts="load < 1") as me:
@@ -103,13 +103,13 @@ class Agent(threading.Thread):
         return f"{self.name} says so"
 
     def _hanging(self, job: Hold) -> Any:
-        if self.done >= len(LANGUAGES):  # it has proved what it can
+        if self.done >= len(LANGUAGES):  # it has proved every capability that it has
             self.over.wait()  # a call that does not return while anybody is at work
         return right(job.payload)
 
 
 def one_process(path: str, number: int, processes: int, share: int) -> None:
-    """Be one of the processes: the agents whose place falls to it, until no task is left."""
+    """Run one of the processes with its share of the agents, until no task is left."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     over = threading.Event()
     with Matchmaker(path) as board:
@@ -129,7 +129,7 @@ def one_process(path: str, number: int, processes: int, share: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End at once when whoever has started this process is gone: nobody would wait for the results."""
+    """End at once when the parent process is gone: nobody would wait for the results."""
     while os.read(0, 1):  # not sys.stdin: its lock would still be held when the interpreter ends
         pass
     os._exit(1)
@@ -137,7 +137,7 @@ def _end_with_parent() -> None:
 
 @attrs.frozen
 class Found:
-    """What came of a bazaar: tasks done and results that were wrong, seconds, events by type, exit codes."""
+    """The outcome of a bazaar: tasks done, wrong results, seconds, events by type, exit codes."""
 
     tasks: int
     done: int
@@ -156,10 +156,10 @@ def run(
 
     Args:
         path: the board's file.
-        tasks: how many.
-        processes: how many.
-        share: each how many-th of the crowd comes.
-        say: told what happens, a line at a time.
+        tasks: number of tasks.
+        processes: number of processes.
+        share: every how many-th agent of the crowd takes part.
+        say: called with what happens, one line at a time.
 
     """
     number_of_agents = len(CROWD[::share])
@@ -212,7 +212,7 @@ def _submit(board: Matchmaker, tasks: int) -> list[str]:
 
 
 def _child(words: list[str]) -> subprocess.Popen[bytes]:
-    # a session of its own: Ctrl-C is for the one who started it, which ends the others
+    # a session of its own: Ctrl-C goes to the parent, which ends the others
     return subprocess.Popen(
         [sys.executable, "-m", "ants_coord.cli.demo.bazaar", *words],
         stdin=subprocess.PIPE,
@@ -223,7 +223,7 @@ def _child(words: list[str]) -> subprocess.Popen[bytes]:
 def _watch(
     board: Matchmaker, tasks: int, children: list[subprocess.Popen[bytes]], say: Callable[[str], None]
 ) -> None:
-    """Tell what happens until no task is left."""
+    """Report what happens until no task is left."""
     started = told = time.monotonic()
     cursor, kinds, dead = board.statistics().cursor, dict[str, int](), 0
     while True:
@@ -248,7 +248,7 @@ def _watch(
 
 
 def _sentence(event: Event) -> tuple[str, str] | None:
-    """Return (what kind of news, a sentence) for what is worth telling."""
+    """Return (kind of news, sentence) for an event worth reporting."""
     agent, task, detail = event.agent, event.task, event.detail
     if event.type == "declined":
         if detail["all"]:

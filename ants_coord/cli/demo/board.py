@@ -1,9 +1,8 @@
 """
-The demo by stigmergy: whoever parses a file lays a mark on every module that it imports.
+The demo by stigmergy: an agent that parses a file lays a mark on every module that it imports.
 
-Nobody counts imports and nobody ranks files. The marks draw the colony to the
-modules that most others depend on, long before it has seen them all. A plain
-claim queue does the same job in the same run, for comparison.
+No agent counts imports or ranks files. The marks attract the colony to the modules that most others depend
+on, long before it has seen them all. For comparison, a plain claim queue does the same job in the same run.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def modules_of(files: list[str]) -> dict[str, str]:
 
 
 def _tasks(root: Path) -> list[Task]:
-    """Return the job, each file's task at the place of the file."""
+    """Return the job: each file's task is at the place of the file."""
     tasks = []
     for task in tasks_for(root):
         path = task.payload["path"] if task.kind == "file" else None
@@ -66,7 +65,7 @@ def _tasks(root: Path) -> list[Task]:
 
 
 class BoardColony(Colony):
-    """The colony of demo.py around a Blackboard."""
+    """The colony of colony.py around a Blackboard."""
 
     board: Blackboard
 
@@ -91,7 +90,7 @@ class BoardColony(Colony):
         return result
 
     def remarks(self) -> list[str]:
-        """Compare the order of work with how much others depend on a file, here and in a claim queue."""
+        """Compare the order of work with the number of dependents of each file, here and in a claim queue."""
         imported: Counter[str] = Counter()
         for path in self.files:
             record = self.board.find(f"file/{path}")
@@ -121,7 +120,7 @@ class BoardColony(Colony):
         return [*said, f"the strongest trails: {trails}"]
 
     def _order(self, board: Board) -> dict[str, int]:
-        """Return in which place each file was first claimed."""
+        """Return the position in which each file was first claimed."""
         order: dict[str, int] = {}
         for event in board.events():
             if event.type == "claimed" and event.task is not None and event.task.startswith("file/"):

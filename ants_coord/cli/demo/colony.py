@@ -1,10 +1,9 @@
 """
-The demo: several agents index a real source tree, and nobody manages them.
+The demo: several agents index a real source tree, without a manager.
 
-Each file is a task, each package a task that needs its files, the report a
-task that needs the packages. One agent falls silent while it holds a task, and
-one task fails at its first attempt, so that expiry and retry are seen to work;
-the report is complete and correct all the same.
+Each file is a task, each package is a task that needs its files, and the report is a task that needs the
+packages. One agent falls silent while it holds a task, and one task fails at its first attempt, to show
+expiry and retry. The report is complete and correct all the same.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from . import index_job
 __all__ = ["AgentTimes", "Colony", "tasks_for"]
 
 LEASE_TTL = 2.0
-"""Short, so that the silent agent's task comes back while one watches."""
+"""short, so that the silent agent's task comes back while you watch"""
 
 
 @attrs.define
 class AgentTimes:
-    """What an agent spent its processor time on; waiting costs none."""
+    """The processor time of an agent; waiting costs none."""
 
     work: float = 0.0
     coordination: float = 0.0
@@ -45,7 +44,7 @@ def default_tree() -> Path:
 
 
 def tasks_for(root: Path) -> list[Task]:
-    """Return the whole job as tasks: files, packages that need them, the report that needs those."""
+    """Return the whole job as tasks: files, packages that need them, and the report that needs those."""
     files = index_job.find_files(root)
     members: dict[str, list[str]] = {}
     for path in files:
@@ -64,7 +63,7 @@ def tasks_for(root: Path) -> list[Task]:
 
 
 def handle(lease: Lease) -> Any:
-    """Do one task; what the handlers of a real worker would be."""
+    """Do one task, as the handlers of a real worker would."""
     if lease.kind == "file":
         return index_job.index_file(Path(lease.payload["root"], lease.payload["path"]).read_bytes())
     if lease.kind == "package":
@@ -77,10 +76,10 @@ class Colony:
     Agents in threads around one board.
 
     Args:
-        board: where the job is.
+        board: the board with the job.
         root: the source tree.
-        agents: how many.
-        seed: chooses who falls silent, when, and which task fails once.
+        agents: number of agents.
+        seed: chooses the agent that falls silent, the time, and the task that fails once.
 
     """
 
@@ -106,7 +105,7 @@ class Colony:
         return handle(lease)
 
     def submit(self) -> int:
-        """Put the job on the board; on a board that has it already, this changes nothing."""
+        """Put the job on the board; if it is there already, nothing changes."""
         step = 5_000
         made = 0
         for start in range(0, len(self.tasks), step):
@@ -114,15 +113,15 @@ class Colony:
         return made
 
     def remarks(self) -> list[str]:
-        """Return what else there is to say at the end."""
+        """Return further remarks for the end."""
         return []
 
     def run(self, watch: Callable[[], None]) -> Any:
         """Let the agents work until the report is done; `watch` is called several times a second."""
         crowd = {name: threading.Thread(target=self._live, args=(name,), name=name) for name in self.names}
         if self.silent is not None:
-            # it goes first, and alone until it falls silent: on a small tree
-            # the others would be through before it has a task to die over
+            # it starts first and alone until it falls silent: on a small tree the others would finish before
+            # it has a task to die with
             crowd[self.silent].start()
             crowd[self.silent].join()
         for name, ant in crowd.items():
@@ -145,7 +144,7 @@ class Colony:
             for lease in self._claims(name, times):
                 if name == self.silent and done >= self.silent_after and lease.kind == "file":
                     self.left_behind = lease.task
-                    return  # no word to anybody: its lease will run out
+                    return  # it tells nobody: its lease will run out
                 self._work(lease, times)
                 done += 1
         except ClosedError:
@@ -177,7 +176,7 @@ class Colony:
                 finally:
                     spent = time.thread_time() - begun
         except RuntimeError:
-            pass  # told to the board by the scope; it will be tried again
+            pass  # the scope reports it to the board; the task will be retried
         finally:
             times.work += spent
             times.coordination += time.thread_time() - started - spent
@@ -194,7 +193,7 @@ def settings() -> dict[str, Any]:
 
 
 def with_trust(strategy: str, agents: int) -> dict[str, Any]:
-    """Return the settings that a demo with standing has besides."""
+    """Return the further settings of a demo with standing."""
     from ...values.trust import TrustPolicy  # noqa: PLC0415 - only with standing
     from ..show import BAD_INPUT, fail  # noqa: PLC0415
     from .trust import LEAST_AGENTS  # noqa: PLC0415

@@ -1,10 +1,9 @@
 """
-The demo by capability matching: five skills a file, agents that differ, one that lies, one that leaves.
+The demo by capability matching: five skills per file, agents that differ, one that lies, one that leaves.
 
-`ant-1` can do everything; the others are specialists. The liar advertises a
-skill that it does not have: it fails at it, is benched for failing in a row,
-and others do the work. The silent one stops refreshing its advert while it
-holds a task: the lease runs out, and so does the advert.
+`ant-1` can do everything; the others are specialists. The liar advertises a skill that it does not have: it
+fails at it, is benched for failing several times in a row, and others do the work. The silent agent stops
+refreshing its advert while it holds a task: the lease runs out, and so does the advert.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ _SPECIALISTS = (
     ("hash.sha256", "text.count", "text.tokenise"),
 )
 _ATTEMPTS = 50
-"""a task that only suffers from liars should not fail for good"""
+"""a task must not fail for good only because of liars"""
 
 
 class MatchColony(Colony):
-    """The colony of demo.py around a Matchmaker."""
+    """The colony of colony.py around a Matchmaker."""
 
     board: Matchmaker
 
@@ -48,10 +47,10 @@ class MatchColony(Colony):
         if self.liar is not None:
             self.skills[self.liar] = ("text.count", _LIE)
         self.lies = 0
-        """how often the liar failed at what it had promised"""
+        """how often the liar failed at what it had claimed to do"""
 
     def tasks_for(self, root: Path) -> list[Task]:
-        """Return the job: five tasks a file, a join a package, the report."""
+        """Return the job: five tasks per file, a join per package, and the report."""
         tasks: list[Task] = []
         members: dict[str, list[str]] = {}
         for path in index_job.find_files(root):
@@ -82,7 +81,7 @@ class MatchColony(Colony):
         return skill_job.report({id_.removeprefix("package/"): part for id_, part in lease.inputs.items()})
 
     def remarks(self) -> list[str]:
-        """Say what became of the liar and of the silent agent's advert."""
+        """Say what happened to the liar and to the silent agent's advert."""
         said = []
         if self.liar is not None:
             why = [event for event in self.board.events() if event.type == "benched"]
@@ -97,7 +96,7 @@ class MatchColony(Colony):
 
     def _live(self, name: str) -> None:
         if name == self.silent:
-            super()._live(name)  # it advertises by hand, and nobody refreshes for it once it is silent
+            super()._live(name)  # it advertises by hand, and nobody refreshes the advert once it is silent
             return
         with self._join(name):
             super()._live(name)

@@ -1,5 +1,5 @@
 """
-The demo's job cut by skill: five small jobs a file, which take agents that differ.
+The demo's job divided by skill: five small jobs per file, for agents that differ.
 
 As in index_job, these are functions that know nothing of agents, and
 `index_tree` in one thread gives the report that the colony's must equal.
@@ -49,7 +49,7 @@ def parse(source: bytes) -> dict[str, Any]:
 
 
 def docstrings(source: bytes) -> dict[str, Any]:
-    """Count what could have a docstring and what has one."""
+    """Count definitions that could have a docstring, and those that have one."""
     tree = _tree(source)
     nodes = [] if tree is None else list(ast.walk(tree))
     documentable = [
@@ -90,7 +90,7 @@ SKILLS: dict[str, Callable[[bytes], dict[str, Any]]] = {
     "text.tokenise": tokenise,
     "hash.sha256": sha256,
 }
-"""capability -> what an agent that has it does with a file"""
+"""capability -> what an agent with it does with a file"""
 
 
 def join_package(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

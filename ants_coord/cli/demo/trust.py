@@ -1,10 +1,9 @@
 """
-The demo with standing: one agent never works, one makes its results up, and the report is right.
+The demo with standing: one agent never works, one invents its results, and the report is right.
 
-Each file's result is checked by a quorum of two, as seldom as agents earn it.
-The ghost claims and falls silent, again and again, until its standing shuts
-it out; the liar returns the figures of an empty file, is outvoted, and goes
-the same way. Nobody knows beforehand who they are.
+Each file's result is checked by a quorum of two, less often as agents earn trust. The ghost claims and falls
+silent, again and again, until its standing excludes it. The liar returns the figures of an empty file, is
+outvoted, and is excluded in the same way. Nobody knows beforehand which agents they are.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ LEAST_AGENTS = 4
 """a ghost, a liar, and two whose results can agree"""
 _CHECKED = Verify.by_quorum(2, of=3, error=0.05)
 _ATTEMPTS = 50
-"""a task that only suffers from a ghost should not fail for good"""
+"""a task must not fail for good only because of a ghost"""
 
 
 class TrustColony(Colony):
-    """The colony of demo.py with two bad agents."""
+    """The colony of colony.py with two bad agents."""
 
     def __init__(self, board: Board, root: Path, agents: int, seed: int) -> None:
         super().__init__(board, root, agents, seed)
@@ -39,7 +38,7 @@ class TrustColony(Colony):
         self.ghost, self.liar = self.names[-1], self.names[-2]
 
     def tasks_for(self, root: Path) -> list[Task]:
-        """Return the job; what is said of a file is checked."""
+        """Return the job; the results for files are checked."""
         return [
             attrs.evolve(task, verify=_CHECKED if task.kind == "file" else None, max_attempts=_ATTEMPTS)
             for task in tasks_for(root)
@@ -57,12 +56,12 @@ class TrustColony(Colony):
             return
         try:
             for _ in self.board.claims(name, until="drained"):
-                continue  # no work, no word
+                continue  # no work, no report
         except ClosedError:
             return
 
     def remarks(self) -> list[str]:
-        """Say what became of the ghost and of the liar."""
+        """Say what happened to the ghost and to the liar."""
         said = []
         for name, what in ((self.ghost, "never worked"), (self.liar, "made its results up")):
             seen = self.board.standing(name)

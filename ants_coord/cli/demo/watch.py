@@ -1,6 +1,4 @@
-"""
-Watching a board: the demo's live view and its end, and `status`.
-"""
+"""Watching a board: the demo's live view and its summary, and `status`."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ __all__ = ["run_bazaar", "run_demo", "show_standings", "show_status", "status_of
 
 
 class _Progress:
-    """Live on a terminal, a line a second elsewhere; on stderr when the answer is JSON."""
+    """Live on a terminal, one line per second elsewhere; on stderr when the answer is JSON."""
 
     def __init__(self, board: Board, total: int, *, quiet: bool) -> None:
         self._board = board
@@ -46,7 +44,7 @@ class _Progress:
             self._live.stop()
 
     def show(self) -> None:
-        """Show where the job is."""
+        """Show the state of the job."""
         now = time.monotonic()
         numbers = self._board.statistics()
         line = (
@@ -114,7 +112,7 @@ def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: 
 
 
 def run_bazaar(*, as_json_text: bool) -> None:
-    """Run the bazaar on a board of its own, tell what happens, and what came of it."""
+    """Run the bazaar on its own board, report what happens, and the result."""
     from . import bazaar  # noqa: PLC0415
 
     say = warnings if as_json_text else console
@@ -249,7 +247,7 @@ def status_of(board: Board, most: int = 20) -> dict[str, Any]:
 
 
 def _adverts_of(board: Board) -> dict[str, Any]:
-    """Return who advertises what, if the board's strategy knows adverts."""
+    """Return which agents advertise what, if the board's strategy knows adverts."""
     if board.settings().strategy == "claim":
         return {}
     return {
@@ -309,7 +307,7 @@ def _told(proofs: Mapping[str, str]) -> str:
 
 
 def _by_capability(found: list[Standing]) -> list[tuple[str, ...]]:
-    """Return what came of tasks that required something, and what was proved of it."""
+    """Return an agent's record on tasks that required something, and what it has proved."""
     rows: list[tuple[str, ...]] = []
     for one in found:
         records = {record.kind: record for record in one.capabilities}

@@ -1,8 +1,8 @@
 """
-Commands as tasks: what `run` and `work` do.
+Commands as tasks: the implementation of `run` and `work`.
 
 batch         job files
 running       the commands run and work
 child         one command of a job, as a process
-progress      what is said while they run
+progress      output while they run
 """

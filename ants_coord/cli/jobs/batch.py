@@ -29,7 +29,7 @@ __all__ = [
 KIND = "command"
 AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
 DEATHS = 10
-"""how often the runner of a command may die before it is the command that is suspected of killing it"""
+"""how often the runner of a command may die before the command itself is suspected of killing it"""
 MOST_ATTEMPTS = 100_000
 
 _TASK_FIELDS = (
@@ -51,11 +51,11 @@ _TASK_FIELDS = (
 )
 _COMMAND_FIELDS = ("cmd", "argv", "env", "cwd", "timeout")
 _HINTS = ("seconds", "kind")
-"""what `advise` wants to know of a job, and running it does not need"""
+"""fields that `advise` uses, and that running a job does not need"""
 
 
 def how_many(text: str) -> int | None:
-    """Return a number of agents as it was typed; None for as many as are needed."""
+    """Return a typed number of agents; None for as many as needed."""
     if text == AS_NEEDED:
         return None
     number = int(text) if text.isdecimal() else 0
@@ -80,8 +80,8 @@ def read_tasks(
     """
     Return the tasks of a file and what is wrong with it, one sentence per problem.
 
-    The first is only of use if the second is empty. `on_board` says which of some ids need not be in the
-    file, since they are on the board already.
+    The tasks may only be used if there are no problems. `on_board` tells which ids need not be in the file,
+    because they are on the board already.
     """
     tasks: list[Task] = []
     problems: list[str] = []
@@ -167,8 +167,8 @@ def _task(found: dict[str, Any], number: int) -> Task:
         raise TypeError(f"needs: must be a list of ids, not {options['needs']!r}")
     options.setdefault("id", f"line-{number}")
     attempts = count(options.get("max_attempts", 1), "max_attempts", most=MOST_ATTEMPTS)
-    # a runner that dies is no failure of its command: the board counts both, so the failures are counted
-    # by the runners, and the board allows as many deaths on top
+    # the death of a runner is not a failure of its command. The board counts both, so the runners count the
+    # failures, and the board allows that many deaths on top
     payload["attempts"] = attempts  # run_child reads it
     options["max_attempts"] = attempts + DEATHS
     for moment in ("delay", "finish_by"):
@@ -178,7 +178,7 @@ def _task(found: dict[str, Any], number: int) -> Task:
 
 
 def command_after(line: str, folder: str | None, prefix: str) -> Task:
-    """Return the task of a reaction: a shell line in a folder, which is told the path that has changed."""
+    """Return the task of a reaction: a shell command in a folder, which gets the changed path."""
     payload = _command({"cmd": line} | ({} if folder is None else {"cwd": folder}))
     return Task(kind=KIND, payload=payload | {"prefix": prefix, "attempts": 1}, max_attempts=1 + DEATHS)
 
@@ -211,7 +211,9 @@ def _command(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_texts(payload: dict[str, Any]) -> None:
-    """Refuse what no system can start: it would be told only when its turn has come."""
+    """
+    Refuse commands that no system can start: otherwise this would be reported only when their turn has come.
+    """
     environment = payload.get("env", {})
     for name in environment:
         if not name or "=" in name:

@@ -1,11 +1,10 @@
 """
 Running one command as a child: its environment, its output, its end.
 
-A child is a process group of its own, all of which ends with it. It knows its
-fencing token from the environment, and dies with us where the system allows
-it (Linux's parent-death signal, set by setpriv, or by a few lines of Python where that is
-missing: the signal is set between fork and exec, which a program with threads
-must not do itself).
+A child has its own process group, all of which ends with it. It gets its fencing token from the environment,
+and dies with us where the system allows it (Linux's parent-death signal). The signal must be set between fork
+and exec, which a program with threads must not do itself; so setpriv sets it, or a few lines of Python where
+that is missing.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = ["CommandError", "GivenUp", "run_child"]
 
 TAIL = 8_192
 NOTED = 2_000
-"""characters of either stream that are noted of an attempt that failed"""
+"""characters of either stream that are kept of a failed attempt"""
 FAILURES = "failed_attempts"
 
 _TRAMPOLINE = (
@@ -50,11 +49,11 @@ def _bound_to_us(argv: list[str]) -> list[str]:
 
 
 Tell = Callable[[int, bytes], None]
-"""takes the number of a stream (1: stdout, 2: stderr) and what has come on it"""
+"""called with the number of a stream (1: stdout, 2: stderr) and the new output on it"""
 
 
 class CommandError(Exception):
-    """Raised when a command has failed and may be tried again."""
+    """Raised when a command has failed and may be retried."""
 
 
 class GivenUp(GiveUp):
@@ -67,14 +66,14 @@ def run_child(job: Hold, tell: Tell | None = None) -> dict[str, Any]:
 
     Args:
         job: the scope of the task.
-        tell: is given the output as it comes.
+        tell: called with the output as it comes.
 
     Returns:
         exit_code, and the last 8 KiB of stdout and stderr.
 
     Raises:
-        CommandError: it ended with another exit code than 0, or took too long; with the tail of stderr.
-        GivenUp: that was its last attempt. The deaths of runners are not attempts of the command.
+        CommandError: its exit code was not 0, or it took too long; with the tail of stderr.
+        GivenUp: that was its last attempt. The deaths of runners do not count as attempts of the command.
 
     """
     payload = job.payload
@@ -101,16 +100,17 @@ def _failure(job: Hold, attempts: int | None, output: dict[str, str], why: str) 
     """
     Count a failure, note its output, and say whether there may be another attempt.
 
-    The count goes on in the notes of the task: the board counts claims, of which some ended with their
-    runner and say nothing of the command. A failed task has no result, so its output is there, too.
+    The count is kept in the notes of the task, because the board counts claims, some of which ended with
+    their runner and say nothing about the command. A failed task has no result, so its output is in the
+    notes, too.
     """
-    if attempts is None:  # a task that some program has made: the board's own rule is meant
+    if attempts is None:  # the task comes from another program: the board's own rule applies
         job.progress(output)
         return CommandError(why)
     said = [record.note for record in job.lease.notes if isinstance(record.note, dict)]
     failures = 1 + next((note[FAILURES] for note in reversed(said) if isinstance(note.get(FAILURES), int)), 0)
     is_last = failures >= attempts
-    # whoever requeues a task that has failed gives it fresh attempts
+    # requeueing a failed task gives it new attempts
     job.progress({FAILURES: 0 if is_last else failures, **output})
     return GivenUp(why) if is_last else CommandError(why)
 
@@ -141,7 +141,7 @@ def _run(
             start_new_session=True,
         )
     except OSError as problem:
-        # the directory is named where it is what is missing: the message of the system does not say which
+        # name the directory if it is the missing one: the system's message does not say which is missing
         what = problem.filename if problem.filename == payload.get("cwd") else argv[0]
         return f"cannot start {argv[0]!r}: {what!r}: {problem.strerror}", None
     return _wait(child, job, payload.get("timeout"), look), child.returncode
@@ -165,8 +165,8 @@ def _wait(
     """
     Wait for the end; kill the whole group if it takes too long or the lease is lost.
 
-    What the command left running in the background ends with it: it would hold files and ports that the
-    next attempt, or the next task, needs.
+    Background processes of the command end with it: they would hold files and ports that the next attempt, or
+    the next task, needs.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     step = 0.005
@@ -182,7 +182,7 @@ def _wait(
                 step = max(0.0, min(step, deadline - time.monotonic()))
         return None
     finally:
-        # before the child is reaped: its number, which is its group's, cannot be another's yet
+        # before the child is reaped: until then its number, which is its group's, cannot be reused
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
@@ -190,7 +190,7 @@ def _wait(
 
 
 def _has_ended(child: subprocess.Popen[bytes], wait_s: float) -> bool:
-    """Tell whether a child has ended, within some seconds, without reaping it where the system can tell."""
+    """Tell whether a child has ended, within some seconds, without reaping it if the system allows that."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(wait_s)
@@ -205,7 +205,7 @@ def _has_ended(child: subprocess.Popen[bytes], wait_s: float) -> bool:
 
 
 class _Output:
-    """What a command writes, read while it writes."""
+    """The output of a command, read while it writes."""
 
     def __init__(self, number: int, stream: IO[bytes]) -> None:
         self._number = number
@@ -213,8 +213,8 @@ class _Output:
         self._at = 0
 
     def pass_on(self, tell: Tell | None) -> None:
-        """Tell what is new."""
-        # pread: the child writes at the position of the very same open file, which must not be moved
+        """Report new output."""
+        # pread, because the child writes at the position of the same open file, which must not be moved
         while tell is not None and (new := os.pread(self._stream.fileno(), 1 << 16, self._at)):
             self._at += len(new)
             tell(self._number, new)

@@ -1,8 +1,7 @@
 """
-What `run` and `work` say while they run: the commands' output line by line, and how each attempt ended.
+The output of `run` and `work` while they run: the commands' output by line, and how each attempt ended.
 
-Output is shown, not obeyed: whatever a command prints cannot move the cursor
-or forge another task's line.
+Output is escaped: nothing that a command prints can move the cursor or forge another task's line.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ _LINE = 4_096
 
 class Progress:
     """
-    Run commands for a worker and tell how it goes. Thread-safe.
+    Runs commands for a worker and reports progress. Thread-safe.
 
     Args:
-        total: how many tasks there are, for the count.
-        is_quiet: say nothing, since the output is for programs.
+        total: number of tasks, for the count.
+        is_quiet: print nothing, because the output is for programs.
 
     """
 
     def __init__(self, total: int, *, is_quiet: bool) -> None:
         self.told: set[str] = set()
-        """tasks whose end for good has been told"""
+        """tasks whose final end has been reported"""
         self._total = total
         self._is_quiet = is_quiet
         self._ended = 0
@@ -82,7 +81,7 @@ class Progress:
 
 
 class _Lines:
-    """The output of one attempt, cut into lines."""
+    """The output of one attempt, split into lines."""
 
     def __init__(self, progress: Progress, task: str) -> None:
         self._progress = progress
@@ -90,7 +89,7 @@ class _Lines:
         self._left = {1: b"", 2: b""}
 
     def feed(self, number: int, data: bytes) -> None:
-        """Take what has come on stdout (1) or stderr (2)."""
+        """Take new output on stdout (1) or stderr (2)."""
         *lines, rest = (self._left[number] + data).split(b"\n")
         while len(rest) > _LINE:
             lines.append(rest[:_LINE])
@@ -100,7 +99,7 @@ class _Lines:
             self._show(number, line)
 
     def end(self) -> None:
-        """Show last lines that have no end."""
+        """Show last lines without a line end."""
         for number, rest in self._left.items():
             if rest:
                 self._show(number, rest)
@@ -115,7 +114,7 @@ class _Lines:
 
 
 def _only_what_was_not_told() -> None:
-    """Let the library's log through, but for the failures of commands: these are told by us."""
+    """Pass on the library's log, except for failures of commands, which are reported here."""
     import logging  # noqa: PLC0415 - 8 ms that only workers need
 
     from ..show import clean, warnings  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Commands that run the commands of a file: run and work."""
+"""The commands that run the commands of a file: run and work."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ Having = Annotated[
     list[str] | None, typer.Option("--having", help="An attribute, such as gpu_mem=24; may be repeated.")
 ]
 _STEP = 5_000
-"""tasks submitted, or asked for, at a time"""
+"""tasks submitted, or queried, at a time"""
 
 
 @attrs.frozen
 class Skills:
-    """What a runner says that it can do."""
+    """What a runner says it can do."""
 
     can: tuple[str, ...] = ()
     attributes: dict[str, int | float | str] = attrs.field(factory=dict)
@@ -78,14 +78,14 @@ def _work(
     kinds: list[str] | None = None,
     skills: Skills | None = None,
 ) -> Served:
-    """Serve with numbered agents, so that the board says which of them did what."""
+    """Serve with numbered agents, so that the board shows which of them did what."""
     handlers = dict.fromkeys(kinds or [batch.KIND], progress.run)
     base, said, number = fresh_agent(), skills or Skills(), agents or 1
     names = [f"{base}-{n}" for n in range(1, number + 1)] if agents else [base]
     here, turn = threading.local(), itertools.count()
 
     def claims(stop: Any, wanted: tuple[str, ...] | None) -> Any:
-        # called in the thread that will use it, and once more after trouble with the journal
+        # called in the thread that will use it, and again after trouble with the journal
         if not hasattr(here, "name"):
             here.name = names[next(turn) % len(names)]
         return board._claims(  # noqa: SLF001 - serve() has one name for all its threads
@@ -131,7 +131,7 @@ def run(
     json_: AsJson = False,
 ) -> None:
     """
-    Run commands from a file until each has succeeded once or failed, with needs, priorities and retries.
+    Run commands from a file until each has succeeded or failed, with needs, priorities and retries.
 
     A line: {"id": "b", "cmd": "make b", "needs": ["a"], "timeout": 60, "max_attempts": 3}
     """
@@ -151,7 +151,7 @@ def run(
 
 
 def _check_skills(tasks: list[Any], skills: Skills) -> None:
-    """Refuse what nobody will ever take: on a board in memory no other agent can join."""
+    """Refuse tasks that nobody will ever take: on a board in memory no other agent can join."""
     facts = facts_of(skills.can, skills.attributes)
     for task in tasks:
         if task.requires and evaluate(parse(task.requires).root, facts) is not True:
@@ -173,7 +173,7 @@ class _Job:
     retry_failed: bool
 
     def run(self, board: Opened) -> int:
-        """Submit what is not there yet, work until nothing is left, and return the exit code."""
+        """Submit what is missing, work until nothing is left, and return the exit code."""
         try:
             for start in range(0, len(self.tasks), _STEP):
                 board.submit_many(_in_order(self.tasks)[start : start + _STEP])
@@ -213,7 +213,7 @@ class _Job:
 
 
 def _in_order(tasks: list[Any]) -> list[Any]:
-    """Return tasks with every need before what needs it, so that a file may be submitted in pieces."""
+    """Return tasks with every need before its dependents, so that a file may be submitted in pieces."""
     if len(tasks) <= _STEP:
         return tasks  # one batch: any order will do
     by_id = {task.id: task for task in tasks}

@@ -1,5 +1,5 @@
 """
-An agent's verbs as commands: each call is a process of its own, which keeps what it took.
+An agent's verbs as commands: each call is its own process, and leases stay held after it ends.
 
 holding       claim, renew, note, complete, fail, release, decline
 locks         lock and unlock

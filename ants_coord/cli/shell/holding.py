@@ -1,5 +1,5 @@
 """
-Claim a task, and end it: a lease goes from command to command as its handle "id#token".
+Claim a task, and end it: a lease is passed from command to command as its handle "id#token".
 
 Nobody renews what a command holds: it ends by its handle, or by its ttl.
 """
@@ -44,7 +44,7 @@ BoardAndHandle = Annotated[
 
 
 def agent_of(name: str | None) -> str:
-    """Return the agent's checked name; who takes something must have one."""
+    """Return the agent's checked name; taking something requires one."""
     if name is None:
         raise fail(f"say who you are: --agent NAME, or {AGENT_VARIABLE} in the environment", BAD_INPUT)
     try:
@@ -54,12 +54,12 @@ def agent_of(name: str | None) -> str:
 
 
 def shown_lease(lease: Lease) -> dict[str, Any]:
-    """Return a lease as plain data, with the handle that stands for it."""
+    """Return a lease as plain data, with its handle."""
     return {"handle": lease.handle, **attrs.asdict(lease)}
 
 
 def said(found: Any, sentence: str, *, as_json_: bool) -> None:
-    """Print an answer for programs, or the sentence that tells it."""
+    """Print an answer for programs, or a sentence for people."""
     if as_json_:
         typer.echo(as_json(found))
     else:
@@ -67,12 +67,12 @@ def said(found: Any, sentence: str, *, as_json_: bool) -> None:
 
 
 def text_of(text: str) -> str:
-    """Return an argument; "-" is standard input."""
+    """Return an argument's text; "-" is standard input."""
     return sys.stdin.read() if text == "-" else text
 
 
 def value_of(text: str) -> Any:
-    """Return the value that an argument is the JSON of, or the text itself if it is none."""
+    """Return the value of an argument that is JSON, otherwise the text itself."""
     from ...adapters.tools.given import value_of  # noqa: PLC0415 - one rule for models and shells
 
     return value_of(text_of(text))
@@ -80,7 +80,7 @@ def value_of(text: str) -> Any:
 
 @contextmanager
 def _holder(words: list[str], agent: str | None, names: str = "HANDLE") -> Iterator[tuple[Any, list[str]]]:
-    """Open the board, as the agent that is named: it may touch its own leases only."""
+    """Open the board as the named agent, which may only touch its own leases."""
     path, rest = words_after_board(words, names)
     with _board(path, keep=True) as board:
         yield (board if agent is None else board.as_agent(agent_of(agent))), rest
@@ -98,7 +98,7 @@ def claim(
     having: Having = None,
     json_: AsJson = False,
 ) -> None:
-    """Take a task and print its handle; --json tells all that it says. Exit code 1: there is none now."""
+    """Take a task and print its handle; --json prints everything. Exit code 1: there is none now."""
     path, _ = words_after_board(words or [], "")
     name, skills = agent_of(agent), Skills.read(can, having)
     with _board(path, keep=True) as board:
@@ -134,7 +134,7 @@ def note(
     agent: AgentName = None,
     json_: AsJson = False,
 ) -> None:
-    """Keep a word with a task that you hold, for others and for whoever takes it next."""
+    """Keep a note with a task that you hold, for others and for its next holder."""
     with _holder(words, agent, "HANDLE TEXT") as (board, (handle, text)):
         board.progress(handle, text_of(text))
     said({"handle": handle}, f"noted with {clean(handle, 1_000)}", as_json_=json_)
@@ -165,7 +165,7 @@ def fail_(
     for_good: Annotated[bool, typer.Option("--for-good", help="Nobody is to try it again.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """End your attempt without a result; others try again while the task has attempts left."""
+    """End your attempt without a result; others retry while the task has attempts left."""
     with _holder(words, agent, "HANDLE REASON") as (board, (handle, reason)):
         state = board.fail(handle, text_of(reason), retry=not for_good)
     task = handle.rpartition("#")[0]
@@ -190,7 +190,7 @@ def decline(
     reason: Annotated[str, typer.Option(help="For explain.")] = "",
     json_: AsJson = False,
 ) -> None:
-    """Give a task back because it is not for you now: it is offered to others, and not to you."""
+    """Give a task back because you cannot do it now: it is offered to others, and not to you."""
     with _holder(words, agent) as (board, (handle,)):
         board.decline(handle, seconds, reason)
     said({"declined": handle}, f"declined {clean(handle, 1_000)}", as_json_=json_)

@@ -25,7 +25,7 @@ Holder = Annotated[
 
 
 def repository() -> str:
-    """Return the folder that names are relative to: that of the repository, as for hooks of coding agents."""
+    """Return the folder that names are relative to: the repository's, as for hooks of coding agents."""
     here = os.getcwd()
     place = place_of(here)
     return here if place is None else place.root
@@ -52,11 +52,12 @@ def lock(
     path, files = words_after_board(words, "PATH", many=True)
     name = agent_of(agent)
     with _board(path, keep=True) as board:
-        here = os.getcwd()  # a shell's paths begin where it is, whatever folder names are relative to
+        # a shell's paths are relative to its folder, whatever folder names are relative to
+        here = os.getcwd()
         names = names_of_files([os.path.join(here, file) for file in files], root or repository())
         if wait:
             scope = board.lock(*names, agent=name, lease_ttl=ttl, timeout=wait, holder=holder, shared=shared)
-            lease = scope.__enter__().lease  # and no exit: the lock is to outlive this command
+            lease = scope.__enter__().lease  # and no exit: the lock must outlive this command
         else:
             lease = board.lock_nowait(*names, agent=name, lease_ttl=ttl, holder=holder, shared=shared)
     typer.echo(as_json(shown_lease(lease)) if json_ else shown(lease.handle, 10_000))
@@ -72,7 +73,7 @@ def unlock(
     all_: Annotated[bool, typer.Option("--all", help="Free all that this agent has locked.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Free what was locked."""
+    """Free locks."""
     path, handles = words_after_board(words or [], "" if all_ else "HANDLE", many=not all_)
     wrong = [handle for handle in handles if not handle.startswith("lock:")]
     if wrong:

@@ -1,4 +1,4 @@
-"""Look at tasks and marks, and bring back what failed."""
+"""Commands to look at tasks and marks, and to requeue failed tasks."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _brief(record: TaskRecord) -> dict[str, Any]:
 
 @app.command(rich_help_panel="For agents")
 def show(words: BoardAndTask, json_: AsJson = False) -> None:
-    """Show all of a task: what it asks, who has it, what was said, what came out."""
+    """Show everything about a task: what it asks, who holds it, notes, and the result."""
     path, (task,) = words_after_board(words, "TASK")
     with _board(path) as board:
         record = board.find(task)
@@ -109,7 +109,7 @@ def show(words: BoardAndTask, json_: AsJson = False) -> None:
 
 
 def _show_result(record: TaskRecord) -> None:
-    """Show what came out; of a command its output, also of an attempt that failed."""
+    """Show the result; for a command its output, also of a failed attempt."""
     outcome = record.outcome
     if outcome is not None and outcome.state is TaskState.DONE:
         found = outcome.result
@@ -132,20 +132,20 @@ def _is_output(value: Any) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Return a value in one line: text as it is, all else as JSON."""
+    """Return a value in one line: text as it is, everything else as JSON."""
     import json  # noqa: PLC0415
 
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _as_lines(text: str) -> str:
-    """Return text of several lines in which every line is shown, not obeyed."""
+    """Return text of several lines, with every line escaped."""
     return "\n".join(shown(line, 100_000) for line in text.rstrip("\n").split("\n"))
 
 
 @app.command(rich_help_panel="For agents")
 def result(words: BoardAndTask, wait: Wait = 0, json_: AsJson = False) -> None:
-    """Print what a task came to; of a command its output. Exit code 1: it has failed, or has not ended."""
+    """Print the result of a task; for a command its output. Exit code 1: it has failed, or has not ended."""
     path, (task,) = words_after_board(words, "TASK")
     with _board(path) as board:
         found = board.result(task, timeout=wait)
@@ -164,7 +164,7 @@ def requeue(
     all_: Annotated[bool, typer.Option("--all", help="Every task that has failed.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Bring a failed task back with fresh attempts, and what was cancelled along with it."""
+    """Restart a failed task with new attempts, and the tasks that were cancelled with it."""
     path, names = words_after_board(words or [], "" if all_ else "TASK")
     with _board(path) as board:
         if all_:

@@ -1,4 +1,4 @@
-"""Files that appear become tasks: mirror a folder on a blackboard, and say what follows from a change."""
+"""Files that appear become tasks: mirror a folder on a blackboard, and set what follows from a change."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def react(
     remove: Annotated[bool, typer.Option("--remove", help="End the rule of this name.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Say that a task follows when a path changes; work runs what is a command."""
+    """Make a task of each change of a path; work runs those that are commands."""
     path, (name, *patterns) = words_after_board(words, "NAME" if remove else "NAME PATTERN")
     if remove:
         with _board(path, kind=Blackboard) as board:

@@ -1,9 +1,8 @@
 """
 What every coordinator must do, as a suite without a test framework: `check_coordinator(make)`.
 
-For strategies, journals and fronts of your own. Each check is a small story;
-its name says what is promised. Coordinators for event loops are checked by the
-same stories, in virtual time.
+It is for your own strategies, journals and fronts. Each check is a small story whose name is the promise.
+Coordinators for event loops are checked by the same stories, in virtual time.
 
 coordinator  the stories of coordinators
 bazaar       the stories of agents that come and go
@@ -24,7 +23,7 @@ from ..story import story
 from . import bazaar
 from .coordinator import STORIES
 
-assert bazaar  # its stories enter themselves
+assert bazaar  # importing it registers its stories
 
 __all__ = ["ConformanceError", "check_coordinator"]
 
@@ -34,7 +33,7 @@ Make = Callable[..., Any]
 
 class ConformanceError(AssertionError):
     """
-    Some promises are not kept; the message says which, and how that was seen.
+    Raised when promises are broken; the message says which, and how.
 
     `failures` maps the name of each story to its traceback.
     """
@@ -47,18 +46,18 @@ class ConformanceError(AssertionError):
 
 def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) -> list[str]:
     """
-    Play every story on a fresh coordinator.
+    Play every story on a new coordinator.
 
     Args:
         make: called with `clock=` (a ManualClock) and settings such as `lease_ttl=`; returns a
             coordinator for threads or for event loops. Boards must not share anything.
-        only: picks stories by name; all if not given.
+        only: selects stories by name; all by default.
 
     Returns:
-        The names of the promises that are kept.
+        The names of the promises that were kept.
 
     Raises:
-        ConformanceError: some are not.
+        ConformanceError: some were broken.
 
     Example:
         >>> from ants_coord import ClaimQueue
@@ -78,7 +77,7 @@ def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) 
         try:
             play(seen, clock)
             seen.check()
-        except Exception:  # noqa: BLE001 - whatever it is, the promise is not kept
+        except Exception:  # noqa: BLE001 - whatever it is, the promise is broken
             failures[name] = f"{traceback.format_exc(limit=-2)}\n{_story(board)}"
         else:
             passed.append(name)
@@ -99,7 +98,7 @@ def _story(board: Any) -> str:
 
 
 class OnItsLoop:
-    """A coordinator for event loops, seen as one for threads: each verb runs to its end in virtual time."""
+    """A coordinator for event loops, used like one for threads: each verb runs to its end in virtual time."""
 
     def __init__(self, board: Any, clock: ManualClock) -> None:
         self._board = board

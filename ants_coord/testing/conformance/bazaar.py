@@ -1,6 +1,4 @@
-"""
-Stories of agents that come and go on their own account: what a newcomer is told, what they may spend.
-"""
+"""Stories of agents that come and go: what a newcomer is told, and what agents may spend."""
 
 from __future__ import annotations
 
@@ -55,7 +53,7 @@ def what_is_spent_comes_out_of_a_purse(board: Any, clock: ManualClock) -> None:
     assert board.spent(lease, "llm", 5, coordination=True) == 40
     clock.advance(30)
     refused(LeaseLostError, board.spent, lease, "llm", 1)
-    lease = board.claim_nowait("bob")  # what the first had reserved and not spent is free again
+    lease = board.claim_nowait("bob")  # the unspent part of the first reservation is free again
     refused(PurseError, board.spent, lease, "gpu", 1)
     assert board.spent(lease, "llm", 95) == -10
     assert board.complete(lease).state is TaskState.DONE
@@ -93,7 +91,7 @@ def a_purse_is_finite_and_never_negative(board: Any, clock: ManualClock) -> None
 def what_an_agent_says_counts_once_it_was_asked(board: Any, clock: ManualClock) -> None:
     proofs = [Proof("gpu", 7, "square", answer=49)]
     if not hasattr(board, "advertise"):
-        # by the settings, or by a strategy of your own without adverts
+        # refused by the settings, or by your own strategy without adverts
         refused((ValueError, CoordinationError), board.configure, proofs=proofs)
         return
     board.configure(proofs=proofs)

@@ -1,9 +1,8 @@
 """
-The stories of the conformance suite: verbs in, answers out, on a clock that only moves when told to.
+The stories of the conformance suite: verbs in, answers out, on a clock that is moved by hand.
 
-A story takes the coordinator and its clock; `told` gives it a name, which is
-the promise, and settings that it needs. Verbs are called as on a coordinator
-for threads.
+A story gets the coordinator and its clock. `told` gives it a name, which is the promise, and the settings
+that it needs. Verbs are called as on a coordinator for threads.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ STORIES: dict[str, tuple[Story, dict[str, Any]]] = {}
 
 
 def told(**settings: Any) -> Callable[[Story], Story]:
-    """Enter a story under its function's name."""
+    """Register a story under its function's name."""
 
     def enter(play: Story) -> Story:
         STORIES[play.__name__] = (play, settings)
@@ -51,7 +50,7 @@ def told(**settings: Any) -> Callable[[Story], Story]:
 def refused(
     kind: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], *args: Any, **options: Any
 ) -> Exception:
-    """Return the refusal, or complain that there is none."""
+    """Return the refusal, or fail if there is none."""
     try:
         answer = call(*args, **options)
     except kind as problem:
@@ -121,7 +120,7 @@ def tokens_only_grow(board: Any, clock: ManualClock) -> None:
             tokens.append(lease.token)
             if turn % 3 == 0:
                 board.release(lease)
-        clock.advance(30)  # the others run out
+        clock.advance(30)  # the others expire
     tokens.append(board.lock_nowait("x", agent="ann").token)
     assert len(tokens) == 31
     assert tokens == sorted(set(tokens))
@@ -415,7 +414,7 @@ def a_renewal_is_no_sign_of_work(board: Any, clock: ManualClock) -> None:
     for _ in range(4):
         board.renew(lease)
         clock.advance(20)
-    clock.advance(5)  # the last renewal, had it counted, would last for five more
+    clock.advance(5)  # the last renewal, if it counted, would last for five more
     refused(LeaseLostError, board.complete, lease, 1)
     stalled = [event for event in board.events() if event.type == "stalled"]
     assert [event.agent for event in stalled] == ["ann", "ann"]
@@ -446,7 +445,7 @@ def a_decline_concerns_the_agent(board: Any, clock: ManualClock) -> None:
     lease = board.claim_nowait("ann", task="a")
     board.decline(lease, 60, "429")
     clock.advance(60)
-    assert board.claim_nowait("ann", kinds=["default"]).task == "b"  # the second time is twice as long
+    assert board.claim_nowait("ann", kinds=["default"]).task == "b"  # the second decline lasts twice as long
     refused(LeaseLostError, board.decline, lease, 60)
     board.decline(board.claim_nowait("cy", task="a"), 60)
     assert board.claim_nowait("bob").task == "a"

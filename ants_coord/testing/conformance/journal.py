@@ -1,10 +1,9 @@
 """
 What every journal must do, as a suite without a test framework: `check_journal(make)`.
 
-A journal is a dumb ordered log, so the promises are few: positions without a
-gap, everybody sees one order, nothing that was acknowledged is gone, snapshots
-are whole or not there. At the end a coordinator lives on it. What may go wrong
-around it is in journal_faults.
+A journal is a dumb ordered log, so the promises are few: positions without gaps, one order for everybody,
+nothing acknowledged is lost, snapshots are complete or absent. At the end a coordinator runs on it. Faults
+around a journal are in journal_faults.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ _PATIENCE_S = 10.0
 
 def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[str]:
     """
-    Check a journal of your own.
+    Check your own journal.
 
     Args:
         make: opens the log with the given name; opening it again, while it is open or after it was
             closed, opens the same log.
-        faults: how to break what can break; each hook that is given adds its promises.
+        faults: how to cause faults; each given hook adds its promises.
 
     Returns:
-        The names of the promises that are kept.
+        The names of the promises that were kept.
 
     Raises:
-        ConformanceError: some are not.
+        ConformanceError: some were broken.
 
     Example:
         >>> from ants_coord.journals import MemoryJournal
@@ -64,7 +63,7 @@ def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[st
 
         try:
             check(open_)
-        except Exception:  # noqa: BLE001 - whatever it is, the promise is not kept
+        except Exception:  # noqa: BLE001 - whatever it is, the promise is broken
             failures[name] = traceback.format_exc(limit=-2)
         else:
             passed.append(name.replace("_", " "))

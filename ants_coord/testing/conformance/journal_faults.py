@@ -1,8 +1,8 @@
 """
-What may go wrong around a journal, as stories of `check_journal(make, faults=...)`.
+Faults around a journal, as stories of `check_journal(make, faults=...)`.
 
-A journal over a network loses connections and replies, is answered by nobody,
-and may be restored from yesterday. The hooks say how a test makes that happen.
+A journal over a network loses connections and replies, may get no answer, and may be restored from a backup.
+The hooks say how a test can cause this.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _WRITERS, _EACH = 3, 20
 @attrs.frozen
 class JournalFaults:
     """
-    What can be done to the log of a given name while it is open; leave out what cannot happen.
+    Faults to cause for the log of a given name while it is open; leave out those that cannot happen.
 
     Args:
         disconnect: break every connection to it.
         cut: let the next append be written, and lose its reply.
-        rewind: take away every entry after a position, as a restored copy would.
-        stall: let it answer nobody until the returned function is called.
+        rewind: remove every entry after a position, as a restored copy would.
+        stall: stop all its answers until the returned function is called.
         fork: make a child of this process, as `lambda name: os.fork()` does.
 
     Example:
@@ -90,7 +90,7 @@ def _a_lost_reply_doubles_nothing(open_: Callable[[], Journal], cut: Callable[[]
 
 
 def _insist(ask: Callable[[], Any]) -> Any:
-    """Ask, and ask again under the same request id if nobody knows what became of it."""
+    """Ask, and repeat under the same request id if the outcome is unknown."""
     try:
         return ask()
     except JournalError:

@@ -1,8 +1,8 @@
 """
-Agents with characters, for a Colony: the diligent, and those that a colony must survive.
+Agents with characters, for a Colony: diligent ones, and those that a colony must survive.
 
-Each function returns a behaviour for `Colony.add`. All of them claim until
-nothing is left; what they do with a lease is their character.
+Each function returns a behaviour for `Colony.add`. All agents claim until nothing is left; they differ in
+what they do with a lease.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Async = Callable[[_Me], Awaitable[None]]
 
 
 def _result_of(lease: Any) -> Any:
-    return {"done": lease.task}  # the same whoever does it, so that results can agree
+    return {"done": lease.task}  # the same for every agent, so that results can agree
 
 
 async def _do(me: _Me, lease: Any, work: float) -> None:
@@ -76,11 +76,11 @@ def crasher(work: float = 3.0, *, after: int = 3) -> _Async:
 
 def sleeper(work: float = 3.0, *, nap: float = 100.0) -> _Async:
     """
-    Return an agent that falls asleep over its work without renewing, and reports all the same.
+    Return an agent that sleeps without renewing its lease, and reports its result all the same.
 
     Args:
         work: seconds that a task takes.
-        nap: seconds that it sleeps before it reports; longer than a lease.
+        nap: seconds that it sleeps before it reports; choose more than a lease.
 
     """
 
@@ -97,7 +97,7 @@ def sleeper(work: float = 3.0, *, nap: float = 100.0) -> _Async:
 
 def greedy(work: float = 3.0, *, count: int = 10) -> _Async:
     """
-    Return an agent that claims many tasks at once and works them off one by one.
+    Return an agent that claims many tasks at once and does them one by one.
 
     Args:
         work: seconds that a task takes.
@@ -115,12 +115,12 @@ def greedy(work: float = 3.0, *, count: int = 10) -> _Async:
 
 def liar(work: float = 0.5, *, share: float = 1.0, seed: int = 0) -> _Async:
     """
-    Return an agent that makes results up.
+    Return an agent that invents results.
 
     Args:
-        work: seconds that it takes for a lie.
-        share: share of the results that are made up.
-        seed: decides which.
+        work: seconds that an invented result takes.
+        share: share of invented results.
+        seed: decides which results are invented.
 
     """
 
@@ -140,7 +140,7 @@ def liar(work: float = 0.5, *, share: float = 1.0, seed: int = 0) -> _Async:
 
 def ghost(*, pause: float = 1.0) -> _Async:
     """
-    Return an agent that claims and is never heard of again, until its next claim.
+    Return an agent that claims and then is silent until its next claim.
 
     Args:
         pause: seconds between its claims.
@@ -160,8 +160,8 @@ def decliner(work: float = 3.0, *, share: float = 0.5, seed: int = 0) -> _Async:
 
     Args:
         work: seconds that a task takes.
-        share: share of the tasks that it does not want.
-        seed: decides which.
+        share: share of tasks that it declines.
+        seed: decides which tasks it declines.
 
     """
 

@@ -1,18 +1,16 @@
 """
-A colony in virtual time: your agents, the real coordinators, and everything that goes wrong.
+A colony in virtual time: your agents, real coordinators, and faults.
 
-Each agent is a process of its own: it has its own coordinator over a shared
-log, its own clock, and its own fate. It crashes (without a word, in the middle
-of a line that waits) and comes back; it is paused for longer than its leases;
-its clock is off; replies to its commands are lost, or its commands are written
-twice. One seed decides everything, so what a seed has shown it shows again.
+Each agent behaves like a separate process: it has its own coordinator over a shared log, its own clock, and
+its own faults. It crashes (without notice, at any point where it waits) and comes back; it is paused for
+longer than its leases; its clock is off; replies to its commands are lost, or its commands are written twice.
+One seed decides everything, so a run can be repeated exactly.
 
-While it runs and at the end the promises are held against what the agents were
-told: no task had two holders, tokens only grew, what was acknowledged is there,
-every process has the same state; and the leases of the dead ended, and nobody
-went on waiting for what it could have had. The agents are judged too: all tasks
-ended, no lease ran out without a fault, no agent died of an error, and nothing
-outside was written twice or too late.
+During the run and at its end, the library's promises are compared with what the agents were told: no task had
+two holders, tokens only grew, everything acknowledged is there, every process has the same state, the leases
+of dead processes ended, and nobody went on waiting for something available. The agents are judged, too: all
+tasks ended, no lease ran out without a fault, no agent died of an error, and nothing outside was written
+twice or too late.
 """
 
 from __future__ import annotations
@@ -44,17 +42,15 @@ from .world import Resource, World
 __all__ = ["Behaviour", "Colony", "Faults", "Report"]
 
 Behaviour = Callable[[Any], Awaitable[None] | None]
-"""
-What an agent does: an async function of its `AsyncAgent` handle, or a plain function of its `Agent`
-handle, which runs in a thread in lockstep with the others.
-"""
+"""What an agent does: an async function of its `AsyncAgent` handle, or a plain function of its `Agent`
+handle, which runs in a thread in lockstep with the others."""
 
 _TICK_S = 1.0
 
 
 @attrs.define(eq=False)
 class _Fate:
-    """What is to happen to one agent."""
+    """What will happen to one agent."""
 
     clock: SimulatedClock
     is_crashing: bool = False
@@ -67,8 +63,8 @@ class Colony:
 
     Args:
         strategy: the coordinator, of either colour: ClaimQueue, Matchmaker or Blackboard.
-        seed: decides about everything that is left to chance.
-        faults: what goes wrong.
+        seed: decides everything that is random.
+        faults: the faults to cause.
         settings: settings of the board.
 
     Example:
@@ -100,7 +96,7 @@ class Colony:
         faults: Faults | None = None,
         **settings: Any,
     ) -> None:
-        from ... import aio  # noqa: PLC0415 - whichever colour was named
+        from ... import aio  # noqa: PLC0415 - whichever colour was given
 
         found = getattr(aio, getattr(strategy, "__name__", ""), None)
         if found is None:
@@ -122,11 +118,11 @@ class Colony:
 
     def resource(self, name: str, *, fenced: bool = False) -> Resource:
         """
-        Return something outside the board that agents write to.
+        Return a resource outside the board that agents write to.
 
         Args:
-            name: what it is, for the report.
-            fenced: whether it refuses tokens older than the newest it has seen, as `Guard` does.
+            name: its name in the report.
+            fenced: whether it refuses tokens older than the newest one it has seen, as `Guard` does.
 
         """
         made = Resource(name, fenced=fenced, world=self._world)
@@ -143,9 +139,9 @@ class Colony:
         Add agents.
 
         Args:
-            behaviour: what each does.
-            name: its name; made from the function's if not given. With `count` a number is appended.
-            count: how many.
+            behaviour: the function that each agent runs.
+            name: name of the agent; by default the function's. With `count`, a number is appended.
+            count: number of agents.
 
         """
         stem = name or getattr(behaviour, "__name__", getattr(behaviour, "name", "agent")).replace(
@@ -168,17 +164,17 @@ class Colony:
         check: bool = True,
     ) -> Report:
         """
-        Let the colony live.
+        Run the colony.
 
         Args:
-            until: "drained" ends when no task is unfinished; "limit" goes on until then.
-            limit: virtual seconds at most.
-            expect: what is no problem here: "unfinished" tasks at the end, "expiries" of leases to whose
-                holders nothing had happened, "deaths" of agents, "writes" outside, double or late.
+            until: "drained" ends when no task is unfinished; "limit" runs until `limit`.
+            limit: most virtual seconds.
+            expect: problems to accept: "unfinished" tasks at the end, "expiries" of leases whose holders had
+                no fault, "deaths" of agents, "writes" outside that are double or late.
             check: raise AssertionError if there is a problem.
 
         Returns:
-            What came of it.
+            The report of the run.
 
         Raises:
             AssertionError: the report, its problems and the last events.
@@ -246,8 +242,8 @@ class Colony:
         view.faults = self._counts
         board = self._strategy(view, **self._settings)
         engine: Any = board._engine  # noqa: SLF001 - the kit's own
-        engine.blocking = False  # the log is in memory: no thread may make the order depend on chance
-        engine._session = f"{name}-{start}"  # noqa: SLF001 - a random one, drawn at opening, would not repeat
+        engine.blocking = False  # the log is in memory: no thread may make the order random
+        engine._session = f"{name}-{start}"  # noqa: SLF001 - a random name would not repeat
         engine._name_session = lambda: None  # noqa: SLF001
         execute, try_ = engine.execute, engine._try  # noqa: SLF001
 
@@ -265,7 +261,7 @@ class Colony:
         return board, clock
 
     async def _be(self, name: str, behaviour: Behaviour) -> None:
-        """One agent: alive, dead, alive again."""
+        """Run one agent: alive, dead, alive again."""
         dice = random.Random(f"{self.seed} fate of {name}")  # noqa: S311
         loop, faults = asyncio.get_running_loop(), self.faults
         for start in range(1, 1_000_000):
@@ -282,12 +278,12 @@ class Colony:
                 await asyncio.shield(fate.task)
                 await board.close()
                 self._vigil.ended(name)
-                return  # noqa: TRY300 - the others begin anew
+                return  # noqa: TRY300 - the others start again
             except SimulatedCrash:
                 self._counts["crashes"] += 1
             except JournalError as problem:
-                # nobody knows what became of the last command: giving up and starting again is right, where
-                # such a fault was asked for
+                # the outcome of the last command is unknown: giving up and starting again is right, if such a
+                # fault was asked for
                 if not faults.lost_reply and not faults.refused:
                     self._note_death(name, problem)
             except asyncio.CancelledError:
@@ -329,7 +325,8 @@ class Colony:
                 return
             self._counts["pauses"] += 1
             until = loop.time() + dice.uniform(*self.faults.pause_for)
-            # never earlier than before: what was put off until then must not find the process awake already
+            # never earlier than before: work that was postponed until then must not find the process awake
+            # already
             fate.clock.paused_until = max(fate.clock.paused_until, until)
             assert fate.task is not None
             self._troubles.note(fate.task.get_name(), loop.time(), until)
@@ -386,7 +383,7 @@ class Colony:
             few = ", ".join(f"{record.task.id!r} is {record.state}" for record in left[:5])
             found.append(f"{len(left)} tasks are unfinished: {few}{', ...' if len(left) > 5 else ''}")
         faults = self.faults
-        # a lost reply or a wrong clock may cost a lease at any time, and nobody can tell which
+        # a lost reply or a wrong clock may cost a lease at any time, and it is impossible to tell which
         if "expiries" not in expected and not (faults.lost_reply or faults.refused or faults.clock_off):
             found += unexplained(board.events(), self._troubles)
         if "deaths" not in expected:
@@ -397,7 +394,7 @@ class Colony:
 
 
 def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
-    """Make a process disappear: it renews nothing, gives nothing back, and hears nothing."""
+    """Make a process disappear: it renews nothing, gives nothing back, and receives nothing."""
     clock.is_dead = True
     engine: Any = board._engine  # noqa: SLF001 - the kit's own
     for alarm in (engine._alarm, engine._deadlines):  # noqa: SLF001
@@ -436,9 +433,9 @@ async def _fated(life: Any, fate: _Fate) -> None:
 @types.coroutine
 def _suffer(life: Any, fate: _Fate) -> Generator[Any, Any, None]:
     """
-    Drive an agent's coroutine, and let its fate strike where it waits.
+    Drive an agent's coroutine, and let faults strike where it waits.
 
-    A crash is thrown into it as SimulatedCrash, so that scopes do what a dead process does; while it is
+    A crash is thrown into it as SimulatedCrash, so that scopes do what a dead process does. While it is
     paused it does not go on, whatever happens around it.
     """
     loop = asyncio.get_running_loop()

@@ -1,11 +1,9 @@
 """
-Progress in a colony: what ought to happen soon, does.
+Progress in a colony: things that should happen soon do happen.
 
-Safety can be read off a finished log; that something did NOT happen in time
-cannot. So the colony is looked at every virtual second from outside, and two
-promises are held against what is seen: the leases of a process that has died
-end when they run out, and nobody goes on waiting for what is there: a task, the
-end of one, a lock.
+Safety can be checked in a finished log; that something did NOT happen in time cannot. So the colony is
+observed from outside every virtual second, and two promises are checked: the leases of a dead process end at
+their deadline, and nobody goes on waiting for something available: a task, the end of one, a lock.
 """
 
 from __future__ import annotations
@@ -23,16 +21,16 @@ from .log import SimulatedClock
 __all__ = ["Vigil"]
 
 _SLACK_S = 3.0
-"""two looks, and one for luck; the simulated log tells its readers at once"""
+"""two looks, and one in reserve; the simulated log notifies its readers at once"""
 
 
 class Vigil:
     """
-    Somebody who looks at a colony again and again.
+    An observer that checks a colony regularly.
 
     Args:
         host: a process of the colony that never fails.
-        clock_off: seconds by which the clocks of the others are off at most.
+        clock_off: most seconds by which the other clocks are off.
 
     """
 
@@ -41,13 +39,13 @@ class Vigil:
         self._off = 2 * clock_off  # from the slowest to the fastest
         self._alive: dict[str, tuple[Any, SimulatedClock]] = {}
         self._since: dict[tuple[str, Any, int], float] = {}
-        """(agent, its process, number of its wait) -> since when there has been something for it"""
+        """(agent, its process, number of its wait) -> since when something has been available for it"""
         self._told: set[tuple[str, Any, int]] = set()
         self._left: dict[int, tuple[str, float]] = {}
-        """token of a dead process -> (whose it was, until when it may live)"""
+        """token of a dead process -> (its agent, until when it may live)"""
         self.problems: list[str] = []
         self.longest_wait = 0.0
-        """virtual seconds for which somebody waited although there was something for it"""
+        """most virtual seconds for which somebody waited for something available"""
 
     def born(self, name: str, board: AsyncBoard, clock: SimulatedClock) -> None:
         """Note that a process has begun."""
@@ -58,17 +56,17 @@ class Vigil:
         del self._alive[name]
 
     def died(self, name: str, now: float) -> None:
-        """Note that a process has vanished, and what it leaves behind."""
+        """Note that a process has vanished, and the leases it leaves behind."""
         del self._alive[name]
         calendar_ns = self._host._engine.now_ns()  # noqa: SLF001 - the kit's own
         for lease in self._host.leases(name):
             if lease.names:
-                continue  # an agent that comes back under its name enters its own lock again
+                continue  # an agent that returns under its name re-enters its own lock
             rest = max(0.0, (lease.expires_ns - calendar_ns) / 1e9)
             self._left[lease.token] = (name, now + rest + self._off + _SLACK_S)
 
     def look(self, now: float) -> None:
-        """Look at everybody; the host must just have read the log."""
+        """Check all processes; the host must just have read the log."""
         self._look_at_the_dead(now)
         machine, stamp = self._host._engine._machine, self._host._engine.now_ns()  # noqa: SLF001
         waiting = {}
@@ -104,7 +102,9 @@ class Vigil:
 
 
 def _could_go_on(waiter: Waiter, machine: Machine, stamp: int) -> bool:
-    """Tell whether what somebody waits for is there: a task for it, the end of tasks, free names."""
+    """
+    Tell whether the thing that somebody waits for is available: a task for it, the end of tasks, free names.
+    """
     if waiter.ready and not waiter.task:  # otherwise it waits for one particular task
         return not machine.is_idle(Claim(waiter.agent, kinds=waiter.kinds), stamp)
     ledger = machine.ledger

@@ -1,10 +1,9 @@
 """
 Threads in virtual time: a plain function runs in a thread of its own, in lockstep with the event loop.
 
-Either the thread runs or the loop does, never both, so what a seed has shown it
-shows again. Where the function would block (a claim that waits, `time.sleep`)
-the thread hands an awaitable to the loop and stands still until it is done;
-everything else is the coordinator for threads as it is.
+Either the thread or the loop runs, never both, so a run can be repeated exactly. Where the function would
+block (a claim that waits, `time.sleep`), the thread hands an awaitable to the loop and stands still until
+that is done. Everything else is the ordinary coordinator for threads.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class _Thread:
         self._has_stopped.release()
 
     def ask(self, what: Awaitable[Any]) -> Any:
-        """In the thread: let the loop wait for something, and return what it comes to."""
+        """In the thread: let the loop wait for something, and return its result."""
         self._asks = what
         self._has_stopped.release()
         self._may_run.acquire()
@@ -81,7 +80,7 @@ async def drive(function: Callable[[Any], None], board: AsyncBoard, name: str) -
     Run a plain function of an agent's handle to its end, in virtual time.
 
     Args:
-        function: the agent: what it calls on its handle, and `time.sleep`, take virtual time.
+        function: the agent; its calls on the handle, and `time.sleep`, take virtual time.
         board: the agent's coordinator, for event loops.
         name: its name.
 
@@ -103,7 +102,7 @@ async def drive(function: Callable[[Any], None], board: AsyncBoard, name: str) -
 
 @contextmanager
 def sleeping_in_virtual_time() -> Iterator[None]:
-    """Let `time.sleep` of simulated threads take virtual time; other threads sleep as ever."""
+    """Make `time.sleep` of simulated threads take virtual time; other threads sleep as usual."""
     real = time.sleep
 
     def sleep(seconds: float) -> None:

@@ -1,9 +1,9 @@
 """
-A log shared by simulated processes: each has a view of it, with a clock and with faults of its own.
+A log shared by simulated processes: each has a view of it, with its own clock and faults.
 
-What can go wrong between a process and a real log goes wrong here on demand: a
-reply is lost after the command was written, a command is written twice, a
-clock is off. The views of one log always agree on what it says.
+The faults that can occur between a process and a real log occur here on demand: a reply is lost after the
+command was written, a command is written twice, a clock is off. The views of one log always agree on its
+content.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _START_NS = 1_750_000_000_000_000_000
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
 class ReplyLostError(JournalError):
-    """Raised when nobody knows whether a command was written, as when a connection breaks."""
+    """Raised when it is unknown whether a command was written, as when a connection breaks."""
 
     path: str = "simulated log"
     problem: str = "the reply was lost"
@@ -33,11 +33,11 @@ class ReplyLostError(JournalError):
 
 class SimulatedClock(Clock):
     """
-    The clock of one simulated process: virtual time, off by some nanoseconds, still while it is paused.
+    The clock of one simulated process: virtual time with an offset; its alarms are silent while it is paused.
 
     Args:
-        loop: whose time it is.
-        off_ns: how far it is off.
+        loop: the loop that gives the time.
+        off_ns: its offset.
 
     """
 
@@ -120,7 +120,7 @@ class SimulatedLog:
         return view
 
     def append(self, bodies: Sequence[bytes], stamp_ns: int, writer: LogView) -> None:
-        """Append entries, and let the other views know."""
+        """Append entries, and notify the other views."""
         for body in bodies:
             self.entries.append(Entry(self.trimmed + len(self.entries) + 1, stamp_ns, body))
         for view in self.views:
@@ -139,11 +139,11 @@ class LogView:
     Args:
         log: the log.
         clock: the process's clock; it stamps what this process writes.
-        dice: decides about faults.
+        dice: decides the faults.
         lost_reply: share of appends that are written and yet raise ReplyLostError.
         refused: share of appends that raise ReplyLostError and are not written.
         duplicate: share of appends that are written twice.
-        until: loop time after which nothing goes wrong any more.
+        until: loop time after which there are no more faults.
 
     """
 
@@ -199,7 +199,7 @@ class LogView:
         return stop
 
     def tell(self) -> None:
-        """Let this process know, as soon as it is awake, that the log has grown."""
+        """Notify this process, as soon as it is awake, that the log has grown."""
         if self._changed is None or self._told:
             return
         self._told = True
@@ -211,7 +211,7 @@ class LogView:
             self._changed()
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
-        """Return the newest whole snapshot."""
+        """Return the newest complete snapshot."""
         log = self._log
         return None if log.whole is None else (log.whole, list(log.pieces[log.whole]))
 

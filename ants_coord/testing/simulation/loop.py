@@ -1,10 +1,9 @@
 """
 An event loop whose time is virtual: fifty minutes of sleeping take milliseconds.
 
-Nothing waits for real. When no callback is ready the loop moves its time to
-the next timer, or to the next alarm of a ManualClock, whichever is first. Only
-threads (of `asyncio.to_thread`, or of a board in a file) take real time: while
-one is busy, virtual time stands still.
+There is no real waiting. When no callback is ready, the loop moves its time to the next timer, or to the next
+alarm of a ManualClock, whichever is first. Only threads (of `asyncio.to_thread`, or of a board in a file)
+take real time: while one is busy, virtual time stands still.
 
 The same program with the same seed does the same things in the same order, as
 long as no thread takes part.
@@ -25,11 +24,11 @@ __all__ = ["StuckError", "VirtualLoop", "run"]
 R = TypeVar("R")
 
 _PATIENCE_S = 30.0
-"""how long a busy thread is waited for, in real seconds, before the loop says that it is stuck"""
+"""how many real seconds the loop waits for a busy thread before it says that it is stuck"""
 
 
 class StuckError(RuntimeError):
-    """Everybody waits and nothing is due: in real time, this program would wait for ever."""
+    """Raised when everybody waits and nothing is due: in real time, this program would wait for ever."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -94,7 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a thread is at work for this loop."""
+        """Whether a thread is working for this loop."""
         return self._busy > 0
 
 
@@ -123,7 +122,7 @@ def run(main: Coroutine[Any, Any, R], *, clock: ManualClock | None = None) -> R:
     Run a coroutine in virtual time, like `asyncio.run`.
 
     Args:
-        main: what to run.
+        main: the coroutine to run.
         clock: a ManualClock that moves together with the loop; give it to your boards.
 
     Returns:

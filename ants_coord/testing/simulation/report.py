@@ -1,6 +1,4 @@
-"""
-What goes wrong in a colony, and what came of it: `Faults`, `Report`, and the judgement of a run.
-"""
+"""The faults of a colony and the report of its run: `Faults`, `Report`, and the judgement of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ __all__ = ["EXPECTABLE", "Expected", "Faults", "Report", "Troubles", "broken_wor
 
 Expected = Literal["unfinished", "expiries", "deaths", "writes"]
 EXPECTABLE = ("unfinished", "expiries", "deaths", "writes")
-"""what `Colony.run` holds against the agents unless it is told to expect it"""
+"""problems that `Colony.run` reports unless it is told to expect them"""
 _START_NS = 1_750_000_000_000_000_000
 _SHOWN = 5
 
@@ -25,18 +23,18 @@ _SHOWN = 5
 @attrs.frozen
 class Faults:
     """
-    What goes wrong, and how often.
+    The faults to cause, and how often.
 
     Args:
-        crash_every: mean seconds between crashes of an agent; 0 is never.
-        down_for: seconds that a crashed agent stays away, at least and at most.
+        crash_every: mean seconds between crashes of an agent; 0 means never.
+        down_for: least and most seconds that a crashed agent stays away.
         pause_every: mean seconds between pauses of an agent (a stopped process, a long collection).
-        pause_for: seconds that a pause lasts, at least and at most.
-        clock_off: seconds by which agents' clocks are off at most, to either side.
+        pause_for: least and most seconds that a pause lasts.
+        clock_off: most seconds by which agents' clocks are off, in either direction.
         lost_reply: share of commands that are written although the caller gets an error.
         refused: share of commands that fail and are not written.
         duplicate: share of commands that are written twice.
-        until: seconds after which nothing goes wrong any more; what has crashed comes back once more.
+        until: seconds after which there are no more faults; crashed agents come back once more.
 
     """
 
@@ -53,7 +51,7 @@ class Faults:
 
 @attrs.define
 class Report:
-    """What a colony's run came to."""
+    """The result of a colony's run."""
 
     seed: int
     seconds: float
@@ -62,26 +60,26 @@ class Report:
     """state -> number of tasks"""
     faults: dict[str, int]
     problems: list[str]
-    """promises that were broken, and what the agents did wrong; empty if all is well"""
+    """broken promises, and what the agents did wrong; empty if all is well"""
     digest: str
     story: str
     results: dict[str, Any] = attrs.field(factory=dict)
     """results of the tasks that are done"""
     longest_wait: float = 0.0
-    """virtual seconds for which somebody waited at most although there was something for it"""
+    """most virtual seconds for which somebody waited for something available"""
     deaths: list[str] = attrs.field(factory=list)
-    """which agent died when, and of what; crashes are faults and not counted here"""
+    """which agent died when, and of what; crashes are faults and do not count"""
     restarts: int = 0
-    """how often an agent was started again, after a crash or a death"""
+    """how often an agent was restarted, after a crash or a death"""
 
     @property
     def done(self) -> int:
-        """How many tasks are done."""
+        """The number of tasks that are done."""
         return self.tasks["done"]
 
     @property
     def unfinished(self) -> int:
-        """How many tasks have not ended."""
+        """The number of tasks that have not ended."""
         return sum(number for state, number in self.tasks.items() if TaskState(state) not in FINAL)
 
     def __str__(self) -> str:
@@ -93,7 +91,7 @@ class Report:
 
 
 class Troubles:
-    """When something happened to which agent that may excuse a lease that ran out."""
+    """When a fault hit which agent, which may excuse a lease that ran out."""
 
     def __init__(self) -> None:
         self._of: dict[str, list[tuple[float, float]]] = {}
@@ -108,7 +106,7 @@ class Troubles:
 
 
 def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
-    """Return which leases ran out although nothing had happened to their holders."""
+    """Return which leases ran out although their holders had no fault."""
     since: dict[int, float] = {}
     found = []
     for event in events:
@@ -130,7 +128,7 @@ def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
 def broken_words(
     board: Any, told: list[tuple[str, Command[Any], Any]], *, may_lose_replies: bool
 ) -> list[str]:
-    """Hold what agents were told against what the board says now."""
+    """Compare what agents were told with what the board says now."""
     broken: list[str] = []
     granted: dict[int, str] = {}
     for name, command, reply in told:
@@ -150,7 +148,7 @@ def broken_words(
             record = board.find(reply.task)
             if reply.state is TaskState.DONE and (record is None or record.state is not TaskState.DONE):
                 broken.append(f"{name} was told that {reply.task!r} is done, and it is not")
-    if not may_lose_replies:  # where no reply is lost, each lease is known to somebody
+    if not may_lose_replies:  # if no reply is lost, each lease is known to its holder
         broken += [
             f"token {event.token} of {event.task!r} was granted to {event.agent}, who never heard of it"
             for event in board.events()

@@ -1,10 +1,9 @@
 """
-The world outside the board: a resource that agents write to, which notices what must not happen.
+The world outside the board: a resource that agents write to, and that notices wrong writes.
 
-The board can promise that a task has one holder at a time. It cannot promise
-that a holder that was paused stops writing to your database, or that an heir
-does not send the mail again. Whether your agents are safe against that is what
-a `Resource` tells.
+The board can promise that a task has one holder at a time. It cannot promise that a paused holder stops
+writing to your database, or that the next holder does not send the same mail again. A `Resource` shows
+whether your agents are safe against that.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Written:
 
 
 class World:
-    """What a resource knows of the colony around it: the time, and which leases live. Set when it runs."""
+    """What a resource knows about the colony: the time, and which leases live. Set when the colony runs."""
 
     def __init__(self) -> None:
         self.now: Callable[[], float] = lambda: 0.0
@@ -39,12 +38,12 @@ class World:
 
 class Resource:
     """
-    Something outside: a database, a folder, a mailbox. Made by `Colony.resource`.
+    A resource outside the board: a database, a folder, a mailbox. Made by `Colony.resource`.
 
-    Without fencing each write counts, as a mail that is sent. A second write under a key by another
-    lease is *double*; a write by a lease that has ended is *late*: both are told in the report. With
-    fencing it behaves like a store with a `Guard`: a write with a newer token replaces the older one,
-    and an older token than the newest that was seen is refused with StaleTokenError.
+    Without fencing each write counts, like a mail that is sent. A second write under a key by another lease
+    is *double*; a write by a lease that has ended is *late*; the report contains both. With fencing it
+    behaves like a store with a `Guard`: a write with a newer token replaces the older one, and a token older
+    than the newest is refused with StaleTokenError.
     """
 
     def __init__(self, name: str, *, fenced: bool, world: World) -> None:
@@ -52,18 +51,18 @@ class Resource:
         self.writes: list[Written] = []
         """what was written, in order"""
         self.refused: list[Written] = []
-        """what a fenced resource did not take"""
+        """writes that a fenced resource refused"""
         self.problems: list[str] = []
         self._world = world
         self._last: dict[str, Written] = {}
 
     def write(self, key: str, value: object = None, *, token: int) -> None:
         """
-        Write.
+        Write a value under a key.
 
         Args:
-            key: what is written; usually the task's id.
-            value: anything.
+            key: usually the task's id.
+            value: any object.
             token: the token of the lease under which it is written, such as `job.token`.
 
         Raises:
