@@ -7,9 +7,9 @@ a claim queue never imports what only the others need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..values.frozen import evolve
 from .state.ledger import Ledger, ns
@@ -73,88 +73,114 @@ def _board() -> Strategy:
     )
 
 
+def _waking(name: str) -> Callable[..., Any]:
+    """Make a method that wakes its part and does there what it was asked for."""
+
+    def wake_and_do(part: Any, *args: Any, **options: Any) -> Any:
+        return getattr(part.awake(), name)(*args, **options)
+
+    return wake_and_do
+
+
 class Dormant(Part):
     """
     A part that most boards never need: a stand-in that becomes the part at its first use.
 
-    Args:
-        home: module and class of the part, such as "trust.checks:Checking".
-        tables: the part's tables; as long as they are empty, so is the part.
-        said: what the part describes of itself then.
-        bare: attributes that the rest of the core reads without asking the part: what makes them, empty.
-
-    Whatever else is asked of it wakes it.
-
+    As long as its tables are empty, so is the part. The rest of the core reads some of its indexes without
+    asking it; these are here, empty. There is no `__getattr__`: it would make each of these looks ten times
+    as dear, at every command.
     """
 
-    def __init__(
-        self, home: str, *tables: str, said: Mapping[str, Any] = {}, **bare: Callable[[], Any]
-    ) -> None:
-        self._home, self._said, self._bare = home, said, bare
-        self.tables = tables  # type: ignore[misc]  # each of them has its own
-        self._clear()
+    home: ClassVar[str]
+    """module and class of the part"""
 
-    def _clear(self) -> None:
-        self.__dict__.update({name: make() for name, make in self._bare.items()})
+    def __init__(self) -> None:
+        self.clear()
 
-    def _wake(self) -> Part:
+    def clear(self) -> None:
+        """Empty the indexes that others read."""
+
+    def awake(self) -> Any:
+        """Become the part."""
         from importlib import import_module  # noqa: PLC0415 - with the first use
 
-        module, _, name = self._home.partition(":")
+        module, _, name = self.home.partition(":")
         kind = getattr(import_module(f".{module}", __package__), name)
         kind.__init__(self)
         self.__class__ = kind  # last: cut short before this, it is still the stand-in
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._wake(), name)
-
-    def _is_used(self, ledger: Ledger) -> bool:
-        return any(ledger.tables[name] for name in self.tables)
-
     def rebuild(self, ledger: Ledger) -> None:
         """Start empty, unless there is something in the tables."""
-        self._clear()
-        if self._is_used(ledger):
-            self._wake().rebuild(ledger)
+        self.clear()
+        if any(ledger.tables[name] for name in self.tables):
+            self.awake().rebuild(ledger)
+
+    def check(self, ledger: Ledger) -> None:
+        """Have the part check itself if it is in use."""
+        if any(ledger.tables[name] for name in self.tables):
+            self.awake().check(ledger)
+
+
+class NoSigns(Dormant):
+    """Nobody has shown a sign of work, nor left a note."""
+
+    home, tables = "work.holding:Signs", ("signs", "notes")
+
+
+class NoSplits(Dormant):
+    """No task was split."""
+
+    home, tables = "work.splitting:Splits", ("splits",)
+
+
+class NoOpenings(Dormant):
+    """Nothing is held by an opening whose end can be detected."""
+
+    home, tables = "work.openings:Openings", ("openings",)
+
+
+class NoDeclines(Dormant):
+    """Nobody has declined anything."""
+
+    home, tables = "work.declining:Declines", ("declines", "limited")
+    limits, limited_ns, bars, told = map(_waking, ("limits", "limited_ns", "bars", "told"))
+    put, limit, took, succeeded = map(_waking, ("put", "limit", "took", "succeeded"))
+    forget, forget_task, forget_open = map(_waking, ("forget", "forget_task", "forget_open"))
+    expire, next_ns = map(_waking, ("expire", "next_ns"))
+
+    def clear(self) -> None:
+        """Empty the indexes that others read."""
+        self.active: dict[str, Any] = {}
+        self.decliners: dict[str, Any] = {}
+        self.known: dict[str, Any] = {}
+        self.tried: dict[str, Any] = {}
+        self.alarms: list[Any] = []
 
     def describe(self, ledger: Ledger) -> dict[str, Any]:
         """Return what `statistics()` shows of the part while it is empty."""
-        return dict(self._said)
-
-    def check(self, ledger: Ledger) -> None:
-        """Assert that it is empty, or have the part check itself."""
-        if self._is_used(ledger):
-            self._wake().check(ledger)
-        assert all(vars(self)[name] == make() for name, make in self._bare.items())
+        return {"declines": 0, "limited": 0}
 
 
 class Unchecked(Dormant):
-    """The stand-in for the part that has results checked, until the first task asks for it."""
+    """No result waits for a check."""
+
+    home, tables = "trust.checks:Checking", ("handed",)
+    enter, kind_of, payload, problem = map(_waking, ("enter", "kind_of", "payload", "problem"))
+    before, offers, why_not, why = map(_waking, ("before", "offers", "why_not", "why"))
+    take, again, forget = map(_waking, ("take", "again", "forget"))
+
+    def clear(self) -> None:
+        """Empty the indexes that others read."""
+        self.opinions: Any = SimpleNamespace(rows={})
+        self.open: dict[str, int] = {}
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
         """Forget the results that were handed in for the old content."""
         if ledger.tables["handed"]:
             # the ledger keeps this hook, and may call it when the part is awake
-            part = self._wake() if type(self) is Unchecked else self
+            part = self.awake() if type(self) is Unchecked else self
             type(part).replaced(part, ledger, row)
-
-
-def _dormant() -> tuple[Dormant, ...]:
-    """Make the parts that wait for their first use: signs, declines, splits, openings, checking."""
-    return (
-        Dormant("work.holding:Signs", "signs", "notes"),
-        Dormant(
-            "work.declining:Declines", "declines", "limited",
-            said={"declines": 0, "limited": 0},
-            active=dict, decliners=dict, known=dict, tried=dict, alarms=list,
-        ),
-        Dormant("work.splitting:Splits", "splits"),
-        Dormant("work.openings:Openings", "openings"),
-        Unchecked("trust.checks:Checking", "handed", opinions=lambda: SimpleNamespace(rows={}), open=dict),
-    )  # fmt: skip
 
 
 def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) -> Common:
@@ -162,13 +188,12 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
     from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
     from .trust.principals import Principals  # noqa: PLC0415
 
-    signs, declines, splits, openings, checking = _dormant()
-    reputation, restraint = Reputation(), None
+    declines, reputation, restraint = NoDeclines(), Reputation(), None
     if trust is not None:
         from .trust.effects import Restraint  # noqa: PLC0415 - boards with a policy only
 
         restraint = Restraint(reputation)
-    first: tuple[Part, ...] = (signs, declines, splits, openings)
+    first: tuple[Part, ...] = (NoSigns(), declines, NoSplits(), NoOpenings())
     purses = None
     if has_purses:
         from .work.purses import Purses  # noqa: PLC0415 - most boards have none
@@ -179,7 +204,7 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
         from .matching.proofs import Proofs  # noqa: PLC0415 - most boards have none
 
         first = (*first, Proofs())  # before the index, which sees agents as this part shows them
-    return Common(first, cast("Refusals", declines), checking, Principals(), reputation, restraint, purses)
+    return Common(first, cast("Refusals", declines), Unchecked(), Principals(), reputation, restraint, purses)
 
 
 def every_part() -> Iterator[Part]:

@@ -25,10 +25,10 @@ def dormant():
 
 
 def woken(asleep):
-    return copy.copy(asleep)._wake()
+    return copy.copy(asleep).awake()
 
 
-@pytest.mark.parametrize("asleep", dormant(), ids=lambda part: part._home)
+@pytest.mark.parametrize("asleep", dormant(), ids=lambda part: part.home)
 def test_a_part_with_a_stand_in_has_no_hook_that_the_stand_in_does_not_know(asleep):
     """The ledger asks which hooks there are while the part is asleep: another one would never be called."""
     kind = type(woken(asleep))
@@ -38,13 +38,21 @@ def test_a_part_with_a_stand_in_has_no_hook_that_the_stand_in_does_not_know(asle
     assert asleep.tables == kind.tables
 
 
-@pytest.mark.parametrize("asleep", dormant(), ids=lambda part: part._home)
+@pytest.mark.parametrize("asleep", dormant(), ids=lambda part: part.home)
+def test_a_stand_in_wakes_for_whatever_its_part_can_do(asleep):
+    public = {name for name in vars(type(woken(asleep))) if name[0] != "_"} - set(vars(Part))
+    for name in public:
+        assert callable(getattr(type(asleep), name)), name
+
+
+@pytest.mark.parametrize("asleep", dormant(), ids=lambda part: part.home)
 def test_a_stand_in_is_as_empty_as_its_part(asleep):
     ledger, part = Machine().ledger, woken(asleep)
     part.rebuild(ledger)
     assert asleep.describe(ledger) == part.describe(ledger)
-    for name in asleep._bare:
-        empty, true = getattr(asleep, name), getattr(part, name)
+    assert set(vars(asleep)) == set(vars(part))
+    for name, empty in vars(asleep).items():
+        true = getattr(part, name)
         assert empty.rows == true.rows if isinstance(empty, SimpleNamespace) else empty == true
 
 
