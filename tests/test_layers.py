@@ -125,6 +125,13 @@ def test_every_folder_has_a_true_map():
         }  # fmt: skip
         words = {word.strip("`,:") for line in first.splitlines() for word in line.split()}
         assert here <= words, f"{folder.relative_to(PACKAGE)}: the map misses {sorted(here - words)}"
+        begins = {line.split()[0] for line in first.splitlines() if line.strip()}
+        if {"core", "engine", "journals"} & set(
+            folder.relative_to(PACKAGE).parts
+        ):  # maps with a line for each
+            assert here <= begins, (
+                f"{folder.relative_to(PACKAGE)}: no line of its own has {sorted(here - begins)}"
+            )
         assert len(here) <= (12 if folder.relative_to(PACKAGE).parts[0] == "core" else 15), folder
     hall = {  # what a newcomer sees: `__init__`, `__main__` and `_version` are no rooms
         e.stem
