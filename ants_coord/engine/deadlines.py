@@ -25,7 +25,7 @@ from .door import Door, weakly
 if TYPE_CHECKING:
     from .keeper import Keeper, Kept
 
-__all__ = ["Deadlines", "Keeping", "Limit", "NoLeases", "Timed"]
+__all__ = ["Deadlines", "Keeping", "Limit", "NoLeases"]
 
 NEVER_NS = 1 << 62
 _STUCK_S = 0.2

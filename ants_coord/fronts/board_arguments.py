@@ -34,7 +34,6 @@ __all__ = [
     "erase",
     "reaction",
     "roll_back",
-    "start_of",
     "take",
     "write",
 ]

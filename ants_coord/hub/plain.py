@@ -40,7 +40,6 @@ from ..values.tasks import Lease, Outcome, Task, TaskRecord
 __all__ = [
     "VERBS",
     "Asked",
-    "answer_line",
     "answer_of",
     "hello",
     "is_hello",

@@ -9,7 +9,7 @@ from ..errors import RequirementError
 from .atoms import COMPARE, Atom, Node, Requirement, Value, sort_of
 from .reader import Reader
 
-__all__ = ["MAX_TEXT", "parse", "show"]
+__all__ = ["parse", "show"]
 
 MAX_TEXT = 4_096
 _MAX_CASES = 512

@@ -34,7 +34,6 @@ __all__ = [
     "covers",
     "is_answer",
     "is_given",
-    "known_answer",
     "sealed",
 ]
 

@@ -8,7 +8,7 @@ import sys
 
 from .place import Place, place_of
 
-__all__ = ["held_by_others", "main"]
+__all__ = ["main"]
 
 
 def main() -> int:

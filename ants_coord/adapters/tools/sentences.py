@@ -12,7 +12,7 @@ from collections.abc import Container
 from ... import errors
 from .given import Refusal
 
-__all__ = ["next_step", "plain", "refused"]
+__all__ = ["plain", "refused"]
 
 MOST = 600
 """most characters of a sentence; explanations of large boards can be long"""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .thresholds import Thresholds
     from .trails import Pool, Rule, Trails
 
-__all__ = ["VISITS", "ByTrails"]
+__all__ = ["ByTrails"]
 
 VISITS = 256
 """places that one claim examines in each group, at most"""

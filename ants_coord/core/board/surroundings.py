@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .reactions import Activations
     from .trails import Trails
 
-__all__ = ["ABOUT_ENTRIES", "ABOUT_TRAILS", "Surroundings", "changes"]
+__all__ = ["Surroundings", "changes"]
 
 ABOUT_ENTRIES = frozenset({"written", "taken", "erased", "lapsed", "restored"})
 ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})

@@ -28,7 +28,6 @@ __all__ = [
     "pull_of",
     "scaled",
     "strength_at",
-    "strength_of",
     "weight_of",
 ]
 

@@ -24,7 +24,7 @@ from .leases import grant
 from .lifecycle import finish
 from .submitting import add
 
-__all__ = ["claim", "complete", "look_ahead", "submit"]
+__all__ = ["claim", "complete", "submit"]
 
 
 def look_ahead(ledger: Ledger) -> int:

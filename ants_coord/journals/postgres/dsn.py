@@ -14,7 +14,7 @@ import attrs
 
 from ...values.checks import check_name
 
-__all__ = ["SCHEMES", "Address", "address_of"]
+__all__ = ["Address", "address_of"]
 
 SCHEMES = ("postgresql://", "postgres://")
 _BAD_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
