@@ -114,6 +114,10 @@ class Deadlines:
 class NoLeases:
     """The kept leases of an engine that keeps none; `keeper` comes with the first."""
 
+    def __init__(self) -> None:
+        self.next: dict[str, Keeper] = {}
+        """what keeps leases from here on, once it was made"""
+
     def __len__(self) -> int:
         return 0
 
@@ -198,12 +202,12 @@ class Keeping(Door):
     def _keeping(self) -> Keeper:
         """Return what keeps leases, made for the first one."""
         # no lock, as above: of two that are made at once one is used, and the other has kept nothing yet
-        if self._keeper.__class__ is NoLeases:
+        keeper: Any = self._keeper
+        if keeper.__class__ is NoLeases:
             from .keeper import Keeper  # noqa: PLC0415 - with the first scope
 
-            self.__dict__.setdefault("_made_keeper", Keeper())
-            self._keeper = self.__dict__["_made_keeper"]
-        return self._keeper  # type: ignore[return-value]
+            self._keeper = keeper = keeper.next.setdefault("it", Keeper())
+        return keeper  # type: ignore[no-any-return]
 
     def unkeep(self, kept: Kept) -> None:
         """Stop renewing."""

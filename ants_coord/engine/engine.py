@@ -524,7 +524,6 @@ class Engine(Keeping, ABC):
         self._left.clear()
         self._pool = None
         self.__dict__.pop("_made_pool", None)
-        self.__dict__.pop("_made_keeper", None)
         if self._is_open and not self._why_closed:
             self._why_closed, self._is_shut, self.is_short = FORKED, True, False
 

@@ -79,6 +79,7 @@ class Keeper(NoLeases):
     """The kept leases of one engine."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._kept: dict[int, Kept] = {}
         self._of_task: dict[str, Kept] = {}
         self._endings: deque[tuple[Kept, Command[Any]]] = deque()
