@@ -437,7 +437,7 @@ class Board(Keys, LockVerbs):
             name: name of the agent.
 
         """
-        from .agent import Agent  # noqa: PLC0415 - whoever needs none does not wait for it
+        from .agent import Agent  # noqa: PLC0415 - only if needed
 
         return Agent(self, arguments.agent_name(name))
 

@@ -43,10 +43,10 @@ def prime() -> None:
 @app.command()
 def setup_agents(
     agents: Annotated[
-        list[str] | None, typer.Argument(help="claude, codex; those that are found if none is named.")
+        list[str] | None, typer.Argument(help="claude, codex; by default those that are found.")
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take out again what was put in.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Remove what was added.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking for confirmation.")] = False,
 ) -> None:
     """Let the coding agents of this repository share its files; shows what it will change, then asks."""
     from ..adapters.coding import setup  # noqa: PLC0415
@@ -60,7 +60,7 @@ def setup_agents(
         list(setup.AGENTS) if undo else setup.found_agents(place.root, shutil.which)
     )
     if not named:
-        raise fail(f"no coding agent was found; name those that you use: {known}", BAD_INPUT)
+        raise fail(f"no coding agent was found; name the ones that you use: {known}", BAD_INPUT)
     if not undo and shutil.which("ants-coord") is None:
         raise fail(
             "ants-coord is not on PATH, where coding agents look for it: uv tool install 'ants-coord[cli]'",
@@ -104,5 +104,5 @@ def _agreed() -> bool:
 def _place() -> Place:
     place = place_of(os.getcwd())
     if place is None:
-        raise fail("this is no git repository; change into one", BAD_INPUT)
+        raise fail("this is not a git repository; change into one", BAD_INPUT)
     return place

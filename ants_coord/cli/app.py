@@ -54,8 +54,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
 CPUS = os.cpu_count() or 2
 _STRATEGIES: dict[str, type[Opened]] = {
     "claim": ClaimQueue,
@@ -90,7 +90,9 @@ def _main(
     import_: Annotated[
         list[str] | None,
         typer.Option(
-            "--import", metavar="MODULE", help="Import this first: a strategy of your own; may be repeated."
+            "--import",
+            metavar="MODULE",
+            help="Module to import first, such as your own strategy; may be repeated.",
         ),
     ] = None,
 ) -> None:
@@ -105,17 +107,19 @@ def _main(
 @app.command()
 def demo(
     path: Annotated[
-        Path | None, typer.Option(help="A source tree; this Python's own library if not given.")
+        Path | None, typer.Option(help="A source tree; by default this Python's own library.")
     ] = None,
     agents: Agents = 4,
-    strategy: Annotated[str, typer.Option(help="How they agree: claim, match or board.")] = "claim",
+    strategy: Annotated[str, typer.Option(help="Strategy: claim, match or board.")] = "claim",
     board: KeptBoard = None,
-    seed: Annotated[int, typer.Option(help="Chooses who falls silent and what fails once.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Chooses the agent that falls silent and the task that fails once.")
+    ] = 1,
     trust: Annotated[
-        bool, typer.Option(help="With a ghost and a liar, and standing that shuts them out.")
+        bool, typer.Option(help="Add a ghost and a liar, which their standing excludes.")
     ] = False,
     bazaar: Annotated[
-        bool, typer.Option("--bazaar", help="34 agents of all characters in 6 processes, and no trust.")
+        bool, typer.Option("--bazaar", help="34 agents of all characters in 6 processes, without trust.")
     ] = False,
     json_: AsJson = False,
 ) -> None:
@@ -126,7 +130,9 @@ def demo(
 
     if bazaar:
         if (path, agents, strategy, board, seed, trust) != (None, 4, "claim", None, 1, False):
-            raise fail("--bazaar: its crowd, work and board are its own; leave the rest out", BAD_INPUT)
+            raise fail(
+                "--bazaar: it has its own agents, work and board; leave out all other options", BAD_INPUT
+            )
         watch.run_bazaar(as_json_text=json_)
         return
     if strategy not in _STRATEGIES:
@@ -216,7 +222,7 @@ def explain(words: BoardAndTask, json_: AsJson = False) -> None:
 def events(
     board: Board,
     since: Annotated[int, typer.Option(min=0, help="Continue after this cursor.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more events.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Print events, one per line."""
@@ -237,7 +243,7 @@ def events(
 @app.command()
 def verify(
     board: Board,
-    head: Annotated[str | None, typer.Option(help="What the chain's head was when you noted it.")] = None,
+    head: Annotated[str | None, typer.Option(help="A head of the chain that you noted earlier.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Check that nobody has changed the board's history; names the first changed entry."""
@@ -253,7 +259,7 @@ def verify(
     if json_:
         typer.echo(as_json({"first": first, "last": last, "head": now}))
     else:
-        console.print(f"entries {first} to {last} are what they were; head {now}", soft_wrap=True)
+        console.print(f"entries {first} to {last} are unchanged; head {now}", soft_wrap=True)
 
 
 @app.command()
@@ -279,8 +285,8 @@ def standing(
 @app.command()
 def trails(
     board: Board,
-    kind: Annotated[str | None, typer.Option(help="Of this kind; the net of all kinds if not given.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    kind: Annotated[str | None, typer.Option(help="Only this kind; by default the net of all kinds.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="Most entries to show.")] = 20,
     json_: AsJson = False,
 ) -> None:
     """Show the strongest trails of a blackboard as a bar chart."""

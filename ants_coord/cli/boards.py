@@ -58,7 +58,8 @@ BoardAndTask = Annotated[
 KeptBoard = Annotated[
     str | None,
     typer.Option(
-        help="Keep the board in a file or at an address: resumable, and others may join.", metavar="BOARD"
+        help="Keep the board in a file or at an address, so that it can be resumed and others may join.",
+        metavar="BOARD",
     ),
 ]
 

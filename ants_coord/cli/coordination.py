@@ -34,11 +34,11 @@ def lab(
         typer.Option(help="Only this world, or FILE.py:FUNCTION of your own; may be repeated."),
     ] = None,
     agents: Annotated[str | None, typer.Option(help="Numbers of agents, such as 1,2,5,20.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="How many seeds.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="Number of seeds.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few agents, few seeds: under half a minute.")
     ] = False,
-    costs: Annotated[Path | None, typer.Option(help="JSON object of what is assumed instead.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="JSON object with other assumptions.")] = None,
     figure: Annotated[
         Path | None,
         typer.Option(help="Draw the curves as FILE.svg and FILE-curves.svg; needs the extra plots."),
@@ -218,7 +218,7 @@ def tax(
     board: Board,
     since: Annotated[int, typer.Option(min=0, help="Only events after this cursor.")] = 0,
     solo: Annotated[
-        Path | None, typer.Option(help="Report of one agent on such tasks (tax --json), to compare with.")
+        Path | None, typer.Option(help="Report of one agent on such tasks (tax --json), for comparison.")
     ] = None,
     json_: AsJson = False,
 ) -> None:
@@ -248,20 +248,20 @@ def advise(
         str, typer.Argument(help="Jobs as for run (JSON Lines), or a board.", show_default=False)
     ],
     price: Annotated[
-        float, typer.Option(help="What a further agent costs, in units of what one achieves.")
+        float, typer.Option(help="Cost of each further agent, in units of what one achieves.")
     ] = 0.25,
     call_seconds: Annotated[
-        float | None, typer.Option(help="What a call of the board takes an agent: about 3 for a model.")
+        float | None, typer.Option(help="Seconds of one call of the board; about 3 if a model makes it.")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, max=1000, help="Agents that there are.")] = 8,
+    most: Annotated[int, typer.Option(min=1, max=1000, help="Number of available agents.")] = 8,
     changing_worth: Annotated[
-        bool, typer.Option("--changing-worth", help="Work is worth more in some places, and where changes.")
+        bool, typer.Option("--changing-worth", help="Work is worth more in some places, which change.")
     ] = False,
     board: Annotated[
         Path | None, typer.Option(help="Keep the prediction about these jobs beside this board's file.")
     ] = None,
     score: Annotated[
-        bool, typer.Option("--score", help="How earlier advice about this board turned out.")
+        bool, typer.Option("--score", help="Show how earlier advice about this board turned out.")
     ] = False,
     json_: AsJson = False,
 ) -> None:

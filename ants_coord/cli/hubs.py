@@ -21,9 +21,11 @@ def hub(
         str, typer.Argument(help="The board's file, or postgresql://user@host/db#board.", show_default=False)
     ],
     listen: Annotated[
-        Path | None, typer.Option(help="Where clients look; the board's path and .hub if not given.")
+        Path | None, typer.Option(help="Path for clients; by default the board's path and .hub.")
     ] = None,
-    tcp: Annotated[bool, typer.Option("--tcp", help="A port of 127.0.0.1 instead of a Unix socket.")] = False,
+    tcp: Annotated[
+        bool, typer.Option("--tcp", help="Listen on a port of 127.0.0.1 instead of a Unix socket.")
+    ] = False,
     keys: Annotated[
         Path | None,
         typer.Option(help="A private file with the board's secret: each agent must show its key."),

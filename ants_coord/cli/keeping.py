@@ -17,7 +17,7 @@ __all__: list[str] = []
 
 @app.command()
 def backup(
-    board: Board, to: Annotated[Path, typer.Argument(help="Where the copy goes; nothing may be there.")]
+    board: Board, to: Annotated[Path, typer.Argument(help="Path of the copy; it must not exist.")]
 ) -> None:
     """Write a complete copy of a board while it is in use; copying the file may lose the newest changes."""
     from ..journals.backup import copy_board  # noqa: PLC0415
@@ -36,9 +36,11 @@ def backup(
 
 @app.command()
 def restore(
-    copy: Annotated[Path, typer.Argument(help="A copy made by backup; it stays.", show_default=False)],
+    copy: Annotated[
+        Path, typer.Argument(help="A copy made by backup; it is not changed.", show_default=False)
+    ],
     to: Annotated[
-        Path, typer.Argument(help="The board's file; move away what is there.", show_default=False)
+        Path, typer.Argument(help="Path of the board; move an existing file away first.", show_default=False)
     ],
 ) -> None:
     """Make a board from a backup, after checking it; the new board starts its own history."""
@@ -58,8 +60,8 @@ def init(
     dsn: Annotated[
         str, typer.Argument(help="postgresql://owner@host/database", metavar="DSN", show_default=False)
     ],
-    role: Annotated[list[str] | None, typer.Option(help="Who may use boards there; may be repeated.")] = None,
-    print_: Annotated[bool, typer.Option("--print", help="Print the SQL, and touch nothing.")] = False,
+    role: Annotated[list[str] | None, typer.Option(help="Role that may use boards; may be repeated.")] = None,
+    print_: Annotated[bool, typer.Option("--print", help="Only print the SQL.")] = False,
 ) -> None:
     """Prepare a database for boards: tables, functions, and the roles that may use them. Safe to repeat."""
     from ..journals.postgres.dsn import address_of  # noqa: PLC0415

@@ -20,8 +20,8 @@ __all__: list[str] = []
 
 @app.command()
 def retire(
-    words: Annotated[list[str], typer.Argument(metavar="[BOARD] AGENT", help="Whom to take out.")],
-    reason: Annotated[str, typer.Option(help="Kept in the event, and told to the agent.")] = "",
+    words: Annotated[list[str], typer.Argument(metavar="[BOARD] AGENT", help="Name of the agent.")],
+    reason: Annotated[str, typer.Option(help="Reason, kept in the event and told to the agent.")] = "",
     json_: AsJson = False,
 ) -> None:
     """Take an agent out: it gets nothing until it is started again, and what it holds is given back."""
@@ -48,13 +48,13 @@ def extend(
 @app.command()
 def proof(
     board: Board,
-    capability: Annotated[str, typer.Argument(help="What it proves; without it, all are shown.")] = "",
+    capability: Annotated[str, typer.Argument(help="The capability; without it, all are shown.")] = "",
     answer: Annotated[
-        str | None, typer.Option(help="The right result, as JSON; - reads it from standard input.")
+        str | None, typer.Option(help="The right result, as JSON; - for standard input.")
     ] = None,
     payload: Annotated[str, typer.Option(help="The question, as JSON.")] = "null",
     kind: Annotated[str, typer.Option(help="The kind of the task that asks it.")] = "default",
-    drop: Annotated[bool, typer.Option("--drop", help="Ask for this capability no more.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Remove the questions for this capability.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Set a question that agents must answer before a capability counts, and see who passed."""
@@ -100,7 +100,9 @@ def _json(text: str, option: str) -> Any:
 def purse(
     board: Board,
     name: Annotated[str, typer.Argument(help="The purse; without it, all are shown.")] = "",
-    amount: Annotated[int | None, typer.Argument(help="How much it holds; if given, it is set.")] = None,
+    amount: Annotated[
+        int | None, typer.Argument(help="The amount to set; without it, the purse is shown.")
+    ] = None,
     per: Annotated[float | None, typer.Option(help="Seconds of a window, such as 86400.")] = None,
     json_: AsJson = False,
 ) -> None:

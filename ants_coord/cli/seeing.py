@@ -54,8 +54,8 @@ def report(board: Board) -> None:
 @app.command()
 def top(
     board: Board,
-    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, print it, and end.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between refreshes.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print the state once and exit.")] = False,
 ) -> None:
     """Show a board while it runs: tasks, leases with the time left, trails, the last events."""
     with opened(board) as at:

@@ -19,7 +19,7 @@ __all__: list[str] = []
 def mcp(
     board: Annotated[str, typer.Argument(help="The board's file or address.", show_default=False)],
     agent: Annotated[
-        str | None, typer.Option(help="The agent's name; one of its own if not given.", show_default=False)
+        str | None, typer.Option(help="The agent's name; by default a fresh one.", show_default=False)
     ] = None,
     idle: Annotated[float, typer.Option(help="Seconds without a call after which leases run out.")] = 900.0,
     only: Annotated[

@@ -16,8 +16,8 @@ __all__: list[str] = []
 
 @app.command()
 def race(
-    processes: Annotated[int, typer.Option(min=2, max=64, help="How many claim at once.")] = 4,
-    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="How many tasks are raced for.")] = 200,
+    processes: Annotated[int, typer.Option(min=2, max=64, help="Number of processes.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Number of tasks.")] = 200,
     json_: AsJson = False,
 ) -> None:
     """Let several processes claim the same task, many times; prints the number of double grants (0)."""

@@ -27,4 +27,4 @@ class Spend(Command[int]):
     amount: int
     coordination: bool = False
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""

@@ -256,7 +256,7 @@ class Renew(Command[tuple[Renewed | Lost, ...]]):
     leases: tuple[tuple[str, int], ...]
     ttl_ns: int | None = None
     agents: tuple[str | None, ...] = ()
-    """the agents that act, in the order of the leases; if empty, the holders, whoever they are"""
+    """the agents that act, in the order of the leases; if empty, the present holders"""
 
 
 @record
@@ -270,7 +270,7 @@ class Complete(Command[Outcome]):
     draw: float | None = field(default=None, metadata={"drawn": True})
     """number in [0, 1) that decides whether the result is checked; None means it is"""
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""
 
 
 @record
@@ -279,7 +279,7 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
 
     endings: tuple[tuple[str, int, Any], ...]
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""
 
 
 @record
@@ -297,7 +297,7 @@ class Fail(Command[TaskState]):
     retry_ns: int | None = None
     trace: str = ""
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""
 
 
 @record
@@ -307,7 +307,7 @@ class Release(Command[TaskState]):
     task: str
     token: int
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""
 
 
 @record
@@ -365,7 +365,7 @@ class Note(Command[None]):
     token: int
     note: Any
     agent: str | None = None
-    """the agent that acts, which must hold the lease; None acts for the holder, whoever it is"""
+    """the agent that acts, which must hold the lease; None acts for the present holder"""
 
 
 @record

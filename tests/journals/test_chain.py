@@ -118,7 +118,7 @@ def test_verify_on_the_command_line(tmp_path):
     board_of(path)
     shown = ants("verify", path)
     assert shown.returncode == 0, shown.stderr
-    assert "entries 1 to 21 are what they were; head " in shown.stdout
+    assert "entries 1 to 21 are unchanged; head " in shown.stdout
     head = shown.stdout.split()[-1]
     assert ants("verify", path, "--head", head).returncode == 0
     assert ants("verify", path, "--head", "ab" * 20).returncode == 2

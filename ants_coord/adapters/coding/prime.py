@@ -29,7 +29,7 @@ def main() -> int:
     """Print what an agent should know; errors go to standard error, each with its own exit code."""
     place = place_of(os.getcwd())
     if place is None:
-        return _failed("this is no git repository; change into one", _BAD_INPUT)
+        return _failed("this is not a git repository; change into one", _BAD_INPUT)
     if not os.path.exists(place.board):
         return _failed(f"{place.board}: there is no such board; run ants-coord setup-agents", _BOARD_TROUBLE)
     try:

@@ -199,10 +199,10 @@ def with_trust(strategy: str, agents: int) -> dict[str, Any]:
     from .trust import LEAST_AGENTS  # noqa: PLC0415
 
     if strategy != "claim":
-        raise fail("--trust: this demo is told with --strategy claim", BAD_INPUT)
+        raise fail("--trust: this demo needs --strategy claim", BAD_INPUT)
     if agents < LEAST_AGENTS:
         raise fail(
-            f"--trust: takes at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
+            f"--trust: needs at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
         )
     return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}
 

@@ -29,7 +29,7 @@ from .progress import Progress
 
 __all__ = ["Can", "Having", "Skills"]
 
-Agents = Annotated[int, typer.Option(min=1, max=1000, help="How many agents work at once.")]
+Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
 Can = Annotated[
     list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")
 ]
@@ -116,7 +116,7 @@ def _work(
 @app.command()
 def run(
     file: Annotated[
-        str, typer.Argument(help="JSON Lines, a task a line; - for standard input.", show_default=False)
+        str, typer.Argument(help="JSON Lines, one task per line; - for standard input.", show_default=False)
     ],
     agents: Agents = CPUS,
     board: KeptBoard = None,
@@ -126,7 +126,7 @@ def run(
     can: Can = None,
     having: Having = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Give what failed in an earlier run fresh attempts.")
+        bool, typer.Option("--retry-failed", help="Give tasks that failed in an earlier run new attempts.")
     ] = False,
     json_: AsJson = False,
 ) -> None:
@@ -235,11 +235,13 @@ def work(
     board: Board,
     agents: Annotated[
         str,
-        typer.Option(help="How many agents work at once; as-needed: one, and more only while they pay."),
+        typer.Option(help="Number of agents; as-needed: one, and more only while they pay off."),
     ] = str(CPUS),
-    until: Annotated[str, typer.Option(help="drained, idle or closed.")] = "drained",
+    until: Annotated[str, typer.Option(help="When to end: drained, idle or closed.")] = "drained",
     kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of tasks.")] = None,
-    lease_ttl: Annotated[float, typer.Option(min=0.5, help="Seconds a lease lasts without renewal.")] = 10.0,
+    lease_ttl: Annotated[
+        float, typer.Option(min=0.5, help="Seconds that a lease lasts without renewal.")
+    ] = 10.0,
     can: Can = None,
     having: Having = None,
     json_: AsJson = False,

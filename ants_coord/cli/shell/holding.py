@@ -30,16 +30,20 @@ if TYPE_CHECKING:
 __all__ = ["AgentName", "Ttl", "Wait", "agent_of", "said", "shown_lease"]
 
 AGENT_VARIABLE = "ANTS_COORD_AGENT"
-AgentName = Annotated[str | None, typer.Option("--agent", envvar=AGENT_VARIABLE, help="Who you are.")]
+AgentName = Annotated[str | None, typer.Option("--agent", envvar=AGENT_VARIABLE, help="Your agent name.")]
 Ttl = Annotated[
     float | None,
-    typer.Option("--ttl", min=0.001, help="Seconds it is held without renewal; the board's if not given."),
+    typer.Option(
+        "--ttl", min=0.001, help="Seconds that the lease lasts without renewal; by default the board's."
+    ),
 ]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for it.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait.")]
 BoardOnly = Annotated[list[str] | None, typer.Argument(metavar="[BOARD]")]
 BoardAndHandle = Annotated[
     list[str],
-    typer.Argument(metavar="[BOARD] HANDLE", help="What claim printed, such as build#1700000000000000."),
+    typer.Argument(
+        metavar="[BOARD] HANDLE", help="The handle that claim printed, such as build#1700000000000000."
+    ),
 ]
 
 
@@ -90,8 +94,10 @@ def _holder(words: list[str], agent: str | None, names: str = "HANDLE") -> Itera
 def claim(
     words: BoardOnly = None,
     agent: AgentName = None,
-    task: Annotated[str | None, typer.Option(help="This task and no other.")] = None,
-    kinds: Annotated[list[str] | None, typer.Option("--kind", help="Of this kind; may be repeated.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only this kind; may be repeated.")
+    ] = None,
     ttl: Ttl = None,
     wait: Wait = 0,
     can: Can = None,
@@ -129,7 +135,7 @@ def renew(words: BoardAndHandle, agent: AgentName = None, ttl: Ttl = None, json_
 def note(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[BOARD] HANDLE TEXT", help="- is standard input."),
+        typer.Argument(metavar="[BOARD] HANDLE TEXT", help="The handle and the note; - for standard input."),
     ],
     agent: AgentName = None,
     json_: AsJson = False,
@@ -144,7 +150,7 @@ def note(
 def complete(
     words: BoardAndHandle,
     result: Annotated[
-        str | None, typer.Option(help="What came out: JSON, or else text; - is standard input.")
+        str | None, typer.Option(help="The result: JSON or text; - for standard input.")
     ] = None,
     agent: AgentName = None,
     json_: AsJson = False,
@@ -159,10 +165,12 @@ def complete(
 def fail_(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[BOARD] HANDLE REASON", help="- is standard input."),
+        typer.Argument(
+            metavar="[BOARD] HANDLE REASON", help="The handle and the reason; - for standard input."
+        ),
     ],
     agent: AgentName = None,
-    for_good: Annotated[bool, typer.Option("--for-good", help="Nobody is to try it again.")] = False,
+    for_good: Annotated[bool, typer.Option("--for-good", help="Do not retry.")] = False,
     json_: AsJson = False,
 ) -> None:
     """End your attempt without a result; others retry while the task has attempts left."""
@@ -185,9 +193,9 @@ def decline(
     words: BoardAndHandle,
     agent: AgentName = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.001, help="For how long; until the task changes if not given.")
+        float | None, typer.Option(min=0.001, help="Seconds; by default until the task changes.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="For explain.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, shown by explain.")] = "",
     json_: AsJson = False,
 ) -> None:
     """Give a task back because you cannot do it now: it is offered to others, and not to you."""

@@ -20,7 +20,7 @@ __all__: list[str] = []
 
 Holder = Annotated[
     str | None,
-    typer.Option(help="Your session's word: who says the same may enter again."),
+    typer.Option(help="Name of your session; the same holder may re-enter."),
 ]
 
 
@@ -40,11 +40,13 @@ def lock(
     agent: AgentName = None,
     ttl: Ttl = None,
     wait: Wait = 0,
-    shared: Annotated[bool, typer.Option("--shared", help="To read: others may lock shared, too.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="For reading: others may also lock shared.")
+    ] = False,
     holder: Holder = None,
     root: Annotated[
         Path | None,
-        typer.Option(help="The folder of all these files; that of the repository if not given."),
+        typer.Option(help="The folder that names are relative to; by default the repository's."),
     ] = None,
     json_: AsJson = False,
 ) -> None:
@@ -67,17 +69,20 @@ def lock(
 def unlock(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BOARD] HANDLE...", help="What lock printed."),
+        typer.Argument(metavar="[BOARD] HANDLE...", help="The handle that lock printed."),
     ] = None,
     agent: AgentName = None,
-    all_: Annotated[bool, typer.Option("--all", help="Free all that this agent has locked.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Free all locks of this agent.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Free locks."""
     path, handles = words_after_board(words or [], "" if all_ else "HANDLE", many=not all_)
     wrong = [handle for handle in handles if not handle.startswith("lock:")]
     if wrong:
-        raise fail(f"{wrong[0]!r} is no handle of a lock: give what lock printed, or --all", BAD_INPUT)
+        raise fail(
+            f"{wrong[0]!r} is not the handle of a lock: give the handle that lock printed, or --all",
+            BAD_INPUT,
+        )
     with _board(path, keep=True) as board:
         if all_:
             handles = [one.handle for one in board.leases(agent_of(agent)) if one.names]

@@ -26,11 +26,13 @@ _PAGE = 1_000
 @app.command("list", rich_help_panel="For agents")
 def list_(
     board: Board,
-    state: Annotated[list[str] | None, typer.Option(help="In this state; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Of this kind; may be repeated.")] = None,
-    tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
-    after: Annotated[str | None, typer.Option(help="Go on after this task.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=_PAGE, help="How many at most.")] = 100,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only tasks in this state; may be repeated.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only tasks with this tag.")] = None,
+    after: Annotated[str | None, typer.Option(help="Continue after this task.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=_PAGE, help="Most entries to show.")] = 100,
     json_: AsJson = False,
 ) -> None:
     """List tasks in the order in which they were submitted."""
@@ -161,7 +163,7 @@ def result(words: BoardAndTask, wait: Wait = 0, json_: AsJson = False) -> None:
 @app.command(rich_help_panel="For agents")
 def requeue(
     words: Annotated[list[str] | None, typer.Argument(metavar="[BOARD] TASK")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every task that has failed.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All failed tasks.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Restart a failed task with new attempts, and the tasks that were cancelled with it."""
@@ -182,7 +184,7 @@ def requeue(
 @app.command(rich_help_panel="For agents")
 def marks(
     words: Annotated[list[str], typer.Argument(metavar="[BOARD] PLACE")],
-    kind: Annotated[str | None, typer.Option(help="Of this kind only.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Show the trails at a place, by kind; trails shows the strongest of all places."""

@@ -27,7 +27,7 @@ def mirror(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[BOARD] FOLDER", help="A blackboard (made if there is none), and what to mirror."
+            metavar="[BOARD] FOLDER", help="A blackboard (made if there is none), and the folder."
         ),
     ],
     prefix: Prefix = "files/",
@@ -35,9 +35,9 @@ def mirror(
         str | None,
         typer.Option(help="Also lay a mark of this kind where a file changes."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Compare once, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Compare once and exit.")] = False,
     mass_delete: Annotated[
-        bool, typer.Option("--mass-delete", help="Also erase when most files have gone at once.")
+        bool, typer.Option("--mass-delete", help="Erase entries even if most files are gone at once.")
     ] = False,
     json_: AsJson = False,
 ) -> None:
@@ -70,8 +70,8 @@ def _say_what_was_left(mirrored: DirectoryMirror) -> None:
         warnings.print(f"left out {clean(name)}: {clean(why, 500)}", soft_wrap=True)
     if mirrored.held_back:
         warnings.print(
-            f"{len(mirrored.held_back)} entries of files that are gone are kept, since so many went at once; "
-            "--mass-delete erases them",
+            f"{len(mirrored.held_back)} entries of files that are gone are kept, "
+            "because so many disappeared at once; --mass-delete erases them",
             soft_wrap=True,
         )
 
@@ -87,17 +87,17 @@ def react(
     ],
     run: Annotated[
         str | None,
-        typer.Option(help="A shell line for each; $ANTS_COORD_FILE is the file."),
+        typer.Option(help="Shell command for each change; $ANTS_COORD_FILE is the file."),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Make tasks of this kind instead, for agents.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Make tasks of this kind for agents instead.")] = None,
     on: Annotated[
-        list[str] | None, typer.Option(help="created, changed or deleted; the first two if not given.")
+        list[str] | None, typer.Option(help="created, changed or deleted; by default the first two.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--in", help="Where the line is run: the folder that is mirrored.")
+        Path | None, typer.Option("--in", help="Folder in which the command runs: the mirrored one.")
     ] = None,
     prefix: Prefix = "files/",
-    remove: Annotated[bool, typer.Option("--remove", help="End the rule of this name.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the rule of this name.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Make a task of each change of a path; work runs those that are commands."""
@@ -114,9 +114,9 @@ def react(
             raise SystemExit(SOME_FAILED)
         return
     if (run is None) == (kind is None):
-        raise fail("exactly one of --run (a shell line) and --kind (for agents) is needed", BAD_INPUT)
+        raise fail("exactly one of --run (a shell command) and --kind (for agents) is needed", BAD_INPUT)
     if kind is not None and folder is not None:
-        raise fail("--in: only a --run is run somewhere", BAD_INPUT)
+        raise fail("--in: only applies to --run", BAD_INPUT)
     with _board(path, new=True, kind=Blackboard) as board:
         task = Task(kind=str(kind)) if run is None else _command(run, folder, prefix)
         is_new = board.react(name, patterns[0], task, on=on or ())  # type: ignore[attr-defined]

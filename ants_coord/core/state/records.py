@@ -36,7 +36,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
     WAITING: {
         "unblock": READY,  # the last need ended
         "postpone": DELAYED,  # ... but its delay has not
-        "rewrite": WAITING,  # submit with if_exists="replace", decided anew from here
+        "rewrite": WAITING,  # submit with if_exists="replace", decided again from here
         "miss": FAILED,  # finish_by passed
         "cancel": CANCELLED,
     },

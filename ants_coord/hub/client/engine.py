@@ -149,7 +149,7 @@ class RemoteEngine(Engine):
         try:
             live = self._look(Leases(None))
         except CoordinationError:
-            return  # not the trouble of whoever was just granted something
+            return  # not the caller's trouble, which has just been granted something
         if not isinstance(live, Refused):
             alive = {lease.token for lease in live}
             for token in [token for token in list(self._granted) if token not in alive]:

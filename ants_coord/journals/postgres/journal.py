@@ -346,7 +346,7 @@ class PostgresJournal:
             last, link = position, told
             found = found or link == wanted
         if not found:
-            raise ValueError(f"{head} is not on the chain: it was written anew, or trimmed")
+            raise ValueError(f"{head} is not on the chain: it was rewritten, or trimmed")
         return first + 1, last, link.hex()
 
     def _rows_after(self, after: int) -> list[_Row]:

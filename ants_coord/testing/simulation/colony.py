@@ -346,7 +346,7 @@ class Colony:
         again, _ = self._process("reader", Faults())
         async with again:
             if again.sync._engine.digest() != digest:  # noqa: SLF001
-                problems.append("a process that reads the log anew has another state")
+                problems.append("a process that reads the log again has another state")
         problems += double_grants(board.events())
         problems += broken_words(board, self._told, may_lose_replies=bool(self.faults.lost_reply))
         records = [record for page in _pages(board) for record in page]
