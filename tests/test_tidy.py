@@ -33,3 +33,16 @@ def test_files_and_functions_are_short_and_finished(path):
         if folders[0] == "tests" and not in_virtual_time:
             assert not re.search(r"\b(time|asyncio)\.sleep\((?!0\))", text)
     assert not re.search(r"util|manager|helper", path.stem)
+
+
+def test_rows_of_the_core_are_read_by_names():
+    """`row[LAST_NS]`, not `row[4]`: the reader has not seen the table. Arithmetic of pairs (decay) may go on."""
+    found = []
+    for path in (ROOT / "ants_coord" / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Subscript(value=ast.Call(func=ast.Attribute(attr="partition" | "rpartition"))):
+                    continue  # everybody knows what these return
+                case ast.Subscript(slice=ast.Constant(value=int(at))) if at > 1 and path.stem != "decay":
+                    found.append(f"{path.name}:{node.lineno}: {ast.unparse(node)}")
+    assert not found
