@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -66,8 +67,29 @@ def _is_whole(config):
     return config.args_source == config.ArgsSource.TESTPATHS and not narrowed
 
 
+def _spent_s():
+    """Return the processor time of this process and of the programs that it has started and seen end."""
+    return sum(os.times()[:4])
+
+
 class _Collector:
-    """Takes over what the workers of pytest-xdist have seen; without it, no such hook exists."""
+    """Takes over what the workers of pytest-xdist have seen and spent; without it, no such hook exists."""
+
+    def __init__(self):
+        self.spent_s, self._before_s = Counter(), _spent_s()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, call):
+        report = yield
+        if call.when == "teardown":
+            before_s, self._before_s = self._before_s, _spent_s()
+            report.user_properties.append(("processor time", self._before_s - before_s))
+        return report
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "teardown":
+            folder = report.nodeid.partition("tests/")[2].partition("/")[0]
+            self.spent_s[folder.partition("::")[0]] += dict(report.user_properties).get("processor time", 0.0)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node, error):
@@ -75,7 +97,7 @@ class _Collector:
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(_Collector(), "ants_coord_refusals")
+    config.pluginmanager.register(_Collector(), "ants_coord_account")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # a shell's job in the background ignores it, and so would the programs that tests interrupt
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -119,3 +141,8 @@ def pytest_terminal_summary(terminalreporter, config):
         missing = sorted(places() - _refused)
         told = f"refusals: {len(places()) - len(missing)} of {len(places())} places in the core have refused"
         terminalreporter.write_line(told + (f"; never: {missing}" if missing else ""))
+        spent_s = config.pluginmanager.get_plugin("ants_coord_account").spent_s
+        most = ", ".join(f"{folder} {seconds:.0f}" for folder, seconds in spent_s.most_common(10))
+        terminalreporter.write_line(
+            f"processor time of the tests: {spent_s.total():.0f} s; most of it: {most}"
+        )
