@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from ants_coord import Backoff, Blackboard, ClaimQueue, Lease, LeaseLostError, Matchmaker, Task, aio
+from ants_coord.engine.lines import draw_lines
 from ants_coord.testing import AsyncRecorder, Operation, Recorder, check_history
 from ants_coord.testing.history import _after
 
@@ -113,14 +114,15 @@ async def crowd(recorder, agents, rounds, seed):
 
 def watch_the_door(lobby):
     """Note who is woken for a task after it has left for good: nobody would be behind it."""
-    wake, noted = lobby._wake, []
+    lines, noted = draw_lines(lobby), []
+    wake = lines._wake
 
     def watched(waiter, hint=None):
         if waiter.has_left and hint is not None:
             noted.append(waiter)
         wake(waiter, hint)
 
-    lobby._wake = watched
+    lines._wake = watched
     return noted
 
 
