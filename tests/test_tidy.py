@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,16 @@ SOURCES = sorted(
 LONGEST_FILE = 540
 """about 500; a file that grows past it is two"""
 LONGEST_FUNCTION = 70
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name != "BUGS.md"),
+]
+TRANSLATED = re.compile(
+    r"\b(anew|lest|hitherto|thereof|whomever|of whom|be it|is told it|by a last digit|so many times the)\b"
+    r"|\bwhoever\b|\bwhat nobody has\b|\bwhat there is to be\b|\bas ever\b|\bis begun again\b",
+    re.IGNORECASE,
+)
+"""English that no native speaker would write here; say which agent, task or caller, and use the ordinary word"""
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -46,3 +58,48 @@ def test_rows_of_the_core_are_read_by_names():
                 case ast.Subscript(slice=ast.Constant(value=int(at))) if at > 1 and path.stem != "decay":
                     found.append(f"{path.name}:{node.lineno}: {ast.unparse(node)}")
     assert not found
+
+
+def prose_of(text: str) -> str:
+    """Return the comments and docstrings of a module, and the strings that document its names."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    strings = [
+        node.value.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    return "\n".join([*comments, *strings])
+
+
+@pytest.mark.parametrize(
+    "room", sorted({path.relative_to(ROOT).parts[1] for path in SOURCES if "ants_coord" in path.parts})
+)
+def test_comments_and_docstrings_are_plain_english(room):
+    """Words that make a sentence sound translated are refused, in comments as well."""
+    found = []
+    for path in SOURCES:
+        if path.relative_to(ROOT).parts[:2] == ("ants_coord", room):
+            words = [
+                match.group() for match in TRANSLATED.finditer(prose_of(path.read_text(encoding="utf-8")))
+            ]
+            found += [(path.relative_to(ROOT).as_posix(), word) for word in words]
+    assert found == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_are_plain_english(page):
+    """The same for the pages."""
+    assert [match.group() for match in TRANSLATED.finditer(page.read_text(encoding="utf-8"))] == []
+
+
+def test_a_translated_sentence_is_noticed():
+    text = 'def f():\n    """Whoever asks anew."""\n    x = 1  # of whom nobody knows\n    """be it as it may"""\n'
+    assert [match.group() for match in TRANSLATED.finditer(prose_of(text))] == [
+        "of whom",
+        "Whoever",
+        "anew",
+        "be it",
+    ]

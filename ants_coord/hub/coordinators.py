@@ -25,7 +25,7 @@ class Coordinators:
         engine: the board's engine.
         waits: where they wait.
         send: sends a connection a line.
-        told: returns the connections on which a coordinator is told what it waits for.
+        told: returns the connections that get a coordinator's answers to waits.
         hang_up: ends a connection.
 
     """
@@ -77,7 +77,7 @@ class Coordinators:
             peer.is_leaving = True
             raise ValueError(f"it speaks version {version}, and this hub {wire.VERSION}")
         if purpose == "push":
-            # it says all its waits again here: what was granted on the former one would be lost
+            # it sends all its waits again here: grants sent to the former connection would be lost
             for other in self._told(client):
                 self._hang_up(other)
             peer.client = client
@@ -85,7 +85,7 @@ class Coordinators:
         self._send(peer, lists.line(["hello", self._engine.now_ns(), settings]))
 
     def _bye(self, peer: Any, client: str, requests: list[Any], granted: list[Any]) -> None:
-        """Wait no longer for a coordinator that closes, and then take back what it gives back."""
+        """End the waits of a coordinator that closes, and then take back what it gives back."""
         withdrawn, leases = lists.requests_of(requests), lists.leases_of(granted)
         told = self._told(client)
         self._give_up(told, withdrawn, leases)
@@ -100,8 +100,8 @@ class Coordinators:
     def _give_up(
         self, told: list[Any], requests: list[tuple[str, int, int]], leases: list[tuple[str, int]]
     ) -> None:
-        """Give back leases, and what was granted to requests of nobody; may be said again."""
-        for peer in told:  # all of them first: else what one gives back is granted to another
+        """Give back leases, and what was granted to abandoned requests; may be repeated."""
+        for peer in told:  # all of them first: otherwise what one gives back is granted to another
             requests = [each for each in requests if not self._waits.leave(peer, each[2])]
         found = [lease for session, number, _ in requests for lease in self._granted(session, number)]
         back = [Release(task, token) for task, token in (*leases, *found)]
@@ -109,10 +109,10 @@ class Coordinators:
             self._engine.carry_out([(None, release) for release in back])
 
     def _granted(self, session: str, number: int) -> list[tuple[str, int]]:
-        """Return what was granted to a request, or to a later try of the wait that it began."""
+        """Return what was granted to a request, or to a later try of the wait that it started."""
         while True:
-            # its number is taken, by something that does nothing: the line may still be on its way, and comes
-            # too late then; if it came before, its own reply is the answer
+            # a command that does nothing takes its number: the line may still be on its way, and then comes
+            # too late; if it came earlier, its own reply is the answer
             (reply,) = self._engine.carry_out([((session, number), Release("", 0))])
             is_vain = reply is None or (isinstance(reply, Refused) and isinstance(reply.error, HeldError))
             if not is_vain:

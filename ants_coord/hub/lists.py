@@ -8,7 +8,7 @@ The lines of coordinators: JSON lists, in the form of the log; see client/wire.p
 ["still", {waiter}, quiet_ns, idle]           -> why a wait will never end, or null
 ["wait", id, is_last, what, {waiter}]         wait in the line -> [id, reply, number], once there is one
 ["last", id], ["leave", id]                   try once more and answer; stop waiting
-["withdraw", requests]                        give back what was granted to requests of nobody, each of them
+["withdraw", requests]                        give back what was granted to abandoned requests, each of them
                                               [session, number, id of its wait or 0]
                                               -> ["withdrawn", requests]
 ["bye", client, requests, [[task, token]]]    the same, and give these leases back -> null

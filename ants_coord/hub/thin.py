@@ -129,7 +129,8 @@ def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = so
     found = os.stat(path)
     _refuse_strangers(path, found)
     if stat.S_ISSOCK(found.st_mode):
-        if len(os.fsencode(path)) > LONGEST:  # by a link, or from afar: where it really lies is short enough
+        # through a link, or a relative path: its real place has a short enough path
+        if len(os.fsencode(path)) > LONGEST:
             path = os.path.realpath(path)
         return _connected(socket.AF_UNIX, path, timeout, make)
     with open(path, "rb") as file:

@@ -95,7 +95,7 @@ class Waits:
     # -- waits ----------------------------------------------------------------------------------
 
     def enter(self, wait: Wait) -> None:
-        """Try, and stand in the line until there is an answer; said again, a wait keeps its place."""
+        """Try, and wait in the line until there is an answer; a wait that is sent again keeps its place."""
         if wait.number in wait.peer.waits:
             return
 
@@ -118,7 +118,7 @@ class Waits:
             self._step(wait)
 
     def leave(self, peer: Any, number: int) -> bool:
-        """Wait no longer; tells whether it still stood in the line, and so was granted nothing."""
+        """Stop waiting; return whether it was still in the line, and so was granted nothing."""
         wait = peer.waits.pop(number, None)
         if wait is not None:
             self._engine.leave(wait.waiter)

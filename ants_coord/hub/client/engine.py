@@ -58,7 +58,7 @@ _OPENING_S = 1.0
 """a hub that is restarting may be waited for; a wrong path should be reported soon"""
 _PATIENCE_S = 10.0
 _GRANTING = (Adopt, Claim, ClaimMany, LockNames)
-"""commands whose reply is a lease, which is nobody's if the reply reaches nobody"""
+"""commands that are granted a lease, which nobody owns if the reply does not arrive"""
 _PRUNED = 64
 """number of grants that are remembered without checking whether they have ended"""
 
@@ -90,7 +90,7 @@ class RemoteEngine(Engine):
         self._by_number: dict[int, Wait] = {}
         self._numbers = itertools.count(1)
         self._withdrawn: dict[tuple[str, int], int] = {}
-        """requests of nobody -> the number of the wait that said them, or 0; until the hub has given back
+        """abandoned requests -> the number of the wait that sent them, or 0; until the hub has given back
         what it granted for them"""
         self._granted: dict[int, str] = {}
         """token -> task of grants that were made here and not given back, as far as we know"""
@@ -209,7 +209,8 @@ class RemoteEngine(Engine):
             return None
         reply = read(answer)
         self._note(command, reply)
-        self._take(wait)  # after that: cut short before, the wait is withdrawn, and with it what was granted
+        # after that: if this is cut short earlier, the wait is withdrawn, together with what was granted
+        self._take(wait)
         return raised(reply)  # type: ignore[no-any-return]
 
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
@@ -287,7 +288,7 @@ class RemoteEngine(Engine):
         """Take the next answer, and end the wait if that is its last one."""
         answer = wait.answers[0]
         if wait.left is None or wait.is_last or not isinstance(answer[1], dict) or "t" not in answer[1]:
-            self._end(wait)  # first: a wait that seems to have no answer is said again to the next hub
+            self._end(wait)  # first: a wait that seems to have no answer is sent again to the next hub
         wait.answers.popleft()
         if not wait.answers:
             wait.told.clear()
@@ -311,18 +312,18 @@ class RemoteEngine(Engine):
             wait.told.set()
 
     def _abandon(self, wait: Wait) -> None:
-        """Have nobody wait any more; what was granted meanwhile, heard of or not, goes back."""
+        """Abandon a wait; what was granted meanwhile, whether received or not, is given back."""
         if wait.session is None:
             self._end(wait)
             if not self._why_closed:
                 self._pushes.say(["leave", wait.number])
             return
-        self._withdrawn[wait.session.name, wait.session.number] = wait.number  # first: closing asks both
+        self._withdrawn[wait.session.name, wait.session.number] = wait.number  # first: closing looks at both
         self._end(wait)
         self._withdraw(wait.session.name, wait.session.number, wait.number)
 
     def _withdraw(self, session: str, number: int, wait: int = 0) -> None:
-        """Have the hub give back, once, what it has granted, or may still grant, to a request of nobody."""
+        """Have the hub give back, once, what it has granted, or may still grant, to an abandoned request."""
         self._withdrawn[session, number] = wait
         if not self._why_closed:
             self._pushes.say(["withdraw", [[session, number, wait]]])
@@ -331,7 +332,7 @@ class RemoteEngine(Engine):
 
     def _hear(self, message: Any) -> None:
         if message.__class__ is dict:
-            return  # a board in trouble: what is withdrawn is said again to the next hub, and at closing
+            return  # the board is in trouble: withdrawals are sent again to the next hub, and at closing
         if message[0] == "lost":
             _, token, reason = message
             for kept in self._keeper.all():
@@ -345,7 +346,7 @@ class RemoteEngine(Engine):
             return
         wait = self._by_number.get(message[0])
         if wait is None:
-            return  # it was withdrawn, or has left, and the hub will hear so
+            return  # it was withdrawn, or has left, and the hub will be told
         wait.answers.append(message)
         wait.told.set()
         wait.waiter.wake()
@@ -420,8 +421,10 @@ class RemoteEngine(Engine):
             self._lanes.close()
 
     def _farewell(self) -> list[Any] | None:
-        """Return what gives back all that was granted here, and is said last; None if that is nothing."""
-        # in this order: a claim that is under way is granted, or given up, but is never in none of them
+        """
+        Return the last message, which gives back everything that was granted here; None if that is nothing.
+        """
+        # in this order: a claim in progress is granted, or given up, and is always in at least one of them
         requests = dict.fromkeys(self._lanes.claims(), 0)
         for wait in list(self._by_number.values()):
             if wait.session is not None:
@@ -435,7 +438,7 @@ class RemoteEngine(Engine):
 
     def _shut(self, why: str) -> None:
         self._why_closed = why
-        self._wake_waiters()  # first: cut short behind the rest, it would be thought to be done
+        self._wake_waiters()  # first: if this is cut short later, it must not look done
         super()._shut(why)
 
     def _wake_waiters(self) -> None:

@@ -125,7 +125,7 @@ class _Lane:
         self.keys = 0
         """number of keys shown on it"""
         self.claim: tuple[str, int] | None = None
-        """the request that is under way, if it may be granted a lease"""
+        """the open request, if it may be granted a lease"""
 
     def drop(self) -> None:
         if self.sock is not None:
@@ -136,12 +136,12 @@ class _Lane:
 
 class Lanes:
     """
-    The connections of one coordinator; as many as there are requests under way.
+    The connections of one coordinator; as many as there are open requests.
 
     Args:
         dial: how the hub is reached.
-        gave_up: is told (session, number) of a request that may be granted a lease, and nobody waits for it:
-            its caller was interrupted, or no hub has answered in time.
+        gave_up: called with (session, number) of a request that may be granted a lease although nobody waits
+            for it any more: its caller was interrupted, or no hub has answered in time.
 
     """
 
@@ -170,11 +170,12 @@ class Lanes:
         Have a command carried out once.
 
         Args:
-            name: of the command.
-            fields: what it says.
-            request: the name that the caller has chosen for it: it may ask again itself. None draws a number.
-            heard: makes the reply of what came, and takes note of it.
-            may_grant: what it is granted goes back, if it is given up before `heard` has returned.
+            name: name of the command.
+            fields: fields of the command.
+            request: an id chosen by the caller, which may repeat the request itself; None draws a number.
+            heard: turns the answer into a reply, and records it.
+            may_grant: whether it may be granted a lease, which is given back if the request is abandoned
+                before `heard` has returned.
 
         """
 
@@ -222,7 +223,7 @@ class Lanes:
         return reply
 
     def claims(self) -> list[tuple[str, int]]:
-        """Return the requests under way that may be granted a lease."""
+        """Return the open requests that may be granted a lease."""
         return [claim for lane in list(self._all.values()) if (claim := lane.claim) is not None]
 
     def _said(self, lane: _Lane, line: bytes, patience_s: float) -> bytes:

@@ -124,12 +124,12 @@ class Pushes:
 
     def _talk(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self._outbox.clear()  # in this order: what is said meanwhile is in both, and not left out
+        self._outbox.clear()  # in this order: messages added meanwhile are in both, and not lost
         held = self._holds()
         if held is None:
             self._closed.set()
             return
-        # of these one saying is left out: a wait that is over when it is said again would be a new one
+        # one message about these is left out: a wait that is over would start again if it were sent again
         begun = {number for word, number, *_ in held if word == "wait"}
 
         def is_news(message: Message) -> bool:

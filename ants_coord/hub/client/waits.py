@@ -1,6 +1,4 @@
-"""
-What a client says to a hub of its waits, and what it reads in the answers.
-"""
+"""What a client tells a hub about its waits, and how it reads the answers."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from .lanes import Session
 __all__ = ["Wait", "about", "asked", "is_vain", "raised", "read", "said", "told_of", "watched"]
 
 _SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")
-"""what a hub needs to know of a waiter"""
+"""the fields of a waiter that a hub needs"""
 
 
 @attrs.define(eq=False)
@@ -30,23 +28,23 @@ class Wait:
     number: int
     waiter: Waiter
     what: list[Any]
-    """what the hub is to try, or to look at"""
+    """the command that the hub is to try, or the query that it is to repeat"""
     session: Session | None = None
     answers: deque[list[Any]] = attrs.field(factory=deque)
     told: threading.Event = attrs.field(factory=threading.Event)
     is_last: bool = False
-    """its time is over: the hub tries once more, and answers whatever comes of it"""
+    """its time is over: the hub tries once more, and answers whatever the result is"""
     left: dict[str, None] | None = None
-    """of a wait for many ends: those that were not told yet"""
+    """in a wait for many ends: those not yet reported"""
 
 
 def asked(query: Query[Any]) -> list[Any]:
-    """Return how a query is asked."""
+    """Return the message that asks a query."""
     return ["?", query.__class__.__name__, wire.fields_of(query)]
 
 
 def about(waiter: Waiter) -> dict[str, Any]:
-    """Return how a waiter is described."""
+    """Return the description of a waiter."""
     told = {name: getattr(waiter, name) for name in _SAID if getattr(waiter, name)}
     if waiter.heard is not None:
         told["heard"] = True
@@ -54,7 +52,7 @@ def about(waiter: Waiter) -> dict[str, Any]:
 
 
 def said(wait: Wait) -> list[Any]:
-    """Return how a wait begins, at this hub or the next."""
+    """Return the message that starts a wait, at this hub or the next."""
     described = about(wait.waiter)
     if wait.left is not None:
         described["ended"] = list(wait.left)
@@ -62,12 +60,12 @@ def said(wait: Wait) -> list[Any]:
 
 
 def told_of(withdrawn: dict[tuple[str, int], int]) -> list[list[Any]]:
-    """Return how requests of nobody are told."""
+    """Return the message that withdraws abandoned requests."""
     return [[*request, wait] for request, wait in list(withdrawn.items())]
 
 
 def watched(kept: Kept) -> list[Any]:
-    """Return how a hub is told to watch a lease."""
+    """Return the message that asks a hub to watch a lease."""
     return ["keep", kept.lease.token, kept.lease.task]
 
 
@@ -85,12 +83,12 @@ def read(answer: list[Any]) -> Any:
 
 
 def is_vain(reply: Any) -> bool:
-    """Tell whether a try was in vain, and who waits goes on."""
+    """Tell whether a try was in vain, so that the waiter goes on waiting."""
     return reply is None or (reply.__class__ is Refused and isinstance(reply.error, HeldError))
 
 
 def raised(reply: Any) -> Any:
-    """Return a reply; raise what refuses."""
+    """Return a reply, or raise the error of a refusal."""
     if reply.__class__ is Refused:
         raise reply.error
     return reply
