@@ -38,6 +38,7 @@ __all__ = [
     "is_list",
     "leases_of",
     "line",
+    "parsed",
     "pushed",
     "read",
     "read_what",
@@ -71,14 +72,19 @@ def is_list(line: bytes) -> bool:
     return line.startswith(b"[")
 
 
-def read(line: bytes) -> list[Any]:
-    """Return the list that a line is, or raise ValueError."""
+def parsed(line: bytes) -> Any:
+    """Return what a line says, a list or an object, or raise ValueError."""
     try:
-        found = wire.loads(line)
+        return wire.loads(line)
     except RecursionError:
         raise ValueError("the line nests too deep") from None
     except ValueError as problem:
-        raise ValueError(f"the line is no JSON ({problem})") from None
+        raise ValueError(f"the line is no JSON ({problem}); send one object a line") from None
+
+
+def read(line: bytes) -> list[Any]:
+    """Return the list that a line is, or raise ValueError."""
+    found = parsed(line)
     if not isinstance(found, list) or not found or not isinstance(found[0], str):
         raise ValueError(
             f'the line must be an object such as {{"verb": "hello"}}, '

@@ -355,7 +355,7 @@ class Hub:
 
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""
-        question = plain.parsed(line)
+        question = plain.read(line)
         if plain.is_hello(question):
             self._meet(peer, question)
             return None

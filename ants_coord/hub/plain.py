@@ -36,6 +36,7 @@ from ..values.checks import check_id, check_name, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark, Trail
 from ..values.tasks import Lease, Outcome, Task, TaskRecord
+from .lists import parsed
 
 __all__ = [
     "VERBS",
@@ -43,7 +44,7 @@ __all__ = [
     "answer_of",
     "hello",
     "is_hello",
-    "parsed",
+    "read",
     "read_line",
     "refusal",
 ]
@@ -215,14 +216,9 @@ def _speaker(agent: str | None, fields: _Fields) -> str:
     return agent
 
 
-def parsed(line: bytes) -> Json:
-    """Return the object that a line is, or raise ValueError."""
-    try:
-        found = json.loads(line)
-    except RecursionError:
-        raise ValueError("the line nests too deep") from None
-    except ValueError as problem:
-        raise ValueError(f"the line is no JSON ({problem}); send one object a line") from None
+def read(line: bytes) -> Json:
+    """Return the object that a line is, or raise ValueError or TypeError."""
+    found = parsed(line)
     if not isinstance(found, dict):
         raise TypeError(f'the line must be an object such as {{"verb": "hello"}}, not {line[:60]!r}')
     return found

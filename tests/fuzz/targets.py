@@ -97,7 +97,7 @@ def handle(body: bytes) -> None:
 def line(body: bytes) -> None:
     """Read a line that a hub is sent."""
     try:
-        found = plain.parsed(body)
+        found = plain.read(body)
         if plain.is_hello(found):
             return
         asked = plain.read_line(found, _NO_SECRET)

@@ -18,14 +18,13 @@ DEATHS = of(3, 12, 40)
 WORKERS = 3
 ANSWERS = 25
 """lines that a hub answers before it dies"""
-TASKS = 8 * DEATHS
 
 DYING = """
 import os, sys
 from ants_coord import Board
 from ants_coord.hub.loop import Hub
 
-answers = int(sys.argv[2])
+board, address, answers = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 class Dying(Hub):
     def _flush(self, peer):
@@ -36,7 +35,7 @@ class Dying(Hub):
                 os._exit(9)
         super()._flush(peer)
 
-hub = Dying(Board(sys.argv[1]), sys.argv[1] + ".hub")
+hub = Dying(Board(board), address)
 print("ready", flush=True)
 hub.serve()
 """
@@ -45,15 +44,16 @@ hub.serve()
 class Hubs(threading.Thread):
     """One hub after the other at one address; the last one lives until it is told to end."""
 
-    def __init__(self, board):
+    def __init__(self, board, address, most):
         super().__init__()
-        self.board, self.deaths, self.up = str(board), 0, threading.Event()
+        self.board, self.address, self.most = str(board), str(address), most
+        self.deaths, self.up = 0, threading.Event()
 
     def run(self):
         while True:
-            answers = ANSWERS if self.deaths < DEATHS else -1
+            answers = ANSWERS if self.deaths < self.most else -1
             self.process = subprocess.Popen(
-                [sys.executable, "-c", DYING, self.board, str(answers)],
+                [sys.executable, "-c", DYING, self.board, self.address, str(answers)],
                 stdout=subprocess.PIPE,
                 env=ENVIRONMENT,
                 cwd=ROOT,
@@ -79,12 +79,17 @@ def work(queue, name, done):
 
 def test_hubs_that_die_between_write_and_answer_under_coordinators(tmp_path):
     """Each task is done once, at its first attempt, by who was granted it; no verb raises, nobody holds anything."""
-    path = tmp_path / "board.db"
+    outlive(tmp_path / "board.db", tmp_path / "board.db.hub", DEATHS)
+
+
+def outlive(path, address, deaths):
+    """Work through hubs of a board that die so often."""
+    tasks = 8 * deaths
     ClaimQueue(path, lease_ttl=600).__enter__().close()
-    hubs, done = Hubs(path), {f"w{n}": [] for n in range(WORKERS)}
+    hubs, done = Hubs(path, address, deaths), {f"w{n}": [] for n in range(WORKERS)}
     hubs.start()
     assert hubs.up.wait(60)
-    queues = [ClaimQueue(f"hub:{path}.hub") for _ in range(WORKERS)]
+    queues = [ClaimQueue(f"hub:{address}") for _ in range(WORKERS)]
     errors = []
 
     def guarded(*call):
@@ -93,7 +98,7 @@ def test_hubs_that_die_between_write_and_answer_under_coordinators(tmp_path):
         except BaseException as problem:
             errors.append(problem)
 
-    with ClaimQueue(f"hub:{path}.hub") as boss:
+    with ClaimQueue(f"hub:{address}") as boss:
         boss.submit(Task("first"))
         threads = [
             threading.Thread(target=guarded, args=(q, *each))
@@ -102,7 +107,7 @@ def test_hubs_that_die_between_write_and_answer_under_coordinators(tmp_path):
         lease = boss.claim("boss")  # until this ends nothing is drained
         for thread in threads:
             thread.start()
-        tickets = [boss.submit(Task(f"t{number}")) for number in range(TASKS)]
+        tickets = [boss.submit(Task(f"t{number}")) for number in range(tasks)]
         results = boss.results(tickets)
         boss.complete(lease)
         for thread in threads:
@@ -112,9 +117,9 @@ def test_hubs_that_die_between_write_and_answer_under_coordinators(tmp_path):
         queue.close()
     hubs.end()
     assert errors == []
-    assert hubs.deaths == DEATHS
+    assert hubs.deaths == deaths
     told = sorted(task for each in done.values() for task, _ in each)
-    assert told == sorted(f"t{number}" for number in range(TASKS))
+    assert told == sorted(f"t{number}" for number in range(tasks))
     with Board(path) as board:
         for name, each in done.items():
             for task, attempt in each:

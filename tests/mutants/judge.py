@@ -343,6 +343,75 @@ def hub():
     )
 
 
+def remote():
+    import tempfile
+
+    from pytest import MonkeyPatch
+
+    from ants_coord import ClaimQueue
+    from ants_coord.testing import ManualClock
+    from tests.hub import test_connections as connections
+    from tests.hub import test_remote as remotes
+    from tests.hub import test_withdrawn as withdrawn
+
+    def fresh(name):
+        return Path(tempfile.mkdtemp()) / name
+
+    def on_a_board(test, *more):
+        with ClaimQueue(clock=ManualClock(), lease_ttl=0.9) as board:
+            test(board, fresh("hub"), *more)
+
+    remotes.test_a_retry_through_another_hub_of_the_board_is_the_first_reply(fresh("b.db"), fresh("hub"))
+    remotes.test_who_waits_is_served_by_the_next_hub(fresh("b.db"), fresh("hub"))
+    remotes.test_a_loss_is_told_at_once(fresh("b.db"), fresh("hub"))
+    withdrawn.test_a_wait_that_begins_while_a_connection_does_is_said_once()
+    on_a_board(withdrawn.test_a_wait_said_again_keeps_its_place)
+    on_a_board(withdrawn.test_a_withdrawal_that_overtakes_its_claim)
+    on_a_board(withdrawn.test_a_withdrawal_said_again_gives_back_once)
+    for test in (
+        withdrawn.test_closing_in_the_middle_of_anothers_claim,
+        withdrawn.test_the_hub_that_granted_it_is_gone,
+    ):
+        with MonkeyPatch.context() as patch:
+            on_a_board(test, patch)
+    with MonkeyPatch.context() as patch:
+        on_a_board(
+            withdrawn.test_an_interrupt_in_the_middle_of_a_claim,
+            patch,
+            lambda queue: queue.claim_nowait("ann"),
+        )
+    with MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as short:
+        patch.setattr(connections.addresses, "_TMP", short)
+        folder = fresh("long")
+        folder.mkdir()
+        connections.test_the_first_private_folder_in_which_a_socket_has_room(folder, Path(short), patch)
+
+
+def postgres():
+    from pytest import MonkeyPatch
+
+    from ants_coord.journals.postgres.journal import PostgresJournal
+    from tests.postgres import test_journal as journals
+    from tests.postgres import test_listener as listeners
+    from tests.postgres.server import Server, binaries
+
+    folder = binaries()
+    assert folder is not None
+    server = Server(folder)
+    try:
+        with MonkeyPatch.context() as patch:
+            listeners.without_looks(patch)
+            patch.setattr(listeners, "LIMIT_S", 10)
+            writer = PostgresJournal(server.dsn("one"), durability="process")
+            listeners.test_an_announcement_that_does_not_fit_is_asked_about(
+                None, server.dsn("one"), server, writer
+            )
+            writer.close()
+        journals.test_processes_race_for_tasks_and_each_has_one_winner(server.dsn("two"))
+    finally:
+        server.close()
+
+
 def openings():
     import tempfile
 
@@ -391,7 +460,7 @@ METHODS = {
     for one in (
         conformance, scenarios, walk, short_way, purses, proofs, colony, checks, match, layout, board, waiting,
         shared, exclusivity, corners, tools, openings,
-        hub,
+        hub, remote, postgres,
     )
 }  # fmt: skip
 

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from ants_coord.testing import ManualClock
+
 from .server import Server, binaries
 
 
@@ -68,3 +70,37 @@ def standby(server):
     made = Standby(binaries(), server)
     yield made
     made.close()
+
+
+class _Told(ManualClock):
+    def note(self, sent_ns, stamp_ns, got_ns):
+        """The server's stamps are ours."""
+
+
+@pytest.fixture(scope="session")
+def timed(server):
+    """A database whose stamps are what a test says, and the journal for it."""
+    from ants_coord.journals.postgres.journal import PostgresJournal
+    from ants_coord.journals.postgres.schema import statements
+
+    server.execute("CREATE DATABASE timed")
+    server.execute("CREATE TABLE manual (now bigint)", database="timed")
+    server.execute("INSERT INTO manual VALUES (0)", database="timed")
+    real = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
+    texts = [text.replace(real, "(SELECT now FROM public.manual)") for text in statements()]
+    assert sum("public.manual" in text for text in texts) == 1
+    server.execute(";".join(texts), database="timed")
+    numbers = itertools.count()
+
+    class TimedJournal(PostgresJournal):
+        def __init__(self, clock):
+            super().__init__(server.dsn(f"b{next(numbers)}", database="timed"), durability="process")
+            self.clock = _Told()
+            self.clock.__dict__ = clock.__dict__  # one time, also for those who hold the other
+
+        def append(self, after, bodies):
+            now = self.clock.now_ns()
+            self._server.repeat(lambda c: c.execute(f"UPDATE public.manual SET now = {now}".encode()))
+            return super().append(after, bodies)
+
+    return TimedJournal

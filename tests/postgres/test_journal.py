@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
+import queue
 
 import pytest
 
@@ -52,40 +54,6 @@ def test_it_keeps_what_every_journal_promises_and_what_is_promised_of_faults(ser
 
 
 CLASSES = (ClaimQueue, Matchmaker, Blackboard, aio.ClaimQueue, aio.Matchmaker, aio.Blackboard)
-
-
-class _Told(ManualClock):
-    def note(self, sent_ns, stamp_ns, got_ns):
-        """The server's stamps are ours."""
-
-
-@pytest.fixture(scope="module")
-def timed(server):
-    """A database whose stamps are what a test says, and the journal for it."""
-    from ants_coord.journals.postgres.journal import PostgresJournal
-    from ants_coord.journals.postgres.schema import statements
-
-    server.execute("CREATE DATABASE timed")
-    server.execute("CREATE TABLE manual (now bigint)", database="timed")
-    server.execute("INSERT INTO manual VALUES (0)", database="timed")
-    real = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
-    texts = [text.replace(real, "(SELECT now FROM public.manual)") for text in statements()]
-    assert sum("public.manual" in text for text in texts) == 1
-    server.execute(";".join(texts), database="timed")
-    numbers = itertools.count()
-
-    class TimedJournal(PostgresJournal):
-        def __init__(self, clock):
-            super().__init__(server.dsn(f"b{next(numbers)}", database="timed"), durability="process")
-            self.clock = _Told()
-            self.clock.__dict__ = clock.__dict__  # one time, also for those who hold the other
-
-        def append(self, after, bodies):
-            now = self.clock.now_ns()
-            self._server.repeat(lambda c: c.execute(f"UPDATE public.manual SET now = {now}".encode()))
-            return super().append(after, bodies)
-
-    return TimedJournal
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.__module__.split('.')[-1]}.{cls.__name__}")
@@ -206,7 +174,12 @@ def test_processes_race_for_tasks_and_each_has_one_winner(dsn):
     runners = [spawn.Process(target=_race, args=(dsn, f"w{n}", start, out)) for n in range(processes)]
     for runner in runners:
         runner.start()
-    found = [out.get(timeout=120) for _ in runners]
+    found = []
+    for _ in range(120):
+        with contextlib.suppress(queue.Empty):
+            while len(found) < processes:
+                found.append(out.get(timeout=1))
+        assert not any(runner.exitcode for runner in runners), "one of them has failed"
     for runner in runners:
         runner.join(60)
     won = [pair for _, pairs, _ in found for pair in pairs]

@@ -71,7 +71,11 @@ def writer(dsn):
 
 @pytest.fixture
 def never_looks(monkeypatch):
-    """Without looks, so that only what is announced arrives."""
+    without_looks(monkeypatch)
+
+
+def without_looks(monkeypatch):
+    """Have listeners look at nothing, so that only what is announced arrives."""
     from ants_coord.journals.postgres import journal, listener
 
     monkeypatch.setattr(listener, "_LOOKS_S", ())
@@ -145,8 +149,8 @@ def test_an_announcement_that_does_not_fit_is_asked_about(never_looks, dsn, serv
         f"SELECT channel FROM ants_coord.board WHERE name = '{dsn.partition('#')[2]}'"
     )[0]
     entry = struct.pack("!qi", 1, 6) + b"forged"
-    for position in (1, 2, 9, -5):
-        run = struct.pack("!q", position) + bytes(16) + entry
+    for ahead in (0, 1, 7, -6):  # 1: it would continue what is known, but for its link
+        run = struct.pack("!q", writer._known[0] + ahead) + bytes(16) + entry
         server.execute(f"SELECT pg_notify('{channel}', '{base64.b64encode(run).decode()}')")
         spans(writer, [[b"b"]])
         ear.wait(writer._known[0])
