@@ -33,7 +33,7 @@ from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Anyone, Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
-from .records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, News, Row, SessionRow, Stone
+from .records import AT, DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, News, Row, SessionRow, Stone
 from .rules import OLD_RULES, Rules
 from .timeline import CALENDAR, Alarms, Timeline
 from .undo import Undo
@@ -82,7 +82,6 @@ class Ledger:
         "checking",
         "commands",
         "configured",
-        "counts",
         "declines",
         "departed",
         "dependents",
@@ -135,6 +134,7 @@ class Ledger:
         "strategies",
         "strategy",
         "tables",
+        "tally",
         "tasks",
         "timed",
         "timeline",
@@ -271,6 +271,11 @@ class Ledger:
     # -- small questions ---------------------------------------------------------------------
 
     @property
+    def counts(self) -> dict[TaskState, int]:
+        """How many tasks are in each state."""
+        return dict(zip(AT, self.tally, strict=True))
+
+    @property
     def unfinished(self) -> int:
         """The number of unfinished tasks that somebody submitted."""
         counts = self.counts
@@ -387,7 +392,8 @@ class Ledger:
         self.quiet_until_ns = 0
         self.order: Order = self._make_order(self)
         self.alarms = Alarms(self.tasks)
-        self.counts = dict.fromkeys(TaskState, 0)
+        self.tally = [0] * len(AT)
+        """how many tasks are in each state, by AT; see `counts`"""
         self.keys: dict[str, str] = {}
         self.live: dict[str, dict[int, Row]] = {}
         """limit name -> live leases that count against it"""
@@ -436,7 +442,7 @@ class Ledger:
     def _index(self, row: Row) -> None:
         spec, state = row.spec, row.state
         row.lane, row.waiting = None, 0
-        self.counts[state] += 1
+        self.tally[AT[state]] += 1
         final = state in FINAL
         if spec.key is not None and not final:
             self.keys[spec.key] = spec.id

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ...errors import CoordinationError
 
 __all__ = [
-    "ANY", "CONTENT", "FORGOTTEN_NS", "KIND", "TASK", "TRANSITIONS", "AgentRow", "Hint", "LockRow", "News",
-    "Row", "Seldom", "SessionRow", "Stone", "fresh_row",
+    "ANY", "AT", "CONTENT", "DONE_AT", "FORGOTTEN_NS", "KIND", "LEASED_AT", "READY_AT", "TASK", "TRANSITIONS",
+    "AgentRow", "Hint", "LockRow", "News", "Row", "Seldom", "SessionRow", "Stone", "fresh_row",
 ]  # fmt: skip
 
 WAITING = TaskState.WAITING
@@ -31,6 +31,10 @@ LEASED = TaskState.LEASED
 DONE = TaskState.DONE
 FAILED = TaskState.FAILED
 CANCELLED = TaskState.CANCELLED
+
+AT = {state: number for number, state in enumerate(TaskState)}
+"""where a state stands in `Ledger.tally`; not by key, because a dict takes long to store under an enum's"""
+READY_AT, LEASED_AT, DONE_AT = AT[READY], AT[LEASED], AT[DONE]
 
 TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
     WAITING: {

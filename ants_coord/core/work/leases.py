@@ -27,7 +27,7 @@ from ...values.payloads import NESTS, copy_json
 from ...values.tasks import FINAL, Lease, NoteRecord, Outcome, Task, TaskState, blank_lease, make_lease
 from ..state.content import as_check
 from ..state.ledger import Ledger, ns
-from ..state.records import DELAYED, DONE, LEASED, READY, TRANSITIONS, LockRow, Row
+from ..state.records import DELAYED, DONE, LEASED, LEASED_AT, READY, READY_AT, TRANSITIONS, LockRow, Row
 from ..state.timeline import RAW
 from ..state.undo import ungrant
 from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember
@@ -211,7 +211,7 @@ def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
 
 def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     """Give a READY row to an agent that may have it. Every cycle comes here, so there are few calls."""
-    spec, counts, undo = row.spec, ledger.counts, ledger.undo
+    spec, tally, undo = row.spec, ledger.tally, ledger.undo
     raw, lease_now, now = ledger.timeline.reading
     holder, attempt = ledger.agents.get(agent) or ledger.agent(agent), row.attempts
     if undo.before_change is not None:
@@ -226,9 +226,9 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
         ledger.leave(row)
     else:
         ledger.order.leave(row)
-    counts[READY] -= 1  # `shift`, without a call
+    tally[READY_AT] -= 1  # `shift`, without a call
     row.state = TRANSITIONS[READY]["claim"]
-    counts[LEASED] += 1
+    tally[LEASED_AT] += 1
     row.token = token = next_token(ledger)
     row.attempts = attempt = attempt + 1
     detail: Any = attempt

@@ -18,7 +18,21 @@ from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
 from ..state.content import as_check, content_digest
 from ..state.ledger import FAR_NS, Ledger, ns
-from ..state.records import ANY, DONE, FORGOTTEN_NS, LEASED, READY, TRANSITIONS, WAITING, LockRow, Row, Stone
+from ..state.records import (
+    ANY,
+    AT,
+    DONE,
+    DONE_AT,
+    FORGOTTEN_NS,
+    LEASED,
+    LEASED_AT,
+    READY,
+    TRANSITIONS,
+    WAITING,
+    LockRow,
+    Row,
+    Stone,
+)
 from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import unfinish
 
@@ -58,10 +72,10 @@ _TRACE_HEAD = "\nTraceback (most recent call last):\n"
 
 def shift(ledger: Ledger, row: Row, verb: str) -> None:
     """Make one transition of the table and update the counts."""
-    counts, state = ledger.counts, row.state
-    counts[state] -= 1
+    tally, state = ledger.tally, row.state
+    tally[AT[state]] -= 1
     row.state = state = TRANSITIONS[state][verb]
-    counts[state] += 1
+    tally[AT[state]] += 1
 
 
 def remember(row: Row, line: str, trace: str = "") -> None:
@@ -189,14 +203,14 @@ def end_one(
 ) -> Outcome:
     """End a task without settling: see `end`. Every cycle comes here, too."""
     state, spec = row.state, row.spec
-    tables, counts, task = ledger.tables, ledger.counts, spec.id
+    tables, tally, task = ledger.tables, ledger.tally, spec.id
     if state is LEASED:
         unlease(ledger, row, lost, verb)
     elif state is READY:
         ledger.leave(row)
-    counts[state] -= 1  # `shift`, without a call
+    tally[AT[state]] -= 1  # `shift`, without a call
     row.state = state = TRANSITIONS[state][verb]
-    counts[state] += 1
+    tally[AT[state]] += 1
     outcome = row.outcome = blank_outcome()
     outcome.task, outcome.state = task, state
     outcome.result, outcome.late = result, late
@@ -234,7 +248,7 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     hangs on it or on its holder, is spelt out: three calls less. Tests hold the two together.
     """
     spec, agent, undo, tables = row.spec, row.agent, ledger.undo, ledger.tables
-    task, counts = spec.id, ledger.counts
+    task, tally = spec.id, ledger.tally
     if (
         ledger.on_end
         or spec.__class__ is not Task
@@ -256,9 +270,9 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
         undo.drop(tables["signs"], task)
     for hook in ledger.on_left:
         hook(ledger, row, "complete")
-    counts[LEASED] -= 1
+    tally[LEASED_AT] -= 1
     row.state = state = TRANSITIONS[LEASED]["complete"]
-    counts[state] += 1
+    tally[DONE_AT] += 1
     outcome = row.outcome = blank_outcome()
     outcome.task, outcome.state = task, state
     outcome.result, outcome.late = result, False
@@ -413,7 +427,7 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
                 trace = "" if is_fresh_id(spec.id) else content_digest(submitted, row.payload)
                 stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
         del tasks[spec.id]
-        ledger.counts[row.state] -= 1
+        ledger.tally[AT[row.state]] -= 1
     # tombstones are dropped only when tasks are forgotten, so that a restored replica drops them at the same
     # commands although its `forget_from_ns` may be more exact than ours
     settings = ledger.settings

@@ -25,7 +25,7 @@ from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task, TaskState, Ticket, blank_task, blank_ticket
 from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
-from ..state.records import CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
+from ..state.records import AT, CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
 from ..state.timeline import CALENDAR
 from ..state.undo import ABSENT, put_back
 from .lifecycle import (
@@ -147,7 +147,7 @@ def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
     undo.entries.append((put_back, ledger.tasks, task_id, ABSENT))
     ledger.tasks[task_id] = row
     ledger.ring[1].append((now, "submitted", task_id, None, 0, task.kind))
-    ledger.counts[READY] += 1
+    ledger.tally[AT[READY]] += 1
     if task_id in ledger.dependents:
         _count_again(ledger, row)
     signature = ledger.signatures[0] if ledger.signatures else ledger.eligibility.signature(task)
@@ -336,7 +336,7 @@ def _create(ledger: Ledger, task: Task, payload: Any) -> Row:
     undo.put(ledger.tasks, task.id, row)
     if task.id in ledger.tombstones:
         undo.drop(ledger.tombstones, task.id)
-    ledger.counts[WAITING] += 1
+    ledger.tally[AT[WAITING]] += 1
     if task.id in ledger.dependents:
         _count_again(ledger, row)
     _time(ledger, row, task)
