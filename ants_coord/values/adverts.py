@@ -106,6 +106,14 @@ class Advert:
     Source:
         Soft state as in HTCondor's collector, Jini's leases and Eureka; symmetric matching as in ClassAds.
 
+    Example:
+        >>> from ants_coord import Advert, Matchmaker, Task
+        >>> with Matchmaker() as market:
+        ...     _ = market.submit(Task("train", requires="gpu and mem >= 16"))
+        ...     _ = market.advertise(Advert("w1", {"gpu"}, {"mem": 24}))
+        ...     market.claim("w1").task
+        'train'
+
     """
 
     agent: str

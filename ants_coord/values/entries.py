@@ -33,6 +33,12 @@ class Namespace:
         prefix: the beginning of paths and places, such as "plans/".
         owners: agents that may write, take, erase and lay marks there.
 
+    Example:
+        >>> from ants_coord import Blackboard, Namespace
+        >>> with Blackboard(namespaces=[Namespace("plans/", ["lead"])]) as board:
+        ...     board.write("plans/release", 1, agent="lead").author
+        'lead'
+
     """
 
     prefix: str

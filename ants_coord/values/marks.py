@@ -36,6 +36,12 @@ class Mark:
         place: 1 to 512 bytes of text, the same as the `place` of tasks.
         strength: greater than 0 and at most 1e12.
 
+    Example:
+        >>> from ants_coord import Blackboard, Mark
+        >>> with Blackboard(half_life=60) as board:
+        ...     board.deposit(Mark("needs-review", "pr/17", 3.0), agent="scout").marks
+        1
+
     """
 
     kind: str
@@ -67,6 +73,11 @@ class MarkKind:
             it.
         failure: factor when an attempt fails or its lease runs out; None means 0.5 for kinds that attract and
             1 for kinds that repel.
+
+    Example:
+        >>> from ants_coord import MarkKind
+        >>> MarkKind("danger", half_life=600, repels=True).repels
+        True
 
     """
 

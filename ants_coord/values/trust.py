@@ -39,6 +39,13 @@ class TrustPolicy:
             work; None means no limit. This is for boards where anybody can invent a name: agents that return
             under new names get no more than this share.
 
+    Example:
+        >>> from ants_coord import ClaimQueue, Task, TrustPolicy
+        >>> with ClaimQueue(trust=TrustPolicy(claims_most=4)) as board:
+        ...     _ = board.submit_many([Task("a"), Task("b")])
+        ...     [board.claim_nowait("newcomer").task, board.claim_nowait("newcomer")]
+        ['a', None]
+
     """
 
     claims_most: int = 4

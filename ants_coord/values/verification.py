@@ -120,6 +120,15 @@ class Verify:
             error: share of wrong results that may be accepted: agents whose results have passed many checks
                 are checked less often. 0 checks every result.
 
+        Example:
+            >>> from ants_coord import ClaimQueue, Task, Verify
+            >>> with ClaimQueue() as board:
+            ...     _ = board.submit(Task("sum", payload=[1, 2], verify=Verify.by_check("review")))
+            ...     _ = board.complete(board.claim("ann"), 3)
+            ...     _ = board.complete(board.claim("bob"), True)
+            ...     board.result("sum")
+            3
+
         """
         count(votes, "votes", most=63)
         if votes % 2 == 0:
@@ -138,6 +147,15 @@ class Verify:
             of: most results; by default one more than `agree`. Without agreement the attempt fails.
             tolerance: numbers that differ by at most this share of the greater one (or of 1) are equal.
             error: as in `by_check`.
+
+        Example:
+            >>> from ants_coord import ClaimQueue, Task, Verify
+            >>> with ClaimQueue() as board:
+            ...     _ = board.submit(Task("pi", verify=Verify.by_quorum(2, tolerance=0.001)))
+            ...     _ = board.complete(board.claim("ann"), 3.141)
+            ...     _ = board.complete(board.claim("bob"), 3.142)
+            ...     board.find("pi").state
+            <TaskState.DONE: 'done'>
 
         """
         count(agree, "agree", least=2, most=63)
