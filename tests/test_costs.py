@@ -196,6 +196,20 @@ def test_other_requirements_cost_nothing_however_many_they_are(wanted, capsys):
         assert many[verb] <= 1.3 * few[verb] + 25, verb
 
 
+def test_a_blackboard_claims_among_many_requirements_at_the_cost_of_few():
+    """An agent that may take tasks of 3,000 requirements walks their places together, not one by one."""
+    calls = []
+    for count in (300, 3_000):
+        board = Blackboard(clock=ManualClock())
+        board.advertise(Advert("w", ["gpu"], {"mem": 1_000_000}, slots=100))
+        board.submit_many([Task(requires=f"mem >= {n}", place=f"p{n}") for n in range(count)])
+        board.deposit(Mark("hot", "p7"), agent="w")
+        for _ in range(5):  # it judges what is new to it, each once
+            board.release(board.claim_nowait("w"))
+        calls.append(calls_of(lambda board=board: board.complete(board.claim_nowait("w"))))
+    assert calls[1] <= 1.2 * calls[0]
+
+
 def test_an_end_costs_the_same_however_many_are_awaited():
     """Who reads as_finished of thousands is not entered anew for each; nor asks for all of them."""
     entered = []

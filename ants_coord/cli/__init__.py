@@ -37,7 +37,10 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback, even while it starts or ends."""
     if sys.argv[1:] in (["hook"], ["guard"], ["prime"]):
         # an agent or a commit waits for these: they need none of the libraries, and do not load them
-        raise SystemExit(_at_once(sys.argv[1]))
+        try:
+            raise SystemExit(_at_once(sys.argv[1]))
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
     import signal  # noqa: PLC0415 - 2 ms
 
     usual = signal.getsignal(signal.SIGINT)

@@ -109,6 +109,22 @@ interrupt()
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@pytest.mark.parametrize("command", ["hook", "guard", "prime"])
+def test_ctrl_c_prints_no_traceback_of_the_quick_commands_either(command):
+    """They go around all that the others share."""
+    code = f"""
+import os, signal, sys
+from ants_coord import cli
+cli._at_once = lambda command: os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["ants-coord", {command!r}]
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_who_is_told_to_ignore_ctrl_c_ignores_it_from_the_start():
     """As a shell tells what it starts in the background; the imports take longest."""
     code = """

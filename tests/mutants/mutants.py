@@ -207,7 +207,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/matching/index.py", "        self._made.append(number)\n", "        if number == len(self.signatures) - 1:\n            self._made.append(number)\n", "layout"),
     ("core/matching/index.py", "        for masks in (self.ready, self.plain, self.free):\n            masks[block] &= rest\n", "", "layout"),
     ("core/matching/order.py", "            if best is not None and best[:2] < (rank, seq):", "            if best is not None:", "layout"),
-    ("core/board/order.py", "    found.sort(key=_rank)\n", "", "layout"),
+    ("core/board/places.py", "    found.sort(key=rank)\n", "", "layout"),
     ("core/matching/eligibility.py", "            total[name] = total.get(name, 0) + amount", "            total[name] = amount", "match"),
     # the board
     ("core/board/order.py", "one = (score / threshold if score > 0 else 0.0,", "one = (score if score > 0 else 0.0,", "board"),

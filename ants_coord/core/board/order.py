@@ -18,6 +18,8 @@ square of the score: the choice function of Deneubourg et al. 1990. The draw
 is computed from the log's position and the last token, so replicas agree.
 
 Spots whose limit is full are parked outside all lists, so they delay nobody.
+
+If very many signatures are open to an agent, their spots are walked together (`crowd`).
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ import hashlib
 import heapq
 from collections.abc import Container, Hashable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
-from ..matching.index import Signature
+from ..matching.index import MANY, Open, Signature
 from ..matching.order import Seats
 from ..matching.teams import seat_for
 from ..state.decay import moment, pull_at
@@ -38,7 +40,8 @@ from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..state.timeline import CALENDAR
 from ..work.ready import in_order, names_of
-from .places import END, Group, Line, Spot
+from .crowd import STEPS, Crowd
+from .places import END, FOUND, ROW, Found, Group, Line, Spot, Spots, check_spots, drawn, rank
 
 if TYPE_CHECKING:
     from ..matching.eligibility import Capable
@@ -52,11 +55,8 @@ VISITS = 256
 _UNKNOWN: dict[str, float] = {}
 
 _Key = tuple[Hashable, str, int, str | None, Any]
-_Found = tuple[float, int, int, Row]
-"""(score, negated ready ns, negated seq, row): the greatest is claimed"""
-_FOUND: Final = 3
-# an entry is (ready ns, seq, row)
-_ROW: Final = 2
+_UNSETTLED: list[Found] = []
+"""the very list that says that a walk was broken off"""
 
 
 class ByTrails(Seats):
@@ -73,6 +73,7 @@ class ByTrails(Seats):
 
     __slots__ = (
         "_at",
+        "_crowd",
         "_doors",
         "_groups",
         "_ledger",
@@ -101,6 +102,8 @@ class ByTrails(Seats):
         """limit -> listed spots"""
         self._live: dict[Hashable, int] = {}
         """signature -> listed spots"""
+        self._crowd: Crowd | None = None
+        """all listed spots, while claims have very many signatures to choose from"""
         self._made = 0
 
     # -- rows come and go -------------------------------------------------------------------
@@ -133,7 +136,7 @@ class ByTrails(Seats):
         """Note that a row is no longer READY. Amortised O(log n)."""
         spot = row.lane
         heap = spot.heap
-        if heap and heap[0][_ROW] is row:
+        if heap and heap[0][ROW] is row:
             heapq.heappop(heap)
             row.lane = None
             if spot.dead:
@@ -185,6 +188,8 @@ class ByTrails(Seats):
             if pull is not None:
                 spot.pulls[pool] = pull
                 line.add((*pull, number))
+            if self._crowd is not None:
+                self._crowd.pull(spot, pool, old, pull)
 
     # -- claims -----------------------------------------------------------------------------
 
@@ -209,6 +214,14 @@ class ByTrails(Seats):
                 seat = None
             if agent in self._ledger.tables["reserved"]:
                 return seat
+        draws = self._draws(agent) if self._ledger.settings.explore else None
+        if signatures.__class__ is Open:
+            if seat is None and draws is None:
+                is_settled, row = self._among_many(agent, signatures, kinds)
+                if is_settled:
+                    return row
+        elif self._crowd is not None and len(self._live) <= MANY:
+            self._crowd = None
         groups = [
             group
             for signature in signatures
@@ -217,7 +230,6 @@ class ByTrails(Seats):
         ]
         if len(groups) > 1:
             groups.sort(key=lambda group: -group.priority)
-        draws = self._draws(agent) if self._ledger.settings.explore else None
         if len(groups) == 1 and seat is None and draws is None:
             best = self._plain(groups[0], agent)
             if best is not None:
@@ -227,20 +239,39 @@ class ByTrails(Seats):
             level = groups[at].priority
             if seat is not None and seat.spec.priority >= level:
                 return seat
-            found: list[_Found] = []
+            found: list[Found] = []
             while at < len(groups) and groups[at].priority == level:
                 found += self._walk(groups[at], agent, everything=draws is not None)
                 at += 1
             if found:
-                return max(found, key=_rank)[_FOUND] if draws is None else _drawn(found, draws)
+                return max(found, key=rank)[FOUND] if draws is None else drawn(found, draws[1])
         return seat
 
-    def _walk(self, group: Group, agent: str, *, everything: bool = False) -> list[_Found]:
+    def _among_many(
+        self, agent: str, signatures: Open, kinds: tuple[str, ...] | None
+    ) -> tuple[bool, Row | None]:
+        """Return whether all spots together say which row is first, and that row."""
+        if self._crowd is None:
+            self._crowd = Crowd(spot for spot in self._spots.values() if spot.age is not None)
+        for groups in self._crowd.levels(kinds):
+            found: list[Found] = []
+            for group in groups:
+                walked = self._walk(group, agent, among=signatures)
+                if walked is _UNSETTLED:
+                    return False, None
+                found += walked
+            if found:
+                return True, max(found, key=rank)[FOUND]
+        return True, None
+
+    def _walk(
+        self, group: Spots, agent: str, *, everything: bool = False, among: Open | None = None
+    ) -> list[Found]:
         """
         Return the first row that fits at the best spot, if any; if `everything`, those of all spots visited.
         """
         while True:
-            found = self._walk_once(group, agent, everything)
+            found = self._walk_once(group, agent, everything, among)
             if found is not None:
                 return found
 
@@ -266,7 +297,9 @@ class ByTrails(Seats):
             return None
         return row
 
-    def _walk_once(self, group: Group, agent: str, everything: bool) -> list[_Found] | None:
+    def _walk_once(
+        self, group: Spots, agent: str, everything: bool, among: Open | None
+    ) -> list[Found] | None:
         ledger, settings = self._ledger, self._ledger.settings
         now, indifference, stimulus = (
             ledger.timeline.reading[CALENDAR],
@@ -276,11 +309,12 @@ class ByTrails(Seats):
         threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
         lines = self._lines(group, now)
-        takes_all = agent not in self._ledger.declines.active
+        takes_all = among is None and agent not in self._ledger.declines.active
         seen: set[int] = set()
-        found: list[_Found] = []
-        best: _Found | None = None
+        found: list[Found] = []
+        best: Found | None = None
         at = 0
+        looks = 0
         while at < len(by_age) and len(found) < VISITS:
             ready, seq, oldest = by_age[at]
             head = spots[oldest].best()
@@ -297,6 +331,10 @@ class ByTrails(Seats):
             if not numbers or len(found) > 1:  # strong trails alone usually decide
                 numbers.append(oldest)
                 at += 1
+            if among is not None:
+                looks += len(lines) + 1
+                if looks > STEPS:
+                    return _UNSETTLED
             for number in numbers:
                 if number in seen:
                     continue
@@ -305,14 +343,14 @@ class ByTrails(Seats):
                 if spot.limit is not None and not ledger.is_open(spot.limit):
                     self._park(spot.limit)
                     return None  # the lists have changed
-                entry = spot.best() if takes_all else self._fit(spot, agent)
+                entry = spot.best() if takes_all else self._fit(spot, agent, among)
                 if entry is None:
                     continue
                 pulled = 0.0
                 for pool, pull in spot.pulls.items():  # in the order of pools, as in the lines
                     pulled += lines[pool].value(pull)
                 score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
-                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[_ROW])
+                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[ROW])
                 found.append(one)
                 if best is None or one[:3] > best[:3]:
                     best = one
@@ -323,16 +361,20 @@ class ByTrails(Seats):
                     break
         return found if everything or best is None else [best]
 
-    def _lines(self, group: Group, now: int) -> dict[Pool, Line]:
+    def _lines(self, group: Spots, now: int) -> dict[Pool, Line]:
         """Start a walk down each pool."""
         lines = {}
         for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
             lines[pool] = Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
         return lines
 
-    def _fit(self, spot: Spot, agent: str) -> tuple[int, int, Row] | None:
-        """Return the first entry of a spot that the agent has not declined."""
-        declined = self._ledger.declines.active.get(agent, {})
+    def _fit(self, spot: Spot, agent: str, among: Open | None) -> tuple[int, int, Row] | None:
+        """Return the first entry of a spot that the agent may take and has not declined."""
+        if among is not None and spot.group.signature not in among:
+            return None
+        declined = self._ledger.declines.active.get(agent)
+        if declined is None:
+            return spot.best()
 
         def fits(row: Row) -> bool:
             return row.spec.id not in declined
@@ -353,19 +395,19 @@ class ByTrails(Seats):
             seat = seat_for(self._part, self._ledger, agent)
             if agent in self._ledger.tables["reserved"]:
                 return [] if seat is None else [seat]
-        rows: list[tuple[int, _Found]] = []
+        rows: list[tuple[int, Found]] = []
         for signature in signatures:
             for group in list(self._groups.get(signature, {}).values()):
                 found = self._walk(group, agent, everything=True) if group.spots else []
-                found.sort(key=_rank, reverse=True)
+                found.sort(key=rank, reverse=True)
                 rows += [(group.priority, one) for one in found[:count]]
-        rows.sort(key=lambda pair: (pair[0], *_rank(pair[1])), reverse=True)
-        heads = [one[_FOUND] for _, one in rows]
+        rows.sort(key=lambda pair: (pair[0], *rank(pair[1])), reverse=True)
+        heads = [one[FOUND] for _, one in rows]
         more = [
-            entry[_ROW]
+            entry[ROW]
             for head in heads
             for entry in sorted(head.lane.alive(), key=lambda entry: entry[:2])[1:count]
-            if entry[_ROW].state is READY and self._part.may(agent, entry[_ROW])
+            if entry[ROW].state is READY and self._part.may(agent, entry[ROW])
         ]
         return [*heads, *more][:count]
 
@@ -376,7 +418,7 @@ class ByTrails(Seats):
             return None
         group = max(groups, key=lambda group: group.priority)
         entries = [group.spots[number].best() for _, _, number in group.by_age[:1]]
-        return None if not entries or entries[0] is None else entries[0][_ROW]
+        return None if not entries or entries[0] is None else entries[0][ROW]
 
     def has_tasks(self, signature: Signature) -> bool:
         """Tell whether a signature has tasks in the order, including those that a full limit holds back."""
@@ -426,17 +468,20 @@ class ByTrails(Seats):
         self._live[spot.signature] = self._live.get(spot.signature, 0) + 1
         if spot.limit is not None:
             self._limited.setdefault(spot.limit, {})[number] = spot
-        if place is None:
-            return
-        self._at.setdefault(place, {})[number] = spot
-        spot.pulls = self._trails.pulls(self._ledger, place)
-        for pool, pull in spot.pulls.items():
-            group.by_trail.setdefault(pool, SortedList()).add((*pull, number))
+        if place is not None:
+            self._at.setdefault(place, {})[number] = spot
+            spot.pulls = self._trails.pulls(self._ledger, place)
+            for pool, pull in spot.pulls.items():
+                group.by_trail.setdefault(pool, SortedList()).add((*pull, number))
+        if self._crowd is not None:
+            self._crowd.list(spot)
 
     def _unlist(self, spot: Spot) -> None:
         if spot.age is None:
             return
         group, number, place = spot.group, spot.number, spot.place
+        if self._crowd is not None:
+            self._crowd.unlist(spot)
         group.by_age.remove((*spot.age, number))
         spot.age = None
         del group.spots[number]
@@ -463,6 +508,8 @@ class ByTrails(Seats):
 
     def _age(self, spot: Spot, age: tuple[int, int]) -> None:
         assert spot.age is not None
+        if self._crowd is not None:
+            self._crowd.age(spot, age)
         spot.group.by_age.remove((*spot.age, spot.number))
         spot.age = age
         spot.group.by_age.add((*age, spot.number))
@@ -479,45 +526,12 @@ class ByTrails(Seats):
 
     def check(self, rows: Iterable[Row]) -> None:
         """Assert that the lists follow the rows and the trails. O(n)."""
-        entries = {id(entry[_ROW]): spot for spot in self._spots.values() for entry in spot.alive()}
-        for row in rows:
-            assert entries.get(id(row)) is row.lane, row
-            assert row.lane is not None or row.state is not READY, row
-        live: dict[Any, int] = {}
+        check_spots(self._spots.values(), rows, self._parked, self._live)
         for spot in self._spots.values():
-            assert spot.dead <= {entry[:2] for entry in spot.heap[1:]}
-            assert spot.stale == sum(entry[_ROW].state is not READY for entry in spot.alive())
-            best = min((entry for entry in spot.alive() if entry[_ROW].state is READY), default=None)
-            if spot.age is None:
-                assert best is None or (spot.limit is not None and spot.number in self._parked[spot.limit])
-                continue
-            live[spot.signature] = live.get(spot.signature, 0) + 1
-            assert best is not None
-            assert spot.age <= best[:2]
-            assert (*spot.age, spot.number) in spot.group.by_age
-            assert spot.pulls == (self._trails.pulls(self._ledger, spot.place) if spot.place else {})
-            for pool, pull in spot.pulls.items():
-                assert (*pull, spot.number) in spot.group.by_trail[pool]
-        assert live == self._live
+            pulls = self._trails.pulls(self._ledger, spot.place) if spot.place and spot.age else {}
+            assert spot.pulls == pulls
         for groups in self._groups.values():
             for group in groups.values():
-                assert len(group.by_age) == len(group.spots)
-                for pool, line in group.by_trail.items():
-                    assert len(line) == sum(pool in spot.pulls for spot in group.spots.values())
-
-
-def _rank(found: _Found) -> tuple[float, int, int]:
-    return found[:3]
-
-
-def _drawn(found: list[_Found], draws: tuple[float, float]) -> Row:
-    """Draw a row with weight score squared; if nothing attracts at all, return the oldest."""
-    # found came group by group, and groups stand in the order in which this process first met them
-    found.sort(key=_rank)
-    total = sum(one[0] * one[0] for one in found)
-    point = draws[1] * total
-    for one in found:
-        point -= one[0] * one[0]
-        if point < 0:
-            return one[_FOUND]
-    return max(found, key=_rank)[_FOUND]
+                group.check()
+        if self._crowd is not None:
+            self._crowd.check(spot for spot in self._spots.values() if spot.age is not None)

@@ -7,21 +7,29 @@ This module only keeps the order; order.py decides.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Container, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sortedcontainers import SortedList
 
 from ..matching.index import Signature
 from ..state.decay import Moment, Pull, pull_at
+from ..state.records import READY, Row
 from ..work.ready import Lane
 
 if TYPE_CHECKING:
     from .trails import Pool, Trails
 
-__all__ = ["END", "Group", "Line", "Spot"]
+__all__ = ["END", "FOUND", "ROW", "Found", "Group", "Line", "Spot", "Spots", "check_spots", "drawn", "rank"]
 
 END = 0
 """no spot has this number"""
+Found = tuple[float, int, int, Row]
+"""(score, negated ready ns, negated seq, row): the greatest is claimed"""
+FOUND: Final = 3
+"""where its row is"""
+ROW: Final = 2
+"""where that of an entry is, (ready ns, seq, row)"""
 
 
 class Spot(Lane):
@@ -39,16 +47,34 @@ class Spot(Lane):
         """pool of marks -> the pull with which it is listed"""
 
 
-class Group:
-    """The spots of one (signature, kind, priority), in the orders in which claims walk them."""
+class Spots:
+    """Spots of one kind and priority, in the orders in which claims walk them."""
 
-    __slots__ = ("by_age", "by_trail", "kind", "priority", "signature", "spots")
+    __slots__ = ("by_age", "by_trail", "kind", "priority", "spots")
 
-    def __init__(self, signature: Signature, kind: str, priority: int) -> None:
-        self.signature, self.kind, self.priority = signature, kind, priority
+    def __init__(self, kind: str, priority: int) -> None:
+        self.kind, self.priority = kind, priority
         self.by_age: SortedList = SortedList()
         self.by_trail: dict[Pool, SortedList] = {}
         self.spots: dict[int, Spot] = {}
+
+    def check(self) -> None:
+        """Assert that the lists hold the spots under the keys that these have. O(n)."""
+        listed = self.spots.items()
+        assert list(self.by_age) == sorted((*spot.age, number) for number, spot in listed if spot.age)
+        assert len(self.by_age) == len(listed)
+        for pool, line in self.by_trail.items():
+            assert list(line) == sorted((*spot.pulls[pool], n) for n, spot in listed if pool in spot.pulls)
+
+
+class Group(Spots):
+    """The spots of one (signature, kind, priority)."""
+
+    __slots__ = ("signature",)
+
+    def __init__(self, signature: Signature, kind: str, priority: int) -> None:
+        super().__init__(kind, priority)
+        self.signature = signature
 
 
 class Line:
@@ -79,3 +105,47 @@ class Line:
                 return
             self.at = 0  # the age of their tasks will bring up the others
         self.number, self.pull = END, 0.0
+
+
+def rank(found: Found) -> tuple[float, int, int]:
+    """Return what is compared: all but the row."""
+    return found[:3]
+
+
+def drawn(found: list[Found], draw: float) -> Row:
+    """Draw a row with weight score squared; if nothing attracts at all, return the oldest."""
+    # found came group by group, and groups stand in the order in which this process first met them
+    found.sort(key=rank)
+    total = sum(one[0] * one[0] for one in found)
+    point = draw * total
+    for one in found:
+        point -= one[0] * one[0]
+        if point < 0:
+            return one[FOUND]
+    return max(found, key=rank)[FOUND]
+
+
+def check_spots(
+    spots: Collection[Spot],
+    rows: Iterable[Row],
+    parked: Mapping[Any, Container[int]],
+    listed: Mapping[Hashable, int],
+) -> None:
+    """Assert that spots follow the rows, and that those are listed that have READY tasks. O(n)."""
+    entries = {id(entry[ROW]): spot for spot in spots for entry in spot.alive()}
+    for row in rows:
+        assert entries.get(id(row)) is row.lane, row
+        assert row.lane is not None or row.state is not READY, row
+    live: dict[Hashable, int] = {}
+    for spot in spots:
+        assert spot.dead <= {entry[:2] for entry in spot.heap[1:]}
+        assert spot.stale == sum(entry[ROW].state is not READY for entry in spot.alive())
+        best = min((entry for entry in spot.alive() if entry[ROW].state is READY), default=None)
+        if spot.age is None:
+            assert best is None or (spot.limit is not None and spot.number in parked[spot.limit])
+            continue
+        live[spot.signature] = live.get(spot.signature, 0) + 1
+        assert best is not None
+        assert spot.age <= best[:2]
+        assert spot.group.spots[spot.number] is spot
+    assert live == listed
