@@ -13,7 +13,7 @@ from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit
 from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine
-from ants_coord.core.board import crowd, order
+from ants_coord.core.board import order, places
 from ants_coord.core.matching import eligibility, index
 from ants_coord.values.adverts import Advert
 from ants_coord.values.marks import Mark, MarkKind
@@ -125,5 +125,5 @@ def test_a_claim_gets_the_same_row_either_way(seed, few_are_many, monkeypatch):
 
 
 def test_the_real_numbers_leave_room():
-    """What `crowd` promises of its answers rests on this."""
-    assert 2 * crowd.STEPS <= order.VISITS
+    """What `Crowd` promises of its answers rests on this."""
+    assert 2 * places.STEPS <= order.VISITS

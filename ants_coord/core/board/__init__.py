@@ -6,7 +6,6 @@ ranking       trails in order of strength
 strongest     the strongest places
 places        places with work
 order         claims that follow trails
-crowd         the same for agents that may take tasks of very many signatures
 thresholds    what an agent has become good at
 entries       the shared state
 reactions     changes that become tasks

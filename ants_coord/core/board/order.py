@@ -19,7 +19,7 @@ is computed from the log's position and the last token, so replicas agree.
 
 Spots whose limit is full are parked outside all lists, so they delay nobody.
 
-If very many signatures are open to an agent, their spots are walked together (`crowd`).
+If very many signatures are open to an agent, their spots are walked together (`places.Crowd`).
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ from ..state.ledger import Ledger
 from ..state.records import READY, Row
 from ..state.timeline import CALENDAR
 from ..work.ready import in_order, names_of
-from .crowd import STEPS, Crowd
-from .places import END, FOUND, ROW, Found, Group, Line, Spot, Spots, check_spots, drawn, rank
+from .places import END, FOUND, ROW, STEPS, Crowd, Found, Group, Line, Spot, Spots, check_spots, drawn, rank
 
 if TYPE_CHECKING:
     from ..matching.eligibility import Capable
