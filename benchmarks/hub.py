@@ -3,7 +3,7 @@ Coordinators over a hub beside coordinators that open the SQLite file themselves
 
 Many processes, in turn over the one and the other; a cycle is submit + claim + complete. Ratios are those of
 one round, and medians over rounds: single rates on a shared machine mean little. `python -m benchmarks.hub
-[seconds] [rounds] [sizes]` runs it in full.
+[seconds] [rounds] [sizes]` runs it in full, and ends with 200 clients of one hub, and 50 that wait.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import attrs
 _ROOT = Path(__file__).parent.parent
 SIZES = (1, 4, 16, 50)
 WAITING = (0, 50)
+CROWD = 200
+"""clients of one hub; so many processes are not made to open the file themselves"""
 
 
 @attrs.frozen
@@ -126,21 +128,25 @@ def _run(where: str, hub: int | None, workers: int, waiting: int, seconds: float
     return Round(cycles / seconds, (sum(cpu for _, cpu in got) + spent) / max(1, cycles))
 
 
+def _through_a_hub(workers: int, waiting: int, seconds: float) -> Round:
+    from ants_coord import ClaimQueue
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/hub.db"
+        ClaimQueue(path).__enter__().close()
+        with _hub(path) as (where, pid):
+            return _run(where, pid, workers, waiting, seconds)
+
+
 def _pair(workers: int, waiting: int, seconds: float) -> tuple[Round, Round]:
     """Return (through the file, through a hub) of one round."""
     from ants_coord import ClaimQueue
 
     with tempfile.TemporaryDirectory() as folder:
-        found = []
-        for name in ("file", "hub"):
-            path = f"{folder}/{name}.db"
-            ClaimQueue(path).__enter__().close()
-            if name == "file":
-                found.append(_run(path, None, workers, waiting, seconds))
-            else:
-                with _hub(path) as (where, pid):
-                    found.append(_run(where, pid, workers, waiting, seconds))
-        return found[0], found[1]
+        path = f"{folder}/file.db"
+        ClaimQueue(path).__enter__().close()
+        direct = _run(path, None, workers, waiting, seconds)
+    return direct, _through_a_hub(workers, waiting, seconds)
 
 
 def facts(
@@ -160,6 +166,12 @@ def facts(
             f"{1e6 * statistics.median(hub.cpu for _, hub in pairs):.0f} and "
             f"{1e6 * statistics.median(file.cpu for file, _ in pairs):.0f} us"
         )
+    crowd_of = 3 if small else CROWD
+    many = [_through_a_hub(crowd_of, 0, seconds) for _ in range(rounds)]
+    yield (
+        f"{crowd_of:3} processes through one hub: cycles/s {statistics.median(one.rate for one in many):.0f}, "
+        f"processor time of a cycle {1e6 * statistics.median(one.cpu for one in many):.0f} us"
+    )
     most = 2 if small else max(WAITING)
     alone = [_pair(1, 0, seconds) for _ in range(rounds)]
     crowd = [_pair(1, most, seconds) for _ in range(rounds)]
