@@ -96,7 +96,7 @@ class DirectoryMirror:
         ignore: Iterable[str] = IGNORED,
         rescan: Seconds = 60.0,
     ) -> None:
-        if not hasattr(board, "erase"):  # whatever has a Blackboard's verbs will do
+        if not hasattr(board, "erase"):  # anything with a Blackboard's verbs will do
             raise TypeError(f"board must be a Blackboard, not {quoted(board)}")
         if not isinstance(content, bool):
             raise TypeError(f"content must be a bool, not {quoted(content)}")
@@ -184,7 +184,7 @@ class DirectoryMirror:
                 self._compare(name)
 
     def _many_are_gone(self, names: list[str]) -> bool:
-        """Tell whether only a full pass may judge: one by one, each is below the brake on mass deletion."""
+        """Tell whether a full pass is needed: single deletions would escape the check for mass deletion."""
         root = self._tree.root
         return len(names) > _FEW and sum(not os.path.lexists(root / name) for name in names) > _FEW
 

@@ -37,7 +37,7 @@ __all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
 
 _KEPT = 64
 _HOLD_NOTHING = frozenset({Submit, Complete})
-"""the usual commands that give nobody anything to hold, and speak for nothing that is held afterwards"""
+"""the usual commands that grant nothing, and use nothing that is held afterwards"""
 
 
 def answer_again(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:

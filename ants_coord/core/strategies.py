@@ -74,7 +74,7 @@ def _board() -> Strategy:
 
 
 def _waking(name: str) -> Callable[..., Any]:
-    """Make a method that wakes its part and does there what it was asked for."""
+    """Make a method that loads its part and calls the method of that name there."""
 
     def wake_and_do(part: Any, *args: Any, **options: Any) -> Any:
         return getattr(part.awake(), name)(*args, **options)
@@ -107,7 +107,7 @@ class Dormant(Part):
         module, _, name = self.home.partition(":")
         kind = getattr(import_module(f".{module}", __package__), name)
         kind.__init__(self)
-        self.__class__ = kind  # last: cut short before this, it is still the stand-in
+        self.__class__ = kind  # last: if this is cut short earlier, it is still the stand-in
         return self
 
     def rebuild(self, ledger: Ledger) -> None:

@@ -112,11 +112,11 @@ class Deadlines:
 
 
 class NoLeases:
-    """The kept leases of an engine that keeps none; `keeper` comes with the first."""
+    """The kept leases of an engine that keeps none yet; `keeper` is imported with the first."""
 
     def __init__(self) -> None:
         self.next: dict[str, Keeper] = {}
-        """what keeps leases from here on, once it was made"""
+        """the Keeper that is used from here on, once it has been made"""
 
     def __len__(self) -> int:
         return 0
@@ -200,8 +200,8 @@ class Keeping(Door):
             raise
 
     def _keeping(self) -> Keeper:
-        """Return what keeps leases, made for the first one."""
-        # no lock, as above: of two that are made at once one is used, and the other has kept nothing yet
+        """Return the Keeper, which is made for the first lease."""
+        # no lock, as above: if two are made at once, one is used, and the other has kept nothing yet
         keeper: Any = self._keeper
         if keeper.__class__ is NoLeases:
             from .keeper import Keeper  # noqa: PLC0415 - with the first scope

@@ -249,10 +249,10 @@ def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complet
 
 
 def _draw(secret: bytes, task: str, token: int) -> float:
-    """Return a number in [0, 1) that only who knows the secret can foretell."""
+    """Return a number in [0, 1) that only the owner of the secret can predict."""
     import hmac  # noqa: PLC0415 - 4 ms, for boards with a secret only
 
-    # the same for a repeated call: who is not content with a draw cannot draw again
+    # the same for a repeated call: so an agent that dislikes the draw cannot draw again
     digest = hmac.digest(secret, f"{task}#{token}".encode(), "sha256")
     return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
 

@@ -132,5 +132,5 @@ class Patience:
         idle = len(live)
         why = self._engine.stands_still(self._waiter, self._interval_ns, idle)
         if why is not None:
-            # of the TimeoutError with which we looked around, nobody wants to read
+            # nobody wants to read about the TimeoutError of our own check
             raise DeadlockError(lease.task, why) from None

@@ -24,7 +24,7 @@ from .thin import LONGEST, POINTER
 __all__ = ["Address"]
 
 _TMP = "/tmp"  # noqa: S108 - only a folder in it is used, which others cannot enter
-"""where the socket lies if all other folders are too long: short on every system that has such sockets"""
+"""where the socket is if all other folders have too long paths: short on every system with such sockets"""
 _HAS_UNIX = hasattr(socket, "AF_UNIX")
 
 
@@ -88,7 +88,7 @@ class Address:
                 raise
             return listener
         where = self.path
-        # also as the folder is really called: a client may come by another, longer name for it
+        # also the real name of the folder: a client may use another, longer name for it
         if _is_too_long(where) or _is_too_long(os.path.realpath(where)):
             where = _private_place(_short(self.path) + ".sock")
         listener = socket.socket(socket.AF_UNIX)
@@ -188,7 +188,7 @@ def _is_too_long(path: str) -> bool:
 
 
 def _private_folders() -> Iterator[str]:
-    """Yield where a folder of this user's own may be, the best first."""
+    """Yield the places for a private folder of this user, the best first."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime:
         yield os.path.join(os.path.abspath(runtime), "ants_coord")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteJournal"]
 
 _entry: Callable[[tuple[int, int, bytes]], Entry] = functools.partial(tuple.__new__, Entry)
-"""what the class itself does, without a call (for replay, and cycles on a file)"""
+"""as the class itself does, without a call (for replay, and cycles on a file)"""
 
 
 class SQLiteJournal(BoardFile):

@@ -122,7 +122,7 @@ class Board(Keys, LockVerbs):
     if not TYPE_CHECKING:  # a type checker must go on refusing verbs that do not exist
 
         def __getattr__(self, name: str) -> Any:
-            # copy and inspectors ask for such names: that must not load the other strategies
+            # copy and inspectors look up such names, which must not load the other strategies
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             from . import Blackboard, Matchmaker  # noqa: PLC0415 - only to say which of them has it

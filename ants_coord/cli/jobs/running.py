@@ -256,7 +256,7 @@ def work(
             served = _work(joined, number, until, lease_ttl, progress, kinds, skills)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
-        # the first signal drains: what was begun is finished, and yet it has not come to its own end
+        # the first signal drains: started tasks are finished, but the run did not end by itself
         is_cut = until == "closed" or (until == "drained" and joined.statistics().unfinished > 0)
     if json_:
         typer.echo(as_json(served))

@@ -328,7 +328,7 @@ class Ledger:
         self._made_for, self.own_tasks = made_for, 0
         self.restraint = common.restraint
         self.eligibility: Eligibility = strategy.eligibility
-        # one signature for everything need not be asked for each time; an heir may have its own answer
+        # a single signature need not be looked up each time; a subclass may have its own answer
         kind = type(self.eligibility)
         is_anyone = (kind.open_to, kind.signature) == (Anyone.open_to, Anyone.signature)
         self.signatures = Anyone.signatures if is_anyone else ()
@@ -506,7 +506,7 @@ def rewind(
     position: int,
     refusals: int,
 ) -> None:
-    """Take back what every command changes: the first undo entry of each. No method: binding one is dear."""
+    """Take back what every command changes: the first undo entry of each. A method would be dear to bind."""
     ledger.ring = ring
     del ring[1][events:]
     ledger.timeline.reading = reading

@@ -65,7 +65,7 @@ class Part:
     idle: Mapping[type, Function] = {}
     """commands that often have nothing to do -> function that tells whether this one would"""
     values: ClassVar[tuple[type, ...]] = ()
-    """attrs classes that may stand in replies, settings or tables"""
+    """attrs classes that may occur in replies, settings or tables"""
 
     def rebuild(self, ledger: Ledger) -> None:
         """Rebuild every index from the tables; called before rows are indexed, and when settings change."""

@@ -33,7 +33,7 @@ FAILED = TaskState.FAILED
 CANCELLED = TaskState.CANCELLED
 
 AT = {state: number for number, state in enumerate(TaskState)}
-"""where a state stands in `Ledger.tally`; not by key, because a dict takes long to store under an enum's"""
+"""the index of a state in `Ledger.tally`; not a dict, which takes long to store under an enum member"""
 READY_AT, LEASED_AT, DONE_AT = AT[READY], AT[LEASED], AT[DONE]
 
 TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
@@ -87,7 +87,7 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
 
 class Seldom(NamedTuple):
     """
-    What most tasks never have: kept apart, and one for all that have none of it.
+    Fields that most tasks never use: kept apart, and one for all that have none of it.
 
     Each field that a row has by itself costs memory, and a step of the garbage collector, in every task. It
     does not change: a row that comes to have one of these gets another Seldom.
@@ -221,7 +221,7 @@ class SessionRow:
     replies: dict[int, Any] = field(factory=dict)
 
 
-# -- what is left of tasks, and what is told of them -------------------------------------------------
+# -- tombstones of tasks, and hints about them -------------------------------------------------------
 
 Stone = tuple[Any, ...]
 _, _, CONTENT, FORGOTTEN_NS = range(4)

@@ -58,7 +58,7 @@ def _faded(amount: float, passed_ns: int, half_life: int) -> float:
 
 
 def given_back(ledger: Ledger, row: Row) -> float:
-    """Return the bad evidence that giving a lease back is: little at once, more after half its time."""
+    """Return the bad evidence for giving a lease back: little at first, more after half its time."""
     held = ledger.timeline.reading[LEASE] - (row.deadline_ns - row.ttl_ns)
     return _EARLY if 2 * held < row.ttl_ns else _LATE
 

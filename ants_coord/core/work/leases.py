@@ -297,7 +297,7 @@ def lost_reason(ledger: Ledger, task_id: str, token: int) -> str:
 
 
 def live(ledger: Ledger, task_id: str, token: int) -> Row | LockRow | None:
-    """Return what is held by this very token, or None."""
+    """Return the lease with this very token, or None."""
     row = ledger.tasks.get(task_id)
     if row is not None and row.token == token and row.state is LEASED:
         return row
@@ -314,7 +314,7 @@ def foreign(agent: str | None, row: Row | LockRow) -> Refused | None:
 
 
 def refuse(ledger: Ledger, task_id: str, token: int) -> Refused:
-    """Refuse a token that holds nothing, and say what became of it."""
+    """Refuse a token that holds nothing, and say what happened to its lease."""
     return Refused(LeaseLostError(task_id, token, lost_reason(ledger, task_id, token)))
 
 

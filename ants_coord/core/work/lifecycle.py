@@ -290,7 +290,7 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
 
 
 def finish_any(ledger: Ledger, row: Row, result: object) -> Outcome:
-    """End a leased row with a result that nobody checks, whatever hangs on it."""
+    """End a leased row with a result that nobody checks, with everything that depends on it."""
     task, agent, undo = row.spec.id, row.agent, ledger.undo
     holder = ledger.agents[agent]  # type: ignore[index]  # it holds this
     completed = holder.completed

@@ -43,7 +43,7 @@ _NUMBER: Final = 2
 _LANE: Final = 3
 
 
-# -- doors: what a READY task waits at besides its turn, a named limit or purses that must pay --
+# -- doors: what holds a READY task back besides its turn, a limit or purses that must pay --
 
 
 def purse_name(purse: str) -> Hashable:

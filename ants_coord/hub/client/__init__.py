@@ -6,7 +6,7 @@ the log; the hub applies them to its replica, and answers.
 
 wire      commands, queries and replies as JSON, without the codec's library
 lanes     connections: one open request on each, repeated until it is answered
-waits     what is said of who waits
+waits     messages about waits
 pushes    the one connection on which the hub speaks first
 engine    RemoteEngine
 """
