@@ -171,14 +171,12 @@ class Task:
         payload: any JSON value; every claim gets a fresh copy.
         priority: an int; higher runs first.
         requires: what an agent must be able to do (Matchmaker, Blackboard).
-        uses: name -> amount of an agent's capacity, occupied while the task is leased (Matchmaker,
-            Blackboard).
+        uses: name -> amount of an agent's capacity, held while leased (Matchmaker, Blackboard).
         spends: purse -> amount that the work may consume; reserved at the claim, settled by `spent`.
         place: where the work is; trails that lead there attract agents (Blackboard).
         needs: tasks that must be DONE first, each a Task, a Ticket, a Lease or an id; their results arrive as
             `inputs`, by id.
-        if_need_fails: what to do if a needed task fails: "cancel" (with the chain as the reason) or "run"
-            anyway.
+        if_need_fails: if a needed task fails, "cancel" (with the chain as the reason) or "run" anyway.
         delay: seconds (or an aware datetime) before it may run.
         finish_by: seconds from submission (or an aware datetime) until it is FAILED as late.
         lease_ttl: seconds that a lease lasts without renewal; None uses the board's.
@@ -198,6 +196,10 @@ class Task:
 
     Raises:
         TypeError, ValueError: the message names the field, the value and the rule.
+
+    Example:
+        >>> Task("report", payload={"month": "May"}, needs=("scan",), max_attempts=5).needs
+        ('scan',)
 
     """
 
