@@ -141,6 +141,11 @@ def test_the_command_line_imports_it(auction, tmp_path, monkeypatch):
         env=environment, capture_output=True, text=True, check=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert "ready" in shown.stdout
+    for look in ("status", "list", "standing", "report", "tax", "verify"):
+        subprocess.run(
+            [*command, "--import", "auction", look, path],
+            env=environment, capture_output=True, check=True, timeout=LIMIT_S,
+        )  # fmt: skip
     wrong = ants("--import", "no_such_module_here", "status", path)
     assert wrong.returncode == 2
     assert "no_such_module_here" in wrong.stderr

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ...commands.matching import Agents
+from ...errors import NotSupportedError
 from ...sync import Blackboard, Board, Matchmaker
 from ...values.tasks import Standing, TaskState
 from ..show import INTERRUPTED, as_json, clean, console, table, warnings
@@ -248,7 +249,9 @@ def status_of(board: Board, most: int = 20) -> dict[str, Any]:
 
 def _adverts_of(board: Board) -> dict[str, Any]:
     """Return which agents advertise what, if the board's strategy knows adverts."""
-    if board.settings().strategy == "claim":
+    try:
+        roster = board.query(Agents(count=1_000))
+    except NotSupportedError:  # also with a strategy of the user's own
         return {}
     return {
         "agents": [
@@ -263,7 +266,7 @@ def _adverts_of(board: Board) -> dict[str, Any]:
                 "benched_for": round(found.benched_for, 3),
                 "proofs": dict(found.proofs),
             }
-            for found in board.query(Agents(count=1_000)).agents
+            for found in roster.agents
         ]
     }
 
