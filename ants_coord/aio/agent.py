@@ -518,8 +518,10 @@ class Agent(Handle):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskExistsError, DependencyError, IllegalTransitionError, LimitError,
-            FieldNotHonouredError, ClosedError.
+            TaskExistsError: the id or key belongs to another task; use another one, or `if_exists`.
+            DependencyError: a need is unknown, or there is a cycle; submit the need first.
+            IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
+            LimitError, FieldNotHonouredError, ClosedError: nothing was added.
 
         """
         return await self._board.submit(task, if_exists=if_exists, request_id=request_id)
