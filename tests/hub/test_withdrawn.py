@@ -201,6 +201,20 @@ def test_what_is_no_withdrawal_is_refused(board, address, said):
         assert "no list of str, int, int" in lines(sock, 1)[0]["say"]
 
 
+def test_a_hub_that_goes_while_a_client_tidies_up_takes_no_lease_from_a_caller(board, address, monkeypatch):
+    """The look that forgets old grants is nobody's business but ours."""
+    with running(board, address), ClaimQueue(f"hub:{address}") as queue:
+        queue.submit(Task("a"))
+
+        def gone(query):
+            raise JournalError("hub", "no hub answers")
+
+        monkeypatch.setattr(inside(queue), "_prune_at", 0)
+        monkeypatch.setattr(inside(queue), "_look", gone)
+        assert queue.claim_nowait("ann").task == "a"
+        assert [lease.agent for lease in board.leases()] == ["ann"]
+
+
 # -- waits ----------------------------------------------------------------------------------------
 
 
