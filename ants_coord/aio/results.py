@@ -13,6 +13,7 @@ from ..engine.lobby import NEVER_NS, Waiter, mute
 from ..errors import TaskFailedError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike
+from ..values.checks import flag
 from ..values.tasks import Outcome
 from .verbs import Verbs
 
@@ -91,6 +92,7 @@ class ResultVerbs(Verbs):
                 for the first task in this order without a result.
 
         """
+        flag(return_exceptions, "return_exceptions")
         left = await self._countdown(timeout)
         found: list[Any] = []
         for task in arguments.outcomes(tasks).tasks:

@@ -26,7 +26,7 @@ from ..errors import LeaseLostError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
-from ..values.checks import check_name, count
+from ..values.checks import check_name, count, flag
 from ..values.payloads import NESTS, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private
@@ -288,7 +288,7 @@ class Verbs(Reading):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
-        return list(await self._do(Adopt(arguments.agent_name(agent), force), request_id))
+        return list(await self._do(Adopt(arguments.agent_name(agent), flag(force, "force")), request_id))
 
     async def release_all(self, agent: str, *, request_id: str | None = None) -> int:
         """

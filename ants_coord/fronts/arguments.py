@@ -37,7 +37,7 @@ from ..commands.shared import (
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError
 from ..values import checks as names
-from ..values.checks import count, quoted, seconds
+from ..values.checks import count, flag, quoted, seconds
 from ..values.frozen import evolve
 from ..values.payloads import MAX_NOTE, copy_json, json_value
 from ..values.settings import Settings
@@ -298,6 +298,7 @@ def decline(
     """Build a Decline of a lease, or of a task that is on offer to an agent."""
     if not isinstance(reason, str):
         raise TypeError(f"reason must be a string, not {quoted(reason)}")
+    everything = flag(everything, "all")
     if everything and pause is None:
         raise ValueError("seconds must be given with all=True: for how long the agent wants nothing")
     text = json_value(reason[:500], "reason")

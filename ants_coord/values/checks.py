@@ -22,6 +22,7 @@ __all__ = [
     "check_name",
     "check_path",
     "count",
+    "flag",
     "fresh_agent",
     "fresh_holder",
     "fresh_id",
@@ -149,6 +150,13 @@ def listed(values: object, field: str, such_as: str = "a list") -> tuple[Any, ..
     if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
         raise TypeError(f"{field} must be {such_as}, not {quoted(values)}")
     return tuple(values)
+
+
+def flag(value: object, field: str) -> bool:
+    """Return a bool, or raise a TypeError that names the field: anything else could not be read again."""
+    if value.__class__ is not bool:
+        raise TypeError(f"{field} must be True or False, not {quoted(value)}")
+    return value
 
 
 def path_text(path: object, field: str) -> str:

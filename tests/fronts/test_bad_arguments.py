@@ -37,8 +37,11 @@ from ants_coord import (
     Verify,
     aio,
 )
-from ants_coord.errors import CoordinationError
+from ants_coord.commands.shared import Command
+from ants_coord.core import Machine
+from ants_coord.errors import CoordinationError, JournalCorruptError
 from ants_coord.guard import Guard, SQLGuard
+from ants_coord.journals.codec import decode, encode
 from ants_coord.testing import Colony, Faults, ManualClock, StuckError, run
 from ants_coord.values.frozen import fields as fields_of
 from ants_coord.values.routes import Piece, Route
@@ -176,8 +179,26 @@ def refusals(verb: str, field: str) -> list[tuple[object, BaseException]]:
     return found
 
 
+@pytest.fixture
+def readable(monkeypatch):
+    """Whatever is carried out could be written to a log and read again: or the board would be lost for all."""
+    apply = Machine.apply
+
+    def applied(self, command, **given):
+        if not isinstance(command, Command):
+            return apply(self, command, **given)
+        try:
+            again = decode(encode(("s", 1), command))[1]
+        except JournalCorruptError as problem:
+            raise AssertionError(f"{command} cannot be read: {problem}") from None
+        assert repr(again) == repr(command)
+        return apply(self, command, **given)
+
+    monkeypatch.setattr(Machine, "apply", applied)
+
+
 @pytest.mark.parametrize(("verb", "field"), list(verbs()))
-def test_a_bad_argument_is_refused_by_a_sentence_of_ours(verb, field, monkeypatch, tmp_path):
+def test_a_bad_argument_is_refused_by_a_sentence_of_ours(verb, field, monkeypatch, tmp_path, readable):
     monkeypatch.chdir(tmp_path)
     wrong = []
     for value, error in refusals(verb, field):
