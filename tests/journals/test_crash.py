@@ -17,7 +17,7 @@ import ants_coord
 from ..scale import of
 
 ROOT = Path(__file__).parent.parent.parent
-ROUNDS = of(3, 10, 200)
+ROUNDS = of(2, 10, 200)
 
 WORKER = """
 import sys

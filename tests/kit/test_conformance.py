@@ -24,7 +24,7 @@ def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path,
             return cls(MemoryJournal(clock), **settings)
         if journal == "hub":
             return over_hub(cls, None, clock, **settings)
-        where = SQLiteJournal(tmp_path / f"{next(numbers)}.db", clock=clock)
+        where = SQLiteJournal(tmp_path / f"{next(numbers)}.db", durability="process", clock=clock)
         return (
             over_hub(cls, where, clock, **settings) if journal == "hub of sqlite" else cls(where, **settings)
         )
