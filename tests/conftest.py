@@ -96,6 +96,13 @@ class _Collector:
         _refused.update(map(tuple, getattr(node, "workeroutput", {}).get("refused", ())))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Let a worker without tests take some of another's: else the last hundreds are one worker's alone."""
+    if getattr(config.option, "dist", None) == "no" and config.option.numprocesses:
+        config.option.dist = "worksteal"
+
+
 def pytest_configure(config):
     config.pluginmanager.register(_Collector(), "ants_coord_account")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
