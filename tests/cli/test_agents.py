@@ -140,7 +140,7 @@ def test_bad_input_names_the_way_out(repo, tmp_path, monkeypatch):
     assert "ants-coord is not on PATH" in ants("setup-agents").stderr
     monkeypatch.chdir(tmp_path)
     for command in ("setup-agents", "prime"):
-        assert "no git repository" in ants(command).stderr
+        assert "not a git repository" in ants(command).stderr
 
 
 def test_pre_commit_is_told_how(repo):

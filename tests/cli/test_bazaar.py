@@ -72,4 +72,4 @@ def test_the_bazaar_takes_no_other_options(words):
     """What would be ignored is refused."""
     done = ants("demo", "--bazaar", *words)
     assert done.returncode == 2
-    assert "leave the rest out" in done.stderr
+    assert "leave out all other options" in done.stderr
