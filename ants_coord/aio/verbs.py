@@ -53,9 +53,10 @@ class Verbs(Reading):
 
         Raises:
             CoordinationError: the core refused the command; nothing was changed.
+            ValueError: a field of the command has a wrong type or value; nothing was changed.
 
         """
-        return await self._do(command, request_id)
+        return await self._do(arguments.made_by_hand(command), request_id)
 
     async def renew(
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None

@@ -113,7 +113,7 @@ class LogEngine(Batches, Openings):
         return slot.reply  # type: ignore[no-any-return]
 
     def _slot(self, command: Command[Any], request: Request) -> Slot:
-        if command.__class__ is Configure and (missing := self._machine.lacks(command)):
+        if command.__class__ in SAYS_RULES and (missing := self._machine.lacks(command)):
             # once written, it would stop every reader; refused before, it stops nobody
             raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
         return Slot(command, UNNUMBERED if request is None else numbered(request))

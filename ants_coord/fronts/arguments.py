@@ -12,7 +12,7 @@ import functools
 import re
 from collections.abc import Iterable
 from types import CoroutineType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
@@ -21,6 +21,7 @@ from ..commands.shared import (
     Cancel,
     Claim,
     ClaimMany,
+    Command,
     Complete,
     CompleteMany,
     Configure,
@@ -60,6 +61,7 @@ __all__ = [
     "fail",
     "held",
     "lock",
+    "made_by_hand",
     "note",
     "outcomes",
     "pair",
@@ -83,6 +85,7 @@ _SHORTEST_WINDOW = 0.01
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task: a Task, its ticket, its lease or its id."""
+R = TypeVar("R")
 Until = Literal["closed", "drained", "idle"]
 
 
@@ -105,6 +108,16 @@ class HasLease:
 
 LeaseLike = Lease | HasLease | str
 """A lease: a Lease, its scope, or its handle "id#token"."""
+
+
+def made_by_hand(command: Command[R]) -> Command[R]:
+    """Return a command that did not come from a verb, if a log that holds it can be read again."""
+    if not isinstance(command, Command):
+        raise TypeError(f"command must be one of ants_coord.commands, not {quoted(command)}")
+    from ..journals.codec import check_made_by_hand  # noqa: PLC0415 - a board in memory has no codec otherwise
+
+    check_made_by_hand(command)
+    return command
 
 
 @functools.lru_cache(maxsize=1024)

@@ -56,9 +56,10 @@ class Verbs(Reading):
 
         Raises:
             CoordinationError: the core refused the command; nothing was changed.
+            ValueError: a field of the command has a wrong type or value; nothing was changed.
 
         """
-        return self._engine.execute(command, request_id)
+        return self._engine.execute(arguments.made_by_hand(command), request_id)
 
     def renew(
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None

@@ -37,6 +37,7 @@ from ants_coord import (
     Verify,
     aio,
 )
+from ants_coord.commands.matching import Retire
 from ants_coord.commands.shared import Command
 from ants_coord.core import Machine
 from ants_coord.errors import CoordinationError, JournalCorruptError
@@ -64,7 +65,7 @@ ORDINARY: dict[str, Any] = {
     "to": "matchmaker", "seconds": 1, "timeout": 0, "reason": "r", "amount": 1, "by": "b", "principal": "b", "n": 1,
     "count": 1, "handlers": lambda job: None, "requires": "gpu", "capabilities": {"gpu"}, "until": "idle", "value": 1, "note": 1,
     "advert": Advert("w", ("gpu",)), "mark": Mark("k", "p", 1.0), "purse": "p", "neighbours": {"p": ["q"]}, "share": 0.5, "what": "t",
-    "query": None, "command": None, "endings": [], "requirement": "gpu", "names": "x", "paths": "x", "root": ".",
+    "query": None, "command": Retire("w"), "endings": [], "requirement": "gpu", "names": "x", "paths": "x", "root": ".",
 }  # fmt: skip
 CALLED = {
     "name": ("name", "agent", "limit", "purse", "mark kind"),

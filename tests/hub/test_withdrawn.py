@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from ants_coord import ClaimQueue, ClosedError, Task, aio
-from ants_coord.commands.shared import Claim
+from ants_coord import ClaimQueue, ClosedError, LeaseLostError, Task, aio
+from ants_coord.commands.shared import Claim, Refused
 from ants_coord.engine.lobby import Waiter
 from ants_coord.errors import JournalError
 from ants_coord.hub.client import lanes
@@ -124,6 +124,22 @@ def test_closing_in_the_middle_of_anothers_claim(board, address, monkeypatch):
         Cut(monkeypatch, GRANTED, queue.close)
         with contextlib.suppress(ClosedError):
             queue.claim_nowait("ann")
+        assert board.leases() == []
+
+
+def test_closing_overtakes_anothers_claim(board, address, monkeypatch):
+    """Closing has a command that does nothing take the claim's number; its refusal is not what the caller hears."""
+    with running(board, address):
+        queue = ClaimQueue(f"hub:{address}")
+        queue.submit(Task("a"))
+
+        def overtaken(*_of_the_claim):
+            queue.close()
+            return Refused(LeaseLostError("", 0, "unknown"))
+
+        monkeypatch.setattr(inside(queue)._lanes, "do", overtaken)
+        with pytest.raises(ClosedError):
+            queue.claim("ann")
         assert board.leases() == []
 
 

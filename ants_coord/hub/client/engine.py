@@ -123,7 +123,11 @@ class RemoteEngine(Engine):
             return reply
 
         may_grant = command.__class__ in _GRANTING
-        return self._lanes.do(command.__class__.__name__, wire.fields_of(command), request, heard, may_grant)
+        name, fields = command.__class__.__name__, wire.fields_of(command)
+        reply = self._lanes.do(name, fields, request, heard, may_grant)
+        if may_grant and self._why_closed and reply.__class__ is Refused:
+            raise ClosedError(self._why_closed)  # closing took the number: the refusal is that of a Release
+        return reply
 
     def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         return self._done(command, request)  # type: ignore[no-any-return]

@@ -29,7 +29,8 @@ from ...core.machine import COMMANDS, QUERIES
 from ...core.state.parts import Part, Strategy
 from ...core.state.rules import RulesMissing
 from ...core.strategies import LEARNERS, added_parts, every_part
-from ...errors import LimitError
+from ...errors import CoordinationError, LimitError
+from ...values.checks import check_name
 from .plain_data import Function, Strange, reader, writer
 from .usual import READ, WRITE
 
@@ -171,6 +172,41 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
     return request, command, (position, refusals)
 
 
+def _fits_submit(command: Any) -> None:
+    if len(command.tasks) != len(command.payloads):
+        raise ValueError("tasks and payloads differ in number")
+
+
+def _fits_split(command: Any) -> None:
+    _fits_submit(command)
+    if not {task.id for task in command.tasks}.issuperset(command.parts):
+        raise ValueError("a part is none of the tasks")
+
+
+def _fits_renew(command: Any) -> None:
+    if command.agents and len(command.agents) != len(command.leases):
+        raise ValueError("agents and leases differ in number")
+
+
+def _fits_lock(command: Any) -> None:
+    if len(set(command.names)) != max(1, len(command.names)):
+        raise ValueError("names of a lock are missing or come twice")
+
+
+def _fits_diffuse(command: Any) -> None:
+    check_name(command.kind, "mark kind")
+
+
+_FITS: dict[str, Callable[[Any], None]] = {
+    "Diffuse": _fits_diffuse,
+    "Submit": _fits_submit,
+    "Split": _fits_split,
+    "Renew": _fits_renew,
+    "LockNames": _fits_lock,
+}
+"""what fields must hold together: the core relies on it"""
+
+
 def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tuple[str, int], Command[Any]]:
     """Return (request, command) from an entry's data; raises as `decode_entry` does."""
     if session.__class__ is not str or number.__class__ is not int:
@@ -194,11 +230,37 @@ def read_command(session: Any, number: Any, name: Any, fields: Any) -> tuple[tup
         raise RulesMissing([f"{name} with {', '.join(sorted(problem.names))}"]) from problem
     except Exception as problem:
         raise ValueError(f"{name}: {problem}") from problem
-    if name == "Submit" and len(command.tasks) != len(command.payloads):
-        raise ValueError("tasks and payloads differ in number")
-    if name == "LockNames" and len(set(command.names)) != max(1, len(command.names)):
-        raise ValueError("names of a lock are missing or come twice")
+    if name in _FITS:
+        _FITS[name](command)
     return (session, number), command
+
+
+def check_made_by_hand(command: Command[Any]) -> None:
+    """
+    Refuse a command that could be written and never be read again: it would stop every reader of its board.
+
+    The verbs make no such commands, so only what comes from elsewhere has to pay for being read at once.
+
+    Raises:
+        ValueError: a field has a wrong type or value, or is no JSON.
+        LimitError: it is larger than a reader accepts.
+
+    """
+    name = command.__class__.__name__
+    try:
+        if _KNOWN[name][0] is not command.__class__:
+            return
+    except KeyError:
+        return  # of a strategy that has no log
+    try:
+        decode(encode(("", 0), command))
+    except CoordinationError:
+        raise
+    except Exception as problem:
+        why = (str(problem) or problem.__class__.__name__).removeprefix(f"{name}: ")
+        raise ValueError(
+            f"{name} cannot be read again from a log: {why}; the verbs check what they take"
+        ) from problem
 
 
 def read_query(name: Any, fields: Any) -> Query[Any]:
