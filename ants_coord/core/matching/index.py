@@ -56,7 +56,7 @@ _LOOKS = 4
 """old signatures that each new one examines to find some without tasks"""
 _SPELLINGS = 16
 """spellings of requirements that are remembered, besides the canonical ones"""
-_ASKED = 256
+_ASKED = 512
 """atoms whose masks are kept"""
 
 _Uses = tuple[tuple[str, int], ...]
