@@ -9,11 +9,13 @@ ratio is to the hand-written table of the same round. `python -m benchmarks.post
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -31,10 +33,10 @@ _ROOT = Path(__file__).parent.parent
 # -- what is measured: (address, agent, size) -> a cycle that returns how many tasks it ended ------------
 
 
-def _ours(dsn: str, agent: str, size: int, durability: str = "power") -> Callable[[], int]:
+def _ours(dsn: str, agent: str, size: int, durability: str | None = None) -> Callable[[], int]:
     from ants_coord import ClaimQueue, Task
 
-    board = ClaimQueue(dsn, durability=durability)  # type: ignore[arg-type]
+    board = ClaimQueue(dsn) if durability is None else ClaimQueue(dsn, durability=durability)  # type: ignore[arg-type]
     board.statistics()
 
     def cycle() -> int:
@@ -129,7 +131,14 @@ def _pgqueuer(dsn: str, agent: str, size: int) -> Callable[[], int]:
     return lambda: loop.run_until_complete(cycle())
 
 
-PEERS = {"ours": _ours, "SKIP LOCKED by hand": _table, "procrastinate": _procrastinate, "pgqueuer": _pgqueuer}
+HUB = "ours, through a hub"
+PEERS = {
+    "ours": _ours,
+    HUB: _ours,
+    "SKIP LOCKED by hand": _table,
+    "procrastinate": _procrastinate,
+    "pgqueuer": _pgqueuer,
+}
 UNSYNCED = "ours, no disk syncs"
 """for the herd: the disk hides what waiting costs"""
 _NEEDS = {"procrastinate": "procrastinate", "pgqueuer": "asyncpg"}
@@ -210,7 +219,36 @@ def _start(*arguments: object) -> subprocess.Popen:
 def measure(server, peer: str, size: int, processes: int, seconds: float) -> Row:
     """One round of one peer."""
     dsn = server.dsn(f"bench-{uuid.uuid4().hex[:8]}")
-    crowd = [_start("worker", peer, dsn, f"w{n}", size, seconds) for n in range(processes)]
+    with _hub(dsn) if peer == HUB else contextlib.nullcontext(dsn) as where:
+        return _together(server, peer, where, size, processes, seconds)
+
+
+@contextlib.contextmanager
+def _hub(dsn: str) -> Iterator[str]:
+    """Serve a new board by a hub in a process of its own; its processor time is nobody's here."""
+    from ants_coord import ClaimQueue
+
+    with ClaimQueue(dsn) as board:
+        board.statistics()
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/hub"
+        served = subprocess.Popen(
+            [sys.executable, "-m", "ants_coord", "hub", dsn, "--listen", path],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+        )
+        assert served.stdout is not None
+        with served.stdout:
+            served.stdout.readline()
+            try:
+                yield f"hub:{path}"
+            finally:
+                served.terminate()
+                served.wait(60)
+
+
+def _together(server, peer: str, where: str, size: int, processes: int, seconds: float) -> Row:
+    crowd = [_start("worker", peer, where, f"w{n}", size, seconds) for n in range(processes)]
     before = _server_cpu(server.pid)
     for one in crowd:
         one.stdin.write("go\n")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from .. import errors
@@ -52,17 +53,21 @@ _KNOWN: dict[str, type] = {
         *(getattr(errors, name) for name in errors.__all__),
     )
 }
-_FIELDS: dict[type, tuple[str, ...]] = {}
-"""of each known class; the classes of parts are learnt when the first one is met, because importing them
-takes time"""
+_FIELDS: dict[type, Callable[[Any], Iterable[Any]]] = {}
+"""class -> what returns a value's fields; the classes of parts are learnt when the first one is met, because
+importing them takes time"""
 
 
-def _fields_of(kind: type) -> tuple[str, ...]:
+def _fields_of(kind: type) -> Callable[[Any], Iterable[Any]]:
     if kind not in _KNOWN.values():
         _learn()
     if _KNOWN.get(kind.__name__) is not kind:
         raise TypeError(f"{kind.__name__} is none of our values")
-    _FIELDS[kind] = tuple(field.name for field in fields(kind)) if has(kind) else ()
+    names = [field.name for field in fields(kind)] if has(kind) else []
+    if len(names) > 1:
+        _FIELDS[kind] = attrgetter(*names)
+    else:
+        _FIELDS[kind] = lambda value: [getattr(value, name) for name in names]
     return _FIELDS[kind]
 
 
@@ -94,13 +99,14 @@ _TASK_DEFAULTS = {field.name: field.default for field in fields(Task) if field.i
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
 _SETTINGS_DEFAULTS: list[Any] = []
 """of each field, packed; filled in below, after `pack` is defined"""
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 _STATES = {state.value: state for state in TaskState}
 
 
 def pack(value: Any) -> Any:
     """Turn a reply or a part of one into JSON: plain values as they are, the rest tagged."""
     kind = type(value)
-    if value is None or kind in (str, int, float, bool):
+    if kind in _ATOMS:
         return value
     if kind is dict:
         return {"d": [[key, pack(item)] for key, item in value.items()]}
@@ -114,12 +120,12 @@ def pack(value: Any) -> Any:
         return {"k": pack_task(value)}
     if kind is Settings:
         return {"v": ["Settings", *_settled(value)]}
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        fields = _fields_of(kind)
+    items = (_FIELDS.get(kind) or _fields_of(kind))(value)
+    # most are atoms: a call for each would be most of what a hub does for a batch
+    packed = [item if item.__class__ in _ATOMS else pack(item) for item in items]
     if kind is values.Lease and value.role is None:
-        fields = fields[:-1]  # this field was added later, and digests must stay what they were
-    return {"v": [kind.__name__, *(pack(getattr(value, name)) for name in fields)]}
+        packed.pop()  # this field was added later, and digests must stay what they were
+    return {"v": [kind.__name__, *packed]}
 
 
 def _settled(settings: Settings) -> list[Any]:
@@ -156,7 +162,7 @@ def unpack(packed: Any) -> Any:
                 _learn()
             if name not in _KNOWN:
                 raise RulesMissing([f"values named {name!r}"])
-            return _KNOWN[name](*[unpack(field) for field in fields])
+            return _KNOWN[name](*[field if field.__class__ in _ATOMS else unpack(field) for field in fields])
     raise ValueError(f"unknown tag {tag!r}")
 
 

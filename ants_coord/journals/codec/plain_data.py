@@ -164,10 +164,12 @@ def _one_of(words: Any) -> Function:
 
 def _value(name: str) -> Function:
     """Read a value of ours, whose class is imported for the first of them."""
-    home = _HOMES[name]
+    made: list[Function] = []
 
     def read(value: Any) -> Any:
-        return reader(getattr(import_module(f"...values.{home}", __package__), name))(value)
+        if not made:
+            made.append(reader(getattr(import_module(f"...values.{_HOMES[name]}", __package__), name)))
+        return made[0](value)
 
     return read
 
