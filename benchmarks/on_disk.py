@@ -22,7 +22,10 @@ _numbers = itertools.count()
 
 
 def _path() -> str:
-    return str(Path(_DIRECTORY.name) / f"{next(_numbers)}.db")
+    """Return a path in a directory of its own: whatever is made or deleted beside a board is looked into."""
+    folder = Path(_DIRECTORY.name) / str(next(_numbers))
+    folder.mkdir()
+    return str(folder / "board.db")
 
 
 class Table:

@@ -41,8 +41,8 @@ _LAST = struct.Struct("<8s16s16sQ20s")
 _SUM = struct.Struct("<I")
 _SIZE = _LAST.size + _SUM.size
 
-_SETTLES_NS = 5 * 10**9
-"""the coarsest clock of a file system has ticks of two seconds"""
+_SETTLES_NS = 10**8
+"""ten ticks of the clock of a usual file system"""
 SUFFIXES = ("-wal", "-shm")
 """the files that SQLite keeps beside the database"""
 
@@ -159,8 +159,10 @@ class Companions:
                 return
         for name, device, inode in self._files:
             self._compare(name, device, inode)
-        # a change in the same tick of the directory's clock would not show
-        self._settled = state if state is not None and time.time_ns() - state[2] > _SETTLES_NS else None
+        # a change in the same tick of the directory's clock would not show. Some file systems (FAT, HFS+)
+        # count whole seconds: there we always compare
+        is_settled = state is not None and state[2] % 10**9 and time.time_ns() - state[2] > _SETTLES_NS
+        self._settled = state if is_settled else None
 
     def _compare(self, name: str, device: int, inode: int) -> None:
         try:
