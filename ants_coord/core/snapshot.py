@@ -30,7 +30,7 @@ from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
 from .strategies import LEARNERS, added_parts, every_part
 
-__all__ = ["Cut", "digest", "know", "pack", "records", "restore", "unpack"]
+__all__ = ["ATOMS", "Cut", "digest", "know", "pack", "records", "restore", "unpack"]
 
 Record = list[Any]
 _CHUNK = 25
@@ -99,14 +99,15 @@ _TASK_DEFAULTS = {field.name: field.default for field in fields(Task) if field.i
 _TASK_FIELDS = tuple(_TASK_DEFAULTS)
 _SETTINGS_DEFAULTS: list[Any] = []
 """of each field, packed; filled in below, after `pack` is defined"""
-_ATOMS = frozenset({str, int, float, bool, type(None)})
+ATOMS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+"""classes of values that JSON has"""
 _STATES = {state.value: state for state in TaskState}
 
 
 def pack(value: Any) -> Any:
     """Turn a reply or a part of one into JSON: plain values as they are, the rest tagged."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return value
     if kind is dict:
         return {"d": [[key, pack(item)] for key, item in value.items()]}
@@ -122,7 +123,7 @@ def pack(value: Any) -> Any:
         return {"v": ["Settings", *_settled(value)]}
     items = (_FIELDS.get(kind) or _fields_of(kind))(value)
     # most are atoms: a call for each would be most of what a hub does for a batch
-    packed = [item if item.__class__ in _ATOMS else pack(item) for item in items]
+    packed = [item if item.__class__ in ATOMS else pack(item) for item in items]
     if kind is values.Lease and value.role is None:
         packed.pop()  # this field was added later, and digests must stay what they were
     return {"v": [kind.__name__, *packed]}
@@ -162,7 +163,7 @@ def unpack(packed: Any) -> Any:
                 _learn()
             if name not in _KNOWN:
                 raise RulesMissing([f"values named {name!r}"])
-            return _KNOWN[name](*[field if field.__class__ in _ATOMS else unpack(field) for field in fields])
+            return _KNOWN[name](*[field if field.__class__ in ATOMS else unpack(field) for field in fields])
     raise ValueError(f"unknown tag {tag!r}")
 
 

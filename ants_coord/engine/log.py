@@ -19,7 +19,7 @@ from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import Request
 from ..values.frozen import entity, record
 
-__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Turn", "Unopened"]
+__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Turn", "Unopened", "is_vain"]
 
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
@@ -28,6 +28,11 @@ _ALONE = 64
 """looks and appends in a row that found nothing of others, after which we consider ourselves alone"""
 _FAR = 250
 """this many entries of others take long to carry out (some 25 ms)"""
+
+
+def is_vain(reply: Any) -> bool:
+    """Tell whether a try was in vain, so that the waiter goes on waiting."""
+    return reply is None or (reply.__class__ is Refused and isinstance(reply.error, HeldError))
 
 
 @record
@@ -46,10 +51,8 @@ class Turn:
         if last is None or last[0] < self.number:
             return False
         self.number, self.answer = last
-        if self.answer is None or (
-            isinstance(self.answer, Refused) and isinstance(self.answer.error, HeldError)
-        ):
-            self.number += 1  # it was in vain
+        if is_vain(self.answer):
+            self.number += 1
             return False
         return True
 

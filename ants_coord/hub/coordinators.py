@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..commands.shared import Refused, Release, SettingsOf
+from ..commands.shared import Release, SettingsOf
 from ..engine.engine import Engine
-from ..engine.log import Turn
-from ..errors import HeldError
+from ..engine.log import Turn, is_vain
 from ..values.tasks import Lease
 from . import lists
 from .client import wire
@@ -114,8 +113,7 @@ class Coordinators:
             # a command that does nothing takes its number: the line may still be on its way, and then comes
             # too late; if it came earlier, its own reply is the answer
             (reply,) = self._engine.carry_out([((session, number), Release("", 0))])
-            is_vain = reply is None or (isinstance(reply, Refused) and isinstance(reply.error, HeldError))
-            if not is_vain:
+            if not is_vain(reply):
                 break
             number += 1
         replies = reply if isinstance(reply, tuple) else (reply,)

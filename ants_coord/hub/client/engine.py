@@ -38,7 +38,7 @@ from ...engine.door import dropped, weakly
 from ...engine.engine import Engine
 from ...engine.keeper import Kept
 from ...engine.lobby import NEVER_NS, Waiter
-from ...engine.log import Turn, Unopened
+from ...engine.log import Turn, Unopened, is_vain
 from ...errors import ClosedError, CoordinationError, JournalError
 from ...journals.clocks import BootClock
 from ...journals.ports import Clock
@@ -48,7 +48,7 @@ from ...values.tasks import Lease, Outcome
 from . import wire
 from .lanes import Dial, Lanes, Session
 from .pushes import Pushes
-from .waits import Wait, about, asked, is_vain, raised, read, said, told_of, watched
+from .waits import Wait, about, asked, raised, read, said, told_of, watched
 
 __all__ = ["RemoteEngine"]
 
@@ -104,10 +104,7 @@ class RemoteEngine(Engine):
         """Carry a command out and return its reply; a refusal is raised."""
         self._enter()
         named = None if request_id is None else (check_name(request_id, "request_id"), 0)
-        reply = self._done(command, named)
-        if reply.__class__ is Refused:
-            raise reply.error
-        return reply  # type: ignore[no-any-return]
+        return raised(self._done(command, named))  # type: ignore[no-any-return]
 
     def _enter(self) -> None:
         """Do what an engine does at its door, without its lock."""
@@ -163,10 +160,7 @@ class RemoteEngine(Engine):
     def ask(self, query: Query[R]) -> R:
         """Answer a query from the state, or the log, as it is now."""
         self._enter()
-        reply = self._look(query)
-        if reply.__class__ is Refused:
-            raise reply.error
-        return reply  # type: ignore[return-value]
+        return raised(self._look(query))  # type: ignore[no-any-return]
 
     def _look(self, query: Query[R]) -> R | Refused:
         return wire.unpack(self._lanes.ask(asked(query)))  # type: ignore[no-any-return]

@@ -11,11 +11,10 @@ import attrs
 from ...commands.shared import Query, Refused
 from ...engine.keeper import Kept
 from ...engine.lobby import Drained, Waiter
-from ...errors import HeldError
 from . import wire
 from .lanes import Session
 
-__all__ = ["Wait", "about", "asked", "is_vain", "raised", "read", "said", "told_of", "watched"]
+__all__ = ["Wait", "about", "asked", "raised", "read", "said", "told_of", "watched"]
 
 _SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")
 """the fields of a waiter that a hub needs"""
@@ -80,11 +79,6 @@ def read(answer: list[Any]) -> Any:
         if "say" in packed:
             return Refused(wire.mistake(packed))  # type: ignore[arg-type]
     return wire.unpack(packed)
-
-
-def is_vain(reply: Any) -> bool:
-    """Tell whether a try was in vain, so that the waiter goes on waiting."""
-    return reply is None or (reply.__class__ is Refused and isinstance(reply.error, HeldError))
 
 
 def raised(reply: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from ...core import snapshot
+from ...core.snapshot import ATOMS
 from ...core.state.rules import RulesMissing
 from ...values.tasks import TaskRecord
 
@@ -30,8 +31,7 @@ dumps = json.JSONEncoder(
 ).encode
 loads = json.loads
 
-_PLAIN = (str, int, float, bool, type(None))
-_ATOMS = frozenset(_PLAIN)
+_PLAIN = tuple(ATOMS)
 _Slots = tuple[tuple[str, Any], ...]
 _slots: dict[type, _Slots | None] = {}
 
@@ -59,7 +59,7 @@ def fields_of(message: Any) -> dict[str, Any]:
         if default.__class__ is attrs.Factory:
             default = default.factory()  # noqa: PLW2901
         if value != default:
-            said[name] = value if value.__class__ in _ATOMS else _plain(value)
+            said[name] = value if value.__class__ in ATOMS else _plain(value)
     return said
 
 
@@ -102,7 +102,7 @@ def _learn() -> None:
 def pack(value: Any) -> Any:
     """Turn a reply or an answer into JSON."""
     kind = value.__class__
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return value
     if kind is tuple or kind is list:
         return {"t" if kind is tuple else "l": [pack(item) for item in value]}
