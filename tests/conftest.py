@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections import Counter
 
 import pytest
@@ -35,6 +36,27 @@ _refused = watch()
 
 _LOOP_S = 120
 """a safety net for tests on an event loop; none waits for it"""
+
+_TEST_S = 600
+"""after this time a test that hangs fails, so that the others are run"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that hangs, where there are timers; where it hung was told by faulthandler_timeout."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        return (yield)
+
+    def over(*_):
+        pytest.fail(f"{item.nodeid} took longer than {_TEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, _TEST_S, 10)  # again, if ending it hangs, too
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -301,7 +301,7 @@ class Blackboard(MatchVerbs):
         """
         command = board_arguments.take(pattern, agent, lease_ttl)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
     async def take_nowait(
         self,

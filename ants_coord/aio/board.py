@@ -236,7 +236,7 @@ class Board(Keys, LockVerbs):
             ended=() if command.task is None else (command.task,),
             task=command.task or "",
         )
-        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
     async def claim_nowait(
         self,
@@ -344,7 +344,7 @@ class Board(Keys, LockVerbs):
                 quiet=until == "idle",
             )
             try:
-                lease = await self._wait(step, waiter, 0 if until == "idle" else None)
+                lease = await self._wait(step, waiter, 0 if until == "idle" else None, command)
             except (Drained, TimeoutError):
                 return
             except ClosedError:

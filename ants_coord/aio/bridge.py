@@ -13,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..commands.shared import Command, Query, Release
+from ..commands.shared import Command, Granting, Query
 from ..engine.deadlines import Limit
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
-from ..errors import ClosedError, LeaseLostError
+from ..errors import ClosedError, CoordinationError
 from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
@@ -38,6 +39,11 @@ C = TypeVar("C", bound=Chore)
 
 _LAST_TRY_S = 0.25
 """how long the last try of a wait may take after its deadline"""
+_GIVING_BACK_S = 2.0
+"""how long closing waits for what is given back; it takes milliseconds, unless the journal hangs"""
+
+_unheard: weakref.WeakKeyDictionary[Engine, set[asyncio.Task[None]]] = weakref.WeakKeyDictionary()
+"""what still gives back the replies that nobody has heard"""
 
 
 async def settled(answer: Any) -> Any:
@@ -53,19 +59,21 @@ class Bridge:
     async def _do(self, command: Command[R], request_id: str | None = None) -> R:
         if not self._engine.blocking:
             return self._engine.execute(command, request_id)
-        return await self._off_loop(self._engine.execute, command, request_id)
+        # by an id of its own, the caller can ask for the reply again
+        unheard = command if request_id is None else None
+        return await self._off_loop(self._engine.execute, command, request_id, unheard=unheard)
 
     async def _ask(self, query: Query[R]) -> R:
         if not self._engine.blocking:
             return self._engine.ask(query)
         return await self._off_loop(self._engine.ask, query)
 
-    async def _off_loop(self, call: Callable[..., R], *args: Any) -> R:
+    async def _off_loop(self, call: Callable[..., R], *args: Any, unheard: Command[Any] | None = None) -> R:
         """
         Run file I/O in one of the engine's threads.
 
-        The caller may be cancelled while the thread is busy. A lease that then has no taker is given back as
-        soon as it arrives.
+        The caller may be cancelled while the thread is busy. What `unheard`, the command that it carries out,
+        hands over is then given back as soon as it arrives.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -75,17 +83,29 @@ class Bridge:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            work.add_done_callback(self._return_unused)
+            self._give_back_soon(unheard, work)
             raise
 
-    def _return_unused(self, work: asyncio.Future[Any]) -> None:
-        if work.cancelled() or work.exception() is not None:
-            return
-        reply = work.result()
-        leases = reply if isinstance(reply, tuple) else (reply,)
-        for lease in leases:
-            if isinstance(lease, Lease):
-                self._soon(self._give_back, lease)  # after close(), it has been given back
+    def _give_back_soon(self, command: Command[Any] | None, work: asyncio.Future[Any]) -> None:
+        """Give back what the call of a caller that is gone is granted, as soon as it arrives."""
+        if isinstance(command, Granting):
+            task = asyncio.get_running_loop().create_task(self._give_back(work))
+            pending = _unheard.setdefault(self._engine, set())
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+
+    async def _give_back(self, work: asyncio.Future[Any]) -> None:
+        # without a reply, nothing was granted, or nobody knows; when a board closes, leases end by themselves
+        with contextlib.suppress(CoordinationError, TimeoutError, RuntimeError):
+            reply = await work
+            await self._off_loop(self._engine.give_back, reply)
+
+    async def _all_given_back(self) -> None:
+        """Return when callers that are gone have given back everything, or after a moment."""
+        loop = asyncio.get_running_loop()
+        pending = [task for task in _unheard.get(self._engine, ()) if task.get_loop() is loop]
+        if pending:
+            await asyncio.wait(pending, timeout=_GIVING_BACK_S)
 
     def _soon(self, call: Callable[..., object], *args: Any) -> None:
         """
@@ -100,14 +120,23 @@ class Bridge:
             else:
                 call(*args)
 
-    def _give_back(self, lease: Lease) -> None:
-        try:
-            self._engine.execute(Release(lease.task, lease.token))
-        except (LeaseLostError, ClosedError):
-            return
+    async def _wait(
+        self,
+        step: Callable[[Waiter], R | None],
+        waiter: Waiter,
+        timeout: Seconds | None,
+        command: Command[Any] | None = None,
+    ) -> R:
+        """
+        Try `step` until it answers; in between, sleep until the lobby wakes it.
 
-    async def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; in between, sleep until the lobby wakes it."""
+        Args:
+            step: returns None for no answer yet.
+            waiter: what the lobby is told.
+            timeout: seconds to wait; None waits for ever.
+            command: what the step has carried out, if it is one.
+
+        """
         wait_ns = arguments.timeout_ns(timeout)
         engine, loop, bell, over = self._engine, asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
@@ -133,9 +162,11 @@ class Bridge:
                 engine.time(limit)
             while True:
                 if limit is not None:
-                    reply = await self._before(over, self._off_loop(step, waiter))
+                    reply = await self._before(over, self._off_loop(step, waiter, unheard=command), command)
+                elif engine.blocking:
+                    reply = await self._off_loop(step, waiter, unheard=command)
                 else:
-                    reply = await self._off_loop(step, waiter) if engine.blocking else step(waiter)
+                    reply = step(waiter)
                 if reply is not None:
                     return reply
                 await bell.wait()
@@ -149,7 +180,9 @@ class Bridge:
             if patience is not None:
                 patience.end()
 
-    async def _before(self, over: asyncio.Event, trying: Coroutine[Any, Any, R]) -> R:
+    async def _before(
+        self, over: asyncio.Event, trying: Coroutine[Any, Any, R], command: Command[Any] | None
+    ) -> R:
         """
         Return a try's answer, unless the waiter's time is over first, because a journal may hang.
 
@@ -166,6 +199,10 @@ class Bridge:
             if not work.done():
                 raise TimeoutError(NO_ANSWER)
             return work.result()
+        except asyncio.CancelledError:
+            if work.done():  # it came in the same turn of the loop, and cancelling it does nothing
+                self._give_back_soon(command, work)
+            raise
         finally:
             end.cancel()
             work.cancel()
@@ -186,8 +223,12 @@ class Bridge:
 
     async def _close(self) -> None:
         if self._engine.blocking:
-            # not in the engine's threads, which end with it
-            await asyncio.to_thread(self._engine.close)
+            try:
+                # an entry that was taken is nowhere else, and closing does not give it back
+                await self._all_given_back()
+            finally:
+                # not in the engine's threads, which end with it
+                await asyncio.to_thread(self._engine.close)
         else:
             self._engine.close()
 

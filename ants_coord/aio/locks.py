@@ -49,7 +49,7 @@ class LockVerbs(ResultVerbs):
 
         async def acquire() -> Lease:
             waiter = Waiter(mute, names=waiter_for)
-            return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+            return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
         return self._lock_hold(acquire)
 

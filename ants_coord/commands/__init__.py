@@ -2,6 +2,7 @@
 Commands and queries: the only ways to change a board or to ask it. Plain data; the rules are in core.
 
 shared    what every strategy has: submit, claim, complete, lock, ...
+granting  what gives back a reply that nobody has heard
 matching  adverts, discovery
 purses    what work consumes
 board     marks, entries, reactions, roll-back

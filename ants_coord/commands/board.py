@@ -10,7 +10,7 @@ from ..values.entries import Change, Entry, Page
 from ..values.frozen import record
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
-from .shared import Command, Query
+from .shared import Command, Granting, Query
 
 __all__ = [
     "Changes",
@@ -88,7 +88,7 @@ class Write(Command[Entry]):
 
 
 @record
-class Take(Command[Entry | None]):
+class Take(Granting[Entry | None]):
     """
     Remove and return the first entry by path that matches; None if there is none.
 

@@ -53,6 +53,7 @@ __all__ = [
     "ExplainAgent",
     "Fail",
     "Find",
+    "Granting",
     "Holder",
     "Leases",
     "LockNames",
@@ -94,6 +95,12 @@ Lookup = Literal["same", "keep", "replace", "rerun"]
 
 class Command(Generic[R]):
     """The base of everything that changes state; R is the type of the reply."""
+
+    __slots__ = ()
+
+
+class Granting(Command[R]):
+    """The base of commands that hand something over; see granting.py for replies that nobody hears."""
 
     __slots__ = ()
 
@@ -230,7 +237,7 @@ class Split(Command[tuple[Ticket, ...]]):
 
 
 @record
-class Claim(Command[Lease | None]):
+class Claim(Granting[Lease | None]):
     """Lease one READY task to `agent`: the first in order, or a particular one."""
 
     agent: str
@@ -240,7 +247,7 @@ class Claim(Command[Lease | None]):
 
 
 @record
-class ClaimMany(Command[tuple[Lease, ...]]):
+class ClaimMany(Granting[tuple[Lease, ...]]):
     """Lease up to `count` READY tasks to `agent` in one step."""
 
     agent: str
@@ -332,7 +339,7 @@ class ReleaseAll(Command[int]):
 
 
 @record
-class Adopt(Command[tuple[Lease, ...]]):
+class Adopt(Granting[tuple[Lease, ...]]):
     """
     Re-issue an agent's live leases under new tokens; the old tokens are superseded.
 
@@ -402,7 +409,7 @@ class Resume(Command[None]):
 
 
 @record
-class LockNames(Command[Lease]):
+class LockNames(Granting[Lease]):
     """
     Lock all names for `agent`, or none; refused with HeldError.
 

@@ -62,7 +62,6 @@ VAIN_NS = 10_000_000
 _MOST_VAIN_NS = 500_000_000
 _FINAL = (JournalCorruptError, JournalVersionError, JournalConflictError)
 
-
 C = TypeVar("C", bound=Chore)
 
 
@@ -119,6 +118,14 @@ class Engine(Keeping, ABC):
     @abstractmethod
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
+
+    def give_back(self, reply: Any) -> None:
+        """Give back what a reply that nobody has heard hands over."""
+        from ..commands.granting import given_back  # noqa: PLC0415
+
+        for command in given_back(reply, self.now_ns()):
+            with contextlib.suppress(CoordinationError):
+                self.execute(command)
 
     def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """

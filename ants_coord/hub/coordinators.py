@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..commands.shared import Release, SettingsOf
+from ..commands.granting import given_back
+from ..commands.shared import Command, Release, SettingsOf
 from ..engine.engine import Engine
 from ..engine.log import Turn, is_vain
-from ..values.tasks import Lease
+from ..values.checks import Request
 from . import lists
 from .client import wire
 from .waiting import Wait, Waits
@@ -102,13 +103,14 @@ class Coordinators:
         """Give back leases, and what was granted to abandoned requests; may be repeated."""
         for peer in told:  # all of them first: otherwise what one gives back is granted to another
             requests = [each for each in requests if not self._waits.leave(peer, each[2])]
-        found = [lease for session, number, _ in requests for lease in self._granted(session, number)]
-        back = [Release(task, token) for task, token in (*leases, *found)]
+        back: list[tuple[Request, Command[Any]]] = [(None, Release(task, token)) for task, token in leases]
+        for session, number, _ in requests:
+            back += self._given_back(session, number)
         if back:
-            self._engine.carry_out([(None, release) for release in back])
+            self._engine.carry_out(back)
 
-    def _granted(self, session: str, number: int) -> list[tuple[str, int]]:
-        """Return what was granted to a request, or to a later try of the wait that it started."""
+    def _given_back(self, session: str, number: int) -> list[tuple[Request, Command[Any]]]:
+        """Return what gives back the grants of a request, or of a later try of the wait that it started."""
         while True:
             # a command that does nothing takes its number: the line may still be on its way, and then comes
             # too late; if it came earlier, its own reply is the answer
@@ -116,8 +118,9 @@ class Coordinators:
             if not is_vain(reply):
                 break
             number += 1
-        replies = reply if isinstance(reply, tuple) else (reply,)
-        return [(lease.task, lease.token) for lease in replies if isinstance(lease, Lease)]
+        back = given_back(reply, self._engine.now_ns())
+        # numbered, since this may be said again: an entry must return once, even if it has been taken since
+        return [((session, number + later), command) for later, command in enumerate(back, 1)]
 
     def _now(self, peer: Any) -> None:
         self._send(peer, lists.line(self._engine.now_ns()))

@@ -303,7 +303,7 @@ class Blackboard(MatchVerbs):
         """
         command = board_arguments.take(pattern, agent, lease_ttl)
         waiter = Waiter(mute, paths=(literal(pattern),))
-        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
     def take_nowait(
         self,

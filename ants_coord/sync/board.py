@@ -239,7 +239,7 @@ class Board(Keys, LockVerbs):
             ended=() if command.task is None else (command.task,),
             task=command.task or "",
         )
-        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+        return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
     def claim_nowait(
         self,
@@ -347,7 +347,7 @@ class Board(Keys, LockVerbs):
                 quiet=until == "idle",
             )
             try:
-                lease = self._wait(step, waiter, 0 if until == "idle" else None)
+                lease = self._wait(step, waiter, 0 if until == "idle" else None, command)
             except (Drained, TimeoutError):
                 return
             except ClosedError:

@@ -7,16 +7,15 @@ differences are here and in aio/bridge.py. Coordinators for threads are thread-s
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import queue
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..commands.shared import Release
+from ..commands.shared import Granting
 from ..engine.deadlines import Limit
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
-from ..errors import CoordinationError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds
 from ..journals.ports import Chore
@@ -25,6 +24,7 @@ from ..values.tasks import Lease
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from ..commands.shared import Command
     from ..fronts.hold import Hold, KeepAlive, LockHold, OnError
     from ..fronts.serving import Handlers, Served, Stop
 
@@ -52,8 +52,23 @@ class Bridge:
 
     _engine: Engine
 
-    def _wait(self, step: Callable[[Waiter], R | None], waiter: Waiter, timeout: Seconds | None) -> R:
-        """Try `step` until it answers; in between, sleep until the lobby wakes it."""
+    def _wait(
+        self,
+        step: Callable[[Waiter], R | None],
+        waiter: Waiter,
+        timeout: Seconds | None,
+        command: Command[Any] | None = None,
+    ) -> R:
+        """
+        Try `step` until it answers; in between, sleep until the lobby wakes it.
+
+        Args:
+            step: returns None for no answer yet.
+            waiter: what the lobby is told.
+            timeout: seconds to wait; None waits for ever.
+            command: what the step has carried out, if it is one.
+
+        """
         wait_ns = arguments.timeout_ns(timeout)
         engine = self._engine
         # SimpleQueue, because its put may be called from a signal handler
@@ -71,7 +86,7 @@ class Bridge:
             if patience is not None:
                 step = patience.trying(step)
             if wait_ns and engine.blocking:
-                return self._wait_in_time(step, waiter, bell)
+                return self._wait_in_time(step, waiter, bell, command)
             while (reply := step(waiter)) is None:
                 bell.get()
         except BaseException:
@@ -83,12 +98,17 @@ class Bridge:
             if patience is not None:
                 patience.end()
 
-    def _wait_in_time(self, step: Callable[[Waiter], R | None], waiter: Waiter, bell: Bell) -> R:
+    def _wait_in_time(
+        self,
+        step: Callable[[Waiter], R | None],
+        waiter: Waiter,
+        bell: Bell,
+        command: Command[Any] | None,
+    ) -> R:
         """
         Wait with a timeout on a journal that may hang: each try runs in a thread of the engine.
 
-        When the time is over, the caller leaves a running try behind; if that still gets a lease, it is given
-        back.
+        When the time is over, the caller leaves a running try behind; what that still gets is given back.
         """
         self._engine.refuse_reentry()
         limit = Limit(waiter.until_ns, waiter.wake)
@@ -102,7 +122,7 @@ class Bridge:
                     while not work.done():
                         is_woken |= bell.get(timeout=_LAST_TRY_S if limit.is_over else None) is _WOKEN
                 except BaseException as problem:
-                    work.add_done_callback(self._give_back)
+                    work.add_done_callback(functools.partial(self._give_back, command))
                     if isinstance(problem, queue.Empty):
                         from ..fronts.patience import NO_ANSWER  # noqa: PLC0415
 
@@ -116,13 +136,9 @@ class Bridge:
         finally:
             self._engine.untime(limit)
 
-    def _give_back(self, work: Future[Any]) -> None:
-        if work.cancelled() or work.exception() is not None:
-            return
-        lease = work.result()
-        if isinstance(lease, Lease):
-            with contextlib.suppress(CoordinationError):
-                self._engine.execute(Release(lease.task, lease.token))
+    def _give_back(self, command: Command[Any] | None, work: Future[Any]) -> None:
+        if isinstance(command, Granting) and not work.cancelled() and work.exception() is None:
+            self._engine.give_back(work.result())
 
     def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)

@@ -52,7 +52,7 @@ class LockVerbs(ResultVerbs):
 
         def acquire() -> Lease:
             waiter = Waiter(mute, names=waiter_for)
-            return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout)
+            return self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
         return self._lock_hold(acquire)
 

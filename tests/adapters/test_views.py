@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -339,7 +340,7 @@ def test_top_in_a_terminal(tmp_path):
     with ClaimQueue(path, lease_ttl=1_000) as board:
         board.submit(Task("job-1"))
         board.claim("ant-7")
-        socket = ["-L", f"ants-{tmp_path.name}"]
+        socket = ["-L", f"ants-{os.getpid()}"]
         command = f"{sys.executable} -m ants_coord top --every 0.1 {path}; echo code $?; sleep 600"
         subprocess.run(
             [tmux, *socket, "-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", command],
@@ -363,7 +364,7 @@ def test_top_in_a_terminal(tmp_path):
             raise AssertionError(shown)
 
         try:
-            assert "99" in until("ant-7", "job-1", " s ")  # 999.x s are left
+            until("ant-7", "job-1", "99")  # 999.x s are left; a screen may be drawn in pieces
             subprocess.run([tmux, *socket, "send-keys", "C-c"], check=True, timeout=LIMIT_S)
             assert "Traceback" not in until("code 130")
         finally:

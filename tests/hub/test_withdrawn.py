@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ants_coord import ClaimQueue, ClosedError, LeaseLostError, Task, aio
+from ants_coord import Blackboard, ClaimQueue, ClosedError, LeaseLostError, Task, aio
 from ants_coord.commands.shared import Claim, Refused
 from ants_coord.engine.lobby import Waiter
 from ants_coord.errors import JournalError
@@ -91,6 +91,47 @@ def test_an_interrupt_in_the_middle_of_a_claim(board, address, monkeypatch, clai
         given_back(board)
         until(lambda: not inside(queue)._withdrawn)
         assert queue.claim_nowait("bob").task == "a"
+
+
+@pytest.mark.parametrize("take", ["take", "take_nowait"])
+def test_an_interrupt_in_the_middle_of_a_take(address, monkeypatch, take):
+    """Nobody was told of the entry: it is its author's again at its path, until its own time is over."""
+    clock = ManualClock()
+    with Blackboard(clock=clock) as board, running(board, address), Blackboard(f"hub:{address}") as shared:
+        shared.write("box/1", 7, agent="ann", ttl=60)
+        clock.advance(20)
+        Cut(monkeypatch, b'"Entry"', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(shared, take)("box/*", agent="bob")
+        until(lambda: not inside(shared)._withdrawn)
+        entry = shared.take_nowait("box/*", agent="eve")
+        assert (entry.value, entry.author) == (7, "ann")
+        assert entry.expires_ns == clock.now_ns() + 40 * 10**9
+        assert [change.what for change in board.history("box/1")] == ["written", "taken", "written", "taken"]
+
+
+def test_an_entry_returns_once(address):
+    """Withdrawals are said again to each hub, and what was taken since must not come back."""
+    with Blackboard() as board, running(board, address), Blackboard(f"hub:{address}") as shared:
+        shared.write("box/1", 7, agent="ann")
+        with contextlib.closing(plug(address)) as sock:
+            sock.sendall(b'["s", 1, "Take", {"pattern": "box/*", "agent": "bob"}]\n')
+            lines(sock, 1)
+            for _ in range(2):
+                sock.sendall(b'["withdraw", [["s", 1, 0]]]\n')
+                lines(sock, 1)
+                shared.take_nowait("box/*", agent="eve")
+        assert [change.what for change in board.history("box/1")] == ["written", "taken", "written", "taken"]
+
+
+def test_a_new_value_is_not_overwritten_by_what_returns(address, monkeypatch):
+    with Blackboard() as board, running(board, address), Blackboard(f"hub:{address}") as shared:
+        shared.write("box/1", 7, agent="ann")
+        Cut(monkeypatch, b'"Entry"', lambda: (board.write("box/1", 8, agent="eve"), interrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            shared.take_nowait("box/*", agent="bob")
+        until(lambda: not inside(shared)._withdrawn)
+        assert board.read("box/1").value == 8
 
 
 def test_an_interrupt_in_the_middle_of_locking(board, address, monkeypatch):

@@ -366,6 +366,7 @@ def remote():
     remotes.test_a_loss_is_told_at_once(fresh("b.db"), fresh("hub"))
     withdrawn.test_a_wait_that_begins_while_a_connection_does_is_said_once()
     on_a_board(withdrawn.test_a_wait_said_again_keeps_its_place)
+    withdrawn.test_an_entry_returns_once(fresh("hub"))
     on_a_board(withdrawn.test_a_withdrawal_that_overtakes_its_claim)
     on_a_board(withdrawn.test_a_withdrawal_said_again_gives_back_once)
     for test in (

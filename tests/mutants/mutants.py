@@ -252,6 +252,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("hub/client/pushes.py", "        begun = {number for word, number, *_ in held if word == \"wait\"}", "        begun = set()", "remote"),
     ("hub/waiting.py", "        if wait.number in wait.peer.waits:\n            return", "        if wait.number in wait.peer.waits:\n            self.leave(wait.peer, wait.number)", "remote"),
     ("hub/coordinators.py", "[((session, number), Release(\"\", 0))]", "[(None, Release(\"\", 0))]", "remote"),
+    ("hub/coordinators.py", "[((session, number + later), command) for", "[(None, command) for", "remote"),
     ("hub/address.py", "        if _is_too_long(place):\n            continue\n", "", "remote"),
     ("journals/postgres/journal.py", "            if fresh and link != told_link:", "            if False:", "postgres"),
     ("journals/postgres/schema.py", "b.id = _board FOR NO KEY UPDATE;\n    IF NOT FOUND", "b.id = _board;\n    IF NOT FOUND", "postgres"),

@@ -18,15 +18,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ...commands.shared import (
-    Adopt,
-    Claim,
-    ClaimMany,
     Command,
     Complete,
     CompleteMany,
     Fail,
+    Granting,
     Leases,
-    LockNames,
     Outcomes,
     Query,
     Refused,
@@ -57,8 +54,6 @@ R = TypeVar("R")
 _OPENING_S = 1.0
 """a hub that is restarting may be waited for; a wrong path should be reported soon"""
 _PATIENCE_S = 10.0
-_GRANTING = (Adopt, Claim, ClaimMany, LockNames)
-"""commands that are granted a lease, which nobody owns if the reply does not arrive"""
 _PRUNED = 64
 """number of grants that are remembered without checking whether they have ended"""
 
@@ -119,7 +114,7 @@ class RemoteEngine(Engine):
             self._note(command, reply)
             return reply
 
-        may_grant = command.__class__ in _GRANTING
+        may_grant = isinstance(command, Granting)
         name, fields = command.__class__.__name__, wire.fields_of(command)
         reply = self._lanes.do(name, fields, request, heard, may_grant)
         if may_grant and self._why_closed and reply.__class__ is Refused:
@@ -208,7 +203,8 @@ class RemoteEngine(Engine):
         reply = read(answer)
         self._note(command, reply)
         # after that: if this is cut short earlier, the wait is withdrawn, together with what was granted
-        self._take(wait)
+        if not self._take(wait):
+            waiter.refuse_if_left()  # the hub gives it back, and only the hub: an entry must not return twice
         return raised(reply)  # type: ignore[no-any-return]
 
     def look_or_enter(self, query: Query[R], done: Callable[[R], bool], waiter: Waiter) -> R | None:
@@ -282,23 +278,29 @@ class RemoteEngine(Engine):
         waiter.refuse_if_left()
         return None
 
-    def _take(self, wait: Wait) -> None:
-        """Take the next answer, and end the wait if that is its last one."""
-        answer = wait.answers[0]
+    def _take(self, wait: Wait) -> bool:
+        """Take the next answer, and end the wait if it is the last; return False if it had ended before."""
+        answer, is_ours = wait.answers[0], True
         if wait.left is None or wait.is_last or not isinstance(answer[1], dict) or "t" not in answer[1]:
-            self._end(wait)  # first: a wait that seems to have no answer is sent again to the next hub
+            # first: a wait that seems to have no answer is sent again to the next hub
+            is_ours = self._end(wait, "taken")
         wait.answers.popleft()
         if not wait.answers:
             wait.told.clear()
         if wait.session is not None:
             wait.session.number = answer[2]
-            self._sessions.append(wait.session)
+            if is_ours:  # otherwise its next number gives back what was granted
+                self._sessions.append(wait.session)
+        return is_ours
 
-    def _end(self, wait: Wait) -> None:
+    def _end(self, wait: Wait, how: str) -> bool:
+        """End a wait; return whether it ends like this: "taken" and "left" may come at the same time."""
+        is_so = wait.ended.setdefault("how", how) == how  # one atomic step
         self._waits.pop(wait.waiter, None)
         self._by_number.pop(wait.number, None)
         wait.waiter.stands = False
         self.untime(wait.waiter)
+        return is_so
 
     def leave(self, waiter: Waiter) -> None:
         """Stop waiting for good, without waiting for anybody; grants that arrive meanwhile are given back."""
@@ -312,13 +314,16 @@ class RemoteEngine(Engine):
     def _abandon(self, wait: Wait) -> None:
         """Abandon a wait; what was granted meanwhile, whether received or not, is given back."""
         if wait.session is None:
-            self._end(wait)
+            self._end(wait, "left")
             if not self._why_closed:
                 self._pushes.say(["leave", wait.number])
             return
-        self._withdrawn[wait.session.name, wait.session.number] = wait.number  # first: closing looks at both
-        self._end(wait)
-        self._withdraw(wait.session.name, wait.session.number, wait.number)
+        request = wait.session.name, wait.session.number
+        self._withdrawn[request] = wait.number  # first: closing looks at both
+        if self._end(wait, "left"):
+            self._withdraw(*request, wait.number)
+        else:
+            self._withdrawn.pop(request, None)  # its answer has just been taken
 
     def _withdraw(self, session: str, number: int, wait: int = 0) -> None:
         """Have the hub give back, once, what it has granted, or may still grant, to an abandoned request."""

@@ -31,6 +31,8 @@ class Wait:
     session: Session | None = None
     answers: deque[list[Any]] = attrs.field(factory=deque)
     told: threading.Event = attrs.field(factory=threading.Event)
+    ended: dict[str, str] = attrs.field(factory=dict)
+    """"how": whether its answer was taken, or its caller left"""
     is_last: bool = False
     """its time is over: the hub tries once more, and answers whatever the result is"""
     left: dict[str, None] | None = None

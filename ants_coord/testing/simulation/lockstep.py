@@ -87,8 +87,8 @@ async def drive(function: Callable[[Any], None], board: AsyncBoard, name: str) -
     """
     front: Any = board.sync
 
-    def wait(step: Any, waiter: Any, timeout: Any) -> Any:
-        return _here.thread.ask(board._wait(step, waiter, timeout))  # noqa: SLF001 - the kit's own
+    def wait(*args: Any) -> Any:
+        return _here.thread.ask(board._wait(*args))  # noqa: SLF001 - the kit's own
 
     def serve(*_: Any, **__: Any) -> Any:
         raise NotImplementedError(
