@@ -15,13 +15,14 @@ import contextlib
 import inspect
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..commands.shared import Command, Granting, Query
 from ..engine.deadlines import Limit
 from ..engine.engine import Engine
 from ..engine.lobby import Countdown, Waiter
-from ..errors import ClosedError, CoordinationError
+from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
@@ -42,13 +43,19 @@ _LAST_TRY_S = 0.25
 _GIVING_BACK_S = 2.0
 """how long closing waits for what is given back; it takes milliseconds, unless the journal hangs"""
 
-_unheard: weakref.WeakKeyDictionary[Engine, set[asyncio.Task[None]]] = weakref.WeakKeyDictionary()
-"""what still gives back the replies that nobody has heard"""
+_unheard: weakref.WeakKeyDictionary[Engine, set[Future[None]]] = weakref.WeakKeyDictionary()
+"""marks of replies that nobody has heard, and that are still to be given back"""
 
 
 async def settled(answer: Any) -> Any:
     """Return the answer of a user's connection, which may be one for event loops or for threads."""
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _seen(work: asyncio.Future[Any]) -> None:
+    """Look at an error that nobody waits for, so that asyncio does not report it."""
+    if not work.cancelled():
+        work.exception()
 
 
 class Bridge:
@@ -75,37 +82,40 @@ class Bridge:
         The caller may be cancelled while the thread is busy. What `unheard`, the command that it carries out,
         hands over is then given back as soon as it arrives.
         """
-        loop = asyncio.get_running_loop()
         try:
-            work = loop.run_in_executor(self._engine.threads(), call, *args)
+            work = self._engine.threads().submit(call, *args)
         except RuntimeError:  # the threads are gone
             raise ClosedError from None
         try:
-            return await asyncio.shield(work)
+            return await asyncio.shield(heard := asyncio.wrap_future(work))
         except asyncio.CancelledError:
-            self._give_back_soon(unheard, work)
+            heard.add_done_callback(_seen)
+            if isinstance(unheard, Granting):
+                # the threads do it, since the loop may end before the reply arrives
+                back = self._owed()
+                work.add_done_callback(lambda _: self._soon(self._give_back, work, back))
             raise
 
-    def _give_back_soon(self, command: Command[Any] | None, work: asyncio.Future[Any]) -> None:
-        """Give back what the call of a caller that is gone is granted, as soon as it arrives."""
-        if isinstance(command, Granting):
-            task = asyncio.get_running_loop().create_task(self._give_back(work))
-            pending = _unheard.setdefault(self._engine, set())
-            pending.add(task)
-            task.add_done_callback(pending.discard)
+    def _owed(self) -> Future[None]:
+        """Return a new mark of something to be given back, for which closing waits."""
+        back: Future[None] = Future()
+        _unheard.setdefault(self._engine, set()).add(back)
+        return back
 
-    async def _give_back(self, work: asyncio.Future[Any]) -> None:
-        # without a reply, nothing was granted, or nobody knows; when a board closes, leases end by themselves
-        with contextlib.suppress(CoordinationError, TimeoutError, RuntimeError):
-            reply = await work
-            await self._off_loop(self._engine.give_back, reply)
+    def _give_back(self, work: Future[Any] | asyncio.Future[Any], back: Future[None]) -> None:
+        """Give back what a call has brought of which nobody hears."""
+        try:
+            if not work.cancelled() and work.exception() is None:
+                self._engine.give_back(work.result())
+        finally:
+            _unheard[self._engine].discard(back)
+            back.set_result(None)
 
     async def _all_given_back(self) -> None:
         """Return when callers that are gone have given back everything, or after a moment."""
-        loop = asyncio.get_running_loop()
-        pending = [task for task in _unheard.get(self._engine, ()) if task.get_loop() is loop]
-        if pending:
-            await asyncio.wait(pending, timeout=_GIVING_BACK_S)
+        owed = [asyncio.wrap_future(back) for back in list(_unheard.get(self._engine, ()))]
+        if owed:
+            await asyncio.wait(owed, timeout=_GIVING_BACK_S)
 
     def _soon(self, call: Callable[..., object], *args: Any) -> None:
         """
@@ -200,8 +210,9 @@ class Bridge:
                 raise TimeoutError(NO_ANSWER)
             return work.result()
         except asyncio.CancelledError:
-            if work.done():  # it came in the same turn of the loop, and cancelling it does nothing
-                self._give_back_soon(command, work)
+            # it may have come in the same turn of the loop: then cancelling it does nothing
+            if work.done() and isinstance(command, Granting):
+                self._soon(self._give_back, work, self._owed())
             raise
         finally:
             end.cancel()

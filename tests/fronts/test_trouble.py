@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ants_coord import ClaimQueue, ClosedError, LeaseLostError, Task
+from ants_coord import Blackboard, ClaimQueue, ClosedError, LeaseLostError, Task
 from ants_coord.core.snapshot import digest
 from ants_coord.errors import JournalCorruptError, JournalError, JournalRewoundError
 from ants_coord.journals import MemoryJournal
@@ -240,6 +240,23 @@ def test_an_async_claim_keeps_its_time_while_the_journal_hangs(board, journal):
         return [(await board.aio.claim("bob", timeout=LIMIT_S)).task for _ in range(2)]
 
     assert sorted(asyncio.run(main())) == ["long", "short"]
+
+
+@pytest.mark.parametrize("colour", ["sync", "aio"])
+def test_an_entry_that_is_taken_too_late_is_back(journal, colour):
+    """The take has ended with TimeoutError; its try gets the entry when the journal goes on, and nobody is there."""
+    with Blackboard(journal) as board:
+        board.write("box/1", 7, agent="x")
+        journal.stand_still()
+
+        async def main():
+            await board.aio.take("box/*", agent="ann", timeout=0.3)
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(main()) if colour == "aio" else board.take("box/*", agent="ann", timeout=0.3)
+        assert journal.hangs.is_set()
+        journal.go_on.set()
+        assert board.take("box/*", agent="bob", timeout=LIMIT_S).value == 7
 
 
 def test_holders_hear_in_time_while_the_journal_hangs(board, journal):
