@@ -44,7 +44,7 @@ _GIVING_BACK_S = 2.0
 """how long closing waits for what is given back; it takes milliseconds, unless the journal hangs"""
 
 _unheard: weakref.WeakKeyDictionary[Engine, set[Future[None]]] = weakref.WeakKeyDictionary()
-"""marks of replies that nobody has heard, and that are still to be given back"""
+"""what is done when a call that its caller has left has brought nothing, or has been given back"""
 
 
 async def settled(answer: Any) -> Any:
@@ -56,6 +56,54 @@ def _seen(work: asyncio.Future[Any]) -> None:
     """Look at an error that nobody waits for, so that asyncio does not report it."""
     if not work.cancelled():
         work.exception()
+
+
+class _Granting:
+    """
+    A call in a thread whose reply hands something over: to its caller, or back, if the caller is gone.
+
+    The thread itself gives it back, because the loop may end before the reply arrives. Closing waits for it.
+    """
+
+    def __init__(self, engine: Engine, call: Callable[..., Any]) -> None:
+        self._engine = engine
+        self._call = call
+        self._first: dict[str, str] = {}
+        """"it": what came first, the reply or the caller's leaving, decided in one atomic step"""
+        self._reply: Any = None
+        self._is_over: Future[None] = Future()
+
+    def __call__(self, *args: Any) -> Any:
+        try:
+            reply = self._call(*args)
+        except BaseException:
+            self._end()
+            raise
+        self._reply = reply
+        if self._first.setdefault("it", "reply") != "reply":
+            self.give_back()
+        return reply
+
+    def leave(self) -> bool:
+        """Leave the call; return whether the reply had come before, so that the caller must give it back."""
+        _unheard.setdefault(self._engine, set()).add(self._is_over)
+        if self._is_over.done():
+            self._forget()
+        return self._first.setdefault("it", "leaving") != "leaving"
+
+    def give_back(self) -> None:
+        """Give back what the reply hands over."""
+        try:
+            self._engine.give_back(self._reply)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._is_over.set_result(None)
+        self._forget()
+
+    def _forget(self) -> None:
+        _unheard.get(self._engine, set()).discard(self._is_over)
 
 
 class Bridge:
@@ -82,34 +130,20 @@ class Bridge:
         The caller may be cancelled while the thread is busy. What `unheard`, the command that it carries out,
         hands over is then given back as soon as it arrives.
         """
+        loop, granting = asyncio.get_running_loop(), None
+        if isinstance(unheard, Granting):
+            call = granting = _Granting(self._engine, call)
         try:
-            work = self._engine.threads().submit(call, *args)
+            work = loop.run_in_executor(self._engine.threads(), call, *args)
         except RuntimeError:  # the threads are gone
             raise ClosedError from None
         try:
-            return await asyncio.shield(heard := asyncio.wrap_future(work))
+            return await asyncio.shield(work)
         except asyncio.CancelledError:
-            heard.add_done_callback(_seen)
-            if isinstance(unheard, Granting):
-                # the threads do it, since the loop may end before the reply arrives
-                back = self._owed()
-                work.add_done_callback(lambda _: self._soon(self._give_back, work, back))
+            work.add_done_callback(_seen)
+            if granting is not None and granting.leave():
+                self._soon(granting.give_back)
             raise
-
-    def _owed(self) -> Future[None]:
-        """Return a new mark of something to be given back, for which closing waits."""
-        back: Future[None] = Future()
-        _unheard.setdefault(self._engine, set()).add(back)
-        return back
-
-    def _give_back(self, work: Future[Any] | asyncio.Future[Any], back: Future[None]) -> None:
-        """Give back what a call has brought of which nobody hears."""
-        try:
-            if not work.cancelled() and work.exception() is None:
-                self._engine.give_back(work.result())
-        finally:
-            _unheard[self._engine].discard(back)
-            back.set_result(None)
 
     async def _all_given_back(self) -> None:
         """Return when callers that are gone have given back everything, or after a moment."""
@@ -212,7 +246,9 @@ class Bridge:
         except asyncio.CancelledError:
             # it may have come in the same turn of the loop: then cancelling it does nothing
             if work.done() and isinstance(command, Granting):
-                self._soon(self._give_back, work, self._owed())
+                granting = _Granting(self._engine, work.result)
+                granting.leave()
+                self._soon(granting)
             raise
         finally:
             end.cancel()
