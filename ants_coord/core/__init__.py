@@ -15,6 +15,7 @@ matching    who can do what
 board       trails, entries, reactions, and work that follows them
 trust       standing, what follows from it, results that others check
 sessions    requests that come twice
+logged      the short way of the commands of a log
 reading     queries
 briefing    what an agent should know before it starts a task
 strategies  which parts make a strategy

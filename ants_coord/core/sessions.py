@@ -33,9 +33,19 @@ from .state.timeline import CALENDAR
 from .work.leases import lease_of
 from .work.openings import note_holder
 
-__all__ = ["answer_again", "fingerprint", "last_answer", "remember_reply"]
+__all__ = [
+    "MOST_KEPT",
+    "answer_again",
+    "condense",
+    "fingerprint",
+    "last_answer",
+    "remember_reply",
+    "unremember",
+]
 
 _KEPT = 64
+MOST_KEPT = 2 * _KEPT
+"""replies of a session that are kept before the oldest are dropped"""
 _HOLD_NOTHING = frozenset({Submit, Complete})
 """the usual commands that grant nothing, and use nothing that is held afterwards"""
 
@@ -97,22 +107,24 @@ def remember_reply(ledger: Ledger, request: tuple[str, int], command: Command[An
         undo.put(sessions, name, session)
         _drop_idle(ledger, now)
     # every logged command comes here, so one undo entry covers both changes
-    if len(session.replies) < 2 * _KEPT:
-        undo.entries.append((_unremember, session, session.seen_ns, number))
+    if len(session.replies) < MOST_KEPT:
+        undo.entries.append((unremember, session, session.seen_ns, number))
         session.seen_ns = now
-        session.replies[number] = _condense(reply)
+        session.replies[number] = condense(reply)
         return
     undo.touch_session(session)
     session.seen_ns = now
     # a fresh dict: taking back a drop in place would change the order of the old one
-    replies = {**session.replies, number: _condense(reply)}
-    for oldest in sorted(replies)[: len(replies) - _KEPT]:
-        del replies[oldest]
-        session.low = max(session.low, oldest)
+    replies = {**session.replies, number: condense(reply)}
+    oldest = sorted(replies)[: len(replies) - _KEPT]
+    for each in oldest:
+        del replies[each]
+    session.low = max(session.low, oldest[-1])
     session.replies = replies
 
 
-def _unremember(session: SessionRow, seen_ns: int, number: int) -> None:
+def unremember(session: SessionRow, seen_ns: int, number: int) -> None:
+    """Undo what is kept of a new request."""
     session.seen_ns = seen_ns
     session.replies.pop(number, None)  # the number is new: a known request is answered from memory
 
@@ -189,7 +201,8 @@ def _first_two(ledger: Ledger) -> list[str]:
     return [next(names), next(names)]
 
 
-def _condense(reply: Any) -> Any:
+def condense(reply: Any) -> Any:
+    """Return a reply as it is kept: without payloads and results."""
     kind = type(reply)
     if kind is Lease:
         return make_lease(
@@ -201,7 +214,7 @@ def _condense(reply: Any) -> Any:
             return reply
         return make_outcome(reply.task, reply.state, None, reply.reason, reply.by, reply.attempts, reply.late)
     if kind is tuple and reply and isinstance(reply[0], (Lease, Outcome)):
-        return tuple([_condense(part) for part in reply])
+        return tuple([condense(part) for part in reply])
     return reply
 
 
@@ -214,7 +227,7 @@ def _refill(ledger: Ledger, reply: Any) -> Any:
         return evolve(full, expires_ns=reply.expires_ns)
     if isinstance(reply, Outcome):
         row = ledger.tasks.get(reply.task)
-        if row is None or row.outcome is None or _condense(row.outcome) != reply:
+        if row is None or row.outcome is None or condense(row.outcome) != reply:
             return reply  # the task was forgotten, and another one has its id by now
         return private(row.outcome)
     if isinstance(reply, tuple) and reply and isinstance(reply[0], (Lease, Outcome)):

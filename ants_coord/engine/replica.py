@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
+from ..core.logged import follow
 from ..core.machine import SAYS_RULES, Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
 from ..errors import (
@@ -48,6 +49,7 @@ R = TypeVar("R")
 
 _BATCH = 512
 _MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE = (RulesMissing, ValueError, TypeError, KeyError, RecursionError)
 _MOVED = 4
 """how often a log may be trimmed under a reader that reloads, before something must be wrong"""
 
@@ -279,10 +281,7 @@ class LogEngine(Batches, Openings):
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
         """Apply entries in order; the last `len(mine)` are ours, and need no decoding."""
-        weight = self._snapshots.weight
-        for _, _, body in entries:
-            weight += len(body)
-        self._snapshots.weight = weight
+        self._snapshots.weight += sum([len(body) for _, _, body in entries])
         self._log.note_foreign(len(entries) - len(mine))
         if len(entries) == len(mine) and entries[0].position == self._position + 1:
             for entry, slot in zip(entries, mine, strict=True):  # nobody else has written
@@ -299,15 +298,23 @@ class LogEngine(Batches, Openings):
             raise JournalError(self._name, "the log is trimmed faster than its snapshot can be read")
         # not requests that callers named: another agent may be using the same id at this moment
         waiting = {slot.request: slot for slot in mine if slot.request[1]}
-        apply, decode = self._machine.apply, self._decode
+        machine = self._machine
+        ledger, refused = machine.ledger, machine.ledger.refused_at
         for entry in entries:
             position, stamp_ns, body = entry
             if own and position in own:
                 self._settle(own[position], entry)
                 continue
-            request, command = decode(position, body)
             try:
-                reply = apply(command, now_ns=stamp_ns, request=request, position=position)
+                request, command, seen = decode_entry(body)
+            except _UNREADABLE as problem:
+                raise self._unread(problem, position) from problem
+            if type(command) in SAYS_RULES:
+                self._follow_rules(command, position)
+            if seen is not None and (seen[1] != ledger.refusals or (refused and refused[-1] > seen[0])):
+                compare_refusals(ledger, self._log, seen, position)
+            try:
+                reply = follow(machine, command, stamp_ns, request, position)
             except _MEANINGLESS as odd:
                 # an entry that no front would have written, under a valid checksum
                 raise JournalCorruptError(
@@ -323,10 +330,8 @@ class LogEngine(Batches, Openings):
 
     def _settle(self, slot: Slot, entry: Entry) -> None:
         """Apply one of our commands at its place in the log, without decoding."""
-        reply = self._machine.apply(
-            slot.command, now_ns=entry.stamp_ns, request=slot.request, position=entry.position
-        )
-        self._answer(slot, reply)
+        position, stamp_ns, _ = entry
+        self._answer(slot, follow(self._machine, slot.command, stamp_ns, slot.request, position))
 
     def _answer(self, slot: Slot, reply: Any) -> None:
         if not slot.done:
@@ -334,23 +339,18 @@ class LogEngine(Batches, Openings):
                 self._grants.note(reply, self._machine.ledger)
             slot.reply, slot.done = reply, True
 
-    def _decode(self, position: int, body: bytes) -> tuple[tuple[str, int], Command[Any]]:
-        try:
-            request, command, seen = decode_entry(body)
-        except RulesMissing as missing:
-            raise self._stop(missing, position) from missing
-        except (ValueError, TypeError, KeyError, RecursionError) as problem:
-            raise JournalCorruptError(
-                self._name, f"an entry that this version cannot read ({problem})", position
-            ) from problem
-        kind = type(command)
-        if kind is Configure and not command.rules and not self._machine.ledger.configured:  # type: ignore[attr-defined]
-            command.rules = OLD_RULES  # type: ignore[attr-defined]  # the first entry of a log of format 1
-        if kind in SAYS_RULES and (lacked := self._machine.lacks(command)):
+    def _unread(self, problem: Exception, position: int) -> JournalError:
+        if isinstance(problem, RulesMissing):
+            return self._stop(problem, position)
+        why = f"an entry that this version cannot read ({problem})"
+        return JournalCorruptError(self._name, why, position)
+
+    def _follow_rules(self, command: Command[Any], position: int) -> None:
+        """Stop where the log says that its readers must have what is not here."""
+        if command.__class__ is Configure and not command.rules and not self._machine.ledger.configured:
+            command.rules = OLD_RULES  # the first entry of a log of format 1
+        if lacked := self._machine.lacks(command):
             raise self._stop(RulesMissing(lacked), position)
-        if seen is not None:
-            compare_refusals(self._machine.ledger, self._log, seen, position)
-        return request, command
 
     def _stop(self, missing: RulesMissing, position: int) -> JournalVersionError:
         """Answer nothing from here on: a reader that lacks a rule would grant what others hold."""

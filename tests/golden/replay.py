@@ -13,13 +13,18 @@ import sys
 from pathlib import Path
 
 from ants_coord.core import Machine, digest, restore
+from ants_coord.core.logged import follow
 from ants_coord.core.snapshot import records
 from ants_coord.core.state.rules import OLD_RULES
 from ants_coord.journals.codec import decode
 
 
-def replay(path, *, moving=False, judge=None):
-    """Return digests (or what `judge` says) where the file has some; `moving` writes the state down and back."""
+def replay(path, *, moving=False, judge=None, shortly=False):
+    """
+    Return digests (or what `judge` says) where the file has some.
+
+    `moving` writes the state down and back; `shortly` follows the log as an engine does, by the short way.
+    """
     machine, found = Machine(), []
     with open(path, encoding="utf-8") as lines:
         head = json.loads(next(lines))
@@ -36,7 +41,10 @@ def replay(path, *, moving=False, judge=None):
             request, command = decode(body.encode())
             if head["format"] == 1 and not machine.ledger.configured:
                 command.rules = OLD_RULES  # type: ignore[attr-defined]  # as a reader of such a log does
-            machine.apply(command, now_ns=stamp, request=request)
+            if shortly and request is not None:
+                follow(machine, command, stamp, request, machine.ledger.position + 1)
+            else:
+                machine.apply(command, now_ns=stamp, request=request)
     return found
 
 

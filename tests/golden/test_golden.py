@@ -27,6 +27,11 @@ def test_an_old_log_replays_to_its_digests(path):
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
+def test_an_engine_that_follows_it_comes_to_the_same(path):
+    assert replay(path, shortly=True) == recorded(path)
+
+
+@pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
 def test_writing_the_state_down_and_reading_it_back_changes_nothing(path):
     assert replay(path, moving=True) == recorded(path)
 

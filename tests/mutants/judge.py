@@ -48,6 +48,16 @@ def short_way():
         tests.test_the_short_way_is_the_long_way(seed)
 
 
+def logged():
+    from ants_coord.commands.shared import Claim
+    from tests.core import test_logged as tests
+
+    tests.test_a_renewal_to_a_shorter_time_ends_in_time()
+    tests.test_an_exception_at_any_byte_code_leaves_the_old_or_the_new_state(lambda *_: Claim("a"))
+    for seed in range(6):
+        tests.test_the_short_way_is_the_long_way(seed)
+
+
 def colony():
     from ants_coord import Task
     from ants_coord.testing import Colony, Faults
@@ -459,7 +469,7 @@ def openings():
 METHODS = {
     one.__name__: one
     for one in (
-        conformance, scenarios, walk, short_way, purses, proofs, colony, checks, match, layout, board, waiting,
+        conformance, scenarios, walk, short_way, logged, purses, proofs, colony, checks, match, layout, board, waiting,
         shared, exclusivity, corners, tools, openings,
         hub, remote, postgres,
     )

@@ -360,8 +360,10 @@ class Ledger:
         self.on_shown = tuple([part.shown for part in self._with("shown")])
         self.on_pause = tuple([part.heard_nobody for part in self._with("heard_nobody")])
         self.timed = tuple(self._with("pass_time"))
-        # whether the short way may be taken at all: no part has work at each command
-        self.is_short = not (self.timed or self.rewriters or self.on_grant or self.on_end)
+        # whether the short way may be taken at all: no part has work at each command, or its own way of one
+        has_work = self.timed or self.rewriters or self.on_grant or self.on_end
+        common_verbs, _ = self._verbs
+        self.is_short = not has_work and common_verbs.items() <= commands.items()
         self.strategy = name
 
     def _with(self, hook: str) -> list[Part]:

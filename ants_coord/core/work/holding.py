@@ -57,9 +57,12 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
     """Move deadlines to now + ttl. O(1) a lease: the alarm follows lazily."""
     raw, now, _ = ledger.timeline.reading
     answers: list[Renewed | Lost] = []
+    tasks, undo = ledger.tasks, ledger.undo
     speakers = command.agents or (None,) * len(command.leases)
     for (task_id, token), agent in zip(command.leases, speakers, strict=False):
-        row = live(ledger, task_id, token)
+        task = tasks.get(task_id)
+        is_live = task is not None and task.token == token and task.state is LEASED
+        row = task if is_live else live(ledger, task_id, token)  # a lock, perhaps
         if row is None:
             answers.append(Lost(token, lost_reason(ledger, task_id, token)))
             continue
@@ -67,9 +70,12 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
             answers.append(Lost(token, "foreign"))
             continue
         if row.__class__ is LockRow:
-            ledger.undo.touch_lock(row)
+            undo.touch_lock(row)
         elif _may_renew(ledger, row):  # type: ignore[arg-type]
-            ledger.undo.touch(row)  # type: ignore[arg-type]
+            if undo.before_change is not None:
+                undo.before_change(row)  # type: ignore[arg-type]
+            # not `touch`: a scope renews again and again, and only these two change
+            undo.entries.append((_unrenew, row, row.deadline_ns, row.ttl_ns))
         else:  # it shows no sign of work, so its lease runs out unextended
             answers.append(Renewed(token, raw + row.deadline_ns - now))
             continue
@@ -84,6 +90,10 @@ def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
             ledger.alarms.lease(row.deadline_ns, token, row)
         answers.append(Renewed(token, raw + deadline - now))
     return tuple(answers)
+
+
+def _unrenew(row: Row, deadline_ns: int, ttl_ns: int) -> None:
+    row.deadline_ns, row.ttl_ns = deadline_ns, ttl_ns
 
 
 def _new_ttl(row: Row | LockRow, asked_ns: int | None) -> int:
@@ -125,7 +135,8 @@ def is_silent(ledger: Ledger, row: Row) -> bool:
 
 def _patience(ledger: Ledger, row: Row) -> int:
     own = row.spec.stall_after
-    return ns(ledger.settings.stall_after if own is None else own)
+    patience = ledger.settings.stall_after if own is None else own
+    return ns(patience) if patience else 0
 
 
 def sign(ledger: Ledger, row: Row) -> None:
@@ -135,13 +146,16 @@ def sign(ledger: Ledger, row: Row) -> None:
 
 def _may_renew(ledger: Ledger, row: Row) -> bool:
     """Tell whether a renewal counts, and report once that a holder shows no sign of work."""
-    signs, task = ledger.tables["signs"], row.spec.id
-    since, patience = _since(ledger, row), _patience(ledger, row)
-    if task not in signs:
-        ledger.undo.put(signs, task, (since, False))
+    signs, spec = ledger.tables["signs"], row.spec
+    task, patience = spec.id, _patience(ledger, row)
+    known = signs.get(task)
+    if known is None:
+        known = (_since(ledger, row), False)
+        ledger.undo.put(signs, task, known)
+    since, is_told = known
     silent_ns = ledger.timeline.reading[LEASE] - since
     is_over = 0 < patience <= silent_ns
-    if (is_over or silent_ns >= _LENGTHS * row.ttl_ns) and not signs[task][1]:
+    if (is_over or silent_ns >= _LENGTHS * row.ttl_ns) and not is_told:
         ledger.undo.put(signs, task, (since, True))
         ledger.emit("stalled", task, row.agent, row.token, {"ns": silent_ns})
     return not is_over

@@ -22,11 +22,21 @@ from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import LEASED, LockRow, Row
 from ..state.timeline import LEASE
+from ..state.undo import ABSENT, put_back
 from .holding import is_silent, sign
 from .leases import hand_back, lease_of, next_token
 from .lifecycle import drop_lock, expire
 
-__all__ = ["adopt", "end_opening", "holding", "note_holder", "opening_of", "release_all"]
+__all__ = [
+    "adopt",
+    "end_opening",
+    "give",
+    "holding",
+    "note_holder",
+    "opening_of",
+    "release_all",
+    "share",
+]
 
 _GONE = "its process has ended or dropped the board"
 _SWEPT_AT = 64
@@ -66,28 +76,38 @@ def note_holder(ledger: Ledger, opening: str, command: Command[Any], reply: Any)
     kind = type(reply)
     if kind is Lease:
         if command.__class__ is LockNames and reply.attempt > 1:
-            _share(ledger, opening, reply.token, reply.task)  # re-entered
+            share(ledger, opening, reply.token, reply.task)  # re-entered
         elif is_told(opening):
-            _give(ledger, opening, reply)
+            give(ledger, opening, reply)
     elif kind is tuple and type(command) is Renew:
         assert isinstance(command, Renew)
         for (task, token), answer in zip(command.leases, reply, strict=True):
             if answer.__class__ is Renewed:
-                _share(ledger, opening, token, task)
+                share(ledger, opening, token, task)
     elif kind is tuple and reply and reply[0].__class__ is Lease and is_told(opening):
         for lease in reply:
-            _give(ledger, opening, lease)
+            give(ledger, opening, lease)
 
 
-def _give(ledger: Ledger, opening: str, lease: Lease) -> None:
-    table = ledger.tables["openings"]
-    if len(table) >= _SWEPT_AT and len(table) > 2 * (ledger.counts[LEASED] + len(ledger.locks)):
-        for token in [token for token, (_, task) in table.items() if _live(ledger, token, task) is None]:
-            ledger.undo.drop(table, token)
-    ledger.undo.put(table, lease.token, (opening, lease.task))
+def give(ledger: Ledger, opening: str, lease: Lease) -> None:
+    """Note that an opening holds a new lease."""
+    table, tasks, locks = ledger.tables["openings"], ledger.tasks, ledger.locks
+    entries, token = ledger.undo.entries, lease.token
+    if len(table) >= _SWEPT_AT and len(table) > 2 * (ledger.counts[LEASED] + len(locks)):
+        ended = {
+            each: known
+            for each, known in table.items()
+            if each not in locks  # `_live`, without a call for each
+            and ((row := tasks.get(known[1])) is None or row.token != each or row.state is not LEASED)
+        }
+        entries.append((table.update, ended))
+        for each in ended:
+            del table[each]
+    entries.append((put_back, table, token, table.get(token, ABSENT)))
+    table[token] = (opening, lease.task)
 
 
-def _share(ledger: Ledger, opening: str, token: int, task: str) -> None:
+def share(ledger: Ledger, opening: str, token: int, task: str) -> None:
     """Note that an opening uses a lease: if another one holds it, the end of neither ends it."""
     table = ledger.tables["openings"]
     if token in table and table[token][0] not in (opening, ""):
