@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from ants_coord import ClosedError, Task
+from ants_coord.core.logged import follow
 from ants_coord.core.machine import Machine
 from ants_coord.engine.door import EXITING
 from ants_coord.errors import ReentrantCallError
@@ -19,19 +20,22 @@ from .conftest import LIMIT_S, Background, waits
 def in_the_middle(board, do):
     """Run something inside a verb, on its thread, as a signal handler or a collector does; return what it got."""
     got = []
-    apply = Machine.apply
 
-    def interrupted(*args, **options):
-        if not got:
-            got.append(None)
-            try:
-                got.append(do())
-            except Exception as error:
-                got.append(error)
-        return apply(*args, **options)
+    def interrupted(carry_out):
+        def then(*args, **options):
+            if not got:
+                got.append(None)
+                try:
+                    got.append(do())
+                except Exception as error:
+                    got.append(error)
+            return carry_out(*args, **options)
+
+        return then
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Machine, "apply", interrupted)
+        patch.setattr(Machine, "apply", interrupted(Machine.apply))
+        patch.setattr("ants_coord.engine.replica.follow", interrupted(follow))
         board.submit(Task("outer"))
     return got[1]
 
