@@ -64,10 +64,26 @@ class LeaseLostError(CoordinationError):
 
 @problem
 class WrongKeyError(CoordinationError):
-    """Raised when a caller acts as an agent without its key."""
+    """
+    Raised when a caller acts as an agent without its key; nothing was changed.
+
+    `shown` is false if a hub asks for keys and this one (or, with agent "", any) was not shown to it.
+    """
 
     agent: str
-    says = "this is not the key of agent {agent!r}; the host makes it with key_of({agent!r})"
+    shown: bool = True
+
+    def __str__(self) -> str:
+        name = repr(self.agent) if self.agent else "name"
+        way_out = f"the host makes it with key_of({name})"
+        if self.shown:
+            return f"this is not the key of agent {name}; {way_out}"
+        missing = f"the key of agent {name}" if self.agent else "no key"
+        was = "was not" if self.agent else "was"
+        return (
+            f"this hub asks for keys, and {missing} {was} shown to it: "
+            f"act through shared().as_agent({name}, key); {way_out}"
+        )
 
 
 @problem

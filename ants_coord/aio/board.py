@@ -19,7 +19,7 @@ from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
-from ..fronts.keys import Keys, Shared
+from ..fronts.keys import Keys
 from ..journals.ports import Clock
 from ..values.checks import count, fresh_agent, listed
 from ..values.payloads import json_value
@@ -28,6 +28,7 @@ from .locks import LockVerbs
 
 if TYPE_CHECKING:
     from .. import sync as other
+    from ..fronts.agent import Shared
     from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served, Stop
@@ -450,6 +451,8 @@ class Board(Keys, LockVerbs):
         The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
         agent.
         """
+        from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
+
         return Shared(self)
 
     async def outbox(self, connection: Connection) -> Outbox:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
     from ..commands.shared import Command, Query
+    from ..fronts.agent import Shared
     from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
     from ..fronts.file_names import Path
     from ..fronts.hold import OnError
-    from ..fronts.keys import Shared
     from ..fronts.serving import Handlers, Served
     from ..values.briefing import Briefing
     from ..values.events import Event

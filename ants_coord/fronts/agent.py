@@ -1,25 +1,31 @@
 """
-The common part of agent handles in both colours.
+The common part of agent handles in both colours, and what a handle needs at a board that asks for keys.
 
 The handles themselves (`Agent`, `MatchAgent`, `BoardAgent` in aio/ and sync/) are generated from the verbs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..commands.shared import Command, Query, Renew
-from ..errors import ForeignLeaseError
+from ..errors import CoordinationError, ForeignLeaseError, WrongKeyError
 from ..values.frozen import evolve
 from ..values.tasks import Lease, TaskRecord
+from . import arguments
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..engine.keeper import Kept
+    from ..engine.lobby import Waiter
+    from ..engine.log import Turn
 
-__all__ = ["Handle", "veil"]
+__all__ = ["Handle", "Shared", "veil"]
 
+A = TypeVar("A", covariant=True)
 L = TypeVar("L")
 
 
@@ -59,28 +65,129 @@ class SpokenFor:
     def ask(self, query: Query[Any]) -> Any:
         """Answer a query; an untrusted agent does not see everything."""
         found = self._engine.ask(query)
-        return veil(found, self._agent) if self.is_keyed else found
+        return veil(found, (self._agent,)) if self.is_keyed else found
 
 
-def veil(found: Any, agent: str) -> Any:
+class Introduced(SpokenFor):
     """
-    Return what an untrusted agent may see of tasks and leases.
+    An engine as one agent uses it whose key is checked elsewhere: by the hub that serves the board.
+
+    The key is shown before each use, since only the first time is a trip to the hub: so both colours show it
+    where they may wait, and a key that the hub no longer accepts is noticed.
+    """
+
+    def __init__(self, engine: Engine, agent: str, key: str) -> None:
+        super().__init__(engine, agent)
+        self._key = key
+
+    def _show(self) -> None:
+        self._engine.show_key(self._agent, self._key)  # type: ignore[attr-defined]  # only some have it
+
+    def execute(self, command: Command[Any], request_id: str | None = None) -> Any:
+        """Carry a command out in the agent's name."""
+        self._show()
+        return super().execute(command, request_id)
+
+    def ask(self, query: Query[Any]) -> Any:
+        """Answer a query, as far as the agent may see the answer."""
+        self._show()
+        return super().ask(query)
+
+    def try_or_enter(self, command: Command[Any], waiter: Waiter, turn: Turn | None = None) -> Any:
+        """Try, or wait in the line."""
+        self._show()
+        return self._engine.try_or_enter(command, waiter, turn)
+
+    def look_or_enter(self, query: Query[Any], done: Callable[[Any], bool], waiter: Waiter) -> Any:
+        """Ask, or watch for the answer."""
+        self._show()
+        return self._engine.look_or_enter(query, done, waiter)
+
+    def next_ended(self, waiter: Waiter) -> Any:
+        """Return what has ended, or wait for it."""
+        self._show()
+        return self._engine.next_ended(waiter)
+
+    def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
+        """Say why a wait will never end."""
+        self._show()
+        return self._engine.stands_still(waiter, quiet_ns, idle)
+
+    def give_back(self, reply: Any) -> None:
+        """
+        Give back what a reply that nobody has heard hands over.
+
+        An entry is written again in the agent's own name: the hub would refuse its author's, and it would be
+        lost.
+        """
+        from ..commands.granting import given_back  # noqa: PLC0415
+
+        for command in given_back(reply, self._engine.now_ns()):
+            command.agent = self._agent  # type: ignore[attr-defined]
+            with contextlib.suppress(CoordinationError):
+                self.execute(command)
+
+
+def veil(found: Any, agents: Container[str]) -> Any:
+    """
+    Return what untrusted agents may see of tasks and leases.
 
     Token, payload and inputs of other agents' leases are hidden, and so is the way results are checked: an
     agent that knew which tasks are canaries could be honest only there.
     """
     if isinstance(found, tuple):
-        return tuple([veil(one, agent) for one in found])
-    if isinstance(found, Lease) and found.agent != agent:
+        return tuple([veil(one, agents) for one in found])
+    if isinstance(found, Lease) and found.agent not in agents:
         return evolve(found, token=0, payload=None, inputs={}, notes=())
     if not isinstance(found, TaskRecord):
         return found
     task, lease = found.task, found.lease
     if task.verify is not None:
         task = evolve(task, verify=None)
-    if lease is not None and lease.agent != agent:
-        task, lease = evolve(task, payload=None), veil(lease, agent)
+    if lease is not None and lease.agent not in agents:
+        task, lease = evolve(task, payload=None), veil(lease, agents)
     return evolve(found, task=task, lease=lease)
+
+
+class Shared(Generic[A]):
+    """
+    A coordinator that many agents may share: each acts through a handle, for which it needs its key.
+
+    For hosts that forward agents' calls (a tool server, a web service): the name comes with the call, and the
+    key proves that it is the caller's own. A handle only accepts leases of its agent.
+    """
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+
+    def as_agent(self, name: str, key: str) -> A:
+        """
+        Return an agent's handle.
+
+        Args:
+            name: the agent.
+            key: the key that the host's `key_of(name)` returned.
+
+        Raises:
+            WrongKeyError: this is not the agent's key; get it from the host's `key_of(name)`. Over a hub,
+                which has the secret, the first verb of the handle raises it.
+
+        """
+        import hmac  # noqa: PLC0415 - as in keys.py
+
+        if not isinstance(key, str):
+            raise WrongKeyError(arguments.agent_name(name))
+        engine = self._board._engine  # noqa: SLF001 - our own class
+        is_checked_elsewhere = hasattr(engine, "show_key")
+        if engine.secret is not None or not is_checked_elsewhere:
+            expected = self._board.key_of(name)
+            if not hmac.compare_digest(expected.encode(), key.encode()):
+                raise WrongKeyError(name)
+        handle: A = self._board.as_agent(name)
+        if is_checked_elsewhere:
+            handle._introduce(key)  # type: ignore[attr-defined]  # noqa: SLF001 - our own class
+        handle._spoken.is_keyed = True  # type: ignore[attr-defined]  # noqa: SLF001 - our own class
+        return handle
 
 
 class Handle:
@@ -93,6 +200,11 @@ class Handle:
         self._board = copy.copy(board)
         self._spoken = self._board._engine = SpokenFor(board._engine, name)  # noqa: SLF001 - our own class
         self.name = name
+
+    def _introduce(self, key: str) -> None:
+        """Show the agent's key where the board is, with its first verb."""
+        spoken = Introduced(self._spoken._engine, self.name, key)  # noqa: SLF001 - our own class
+        self._spoken = self._board._engine = spoken  # noqa: SLF001 - our own class
 
     def _own(self, lease: L) -> L:
         """

@@ -57,6 +57,7 @@ __all__ = [
     "complete",
     "complete_many",
     "decline",
+    "drawn",
     "extend",
     "fail",
     "held",
@@ -257,11 +258,11 @@ def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complet
         raise ValueError(f"late must be 'refuse' or 'accept', not {quoted(late)}")
     task, token = (lease.task, lease.token) if lease.__class__ is Lease else pair(lease)
     value = json_value(result, "result")
-    draw = None if host.secret is None else _draw(host.secret, task, token)
+    draw = None if host.secret is None else drawn(host.secret, task, token)
     return Complete(task, token, value, late, draw)  # type: ignore[arg-type]
 
 
-def _draw(secret: bytes, task: str, token: int) -> float:
+def drawn(secret: bytes, task: str, token: int) -> float:
     """Return a number in [0, 1) that only the owner of the secret can predict."""
     import hmac  # noqa: PLC0415 - 4 ms, for boards with a secret only
 

@@ -13,5 +13,6 @@ loop      one selector loop for all connections
 plain     the meaning of JSON objects, for any program
 lists     the meaning of JSON lists, for coordinators
 coordinators  requests of coordinators to the hub itself
+keys      what a connection may ask that has shown agents' keys
 waiting   waits, and watched leases
 """

@@ -9,9 +9,11 @@ from ..commands.granting import given_back
 from ..commands.shared import Command, Release, SettingsOf
 from ..engine.engine import Engine
 from ..engine.log import Turn, is_vain
+from ..errors import CoordinationError
 from ..values.checks import Request
 from . import lists
 from .client import wire
+from .keys import Gate
 from .waiting import Wait, Waits
 
 __all__ = ["Coordinators"]
@@ -27,6 +29,7 @@ class Coordinators:
         send: sends a connection a line.
         told: returns the connections that get a coordinator's answers to waits.
         hang_up: ends a connection.
+        gate: decides what connections may ask, if agents must show keys.
 
     """
 
@@ -35,16 +38,19 @@ class Coordinators:
         engine: Engine,
         waits: Waits,
         send: Callable[[Any, bytes], None],
-        told: Callable[[str], list[Any]],
+        told: Callable[[Any, str], list[Any]],
         hang_up: Callable[[Any], None],
+        gate: Gate | None = None,
     ) -> None:
         self._engine = engine
         self._waits = waits
         self._send = send
         self._told = told
         self._hang_up = hang_up
+        self._gate = gate
         self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., object]]] = {
             "hello": ((int, str, str, dict), self._hello),
+            "key": ((str, str), self._key),
             "bye": ((str, list, list), self._bye),
             "now": ((), self._now),
             "digest": ((), self._digest),
@@ -70,42 +76,60 @@ class Coordinators:
         parts = message[1:]
         if len(parts) != len(takes) or not all(map(isinstance, parts, takes)):
             raise ValueError(f"{message[0]} is not said with {parts!r:.80}")
+        if self._gate is not None:
+            self._gate.admit_word(peer.names, message[0])
         serve(peer, *parts)
 
     def _hello(self, peer: Any, version: int, client: str, purpose: str, keys: dict[str, str]) -> None:
         if version != wire.VERSION:
             peer.is_leaving = True
             raise ValueError(f"it speaks version {version}, and this hub {wire.VERSION}")
+        settings = self._engine.ask(SettingsOf())
+        if self._gate is not None:
+            self._gate.show_all(peer.names, keys)
+            settings = self._gate.told(settings)
         if purpose == "push":
             # it sends all its waits again here: grants sent to the former connection would be lost
-            for other in self._told(client):
+            for other in self._told(peer, client):
                 self._hang_up(other)
             peer.client = client
-        settings = wire.pack(self._engine.ask(SettingsOf()))
-        self._send(peer, lists.line(["hello", self._engine.now_ns(), settings]))
+        self._send(peer, lists.line(["hello", self._engine.now_ns(), wire.pack(settings)]))
+
+    def _key(self, peer: Any, agent: str, key: str) -> None:
+        if self._gate is not None:
+            self._gate.show(peer.names, agent, key)
+        self._send(peer, lists.line(["key", agent, self._gate is not None]))
 
     def _bye(self, peer: Any, client: str, requests: list[Any], granted: list[Any]) -> None:
         """End the waits of a coordinator that closes, and then take back what it gives back."""
         withdrawn, leases = lists.requests_of(requests), lists.leases_of(granted)
-        told = self._told(client)
-        self._give_up(told, withdrawn, leases)
+        told = self._told(peer, client)
+        self._give_up(peer, told, withdrawn, leases)
         for other in told:
             self._hang_up(other)
         self._send(peer, lists.line(None))
 
     def _withdraw(self, peer: Any, requests: list[Any]) -> None:
-        self._give_up([peer], lists.requests_of(requests), [])
+        self._give_up(peer, [peer], lists.requests_of(requests), [])
         self._send(peer, lists.line(["withdrawn", requests]))
 
     def _give_up(
-        self, told: list[Any], requests: list[tuple[str, int, int]], leases: list[tuple[str, int]]
+        self,
+        peer: Any,
+        told: list[Any],
+        requests: list[tuple[str, int, int]],
+        leases: list[tuple[str, int]],
     ) -> None:
         """Give back leases, and what was granted to abandoned requests; may be repeated."""
-        for peer in told:  # all of them first: otherwise what one gives back is granted to another
-            requests = [each for each in requests if not self._waits.leave(peer, each[2])]
+        for other in told:  # all of them first: otherwise what one gives back is granted to another
+            requests = [each for each in requests if not self._waits.leave(other, each[2])]
         back: list[tuple[Request, Command[Any]]] = [(None, Release(task, token)) for task, token in leases]
         for session, number, _ in requests:
             back += self._given_back(session, number)
+        if self._gate is not None:  # the core then refuses leases of others; an entry returns as its author's
+            for _, command in back:
+                if isinstance(command, Release):
+                    self._gate.sign(peer.names, command)
         if back:
             self._engine.carry_out(back)
 
@@ -139,7 +163,9 @@ class Coordinators:
     def _wait(self, peer: Any, number: int, is_last: bool, what: list[Any], about: dict[str, Any]) -> None:
         try:
             said, waiter = lists.read_what(what), lists.waiter_of(about)
-        except (ValueError, TypeError) as problem:
+            if self._gate is not None:
+                self._gate.admit_wait(peer.names, said.what, waiter)
+        except (ValueError, TypeError, CoordinationError) as problem:
             self._send(peer, lists.pushed(number, problem, 0))
             return
         waiter.timed_out = is_last
@@ -147,9 +173,14 @@ class Coordinators:
         self._waits.enter(Wait(peer, number, said.what, waiter, turn, self._answer))
 
     def _answer(self, wait: Wait, reply: Any) -> None:
+        if self._gate is not None:
+            reply = self._gate.veiled(wait.peer.names, reply)
         self._send(wait.peer, lists.pushed(wait.number, reply, wait.request))
 
     def _keep(self, peer: Any, token: int, task: str) -> None:
+        if self._gate is not None:
+            self._gate.admit_watch(peer.names, task, token)
+
         def lost(reason: str) -> None:
             self._send(peer, lists.line(["lost", token, reason]))
 

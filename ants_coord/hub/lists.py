@@ -3,7 +3,9 @@ The lines of coordinators: JSON lists, in the form of the log; see client/wire.p
 
 [session, number, command, {fields}]          carry a command out -> the reply
 ["?", query, {fields}]                        -> the answer
-["hello", version, client, purpose, {keys}]   -> ["hello", now, settings]
+["hello", version, client, purpose, {keys}]   -> ["hello", now, settings]; wrong keys count as
+                                              not shown
+["key", agent, key]                           show one more -> ["key", agent, whether this hub asks for keys]
 ["now"], ["digest"], ["check"]                -> the time, the digest, null
 ["still", {waiter}, quiet_ns, idle]           -> why a wait will never end, or null
 ["wait", id, is_last, what, {waiter}]         wait in the line -> [id, reply, number], once there is one
@@ -28,7 +30,7 @@ from ..engine.engine import Drained
 from ..engine.lobby import Waiter, mute
 from ..errors import CoordinationError
 from ..journals.codec import read_command, read_query
-from ..values.checks import Request
+from ..values.checks import Request, check_name
 from .client import wire
 
 __all__ = [
@@ -59,8 +61,6 @@ class Said:
 
     what: Command[Any] | Query[Any]
     request: Request = None
-    agent: str | None = None
-    """the agent that asks, where keys are required"""
 
     def answer(self, reply: Any, now_ns: int) -> bytes:
         """Return the line that answers it."""
@@ -100,6 +100,7 @@ def read_what(message: list[Any]) -> Said:
     if len(message) != 4:
         raise ValueError(f"there is no line {message[0]!r:.40} of {len(message)} parts")
     request, command = read_command(*message)
+    _check_request(*request)
     return Said(command, request if request[1] else request[0])
 
 
@@ -122,7 +123,20 @@ def waiter_of(told: Any) -> Waiter:
 
 def requests_of(told: list[Any]) -> list[tuple[str, int, int]]:
     """Return (session, number, id of the wait or 0) of each request that is withdrawn."""
-    return _rows(told, (str, int, int))
+    found = _rows(told, (str, int, int))
+    for session, number, _ in found:
+        if not number:
+            raise ValueError(f"a request with an id of its caller's own cannot be withdrawn: {session!r:.80}")
+        _check_request(session, number)
+    return found
+
+
+def _check_request(session: str, number: int) -> None:
+    """Refuse what no client draws: names like these stand for callers' own ids, and for openings."""
+    if not number:
+        check_name(session, "request_id")
+    elif number < 0 or session[:1] in ("", "=", "@"):
+        raise ValueError(f"there is no request {session!r:.80}/{number}")
 
 
 def leases_of(told: list[Any]) -> list[tuple[str, int]]:

@@ -27,11 +27,11 @@ from ..engine.keeper import Kept
 from ..engine.lobby import Waiter, mute
 from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
-from ..fronts.agent import veil
 from ..sync.board import Board
 from . import lists, plain
 from .address import Address
 from .coordinators import Coordinators
+from .keys import Gate
 from .lists import Said
 from .plain import Asked
 from .thin import MAX_LINE
@@ -89,7 +89,7 @@ class Hub:
     def __init__(self, board: Board, address: str, *, keys: bool = False, tcp: bool = False) -> None:
         self._board = board
         self._engine = board._engine  # noqa: SLF001 - our own class
-        self._keys = keys
+        self._keys = Gate(self._engine, board.key_of) if keys else None
         if keys:
             board.key_of("agent")  # says what is missing without a secret
         if (board.path or "").startswith("hub:"):
@@ -103,7 +103,9 @@ class Hub:
         self._told: dict[_Peer, None] = {}
         """peers with something to send, in the order in which it arose"""
         self._waits = Waits(self._engine, self._wake)
-        self._coordinators = Coordinators(self._engine, self._waits, self._send, self._told_as, self._hang_up)
+        self._coordinators = Coordinators(
+            self._engine, self._waits, self._send, self._told_as, self._hang_up, self._keys
+        )
         self._stopped = threading.Event()
         self._peers: set[_Peer] = set()
         self._is_listening = False
@@ -299,7 +301,8 @@ class Hub:
             try:
                 reply = self._engine.ask(asked.what)
                 if self._keys:
-                    reply = veil(reply, str(asked.agent))
+                    names = {str(asked.agent)} if isinstance(asked, Asked) else peer.names
+                    reply = self._keys.veiled(names, reply)
             except CoordinationError as problem:
                 reply = Refused(problem)
             self._reply(peer, asked, reply)
@@ -346,12 +349,17 @@ class Hub:
         if peer.secret is not None:
             peer.is_leaving = True
             raise ValueError("say hello with the secret of the hub's file first; the hub hangs up")
+        if self._coordinators.is_asked(message):
+            return message
+        said = lists.read_what(message)
         if self._keys:
-            raise ValueError("this hub asks for keys, which coordinators cannot show")
-        return message if self._coordinators.is_asked(message) else lists.read_what(message)
+            self._keys.admit(peer.names, said.what)
+        return said
 
-    def _told_as(self, client: str) -> list[_Peer]:
-        return [peer for peer in self._peers if peer.client == client]
+    def _told_as(self, peer: _Peer, client: str) -> list[_Peer]:
+        """Return the connections for the answers to a coordinator's waits, as far as another may end them."""
+        found = [other for other in self._peers if other.client == client]
+        return [other for other in found if other.names <= peer.names] if self._keys else found
 
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""
@@ -366,7 +374,7 @@ class Hub:
         if self._keys and (asked.agent is None or asked.agent not in peer.names):
             if asked.agent is None:
                 raise ValueError(f"{asked.verb} needs 'agent', whose key was shown with hello")
-            raise WrongKeyError(asked.agent)
+            raise WrongKeyError(asked.agent, shown=False)
         return asked
 
     def _meet(self, peer: _Peer, question: dict[str, Any]) -> None:
@@ -380,9 +388,7 @@ class Hub:
             peer.secret = None
         agent = question.get("agent")
         if agent is not None and self._keys:
-            if not isinstance(agent, str) or not _same(question.get("key"), self._board.key_of(agent)):
-                raise WrongKeyError(str(agent))
-            peer.names.add(agent)
+            self._keys.show(peer.names, agent, question.get("key"))
         self._send(peer, plain.hello(self._engine.path))
 
     def _send(self, peer: _Peer, answer: bytes) -> None:

@@ -18,7 +18,6 @@ from ..errors import ClosedError
 from ..fronts import arguments, board_arguments, match_arguments
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
-from ..fronts.keys import Shared
 from ..journals.ports import Clock
 from ..values.checks import check_id, check_name
 from ..values.checks import count as checked_count
@@ -31,6 +30,7 @@ from .matchmaker import MatchVerbs, Membership
 
 if TYPE_CHECKING:
     from .. import aio as other
+    from ..fronts.agent import Shared
     from ..values.entries import Page
 
 __all__ = ["Blackboard", "BoardMembership"]
@@ -106,6 +106,8 @@ class Blackboard(MatchVerbs):
         The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
         agent.
         """
+        from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
+
         return Shared(self)
 
     def join(

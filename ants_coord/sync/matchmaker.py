@@ -20,7 +20,6 @@ from ..errors import AgentGoneError
 from ..fronts import arguments, match_arguments
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
-from ..fronts.keys import Shared
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.frozen import evolve
@@ -30,6 +29,7 @@ from .match_agent import MatchAgent
 
 if TYPE_CHECKING:
     from .. import aio as other
+    from ..fronts.agent import Shared
 
 __all__ = ["MatchVerbs", "Matchmaker", "Membership"]
 
@@ -149,6 +149,8 @@ class MatchVerbs(Board):
         The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
         agent.
         """
+        from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
+
         return Shared(self)
 
     def join(

@@ -325,12 +325,3 @@ def test_a_retry_through_another_hub_of_the_board_is_the_first_reply(path, addre
                 answers += lines(sock, 1)
         assert answers[0] == answers[1] == answers[2][1]
         assert [lease.task for lease in one.leases()] == ["a"]
-
-
-def test_a_hub_with_keys_takes_no_coordinator(path, address):
-    """It says so: whoever opens a board there would speak for everybody."""
-    with ClaimQueue(path, secret=b"0123456789abcdef") as board, running(board, address, keys=True):
-        queue = ClaimQueue(f"hub:{address}")
-        with pytest.raises(JournalError, match="takes no coordinator: this hub asks for keys"):
-            queue.find("a")
-        queue.close()

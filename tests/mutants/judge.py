@@ -353,6 +353,44 @@ def hub():
     )
 
 
+def keyed():
+    import tempfile
+
+    from pytest import MonkeyPatch
+
+    from ants_coord import Blackboard, TrustPolicy
+    from tests.hub import test_forged as forged
+    from tests.hub import test_keys as keys
+
+    def fresh(name):
+        return Path(tempfile.mkdtemp()) / name
+
+    for test in (
+        forged.test_no_command_acts_for_an_agent_whose_key_was_not_shown,
+        forged.test_no_query_tells_of_another_agent,
+        forged.test_no_other_line_touches_what_another_agent_holds,
+        forged.test_no_line_uses_the_name_of_an_opening_or_of_anothers_request,
+        keys.test_a_wrong_key_opens_nothing_and_harms_nobody,
+        keys.test_agents_see_what_they_see_at_the_board,
+        keys.test_closing_gives_back_what_its_agents_hold,
+        keys.test_what_times_out_is_ended_in_the_agents_name,
+    ):
+        with Blackboard(secret=keys.SECRET, lease_ttl=30, trust=TrustPolicy()) as board:
+            test(board, fresh("hub"))
+    for patched in (
+        keys.test_the_hub_draws_whether_a_result_is_checked,
+        keys.test_an_entry_is_not_lost_to_a_take_that_is_cancelled,
+        keys.test_a_key_shown_while_a_connection_begins,
+    ):
+        with (
+            Blackboard(secret=keys.SECRET, lease_ttl=30, trust=TrustPolicy()) as board,
+            MonkeyPatch.context() as patch,
+        ):
+            patched(board, fresh("hub"), patch)
+    folder = fresh("b").parent
+    keys.test_the_next_hub_is_shown_the_keys_again(folder, folder / "hub")
+
+
 def remote():
     import tempfile
 
@@ -471,7 +509,7 @@ METHODS = {
     for one in (
         conformance, scenarios, walk, short_way, logged, purses, proofs, colony, checks, match, layout, board, waiting,
         shared, exclusivity, corners, tools, openings,
-        hub, remote, postgres,
+        hub, remote, keyed, postgres,
     )
 }  # fmt: skip
 

@@ -176,6 +176,26 @@ class RemoteEngine(Engine):
         why: str | None = self._lanes.ask(["still", about(waiter), quiet_ns, idle])
         return why
 
+    def show_key(self, agent: str, key: str) -> None:
+        """
+        Show the hub an agent's key, unless it has accepted this one already.
+
+        Raises:
+            WrongKeyError: it is not the agent's key. ValueError: nobody can tell.
+
+        """
+        self._enter()
+        if self._dial.keys.get(agent) == key:
+            return
+        answer = raised(wire.unpack(self._lanes.ask(["key", agent, key])))
+        if not answer[2] and self.secret is None:
+            raise ValueError(
+                f"{self.path} asks for no keys, so it cannot check that of {agent!r}: start it with --keys, "
+                "or give this coordinator the secret= to check it here"
+            )
+        self._dial.keys[agent] = key  # in place: a copy might lose what another thread adds
+        self._pushes.show(["key", agent, key])
+
     def now_ns(self) -> int:
         """Return the board's time."""
         if not self._is_open:
@@ -336,6 +356,8 @@ class RemoteEngine(Engine):
     def _hear(self, message: Any) -> None:
         if message.__class__ is dict:
             return  # the board is in trouble: withdrawals are sent again to the next hub, and at closing
+        if message[0] == "key":
+            return
         if message[0] == "lost":
             _, token, reason = message
             for kept in self._keeper.all():
@@ -357,7 +379,9 @@ class RemoteEngine(Engine):
     def _holds(self) -> list[list[Any]]:
         """Return everything that a new or reconnected hub must know."""
         every = list(self._by_number.values())
-        waits = [said(wait) for wait in every if not wait.answers or wait.left is not None]
+        # keys first: waits need them
+        waits: list[list[Any]] = [["key", *each] for each in list(self._dial.keys.items())]
+        waits += [said(wait) for wait in every if not wait.answers or wait.left is not None]
         if self._withdrawn:
             waits.append(["withdraw", told_of(self._withdrawn)])
         return [*waits, *[watched(kept) for kept in self._keeper.all() if not kept.lease.names]]

@@ -55,6 +55,7 @@ class Dial:
         self.client = fresh_session()
         """identifies which connections belong to one client"""
         self.keys: dict[str, str] = {}
+        """agent -> its key, once a hub has accepted it; shown on each new connection"""
         self._greeted = greeted
         self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.making: Any = threading.RLock()
@@ -66,13 +67,12 @@ class Dial:
 
         Raises:
             OSError: nobody answers there. JournalError: the program that answers is not a suitable hub.
-                WrongKeyError.
 
         """
         sock = connect(self.path, timeout, self._made)
         try:
             sock.settimeout(timeout)
-            hello = ["hello", wire.VERSION, self.client, purpose, self.keys]
+            hello = ["hello", wire.VERSION, self.client, purpose, dict(self.keys)]
             sock.sendall(wire.dumps(hello).encode() + b"\n")
             answer = wire.loads(_line(sock, bytearray()))
             self._greeted(self._understood(answer))
@@ -122,8 +122,8 @@ class _Lane:
         self.session = Session()
         self.sock: socket.socket | None = None
         self.rest = bytearray()
-        self.keys = 0
-        """number of keys shown on it"""
+        self.keys: dict[str, str] = {}
+        """the keys shown on it"""
         self.claim: tuple[str, int] | None = None
         """the open request, if it may be granted a lease"""
 
@@ -232,9 +232,9 @@ class Lanes:
         while True:
             left = until - time.monotonic()
             try:
-                if lane.sock is None or lane.keys != len(self.dial.keys):
+                if lane.sock is None or lane.keys != self.dial.keys:
                     lane.drop()
-                    lane.keys = len(self.dial.keys)
+                    lane.keys = dict(self.dial.keys)
                     lane.sock = self.dial.open("lane", max(0.01, left))
                 lane.sock.settimeout(max(0.01, left))
                 outcome = "whether it was done is unknown"

@@ -55,6 +55,11 @@ class Pushes:
         for sock in (self._bell, self._poke):
             sock.setblocking(False)
 
+    def show(self, message: Message) -> None:
+        """Send a message if there is a connection; a new one begins with all valid messages anyway."""
+        if "it" in self._runner:
+            self.say(message)
+
     def say(self, message: Message) -> None:
         """Send a message; it goes out as soon as there is a hub that takes it."""
         self._outbox.append(message)
