@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..engine.keeper import Kept
     from ..engine.lobby import Waiter
-    from ..engine.log import Turn
 
 __all__ = ["Handle", "Shared", "veil"]
 
@@ -93,7 +92,7 @@ class Introduced(SpokenFor):
         self._show()
         return super().ask(query)
 
-    def try_or_enter(self, command: Command[Any], waiter: Waiter, turn: Turn | None = None) -> Any:
+    def try_or_enter(self, command: Command[Any], waiter: Waiter, turn: Any = None) -> Any:
         """Try, or wait in the line."""
         self._show()
         return self._engine.try_or_enter(command, waiter, turn)
