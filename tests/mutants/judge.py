@@ -359,6 +359,9 @@ def keyed():
     from pytest import MonkeyPatch
 
     from ants_coord import Blackboard, TrustPolicy
+    from tests.fronts import conftest
+
+    conftest.LIMIT_S = 8  # seconds until a mutant that leaves somebody waiting is noticed
     from tests.hub import test_forged as forged
     from tests.hub import test_keys as keys
 
