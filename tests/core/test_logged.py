@@ -6,12 +6,13 @@ Two machines follow the same log: one by `follow`, as an engine does, the other 
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 import pytest
 
 from ants_coord.commands.shared import Claim, Complete, Configure, LockNames, Renew, Wakeup, submission
-from ants_coord.core import Machine, digest
+from ants_coord.core import Cut, Machine, digest, restore
 from ants_coord.core.logged import follow
 from ants_coord.core.state.parts import Part, Strategy
 from ants_coord.core.strategies import STRATEGIES
@@ -82,6 +83,27 @@ def test_the_short_way_is_the_long_way(seed):
         walk.heard(reply)
     plain = settings.strategy == "claim" and settings.trust is None
     assert went > 0 if plain else went == 0, went
+
+
+@pytest.mark.parametrize("seed", range(of(2, 6, 60)))
+def test_a_snapshot_in_progress_holds_the_board_as_it_was(seed):
+    """What goes the short way meanwhile does not reach it."""
+    walk, machine = LoggedWalk(seed), Machine()
+    machine.apply(Configure(SETTINGS[seed % 3]), now_ns=1)
+    cut, before, whole, pieces = None, "", 0, []
+    for position in range(2, 400):
+        if cut is None and position % 60 == 0:
+            cut, before, pieces = Cut(machine), digest(machine), []
+        request, command = walk.entry()
+        walk.heard(follow(machine, command, walk.now, request, position))
+        found = None if cut is None else cut.step(5)
+        if found:
+            pieces += json.loads(json.dumps(found))
+        elif cut is not None:
+            twin, cut, whole = Machine(), None, whole + 1
+            restore(twin, pieces)
+            assert digest(twin) == before
+    assert whole
 
 
 def test_nearly_all_of_a_plain_log_goes_the_short_way():
