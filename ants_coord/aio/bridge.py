@@ -86,7 +86,8 @@ class _Granting:
 
     def leave(self) -> bool:
         """Leave the call; return whether the reply had come before, so that the caller must give it back."""
-        _unheard.setdefault(self._engine, set()).add(self._is_over)
+        # under the board's engine: an agent's handle has one of its own, and closing would not wait for it
+        _unheard.setdefault(self._engine.whole, set()).add(self._is_over)
         if self._is_over.done():
             self._forget()
         return self._first.setdefault("it", "leaving") != "leaving"
@@ -103,7 +104,7 @@ class _Granting:
         self._forget()
 
     def _forget(self) -> None:
-        _unheard.get(self._engine, set()).discard(self._is_over)
+        _unheard.get(self._engine.whole, set()).discard(self._is_over)
 
 
 class Bridge:
@@ -147,7 +148,7 @@ class Bridge:
 
     async def _all_given_back(self) -> None:
         """Return when callers that are gone have given back everything, or after a moment."""
-        owed = [asyncio.wrap_future(back) for back in list(_unheard.get(self._engine, ()))]
+        owed = [asyncio.wrap_future(back) for back in list(_unheard.get(self._engine.whole, ()))]
         if owed:
             await asyncio.wait(owed, timeout=_GIVING_BACK_S)
 

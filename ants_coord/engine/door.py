@@ -21,7 +21,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..errors import ClosedError, ReentrantCallError
 
@@ -79,6 +79,11 @@ class Door:
         self._hang_new()
         self._number = next(_numbers)
         _doors.add(self)
+
+    @property
+    def whole(self) -> Self:
+        """This engine; asked of what speaks for one agent, it is the engine behind it."""
+        return self
 
     def _hang_new(self) -> None:
         self._lock: Any = threading.RLock()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
+import threading
 
 import pytest
 
 from ants_coord import Blackboard
+from ants_coord.commands.board import Take
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.journals.clocks import SystemClock
 
+from ..fronts.conftest import LIMIT_S
 from ..scale import of
 
 ENTRIES = 12
@@ -39,7 +43,8 @@ async def colony(board, draw, got, *, looks):
 
     async def take(name):
         timeout = draw.choice([None, 0.001, 0.003])
-        got.append((await board.take("box/*", agent=name, timeout=timeout)).value)
+        take = draw.choice([functools.partial(board.take, agent=name), board.as_agent(name).take])
+        got.append((await take("box/*", timeout=timeout)).value)
 
     async def give_up(taker, writer, turns):
         await asyncio.wait([taker, writer], return_when=asyncio.FIRST_COMPLETED)
@@ -76,3 +81,37 @@ def test_takers_that_are_cancelled(places, looks):
         asyncio.run(colony(board.aio, random.Random(seed), got, looks=looks))
         with again() as seen:
             assert sorted([*got, *[entry.value for entry in seen.entries("box/")]]) == [*range(ENTRIES)], seed
+
+
+@pytest.mark.parametrize("name", [None, "ann"])
+def test_closing_waits_for_what_a_handle_gives_back(places, name):
+    """As for what the board itself gives back; the reply comes when closing has begun."""
+    board, again = places(0)
+    came, go, execute = threading.Event(), threading.Event(), board._engine.execute
+
+    def slow(command, request_id=None):
+        reply = execute(command, request_id)
+        if isinstance(command, Take):
+            came.set()
+            assert go.wait(LIMIT_S)
+        return reply
+
+    async def main():
+        async with board.aio as opened:
+            await opened.write("box/1", 7, agent="x")
+            opened._engine.execute = slow
+            take = (
+                opened.take_nowait("box/*", agent="bob")
+                if name is None
+                else opened.as_agent(name).take_nowait("box/*")
+            )
+            taking = asyncio.ensure_future(take)
+            await asyncio.to_thread(came.wait, LIMIT_S)
+            taking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await taking
+            asyncio.get_running_loop().call_later(0.1, go.set)
+
+    asyncio.run(main())
+    with again() as board:
+        assert board.read("box/1").value == 7
