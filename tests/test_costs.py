@@ -159,6 +159,25 @@ def test_byte_codes_of_a_cycle(capsys):
     assert counted / 100 <= 1_860
 
 
+def test_what_a_cycle_leaves_to_the_garbage_collector():
+    """It runs by the number of containers left, and walks through them: a Task, its payload and a Row are."""
+    with ClaimQueue(clock=ManualClock()) as board:
+        for _ in range(300):
+            cycle(board)
+        before = gc.get_count()[0]
+        for _ in range(100):
+            cycle(board)
+        assert gc.get_count()[0] - before <= 3 * 100 + 10
+
+
+def test_calls_of_forgetting():
+    """Each task that is done is forgotten some time later: nobody sees it in a count of a few cycles."""
+    with ClaimQueue(clock=ManualClock(), retention_count=0) as board:
+        for _ in range(300):
+            cycle(board)
+        assert calls_of(lambda: [cycle(board) for _ in range(100)]) / 100 <= 54
+
+
 def test_a_cycle_does_not_cost_more_on_a_full_board():
     """Nothing scans: ten thousand tasks and a thousand leases more, and the same number of calls."""
     with ClaimQueue(clock=ManualClock()) as board:

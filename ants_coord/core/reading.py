@@ -171,27 +171,27 @@ def statistics(ledger: Ledger, query: StatisticsOf) -> Statistics:
         len(ledger.tombstones),
         ledger.paused,
         ledger.position,
-        ledger.ring[0] + len(ledger.ring[1]),
+        ledger.cursor,
         {name: value for part in ledger.parts for name, value in part.describe(ledger).items()},
     )
 
 
 def events(ledger: Ledger, query: Events) -> tuple[Event, ...] | Refused:
     """Read the events after a cursor. O(page)."""
-    dropped, kept = ledger.ring
+    dropped = ledger.ring[0]
     if query.since and query.since < dropped:
         return Refused(CursorTooOld(query.since, dropped + 1))
-    if query.since > dropped + len(kept):
+    if query.since > ledger.cursor:
         raise ValueError(
-            f"since={query.since} is beyond the last event, {dropped + len(kept)}: "
+            f"since={query.since} is beyond the last event, {ledger.cursor}: "
             "the cursor belongs to another board"
         )
-    start = max(query.since - dropped, 0)
+    since = max(query.since, dropped)
     return tuple(
         [
-            Event(dropped + start + number, at, kind, task, agent, token, copy_json(detail))
+            Event(number, at, kind, task, agent, token, copy_json(detail))
             for number, (at, kind, task, agent, token, detail) in enumerate(
-                kept[start : start + query.count], 1
+                ledger.events(since, query.count), since + 1
             )
         ]
     )

@@ -24,7 +24,7 @@ from ..values.frozen import fields, has
 from ..values.settings import Settings
 from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
-from .state.ledger import Ledger
+from .state.ledger import EVENT_SIZE, Ledger
 from .state.parts import Strategy
 from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
@@ -346,7 +346,7 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
         (name, _pack_session(session), list(session.replies.items()))
         for name, session in ledger.sessions.items()
     ]
-    events = ledger.ring[1][:]
+    values = ledger.ring[1][:]
     tables = [(name, list(ledger.tables[name].items())) for name in sorted(ledger.tables)]
 
     def packed() -> Iterator[Record]:
@@ -359,8 +359,10 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
         for name, rows in tables:
             for key, value in rows:
                 yield ["row", name, pack(key), pack(value)]
-        for start in range(0, len(events), _CHUNK):
-            yield ["events", start, [list(event) for event in events[start : start + _CHUNK]]]
+        for start in range(0, len(values) // EVENT_SIZE, _CHUNK):
+            first, end = start * EVENT_SIZE, (start + _CHUNK) * EVENT_SIZE
+            each = iter(values[first:end])
+            yield ["events", start, list(map(list, zip(*[each] * EVENT_SIZE, strict=True)))]
 
     return packed()
 
@@ -497,14 +499,14 @@ class _Pieces:
     """Values that come in several records, until all of their pieces are there."""
 
     def __init__(self) -> None:
-        self._events: list[tuple[int, list[tuple[Any, ...]]]] = []
+        self._events: list[tuple[int, list[list[Any]]]] = []
         self._replies: dict[tuple[str, int, int], list[tuple[int, Any]]] = {}
 
     def take(self, record: Record) -> bool:
         """Keep a record if it is such a piece; tell whether it was."""
         if record[0] == "events":
             _, start, events = record
-            self._events.append((start, [tuple(event) for event in events]))
+            self._events.append((start, events))
         elif record[0] == "reply":
             _, name, place, number, start, reply = record
             body = unpack(reply) if start is None else [unpack(one) for one in reply]
@@ -516,7 +518,8 @@ class _Pieces:
     def put(self, ledger: Ledger) -> None:
         """Hand over everything, in its old order."""
         for _, events in sorted(self._events, key=lambda pair: pair[0]):
-            ledger.ring[1].extend(events)
+            for event in events:
+                ledger.ring[1].extend(event)
         for (name, _, number), parts in sorted(self._replies.items(), key=lambda item: item[0]):
             parts.sort(key=lambda pair: pair[0])
             whole = parts[0][1] if parts[0][0] < 0 else tuple([one for _, part in parts for one in part])

@@ -61,7 +61,7 @@ def _tasks(machine: Machine, ids: tuple[str, ...], now_ns: int) -> str:
 
 def _has_ended(machine: Machine, task: str) -> bool:
     row = machine.ledger.tasks.get(task)
-    return row is None or row.outcome is not None
+    return row is None or row.state.is_final
 
 
 def _task(machine: Machine, task: str, now_ns: int) -> str:
@@ -95,7 +95,7 @@ def standing_still(machine: Machine, waiter: Waiter, now_ns: int, quiet_ns: int,
     if not ledger.paused and (counts[TaskState.LEASED] > idle or counts[TaskState.DELAYED]):
         return None
     raw, _, now = ledger.timeline.reading
-    if ledger.ring[1] and now - ledger.ring[1][-1][0] + (now_ns - raw) < quiet_ns:
+    if any(now - at + (now_ns - raw) < quiet_ns for at, *_ in ledger.events(ledger.cursor - 1)):
         return None
     if waiter.ended:
         return f"nobody works on what is awaited: {_tasks(machine, waiter.ended, now_ns)}"

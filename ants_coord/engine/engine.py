@@ -433,7 +433,7 @@ class Engine(Keeping, ABC):
         ledger = self._machine.ledger
         if self._left:
             self._see_off()
-        self._lobby.spread(news, ledger.unfinished, ledger.ring[0] + len(ledger.ring[1]))
+        self._lobby.spread(news, ledger.unfinished, ledger.cursor)
         if len(self._lobby):
             self._set_alarm_for_time()
         elif not len(self._keeper):

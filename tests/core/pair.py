@@ -95,7 +95,7 @@ class Pair:
         assert [s.id for s in self.naive.stones] == list(self.machine.ledger.tombstones)
         assert [t.id for t in self.naive.idle] == [r.spec.id for r in self.machine.ledger.idle.values()]
         assert self.machine.next_wakeup_in_ns == self.naive.wakeup_in()
-        told = [(event[2], event[4]) for event in self.machine.ledger.ring[1] if event[1] == "stalled"]
+        told = [(event[2], event[4]) for event in self.machine.ledger.events() if event[1] == "stalled"]
         assert told == self.naive.stalls[len(self.naive.stalls) - len(told) :]
         for agent in AGENTS:
             standing = self.machine.ask(c.StandingOf(agent))

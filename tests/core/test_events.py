@@ -22,7 +22,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 
 
 def types_of(machine):
-    return {event[1] for event in machine.ledger.ring[1]}
+    return {event[1] for event in machine.ledger.events()}
 
 
 def stories():

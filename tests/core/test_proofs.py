@@ -359,7 +359,7 @@ def test_the_walks_reach_every_state():
         walk = Walk("match", seed)
         for _ in range(300):
             walk.step()
-        for event in walk.machine.ledger.ring[1]:
+        for event in walk.machine.ledger.events():
             kinds[event[1]] = kinds.get(event[1], 0) + 1
         states |= {(row[1], bool(row[2]), row[4]) for row in walk.machine.ledger.tables["proofs"].values()}
     assert all(kinds.get(kind, 0) > 5 for kind in ("proved", "refuted", "doubted")), kinds

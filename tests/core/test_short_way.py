@@ -33,7 +33,7 @@ from ants_coord.commands.shared import (
 from ants_coord.core import Machine, digest
 from ants_coord.core.work import leases, lifecycle, short
 from ants_coord.values.settings import Settings
-from ants_coord.values.tasks import Lease, Task
+from ants_coord.values.tasks import Lease, Outcome, Task
 from ants_coord.values.trust import TrustPolicy
 from ants_coord.values.verification import Verify
 
@@ -174,6 +174,9 @@ def test_the_short_way_is_the_long_way(seed):
                 assert lease == leases.lease_of(one.ledger, one.ledger.tasks[lease.task]), command
         assert news_of(one) == news_of(other), command
         assert digest(one) == digest(other), command
+        if isinstance(reply, Outcome) and reply.state == "done" and command.task in one.ledger.tasks:
+            # the row keeps less than the reply, and makes the same of it whenever somebody asks
+            assert one.ledger.tasks[command.task].outcome == reply, command
         one.check()
         walk.heard(reply)
     plain = settings.strategy == "claim" and settings.trust is None

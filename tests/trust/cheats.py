@@ -126,7 +126,7 @@ class Market:
         done = [row.outcome.result for row in ended if row.spec.kind == judged]
         completed = sum(a.completed for a in [*ledger.agents.values(), ledger.departed])
         quarantined, claims = {}, dict.fromkeys(self.bad, 0)
-        for at, kind, _, agent, token, _ in ledger.ring[1]:
+        for at, kind, _, agent, token, _ in ledger.events():
             if kind == "quarantined":
                 quarantined.setdefault(agent, at)
             elif kind == "claimed" and agent in claims and agent not in quarantined:

@@ -162,7 +162,7 @@ class Market:
         lost = sum(a.failed + a.expired for a in agents)
         held, good, bad, since = {}, 0.0, 0.0, {}
         quarantined, claims = {}, dict.fromkeys(self.bad, 0)
-        for event in ledger.ring[1]:
+        for event in ledger.events():
             at, kind, _, agent, token, _ = event
             if kind == "claimed":
                 held[token] = at

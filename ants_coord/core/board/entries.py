@@ -407,7 +407,7 @@ class Writing(Part):
         """Read changes after a cursor, or the state itself."""
         if query.since is not None:
             return changes(ledger, query)
-        cursor = ledger.ring[0] + len(ledger.ring[1])
+        cursor = ledger.cursor
         found = []
         for path in self._paths(query.prefix):
             version, _, author, at, _ = ledger.tables["entries"][path]

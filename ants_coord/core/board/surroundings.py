@@ -118,18 +118,18 @@ def changes(ledger: Ledger, query: Changes) -> Page | Refused:
     """Read a page of changes below a prefix. O(events since the cursor)."""
     from ...commands.shared import Refused  # noqa: PLC0415 - for its type alone otherwise
 
-    dropped, kept = ledger.ring
+    dropped = ledger.ring[0]
     assert query.since is not None
     if query.since < dropped:
         return Refused(CursorTooOld(query.since, dropped + 1))
-    if query.since > dropped + len(kept):
+    if query.since > ledger.cursor:
         raise ValueError(
-            f"since={query.since} is beyond the last event, {dropped + len(kept)}: "
+            f"since={query.since} is beyond the last event, {ledger.cursor}: "
             "the cursor belongs to another board"
         )
     found: list[Change] = []
     cursor = query.since
-    for event in kept[query.since - dropped :]:
+    for event in ledger.events(query.since):
         cursor += 1
         change = _change(cursor, event)
         if change is not None and change.path.startswith(query.prefix):

@@ -180,8 +180,7 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
         )
         ranked.append((rank, record))
     ranked.sort(key=lambda pair: pair[0])
-    cursor = ledger.ring[0] + len(ledger.ring[1])
-    return Roster(tuple([record for _, record in ranked[: query.count]]), cursor)
+    return Roster(tuple([record for _, record in ranked[: query.count]]), ledger.cursor)
 
 
 def _standing(ledger: Ledger, part: Capable, agent: str, asked: list[str]) -> int:

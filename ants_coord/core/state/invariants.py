@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...values.checks import lock_key, paths_above
 from ...values.tasks import FINAL, TaskState
-from .records import DELAYED, LEASED, WAITING
+from .records import DELAYED, DONE, LEASED, WAITING
 from .timeline import LEASE
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def check_invariants(ledger: Ledger) -> None:
         counts[row.state] += 1
         final = row.state in FINAL
         assert (row.outcome is not None) == final, row
+        assert row.result is None or (row.state is DONE and row.ended is None), row
         if row.state is LEASED:  # 2, 3
             assert row.agent is not None
             assert ledger.agents[row.agent].leases[row.token] is row

@@ -41,10 +41,12 @@ from .undo import Undo
 if TYPE_CHECKING:
     from ...values.trust import TrustPolicy
 
-__all__ = ["FAR_NS", "Ledger", "ns"]
+__all__ = ["EVENT_SIZE", "FAR_NS", "Ledger", "ns"]
 
 FAR_NS = 1 << 62
 """later than any time"""
+EVENT_SIZE = 6
+"""values of an event in the ring: time, kind, task, agent, token, detail"""
 
 
 def ns(seconds: float) -> int:
@@ -195,8 +197,11 @@ class Ledger:
         """forgotten id -> (ordinal, state, content digest, forgotten_ns), oldest first; with True after that
         if it was done with a result, which is lost"""
         self.sessions: OrderedDict[str, SessionRow] = OrderedDict()
-        self.ring: tuple[int, list[tuple[Any, ...]]] = (0, [])
-        """(events dropped so far, the kept ones)"""
+        self.ring: tuple[int, list[Any]] = (0, [])
+        """(events dropped so far, the values of the kept ones, EVENT_SIZE each, one after the other)
+
+        Not a tuple for each: those would be more than half of the objects that a cycle leaves to the garbage
+        collector, which would run more than twice as often."""
         self.rebuild()
 
     # -- one command ------------------------------------------------------------------------
@@ -252,16 +257,30 @@ class Ledger:
 
     def trim_ring(self) -> None:
         """Drop the oldest events once there are twice as many as are kept. Amortised O(1)."""
-        dropped, events = self.ring
-        surplus = len(events) - self.settings.event_count
+        dropped, values = self.ring
+        surplus = len(values) // EVENT_SIZE - self.settings.event_count
         if surplus > self.settings.event_count:
-            self.ring = (dropped + surplus, events[surplus:])
+            self.ring = (dropped + surplus, values[surplus * EVENT_SIZE :])
 
     def emit(
         self, kind: str, task: str | None, agent: str | None, token: int = 0, detail: Any = None
     ) -> None:
         """Record an event."""
-        self.ring[1].append((self.timeline.reading[CALENDAR], kind, task, agent, token, detail))
+        self.ring[1].extend((self.timeline.reading[CALENDAR], kind, task, agent, token, detail))
+
+    @property
+    def cursor(self) -> int:
+        """The number of events since the log began: what readers of events continue from."""
+        dropped, values = self.ring
+        return dropped + len(values) // EVENT_SIZE
+
+    def events(self, since: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
+        """Return (time, kind, task, agent, token, detail) of kept events from the one after `since`."""
+        dropped, values = self.ring
+        start = max(since - dropped, 0) * EVENT_SIZE
+        end = None if count is None else start + count * EVENT_SIZE
+        each = iter(values[start:end])
+        return list(zip(*[each] * EVENT_SIZE, strict=True))
 
     def ordinal(self) -> int:
         """Return the next number of the one sequence that orders everything."""
@@ -500,8 +519,8 @@ class Ledger:
 
 def rewind(
     ledger: Ledger,
-    ring: tuple[int, list[tuple[Any, ...]]],
-    events: int,
+    ring: tuple[int, list[Any]],
+    values: int,
     reading: tuple[int, int, int],
     token: int,
     seq: int,
@@ -510,7 +529,7 @@ def rewind(
 ) -> None:
     """Take back what every command changes: the first undo entry of each. A method would be dear to bind."""
     ledger.ring = ring
-    del ring[1][events:]
+    del ring[1][values:]
     ledger.timeline.reading = reading
     ledger.last_token, ledger.last_seq, ledger.position = token, seq, position
     ledger.refusals = refusals

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...values.frozen import entity, field, fields
-from ...values.tasks import Outcome, Task, TaskState
+from ...values.tasks import Outcome, Task, TaskState, make_outcome
 
 if TYPE_CHECKING:
     from ...errors import CoordinationError
@@ -118,7 +118,7 @@ def _of_seldom(name: str) -> Any:
 @entity
 class Row:
     """
-    A task in the ledger. What is `Seldom` is read and set as if it were a field of the row.
+    A task in the ledger. What is `Seldom` is read and set as if it were a field of the row; so is `outcome`.
 
     Times ending in `_ns` are calendar time, except `deadline_ns`, which is
     lease time (see timeline.py). `token` is the latest lease's, live exactly
@@ -138,11 +138,13 @@ class Row:
     ttl_ns: int = 0
     ready_ns: int = -1
     lost: str = ""
-    outcome: Outcome | None = None
+    ended: Outcome | None = None
     note: Any = None
     idle_no: int = 0
     idle_ns: int = 0
     seldom: Seldom = _NOTHING
+    result: Any = None
+    """of a task that its last holder has completed in time; then `ended` is None"""
     # derived: rebuilt from the fields above
     lane: Any = None
     mark: int = 0
@@ -154,6 +156,23 @@ class Row:
     history = _of_seldom("history")
     finish_by_ns = _of_seldom("finish_by_ns")
     waiting = _of_seldom("waiting")
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """
+        How the task ended; None while it has not.
+
+        The usual end is told by the row itself, so the outcome is made when somebody asks. Kept, it would be
+        one object more for each task that is done: memory, and a third of what the garbage collector walks
+        through each time.
+        """
+        if self.state is DONE and self.ended is None:
+            return make_outcome(self.spec.id, DONE, self.result, "", self.agent, self.attempts, False)
+        return self.ended
+
+    @outcome.setter
+    def outcome(self, outcome: Outcome | None) -> None:
+        self.ended, self.result = outcome, None
 
 
 _FRESH = tuple([each.default for each in fields(Row)[5:] if each.name != "ready_ns"])
@@ -167,8 +186,8 @@ def fresh_row(spec: Task, payload: Any, seq: int, now_ns: int) -> Row:
     row.seq, row.state = seq, READY
     row.submitted_ns = row.ready_ns = now_ns
     (
-        row.attempts, row.token, row.agent, row.deadline_ns, row.ttl_ns, row.lost, row.outcome, row.note,
-        row.idle_no, row.idle_ns, row.seldom, row.lane, row.mark,
+        row.attempts, row.token, row.agent, row.deadline_ns, row.ttl_ns, row.lost, row.ended, row.note,
+        row.idle_no, row.idle_ns, row.seldom, row.result, row.lane, row.mark,
     ) = _FRESH  # fmt: skip
     return row  # type: ignore[no-any-return]
 

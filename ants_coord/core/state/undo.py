@@ -40,7 +40,7 @@ def _nothing() -> None:
 def _row_back(row: Row, old: tuple[Any, ...]) -> None:
     (
         row.spec, row.payload, row.state, row.attempts, row.token, row.agent, row.deadline_ns, row.ttl_ns,
-        row.ready_ns, row.lost, row.outcome, row.note, row.idle_no, row.idle_ns, row.seldom,
+        row.ready_ns, row.lost, row.ended, row.note, row.idle_no, row.idle_ns, row.seldom, row.result,
     ) = old  # fmt: skip
 
 
@@ -68,7 +68,8 @@ def ungrant(
 
 def unfinish(row: Row, holder: AgentRow, completed: int, lost: str) -> None:
     """Undo an end: restore what it changes of a LEASED row, which is not idle, and of its agent."""
-    row.state, row.lost, row.outcome, row.idle_no, row.idle_ns = LEASED, lost, None, 0, 0
+    row.state, row.lost, row.idle_no, row.idle_ns = LEASED, lost, 0, 0
+    row.ended = row.result = None
     holder.completed = completed
 
 
@@ -96,7 +97,8 @@ class Undo:
             self.before_change(row)
         old = (
             row.spec, row.payload, row.state, row.attempts, row.token, row.agent, row.deadline_ns,
-            row.ttl_ns, row.ready_ns, row.lost, row.outcome, row.note, row.idle_no, row.idle_ns, row.seldom,
+            row.ttl_ns, row.ready_ns, row.lost, row.ended, row.note, row.idle_no, row.idle_ns, row.seldom,
+            row.result,
         )  # fmt: skip
         self.entries.append((_row_back, row, old))
 

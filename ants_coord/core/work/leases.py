@@ -250,7 +250,7 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     if len(alarms.leases) > alarms.room:
         alarms.sweep()
     heappush(alarms.leases, (deadline, token, row))
-    ledger.ring[1].append((now, "claimed", spec.id, agent, token, detail))
+    ledger.ring[1].extend((now, "claimed", spec.id, agent, token, detail))
     # the task was named, which overrules a decline
     if ledger.declines.active and spec.id in ledger.declines.active.get(agent, _NONE):
         ledger.declines.took(ledger, agent, spec.id)

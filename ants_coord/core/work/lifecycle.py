@@ -37,26 +37,10 @@ from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import unfinish
 
 __all__ = [
-    "awaken",
-    "backoff_ns",
-    "by_submission",
-    "drop_lock",
-    "end",
-    "end_one",
-    "expire",
-    "finish",
-    "finish_any",
-    "give_back",
-    "is_result_lost",
-    "max_attempts",
-    "pass_time",
-    "remember",
-    "settle",
-    "to_ready",
-    "unidle",
-    "unlease",
-    "unneed",
-]
+    "awaken", "backoff_ns", "by_submission", "drop_lock", "end", "end_one", "expire", "finish", "finish_any",
+    "give_back", "is_result_lost", "max_attempts", "pass_time", "remember", "settle", "to_ready", "unidle",
+    "unlease", "unneed",
+]  # fmt: skip
 
 RECLAIM_AT_ONCE = 1_000
 """most ended tasks forgotten per command: a backlog must not stall one caller"""
@@ -211,11 +195,15 @@ def end_one(
     tally[AT[state]] -= 1  # `shift`, without a call
     row.state = state = TRANSITIONS[state][verb]
     tally[AT[state]] += 1
-    outcome = row.outcome = blank_outcome()
+    outcome = blank_outcome()
     outcome.task, outcome.state = task, state
     outcome.result, outcome.late = result, late
     outcome.reason, outcome.by, outcome.attempts = reason and reason[:_REASON], by or row.agent, row.attempts
     outcome.__class__ = Outcome
+    if state is DONE and outcome.by == row.agent and not (late or reason):
+        row.result = result  # see Row.outcome
+    else:
+        row.ended = outcome
     if spec.__class__ is not Task:  # it may have a key, needs, or a check
         if spec.key is not None:
             del ledger.keys[spec.key]
@@ -273,9 +261,10 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     tally[LEASED_AT] -= 1
     row.state = state = TRANSITIONS[LEASED]["complete"]
     tally[DONE_AT] += 1
-    outcome = row.outcome = blank_outcome()
+    outcome = blank_outcome()  # for the caller; the row keeps the result only, see Row.outcome
     outcome.task, outcome.state = task, state
-    outcome.result, outcome.late = result, False
+    outcome.result = row.result = result
+    outcome.late = False
     outcome.reason, outcome.by, outcome.attempts = "", agent, row.attempts
     outcome.__class__ = Outcome
     ledger.last_seq = row.idle_no = seq = ledger.last_seq + 1
@@ -285,7 +274,7 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     ledger.idle[seq] = row
     if ledger.news.is_wanted:
         ledger.news.ended.append(task)
-    ledger.ring[1].append((now, "completed", task, agent, token, None))
+    ledger.ring[1].extend((now, "completed", task, agent, token, None))
     return outcome  # type: ignore[no-any-return]
 
 
@@ -301,7 +290,7 @@ def finish_any(ledger: Ledger, row: Row, result: object) -> Outcome:
     outcome = end_one(ledger, row, "complete", "finished", result)
     if task in ledger.dependents:
         settle(ledger, row)
-    ledger.ring[1].append((ledger.timeline.reading[CALENDAR], "completed", task, agent, row.token, None))
+    ledger.ring[1].extend((ledger.timeline.reading[CALENDAR], "completed", task, agent, row.token, None))
     return outcome
 
 
@@ -401,33 +390,24 @@ def is_result_lost(ledger: Ledger, task_id: str) -> bool:
 def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
     """Replace tasks by tombstones, and drop up to two overdue tombstones for each, so the backlog shrinks."""
     undo, tasks, stones, idle = ledger.undo, ledger.tasks, ledger.tombstones, ledger.idle
+    tally, is_more = ledger.tally, ledger.tables["notes"] or ledger.tables["splits"]
     faded: list[tuple[str, Stone]] = []
     undo.entries.append((_unforget, ledger, leaving, faded))
     for row in leaving:
-        spec = row.spec
+        spec, state = row.spec, row.state
+        task = spec.id
         if undo.before_change is not None:
             undo.before_change(row)
         del idle[row.idle_no]
-        trace = "" if is_fresh_id(spec.id) else content_digest(spec, row.payload)
+        if is_more or spec.__class__ is not Task:
+            spec = _detach(ledger, spec)
+        trace = "" if is_fresh_id(task) else content_digest(spec, row.payload)
+        result = row.result if row.ended is None else row.ended.result  # `outcome` would be made for it
+        lost = (True,) if state is DONE and result is not None else ()
         ledger.last_seq = ordinal = ledger.last_seq + 1
-        lost = (True,) if row.state is DONE and row.outcome.result is not None else ()  # type: ignore[union-attr]
-        stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
-        for need in spec.needs:
-            siblings = ledger.dependents[need]
-            del siblings[spec.id]
-            if not siblings:
-                del ledger.dependents[need]
-        if spec.id in ledger.tables["notes"]:
-            undo.drop(ledger.tables["notes"], spec.id)
-        if spec.id in ledger.tables["splits"]:
-            parts = ledger.tables["splits"][spec.id][1]
-            undo.drop(ledger.tables["splits"], spec.id)
-            if parts:  # submitted again, it is the same task
-                submitted = evolve(spec, needs=tuple([need for need in spec.needs if need not in parts]))
-                trace = "" if is_fresh_id(spec.id) else content_digest(submitted, row.payload)
-                stones[spec.id] = (ordinal, _WORDS[row.state], trace, now_ns, *lost)
-        del tasks[spec.id]
-        ledger.tally[AT[row.state]] -= 1
+        stones[task] = (ordinal, _WORDS[state], trace, now_ns, *lost)
+        del tasks[task]
+        tally[AT[state]] -= 1
     # tombstones are dropped only when tasks are forgotten, so that a restored replica drops them at the same
     # commands although its `forget_from_ns` may be more exact than ours
     settings = ledger.settings
@@ -438,6 +418,24 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
             break
         faded.append((task_id, stone))
         del stones[task_id]
+
+
+def _detach(ledger: Ledger, spec: Task) -> Task:
+    """Drop what hangs on a task that is forgotten; return the task as it was submitted."""
+    undo, notes, splits = ledger.undo, ledger.tables["notes"], ledger.tables["splits"]
+    for need in spec.needs:
+        siblings = ledger.dependents[need]
+        del siblings[spec.id]
+        if not siblings:
+            del ledger.dependents[need]
+    if spec.id in notes:
+        undo.drop(notes, spec.id)
+    if spec.id in splits:
+        parts = splits[spec.id][1]
+        undo.drop(splits, spec.id)
+        if parts:  # submitted again, it is the same task
+            return evolve(spec, needs=tuple([need for need in spec.needs if need not in parts]))
+    return spec
 
 
 def _unforget(ledger: Ledger, left: list[Row], faded: list[tuple[str, Stone]]) -> None:

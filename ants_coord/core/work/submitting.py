@@ -146,7 +146,7 @@ def add(ledger: Ledger, task: Task, payload: Any) -> Ticket:
         undo.before_change(row)
     undo.entries.append((put_back, ledger.tasks, task_id, ABSENT))
     ledger.tasks[task_id] = row
-    ledger.ring[1].append((now, "submitted", task_id, None, 0, task.kind))
+    ledger.ring[1].extend((now, "submitted", task_id, None, 0, task.kind))
     ledger.tally[AT[READY]] += 1
     if task_id in ledger.dependents:
         _count_again(ledger, row)
