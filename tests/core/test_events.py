@@ -137,3 +137,20 @@ def test_how_an_attempt_failed_is_told_once():
         (event.type, event.agent, event.detail) for event in events if event.type in ("retried", "failed")
     ]
     assert told == [("retried", "ann", "first"), ("failed", "ann", "second")]
+
+
+def test_events_are_read_in_pages_whatever_was_dropped():
+    """Read as they come, and from anywhere: each event once, by the number that it always has."""
+    machine, heard = Machine(), []
+    machine.apply(c.Configure(Settings(event_count=50)), now_ns=1)
+    for number in range(600):
+        machine.apply(c.submission((Task(f"t{number}"),)), now_ns=number + 2)
+        heard += machine.ask(c.Events(len(heard), 3))
+    assert [event.cursor for event in heard] == list(range(1, 602))
+    assert [event.task for event in heard] == [None, *(f"t{n}" for n in range(600))]  # first, it was configured
+    dropped = machine.ledger.ring[0]
+    assert 400 < dropped < 550
+    for since in range(dropped, 602):
+        assert list(machine.ask(c.Events(since, 4))) == heard[since : since + 4]
+    assert list(machine.ask(c.Events(0, 2))) == heard[dropped : dropped + 2]
+    assert machine.ledger.cursor == 601

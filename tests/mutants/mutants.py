@@ -155,6 +155,11 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/logged.py", "        give(ledger, name, lease)\n", "        pass\n", "logged"),
     ("core/logged.py", "        or (agent is not None and agent != row.agent)\n", "", "logged"),
     ("core/logged.py", "    unremember(session, seen_ns, number)\n", "    pass\n", "logged"),
+    # what a done task keeps
+    ("core/state/records.py", "if self.state is DONE and self.ended is None:", "if self.state is DONE:", "walk"),
+    ("core/work/lifecycle.py", " and not (late or reason):", ":", "scenarios"),
+    ("core/work/lifecycle.py", "if state is DONE and outcome.by == row.agent and", "if state is DONE and", "checks"),
+    ("core/work/lifecycle.py", "row.result if row.ended is None else row.ended.result", "row.result", "walk"),
     ("core/work/short.py", "        or task.id in ledger.tombstones\n", "", "short_way"),
     # the log
     ("core/machine.py", "        known = None if request is None else _answer_again(ledger, request, command)", "        known = None", "conformance"),

@@ -33,23 +33,9 @@ from ..state.undo import ungrant
 from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember
 
 __all__ = [
-    "claim",
-    "claim_many",
-    "complete",
-    "complete_many",
-    "fail",
-    "first",
-    "foreign",
-    "grant",
-    "hand_back",
-    "lease_of",
-    "live",
-    "lost_reason",
-    "next_token",
-    "pick",
-    "refuse",
-    "release",
-]
+    "claim", "claim_many", "complete", "complete_many", "fail", "first", "foreign", "grant", "hand_back",
+    "lease_of", "live", "lost_reason", "next_token", "pick", "refuse", "release",
+]  # fmt: skip
 
 
 _NONE: tuple[Any, ...] = ()
@@ -197,12 +183,14 @@ def _may(ledger: Ledger, command: Claim, row: Row) -> bool:
 def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
     """Grant up to `count` tasks. O(count log n)."""
     leases: list[Lease] = []
-    agent = command.agent
+    agent, kinds, order = command.agent, command.kinds, ledger.order
+    # what `first` does where nobody declines or checks anything, which a grant does not change
+    is_plain = ledger.signatures and not (ledger.on_grant or ledger.declines.active or ledger.checking.open)
     while len(leases) < command.count and not ledger.paused:
         if ledger.gates and ledger.held_back(agent) is not None:
             break
         # looked up again each time: a lease may use up what the next one needs
-        row = first(ledger, agent, command.kinds)
+        row = order.first(agent, ledger.signatures, kinds) if is_plain else first(ledger, agent, kinds)
         if row is None:
             break
         leases.append(grant(ledger, row, agent, command.ttl_ns))
