@@ -147,7 +147,7 @@ def test_events_are_read_in_pages_whatever_was_dropped():
         machine.apply(c.submission((Task(f"t{number}"),)), now_ns=number + 2)
         heard += machine.ask(c.Events(len(heard), 3))
     assert [event.cursor for event in heard] == list(range(1, 602))
-    assert [event.task for event in heard] == [None, *(f"t{n}" for n in range(600))]  # first, it was configured
+    assert [event.task for event in heard] == [None, *(f"t{n}" for n in range(600))]
     dropped = machine.ledger.ring[0]
     assert 400 < dropped < 550
     for since in range(dropped, 602):
