@@ -69,28 +69,31 @@ class _Granting:
         self._engine = engine
         self._call = call
         self._first: dict[str, str] = {}
-        """"it": what came first, the reply or the caller's leaving, decided in one atomic step"""
+        """"it": what came first, "reply", "error" or "leaving", decided in one atomic step"""
         self._reply: Any = None
-        self._is_over: Future[None] = Future()
+        self._is_over: Future[None] | None = None
 
     def __call__(self, *args: Any) -> Any:
         try:
             reply = self._call(*args)
         except BaseException:
-            self._end()
+            if self._first.setdefault("it", "error") == "leaving":
+                self._end()
             raise
         self._reply = reply
-        if self._first.setdefault("it", "reply") != "reply":
+        if self._first.setdefault("it", "reply") == "leaving":
             self.give_back()
         return reply
 
     def leave(self) -> bool:
         """Leave the call; return whether the reply had come before, so that the caller must give it back."""
+        self._is_over = Future()
         # under the board's engine: an agent's handle has one of its own, and closing would not wait for it
         _unheard.setdefault(self._engine.whole, set()).add(self._is_over)
-        if self._is_over.done():
-            self._forget()
-        return self._first.setdefault("it", "leaving") != "leaving"
+        first = self._first.setdefault("it", "leaving")
+        if first == "error":
+            self._end()
+        return first == "reply"
 
     def give_back(self) -> None:
         """Give back what the reply hands over."""
@@ -100,11 +103,9 @@ class _Granting:
             self._end()
 
     def _end(self) -> None:
+        assert self._is_over is not None
+        _unheard[self._engine.whole].discard(self._is_over)
         self._is_over.set_result(None)
-        self._forget()
-
-    def _forget(self) -> None:
-        _unheard.get(self._engine.whole, set()).discard(self._is_over)
 
 
 class Bridge:
