@@ -187,7 +187,7 @@ class Book:
             self.served.work_seconds += seconds
             if error is None:
                 self.served.completed += 1
-            elif isinstance(error, (LeaseLostError, JournalError)):
+            elif isinstance(error, (LeaseLostError, JournalError, ClosedError)):
                 self.served.lost += 1
             elif isinstance(error, Failed) and not isinstance(error.__cause__, NotNow):
                 self.served.failed += 1
@@ -243,9 +243,10 @@ def is_survived(problem: BaseException) -> bool:
     Tell whether a worker goes on with the next task.
 
     It does after a failed task, after a lost lease, and after an ending that the journal did not take for as
-    long as the lease lived; if the trouble lasts, the next claim raises it.
+    long as the lease lived; if the trouble lasts, the next claim raises it. If the board has been closed, the
+    next claim tells whether that is how the loop was to end.
     """
-    return isinstance(problem, (Failed, LeaseLostError, JournalError))
+    return isinstance(problem, (Failed, LeaseLostError, JournalError, ClosedError))
 
 
 def is_failure(error: BaseException) -> bool:

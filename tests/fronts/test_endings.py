@@ -15,6 +15,8 @@ from ants_coord.errors import ClosedError, JournalConflictError, JournalError
 from ants_coord.fronts import aio_hold, hold
 from ants_coord.sync import worker as sync_worker
 
+from .conftest import LIMIT_S, Background
+
 
 @pytest.fixture
 def trouble(board, clock, monkeypatch):
@@ -255,6 +257,46 @@ def test_a_drained_loop_does_not_end_as_if_it_were(board):
     for thread in threads:
         thread.join()
     assert sorted(ended) == [("closed", None), ("drained", ClosedError)]
+
+
+@COLOURS
+@pytest.mark.parametrize("until", ["closed", "drained"])
+def test_a_board_that_is_closed_while_a_handler_works(board, serve, until):
+    """A worker that was to go on until then ends quietly, as one that waits does; its task has been given back."""
+    board.submit(Task("a"))
+    begun, go = threading.Event(), threading.Event()
+
+    def handler(job):
+        begun.set()
+        go.wait(LIMIT_S)
+
+    worker = Background(serve, board, handler, until=until)
+    assert begun.wait(LIMIT_S)
+    board.close()
+    go.set()
+    if until == "closed":
+        served = worker.get()
+        assert (served.completed, served.failed, served.lost) == (0, 0, 1)
+    else:
+        with pytest.raises(ClosedError):
+            worker.get()
+
+
+@COLOURS
+def test_an_ending_that_closing_overtakes(board, monkeypatch, serve):
+    """The same, if the board is closed between the end of the handler and its report."""
+    board.submit(Task("a"))
+
+    def handler(job):
+        monkeypatch.setattr(type(board._engine), "execute", closed)
+
+    def closed(engine, command, request_id=None):
+        monkeypatch.undo()
+        board.close()
+        return engine.execute(command, request_id)
+
+    served = serve(board, handler)
+    assert (served.completed, served.failed, served.lost) == (0, 0, 1)
 
 
 # -- a loop that goes on ----------------------------------------------------------------------
