@@ -61,16 +61,15 @@ def test_a_backend_is_killed_and_the_server_recovers_as_a_whole(server, dsn):
 
 
 def test_replies_are_lost_after_the_commit(server, dsn):
-    proxy = Proxy(server.port)
+    proxy, faults = Proxy(server.port), scale.of(6, 30, 200)
     address = server.dsn(dsn.partition("#")[2], port=proxy.port)
     try:
-        crowd = under_load(
-            address, proxy.lose_replies, faults=scale.of(6, 30, 200), cycles=CYCLES, direct=dsn
-        )
+        crowd = under_load(address, proxy.lose_replies, faults=faults, cycles=CYCLES, direct=dsn)
     finally:
         proxy.close()
     assert harmless(crowd)
-    assert proxy.cuts >= 6
+    # one that comes before the last was met, or when the agents are through, cuts nothing
+    assert proxy.cuts >= faults // 2
 
 
 def test_an_end_that_no_server_spoke_of_is_a_lost_connection():
