@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -331,41 +332,42 @@ def test_commands_show_what_the_functions_return(tmp_path):
     assert not (tmp_path / "nowhere.db").exists()
 
 
+IN_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""makes the terminal its own, so that Ctrl-C reaches it, and becomes the program"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_top_in_a_terminal(tmp_path):
-    """Under tmux: the screen shows the lease with the time that is left, and Ctrl-C leaves no traceback."""
-    tmux = shutil.which("tmux")
-    if tmux is None:
-        pytest.skip("no tmux on this machine")
+    """The screen shows the lease with the time that is left, and Ctrl-C leaves no traceback."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
     path = tmp_path / "b.db"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     with ClaimQueue(path, lease_ttl=1_000) as board:
         board.submit(Task("job-1"))
         board.claim("ant-7")
-        socket = ["-L", f"ants-{os.getpid()}"]
-        command = f"{sys.executable} -m ants_coord top --every 0.1 {path}; echo code $?; sleep 600"
-        subprocess.run(
-            [tmux, *socket, "-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", command],
-            check=True, env=ENVIRONMENT, timeout=LIMIT_S,
+        words = ["-m", "ants_coord", "top", "--every", "0.1", path]
+        top = subprocess.Popen(
+            [sys.executable, "-c", IN_A_TERMINAL, *words],
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env=ENVIRONMENT | {"TERM": "xterm-256color"},
         )  # fmt: skip
-
-        def screen():
-            return subprocess.run(
-                [tmux, *socket, "capture-pane", "-p"],
-                capture_output=True,
-                text=True,
-                timeout=LIMIT_S,
-                check=True,
-            ).stdout
-
-        def until(*words):
-            for _ in range(20_000):
-                shown = screen()
-                if all(word in shown for word in words):
-                    return shown
-            raise AssertionError(shown)
-
-        try:
-            until("ant-7", "job-1", "99")  # 999.x s are left; a screen may be drawn in pieces
-            subprocess.run([tmux, *socket, "send-keys", "C-c"], check=True, timeout=LIMIT_S)
-            assert "Traceback" not in until("code 130")
-        finally:
-            subprocess.run([tmux, *socket, "kill-server"], check=False, timeout=LIMIT_S)
+        os.close(theirs)
+        shown = b""
+        while not all(word in shown for word in (b"ant-7", b"job-1", b"99")):  # 999.x s are left
+            shown += os.read(ours, 65_536)
+        os.write(ours, b"\x03")
+        with contextlib.suppress(OSError):  # it has ended
+            while more := os.read(ours, 65_536):
+                shown += more
+        os.close(ours)
+        assert top.wait(LIMIT_S) == 130
+        assert b"Traceback" not in shown
