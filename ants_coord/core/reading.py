@@ -19,7 +19,7 @@ from ..commands.shared import (
     StatisticsOf,
     Tasks,
 )
-from ..errors import CursorTooOld, TaskNotFoundError
+from ..errors import TaskNotFoundError
 from ..values.events import Event
 from ..values.frozen import evolve
 from ..values.payloads import copy_json
@@ -178,15 +178,9 @@ def statistics(ledger: Ledger, query: StatisticsOf) -> Statistics:
 
 def events(ledger: Ledger, query: Events) -> tuple[Event, ...] | Refused:
     """Read the events after a cursor. O(page)."""
-    dropped = ledger.ring[0]
-    if query.since and query.since < dropped:
-        return Refused(CursorTooOld(query.since, dropped + 1))
-    if query.since > ledger.cursor:
-        raise ValueError(
-            f"since={query.since} is beyond the last event, {ledger.cursor}: "
-            "the cursor belongs to another board"
-        )
-    since = max(query.since, dropped)
+    if query.since and (missed := ledger.missed(query.since)) is not None:
+        return Refused(missed)
+    since = max(query.since, ledger.ring[0])
     return tuple(
         [
             Event(number, at, kind, task, agent, token, copy_json(detail))

@@ -24,7 +24,7 @@ from ..values.frozen import fields, has
 from ..values.settings import Settings
 from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine
-from .state.ledger import EVENT_SIZE, Ledger
+from .state.ledger import EVENT_SIZE, Ledger, events_in
 from .state.parts import Strategy
 from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
@@ -360,9 +360,7 @@ def _long_tables(ledger: Ledger) -> Iterator[Record]:
             for key, value in rows:
                 yield ["row", name, pack(key), pack(value)]
         for start in range(0, len(values) // EVENT_SIZE, _CHUNK):
-            first, end = start * EVENT_SIZE, (start + _CHUNK) * EVENT_SIZE
-            each = iter(values[first:end])
-            yield ["events", start, list(map(list, zip(*[each] * EVENT_SIZE, strict=True)))]
+            yield ["events", start, list(map(list, events_in(values, start, start + _CHUNK)))]
 
     return packed()
 

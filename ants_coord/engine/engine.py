@@ -119,11 +119,11 @@ class Engine(Keeping, ABC):
     def execute(self, command: Command[R], request_id: str | None = None) -> R:
         """Carry a command out and return its reply; a refusal is raised."""
 
-    def give_back(self, reply: Any) -> None:
-        """Give back what a reply that nobody has heard hands over."""
+    def give_back(self, reply: Any, agent: str | None = None) -> None:
+        """Give back what a reply that nobody has heard hands over; in an agent's name if one is given."""
         from ..commands.granting import given_back  # noqa: PLC0415
 
-        for command in given_back(reply, self.now_ns()):
+        for command in given_back(reply, self.now_ns(), agent):
             with contextlib.suppress(CoordinationError):
                 self.execute(command)
 

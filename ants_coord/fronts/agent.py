@@ -6,16 +6,16 @@ The handles themselves (`Agent`, `MatchAgent`, `BoardAgent` in aio/ and sync/) a
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..commands.shared import Command, Query, Renew
-from ..errors import CoordinationError, ForeignLeaseError, WrongKeyError
+from ..errors import ForeignLeaseError, WrongKeyError
 from ..values.frozen import evolve
 from ..values.tasks import Lease, TaskRecord
 from . import arguments
+from .keys import is_same
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -117,14 +117,9 @@ class Introduced(SpokenFor):
         Give back what a reply that nobody has heard hands over.
 
         An entry is written again in the agent's own name: the hub would refuse its author's, and it would be
-        lost.
+        lost. The hub has seen the key, since it has granted something.
         """
-        from ..commands.granting import given_back  # noqa: PLC0415
-
-        for command in given_back(reply, self._engine.now_ns()):
-            command.agent = self._agent  # type: ignore[attr-defined]
-            with contextlib.suppress(CoordinationError):
-                self.execute(command)
+        self._engine.give_back(reply, self._agent)
 
 
 def veil(found: Any, agents: Container[str]) -> Any:
@@ -172,15 +167,13 @@ class Shared(Generic[A]):
                 which has the secret, the first verb of the handle raises it.
 
         """
-        import hmac  # noqa: PLC0415 - as in keys.py
-
         if not isinstance(key, str):
             raise WrongKeyError(arguments.agent_name(name))
         engine = self._board._engine  # noqa: SLF001 - our own class
         is_checked_elsewhere = hasattr(engine, "show_key")
         if engine.secret is not None or not is_checked_elsewhere:
             expected = self._board.key_of(name)
-            if not hmac.compare_digest(expected.encode(), key.encode()):
+            if not is_same(key, expected):
                 raise WrongKeyError(name)
         handle: A = self._board.as_agent(name)
         if is_checked_elsewhere:

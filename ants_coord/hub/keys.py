@@ -12,7 +12,6 @@ can repeat or withdraw the requests of another.
 from __future__ import annotations
 
 import contextlib
-import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +63,7 @@ from ..engine.lobby import Waiter
 from ..errors import WrongKeyError
 from ..fronts import arguments
 from ..fronts.agent import veil
+from ..fronts.keys import is_same
 from ..values.frozen import evolve
 from ..values.settings import Settings
 
@@ -111,7 +111,7 @@ class Gate:
         """Add an agent to the names if this is its key; raises WrongKeyError."""
         if not isinstance(agent, str) or not isinstance(key, str):
             raise WrongKeyError(str(agent))
-        if not hmac.compare_digest(key.encode(), self._key_of(agent).encode()):
+        if not is_same(key, self._key_of(agent)):
             raise WrongKeyError(agent)
         names.add(agent)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import hmac
 import logging
 import selectors
 import socket
@@ -27,6 +26,7 @@ from ..engine.keeper import Kept
 from ..engine.lobby import Waiter, mute
 from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
+from ..fronts.keys import is_same
 from ..sync.board import Board
 from . import lists, plain
 from .address import Address
@@ -382,7 +382,7 @@ class Hub:
         if unknown:
             raise ValueError(f"hello knows no {', '.join(map(repr, unknown))}")
         if peer.secret is not None:
-            if not _same(question.get("secret"), peer.secret):
+            if not is_same(question.get("secret"), peer.secret):
                 peer.is_leaving = True
                 raise ValueError("this is not the secret of the hub's file; the hub hangs up")
             peer.secret = None
@@ -394,7 +394,3 @@ class Hub:
     def _send(self, peer: _Peer, answer: bytes) -> None:
         peer.unsent += answer
         self._told[peer] = None
-
-
-def _same(given: object, secret: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), secret.encode())

@@ -15,6 +15,7 @@ from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.journals.clocks import SystemClock
 
 from ..fronts.conftest import LIMIT_S
+from ..fronts.loops import give_up
 from ..scale import of
 
 ENTRIES = 12
@@ -45,12 +46,6 @@ async def colony(board, draw, got, *, looks):
         timeout = draw.choice([None, 0.001, 0.003])
         take = draw.choice([functools.partial(board.take, agent=name), board.as_agent(name).take])
         got.append((await take("box/*", timeout=timeout)).value)
-
-    async def give_up(taker, writer, turns):
-        await asyncio.wait([taker, writer], return_when=asyncio.FIRST_COMPLETED)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        taker.cancel()
 
     async def write(number):
         await board.write(f"box/{number}", number, agent="x", ttl=draw.choice([None, 600]))

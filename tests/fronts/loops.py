@@ -36,6 +36,14 @@ async def waits(board, count: int = 1) -> None:
     await until(lambda: sum(not one.timed_out for one in standing(board)) >= count)
 
 
+async def give_up(caller, other, turns) -> None:
+    """Cancel a call some turns of the loop after it, or another one, has come to its end."""
+    await asyncio.wait([caller, other], return_when=asyncio.FIRST_COMPLETED)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    caller.cancel()
+
+
 def finish(board) -> None:
     """Check and close what a fixture made, after the loop of the test."""
     if not board._engine.is_closed:

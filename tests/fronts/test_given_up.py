@@ -12,6 +12,7 @@ from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.journals.clocks import SystemClock
 
 from ..scale import of
+from .loops import give_up
 
 TASKS = 10
 LOOKS = 3_000
@@ -48,12 +49,6 @@ async def colony(board, draw):
     async def hold(name):
         async with board.lock("a", agent=name, timeout=draw.choice([None, 0.001, 0.003])):
             await asyncio.sleep(0)
-
-    async def give_up(caller, submit, turns):
-        await asyncio.wait([caller, submit], return_when=asyncio.FIRST_COMPLETED)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
 
     async with board:
         callers = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...commands.board import Changes
-from ...errors import CursorTooOld, NotOwnerError, QuarantinedError
+from ...errors import NotOwnerError, QuarantinedError
 from ...values.entries import Change, Page
 from ..state.ledger import FAR_NS
 from ..state.parts import Part
@@ -118,15 +118,9 @@ def changes(ledger: Ledger, query: Changes) -> Page | Refused:
     """Read a page of changes below a prefix. O(events since the cursor)."""
     from ...commands.shared import Refused  # noqa: PLC0415 - for its type alone otherwise
 
-    dropped = ledger.ring[0]
     assert query.since is not None
-    if query.since < dropped:
-        return Refused(CursorTooOld(query.since, dropped + 1))
-    if query.since > ledger.cursor:
-        raise ValueError(
-            f"since={query.since} is beyond the last event, {ledger.cursor}: "
-            "the cursor belongs to another board"
-        )
+    if (missed := ledger.missed(query.since)) is not None:
+        return Refused(missed)
     found: list[Change] = []
     cursor = query.since
     for event in ledger.events(query.since):

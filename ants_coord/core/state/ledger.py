@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedDict
 
+from ...errors import CursorTooOld
 from ...values.checks import lock_key
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
@@ -41,12 +42,18 @@ from .undo import Undo
 if TYPE_CHECKING:
     from ...values.trust import TrustPolicy
 
-__all__ = ["EVENT_SIZE", "FAR_NS", "Ledger", "ns"]
+__all__ = ["EVENT_SIZE", "FAR_NS", "Ledger", "events_in", "ns"]
 
 FAR_NS = 1 << 62
 """later than any time"""
 EVENT_SIZE = 6
 """values of an event in the ring: time, kind, task, agent, token, detail"""
+
+
+def events_in(values: list[Any], start: int, end: int | None) -> list[tuple[Any, ...]]:
+    """Return the events from `start` to before `end` that lie in a ring's values, one after the other."""
+    each = iter(values[start * EVENT_SIZE : None if end is None else end * EVENT_SIZE])
+    return list(zip(*[each] * EVENT_SIZE, strict=True))
 
 
 def ns(seconds: float) -> int:
@@ -216,10 +223,17 @@ class Ledger:
     def events(self, since: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
         """Return (time, kind, task, agent, token, detail) of kept events from the one after `since`."""
         dropped, values = self.ring
-        start = max(since - dropped, 0) * EVENT_SIZE
-        end = None if count is None else start + count * EVENT_SIZE
-        each = iter(values[start:end])
-        return list(zip(*[each] * EVENT_SIZE, strict=True))
+        start = max(since - dropped, 0)
+        return events_in(values, start, None if count is None else start + count)
+
+    def missed(self, since: int) -> CursorTooOld | None:
+        """Return the refusal of a cursor after which events were dropped; raise if it is another board's."""
+        dropped = self.ring[0]
+        if since > self.cursor:
+            raise ValueError(
+                f"since={since} is beyond the last event, {self.cursor}: the cursor belongs to another board"
+            )
+        return CursorTooOld(since, dropped + 1) if since < dropped else None
 
     def ordinal(self) -> int:
         """Return the next number of the one sequence that orders everything."""
