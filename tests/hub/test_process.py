@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from ants_coord import Board, ClaimQueue, Task
+from ants_coord.hub.loop import Hub
 from ants_coord.hub.thin import Client, ask
-from tests.cli.command import ants, start
+from tests.cli.command import ENVIRONMENT, LIMIT_S, ROOT, ants, start
 
 CLAIM = {"verb": "claim", "agent": "ann", "lease_ttl": 600, "id": "r1"}
 
@@ -118,3 +122,51 @@ def test_keys_and_a_port_from_the_command_line(board, tmp_path):
         assert hub.ask({"verb": "hello", "agent": "ann", "key": key})["ok"]
         assert hub.ask(CLAIM)["task"] == "a"
     assert ended(process, signal.SIGTERM) == 0
+
+
+def test_a_hub_of_its_own_process_seldom_collects_garbage(board, monkeypatch):
+    """Only while it serves: in a user's process the setting is not ours to change."""
+    before, during = gc.get_threshold(), []
+    monkeypatch.setattr(Hub, "serve", lambda hub: (during.append(gc.get_threshold()), hub._address.close()))
+    assert ants("hub", board).returncode == 0
+    assert during[0][0] >= 50 * before[0]
+    assert gc.get_threshold() == before
+
+
+WORK = """
+import gc, sys, threading
+from ants_coord import ClaimQueue, Task
+from ants_coord.hub.loop import Hub
+
+def work():
+    queue.submit_many([Task(payload={"n": 1}) for _ in range(20)])
+    queue.complete_many([(lease, {"n": 1}) for lease in queue.claim_many("ann", 20)])
+    queue.submit(Task())
+    queue.complete(queue.claim_nowait("ann"))
+    queue.renew(queue.claim_nowait("ann"))
+
+board = ClaimQueue(sys.argv[1])
+hub = Hub(board, sys.argv[2])
+thread = threading.Thread(target=hub.serve)
+thread.start()
+with ClaimQueue(f"hub:{sys.argv[2]}") as queue:
+    queue.submit_many([Task() for _ in range(10)])
+    work()
+    gc.collect()
+    gc.disable()
+    for _ in range(5):
+        work()
+    print(gc.collect())
+hub.stop()
+thread.join()
+board.close()
+"""
+
+
+def test_a_hub_makes_no_garbage_in_circles(board, tmp_path):
+    """Otherwise its memory would grow until the next collection, which is far away."""
+    command = [sys.executable, "-c", WORK, str(board), str(tmp_path / "hub")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT, check=False, timeout=LIMIT_S
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
