@@ -9,12 +9,15 @@ from pathlib import Path
 import attrs
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from ants_coord.commands.shared import Submit
 from ants_coord.core import Machine
 from ants_coord.hub.client import wire
 from ants_coord.journals.codec import decode, encode, read_command, read_query
+from ants_coord.values.tasks import Lease, NoteRecord, Outcome, TaskState, Ticket
 from tests.journals.test_codec import commands
+from tests.test_costs import calls_of
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden").glob("*.2.jsonl"))
 SOME = 3
@@ -92,3 +95,77 @@ def same(one, other):
             same(getattr(one, f.name), getattr(other, f.name)) for f in fields
         )
     return type(one) is type(other) and one == other
+
+
+# -- replies to batches ---------------------------------------------------------------------------
+
+ids = st.sampled_from(["", "a", "b", "\u00e9", "True"])
+small = st.sampled_from([0, 1, 1 << 53])
+free = st.sampled_from([None, 0, 1, 1.0, True, False, "", "1", [], {}, [1], {"n": [1, None]}, {"c": []}])
+state = st.sampled_from(TaskState)
+tickets = st.builds(Ticket, ids, st.booleans(), state)
+outcomes = st.builds(Outcome, ids, state, free, ids, st.none() | ids, small, st.booleans())
+notes = st.lists(st.builds(NoteRecord, ids, small, small, free), max_size=2).map(tuple)
+leases = st.builds(
+    Lease, ids, small, ids, ids, free, st.dictionaries(ids, free, max_size=2), small, small, small,
+    st.lists(ids, max_size=2).map(tuple), notes, st.none() | ids,
+)  # fmt: skip
+
+
+@given(
+    st.one_of(
+        *[st.lists(each, max_size=4) for each in (tickets, outcomes, leases, tickets | outcomes | free)]
+    )
+)
+def test_a_batch_comes_as_it_was(values):
+    """Whatever is alike in it, and 1 is not 1.0 or True; one value, or several kinds, go one by one."""
+    batch = tuple(values)
+    heard = wire.unpack(there_and_back(wire.pack(batch)))
+    assert same(heard, batch)
+
+
+@given(st.lists(leases | outcomes, min_size=2, max_size=4))
+def test_no_two_values_of_a_batch_share_what_may_be_changed(values):
+    """Who changes the payload or the inputs of one task does not change those of another."""
+    mutable = [
+        id(part)
+        for value in wire.unpack(there_and_back(wire.pack(tuple(values * 2))))
+        for field in attrs.fields(type(value))
+        for part in [getattr(value, field.name)]
+        if isinstance(part, list | dict)
+    ]
+    assert len(set(mutable)) == len(mutable)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Ticket("a", True, TaskState.READY),
+        Lease("a", 1, "ann", payload={"n": 1}),
+        Outcome("a", TaskState.DONE, 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_batch_of_fifty_costs_no_more_calls_than_one_of_two(value):
+    """But for making the values: packing each by itself was half of what a hub did for a batch."""
+
+    def cost(count):
+        batch = (value,) * count
+        line = wire.dumps(wire.pack(batch))
+        return (
+            calls_of(lambda: wire.dumps(wire.pack(batch))),
+            calls_of(lambda: wire.unpack(wire.loads(line))) - count,
+        )
+
+    assert cost(50) == cost(2)
+    assert wire.dumps(wire.pack((value,) * 50)).count(type(value).__name__) == 1
+
+
+def test_a_damaged_batch_is_refused():
+    for sent in (
+        ["Ticket", 3, ["a", "b"], [True], ["done"]],
+        ["Ticket", 2, [], [True], ["done"]],
+        ["Ticket", 2],
+    ):
+        with pytest.raises((ValueError, IndexError)):
+            wire.unpack({"c": sent})

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from ants_coord.commands.shared import Claim, Complete, Renew, submission
+from ants_coord.commands.shared import Claim, Complete, CompleteMany, Renew, submission
 from ants_coord.journals import codec
 from ants_coord.journals.codec import usual
 from ants_coord.values.tasks import Task
@@ -30,7 +30,11 @@ def commands(dice):
         ]
     )
     yield submission((task(),), pick(["same", "keep"]))
-    yield submission(tuple(Task(f"t{n}") for n in range(pick([0, 2, 3]))))
+    yield submission(tuple(Task(f"t{n}", payload=pick(PAYLOADS)) for n in range(pick([0, 2, 3]))))
+    yield submission((Task("t"), task(), Task("u")))
+    endings = tuple((f"t{n}", n, pick(PAYLOADS)) for n in range(pick([0, 1, 3])))
+    yield CompleteMany(endings, pick([None, "ann"]))
+    yield CompleteMany(endings)
     yield Claim("ann", pick([None, ("x", "y")]), pick([None, "a"]), pick([None, 5]))
     yield Claim("ann")
     yield Complete("a", 7, pick(PAYLOADS), pick(["refuse", "accept"]), pick([None, 0.5]), pick([None, "ann"]))
@@ -100,7 +104,13 @@ def test_by_hand_and_the_general_way_are_one(seed, monkeypatch):
 
 def test_the_usual_forms_are_met():
     """Or the comparison above would compare nothing."""
-    for command in (submission((Task("a", payload=1),)), Claim("ann"), Complete("a", 1, {"r": 1})):
+    for command in (
+        submission((Task("a", payload=1),)),
+        submission((Task("a", payload=1), Task("b", payload=1))),
+        Claim("ann"),
+        Complete("a", 1, {"r": 1}),
+        CompleteMany((("a", 1, {"r": 1}), ("b", 2, None))),
+    ):
         fields = usual.WRITE[type(command)](command)
         assert fields is not None
         read = usual.READ[type(command).__name__](json.loads(json.dumps(fields)))

@@ -395,6 +395,19 @@ def keyed():
     keys.test_the_next_hub_is_shown_the_keys_again(folder, folder / "hub")
 
 
+def wire():
+    from pytest import MonkeyPatch
+
+    from tests.hub import test_wire as wires
+    from tests.journals import test_usual as usuals
+
+    wires.test_a_batch_comes_as_it_was()
+    wires.test_no_two_values_of_a_batch_share_what_may_be_changed()
+    for seed in range(8):
+        with MonkeyPatch.context() as patch:
+            usuals.test_by_hand_and_the_general_way_are_one(seed, patch)
+
+
 def remote():
     import tempfile
 
@@ -513,7 +526,7 @@ METHODS = {
     for one in (
         conformance, scenarios, walk, short_way, logged, purses, proofs, colony, checks, match, layout, board, waiting,
         shared, exclusivity, corners, tools, openings,
-        hub, remote, keyed, postgres,
+        hub, remote, keyed, wire, postgres,
     )
 }  # fmt: skip
 

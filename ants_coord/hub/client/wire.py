@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,11 +20,12 @@ import attrs
 from ...core import snapshot
 from ...core.snapshot import ATOMS
 from ...core.state.rules import RulesMissing
-from ...values.tasks import TaskRecord
+from ...values.tasks import Task, TaskRecord
+from . import columns
 
 __all__ = ["VERSION", "dumps", "fields_of", "loads", "mistake", "pack", "unpack"]
 
-VERSION = 1
+VERSION = 2
 """version of this protocol; a hub and a client with different ones do not talk"""
 
 dumps = json.JSONEncoder(
@@ -32,17 +34,22 @@ dumps = json.JSONEncoder(
 loads = json.loads
 
 _PLAIN = tuple(ATOMS)
-_Slots = tuple[tuple[str, Any], ...]
+_Slots = tuple[tuple[str, Any, bool], ...]
 _slots: dict[type, _Slots | None] = {}
+_is_json = re.compile(r"(tuple|str|int|float|bool|None|Any|[][,.| ])+").fullmatch
+"""matches types whose values JSON can represent as they are; callers' own values were checked by the verbs"""
 
 
 def _slots_of(kind: type) -> _Slots | None:
-    """Return (name, default) of each transmitted field; None if it is not a record."""
+    """Return (name, default, is JSON) of each transmitted field; None if it is not a record."""
     if not attrs.has(kind):
         return None
     # a task's payload and parts are beside it in the command
     left_out = ("payload", "parts") if kind.__name__ == "Task" else ()
-    return tuple([(f.name, f.default) for f in attrs.fields(kind) if f.init and f.name not in left_out])
+    every = [f for f in attrs.fields(kind) if f.init and f.name not in left_out]
+    if kind is Task:  # a usual task, whose other fields have their defaults; see `sparse`
+        every = [f for f in every if f.name in vars(kind)["__slots__"]]
+    return tuple([(f.name, f.default, isinstance(f.type, str) and bool(_is_json(f.type))) for f in every])
 
 
 def fields_of(message: Any) -> dict[str, Any]:
@@ -52,18 +59,20 @@ def fields_of(message: Any) -> dict[str, Any]:
     if slots is None:
         slots = _slots[kind] = _slots_of(kind) or ()
     said = {}
-    for name, default in slots:
+    for name, default, is_json in slots:
         value = getattr(message, name)
         if value is default:
             continue
         if default.__class__ is attrs.Factory:
             default = default.factory()  # noqa: PLW2901
         if value != default:
-            said[name] = value if value.__class__ in ATOMS else _plain(value)
+            said[name] = value if is_json or value.__class__ in ATOMS else _plain(value)
     return said
 
 
 def _plain(value: Any) -> Any:
+    if value.__class__ in _slots:
+        return fields_of(value)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, _PLAIN):
@@ -105,6 +114,13 @@ def pack(value: Any) -> Any:
     if kind in ATOMS:
         return value
     if kind is tuple or kind is list:
+        if (
+            kind is tuple
+            and len(value) > 1
+            and value[0].__class__ in columns.KINDS
+            and len(set(map(type, value))) == 1
+        ):
+            return {"c": columns.pack(value)}
         return {"t" if kind is tuple else "l": [pack(item) for item in value]}
     if kind is TaskRecord:  # a task is kept without its payload, which readers of a record see
         fields = [pack(getattr(value, field.name)) for field in attrs.fields(kind)]
@@ -130,6 +146,8 @@ def unpack(packed: Any) -> Any:
         return tuple([unpack(item) for item in body])
     if tag == "l":
         return [unpack(item) for item in body]
+    if tag == "c":
+        return columns.unpack(body)
     if tag == "r":
         *fields, payload = body
         record = TaskRecord(*[unpack(field) for field in fields])

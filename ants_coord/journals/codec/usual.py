@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...commands.shared import Claim, Command, Complete, Renew, Submit
+from ...commands.shared import Claim, Command, Complete, CompleteMany, Renew, Submit
 from ...values.tasks import Task
 
 __all__ = ["READ", "WRITE"]
@@ -20,8 +20,10 @@ Fields = dict[str, Any]
 
 
 def _write_submit(command: Submit) -> Fields | None:
-    if len(command.tasks) != 1 or command.if_exists != "same" or command.ahead_ns:
+    if command.if_exists != "same" or command.ahead_ns:
         return None
+    if len(command.tasks) != 1:
+        return _write_batch(command)
     task = command.tasks[0]
     if task.__class__ is not Task:
         return None  # it has more fields than most
@@ -31,6 +33,15 @@ def _write_submit(command: Submit) -> Fields | None:
     if task.priority:
         fields["priority"] = task.priority
     return {"tasks": [fields], "payloads": command.payloads}
+
+
+def _write_batch(command: Submit) -> Fields | None:
+    told = []
+    for task in command.tasks:
+        if task.__class__ is not Task or task.kind != "default" or task.priority:
+            return None
+        told.append({"id": task.id})
+    return {"tasks": told, "payloads": command.payloads}
 
 
 def _write_claim(command: Claim) -> Fields | None:
@@ -47,22 +58,28 @@ def _write_complete(command: Complete) -> Fields | None:
     return {"task": command.task, "token": command.token, "result": command.result}
 
 
+def _write_complete_many(command: CompleteMany) -> Fields | None:
+    return {"endings": command.endings} if command.agent is None else None
+
+
 def _read_submit(fields: Fields) -> Submit | None:
     if len(fields) != 2 or "tasks" not in fields or "payloads" not in fields:
         return None
     tasks, payloads = fields["tasks"], fields["payloads"]
-    if not tasks.__class__ is list is payloads.__class__ or not len(tasks) == 1 == len(payloads):
+    if not tasks.__class__ is list is payloads.__class__ or len(tasks) != len(payloads):
         return None
-    told = tasks[0]
-    if (
-        told.__class__ is not dict
-        or len(told) != 1
-        or "id" not in told
-        or told["id"].__class__ is not str
-        or not told["id"]
-    ):
-        return None
-    return Submit((Task(told["id"]),), (payloads[0],))
+    made = []
+    for told in tasks:
+        if (
+            told.__class__ is not dict
+            or len(told) != 1
+            or "id" not in told
+            or told["id"].__class__ is not str
+            or not told["id"]
+        ):
+            return None
+        made.append(Task(told["id"]))
+    return Submit(tuple(made), tuple(payloads))
 
 
 def _read_claim(fields: Fields) -> Claim | None:
@@ -78,6 +95,20 @@ def _read_complete(fields: Fields) -> Complete | None:
     if task.__class__ is not str or token.__class__ is not int:
         return None
     return Complete(task, token, fields.get("result"))
+
+
+def _read_complete_many(fields: Fields) -> CompleteMany | None:
+    if len(fields) != 1 or "endings" not in fields or fields["endings"].__class__ is not list:
+        return None
+    endings = []
+    for ending in fields["endings"]:
+        if ending.__class__ is not list or len(ending) != 3:
+            return None
+        task, token, result = ending
+        if task.__class__ is not str or token.__class__ is not int:
+            return None
+        endings.append((task, token, result))
+    return CompleteMany(tuple(endings))
 
 
 def _read_renew(fields: Fields) -> Renew | None:
@@ -98,6 +129,7 @@ WRITE: dict[type, Callable[[Any], Fields | None]] = {
     Submit: _write_submit,
     Claim: _write_claim,
     Complete: _write_complete,
+    CompleteMany: _write_complete_many,
 }
 """command type -> its fields, if it has its usual form"""
 
@@ -105,6 +137,7 @@ READ: dict[str, Callable[[Fields], Command[Any] | None]] = {
     "Submit": _read_submit,
     "Claim": _read_claim,
     "Complete": _read_complete,
+    "CompleteMany": _read_complete_many,
     "Renew": _read_renew,
 }
 """command name -> the command with these fields, if they have its usual form"""
