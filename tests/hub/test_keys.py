@@ -9,10 +9,12 @@ import threading
 import pytest
 
 from ants_coord import Blackboard, ClaimQueue, Task, TrustPolicy, Verify, aio
+from ants_coord.adapters.tools import Toolbox
 from ants_coord.commands.board import Take
 from ants_coord.commands.shared import Complete, CompleteMany, Fail, Find, Leases, Renew, SettingsOf, Tasks
 from ants_coord.errors import ForeignLeaseError, LeaseLostError, WrongKeyError
 from ants_coord.hub.client import wire
+from tests.adapters.callers import ALL, Caller, colour  # noqa: F401 - a fixture
 from tests.fronts.conftest import LIMIT_S, Background, until
 
 from .by_hand import SECRET, Hand, over
@@ -92,6 +94,34 @@ def test_both_colours_show_keys(board, address):
     with running(board, address, keys=True) as hub:
         asyncio.run(main())
     assert board.outcome("a").by == "ann"
+
+
+FIRST = {
+    "complete_task": {"lease": "a"}, "submit_task": {"id": "b"}, "lock_files": {"paths": ["x"]}, "why": {"task": "a"},
+    "leave_mark": {"kind": "seen", "place": "p"}, "post_note": {"path": "p", "text": "x"},
+    "advertise": {"capabilities": ["python"]},
+}  # fmt: skip
+SAID_OTHERWISE = {
+    "complete_task": "You do not hold a",
+    "unlock": "You have not locked anything",
+    "advertise": "open the board itself",  # the host says what its agents can do
+}
+
+
+@pytest.mark.parametrize("tool", ALL)
+def test_any_tool_of_an_agent_may_be_the_first(tool, colour, board, address):  # noqa: F811
+    """Each shows the key; what the whole board is asked, such as its tasks, is asked in the agent's name, too."""
+    board.submit(Task("a"))
+    with running(board, address, keys=True), over(address) as queue:
+        with Toolbox(queue, "ann", key=board.key_of("ann")) as box:
+            assert set(ALL) == set(box.names)
+            answer = getattr(Caller(box, colour), tool)(**FIRST.get(tool, {}))
+        assert answer["ok"] is (tool not in SAID_OTHERWISE), answer
+        assert SAID_OTHERWISE.get(tool, "") in answer["say"]
+        with Toolbox(queue, "bob", key=board.key_of("ann")) as guess:
+            if tool != "unlock":  # which asks nobody: bob has locked nothing through these tools
+                wrong = getattr(Caller(guess, colour), tool)(**FIRST.get(tool, {}))
+                assert (wrong["ok"], "not the key of agent 'bob'" in wrong["say"]) == (False, True)
 
 
 def test_without_a_key_nobody_acts(board, address):

@@ -28,7 +28,7 @@ class Tools:
     The tools of one agent, for threads.
 
     Args:
-        board: the whole board, of the same colour.
+        board: the whole board as the agent asks it, of the same colour.
         agent: the agent's own handle on it.
         holding: the agent's leases.
         names: the names of its tools.

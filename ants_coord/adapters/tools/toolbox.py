@@ -125,7 +125,9 @@ class Toolbox:
             if self._key is None
             else board.shared().as_agent(self.agent, self._key)
         )
-        return make(board, handle, self._holding, self.names, (_BLOCKED_S, _WAITED_S)[colour])
+        # also the board is asked in the agent's name: a hub with keys answers nobody who has shown none
+        asked = handle._board
+        return make(asked, handle, self._holding, self.names, (_BLOCKED_S, _WAITED_S)[colour])
 
     def functions(self) -> list[Callable[..., Any]]:
         """
