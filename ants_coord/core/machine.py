@@ -223,7 +223,8 @@ class Machine:
 
         """
         ledger = self.ledger
-        ledger.quiet_until_ns = 0  # this command may change anything, so the short way must look ahead again
+        # this command may change anything, so the short way must look again
+        ledger.quiet_until_ns, ledger.is_bare = 0, False
         undo = ledger.undo.entries
         if undo:
             ledger.mend()

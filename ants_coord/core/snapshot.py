@@ -272,6 +272,7 @@ class Cut:
         self._rows = iter(list(ledger.tasks.values()))
         self._open = True
         ledger.undo.before_change = self._save_first
+        ledger.look_again()
 
     def _save_first(self, row: Row) -> None:
         if row.mark != self._number:
@@ -300,6 +301,7 @@ class Cut:
         self._open = False
         if self._ledger.undo.before_change == self._save_first:
             self._ledger.undo.before_change = None
+            self._ledger.look_again()
 
 
 _REFUSALS = 9

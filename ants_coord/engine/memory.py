@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Command, Configure, Query, Refused, Wakeup
+from ..core.machine import Machine
+from ..journals.clocks import parts_of
+from ..journals.ports import Clock
 from ..values.checks import numbered
 from ..values.settings import Settings
 from .door import EXITING
@@ -24,6 +27,10 @@ _SPINS = 1_000
 
 class DirectEngine(Engine):
     """A board in memory: commands go straight to the machine, under the lock."""
+
+    def __init__(self, machine: Callable[[], Machine], clock: Clock, asked: dict[str, Any]) -> None:
+        super().__init__(machine, clock, asked)
+        self._ticks, self._ahead_ns = parts_of(clock)
 
     def _hurdle(self) -> None:
         """
@@ -81,7 +88,7 @@ class DirectEngine(Engine):
                     if not self.is_short:  # also when the board is closed, or not open yet
                         return NotImplemented
                     ledger = self._machine.ledger
-                    reply = verb(ledger, self._clock.now_ns(), args)
+                    reply = verb(ledger, self._ticks() + self._ahead_ns, args)
                     if ledger.news.is_wanted:
                         self._spread()
                 except BaseException:

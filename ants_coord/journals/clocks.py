@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from .ports import Alarm, Clock
 
-__all__ = ["BootClock", "SystemClock", "report"]
+__all__ = ["BootClock", "SystemClock", "parts_of", "report"]
 
 _NEVER = 1 << 62
 _LINGER_S = 5.0
@@ -26,15 +26,22 @@ class SystemClock(Clock):
     """Monotonic time, anchored to wall time once; for boards that exist in one process."""
 
     def __init__(self) -> None:
-        self._anchor_ns = time.time_ns() - time.monotonic_ns()
+        self.anchor_ns = time.time_ns() - time.monotonic_ns()
 
     def now_ns(self) -> int:
         """Return the stamp of this instant."""
-        return time.monotonic_ns() + self._anchor_ns
+        return time.monotonic_ns() + self.anchor_ns
 
     def alarm(self, ring: Callable[[], None]) -> Alarm:
         """Return an alarm that calls `ring` in a thread of its own."""
         return _ThreadAlarm(self, ring)
+
+
+def parts_of(clock: Clock) -> tuple[Callable[[], int], int]:
+    """Return a function and a number whose sum is `now_ns`: for a SystemClock this saves a call in Python."""
+    if clock.__class__ is SystemClock:
+        return time.monotonic_ns, clock.anchor_ns
+    return clock.now_ns, 0
 
 
 class BootClock(Clock):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = [
+    "FRESH_MARK",
     "Request",
     "amount",
     "check_id",
@@ -23,6 +24,7 @@ __all__ = [
     "check_path",
     "count",
     "flag",
+    "fresh",
     "fresh_agent",
     "fresh_holder",
     "fresh_id",
@@ -51,7 +53,7 @@ _QUOTED = 140
 
 # A fresh id is "t~" + a nonce drawn once per process + a counter: 0.2 us where uuid4 takes 1.5. "~" marks ids
 # that nobody types; see is_fresh_id.
-_MARK = "t~"
+FRESH_MARK = "t~"
 
 
 def _nonce(size: int) -> str:
@@ -65,18 +67,19 @@ class _Sequence:
         self.renew()
 
     def renew(self) -> None:
-        self.prefix = f"{_MARK}{_nonce(5)}-"
+        self.prefix = f"{FRESH_MARK}{_nonce(5)}-"
         self.numbers = itertools.count(1)
 
 
-_sequence = _Sequence()
+fresh = _Sequence()
+"""what `fresh_id` draws from"""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_sequence.renew)
+    os.register_at_fork(after_in_child=fresh.renew)
 
 
 def fresh_id() -> str:
     """Return a task id that no process has used before."""
-    return f"{_sequence.prefix}{next(_sequence.numbers):x}"
+    return f"{fresh.prefix}{next(fresh.numbers)}"
 
 
 def is_fresh_id(task_id: str) -> bool:
@@ -86,7 +89,7 @@ def is_fresh_id(task_id: str) -> bool:
     Nobody submits such an id twice, so a forgotten task with one leaves no content hash behind (hashing costs
     more than all the rest of forgetting).
     """
-    return task_id.startswith(_MARK)
+    return task_id.startswith(FRESH_MARK)
 
 
 def fresh_session() -> str:
@@ -275,7 +278,7 @@ def check_path(path: str | os.PathLike[str]) -> str:
 
 def fresh_holder() -> str:
     """Return a holder for one scope: a word that nobody can type, since names contain no "~"."""
-    return f"~{next(_sequence.numbers):x}-{_sequence.prefix[len(_MARK) : -1]}"
+    return f"~{next(fresh.numbers):x}-{fresh.prefix[len(FRESH_MARK) : -1]}"
 
 
 def is_fresh_holder(holder: str) -> bool:

@@ -51,7 +51,7 @@ def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
 
     """
     kind = type(value)
-    if (kind is int and _MIN_INT <= value <= MAX_INT) or kind in _ATOMS:  # type: ignore[operator]
+    if kind is int and _MIN_INT <= value <= MAX_INT:  # type: ignore[operator]
         return value
     if kind is dict:  # the usual payload: flat, with short texts and small integers
         size, copied = 8, {}
@@ -69,6 +69,8 @@ def json_value(value: object, field: str, most: int = MAX_SIZE) -> Any:
         else:
             if size <= most:
                 return copied
+    elif kind in _ATOMS:
+        return value
     size, copied = _walk(value, field, 0)
     if size > most:
         raise LimitError(f"size of {field}", size, most)

@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .checks import amount, check_id, check_name, count, fresh_id, listed, plain, quoted, seconds
+from .checks import amount, check_id, check_name, count, fresh, listed, plain, quoted, seconds
 from .frozen import (
     blank,
     evolve,
@@ -236,7 +236,8 @@ class Task:
         def __new__(cls, id="", *, kind="default", payload=None, priority=0, **more):  # noqa: A002
             """Make a task: usually of this class, otherwise of the one with slots for all fields."""
             self = blank_task()
-            self.id = fresh_id() if id == "" else check_id(id, "task id")
+            # `fresh_id`, without a call
+            self.id = f"{fresh.prefix}{next(fresh.numbers)}" if id == "" else check_id(id, "task id")
             if kind != "default" or kind.__class__ is not str:
                 kind = check_name(kind, "kind")
             if priority != 0 or priority.__class__ is not int:

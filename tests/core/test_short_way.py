@@ -30,7 +30,7 @@ from ants_coord.commands.shared import (
     Wakeup,
     submission,
 )
-from ants_coord.core import Machine, digest
+from ants_coord.core import Cut, Machine, digest, restore
 from ants_coord.core.work import leases, lifecycle, short
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Lease, Outcome, Task
@@ -220,6 +220,21 @@ def test_what_the_short_way_grants_ends_in_time():
     machine.apply(Wakeup(), now_ns=23 * S)  # the way looks ahead again, with a lease standing
     assert shortly(machine, Claim("a"), 42 * S - 1) is None
     assert shortly(machine, Claim("a"), 42 * S) is NotImplemented
+
+
+def test_a_snapshot_keeps_what_the_short_way_ends_meanwhile():
+    """It began when the way was open already: the row is packed as it was before its end."""
+    machine, now, lease = begun()
+    other = shortly(machine, Claim("a"), now)
+    assert shortly(machine, Complete(other.task, other.token), now).state == "done"
+    before, cut = digest(machine), Cut(machine)
+    assert shortly(machine, Complete(lease.task, lease.token, {"r": 2}), now) is not NotImplemented
+    pieces, copy = [], Machine()
+    while piece := cut.step():
+        pieces += piece
+    restore(copy, pieces)
+    assert digest(copy) == before
+    machine.check()
 
 
 def test_what_is_known_is_for_the_long_way_to_say():

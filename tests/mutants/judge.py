@@ -44,6 +44,7 @@ def short_way():
     tests.test_a_decline_is_forgotten_with_its_task()
     tests.test_what_the_short_way_grants_ends_in_time()
     tests.test_what_is_known_is_for_the_long_way_to_say()
+    tests.test_a_snapshot_keeps_what_the_short_way_ends_meanwhile()
     for seed in range(6):
         tests.test_the_short_way_is_the_long_way(seed)
 

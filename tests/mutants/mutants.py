@@ -142,9 +142,11 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "            if best is None or (lane.limit is not None and not is_open(lane.limit)):", "            if best is None:", "conformance"),
     ("core/matching/order.py", "                if best is not None and best[:2] < entry[:2]:\n                    continue\n", "", "match"),
     # the short way
-    ("core/work/lifecycle.py", '        or tables["failers"]\n', "", "short_way"),
-    ("core/work/lifecycle.py", '        or tables["declines"]\n', "", "short_way"),
+    ("core/state/ledger.py", '            or tables["failers"]\n', "", "short_way"),
+    ("core/state/ledger.py", '            or tables["declines"]\n', "", "short_way"),
     ("core/work/lifecycle.py", "        or task in ledger.needed  # by", "        # by", "conformance"),
+    ("core/state/ledger.py", "            or self.undo.before_change is not None\n", "", "short_way"),
+    ("core/snapshot.py", "        ledger.look_again()\n", "", "short_way"),
     ("core/work/leases.py", "    lease.attempt, lease.ttl_ns, lease.expires_ns = attempt, ", "    lease.attempt, lease.ttl_ns, lease.expires_ns = 1, ", "short_way"),
     ("core/work/short.py", "            ledger.quiet_until_ns = lease.expires_ns\n", "            pass\n", "short_way"),
     ("core/work/short.py", "            until = min(until, alarms.leases[0][0] - lease + raw)", "            pass", "short_way"),
@@ -193,7 +195,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/ready.py", "                lane.offered = _NEVER\n                heappop", "                heappop", "walk"),
     ("core/work/submitting.py", "    if len(new) == 1 and new[0].is_plain:", "    if len(new) == 1:", "walk"),
     ("core/work/submitting.py", "        if task.id not in ledger.tasks and task.id not in ledger.tombstones:", "        if task.id not in ledger.tasks:", "walk"),
-    ("core/work/lifecycle.py", "    while len(faded) < 2 * len(leaving) and stones:", "    while len(faded) < len(leaving) and stones:", "walk"),
+    ("core/work/lifecycle.py", "    for task, stone in islice(stones.items(), 2 * len(leaving)):", "    for task, stone in islice(stones.items(), len(leaving)):", "walk"),
     ("core/work/submitting.py", "        ledger.news.ready.append((task.kind, signature, task_id))", "        pass", "waiting"),
     ("core/work/submitting.py", "            if need not in changing and is_result_lost(ledger, need):", "            if False:", "scenarios"),
     # waiting

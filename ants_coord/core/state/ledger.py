@@ -81,13 +81,14 @@ class Ledger:
     __slots__ = (
         "_gates", "_made_for", "_make_common", "_make_order", "_verbs", "agents", "ahead_ns", "alarms",
         "asked_ns", "checking", "commands", "configured", "declines", "departed", "dependents",
-        "eligibility", "forget_beyond", "forget_from_ns", "gates", "idle", "idlers", "is_short", "keys",
-        "last_seq", "last_token", "lead_ns", "lease_ttl_ns", "limits", "live", "lock_of", "locks", "needed",
-        "news", "on_about", "on_advert", "on_end", "on_grant", "on_judged", "on_left", "on_pause",
-        "on_replace", "on_shown", "order", "own_tasks", "parts", "paused", "position", "principals",
-        "purses", "queries", "quiet_until_ns", "refusals", "refused_at", "reputation", "restraint",
-        "rewriters", "ring", "rules", "sessions", "settings", "signatures", "strategies", "strategy",
-        "tables", "tally", "tasks", "timed", "timeline", "tombstones", "undo",
+        "eligibility", "forget_beyond", "forget_from_ns", "gates", "idle", "idlers", "is_bare", "is_short",
+        "keys", "last_seq", "last_token", "lead_ns", "lease_ttl_ns", "limits", "live", "lock_of", "locks",
+        "needed", "news", "on_about", "on_advert", "on_end", "on_grant", "on_judged", "on_left",
+        "on_left_after", "on_left_before", "on_pause", "on_replace", "on_shown", "order", "own_tasks",
+        "parts", "paused", "position", "principals", "purses", "queries", "quiet_until_ns", "refusals",
+        "refused_at", "reputation", "restraint", "rewriters", "ring", "rules", "sessions", "settings",
+        "signatures", "strategies", "strategy", "tables", "tally", "tasks", "timed", "timeline",
+        "tombstones", "undo",
     )  # fmt: skip
 
     def __init__(
@@ -321,6 +322,8 @@ class Ledger:
         # only hooks that a part overrides are called: a strategy without parts pays nothing
         self.on_grant = tuple([part.granted for part in self._with("granted")])
         self.on_left = tuple([part.left for part in self._with("left")])
+        at = self.on_left.index(self.reputation.left)
+        self.on_left_before, self.on_left_after = self.on_left[:at], self.on_left[at + 1 :]
         self.on_end = tuple([part.ended for part in self._with("ended")])
         self.on_replace = tuple([part.replaced for part in self._with("replaced")])
         self.gates: tuple[Gate, ...] = tuple([part.holds_back for part in self._with("holds_back")])
@@ -353,6 +356,28 @@ class Ledger:
                 return why
         return None
 
+    # -- what the short way need not ask again ---------------------------------------------------
+
+    def look_again(self) -> None:
+        """Forget what was seen ahead: anything may have changed."""
+        self.quiet_until_ns, self.is_bare = 0, False
+
+    def turns_out_bare(self) -> bool:
+        """
+        Tell whether the end of a plain task concerns only the task, its holder and who hears of leases.
+
+        The answer holds until the next command that goes the long way.
+        """
+        tables = self.tables
+        self.is_bare = not (
+            self.on_end
+            or tables["limited"]
+            or tables["declines"]
+            or tables["failers"]
+            or self.undo.before_change is not None
+        )
+        return self.is_bare
+
     # -- derived state -----------------------------------------------------------------------
 
     def rebuild(self) -> None:
@@ -363,7 +388,7 @@ class Ledger:
         self.sessions = OrderedDict(sorted(self.sessions.items(), key=lambda item: item[1].number))
         self.locks = dict(sorted(self.locks.items()))
         self._install()
-        self.quiet_until_ns = 0
+        self.look_again()
         self.order: Order = self._make_order(self)
         self.alarms = Alarms(self.tasks)
         self.tally = [0] * len(AT)

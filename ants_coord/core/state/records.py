@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ...errors import CoordinationError
 
 __all__ = [
-    "ANY", "AT", "CONTENT", "DONE_AT", "FORGOTTEN_NS", "KIND", "LEASED_AT", "READY_AT", "TASK", "TRANSITIONS",
-    "AgentRow", "Hint", "LockRow", "News", "Row", "Seldom", "SessionRow", "Stone", "fresh_row",
+    "ANY", "AT", "CLAIMED", "COMPLETED", "CONTENT", "DONE_AT", "FORGOTTEN_NS", "KIND", "LEASED_AT",
+    "READY_AT", "TASK", "TRANSITIONS", "AgentRow", "Hint", "LockRow", "News", "Row", "Seldom", "SessionRow",
+    "Stone", "fresh_row",
 ]  # fmt: skip
 
 WAITING = TaskState.WAITING
@@ -83,6 +84,8 @@ TRANSITIONS: dict[TaskState, dict[str, TaskState]] = {
     },
 }
 """state -> {verb: next state}. DONE is final; so is CANCELLED, except for the cascade of a revived task."""
+CLAIMED, COMPLETED = TRANSITIONS[READY]["claim"], TRANSITIONS[LEASED]["complete"]
+"""the two transitions of every cycle, looked up once"""
 
 
 class Seldom(NamedTuple):

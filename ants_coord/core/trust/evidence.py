@@ -92,18 +92,10 @@ class Reputation(Part):
         agent, kind = row.agent, row.spec.kind
         if row.spec.__class__ is not Task and row.spec.verify is not None:
             kind = ledger.checking.kind_of(ledger, row)
-        if verb in DELIVERED:  # every cycle comes here, so the usual case is spelt out
-            table, key = ledger.tables["evidence"], (agent, kind)
-            known = table.get(key)
-            if known is not None and ledger.timeline.reading[CALENDAR] < known[HOUR_ENDS]:
-                ordinal, good, bad, _, until = known
-                ledger.undo.entries.append((put_back, table, key, known))
-                table[key] = (ordinal, good * _KEEP + 1.0, bad * _KEEP, 0, until)
-            else:
-                assert agent is not None
-                self.add(ledger, agent, kind, 1.0, 0.0)
-            return
         assert agent is not None
+        if verb in DELIVERED:
+            self.delivered(ledger, agent, kind, ledger.timeline.reading[CALENDAR])
+            return
         if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
             return
         if verb in FAILED_VERBS:
@@ -112,6 +104,17 @@ class Reputation(Part):
             self.add(ledger, agent, kind, 0.0, bad)
         elif verb == "release":
             self.add(ledger, agent, kind, 0.0, given_back(ledger, row))
+
+    def delivered(self, ledger: Ledger, agent: str, kind: str, now: int) -> None:
+        """Note a lease that ended with a result. Every cycle comes here, so the usual case is spelt out."""
+        table, key = ledger.tables["evidence"], (agent, kind)
+        known = table.get(key)
+        if known is not None and now < known[HOUR_ENDS]:
+            ordinal, good, bad, _, until = known
+            ledger.undo.entries.append((put_back, table, key, known))
+            table[key] = (ordinal, good * _KEEP + 1.0, bad * _KEEP, 0, until)
+        else:
+            self.add(ledger, agent, kind, 1.0, 0.0)
 
     def blame(self, ledger: Ledger, row: Row) -> float:
         """Return how much a failed lease says about its holder."""

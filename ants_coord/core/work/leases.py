@@ -27,7 +27,7 @@ from ...values.payloads import NESTS, copy_json
 from ...values.tasks import FINAL, Lease, NoteRecord, Outcome, Task, TaskState, blank_lease, make_lease
 from ..state.content import as_check
 from ..state.ledger import Ledger, ns
-from ..state.records import DELAYED, DONE, LEASED, LEASED_AT, READY, READY_AT, TRANSITIONS, LockRow, Row
+from ..state.records import CLAIMED, DELAYED, DONE, LEASED, LEASED_AT, READY, READY_AT, LockRow, Row
 from ..state.timeline import RAW
 from ..state.undo import ungrant
 from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember
@@ -183,17 +183,19 @@ def _may(ledger: Ledger, command: Claim, row: Row) -> bool:
 def claim_many(ledger: Ledger, command: ClaimMany) -> tuple[Lease, ...]:
     """Grant up to `count` tasks. O(count log n)."""
     leases: list[Lease] = []
-    agent, kinds, order = command.agent, command.kinds, ledger.order
+    agent, kinds, ttl_ns, order = command.agent, command.kinds, command.ttl_ns, ledger.order
+    if ledger.paused:
+        return ()
     # what `first` does where nobody declines or checks anything, which a grant does not change
     is_plain = ledger.signatures and not (ledger.on_grant or ledger.declines.active or ledger.checking.open)
-    while len(leases) < command.count and not ledger.paused:
+    for _ in range(command.count):
         if ledger.gates and ledger.held_back(agent) is not None:
             break
         # looked up again each time: a lease may use up what the next one needs
         row = order.first(agent, ledger.signatures, kinds) if is_plain else first(ledger, agent, kinds)
         if row is None:
             break
-        leases.append(grant(ledger, row, agent, command.ttl_ns))
+        leases.append(grant(ledger, row, agent, ttl_ns))
     return tuple(leases)
 
 
@@ -215,7 +217,7 @@ def grant(ledger: Ledger, row: Row, agent: str, ttl_ns: int | None) -> Lease:
     else:
         ledger.order.leave(row)
     tally[READY_AT] -= 1  # `shift`, without a call
-    row.state = TRANSITIONS[READY]["claim"]
+    row.state = CLAIMED
     tally[LEASED_AT] += 1
     row.token = token = next_token(ledger)
     row.attempts = attempt = attempt + 1

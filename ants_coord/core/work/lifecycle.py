@@ -13,7 +13,7 @@ from heapq import heappop
 from itertools import islice
 from typing import Any
 
-from ...values.checks import is_fresh_id
+from ...values.checks import FRESH_MARK
 from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
 from ..state.content import as_check, content_digest
@@ -21,6 +21,7 @@ from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.records import (
     ANY,
     AT,
+    COMPLETED,
     DONE,
     DONE_AT,
     FORGOTTEN_NS,
@@ -233,33 +234,35 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     End a leased row with a result that nobody checks.
 
     Every cycle comes here (benchmark row "cycle"). So what `finish_any` does with a plain task, where nothing
-    hangs on it or on its holder, is spelt out: three calls less. Tests hold the two together.
+    else hangs on it or on its holder, is spelt out: four calls less. Tests hold the two together.
     """
-    spec, agent, undo, tables = row.spec, row.agent, ledger.undo, ledger.tables
-    task, tally = spec.id, ledger.tally
+    spec, agent = row.spec, row.agent
+    task = spec.id
     if (
-        ledger.on_end
-        or spec.__class__ is not Task
+        spec.__class__ is not Task
         or task in ledger.needed  # by one that waits: to others an end means nothing
-        or tables["limited"]
-        or tables["declines"]
-        or tables["failers"]
-        or undo.before_change is not None
+        or not (ledger.is_bare or ledger.turns_out_bare())
     ):
         return finish_any(ledger, row, result)
-    holder, token, heap = ledger.agents[agent], row.token, ledger.alarms.leases  # type: ignore[index]
-    undo.entries.append((unfinish, row, holder, completed := holder.completed, row.lost))
+    assert agent is not None
+    holder, token, heap, tally = ledger.agents[agent], row.token, ledger.alarms.leases, ledger.tally
+    now = ledger.timeline.reading[CALENDAR]
+    ledger.undo.entries.append((unfinish, row, holder, completed := holder.completed, row.lost))
     holder.completed = completed + 1
     row.lost = "finished"
     del holder.leases[token]
     if heap[0][1] == token:
         heappop(heap)
-    if tables["signs"] and task in tables["signs"]:  # it was renewed
-        undo.drop(tables["signs"], task)
-    for hook in ledger.on_left:
+    signs = ledger.tables["signs"]
+    if signs and task in signs:  # it was renewed
+        ledger.undo.drop(signs, task)
+    for hook in ledger.on_left_before:
+        hook(ledger, row, "complete")
+    ledger.reputation.delivered(ledger, agent, spec.kind, now)
+    for hook in ledger.on_left_after:
         hook(ledger, row, "complete")
     tally[LEASED_AT] -= 1
-    row.state = state = TRANSITIONS[LEASED]["complete"]
+    row.state = state = COMPLETED
     tally[DONE_AT] += 1
     outcome = blank_outcome()  # for the caller; the row keeps the result only, see Row.outcome
     outcome.task, outcome.state = task, state
@@ -268,7 +271,7 @@ def finish(ledger: Ledger, row: Row, result: object) -> Outcome:
     outcome.reason, outcome.by, outcome.attempts = "", agent, row.attempts
     outcome.__class__ = Outcome
     ledger.last_seq = row.idle_no = seq = ledger.last_seq + 1
-    row.idle_ns = now = ledger.timeline.reading[CALENDAR]
+    row.idle_ns = now
     if not ledger.idle:
         ledger.forget_from_ns = now + ns(ledger.settings.retention)
     ledger.idle[seq] = row
@@ -393,31 +396,35 @@ def _forget(ledger: Ledger, leaving: list[Row], now_ns: int) -> None:
     tally, is_more = ledger.tally, ledger.tables["notes"] or ledger.tables["splits"]
     faded: list[tuple[str, Stone]] = []
     undo.entries.append((_unforget, ledger, leaving, faded))
+    before_change, seq = undo.before_change, ledger.last_seq
     for row in leaving:
         spec, state = row.spec, row.state
         task = spec.id
-        if undo.before_change is not None:
-            undo.before_change(row)
+        if before_change is not None:
+            before_change(row)
         del idle[row.idle_no]
         if is_more or spec.__class__ is not Task:
             spec = _detach(ledger, spec)
-        trace = "" if is_fresh_id(task) else content_digest(spec, row.payload)
-        result = row.result if row.ended is None else row.ended.result  # `outcome` would be made for it
-        lost = (True,) if state is DONE and result is not None else ()
-        ledger.last_seq = ordinal = ledger.last_seq + 1
-        stones[task] = (ordinal, _WORDS[state], trace, now_ns, *lost)
+        seq += 1
+        # each task comes here once, so `is_fresh_id` and `outcome` are spelt out
+        trace = "" if task.startswith(FRESH_MARK) else content_digest(spec, row.payload)
+        if state is DONE and (row.result if row.ended is None else row.ended.result) is not None:
+            stones[task] = (seq, "done", trace, now_ns, True)
+        else:
+            stones[task] = (seq, _WORDS[state], trace, now_ns)
         del tasks[task]
         tally[AT[state]] -= 1
+    ledger.last_seq = seq
     # tombstones are dropped only when tasks are forgotten, so that a restored replica drops them at the same
     # commands although its `forget_from_ns` may be more exact than ours
     settings = ledger.settings
-    most, oldest = settings.id_retention_count, now_ns - ns(settings.id_retention)
-    while len(faded) < 2 * len(leaving) and stones:
-        task_id, stone = next(iter(stones.items()))
-        if len(stones) <= most and stone[FORGOTTEN_NS] > oldest:
+    surplus, oldest = len(stones) - settings.id_retention_count, now_ns - ns(settings.id_retention)
+    for task, stone in islice(stones.items(), 2 * len(leaving)):
+        if len(faded) >= surplus and stone[FORGOTTEN_NS] > oldest:
             break
-        faded.append((task_id, stone))
-        del stones[task_id]
+        faded.append((task, stone))
+    for task, _ in faded:
+        del stones[task]
 
 
 def _detach(ledger: Ledger, spec: Task) -> Task:
