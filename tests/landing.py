@@ -18,7 +18,7 @@ from .scale import of
 
 CORE = (str(Path(ants_coord.core.__file__).parent),)
 WHERE = of("line", "line", "opcode")
-EVERY = of(5, 1, 1)  # quick lands at every fifth line, of each command at another fifth
+EVERY = of(7, 1, 1)  # quick lands at every seventh line, of each command at another seventh
 
 
 class Landed(BaseException):

@@ -142,10 +142,8 @@ def test_the_command_line_imports_it(auction, tmp_path, monkeypatch):
     )  # fmt: skip
     assert "ready" in shown.stdout
     for look in ("status", "list", "standing", "report", "tax", "verify"):
-        subprocess.run(
-            [*command, "--import", "auction", look, path],
-            env=environment, capture_output=True, check=True, timeout=LIMIT_S,
-        )  # fmt: skip
+        seen = ants("--import", "auction", look, path)
+        assert seen.returncode == 0, seen.stderr
     wrong = ants("--import", "no_such_module_here", "status", path)
     assert wrong.returncode == 2
     assert "no_such_module_here" in wrong.stderr

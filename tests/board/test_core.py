@@ -22,7 +22,7 @@ from ..scale import of
 from .stage import Board
 from .test_model import SECOND, START, Walk
 
-EVERY = of(9, 3, 1)
+EVERY = of(13, 3, 1)
 
 
 @pytest.fixture

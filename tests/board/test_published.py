@@ -109,7 +109,7 @@ def bridge(ratio, seed, *, ants=1_000):
 
 def test_the_colony_finds_the_short_branch():
     """Equal branches: one wins, either; twice as long: mostly the short one; nobody measures a length."""
-    trials = 24 * LARGE
+    trials = of(12, 24, 240)
     shares = {ratio: [bridge(ratio, seed) for seed in range(trials)] for ratio in (1, 2)}
     decided = {
         ratio: sum(share > 0.8 or share < 0.2 for share in found) / trials for ratio, found in shares.items()

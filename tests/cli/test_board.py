@@ -24,8 +24,9 @@ def test_the_report_equals_a_single_threaded_pass(tree, agents):  # noqa: F811
     assert json.loads(done.stdout) == index_job.index_tree(tree)
 
 
-def test_the_colony_turns_to_what_others_depend_on(tmp_path):
+def test_the_colony_turns_to_what_others_depend_on(tmp_path, monkeypatch):
     """Sixty files import a few of twenty modules, whose names say nothing: those are parsed early."""
+    monkeypatch.setattr(demo, "LEASE_TTL", 0.8)
     dice = random.Random(1)
     for number in range(60):
         wanted = sorted({dice.choice((3, 3, 3, 7, 7, 11)) for _ in range(3)})

@@ -8,7 +8,7 @@ import pytest
 
 from ants_coord import ClaimQueue
 from ants_coord.cli.demo import colony as demo
-from ants_coord.cli.demo import index_job
+from ants_coord.cli.demo import index_job, match
 
 from .command import ants
 
@@ -26,7 +26,10 @@ SOURCES = {
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(tmp_path, monkeypatch):
+    """Make a tree to index; leases are short, since each demo waits until a silent agent's has run out."""
+    monkeypatch.setattr(demo, "LEASE_TTL", 0.8)
+    monkeypatch.setattr(match, "_ADVERT_TTL", 0.6)
     root = tmp_path / "tree"
     for name, text in {**SOURCES, **{f"many/m{n}.py": f"import m{n % 7}\n" for n in range(60)}}.items():
         path = root / name

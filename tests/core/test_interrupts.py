@@ -108,7 +108,7 @@ LOOKS = [
 @pytest.mark.parametrize("look", range(len(LOOKS)))
 def test_a_look_cut_short_hides_no_task(look):
     """Looking corrects lazy heaps; cut short at any line, it leaves every ready task claimable."""
-    for number in range(FILLING + 5, len(LOG), of(9, 3, 3)):
+    for number in range(FILLING + 5, len(LOG), of(13, 3, 3)):
         control = play(LOG[:number])
         now = control.ledger.timeline.reading[0]
         expected = control.apply(c.ClaimMany("zoe", 99), now_ns=now)

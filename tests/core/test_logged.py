@@ -59,6 +59,9 @@ class LoggedWalk(Walk):
         return self.past[-1]
 
 
+LENGTH = of(250, 400, 400)
+
+
 @pytest.mark.parametrize("seed", range(of(len(SETTINGS), 12, 300)))
 def test_the_short_way_is_the_long_way(seed):
     walk, one, other = LoggedWalk(seed), Machine(), Machine()
@@ -67,7 +70,7 @@ def test_the_short_way_is_the_long_way(seed):
         machine.news.is_wanted = seed % 2 == 1
         machine.apply(Configure(settings), now_ns=1)
     went = 0
-    for position in range(2, 400):
+    for position in range(2, LENGTH):
         request, command = walk.entry()
         reply = follow(one, command, walk.now, request, position)
         went += one.ledger.quiet_until_ns > 0  # the long way sets it to 0

@@ -86,7 +86,7 @@ WORLDS = {
     ),
 }
 
-MOST = of(150, math.inf, math.inf)
+MOST = of(120, math.inf, math.inf)
 MANY_STATES = set(WORLDS) - {"one needs the other"}
 """which worlds the quick profile does not explore to the end"""
 

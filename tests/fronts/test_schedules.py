@@ -45,7 +45,7 @@ def explored(most):
 @pytest.mark.skipif(FRONTRUN is None, reason="frontrun is not installed: no thread schedules")
 def test_schedules_of_two_threads(capsys):
     """A board holds in every schedule; the one whose lock does nothing is caught."""
-    found = explored(of(15, 60, 2_000))
+    found = explored(of(12, 60, 2_000))
     with capsys.disabled():
         counts = ", ".join(f"{one['schedules']} {name}" for name, one in found.items())
         print(f"\n  thread schedules: {counts}; the control without a lock is caught")

@@ -214,12 +214,12 @@ def test_a_claim_keeps_its_time_while_the_journal_hangs(board, journal):
     journal.stand_still()
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        board.claim("ann", timeout=0.3)
+        board.claim("ann", timeout=0.1)
     other = Background(board.submit, Task("n"))
     with pytest.raises(TimeoutError):
-        board.claim("ann", timeout=0.3)
+        board.claim("ann", timeout=0.1)
     with pytest.raises(TimeoutError):
-        board.result("long", timeout=0.3)
+        board.result("long", timeout=0.1)
     assert journal.hangs.is_set()
     assert time.monotonic() - begun < LIMIT_S / 2  # not the journal's own time
     journal.go_on.set()
@@ -233,9 +233,9 @@ def test_an_async_claim_keeps_its_time_while_the_journal_hangs(board, journal):
     async def main():
         journal.stand_still()
         with pytest.raises(TimeoutError):
-            await board.aio.claim("ann", timeout=0.3)
+            await board.aio.claim("ann", timeout=0.1)
         with pytest.raises(TimeoutError):
-            await board.aio.result("long", timeout=0.3)
+            await board.aio.result("long", timeout=0.1)
         journal.go_on.set()
         return [(await board.aio.claim("bob", timeout=LIMIT_S)).task for _ in range(2)]
 
@@ -250,10 +250,10 @@ def test_an_entry_that_is_taken_too_late_is_back(journal, colour):
         journal.stand_still()
 
         async def main():
-            await board.aio.take("box/*", agent="ann", timeout=0.3)
+            await board.aio.take("box/*", agent="ann", timeout=0.1)
 
         with pytest.raises(TimeoutError):
-            asyncio.run(main()) if colour == "aio" else board.take("box/*", agent="ann", timeout=0.3)
+            asyncio.run(main()) if colour == "aio" else board.take("box/*", agent="ann", timeout=0.1)
         assert journal.hangs.is_set()
         journal.go_on.set()
         assert board.take("box/*", agent="bob", timeout=LIMIT_S).value == 7

@@ -11,6 +11,8 @@ import ants_coord
 from ants_coord.hub import thin
 from ants_coord.hub.loop import Hub
 
+from ..fronts import conftest
+
 
 @contextlib.contextmanager
 def running(board, address, **options):
@@ -22,13 +24,13 @@ def running(board, address, **options):
         yield hub
     finally:
         hub.stop()
-        thread.join(30)
+        thread.join(conftest.LIMIT_S)
         assert not thread.is_alive()
 
 
 def plug(path) -> socket.socket:
     """Connect to a hub's socket, for who writes lines by hand."""
-    return thin.connect(str(path), 30)
+    return thin.connect(str(path), conftest.LIMIT_S)
 
 
 def lines(sock, count):

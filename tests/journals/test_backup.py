@@ -6,8 +6,6 @@ import contextlib
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -17,6 +15,7 @@ from ants_coord.errors import JournalConflictError, JournalCorruptError, Journal
 from ants_coord.journals import MemoryJournal, SQLiteJournal
 from ants_coord.journals.backup import restore_board
 
+from ..cli.command import ants
 from ..inside import inside
 
 
@@ -138,14 +137,6 @@ def test_a_restored_board_is_another_one(tmp_path, path):
 
 
 def test_the_command_line_backs_up_and_restores(tmp_path, path):
-    def ants(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "ants_coord", *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
     copied = ants("backup", path, tmp_path / "copy.db")
     assert copied.returncode == 0, copied.stderr
     assert ants("backup", path, tmp_path / "copy.db").returncode == 3

@@ -246,7 +246,7 @@ def test_made_for_one_agent_it_says_one_agent():
 
 def test_regret_on_worlds_of_its_own_family():
     """Small here, so the bars are wide; the promised ones (and held-out families) in the full profile."""
-    own = cases(0, 80 if IS_LARGE else 6)
+    own = cases(0, 80 if IS_LARGE else 4)
     floor = judge("floor", own, sweep.floor)
     alone = judge("structure", own, sweep.by_structure)
     blind = judge("no sizes", own, functools.partial(sweep.by_structure, blur="none"))

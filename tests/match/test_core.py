@@ -22,7 +22,7 @@ from ..landing import cut_short_everywhere, landing_at
 from ..scale import of
 from .test_model import SECOND, START, Walk
 
-EVERY = of(9, 3, 1)
+EVERY = of(13, 3, 1)
 
 GPU = Advert("w", {"gpu"}, {"mem": 8})
 

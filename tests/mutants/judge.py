@@ -360,9 +360,6 @@ def keyed():
     from pytest import MonkeyPatch
 
     from ants_coord import Blackboard, TrustPolicy
-    from tests.fronts import conftest
-
-    conftest.LIMIT_S = 8  # seconds until a mutant that leaves somebody waiting is noticed
     from tests.hub import test_forged as forged
     from tests.hub import test_keys as keys
 
@@ -522,6 +519,13 @@ def openings():
         one_by_one.test_a_name_whose_lock_is_taken_is_not_used(fresh(), patch)
 
 
+def be_impatient():
+    """Let nobody wait longer than so many seconds for what a mutant keeps from coming."""
+    from tests.fronts import conftest
+
+    conftest.LIMIT_S = 8
+
+
 METHODS = {
     one.__name__: one
     for one in (
@@ -532,6 +536,7 @@ METHODS = {
 }  # fmt: skip
 
 if __name__ == "__main__":
+    be_impatient()
     if sys.argv[1] == "seeds":
         print(noticing_seeds(int(sys.argv[2])))
     else:

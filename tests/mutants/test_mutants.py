@@ -104,7 +104,7 @@ def test_every_mutant_fits_the_code_as_it_is():
     assert stale == [], "write these mutants again"
 
 
-@pytest.mark.parametrize("method", of(list(METHODS)[2::3], METHODS, METHODS))
+@pytest.mark.parametrize("method", of(list(METHODS)[2::5], METHODS, METHODS))
 def test_no_method_complains_without_a_reason(method):
     if not can_judge(method):
         pytest.skip("no PostgreSQL on this machine")
@@ -112,7 +112,11 @@ def test_no_method_complains_without_a_reason(method):
 
 
 def one_of_each_method():
-    """Return the numbers of mutants, the first of every method that judges."""
+    """
+    Return the numbers of mutants, the first of every method that judges.
+
+    So the first of a method should be noticed at once; that somebody waits in vain for it takes seconds to notice.
+    """
     met = {}
     for number, (*_, method) in enumerate(MUTANTS):
         met.setdefault(method, number)

@@ -21,7 +21,7 @@ from ants_coord.values.trust import TrustPolicy
 from ..landing import cut_short_everywhere
 from ..scale import of
 
-EVERY = of(9, 3, 1)
+EVERY = of(13, 3, 1)
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
