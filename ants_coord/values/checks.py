@@ -226,7 +226,8 @@ def seconds(value: object, field: str, *, zero: bool = False, most: float = 1e9)
     if not 0 <= value <= most or (value == 0 and not zero):  # false for NaN, and no int is too large for it
         least = ">= 0" if zero else "> 0"
         raise ValueError(f"{field} must be finite, {least} and <= {most:g} seconds, not {quoted(value)}")
-    return float(value)
+    # -0.0 becomes 0.0: a log leaves out what equals its default, and readers would have another digest
+    return float(value) + 0.0
 
 
 def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> int:
@@ -245,7 +246,7 @@ def amount(value: object, field: str, *, zero: bool = False, most: float = 1e12)
     if not 0 <= value <= most or (value == 0 and not zero):
         least = ">= 0" if zero else "> 0"
         raise ValueError(f"{field} must be finite, {least} and <= {most:g}, not {quoted(value)}")
-    return float(value)
+    return float(value) + 0.0  # as above
 
 
 def check_path(path: str | os.PathLike[str]) -> str:

@@ -15,6 +15,7 @@ import pytest
 from ants_coord import errors
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
+from ants_coord.values.marks import MarkKind
 from ants_coord.values.payloads import json_value
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Task
@@ -359,6 +360,23 @@ def test_a_page_after_an_unknown_task_is_refused(board):
     reply = board.ask(c.Tasks(after="ghost"))
     assert isinstance(reply.error, errors.TaskNotFoundError)
     assert "'ghost'" in str(reply.error)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Backoff(first=-0.0).first,
+        Backoff(jitter=-0.0).jitter,
+        Task(delay=-0.0).delay,
+        Task(stall_after=-0.0).stall_after,
+        MarkKind("k", floor=-0.0).floor,
+        MarkKind("k", success=-0.0).success,
+        Settings(stall_after=-0.0).stall_after,
+    ],
+)
+def test_minus_zero_is_zero(kept):
+    """A log leaves out what equals its default, so a writer would have another digest than its readers."""
+    assert str(kept) == "0.0"
 
 
 def test_nobody_outside_holds_a_piece_of_the_state():
