@@ -51,7 +51,6 @@ from ..commands.shared import (
     Tasks,
     Unfinished,
     Upgrade,
-    Vouch,
     Wakeup,
 )
 from ..errors import NotSupportedError
@@ -137,7 +136,6 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Split: Later("work.splitting:split"),
     Submit: submitting.submit,
     Upgrade: switches.upgrade,
-    Vouch: Later("trust.principals:vouch"),
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out, under every strategy"""

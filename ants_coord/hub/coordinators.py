@@ -161,6 +161,8 @@ class Coordinators:
         self._send(peer, lists.line(why))
 
     def _wait(self, peer: Any, number: int, is_last: bool, what: list[Any], about: dict[str, Any]) -> None:
+        if number < 1:  # other numbers are the hub's own
+            raise ValueError(f"a wait's number must be 1 or more, not {number}")
         try:
             said, waiter = lists.read_what(what), lists.waiter_of(about)
             if self._gate is not None:

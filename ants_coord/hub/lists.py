@@ -21,16 +21,20 @@ The lines of coordinators: JSON lists, in the form of the log; see client/wire.p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import attrs
 
-from ..commands.shared import Command, Outcomes, Query, Refused, Unfinished
+from ..commands.shared import Command, Note, Outcomes, Query, Refused, Unfinished
 from ..engine.engine import Drained
 from ..engine.lobby import Waiter, mute
 from ..errors import CoordinationError
-from ..journals.codec import read_command, read_query
+from ..journals.codec import loads, read_command, read_query
 from ..values.checks import Request, check_name
+from ..values.frozen import fields
+from ..values.payloads import MAX_NOTE, MAX_SIZE, json_value
 from .client import wire
 
 __all__ = [
@@ -66,6 +70,10 @@ class Said:
         """Return the line that answers it."""
         return answer_of(reply)
 
+    def refusal(self, problem: Exception) -> bytes:
+        """Return the line that replaces an answer."""
+        return refusal(problem)
+
 
 def is_list(line: bytes) -> bool:
     """Tell whether a line is one of these."""
@@ -75,7 +83,7 @@ def is_list(line: bytes) -> bool:
 def parsed(line: bytes) -> Any:
     """Return what a line says, a list or an object, or raise ValueError."""
     try:
-        return wire.loads(line)
+        return loads(line)
     except RecursionError:
         raise ValueError("the line nests too deep") from None
     except ValueError as problem:
@@ -98,10 +106,33 @@ def read_what(message: list[Any]) -> Said:
     if len(message) == 3 and message[0] == "?":
         return Said(read_query(message[1], message[2]))
     if len(message) != 4:
-        raise ValueError(f"there is no line {message[0]!r:.40} of {len(message)} parts")
+        raise ValueError(f"there is no command or query of {len(message)} parts: {message!r:.80}")
     request, command = read_command(*message)
     _check_request(*request)
+    _check_values(command)
     return Said(command, request if request[1] else request[0])
+
+
+_VALUES: dict[str, Callable[[Any], Iterable[Any]]] = {
+    "Any": lambda value: (value,),
+    "tuple[Any, ...]": lambda values: values,
+    "tuple[tuple[str, int, Any], ...]": lambda endings: [result for _, _, result in endings],
+}
+"""type of a field -> the values of users in it"""
+
+
+@cache
+def _fields_with_values(kind: Any) -> list[tuple[str, Callable[[Any], Iterable[Any]]]]:
+    return [(each.name, _VALUES[each.type]) for each in fields(kind) if each.type in _VALUES]
+
+
+def _check_values(command: Command[Any]) -> None:
+    """Refuse payloads and results that the verbs refuse: a client may be written by anybody."""
+    kind: Any = command.__class__
+    most = MAX_NOTE if kind is Note else MAX_SIZE
+    for name, values_of in _fields_with_values(kind):
+        for value in values_of(getattr(command, name)):
+            json_value(value, name, most)
 
 
 def waiter_of(told: Any) -> Waiter:
@@ -176,7 +207,7 @@ def pushed(number: int, reply: Any, request: int) -> bytes:
         packed: Any = {"drained": True}
     elif isinstance(reply, TimeoutError):
         packed = {"late": str(reply)}
-    elif isinstance(reply, (ValueError, TypeError)) and not isinstance(reply, CoordinationError):
+    elif isinstance(reply, Exception) and not isinstance(reply, CoordinationError):
         packed = _bad(reply)
     else:
         packed = wire.pack(Refused(reply) if isinstance(reply, CoordinationError) else reply)

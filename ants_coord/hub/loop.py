@@ -305,6 +305,9 @@ class Hub:
                     reply = self._keys.veiled(names, reply)
             except CoordinationError as problem:
                 reply = Refused(problem)
+            except Exception as problem:  # noqa: BLE001 - a cursor of another board, a count that is none
+                self._send(peer, asked.refusal(problem))
+                continue
             self._reply(peer, asked, reply)
         for peer, asked in waiting:
             self._wait(peer, asked)
@@ -333,9 +336,10 @@ class Hub:
             waiter.task, waiter.ended = what.task, (what.task,)
 
         def tell(_: Wait, reply: Any) -> None:
-            if isinstance(reply, CoordinationError):
-                reply = Refused(reply)
-            self._reply(peer, asked, None if isinstance(reply, TimeoutError) else reply)
+            if isinstance(reply, Exception) and not isinstance(reply, TimeoutError):
+                self._send(peer, asked.refusal(reply))
+            else:
+                self._reply(peer, asked, None if isinstance(reply, TimeoutError) else reply)
 
         turn = None if asked.request is None else Turn(asked.request, 0)
         self._waits.enter(Wait(peer, _OWN, what, waiter, turn, tell))

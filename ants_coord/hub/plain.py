@@ -67,6 +67,10 @@ class Asked:
         """Return the line that answers it."""
         return answer_line(answer_of(self, reply, now_ns))
 
+    def refusal(self, problem: Exception) -> bytes:
+        """Return the line that replaces an answer."""
+        return refusal(problem)
+
 
 class _Fields:
     """The fields of a question; a field that nobody has read is refused by name at the end."""

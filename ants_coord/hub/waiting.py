@@ -22,11 +22,10 @@ from ..commands.board import Changes
 from ..commands.shared import Command, Query
 from ..core.state.records import LEASED
 from ..core.work.leases import lost_reason
-from ..engine.engine import Drained, Engine
+from ..engine.engine import Engine
 from ..engine.keeper import Kept
 from ..engine.lobby import NEVER_NS, Waiter
 from ..engine.log import Turn
-from ..errors import CoordinationError
 from ..values.tasks import Lease
 from .lists import is_done
 
@@ -131,7 +130,7 @@ class Waits:
             if reply is None:
                 return
             goes_on = wait.waiter.heard is not None and bool(wait.waiter.ended)
-        except (Drained, TimeoutError, CoordinationError) as problem:
+        except Exception as problem:  # noqa: BLE001 - it is the answer; a wait may be for what makes no sense
             reply = problem
         if not goes_on:
             self.leave(wait.peer, wait.number)

@@ -149,7 +149,7 @@ BAD = [
     (b'{"verb": "claim", "agent": ""}', "agent"),
     (b'{"verb": "claim", "agent": "a", "kinds": "x"}', "kinds must be a list, not 'x'"),
     (b'{"verb": "claim", "agent": "a", "kinds": [1]}', "kinds must be a list of strings"),
-    (b'{"verb": "claim", "agent": "a", "lease_ttl": NaN}', "lease_ttl"),
+    (b'{"verb": "claim", "agent": "a", "lease_ttl": NaN}', "NaN is not JSON"),
     (b'{"verb": "claim", "agent": "a", "lease_ttl": true}', "lease_ttl must be a whole number or a number"),
     (b'{"verb": "claim", "agent": "a", "color": 1}', "claim knows no 'color'"),
     (b'{"verb": "claim", "agent": "a", "id": " "}', "id"),

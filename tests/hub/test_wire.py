@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ants_coord.commands.shared import Submit
@@ -112,6 +112,8 @@ leases = st.builds(
 )  # fmt: skip
 
 
+@example([Outcome("a", TaskState.DONE, one) for one in (1, True)])
+@example([Lease("a", 1, "w", payload=one) for one in (1.0, 1)])
 @given(
     st.one_of(
         *[st.lists(each, max_size=4) for each in (tickets, outcomes, leases, tickets | outcomes | free)]
@@ -124,7 +126,8 @@ def test_a_batch_comes_as_it_was(values):
     assert same(heard, batch)
 
 
-@given(st.lists(leases | outcomes, min_size=2, max_size=4))
+@example([Lease("a", 1, "w", payload=[])])
+@given(st.lists(leases | outcomes, min_size=1, max_size=4))
 def test_no_two_values_of_a_batch_share_what_may_be_changed(values):
     """Who changes the payload or the inputs of one task does not change those of another."""
     mutable = [

@@ -42,6 +42,7 @@ __all__ = [
     "decode_piece",
     "encode",
     "encode_piece",
+    "loads",
     "read_command",
     "read_query",
 ]
@@ -323,9 +324,23 @@ def _finite(text: str) -> float:
 
 # of a repeated key the last one counts, as everywhere in Python: a hook that looked for repeats cost a tenth
 # of a replay, and entries are written by a program
-_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
-    parse_constant=_no_constant, parse_float=_finite
-).scan_once  # type: ignore[attr-defined]
+_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
+
+
+def loads(line: bytes) -> Any:
+    """
+    Return the value of a line that anybody may have written, if a log can hold it.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, or has what cannot be written again: NaN, half of a character.
+        RecursionError: it nests too deep.
+
+    """
+    found = _decoder.decode(line.decode())
+    if b"\\u" in line:
+        _dumps([found]).encode()  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
+    return found
 
 
 def _loads(body: bytes) -> Any:

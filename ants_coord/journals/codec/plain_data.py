@@ -180,10 +180,16 @@ def refuse_unnamed(given: Any) -> None:
         raise ValueError("a task without an id")
 
 
+def _beside(kind: type) -> tuple[str, ...]:
+    """Return the fields of a class that are in no log: a task's payload is beside it in the command."""
+    return ("payload", "parts") if issubclass(kind, Task) else ()
+
+
 @cache
 def reader(kind: Any) -> Function:
     """Return the function that makes a command or value of a class from plain data."""
-    known = {each.name: _reads(each.type) for each in fields(kind) if each.init}
+    beside = _beside(kind)
+    known = {each.name: _reads(each.type) for each in fields(kind) if each.init and each.name not in beside}
 
     def read(given: Any) -> Any:
         if given.__class__ is not dict:
@@ -229,7 +235,7 @@ def writer(kind: Any) -> Function:
     """
     Return the function that makes plain data from a command or value; of tasks, without payload and parts.
     """
-    beside = ("payload", "parts") if issubclass(kind, Task) else ()
+    beside = _beside(kind)
     known: dict[str, Any] = {}
     lines = ["def write(self):", "    made = {}"]
     for each in fields(kind):
