@@ -51,6 +51,7 @@ from ..commands.shared import (
     Tasks,
     Unfinished,
     Upgrade,
+    Vouch,
     Wakeup,
 )
 from ..errors import NotSupportedError
@@ -136,6 +137,7 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
     Split: Later("work.splitting:split"),
     Submit: submitting.submit,
     Upgrade: switches.upgrade,
+    Vouch: Later("trust.principals:vouch"),
     Wakeup: _wakeup,
 }
 """command type -> the function that carries it out, under every strategy"""

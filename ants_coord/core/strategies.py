@@ -183,10 +183,16 @@ class Unchecked(Dormant):
             type(part).replaced(part, ledger, row)
 
 
+class NoPrincipals(Dormant):
+    """Nobody vouches for anybody."""
+
+    home, tables = "trust.principals:Principals", ("principals",)
+    of, vouched = map(_waking, ("of", "vouched"))
+
+
 def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) -> Common:
     """Make the parts that every strategy has; they cost nothing until they are used."""
     from .trust.evidence import Reputation  # noqa: PLC0415 - with the first board, not with the import
-    from .trust.principals import Principals  # noqa: PLC0415
 
     declines, reputation, restraint = NoDeclines(), Reputation(), None
     if trust is not None:
@@ -204,7 +210,9 @@ def common_parts(trust: TrustPolicy | None, has_purses: bool, has_proofs: bool) 
         from .matching.proofs import Proofs  # noqa: PLC0415 - most boards have none
 
         first = (*first, Proofs())  # before the index, which sees agents as this part shows them
-    return Common(first, cast("Refusals", declines), Unchecked(), Principals(), reputation, restraint, purses)
+    return Common(
+        first, cast("Refusals", declines), Unchecked(), NoPrincipals(), reputation, restraint, purses
+    )
 
 
 def every_part() -> Iterator[Part]:

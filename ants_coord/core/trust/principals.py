@@ -12,7 +12,21 @@ from ...commands.shared import Vouch
 from ..state.ledger import Ledger
 from ..state.parts import Part
 
-__all__ = ["Principals"]
+__all__ = ["Principals", "vouch"]
+
+
+def vouch(ledger: Ledger, command: Vouch) -> bool:
+    """Set an agent's principal; return whether that is new."""
+    table = ledger.tables["principals"]
+    known = table.get(command.agent)
+    if known is not None and known[1] == command.principal:
+        return False
+    ordinal = ledger.ordinal() if known is None else known[0]
+    ledger.undo.put(table, command.agent, (ordinal, command.principal, command.by))
+    ledger.emit("vouched", None, command.agent, 0, {"principal": command.principal, "by": command.by})
+    if ledger.news.is_wanted:
+        ledger.news.agents.append(command.agent)
+    return True
 
 
 class Principals(Part):
@@ -24,22 +38,6 @@ class Principals(Part):
     """
 
     tables = ("principals",)
-
-    def __init__(self) -> None:
-        self.commands = {Vouch: self.vouch}
-
-    def vouch(self, ledger: Ledger, command: Vouch) -> bool:
-        """Set an agent's principal; return whether that is new."""
-        table = ledger.tables["principals"]
-        known = table.get(command.agent)
-        if known is not None and known[1] == command.principal:
-            return False
-        ordinal = ledger.ordinal() if known is None else known[0]
-        ledger.undo.put(table, command.agent, (ordinal, command.principal, command.by))
-        ledger.emit("vouched", None, command.agent, 0, {"principal": command.principal, "by": command.by})
-        if ledger.news.is_wanted:
-            ledger.news.agents.append(command.agent)
-        return True
 
     def of(self, ledger: Ledger, agent: str) -> str:
         """Return an agent's principal: the agent itself, if nobody vouches for it."""
