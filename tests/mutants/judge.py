@@ -394,13 +394,6 @@ def openings():
         one_by_one.test_a_name_whose_lock_is_taken_is_not_used(fresh(), patch)
 
 
-def be_impatient():
-    """Let nobody wait longer than so many seconds for what a mutant keeps from coming."""
-    from tests.fronts import conftest
-
-    conftest.LIMIT_S = 8
-
-
 METHODS = {
     one.__name__: one
     for one in (
@@ -411,7 +404,9 @@ METHODS = {
 }  # fmt: skip
 
 if __name__ == "__main__":
-    be_impatient()
+    from tests.fronts import conftest
+
+    conftest.LIMIT_S = 8  # seconds until a mutant that leaves somebody waiting is noticed
     if sys.argv[1] == "seeds":
         print(noticing_seeds(int(sys.argv[2])))
     else:
