@@ -8,8 +8,6 @@ from collections.abc import Iterable
 
 from ..sync import Board
 
-__all__ = ["text"]
-
 
 def text(board: Board) -> str:
     """

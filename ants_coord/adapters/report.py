@@ -13,8 +13,6 @@ from html import escape
 from ..sync import Board
 from .spans import LOST, Span, spans
 
-__all__ = ["html"]
-
 _WIDTH = 1000.0
 _ROW = 22
 _NAMES = 150

@@ -13,8 +13,6 @@ from typing import Any
 from ..values.events import Event
 from .spans import spans
 
-__all__ = ["chrome"]
-
 
 def chrome(events: Iterable[Event]) -> str:
     """

@@ -20,8 +20,6 @@ import attrs
 
 from ..values.checks import check_id, listed, path_text, quoted
 
-__all__ = ["IGNORED", "Look", "Tree"]
-
 IGNORED = (".*", "__pycache__", "node_modules", "*.pyc", "*~", "*.sw?")
 """names of files and folders that are left out by default"""
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ..fronts.agent import Shared
     from ..values.entries import Page
 
-__all__ = ["Blackboard", "BoardMembership"]
-
 
 def _kind(kind: str | None) -> str | None:
     return None if kind is None else check_name(kind, "mark kind")

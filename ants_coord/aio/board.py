@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .outbox import Connection, Outbox
 
-__all__ = ["Board"]
-
 R = TypeVar("R")
 
 

@@ -9,8 +9,6 @@ from .board import Board
 if TYPE_CHECKING:
     from .. import sync as other
 
-__all__ = ["ClaimQueue"]
-
 
 class ClaimQueue(Board):
     """

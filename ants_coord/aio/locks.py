@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..fronts.aio_hold import AsyncLockHold
     from ..fronts.file_names import Path
 
-__all__ = ["LockVerbs"]
-
 
 class LockVerbs(ResultVerbs):
     """The verbs that lock resources."""

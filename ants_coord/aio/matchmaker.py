@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .. import sync as other
     from ..fronts.agent import Shared
 
-__all__ = ["MatchVerbs", "Matchmaker", "Membership"]
-
 
 class Membership(MatchAgent):
     """

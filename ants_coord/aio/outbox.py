@@ -26,8 +26,6 @@ from .bridge import settled
 if TYPE_CHECKING:
     from .board import Board
 
-__all__ = ["Connection", "Outbox"]
-
 _log = logging.getLogger("ants_coord")
 
 _FORGOTTEN_S = 60.0

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from ..values.briefing import Briefing
     from ..values.events import Event
 
-__all__ = ["Reading"]
-
 R = TypeVar("R")
 
 

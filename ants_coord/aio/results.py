@@ -17,8 +17,6 @@ from ..values.checks import flag
 from ..values.tasks import Outcome
 from .verbs import Verbs
 
-__all__ = ["ResultVerbs"]
-
 
 class ResultVerbs(Verbs):
     """The verbs that wait for others to finish."""

@@ -32,8 +32,6 @@ from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private
 from .reading import Reading
 
-__all__ = ["Verbs"]
-
 R = TypeVar("R")
 
 

@@ -43,8 +43,6 @@ from .show import (
     warnings,
 )
 
-__all__ = ["app"]
-
 app = typer.Typer(
     name="ants-coord",
     help="Agents without a manager: a shared board, atomic claims, leases that expire.",

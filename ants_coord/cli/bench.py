@@ -28,8 +28,6 @@ from ..values.adverts import Advert
 from ..values.marks import Mark
 from ..values.tasks import Task
 
-__all__ = ["Row", "rows", "run_race"]
-
 _ROUND_S = 0.2
 _ROUNDS = 5
 

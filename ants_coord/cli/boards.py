@@ -27,19 +27,6 @@ from ..sync import Blackboard, ClaimQueue, Matchmaker
 from ..sync import Board as Opened
 from .show import BAD_INPUT, BOARD_TROUBLE, SOME_FAILED, fail
 
-__all__ = [
-    "Board",
-    "BoardAndTask",
-    "KeptBoard",
-    "is_address",
-    "is_there",
-    "journal_at",
-    "must_be_there",
-    "opened",
-    "troubles",
-    "words_after_board",
-]
-
 VARIABLE = "ANTS_COORD_BOARD"
 """names the board where no argument does; hooks of coding agents read it, too"""
 Board = Annotated[

@@ -18,8 +18,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["as_json", "bars", "clean", "console", "fail", "shown", "table", "warnings"]
-
 # emoji: the name of a task may contain ":bug:"
 console = Console(highlight=False, emoji=False)
 warnings = Console(stderr=True, highlight=False, emoji=False)

@@ -12,25 +12,6 @@ from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
 from .shared import Command, Granting, Query
 
-__all__ = [
-    "Changes",
-    "Deposit",
-    "Diffuse",
-    "Entries",
-    "Erase",
-    "History",
-    "React",
-    "Reactions",
-    "Read",
-    "RollBack",
-    "Sense",
-    "Strongest",
-    "Take",
-    "Thresholds",
-    "Unreact",
-    "Write",
-]
-
 
 @record
 class Deposit(Command[Trail]):

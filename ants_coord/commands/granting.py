@@ -9,8 +9,6 @@ from typing import Any
 from ..values.tasks import Lease
 from .shared import Command, Release
 
-__all__ = ["given_back"]
-
 
 def given_back(reply: Any, now_ns: int, agent: str | None = None) -> list[Command[Any]]:
     """

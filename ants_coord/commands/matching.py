@@ -7,16 +7,6 @@ from ..values.frozen import record
 from ..values.tasks import Explanation
 from .shared import Command, Query
 
-__all__ = [
-    "Advertise",
-    "Agents",
-    "Offers",
-    "Refresh",
-    "Retire",
-    "WhyNot",
-    "Withdraw",
-]
-
 
 @record
 class Advertise(Command[Advertised]):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from ..values.frozen import record
 from .shared import Command
 
-__all__ = ["SetPurse", "Spend"]
-
 
 @record
 class SetPurse(Command[None]):

@@ -17,8 +17,6 @@ from .state.ledger import Ledger
 from .state.records import FAILED, READY, Row
 from .work.holding import every_note
 
-__all__ = ["brief"]
-
 _LINES, _LONG = 3, 200
 """lines of history, and as many notes, that are shown of a task; characters of each"""
 

@@ -34,20 +34,6 @@ from .work.locking import holders, lock_lease
 if TYPE_CHECKING:
     from ..values.briefing import Briefing
 
-__all__ = [
-    "briefing",
-    "events",
-    "explain",
-    "explain_agent",
-    "find",
-    "holder",
-    "leases",
-    "outcomes",
-    "standing",
-    "statistics",
-    "tasks",
-]
-
 _LOCK = "lock:"
 """the prefix of what the lease of a lock calls its task"""
 _NOTES_SHOWN, _NOTE_SHOWN = 3, 200

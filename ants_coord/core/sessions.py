@@ -33,16 +33,6 @@ from .state.timeline import CALENDAR
 from .work.leases import lease_of
 from .work.openings import note_holder
 
-__all__ = [
-    "MOST_KEPT",
-    "answer_again",
-    "condense",
-    "fingerprint",
-    "last_answer",
-    "remember_reply",
-    "unremember",
-]
-
 _KEPT = 64
 MOST_KEPT = 2 * _KEPT
 """replies of a session that are kept before the oldest are dropped"""

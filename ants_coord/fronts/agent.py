@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..engine.keeper import Kept
     from ..engine.lobby import Waiter
 
-__all__ = ["Handle", "Shared", "veil"]
-
 A = TypeVar("A", covariant=True)
 L = TypeVar("L")
 

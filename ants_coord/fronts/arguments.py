@@ -44,40 +44,6 @@ from ..values.payloads import MAX_NOTE, copy_json, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 
-__all__ = [
-    "LeaseLike",
-    "TaskLike",
-    "Until",
-    "agent_name",
-    "asked_for",
-    "briefing",
-    "cancel",
-    "claim",
-    "claim_many",
-    "complete",
-    "complete_many",
-    "decline",
-    "drawn",
-    "extend",
-    "fail",
-    "held",
-    "lock",
-    "made_by_hand",
-    "note",
-    "outcomes",
-    "pair",
-    "purse",
-    "release",
-    "renew",
-    "result_of",
-    "spent",
-    "split",
-    "task_id",
-    "tasks",
-    "timeout_ns",
-    "until",
-]
-
 _MOST_DIGITS = 20
 """of a fencing token: it is a time in microseconds, and an int of the log"""
 _HANDLE = re.compile(r"#[0-9]+\Z")

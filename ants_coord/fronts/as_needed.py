@@ -19,8 +19,6 @@ from typing import Literal
 
 from ..values.frozen import frozen
 
-__all__ = ["AsNeeded", "Decision", "Word"]
-
 log: logging.Logger = logging.getLogger("ants_coord")
 
 PRICE = 0.25

@@ -26,18 +26,6 @@ from ..values.tasks import Task
 from . import arguments
 from .arguments import Seconds
 
-__all__ = [
-    "changes",
-    "deposit",
-    "diffuse",
-    "entries",
-    "erase",
-    "reaction",
-    "roll_back",
-    "take",
-    "write",
-]
-
 
 def deposit(mark: Mark, agent: str) -> Deposit:
     """Build a Deposit."""

@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from ..values.trust import TrustPolicy
     from ..values.verification import Proof
 
-__all__ = [
-    "AnySettings",
-    "BoardSettings",
-    "MatchSettings",
-    "SharedSettings",
-    "Where",
-    "build",
-    "changed",
-    "foreign_verb",
-]
-
 Where = str | os.PathLike[str] | Journal | None
 """None keeps the board in memory; a path opens (or makes) a SQLite file; "hub:PATH" asks a hub; or a
 journal."""

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 
 from ..values.checks import path_text, quoted
 
-__all__ = ["Path", "names_of_files"]
-
 Path = str | os.PathLike[str]
 """A path in any form that Python accepts."""
 _SEPARATORS = (os.sep, os.altsep or os.sep)

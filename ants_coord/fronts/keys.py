@@ -11,8 +11,6 @@ from . import arguments
 if TYPE_CHECKING:
     from ..engine.engine import Engine
 
-__all__ = ["Keys", "is_same"]
-
 
 def is_same(given: object, secret: str) -> bool:
     """Compare what a caller shows with a secret, in a time that tells nothing about it."""

@@ -12,8 +12,6 @@ from ..values.rules import LOAD, checked_rule
 from . import arguments
 from .arguments import Seconds
 
-__all__ = ["CHANGES", "advert_of", "agents", "checked_advert", "most", "retire"]
-
 CHANGES = ("joined", "changed", "fading", "departed")
 """events about adverts"""
 _GIVEN = ("proven", "addressee")

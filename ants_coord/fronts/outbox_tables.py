@@ -7,8 +7,6 @@ from typing import Any
 
 from ..values.frozen import frozen
 
-__all__ = ["Backlog", "Tables", "tables_for"]
-
 
 @frozen
 class Backlog:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ..values.tasks import Lease
 
-__all__ = ["NO_ANSWER", "WORKING", "Patience", "patience_for"]
-
 R = TypeVar("R")
 
 LOOK_NS = 5_000_000_000

@@ -9,8 +9,6 @@ import attrs
 
 from ..values.events import Event
 
-__all__ = ["Account", "AgentTax"]
-
 _WAITS_AGAIN = ("submitted", "ready", "requeued", "retried", "released", "expired", "handed in", "rejected")
 _ENDS = {
     "completed": "done",

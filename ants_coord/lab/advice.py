@@ -24,8 +24,6 @@ import attrs
 
 from .structure import Structure
 
-__all__ = ["Advice", "Facts", "Level", "Measurement", "Prediction", "advise"]
-
 MARGIN = 0.10
 """how much better something must have been measured to replace the present choice"""
 NOISE = 2.0

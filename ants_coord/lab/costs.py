@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 import attrs
 
-__all__ = ["Costs"]
-
 _SHARES = ("silent", "late", "loss")
 _POSITIVE = ("write_rate", "read_rate", "lease", "foreign")
 _TOKENS = ("message", "call")

@@ -12,8 +12,6 @@ from .runs import LIMIT, Run
 from .scaling import fit
 from .worlds import World
 
-__all__ = ["curve_svg", "svg", "table"]
-
 _COLUMNS: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
     ("work/s", 8, lambda row: f"{_median(row, lambda run: run.rate):.2f}"),
     ("x solo", 21, lambda row: f"{row.beside_solo:.2f}"),

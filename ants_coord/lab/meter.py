@@ -18,8 +18,6 @@ from typing import Any, Self
 from ..commands.shared import Claim, ClaimMany
 from ..engine.engine import Drained, Engine
 
-__all__ = ["Meter", "tokens_of"]
-
 _DOORS = ("execute", "short", "ask", "try_or_enter", "look_or_enter", "next_ended", "leave")
 _CLAIMS = (Claim, ClaimMany)
 _ONE_IN = 31

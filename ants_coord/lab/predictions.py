@@ -19,8 +19,6 @@ from ..sync import Board
 from .advice import Advice, Level
 from .tax import measurements
 
-__all__ = ["Score", "keep", "score", "settle", "sidecar"]
-
 
 @attrs.frozen
 class Score:

@@ -14,8 +14,6 @@ import attrs
 from .costs import Costs
 from .worlds import Job, World
 
-__all__ = ["LIMIT", "Duplicates", "Life", "Run", "Trial"]
-
 LIMIT = 200_000.0
 """virtual seconds after which an endless run is given up"""
 

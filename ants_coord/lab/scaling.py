@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-__all__ = ["Scaling", "fit"]
-
 MISFIT = 0.10
 """residuals above this share of the highest rate: not a curve of this law"""
 

@@ -20,8 +20,6 @@ from .talk import Talk
 from .ways import OnBoard, Solo, Way
 from .worlds import independent
 
-__all__ = ["ASSUMPTIONS", "Break", "Effect", "break_even", "sensitivity", "steady_curve"]
-
 ASSUMPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("as assumed", {}),
     ("choice first", {"choice": "first"}),

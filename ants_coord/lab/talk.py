@@ -24,8 +24,6 @@ from .costs import Costs
 from .runs import LIMIT, Life, Run, Trial
 from .worlds import Job, World
 
-__all__ = ["Talk"]
-
 _ITEM = 8
 """tokens per finished job in an answer"""
 _FOUND = 10

@@ -35,8 +35,6 @@ from .costs import Costs
 from .runs import LIMIT, Life, Run, Trial
 from .worlds import Job, World
 
-__all__ = ["OnBoard", "Solo", "Way"]
-
 _START_NS = 1_750_000_000_000_000_000
 _ADVERT_TTL = 600.0
 _HALF_LIFE = 600.0

@@ -17,19 +17,6 @@ from typing import Any
 
 import attrs
 
-__all__ = [
-    "WORLDS",
-    "Job",
-    "MakeWorld",
-    "World",
-    "chain",
-    "foraging",
-    "imports",
-    "independent",
-    "skills",
-    "spawning",
-]
-
 _LONGEST = 300.0
 _SPREAD = 0.6
 """sigma of the lognormal sizes"""

@@ -9,21 +9,6 @@ from typing import Any
 
 import attrs
 
-__all__ = [
-    "COMPARE",
-    "Atom",
-    "Facts",
-    "Node",
-    "Requirement",
-    "Value",
-    "Version",
-    "evaluate",
-    "facts_of",
-    "literal",
-    "sort_of",
-    "version_of",
-]
-
 _NUMBERS = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)")
 Version = tuple[int, ...]
 Value = int | float | str | bool

@@ -9,8 +9,6 @@ from ..errors import RequirementError
 from .atoms import COMPARE, Atom, Node, Requirement, Value, sort_of
 from .reader import Reader
 
-__all__ = ["parse", "show"]
-
 MAX_TEXT = 4_096
 _MAX_CASES = 512
 """conjunctions examined before a requirement is assumed to be possible"""

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from ..errors import RequirementError
 from .atoms import Atom, Node, Value, literal, sort_of, version_of
 
-__all__ = ["Reader"]
-
 _MAX_DEPTH = 50
 _MAX_ATOMS = 256
 _MIRROR = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}

@@ -12,8 +12,6 @@ from .board import Board
 if TYPE_CHECKING:
     from .. import aio as other
 
-__all__ = ["ClaimQueue"]
-
 
 class ClaimQueue(Board):
     """

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..fronts.hold import LockHold
     from ..fronts.file_names import Path
 
-__all__ = ["LockVerbs"]
-
 
 class LockVerbs(ResultVerbs):
     """The verbs that lock resources."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .. import aio as other
     from ..fronts.agent import Shared
 
-__all__ = ["MatchVerbs", "Matchmaker", "Membership"]
-
 
 class Membership(MatchAgent):
     """

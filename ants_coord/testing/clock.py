@@ -9,8 +9,6 @@ from datetime import timedelta
 from ..journals.ports import Alarm, Clock
 from ..values.checks import seconds
 
-__all__ = ["ManualClock"]
-
 _START_NS = 1_750_000_000_000_000_000
 _NEVER = 1 << 62
 

@@ -24,8 +24,6 @@ from ..values.tasks import Backoff, Lease, Task
 from .clock import ManualClock
 from .conformance import OnItsLoop
 
-__all__ = ["ExclusivityMachine"]
-
 _AGENTS = ("ann", "bob", "cy")
 _TTLS = (None, 7, 30, 90)
 _VERBS = ("renew", "renew", "complete", "fail", "release", "progress")

@@ -20,8 +20,6 @@ import attrs
 
 from ..errors import LeaseLostError
 
-__all__ = ["AsyncRecorder", "Operation", "Recorder", "check_history"]
-
 _FOREVER = 1 << 62
 _READY = "ready"
 _State = tuple[str, int]

@@ -7,8 +7,6 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-__all__ = ["Interleaving", "interleavings"]
-
 W = TypeVar("W")
 _Script = Callable[[W], Generator[Any, None, Any]]
 

@@ -8,15 +8,6 @@ from typing import Any, Protocol
 from ..values.events import Event
 from ..values.tasks import Lease, TaskRecord, TaskState
 
-__all__ = [
-    "assert_done",
-    "assert_held",
-    "assert_lost",
-    "assert_no_double_grant",
-    "double_grants",
-    "story",
-]
-
 _SHOWN = 25
 _ENDS = frozenset(
     {"completed", "retried", "failed", "released", "expired", "cancelled", "handed in", "rejected"}

@@ -16,16 +16,6 @@ from ..requirements import parse
 from .checks import check_name, count, listed, plain, quoted, seconds
 from .frozen import field, frozen, lasting, strings, taking
 
-__all__ = [
-    "Advert",
-    "Advertised",
-    "AgentChange",
-    "AgentRecord",
-    "Offer",
-    "Roster",
-    "checked_requirement",
-]
-
 MAX_CAPABILITIES = 512
 MAX_ATTRIBUTES = 256
 _VERSION = r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,7}([-+._]?[A-Za-z][A-Za-z0-9.+_-]*)?"

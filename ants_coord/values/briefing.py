@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from .marks import Trail
 from .frozen import frozen
 
-__all__ = ["Briefing", "OpenTask"]
-
 
 @frozen
 class OpenTask:

@@ -10,17 +10,6 @@ from typing import Any
 from .checks import check_id, check_name, count, listed, quoted
 from .frozen import frozen, strings, taking
 
-__all__ = [
-    "Change",
-    "Entry",
-    "Namespace",
-    "Page",
-    "checked_namespaces",
-    "checked_pattern",
-    "literal",
-    "matches",
-]
-
 _set = object.__setattr__
 
 

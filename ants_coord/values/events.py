@@ -11,8 +11,6 @@ from typing import Any
 
 from .frozen import frozen
 
-__all__ = ["EVENT_TYPES", "Event"]
-
 EVENT_TYPES: dict[str, str] = {
     "configured": "the settings were set or changed",
     "upgraded": "the board goes on under newer rules; live leases and locks were revoked",

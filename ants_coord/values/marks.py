@@ -13,15 +13,6 @@ from typing import Any
 from .checks import amount, check_id, check_name, count, listed, quoted, seconds
 from .frozen import frozen, lasting, lasting_or_none, maker, quick, taking
 
-__all__ = [
-    "Mark",
-    "MarkKind",
-    "Threshold",
-    "Trail",
-    "checked_kinds",
-    "make_trail",
-]
-
 _set = object.__setattr__
 _MOST_KINDS = 256
 

@@ -13,8 +13,6 @@ from typing import Any
 from ..errors import LimitError
 from .checks import quoted
 
-__all__ = ["MAX_DEPTH", "MAX_INT", "MAX_NOTE", "MAX_SIZE", "NESTS", "copy_json", "json_value", "size_of"]
-
 MAX_SIZE = 1 << 20
 """Largest payload or result: bytes of UTF-8 in strings and keys, plus 8 per value."""
 MAX_NOTE = 16_384

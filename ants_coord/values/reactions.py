@@ -7,8 +7,6 @@ from .entries import checked_pattern
 from .frozen import evolve, frozen, strings, taking
 from .tasks import Task
 
-__all__ = ["Reaction"]
-
 _set = object.__setattr__
 _ON = ("created", "changed", "deleted")
 _EDGES = ("rose", "fell")

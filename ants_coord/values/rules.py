@@ -6,8 +6,6 @@ import difflib
 
 from ..requirements import parse
 
-__all__ = ["LOAD", "checked_rule", "meant"]
-
 LOAD = "load"
 """how busy the agent is at the time of its own claim, 0 to 1; only in its own rule"""
 _SEEN = ("kind", "priority", "place", "limit", "max_attempts", "lease_ttl")

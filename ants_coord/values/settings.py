@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from .trust import TrustPolicy
     from .verification import Proof
 
-__all__ = ["Settings"]
-
 _set = object.__setattr__
 _MATCHED = {"strategies": ("match", "board")}
 _BOARD = {"strategies": ("board",)}

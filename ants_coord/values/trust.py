@@ -10,8 +10,6 @@ from __future__ import annotations
 from .checks import amount, count, quoted
 from .frozen import frozen
 
-__all__ = ["Channel", "Record", "TrustPolicy"]
-
 _set = object.__setattr__
 
 

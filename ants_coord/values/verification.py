@@ -22,21 +22,6 @@ from .checks import amount, check_name, count, quoted
 from .frozen import evolve, frozen
 from .payloads import json_value
 
-__all__ = [
-    "ADDRESS",
-    "CLAIMED",
-    "PROVEN",
-    "REFUTED",
-    "Proof",
-    "Verify",
-    "checked_capabilities",
-    "checked_proofs",
-    "covers",
-    "is_answer",
-    "is_given",
-    "sealed",
-]
-
 _set = object.__setattr__
 _ROUNDS = 4_096
 """cost of each guess at a known answer, for a reader of the log: about a millisecond"""

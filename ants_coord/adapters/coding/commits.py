@@ -8,8 +8,6 @@ import sys
 
 from .place import Place, place_of
 
-__all__ = ["main"]
-
 
 def main() -> int:
     """Check the staged files; return 1 if others hold some, with one line for each on standard error."""

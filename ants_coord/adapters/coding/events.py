@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["BEGINS", "ENDS", "WRITES", "files_of", "holder_of", "name_of"]
-
 WRITES = "PreToolUse"
 BEGINS = "SessionStart"
 ENDS = ("SessionEnd", "Stop")

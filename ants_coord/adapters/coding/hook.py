@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["HELD_S", "answer", "main"]
-
 HELD_S = 600.0
 """how long a file stays with its session after the last write"""
 MAX_EVENT = 32 << 20

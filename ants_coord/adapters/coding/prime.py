@@ -11,8 +11,6 @@ from ...errors import JournalError
 from ...sync.board import Board
 from .place import Place, place_of
 
-__all__ = ["briefing", "main"]
-
 _BAD_INPUT, _BOARD_TROUBLE = 2, 3
 
 _SHOWN = 20

@@ -20,8 +20,6 @@ import attrs
 
 from .place import Place
 
-__all__ = ["AGENTS", "COMMAND", "Change", "changes", "found_agents"]
-
 COMMAND = "ants-coord hook"
 """the command must never change: Codex trusts a hook by its exact text, and would ask again after each
 release"""

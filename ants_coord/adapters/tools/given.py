@@ -12,8 +12,6 @@ import json
 import math
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
-__all__ = ["Refusal", "fitted", "value_of"]
-
 FREE = frozenset({"payload", "result", "text"})
 """arguments that hold any JSON value, or its text"""
 

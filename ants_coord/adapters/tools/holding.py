@@ -27,8 +27,6 @@ from ...values.checks import fresh_session
 from ...values.tasks import Lease
 from .given import Refusal
 
-__all__ = ["Attention", "Held", "Holding"]
-
 _REMEMBERED = 500
 """endings whose repeats are answered; a model may repeat a recent call"""
 _LENGTHS = 10

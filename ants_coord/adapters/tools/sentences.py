@@ -12,8 +12,6 @@ from collections.abc import Container
 from ... import errors
 from .given import Refusal
 
-__all__ = ["plain", "refused"]
-
 MOST = 600
 """most characters of a sentence; explanations of large boards can be long"""
 

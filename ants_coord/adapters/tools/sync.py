@@ -18,8 +18,6 @@ from .given import Refusal, fitted, value_of
 from .holding import Attention, Held, Holding
 from .sentences import plain, refused
 
-__all__ = ["Tools"]
-
 _SHOWN = 100
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ...aio import Board as AsyncBoard
     from ...sync import Board
 
-__all__ = ["Toolbox", "slug"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARED = ("claim_task", "complete_task", "submit_task", "lock_files", "unlock", "why", "list_tasks")

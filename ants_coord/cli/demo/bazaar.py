@@ -29,8 +29,6 @@ from ...values.events import Event
 from ...values.tasks import Task
 from ...values.verification import Proof, Verify
 
-__all__ = ["CROWD", "PROCESSES", "TASKS", "run"]
-
 CROWD = (
     *["diligent"] * 11, *["boaster"] * 2, *["leaver"] * 5, *["decliner"] * 4, *["limited"] * 4,
     *["liar"] * 4, *["hanging"] * 4,

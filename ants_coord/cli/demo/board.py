@@ -17,8 +17,6 @@ from ...values.marks import Mark
 from ...values.tasks import Lease, Task
 from .colony import Colony, settings, tasks_for
 
-__all__ = ["BoardColony", "correlation"]
-
 KIND = "imported"
 
 

@@ -24,8 +24,6 @@ from ...sync import Board
 from ...values.tasks import Backoff, Lease, Task, TaskState
 from . import index_job
 
-__all__ = ["AgentTimes", "Colony", "tasks_for"]
-
 LEASE_TTL = 2.0
 """short, so that the silent agent's task comes back while you watch"""
 

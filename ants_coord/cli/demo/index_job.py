@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["find_files", "index_file", "index_tree", "join_package", "package_of", "report"]
-
 _SKIPPED = frozenset(
     {"test", "tests", "idle_test", "__pycache__", "site-packages", "dist-packages", "node_modules"}
 )

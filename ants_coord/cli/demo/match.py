@@ -18,8 +18,6 @@ from ...values.tasks import Lease, Task
 from . import index_job, skill_job
 from .colony import AgentTimes, Colony
 
-__all__ = ["MatchColony"]
-
 _ADVERT_TTL = 1.5
 _LIE = "ast.docstrings"
 _SPECIALISTS = (

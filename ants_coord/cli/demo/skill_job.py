@@ -18,8 +18,6 @@ from typing import Any
 
 from . import index_job
 
-__all__ = ["SKILLS", "index_tree", "join_package", "report"]
-
 
 def _tree(source: bytes) -> ast.Module | None:
     try:

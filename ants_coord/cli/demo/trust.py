@@ -20,8 +20,6 @@ from ...values.verification import Verify
 from . import index_job
 from .colony import Colony, tasks_for
 
-__all__ = ["LEAST_AGENTS", "TrustColony"]
-
 LEAST_AGENTS = 4
 """a ghost, a liar, and two whose results can agree"""
 _CHECKED = Verify.by_quorum(2, of=3, error=0.05)

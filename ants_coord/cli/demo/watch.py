@@ -21,8 +21,6 @@ from ...values.tasks import Standing, TaskState
 from ..show import INTERRUPTED, as_json, clean, console, table, warnings
 from .colony import Colony, held
 
-__all__ = ["run_bazaar", "run_demo", "show_standings", "show_status", "status_of"]
-
 
 class _Progress:
     """Live on a terminal, one line per second elsewhere; on stderr when the answer is JSON."""

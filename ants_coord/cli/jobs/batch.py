@@ -16,16 +16,6 @@ from ...values.checks import count
 from ...values.tasks import Task
 from ..show import BAD_INPUT, fail
 
-__all__ = [
-    "KIND",
-    "MOST_AS_NEEDED",
-    "board_settings",
-    "command_after",
-    "how_many",
-    "read_hints",
-    "read_tasks",
-]
-
 KIND = "command"
 AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
 DEATHS = 10

@@ -22,8 +22,6 @@ from typing import IO, Any
 
 from ...fronts.hold import GiveUp, Hold
 
-__all__ = ["CommandError", "GivenUp", "run_child"]
-
 TAIL = 8_192
 NOTED = 2_000
 """characters of either stream that are kept of a failed attempt"""

@@ -16,8 +16,6 @@ from ...fronts.hold import Hold
 from ..show import shown
 from .child import CommandError, GivenUp, run_child
 
-__all__ = ["Progress"]
-
 _LINE = 4_096
 """a longer line of output is shown in pieces"""
 

@@ -27,8 +27,6 @@ from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, cons
 from . import batch
 from .progress import Progress
 
-__all__ = ["Can", "Having", "Skills"]
-
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
 Can = Annotated[
     list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from ...values.tasks import Lease
 
-__all__ = ["AgentName", "Ttl", "Wait", "agent_of", "said", "shown_lease"]
-
 AGENT_VARIABLE = "ANTS_COORD_AGENT"
 AgentName = Annotated[str | None, typer.Option("--agent", envvar=AGENT_VARIABLE, help="Your agent name.")]
 Ttl = Annotated[

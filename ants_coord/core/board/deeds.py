@@ -16,20 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
 
-__all__ = [
-    "DEED_BY",
-    "DEED_EXPIRES_NS",
-    "DEED_VERSION",
-    "DEED_WHAT",
-    "NOBODY",
-    "Deed",
-    "forget",
-    "last_deed",
-    "paths_of",
-    "remember",
-    "take_back",
-]
-
 Deed = tuple[str, int, int, str, Any, int]
 """(agent, version, at ns, what, value, expires ns or 0)"""
 DEED_BY: Final = 0

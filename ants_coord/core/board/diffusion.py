@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
     from .trails import Trails
 
-__all__ = ["Diffusion"]
-
 
 class Diffusion(Part):
     """The one command that spreads trails."""

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
     from .trails import Trails
 
-__all__ = ["Writing"]
-
 VERSION, VALUE, AUTHOR, WRITTEN_NS, EXPIRES_NS = range(5)
 """a row of the table `entries`"""
 GONE_NS = 2

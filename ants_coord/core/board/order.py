@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from .thresholds import Thresholds
     from .trails import Pool, Rule, Trails
 
-__all__ = ["ByTrails"]
-
 VISITS = 256
 """places that one claim examines in each group, at most"""
 _UNKNOWN: dict[str, float] = {}

@@ -20,22 +20,6 @@ from ..work.ready import Lane
 if TYPE_CHECKING:
     from .trails import Pool, Trails
 
-__all__ = [
-    "END",
-    "FOUND",
-    "ROW",
-    "STEPS",
-    "Crowd",
-    "Found",
-    "Group",
-    "Line",
-    "Spot",
-    "Spots",
-    "check_spots",
-    "drawn",
-    "rank",
-]
-
 STEPS = 128
 """looks at spots, at most half of `order.VISITS`"""
 END = 0

@@ -19,10 +19,6 @@ from sortedcontainers import SortedList
 
 from ..state.decay import Weight
 
-__all__ = [
-    "EXPONENT", "FIRST_BY", "FIRST_NS", "LAST_BY", "LAST_NS", "MANTISSA", "MARKS", "PLACE", "Ranking",
-]  # fmt: skip
-
 # a row of the table `trails`: a weight, and how it came to be
 EXPONENT: Final = 0
 MANTISSA: Final = 1

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
     from .trails import Trails
 
-__all__ = ["Activations"]
-
 _DEPTH = 16
 _MOST = 1_024
 _MOST_AT_ONCE = 10_000

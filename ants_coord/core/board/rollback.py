@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .entries import Writing
     from .trails import Trails
 
-__all__ = ["Rollback"]
-
-
 _TOLD = 100
 
 

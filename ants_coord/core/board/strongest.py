@@ -14,8 +14,6 @@ from .ranking import FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MARKS, PLACE
 if TYPE_CHECKING:
     from .trails import Trails
 
-__all__ = ["net"]
-
 
 def net(part: Trails, ledger: Ledger, most: int, now: int) -> list[Trail]:
     """

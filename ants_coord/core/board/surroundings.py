@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .reactions import Activations
     from .trails import Trails
 
-__all__ = ["Surroundings", "changes"]
-
 ABOUT_ENTRIES = frozenset({"written", "taken", "erased", "lapsed", "restored"})
 ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
 

@@ -20,8 +20,6 @@ from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
 
-__all__ = ["LEAST", "MOST", "Thresholds"]
-
 LEAST, MOST = 0.1, 10.0
 _KINDS = 64
 """kinds of task remembered for one agent"""

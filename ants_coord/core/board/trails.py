@@ -36,8 +36,6 @@ from .strongest import net
 if TYPE_CHECKING:
     from .surroundings import Surroundings
 
-__all__ = ["Pool", "Rule", "Trails"]
-
 _AT_ONCE = 1_000
 """most trails that evaporate per command: a backlog must not stall one caller"""
 _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})

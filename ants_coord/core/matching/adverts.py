@@ -18,8 +18,6 @@ from .explain import why_not
 from .members import GONE_INCARNATION, GONE_WHY, INCARNATION, ORDINAL, TTL_NS
 from .order import Matched
 
-__all__ = ["COMMANDS", "QUERIES"]
-
 
 def _part(ledger: Ledger) -> Capable:
     part = ledger.eligibility

@@ -52,8 +52,6 @@ from .order import Matched
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
 
-__all__ = ["FOR_GOOD", "Capable"]
-
 FOR_GOOD = ("withdrawn", "retired")
 """why an agent has gone that may only come back as a new start"""
 _GONE = 256

@@ -26,8 +26,6 @@ from .members import FADING, GONE_ATTRIBUTES, GONE_CAPABILITIES, GONE_WHY, ORDIN
 if TYPE_CHECKING:
     from .eligibility import Capable
 
-__all__ = ["nobody", "why_not"]
-
 _SHOWN = 5
 
 

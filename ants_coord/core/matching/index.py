@@ -38,16 +38,6 @@ from ...requirements import Atom, Facts, Node, Requirement, evaluate, facts_of, 
 from ...values.tasks import Task
 from .members import NO_FACTS, Masks, Member, asks_for_load
 
-__all__ = [
-    "BLOCK",
-    "MANY",
-    "Index",
-    "Open",
-    "Signature",
-    "bits",
-    "task_facts",
-]
-
 BLOCK = 1_024
 """signatures whose bits share an integer"""
 MANY = 64

@@ -7,12 +7,6 @@ from collections.abc import Iterable
 from ...requirements import Atom, Facts, Node, Requirement, show
 from ...values.rules import LOAD
 
-__all__ = [
-    "ACCEPTS", "ATTRIBUTES", "CAPABILITIES", "FADING", "GONE_ATTRIBUTES", "GONE_CAPABILITIES",
-    "GONE_INCARNATION", "GONE_WHY", "INCARNATION", "NO_FACTS", "ORDINAL", "REPORTED", "SEAT",
-    "SLOTS", "TEAM", "TTL_NS", "UNTIL", "Masks", "Member", "asks_for_load",
-]  # fmt: skip
-
 ORDINAL, INCARNATION, CAPABILITIES, ATTRIBUTES, SLOTS, ACCEPTS, TTL_NS = range(7)
 """a row of the table `adverts`"""
 _, REPORTED, FADING = range(3)

@@ -27,8 +27,6 @@ from .teams import seat_for
 if TYPE_CHECKING:
     from .eligibility import Capable
 
-__all__ = ["BySignature", "Matched", "Seats"]
-
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
 _ROW: Final = 2

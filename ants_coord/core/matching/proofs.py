@@ -45,8 +45,6 @@ from .members import ATTRIBUTES, CAPABILITIES, ORDINAL
 if TYPE_CHECKING:
     from .eligibility import Capable
 
-__all__ = ["Proofs"]
-
 _PRIORITY = 1 << 31
 """priority of the question, before all other work: until it has answered, the agent is kept from what it does
 best"""

@@ -19,8 +19,6 @@ from ..state.ledger import Ledger
 from .index import task_facts
 from .teams import expand
 
-__all__ = ["apply_routes"]
-
 Batch = tuple[tuple[Task, ...], tuple[Any, ...]]
 
 

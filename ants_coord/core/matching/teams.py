@@ -32,8 +32,6 @@ from .members import FADING
 if TYPE_CHECKING:
     from .eligibility import Capable
 
-__all__ = ["RESERVATION", "disband", "drop_rest", "expand", "reserve", "seat_for", "why_no_team"]
-
 RESERVATION = 3
 """kind of alarm: a reservation runs out"""
 _ABSENT = 6

@@ -12,8 +12,6 @@ from typing import Any
 from ...values.frozen import evolve, fields
 from ...values.tasks import Task
 
-__all__ = ["as_check", "content_digest", "same_content"]
-
 _FIELDS = tuple(
     field.name for field in fields(Task) if field.init and field.name not in ("payload", "verify", "spends")
 )

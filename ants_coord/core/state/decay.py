@@ -17,20 +17,6 @@ from __future__ import annotations
 import bisect
 import math
 
-__all__ = [
-    "Moment",
-    "Pull",
-    "Weight",
-    "add",
-    "dies_at",
-    "moment",
-    "pull_at",
-    "pull_of",
-    "scaled",
-    "strength_at",
-    "weight_of",
-]
-
 Weight = tuple[int, float]
 """(exponent, mantissa): compares like the number it stands for"""
 Pull = tuple[int, int, float]

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .records import LockRow
 
-__all__ = ["check_invariants"]
-
 _PLAIN_STONE = 4
 
 

@@ -42,8 +42,6 @@ from .undo import Undo
 if TYPE_CHECKING:
     from ...values.trust import TrustPolicy
 
-__all__ = ["EVENT_SIZE", "FAR_NS", "Ledger", "events_in", "ns"]
-
 FAR_NS = 1 << 62
 """later than any time"""
 EVENT_SIZE = 6

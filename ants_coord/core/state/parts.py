@@ -29,19 +29,6 @@ if TYPE_CHECKING:
     from ...values.settings import Settings
     from .ledger import Ledger
 
-__all__ = [
-    "Anyone",
-    "Common",
-    "Eligibility",
-    "Function",
-    "Gate",
-    "Order",
-    "Part",
-    "Refusals",
-    "Strategy",
-    "Till",
-]
-
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
 Gate = Callable[[Any, str], "str | None"]

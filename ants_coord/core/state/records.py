@@ -19,12 +19,6 @@ from ...values.tasks import Outcome, Task, TaskState, make_outcome
 if TYPE_CHECKING:
     from ...errors import CoordinationError
 
-__all__ = [
-    "ANY", "AT", "CLAIMED", "COMPLETED", "CONTENT", "DONE_AT", "FORGOTTEN_NS", "KIND", "LEASED_AT",
-    "READY_AT", "TASK", "TRANSITIONS", "AgentRow", "Hint", "LockRow", "News", "Row", "Seldom", "SessionRow",
-    "Stone", "fresh_row",
-]  # fmt: skip
-
 WAITING = TaskState.WAITING
 DELAYED = TaskState.DELAYED
 READY = TaskState.READY

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .parts import Strategy
 
-__all__ = ["CORE_RULES", "OLD_RULES", "Rules", "RulesMissing", "lacking", "rules_of"]
-
 CORE_RULES = 2
 """version of what every board has in common; version 1 did not write its rules down"""
 

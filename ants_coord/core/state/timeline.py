@@ -19,8 +19,6 @@ from typing import Any
 from ...values.tasks import TaskState
 from .records import LockRow, Row
 
-__all__ = ["CALENDAR", "LEASE", "RAW", "Alarms", "Timeline"]
-
 RAW, LEASE, CALENDAR = range(3)
 """the positions in a reading: the previous raw stamp, lease time, calendar time"""
 

@@ -19,8 +19,6 @@ from typing import Any
 
 from .records import LEASED, READY, AgentRow, LockRow, Row, SessionRow
 
-__all__ = ["ABSENT", "Undo", "put_back", "unfinish", "ungrant"]
-
 ABSENT: Any = object()
 """Stands for "was not in the dict"."""
 

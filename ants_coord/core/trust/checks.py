@@ -28,8 +28,6 @@ from ..state.records import READY, Row
 from ..work.lifecycle import end, max_attempts, remember, shift, to_ready, unlease
 from .opinions import Opinions
 
-__all__ = ["Checking", "agree", "share_to_check"]
-
 _STREAK = 10
 _LEAST = 0.05
 _CANARY = 2.0

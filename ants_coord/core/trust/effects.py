@@ -23,8 +23,6 @@ from .evidence import FAILED_VERBS, WRONG_IN_A_ROW, Reputation
 if TYPE_CHECKING:
     from ...values.settings import Settings
 
-__all__ = ["Restraint"]
-
 _TRUSTED, _PROVEN = 0.5, 0.85
 """the lower bound from which an agent is established, and the one from which it has full rights"""
 _HOPELESS, _WORTHLESS = 0.35, 0.5

@@ -24,8 +24,6 @@ from ..state.records import Row
 from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import put_back
 
-__all__ = ["DELIVERED", "FAILED_VERBS", "Reputation", "channel", "given_back"]
-
 FAILED_VERBS = frozenset({"retry", "back_off", "give_up", "expire"})
 """ends of a lease that are the holder's doing; release is one too, but a polite one"""
 DELIVERED = ("complete", "hand_in")

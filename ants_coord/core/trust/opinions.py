@@ -21,8 +21,6 @@ from ..state.records import READY, Row
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
 
-__all__ = ["Opinions"]
-
 _Key = tuple[Any, ...]
 _Entry = tuple[int, int, str]
 """(negated priority, when the first result was handed in, task)"""

@@ -12,8 +12,6 @@ from ...commands.shared import Vouch
 from ..state.ledger import Ledger
 from ..state.parts import Part
 
-__all__ = ["Principals", "vouch"]
-
 
 def vouch(ledger: Ledger, command: Vouch) -> bool:
     """Set an agent's principal; return whether that is new."""

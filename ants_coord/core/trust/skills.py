@@ -9,8 +9,6 @@ from ..state.parts import Part
 from ..state.records import Row
 from .evidence import BAD, DELIVERED, FAILED_VERBS, GOOD, RIGHT, WRONG, Reputation, channel, given_back
 
-__all__ = ["Skills"]
-
 
 class Skills(Reputation):
     """

@@ -21,8 +21,6 @@ from ...values.tasks import Task
 from . import ConformanceError
 from .journal_faults import ALWAYS, STORIES, JournalFaults
 
-__all__ = ["check_journal"]
-
 Open = Callable[[str], Journal]
 """opens the log of this name: a new one at the first call, the same one at each further call"""
 

@@ -21,8 +21,6 @@ from ...journals.ports import Journal
 from ...sync import ClaimQueue
 from ...values.tasks import Task
 
-__all__ = ["STORIES", "JournalFaults"]
-
 _LIMIT_S = 20.0
 _SHORT_S = 0.3
 _SOON_S = 5.0

@@ -16,8 +16,6 @@ from typing import Any
 from ...errors import LeaseLostError
 from ...fronts.hold import SimulatedCrash
 
-__all__ = ["crasher", "decliner", "diligent", "ghost", "greedy", "liar", "sleeper"]
-
 _Me = Any
 _Async = Callable[[_Me], Awaitable[None]]
 

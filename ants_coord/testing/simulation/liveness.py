@@ -18,8 +18,6 @@ from ...engine.lobby import Waiter
 from ...values.tasks import FINAL
 from .log import SimulatedClock
 
-__all__ = ["Vigil"]
-
 _SLACK_S = 3.0
 """two looks, and one in reserve; the simulated log notifies its readers at once"""
 

@@ -18,8 +18,6 @@ from typing import Any
 from ...aio import Board as AsyncBoard
 from ...fronts import hold
 
-__all__ = ["drive", "sleeping_in_virtual_time"]
-
 _here = threading.local()
 """`thread`: the simulated thread that runs this code, if one does"""
 

@@ -18,8 +18,6 @@ import attrs
 from ...errors import JournalError
 from ...journals.ports import Alarm, Clock, Entry
 
-__all__ = ["LogView", "ReplyLostError", "SimulatedClock", "SimulatedLog"]
-
 _START_NS = 1_750_000_000_000_000_000
 
 

@@ -19,8 +19,6 @@ from typing import Any, TypeVar
 
 from ..clock import ManualClock
 
-__all__ = ["StuckError", "VirtualLoop", "run"]
-
 R = TypeVar("R")
 
 _PATIENCE_S = 30.0

@@ -11,8 +11,6 @@ import attrs
 from ...commands.shared import Command, Complete, Submit
 from ...values.tasks import FINAL, Lease, Outcome, TaskState
 
-__all__ = ["EXPECTABLE", "Expected", "Faults", "Report", "Troubles", "broken_words", "unexplained"]
-
 Expected = Literal["unfinished", "expiries", "deaths", "writes"]
 EXPECTABLE = ("unfinished", "expiries", "deaths", "writes")
 """problems that `Colony.run` reports unless it is told to expect them"""

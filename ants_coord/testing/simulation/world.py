@@ -15,8 +15,6 @@ import attrs
 
 from ...guard import StaleTokenError
 
-__all__ = ["Resource", "World", "Written"]
-
 
 @attrs.frozen
 class Written:
