@@ -88,7 +88,7 @@ class Log:
         """how many entries of others the last look found, if there were many"""
         self.is_outrun = False
         """whether others write faster than we follow"""
-        self._undisturbed = 0
+        self.undisturbed = 0
         """how many looks and appends in a row found nothing of others"""
 
     @property
@@ -105,7 +105,7 @@ class Log:
         probably find nothing. If this is wrong, one claim is written in vain, and we look again before the
         next ones.
         """
-        return self.is_remote or self._undisturbed >= _ALONE
+        return self.is_remote or self.undisturbed >= _ALONE
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append all bodies, or none, and return every entry after `after`, including ours."""
@@ -115,10 +115,12 @@ class Log:
             raise
         except Exception as problem:
             raise self._error(problem) from problem
+        if len(entries) == 1 == len(bodies):  # as it nearly always is
+            ((position, _, body),) = entries
+            if position == after + 1 and body == bodies[0]:
+                return entries
+        self._check(entries, after)
         others = len(entries) - len(bodies)
-        # otherwise it is as it nearly always is
-        if others or not entries or entries[0].position != after + 1:
-            self._check(entries, after)
         for number, body in enumerate(bodies, others):
             if number < 0 or entries[number].body != body:
                 raise JournalCorruptError(self.name, "what was appended is not what it returned", after + 1)
@@ -146,7 +148,7 @@ class Log:
 
     def note_foreign(self, count: int) -> None:
         """Note how many entries of others were found at once."""
-        self._undisturbed = 0 if count else self._undisturbed + 1
+        self.undisturbed = 0 if count else self.undisturbed + 1
         if count > _FAR:
             self.is_outrun, self._lag = self._lag > 0, count
         else:

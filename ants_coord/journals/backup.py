@@ -80,7 +80,7 @@ def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) ->
         lock = FileLock(target + "-lock")
         try:
             with lock:
-                last.write(lock.file)
+                Last.write(lock.file, *last)
         finally:
             lock.close()
         found.append((position, head))

@@ -312,7 +312,7 @@ class BoardFile:
         """Record in the lock file how far the log has come."""
         # it only warns others: if it cannot be written, a committed command must not fail
         try:  # noqa: SIM105 - three calls more, for every command in a file
-            Last(self._boot, self._log, *self._link).write(self._lock.file)
+            Last.write(self._lock.file, self._boot, self._log, *self._link)
         except OSError:
             pass
 
@@ -389,15 +389,17 @@ class BoardFile:
                 self.path,
                 "can only be read here; give this user write permission to the file and its directory",
             )
+        lock = self._lock
         try:
             try:
-                self._lock.take()
+                lock.take()
                 self._check()
-                return do(self._connection(), *args)
+                return do(self._db, *args)
             finally:
                 self._let_go()
         finally:
-            self._let_go()
+            if lock.is_held:  # the first one was cut short
+                self._let_go()
 
     def _let_go(self) -> None:
         try:
@@ -412,7 +414,8 @@ class BoardFile:
     def _check(self) -> None:
         """Raise JournalConflictError if the file that this process has open is no longer the board."""
         if self._dead is None:
-            self._connection()  # closed is closed: the last user has removed the companion files
+            if self._db is None:  # closed is closed: the last user has removed the companion files
+                self._connection()
             try:
                 self._companions.check()
             except JournalConflictError as problem:

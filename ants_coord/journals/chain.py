@@ -13,12 +13,14 @@ import zlib
 
 from ..errors import JournalCorruptError
 
-__all__ = ["checksum", "digest_of", "link_at", "linked", "walk"]
+__all__ = ["LINK_BYTES", "checksum", "digest_of", "link_at", "linked", "walk"]
+
+LINK_BYTES = 20
 
 
 def digest_of(body: bytes) -> bytes:
     """Return the hash of some bytes."""
-    return hashlib.blake2b(body, digest_size=20).digest()
+    return hashlib.blake2b(body, digest_size=LINK_BYTES).digest()
 
 
 def linked(link: bytes, position: int, stamp: int, body: bytes) -> bytes:

@@ -20,6 +20,7 @@ _NEVER = 1 << 62
 _LINGER_S = 5.0
 """the longest sleep of an alarm, and how long its thread stays when nothing is due"""
 _AGAIN_S = 1.0
+_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class SystemClock(Clock):
@@ -63,8 +64,7 @@ class BootClock(Clock):
     @staticmethod
     def since_boot_ns() -> int:
         """Return nanoseconds since boot."""
-        boot = getattr(time, "CLOCK_BOOTTIME", None)
-        return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
+        return time.monotonic_ns() if _BOOT is None else time.clock_gettime_ns(_BOOT)
 
     @staticmethod
     def wall_ns() -> int:

@@ -56,9 +56,10 @@ class Last(NamedTuple):
     position: int
     link: bytes
 
-    def write(self, file: int) -> None:
-        """Write it. Needs no sync, because it is compared within one boot only."""
-        body = _LAST.pack(_MAGIC, self.boot, self.log, self.position, self.link)
+    @staticmethod
+    def write(file: int, boot: bytes, log: bytes, position: int, link: bytes) -> None:
+        """Write one. Needs no sync, because it is compared within one boot only."""
+        body = _LAST.pack(_MAGIC, boot, log, position, link)
         _pwrite(file, body + _SUM.pack(zlib.crc32(body)), 0)
 
     @staticmethod

@@ -134,7 +134,7 @@ def nothing_can_be_written(monkeypatch):
         if path is not None:
             raise OSError(errno.EROFS, "Read-only file system")
         self._file = None
-        self._is_held = self._is_my_turn = False
+        self.is_held = self._is_my_turn = False
         self._names = set()
 
     monkeypatch.setattr(files.FileLock, "__init__", open_lock)

@@ -73,7 +73,7 @@ def test_a_follower_is_not_outrun(tmp_path, monkeypatch, capsys):
 
         def decode_while_the_other_writes(body):
             # while it writes, the other decodes, too
-            if not writing and not engine._journal._lock._is_held:  # type: ignore[attr-defined]
+            if not writing and not engine._journal._lock.is_held:  # type: ignore[attr-defined]
                 writing.append(body)
                 fast.submit(Task())
                 writing.clear()

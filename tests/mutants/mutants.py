@@ -294,7 +294,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("journals/codec/plain_data.py", "if each.init and each.name not in beside}", "if each.init}", "wire"),
     ("journals/codec/__init__.py", "    if b\"\\\\u\" in line:\n", "    if False:\n", "wire"),
     ("journals/codec/usual.py", " or task.kind != \"default\" or task.priority:", " or task.kind != \"default\":", "wire"),
-    ("journals/codec/usual.py", "{\"endings\": command.endings} if command.agent is None else None", "{\"endings\": command.endings}", "wire"),
+    ("journals/codec/usual.py", "dumps({\"endings\": command.endings}) if command.agent is None else None", "dumps({\"endings\": command.endings})", "wire"),
     ("journals/postgres/schema.py", "b.id = _board FOR NO KEY UPDATE;\n    IF NOT FOUND", "b.id = _board;\n    IF NOT FOUND", "postgres"),
     ("journals/postgres/journal.py", "            if fresh and link != told_link:", "            if False:", "postgres"),
     ("hub/thin.py", "    _refuse_strangers(path, found)\n    if stat", "    if stat", "hub"),

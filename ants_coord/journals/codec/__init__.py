@@ -8,6 +8,7 @@ letters): a log that does not say exactly what was written must stop its readers
 
 plain_data  fields of our commands and values as plain data
 usual       the commands of every cycle, hand-written
+text        JSON itself, strict
 foreign     the same for commands of strategies that users have added
 
 FORMAT grows by one when an old reader could misread a new log. Then: teach
@@ -18,8 +19,6 @@ so in the changelog. A reader that meets a newer format refuses the file.
 from __future__ import annotations
 
 import itertools
-import json
-import json.encoder
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -32,6 +31,7 @@ from ...core.strategies import LEARNERS, added_parts, every_part
 from ...errors import CoordinationError, LimitError
 from ...values.checks import check_name
 from .plain_data import Function, Strange, reader, writer
+from .text import dumps, loads, parsed, quoted, scan
 from .usual import READ, WRITE
 
 __all__ = [
@@ -107,22 +107,6 @@ _KNOWN = _Known(COMMANDS, operator.attrgetter("commands"))
 _QUERIES = _Known(QUERIES, operator.attrgetter("queries"))
 """queries that are asked through a hub"""
 LEARNERS.append(_learn)
-_encoder = json.JSONEncoder(
-    separators=(",", ":"),
-    allow_nan=False,
-    ensure_ascii=False,
-    check_circular=False,  # payloads are our own copies
-)
-_encode: Any = getattr(json.encoder, "c_make_encoder", None)
-if _encode is not None:  # as in JSONEncoder.encode, which makes a new encoder for each value
-    _encode = _encode(
-        None, _encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False
-    )
-
-
-def _dumps(value: list[Any]) -> str:
-    """Return a list as JSON."""
-    return _encoder.encode(value) if _encode is None else "".join(_encode(value, 0))
 
 
 def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int] | None = None) -> bytes:
@@ -137,9 +121,10 @@ def encode(request: tuple[str, int], command: Command[Any], seen: tuple[int, int
     usual = WRITE.get(command.__class__)
     fields = None if usual is None else usual(command)
     if fields is None:
-        fields = _KNOWN[name][2](command)
-    entry = [*request, name, fields] if seen is None else [*request, name, fields, seen]
-    body = _dumps(entry).encode()
+        fields = dumps(_KNOWN[name][2](command))
+    session, number = request
+    state = "" if seen is None else f",[{seen[0]},{seen[1]}]"
+    body = f'[{quoted(session)},{number},"{name}",{fields}{state}]'.encode()
     if len(body) > MAX_ENTRY:
         # an entry that readers would refuse must not be written: it would stop everybody, for ever
         raise LimitError(f"bytes of one {name} with all it carries", len(body), MAX_ENTRY)
@@ -163,8 +148,8 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
     if len(body) > MAX_ENTRY:
         raise ValueError(f"an entry of {len(body)} bytes")
     text = body.decode()
-    try:  # `_loads`, and for usual commands `read_command`, without their calls: all of a replay comes here
-        found, end = _scan(text, 0)
+    try:  # `parsed`, and for usual commands `read_command`, without their calls: all of a replay comes here
+        found, end = scan(text, 0)
     except StopIteration:
         raise ValueError("the entry is no JSON") from None
     if end != len(text):
@@ -300,56 +285,12 @@ def read_query(name: Any, fields: Any) -> Query[Any]:
 
 def encode_piece(records: list[list[Any]]) -> bytes:
     """Return the bytes of one piece of a snapshot."""
-    return _dumps(records).encode()
+    return dumps(records).encode()
 
 
 def decode_piece(piece: bytes) -> list[list[Any]]:
     """Return the records of one piece; raises ValueError if it is not one."""
-    found = _loads(piece)
+    found = parsed(piece)
     if found.__class__ is not list:
         raise ValueError("a piece of a snapshot must be a list")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number - number != 0.0:  # 1e999 would be read as infinity, which could not be written again
-        raise ValueError(f"{text:.80} is too large for a number")
-    return number
-
-
-# of a repeated key the last one counts, as everywhere in Python: a hook that looked for repeats cost a tenth
-# of a replay, and entries are written by a program
-_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
-_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
-
-
-def loads(line: bytes) -> Any:
-    """
-    Return the value of a line that anybody may have written, if a log can hold it.
-
-    Raises:
-        ValueError: it is not JSON in UTF-8, or has what cannot be written again: NaN, half of a character.
-        RecursionError: it nests too deep.
-
-    """
-    found = _decoder.decode(line.decode())
-    if b"\\u" in line:
-        _dumps([found]).encode()  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
-    return found
-
-
-def _loads(body: bytes) -> Any:
-    text = body.decode()
-    try:
-        # `decode` would look for white space around it, which we do not write
-        found, end = _scan(text, 0)
-    except StopIteration:
-        raise ValueError("the entry is no JSON") from None
-    if end != len(text):
-        raise ValueError("there is something behind the entry")
     return found
