@@ -8,18 +8,19 @@ before anything is applied.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from ..commands.shared import Command, Refused
-from ..core.machine import Machine
-from ..errors import CoordinationError, HeldError, JournalCorruptError, JournalError
+from ..commands.shared import Command, Refused, Submit
+from ..core.machine import SAYS_RULES, Machine
+from ..errors import CoordinationError, HeldError, JournalCorruptError, JournalError, SettingsError
 from ..journals.ports import Clock, Entry, Journal
-from ..values.checks import Request
-from ..values.frozen import entity, record
+from ..values.checks import Request, numbered
+from ..values.frozen import entity, evolve, record
 
-__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Turn", "Unopened", "is_vain"]
+__all__ = ["UNNUMBERED", "Batches", "Log", "Slot", "Turn", "Unopened", "dated", "is_vain"]
 
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
@@ -118,9 +119,13 @@ class Log:
         if len(entries) == 1 == len(bodies):  # as it nearly always is
             ((position, _, body),) = entries
             if position == after + 1 and body == bodies[0]:
+                self.undisturbed += 1
+                self._lag = 0
                 return entries
         self._check(entries, after)
         others = len(entries) - len(bodies)
+        if not others:
+            self.note_foreign(0)
         for number, body in enumerate(bodies, others):
             if number < 0 or entries[number].body != body:
                 raise JournalCorruptError(self.name, "what was appended is not what it returned", after + 1)
@@ -210,6 +215,14 @@ class Log:
         return JournalError(self.name, f"{type(problem).__name__}: {problem}")
 
 
+def dated(command: Submit, clock: Any) -> Submit:
+    """Note in a command how far ahead the board's clock is, if a task names a date."""
+    for task in command.tasks:
+        if isinstance(task.delay, dt.datetime) or isinstance(task.finish_by, dt.datetime):
+            return evolve(command, ahead_ns=clock.ahead_ns())
+    return command
+
+
 class Unopened(Clock):
     """Stands in for the journal's clock until the journal is open."""
 
@@ -223,18 +236,36 @@ class Unopened(Clock):
 
 
 class Batches:
-    """The part of a LogEngine that takes many commands at once, as if from threads that call together."""
+    """The part of a LogEngine that lets commands wait in line, and takes many of them at once."""
 
     _pending: deque[Slot]
-
-    def _slot(self, command: Command[Any], request: Request) -> Slot:
-        raise NotImplementedError
+    _machine: Machine
 
     def _carry_out(self, mine: Slot) -> None:
         raise NotImplementedError
 
+    def _slot(self, command: Command[Any], request: Request) -> Slot:
+        if command.__class__ in SAYS_RULES and (missing := self._machine.lacks(command)):
+            # once written, it would stop every reader; refused before, it stops nobody
+            raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
+        return Slot(command, UNNUMBERED if request is None else numbered(request))
+
     def _forget(self, slot: Slot) -> None:
-        raise NotImplementedError
+        try:
+            self._pending.remove(slot)
+        except ValueError:
+            return  # it was taken, or never put back
+
+    def _take(self, count: int) -> list[Slot]:
+        """Take the commands that have been pending longest; other threads may be adding some meanwhile."""
+        pending = self._pending
+        taken: list[Slot] = []
+        try:
+            while pending and len(taken) < count:
+                taken.append(pending.popleft())
+        except IndexError:  # the last one was interrupted, and is out of the line again
+            pass
+        return taken
 
     def carry_out(self, batch: Sequence[tuple[Request, Command[Any]]]) -> list[Any]:
         """Carry out (request, command) pairs for others, in as few transactions as possible."""

@@ -12,7 +12,6 @@ An idle claim appends nothing: the caught-up machine is asked first.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -22,25 +21,16 @@ from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refus
 from ..core.logged import follow
 from ..core.machine import MAY_BE_IDLE, SAYS_RULES, Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
-from ..errors import (
-    JournalCorruptError,
-    JournalError,
-    JournalRewoundError,
-    JournalVersionError,
-    LimitError,
-    SettingsError,
-)
+from ..errors import JournalCorruptError, JournalError, JournalRewoundError, JournalVersionError, LimitError
 from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
-from ..values.checks import Request, numbered
-from ..values.frozen import evolve
 from ..values.settings import Settings
 from ..values.tasks import Lease
 from .agreement import compare, compare_refusals
 from .door import EXITING, dropped, entering, weakly
 from .engine import LOOK_AGAIN_NS, VAIN_NS
-from .log import UNNUMBERED, Batches, Log, Slot, Unopened
+from .log import UNNUMBERED, Batches, Log, Slot, Unopened, dated
 from .openings import Openings, live
 from .snapshots import Snapshots, without_garbage
 
@@ -125,18 +115,6 @@ class LogEngine(Batches, Openings):
             raise slot.reply.error
         return slot.reply  # type: ignore[no-any-return]
 
-    def _slot(self, command: Command[Any], request: Request) -> Slot:
-        if command.__class__ in SAYS_RULES and (missing := self._machine.lacks(command)):
-            # once written, it would stop every reader; refused before, it stops nobody
-            raise SettingsError({"strategy": (self._machine.ledger.settings.strategy, ", ".join(missing))})
-        return Slot(command, UNNUMBERED if request is None else numbered(request))
-
-    def _forget(self, slot: Slot) -> None:
-        try:
-            self._pending.remove(slot)
-        except ValueError:
-            return  # it was taken, or never put back
-
     @entering
     def _carry_out(self, mine: Slot) -> None:
         """Write and apply the pending commands, including ours."""
@@ -151,33 +129,23 @@ class LogEngine(Batches, Openings):
         try:
             while not mine.done:
                 # ours may have been lost by a thread that took it and was interrupted
-                self._write_together(self._take(_BATCH) or [mine], mine)
+                batch = self._take(_BATCH) or [mine]
+                try:
+                    self._write(batch)
+                except BaseException:
+                    self._put_back(batch, mine)
+                    raise
             if mine.reply.__class__ is Refused:
                 self._once_more(mine)
         finally:
             if self._machine.news.is_wanted:
                 self._spread()
 
-    def _take(self, count: int) -> list[Slot]:
-        """Take the commands that have been pending longest; other threads may be adding some meanwhile."""
-        pending = self._pending
-        taken: list[Slot] = []
-        try:
-            while pending and len(taken) < count:
-                taken.append(pending.popleft())
-        except IndexError:  # the last one was interrupted, and is out of the line again
-            pass
-        return taken
-
-    def _write_together(self, batch: list[Slot], mine: Slot) -> None:
-        try:
-            self._write(batch)
-        except BaseException:
-            # their callers will find these pending again
-            self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
-            if len(self._lobby):  # it may have been written all the same, and somebody may wait for it
-                self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
-            raise
+    def _put_back(self, batch: list[Slot], mine: Slot) -> None:
+        """Let the callers of a batch that could not be written find their commands pending again."""
+        self._pending.extendleft(slot for slot in reversed(batch) if not slot.done and slot is not mine)
+        if len(self._lobby):  # it may have been written all the same, and somebody may wait for it
+            self._set_alarm_at(self._clock.now_ns() + LOOK_AGAIN_NS)
 
     def _write(self, batch: list[Slot]) -> None:
         active = self._answer_idle(batch)
@@ -246,7 +214,7 @@ class LogEngine(Batches, Openings):
             command = slot.command
             if command.__class__ is Submit and self._is_adrift:
                 if len(command.tasks) != 1 or not command.tasks[0].is_plain:
-                    command = slot.command = self._dated(command)
+                    command = slot.command = dated(command, self._clock)
             elif command.__class__ is Adopt:
                 command = slot.command = self._naming_the_gone(command)
             try:
@@ -257,18 +225,16 @@ class LogEngine(Batches, Openings):
                 seen = None  # one per batch is enough
         return bodies
 
-    def _dated(self, command: Submit) -> Submit:
-        """Note how far ahead the board's clock is, if a task names a date."""
-        for task in command.tasks:
-            if isinstance(task.delay, dt.datetime) or isinstance(task.finish_by, dt.datetime):
-                return evolve(command, ahead_ns=self._clock.ahead_ns())  # type: ignore[attr-defined]
-        return command
-
     def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         slot = self._slot(command, request)
         try:
             # the last of its batch: nothing is applied after it that a waiter would miss
-            self._write_together([*self._take(_BATCH - 1), slot], slot)
+            batch = [*self._take(_BATCH - 1), slot]
+            try:
+                self._write(batch)
+            except BaseException:
+                self._put_back(batch, slot)
+                raise
             if request is None and slot.reply.__class__ is Refused:
                 self._once_more(slot)
         finally:
@@ -311,10 +277,11 @@ class LogEngine(Batches, Openings):
 
     def _settle(self, entries: list[Entry], slots: list[Slot]) -> None:
         """Apply our own commands at their places in the log, without decoding; nobody else has written."""
-        self._log.note_foreign(0)
+        machine, snapshots = self._machine, self._snapshots
         for (position, stamp_ns, body), slot in zip(entries, slots, strict=True):
-            self._snapshots.weight += len(body)
-            self._answer(slot, follow(self._machine, slot.command, stamp_ns, slot.request, position))
+            snapshots.weight += len(body)
+            reply = follow(machine, slot.command, stamp_ns, slot.request, position)
+            self._answer(slot, reply)
 
     def _absorb(self, entries: list[Entry], mine: list[Slot]) -> None:
         """Apply entries in order; the last `len(mine)` are ours, and need no decoding."""

@@ -310,11 +310,8 @@ class BoardFile:
 
     def _note(self) -> None:
         """Record in the lock file how far the log has come."""
-        # it only warns others: if it cannot be written, a committed command must not fail
-        try:  # noqa: SIM105 - three calls more, for every command in a file
+        with contextlib.suppress(OSError):  # it only warns others
             Last.write(self._lock.file, self._boot, self._log, *self._link)
-        except OSError:
-            pass
 
     def _agree_on_anchor(self, db: sqlite3.Connection) -> int:
         """
@@ -389,16 +386,15 @@ class BoardFile:
                 self.path,
                 "can only be read here; give this user write permission to the file and its directory",
             )
-        lock = self._lock
         try:
             try:
-                lock.take()
+                self._lock.take()
                 self._check()
                 return do(self._db, *args)
             finally:
                 self._let_go()
         finally:
-            if lock.is_held:  # the first one was cut short
+            if self._lock.is_held:  # the first one was cut short
                 self._let_go()
 
     def _let_go(self) -> None:
@@ -415,7 +411,7 @@ class BoardFile:
         """Raise JournalConflictError if the file that this process has open is no longer the board."""
         if self._dead is None:
             if self._db is None:  # closed is closed: the last user has removed the companion files
-                self._connection()
+                raise JournalError(self.path, self._why_closed)
             try:
                 self._companions.check()
             except JournalConflictError as problem:

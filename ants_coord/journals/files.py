@@ -113,13 +113,12 @@ class FileLock:
             return
         # if nobody waits, there is no turn to take (benchmark "SQLite NORMAL: cycle"). If somebody comes just
         # after this look, we are first, as if we had taken the turn before
-        if _GET_OWN is not None and fcntl.fcntl(file, _GET_OWN, _TAKE_TURN)[:2] == _NOBODY:
-            try:
+        try:
+            if _GET_OWN is not None and fcntl.fcntl(file, _GET_OWN, _TAKE_TURN)[:2] == _NOBODY:
                 fcntl.flock(file, _AT_ONCE)
-            except BlockingIOError:
-                pass
-            else:
                 return
+        except OSError:  # somebody has the lock, or a sandbox does not know this look
+            pass
         self._is_my_turn = True
         fcntl.fcntl(file, _AWAIT_OWN, _TAKE_TURN)
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -30,6 +30,7 @@ from ..errors import JournalCorruptError
 from .board_file import BoardFile
 from .chain import LINK_BYTES, checksum, digest_of, link_at, walk
 from .codec import FORMAT
+from .identity import Last
 from .ports import Entry
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ class SQLiteJournal(BoardFile):
         execute("COMMIT")
         tail += len(mine)
         self._link = (tail, link)
-        self._note()
+        # it only warns others: if it cannot be written, a committed command must not fail
+        try:  # noqa: SIM105 - `_note`, without its calls
+            Last.write(self._lock.file, self._boot, self._log, tail, link)
+        except OSError:
+            pass
         self._seen = (version, tail)
         return fresh + mine if fresh else mine
 
