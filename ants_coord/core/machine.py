@@ -64,7 +64,6 @@ from .strategies import STRATEGIES, common_parts
 from .work import leases as claiming
 from .work import submitting, switches
 from .work.lifecycle import pass_time
-from .work.short import look_ahead
 
 __all__ = ["COMMANDS", "MAY_BE_IDLE", "QUERIES", "SAYS_RULES", "Machine"]
 
@@ -275,33 +274,18 @@ class Machine:
         """Tell whether applying this command at `now_ns` would grant nothing and change nothing."""
         if not self.may_be_idle(command):
             return False
-        ledger = self.ledger
-        stamp, entries = ledger.timeline.reading[RAW], ledger.undo.entries
-        if (
-            command.__class__ is Claim
-            and command.task is None
-            and ledger.is_short
-            and not entries
-            and stamp <= now_ns < (ledger.quiet_until_ns or look_ahead(ledger))
-        ):  # the same, while nothing is due (benchmark "SQLite NORMAL: cycle")
-            agent = command.agent
-            ledger.undo.look()
-            signatures = ledger.signatures or ledger.eligibility.open_to(agent)
-            is_vain = ledger.order.first(agent, signatures, command.kinds) is None
-            entries.clear()
-            return is_vain
-        wait_ns = self.next_wakeup_in_ns
+        wait_ns, stamp = self.next_wakeup_in_ns, self.ledger.timeline.reading[RAW]
         if wait_ns is not None and now_ns - stamp >= wait_ns:
             return False
         if isinstance(command, Wakeup):
             return True
-        undo, idle = ledger.undo, ledger.idlers.get(command.__class__)
+        undo, idle = self.ledger.undo, self.ledger.idlers.get(command.__class__)
         undo.look()
         if idle is not None:
-            answer: bool = idle(ledger, command)
+            answer: bool = idle(self.ledger, command)
         else:
             assert isinstance(command, (Claim, ClaimMany))
-            answer = claiming.pick(ledger, command) is None
+            answer = claiming.pick(self.ledger, command) is None
         undo.entries.clear()
         return answer
 

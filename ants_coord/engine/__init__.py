@@ -5,7 +5,7 @@ door           one lock; re-entry, forks, the end of the interpreter, boards tha
 engine         what is the same everywhere
 memory         the board in one process
 replica        the board in a log
-log            a journal as the engine sees it: named errors, checked answers
+log            a journal as the engine sees it: named errors, checked answers; and the line of commands for it
 agreement      whether a board has the settings that were asked for
 openings       what this opening gives back when it closes, and which other openings are gone
 snapshots      written piece by piece between the commands

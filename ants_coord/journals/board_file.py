@@ -389,7 +389,8 @@ class BoardFile:
         try:
             try:
                 self._lock.take()
-                self._check()
+                if self._db is None or self._dead is not None or not self._companions.are_settled():
+                    self._check()
                 return do(self._db, *args)
             finally:
                 self._let_go()

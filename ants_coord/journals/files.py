@@ -59,9 +59,9 @@ class FileLock:
 
     flock wakes a waiting process but does not hand the lock over: a process that frees the lock and wants it
     again at once gets it before the sleeper has woken, again and again (delays of 4 to 6 s were seen). So
-    there are two locks. Whoever has to wait takes the turn first, and gives it back as soon as the lock
-    itself is held. A process that wants the lock again stops at the turn, which the next one in line holds
-    while it waits, and so cannot overtake it.
+    there are two locks. A process that has to wait takes the turn first, and gives it back as soon as the
+    lock itself is held. A process that wants the lock again stops at the turn, which the next one in line
+    holds while it waits, and so cannot overtake it.
 
     A process that is stopped (SIGSTOP) inside the locked section, which is well under a millisecond of our
     own code, makes the others wait until it continues or dies.
