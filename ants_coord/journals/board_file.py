@@ -389,8 +389,7 @@ class BoardFile:
         try:
             try:
                 self._lock.take()
-                if self._db is None or self._dead is not None or not self._companions.are_settled():
-                    self._check()
+                self._check()
                 return do(self._db, *args)
             finally:
                 self._let_go()

@@ -130,8 +130,6 @@ class Companions:
     def __init__(self, path: str, suffixes: tuple[str, ...] = SUFFIXES) -> None:
         self._path = path
         self._folder = os.path.dirname(path)
-        self._state: tuple[int, int, int] | None = None
-        """of the directory, when it was last looked at"""
         self._settled: tuple[int, int, int] | None = None
         """of the directory, when the files were last compared, if it had not changed for some time then"""
         self._files: list[tuple[str, int, int]] = []
@@ -141,29 +139,25 @@ class Companions:
             found = os.stat(path + suffix)
             self._files.append((path + suffix, found.st_dev, found.st_ino))
 
-    def are_settled(self) -> bool:
-        """Tell whether nothing in their directory has changed since they were last compared."""
+    def check(self) -> None:
+        """Raise JournalConflictError if one of the files is gone, or has been replaced."""
+        # the lock does not help here, because replacing files needs no lock. A replacement after this check
+        # loses the command, as one right after the command would.
+        #
         # No file of a directory changes its name without changing the directory's ctime, which nobody can set
         # back. So one look at the directory does for three. It also spares the write-ahead log: Linux 6.13
         # and later give a file that was looked at a new time at its next write, so that each sync writes its
         # inode, too (60 us for each command that is synced).
         if not self._files:
-            return True
+            return
         try:
             folder = os.stat(self._folder)
         except OSError:
-            self._state = None
-            return False
-        self._state = state = folder.st_dev, folder.st_ino, folder.st_ctime_ns
-        return state == self._settled
-
-    def check(self) -> None:
-        """Raise JournalConflictError if one of the files is gone, or has been replaced."""
-        # the lock does not help here, because replacing files needs no lock. A replacement after this check
-        # loses the command, as one right after the command would.
-        if self.are_settled():
-            return
-        state = self._state
+            state = None
+        else:
+            state = folder.st_dev, folder.st_ino, folder.st_ctime_ns
+            if state == self._settled:
+                return
         for name, device, inode in self._files:
             self._compare(name, device, inode)
         # a change in the same tick of the directory's clock would not show. Some file systems (FAT, HFS+)
