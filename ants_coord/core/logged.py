@@ -32,13 +32,15 @@ __all__ = ["follow", "is_idle"]
 
 def follow(machine: Machine, command: Command[Any], raw: int, request: tuple[str, int], position: int) -> Any:
     """Carry out a command of a log as `machine.apply` does, by the short way where it is open."""
-    ledger, verb = machine.ledger, _SHORT.get(type(command))
-    timeline, entries, (name, number) = ledger.timeline, ledger.undo.entries, request
-    reading, session = timeline.reading, ledger.sessions.get(name)
+    ledger, (name, number) = machine.ledger, request
+    timeline, entries = ledger.timeline, ledger.undo.entries
+    try:
+        verb, session = _SHORT[command.__class__], ledger.sessions[name]
+    except KeyError:
+        return machine.apply(command, now_ns=raw, request=request, position=position)
+    reading = timeline.reading
     if (
-        verb is None
-        or session is None
-        or not ledger.is_short
+        not ledger.is_short
         or entries
         or not reading[RAW] <= raw < (ledger.quiet_until_ns or look_ahead(ledger))
         or not position & 127  # the events are trimmed there, see Machine.apply

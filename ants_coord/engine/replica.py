@@ -270,8 +270,7 @@ class LogEngine(Openings, Line):
         waiting = {slot.request: slot for slot in mine if slot.request[1]}
         machine = self._machine
         ledger, refused = machine.ledger, machine.ledger.refused_at
-        for entry in entries:
-            position, stamp_ns, body = entry
+        for position, stamp_ns, body in entries:
             if own and position in own:
                 slot = own[position]
                 self._answer(slot, follow(machine, slot.command, stamp_ns, slot.request, position))

@@ -144,7 +144,7 @@ class SQLiteJournal(BoardFile):
 
     def _fetch(self, db: sqlite3.Connection, after: int, most: int = -1) -> list[Entry]:
         found: list[Entry] = []
-        expected, last = None, b""
+        expected, link = None, b""
         crc32, note = zlib.crc32, found.append
         for position, stamp, body, crc, link in db.execute(
             "SELECT * FROM entry WHERE position > ? ORDER BY position LIMIT ?", (after, most)
@@ -154,12 +154,12 @@ class SQLiteJournal(BoardFile):
             # `checksum`, without a call: all of a replay comes here
             if crc != crc32(b"%d,%d," % (position, stamp)) ^ crc32(body):
                 raise JournalCorruptError(self.path, "the checksum does not match", position)
-            if expected is not None and position != expected:
+            if position != expected and expected is not None:
                 raise JournalCorruptError(self.path, "entries are missing before it", position)
-            expected, last = position + 1, link
+            expected = position + 1
             note(_entry((position, stamp, body)))
         if found:
-            self._link = (found[-1].position, last)
+            self._link = (found[-1].position, link)
         return found
 
     def verify(self, head: str | None = None) -> tuple[int, int, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from ants_coord.commands.shared import Claim, Complete, Configure, LockNames, Renew, Wakeup, submission
 from ants_coord.core import Cut, Machine, digest, restore
-from ants_coord.core.logged import follow
+from ants_coord.core.logged import follow, is_idle
 from ants_coord.core.state.parts import Part, Strategy
 from ants_coord.core.strategies import STRATEGIES
 from ants_coord.core.work import leases, lifecycle
@@ -72,6 +72,8 @@ def test_the_short_way_is_the_long_way(seed):
     went = 0
     for position in range(2, LENGTH):
         request, command = walk.entry()
+        for asked in (command, Claim("b"), Claim("b", ("other",))):
+            assert is_idle(one, asked, walk.now) == other.is_idle(asked, walk.now), asked
         reply = follow(one, command, walk.now, request, position)
         went += one.ledger.quiet_until_ns > 0  # the long way sets it to 0
         with pytest.MonkeyPatch.context() as patch:

@@ -371,6 +371,7 @@ def openings():
     core.test_what_two_openings_speak_for_ends_with_neither("enter", ("chosen", 0))
     core.test_entering_a_lock_of_nobody_knows_whom_makes_it_nobodys()
     core.test_adopt_takes_from_the_gone_however_short_their_silence()
+    one_by_one.test_adopt_takes_from_the_dead_at_once(fresh())
     core.test_the_table_does_not_grow_with_what_has_ended()
     for machine, steps in ((core.TestLives, 30), (any_order.TestOpenings, 20)):
         machine.settings = settings(

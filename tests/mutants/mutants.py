@@ -157,6 +157,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/logged.py", "        give(ledger, name, lease)\n", "        pass\n", "logged"),
     ("core/logged.py", "        or (agent is not None and agent != row.agent)\n", "", "logged"),
     ("core/logged.py", "    unremember(session, seen_ns, number)\n", "    pass\n", "logged"),
+    ("core/logged.py", "    is_vain = ledger.order.first(agent, signatures, kinds)", "    is_vain = ledger.order.first(agent, signatures, None)", "logged"),
+    ("core/logged.py", "        or not ledger.timeline.reading[RAW] <= now_ns < (ledger.quiet_until_ns or look_ahead(ledger))\n", "", "logged"),
+    ("engine/replica.py", " or log.is_outrun or kind is Adopt:", " or log.is_outrun:", "openings"),
     # what a done task keeps
     ("core/state/records.py", "if self.state is DONE and self.ended is None:", "if self.state is DONE:", "walk"),
     ("core/work/lifecycle.py", " and not (late or reason):", ":", "scenarios"),

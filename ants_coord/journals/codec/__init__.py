@@ -50,6 +50,7 @@ __all__ = [
 FORMAT = 2
 """Version of entries and snapshots."""
 
+_UNSAID: Any = object()
 MAX_ENTRY = 1 << 28
 """most bytes of an entry"""
 
@@ -154,19 +155,22 @@ def decode_entry(body: bytes) -> tuple[tuple[str, int], Command[Any], tuple[int,
         raise ValueError("the entry is no JSON") from None
     if end != len(text):
         raise ValueError("there is something behind the entry")
-    session, number, name, fields, *rest = found
-    usual = READ.get(name) if name.__class__ is str is session.__class__ else None
+    if len(found) == 5:
+        session, number, name, fields, seen = found
+    else:
+        (session, number, name, fields), seen = found, _UNSAID
     command = None
-    if usual is not None and fields.__class__ is dict and number.__class__ is int:
+    if name.__class__ is str is session.__class__ and number.__class__ is int and fields.__class__ is dict:
         try:
-            command = usual(fields)
+            command = READ[name](fields)
+        except KeyError:
+            pass  # it goes the general way
         except Exception as problem:
             raise ValueError(f"{name}: {problem}") from problem
     if command is None:
         _, command = read_command(session, number, name, fields)
-    if not rest:
+    if seen is _UNSAID:
         return (session, number), command, None
-    (seen,) = rest
     position, refusals = seen
     if not position.__class__ is int is refusals.__class__:
         raise TypeError(f"expected [position, refusals], found {seen!r:.80}")

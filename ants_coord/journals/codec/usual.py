@@ -76,15 +76,12 @@ def _read_submit(fields: Fields) -> Submit | None:
         return None
     made = []
     for told in tasks:
-        if (
-            told.__class__ is not dict
-            or len(told) != 1
-            or "id" not in told
-            or told["id"].__class__ is not str
-            or not told["id"]
-        ):
+        if told.__class__ is not dict or len(told) != 1:
             return None
-        made.append(Task(told["id"]))
+        task = told.get("id")
+        if task.__class__ is not str or not task:
+            return None
+        made.append(Task(task))
     return Submit(tuple(made), tuple(payloads))
 
 
