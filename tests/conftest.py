@@ -157,6 +157,15 @@ def pytest_collection():
         gc.enable()
 
 
+_LONG = {"mutants", "typing", "jobs", "test_benchmarks"}
+"""folders and files whose tests take seconds each"""
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long: the worker that came to it at the end would be the only one at work."""
+    items.sort(key=lambda item: _LONG.isdisjoint((item.path.parent.name, item.path.stem)))
+
+
 def pytest_sessionfinish(session, exitstatus):
     worker = getattr(session.config, "workeroutput", None)
     if worker is not None:
