@@ -27,8 +27,6 @@ from .work.openings import give, share
 from .work.short import look_ahead
 from .work.submitting import add
 
-__all__ = ["follow", "is_idle"]
-
 
 def follow(machine: Machine, command: Command[Any], raw: int, request: tuple[str, int], position: int) -> Any:
     """Carry out a command of a log as `machine.apply` does, by the short way where it is open."""

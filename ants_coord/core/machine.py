@@ -65,8 +65,6 @@ from .work import leases as claiming
 from .work import submitting, switches
 from .work.lifecycle import pass_time
 
-__all__ = ["COMMANDS", "MAY_BE_IDLE", "QUERIES", "SAYS_RULES", "Machine"]
-
 R = TypeVar("R")
 
 

@@ -30,8 +30,6 @@ from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
 from .state.rules import OLD_RULES, RulesMissing, lacking
 from .strategies import LEARNERS, added_parts, every_part
 
-__all__ = ["ATOMS", "Cut", "digest", "know", "pack", "records", "restore", "unpack"]
-
 Record = list[Any]
 _CHUNK = 25
 """rows of small tables are written this many to a record, so that all records weigh about the same"""

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from ..values.trust import TrustPolicy
     from .state.records import Row
 
-__all__ = [
-    "LEARNERS", "OURS", "STRATEGIES", "add", "added_parts", "by_priority", "common_parts", "every_part",
-]  # fmt: skip
-
 
 def by_priority(ledger: Ledger) -> ByPriority:
     """Make the order part of the claim queue and the matchmaker."""

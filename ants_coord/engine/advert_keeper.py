@@ -17,8 +17,6 @@ from ..values.adverts import Advert
 from ..values.frozen import entity
 from .lobby import NEVER_NS
 
-__all__ = ["KeptAdvert", "Presence"]
-
 Try = Callable[[Command[Any]], Any]
 
 

@@ -12,8 +12,6 @@ from ..values.settings import Settings
 if TYPE_CHECKING:
     from .log import Log
 
-__all__ = ["compare", "compare_refusals"]
-
 
 def compare(ledger: Ledger, asked: dict[str, Any]) -> None:
     """

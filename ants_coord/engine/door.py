@@ -25,8 +25,6 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..errors import ClosedError, ReentrantCallError
 
-__all__ = ["CLOSED", "EXITING", "FORKED", "LAST_S", "Door", "dropped", "entering", "weakly"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 D = TypeVar("D", bound="Door")

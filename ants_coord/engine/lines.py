@@ -15,8 +15,6 @@ from ..core.state.records import ANY, KIND, READY, TASK, Hint, News
 from ..values.checks import lock_key, paths_above
 from .lobby import Lobby, Waiter
 
-__all__ = ["Lines", "draw_lines", "surplus"]
-
 
 def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
     """Return how much more an agent can do than a task would use; None if it may not take it."""

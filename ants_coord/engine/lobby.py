@@ -19,8 +19,6 @@ from ..core.state.records import Hint, News
 from ..errors import CoordinationError
 from ..values.frozen import entity
 
-__all__ = ["NEVER_NS", "Countdown", "Drained", "Lobby", "Waiter", "mute"]
-
 NEVER_NS = 1 << 62
 
 

@@ -36,8 +36,6 @@ from .door import entering
 from .engine import Engine
 from .log import UNNUMBERED, Slot
 
-__all__ = ["Grants", "Openings", "live"]
-
 _ABOUT_HOLDERS = (Explain, ExplainAgent, Find, Holder, Leases, Tasks)
 """queries that tell who holds something"""
 _PAUSE_NS = 20_000_000

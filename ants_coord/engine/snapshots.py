@@ -17,8 +17,6 @@ from ..journals.clocks import report
 from ..journals.codec import decode_piece, encode_piece
 from .log import Log
 
-__all__ = ["Snapshots", "without_garbage"]
-
 _RECORDS = 40
 """records of a snapshot written with each command: more objects alive would set off a full garbage
 collection, which stops a board of 100,000 tasks for a tenth of a second"""

@@ -21,8 +21,6 @@ from ..errors import JournalConflictError
 from ..journals.files import FileLock
 from .thin import LONGEST, POINTER
 
-__all__ = ["Address"]
-
 _TMP = "/tmp"  # noqa: S108 - only a folder in it is used, which others cannot enter
 """where the socket is if all other folders have too long paths: short on every system with such sockets"""
 _HAS_UNIX = hasattr(socket, "AF_UNIX")

@@ -16,8 +16,6 @@ from .client import wire
 from .keys import Gate
 from .waiting import Wait, Waits
 
-__all__ = ["Coordinators"]
-
 
 class Coordinators:
     """

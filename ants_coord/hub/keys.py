@@ -67,8 +67,6 @@ from ..fronts.keys import is_same
 from ..values.frozen import evolve
 from ..values.settings import Settings
 
-__all__ = ["Gate"]
-
 Asked = Command[Any] | Query[Any]
 
 _FREE: frozenset[type] = frozenset(

@@ -37,22 +37,6 @@ from ..values.frozen import fields
 from ..values.payloads import MAX_NOTE, MAX_SIZE, json_value
 from .client import wire
 
-__all__ = [
-    "Said",
-    "answer_of",
-    "is_done",
-    "is_list",
-    "leases_of",
-    "line",
-    "parsed",
-    "pushed",
-    "read",
-    "read_what",
-    "refusal",
-    "requests_of",
-    "waiter_of",
-]
-
 _WAITER: dict[str, type] = {
     "ready": bool, "agent": str, "kinds": list, "ended": list, "names": list, "paths": list, "changes": bool,
     "drained": bool, "task": str, "passed": int, "heard": bool,

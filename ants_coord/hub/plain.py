@@ -38,17 +38,6 @@ from ..values.marks import Mark, Trail
 from ..values.tasks import Lease, Outcome, Task, TaskRecord
 from .lists import parsed
 
-__all__ = [
-    "VERBS",
-    "Asked",
-    "answer_of",
-    "hello",
-    "is_hello",
-    "read",
-    "read_line",
-    "refusal",
-]
-
 Json = dict[str, Any]
 
 

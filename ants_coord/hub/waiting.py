@@ -29,8 +29,6 @@ from ..engine.log import Turn
 from ..values.tasks import Lease
 from .lists import is_done
 
-__all__ = ["Wait", "Waits"]
-
 
 class Listener(Protocol):
     """A receiver of messages: a connection."""

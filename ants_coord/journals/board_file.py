@@ -31,8 +31,6 @@ from .trouble import Naming
 if TYPE_CHECKING:
     from .neighbours import Neighbours
 
-__all__ = ["BoardFile"]
-
 R = TypeVar("R")
 
 _TRIES = 8

@@ -13,8 +13,6 @@ import zlib
 
 from ..errors import JournalCorruptError
 
-__all__ = ["LINK_BYTES", "checksum", "digest_of", "link_at", "linked", "walk"]
-
 LINK_BYTES = 20
 
 

@@ -14,8 +14,6 @@ from collections.abc import Callable
 
 from .ports import Alarm, Clock
 
-__all__ = ["BootClock", "SystemClock", "parts_of", "report"]
-
 _NEVER = 1 << 62
 _LINGER_S = 5.0
 """the longest sleep of an alarm, and how long its thread stays when nothing is due"""

@@ -24,8 +24,6 @@ try:
 except ImportError:
     msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["CAN_TELL", "FileLock", "create_private", "refuse_network"]
-
 _OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
 """names of further file systems that the user declares to be good"""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)

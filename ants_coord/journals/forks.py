@@ -15,8 +15,6 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["INHERITED", "identity", "is_inherited", "note_closed", "note_open"]
-
 INHERITED = "was opened before a fork and belongs to the parent process; spawn, or close it before forking"
 
 

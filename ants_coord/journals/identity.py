@@ -34,8 +34,6 @@ try:
 except ImportError:  # Windows: there locks belong to a handle, and a file in use cannot be replaced
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["SUFFIXES", "Companions", "Hold", "Last", "boot_key", "keep_for_ever", "letters", "refuse_links"]
-
 _MAGIC = b"antslock"
 _LAST = struct.Struct("<8s16s16sQ20s")
 _SUM = struct.Struct("<I")

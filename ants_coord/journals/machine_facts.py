@@ -12,8 +12,6 @@ import re
 import sys
 from pathlib import Path
 
-__all__ = ["boot_id", "kind_of_mount", "local_kind", "parse_statfs", "time_namespace"]
-
 LOCAL = {
     *("apfs", "aufs", "bcachefs", "btrfs", "ecryptfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs"),
     *("fuse.fuse-overlayfs", "fuseblk", "hfs", "iso9660", "jffs2", "jfs", "msdos", "nilfs2", "ntfs", "ntfs3"),

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 from .clocks import SystemClock
 from .ports import Clock, Entry
 
-__all__ = ["MemoryJournal"]
-
 
 class MemoryJournal:
     """

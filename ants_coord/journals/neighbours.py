@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 from .files import FileLock
 
-__all__ = ["Neighbours"]
-
 _log = logging.getLogger("ants_coord")
 
 

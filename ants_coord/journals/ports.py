@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Alarm", "Chore", "Clock", "Entry", "Journal"]
-
 
 class Alarm(Protocol):
     """Something that rings once at about a given time, and can be set again."""

@@ -36,8 +36,6 @@ from .ports import Entry
 if TYPE_CHECKING:
     from .neighbours import Neighbours
 
-__all__ = ["SQLiteJournal"]
-
 _entry: Callable[[tuple[int, int, bytes]], Entry] = functools.partial(tuple.__new__, Entry)
 """as the class itself does, without a call (for replay, and cycles on a file)"""
 

@@ -7,8 +7,6 @@ from types import TracebackType
 
 from ..errors import JournalConflictError, JournalCorruptError, JournalError
 
-__all__ = ["Naming"]
-
 
 class Naming:
     """Turns SQLite's and the system's errors into ours, with the path and a way out."""

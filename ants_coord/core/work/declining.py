@@ -24,8 +24,6 @@ from ..state.timeline import LEASE
 from .leases import lost_reason
 from .lifecycle import give_back, remember
 
-__all__ = ["Declines", "decline"]
-
 ORDINAL, REASON, UNTIL, TIMES = range(4)
 """a row of the table `declines`, and of `limited`"""
 OPEN, OVER = 0, -1

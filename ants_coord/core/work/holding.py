@@ -22,8 +22,6 @@ from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import ABSENT, put_back
 from .leases import foreign, live, lost_reason, refuse
 
-__all__ = ["Signs", "earlier_notes", "every_note", "is_silent", "note", "quiet", "renew", "sign"]
-
 _LENGTHS = 10
 """lease lengths without a sign of work after which that is reported"""
 _OF_ONE_LEASE, _OF_A_TASK = 3, 12

@@ -32,12 +32,6 @@ from ..state.timeline import RAW
 from ..state.undo import ungrant
 from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember
 
-__all__ = [
-    "claim", "claim_many", "complete", "complete_many", "fail", "first", "foreign", "grant", "hand_back",
-    "lease_of", "live", "lost_reason", "next_token", "pick", "refuse", "release",
-]  # fmt: skip
-
-
 _NONE: tuple[Any, ...] = ()
 
 

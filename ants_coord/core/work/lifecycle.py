@@ -37,12 +37,6 @@ from ..state.records import (
 from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import unfinish
 
-__all__ = [
-    "awaken", "backoff_ns", "by_submission", "drop_lock", "end", "end_one", "expire", "finish", "finish_any",
-    "give_back", "is_result_lost", "max_attempts", "pass_time", "remember", "settle", "to_ready", "unidle",
-    "unlease", "unneed",
-]  # fmt: skip
-
 RECLAIM_AT_ONCE = 1_000
 """most ended tasks forgotten per command: a backlog must not stall one caller"""
 _HISTORY = 20

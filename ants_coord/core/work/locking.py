@@ -26,8 +26,6 @@ from ..state.records import LockRow
 from ..state.timeline import LEASE
 from .leases import next_token
 
-__all__ = ["holders", "lock", "lock_lease"]
-
 
 def holders(ledger: Ledger, name: str) -> Iterator[LockRow]:
     """Yield the live locks of a name, of what contains it, and of what is below it. O(depth + found)."""

@@ -27,17 +27,6 @@ from .holding import is_silent, sign
 from .leases import hand_back, lease_of, next_token
 from .lifecycle import drop_lock, expire
 
-__all__ = [
-    "adopt",
-    "end_opening",
-    "give",
-    "holding",
-    "note_holder",
-    "opening_of",
-    "release_all",
-    "share",
-]
-
 _GONE = "its process has ended or dropped the board"
 _SWEPT_AT = 64
 _NOBODY = ("", "")

@@ -30,8 +30,6 @@ from .holding import sign
 from .leases import foreign, lost_reason
 from .ready import purse_name
 
-__all__ = ["Purses", "set_purse", "shortage", "spend"]
-
 _Row = tuple[int, int, int, int, int, int]
 """(amount, length of a window in ns or 0, number of its window, balance, spent, spent on coordination)"""
 

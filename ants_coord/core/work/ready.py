@@ -31,8 +31,6 @@ from typing import Any, Final
 from ...values.tasks import Task, TaskState
 from ..state.records import Row
 
-__all__ = ["ByPriority", "Heads", "Lane", "in_order", "names_of", "purse_name"]
-
 READY = TaskState.READY
 _ANY = (None,)
 _NEVER = (1 << 200,)

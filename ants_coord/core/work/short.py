@@ -24,8 +24,6 @@ from .leases import grant
 from .lifecycle import finish
 from .submitting import add
 
-__all__ = ["claim", "complete", "submit"]
-
 
 def look_ahead(ledger: Ledger) -> int:
     """

@@ -26,9 +26,6 @@ from .leases import foreign, lost_reason
 from .lifecycle import remember, shift, unidle, unlease
 from .submitting import carry_out, decide, enter, needs_problem, rewrite, unpayable
 
-__all__ = ["split"]
-
-
 MOST_DEEP = 16
 """splits above one another"""
 

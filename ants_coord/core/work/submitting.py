@@ -40,10 +40,6 @@ from .lifecycle import (
     unneed,
 )
 
-__all__ = [
-    "add", "carry_out", "decide", "enter", "needs_problem", "requeue", "rewrite", "submit", "unpayable",
-]  # fmt: skip
-
 _PARTS = {"requires": "Matchmaker", "uses": "Matchmaker", "team": "Matchmaker", "place": "Blackboard"}
 """Task fields that only some strategies honour, and one strategy that does."""
 

@@ -13,8 +13,6 @@ from ..state.records import ANY, CANCELLED, LEASED
 from .leases import hand_back
 from .lifecycle import drop_lock, end
 
-__all__ = ["cancel", "configure", "pause", "resume", "set_limit", "upgrade"]
-
 
 def cancel(ledger: Ledger, command: Cancel) -> TaskState | Refused:
     """Drop a task at once, leased or not; its holder learns of it at its next call."""

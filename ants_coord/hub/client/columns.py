@@ -17,8 +17,6 @@ from ...core import snapshot
 from ...values.frozen import fields, maker
 from ...values.tasks import Lease, Outcome, TaskState, Ticket, make_lease, make_outcome
 
-__all__ = ["KINDS", "pack", "unpack"]
-
 _STATES = {state.value: state for state in TaskState}
 
 

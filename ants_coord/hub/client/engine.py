@@ -47,8 +47,6 @@ from .lanes import Dial, Lanes, Session
 from .pushes import Pushes
 from .waits import Wait, about, asked, raised, read, said, told_of, watched
 
-__all__ = ["RemoteEngine"]
-
 R = TypeVar("R")
 
 _OPENING_S = 1.0

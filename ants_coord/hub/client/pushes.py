@@ -20,8 +20,6 @@ from ...journals.clocks import report
 from . import wire
 from .lanes import Dial
 
-__all__ = ["Pushes"]
-
 _PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 _GREETING_S = 5.0

@@ -23,8 +23,6 @@ from ...core.state.rules import RulesMissing
 from ...values.tasks import Task, TaskRecord
 from . import columns
 
-__all__ = ["VERSION", "dumps", "fields_of", "loads", "mistake", "pack", "unpack"]
-
 VERSION = 2
 """version of this protocol; a hub and a client with different ones do not talk"""
 

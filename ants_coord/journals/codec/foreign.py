@@ -26,8 +26,6 @@ from ...values.tasks import Backoff, Task, TaskState
 from ...values.verification import Verify
 from .plain_data import Function, Strange, attributes, exactly, moment, number, refuse_unnamed, uses
 
-__all__ = ["compiled", "learn_values"]
-
 _named: dict[str, type] = {}
 """values by name: where they are used, some are only named for type checkers, so that importing stays
 cheap"""

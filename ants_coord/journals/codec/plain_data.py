@@ -18,10 +18,6 @@ from ...commands.shared import Lookup
 from ...values.frozen import fields
 from ...values.tasks import Task, TaskState
 
-__all__ = [
-    "Strange", "attributes", "exactly", "moment", "number", "reader", "refuse_unnamed", "uses", "writer",
-]  # fmt: skip
-
 Function = Callable[[Any], Any]
 
 

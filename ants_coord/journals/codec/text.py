@@ -7,8 +7,6 @@ import json.encoder
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["dumps", "loads", "parsed", "quoted", "scan"]
-
 quoted: Callable[[str], str] = json.encoder.encode_basestring
 """a string as JSON"""
 _encoder = json.JSONEncoder(

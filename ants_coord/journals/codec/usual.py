@@ -16,8 +16,6 @@ from ...commands.shared import Claim, Command, Complete, CompleteMany, Renew, Su
 from ...values.tasks import Task
 from .text import dumps, quoted
 
-__all__ = ["READ", "WRITE"]
-
 Fields = dict[str, Any]
 
 

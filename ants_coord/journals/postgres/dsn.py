@@ -14,8 +14,6 @@ import attrs
 
 from ...values.checks import check_name
 
-__all__ = ["Address", "address_of"]
-
 SCHEMES = ("postgresql://", "postgres://")
 _BAD_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _SECRET_KEYS = frozenset({"password", "sslpassword", "passfile", "sslkey"})

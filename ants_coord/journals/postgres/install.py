@@ -12,8 +12,6 @@ from .dsn import address_of
 from .schema import grants, statements
 from .server import Server
 
-__all__ = ["OLDEST", "check_server", "install", "make_tables"]
-
 OLDEST = 130_000
 """the oldest server that is tried, as its server_version_num"""
 _PATIENCE_S = 10.0

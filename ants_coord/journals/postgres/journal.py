@@ -37,8 +37,6 @@ from .listener import Listener
 from .schema import VERSION
 from .server import Server, Statement
 
-__all__ = ["NoSuchBoardError", "PostgresJournal"]
-
 _I8, _I4, _STAMP_AND_LENGTH = struct.Struct("!q"), struct.Struct("!i"), struct.Struct("!qi")
 _INT, _BIGINT, _BOOL, _BYTEA, _BYTEA_ARRAY = 23, 20, 16, 17, 1001
 _APPEND = Statement(

@@ -22,8 +22,6 @@ import psycopg
 from .schema import GAP_NS
 from .server import Server
 
-__all__ = ["Listener"]
-
 _HAND_S = 0.25
 """longest sleep before it notices that it should stop"""
 _AGAIN_S = 0.5

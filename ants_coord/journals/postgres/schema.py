@@ -24,8 +24,6 @@ entries may read.
 
 from __future__ import annotations
 
-__all__ = ["AHEAD", "DROPPED", "GAP_NS", "VERSION", "grants", "statements"]
-
 VERSION = 1
 """version of these tables and functions; the format of entries is the codec's"""
 

@@ -22,8 +22,6 @@ from ...errors import JournalConflictError, JournalError, JournalRewoundError
 from .dsn import Address
 from .schema import AHEAD, DROPPED
 
-__all__ = ["Server", "Statement"]
-
 R = TypeVar("R")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
