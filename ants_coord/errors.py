@@ -2,8 +2,8 @@
 Every error that ants_coord raises on purpose: each class is one entry of a table.
 
 An entry says when the error is raised, and has its fields and its message (`says`, with the fields in
-braces), which names the way out. A few classes choose between messages, in `__str__`. The hierarchy in
-docs/reference/errors.md is drawn from the classes.
+braces), which names the way out. A few classes choose between messages, in `_told`. The hierarchy in
+docs/reference/errors.md is drawn from the classes. No message is longer than a screen.
 
 Bad arguments raise the built-in ValueError and TypeError, at the call and before anything is logged. A wait
 that ends without success raises the built-in TimeoutError. In the core a refusal is a *reply* (`Refused`),
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .values.checks import shortened
 from .values.frozen import problem
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class CoordinationError(Exception):
     """the message, with the fields in braces"""
 
     def __str__(self) -> str:
+        return shortened(self._told())
+
+    def _told(self) -> str:
         return self.says.format_map(self.__dict__) if self.says else self.__class__.__name__
 
 
@@ -55,7 +59,7 @@ class LeaseLostError(CoordinationError):
     token: int
     reason: str
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         return (
             f"lease {self.task_id}#{self.token} is lost: {_LOST.get(self.reason, self.reason)}; "
             "stop writing and claim again"
@@ -73,15 +77,14 @@ class WrongKeyError(CoordinationError):
     agent: str
     shown: bool = True
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         name = repr(self.agent) if self.agent else "name"
         way_out = f"the host makes it with key_of({name})"
         if self.shown:
             return f"this is not the key of agent {name}; {way_out}"
-        missing = f"the key of agent {name}" if self.agent else "no key"
-        was = "was not" if self.agent else "was"
+        missing = f"the key of agent {name} was not" if self.agent else "no key was"
         return (
-            f"this hub asks for keys, and {missing} {was} shown to it: "
+            f"this hub asks for keys, and {missing} shown to it: "
             f"act through shared().as_agent({name}, key); {way_out}"
         )
 
@@ -119,7 +122,7 @@ class HeldError(CoordinationError):
     by_another_scope: bool = False
     """whether the requesting agent holds it itself, in another scope or session"""
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         where = " in another scope (only the same holder= enters again)" if self.by_another_scope else ""
         return (
             f"{self.name!r} is held by {self.holder!r}{where} for up to {self.expires_in:.3g} s more; "
@@ -134,7 +137,7 @@ class TaskNotFoundError(CoordinationError):
     task_id: str
     forgotten: bool = False
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         if self.forgotten:
             return (
                 f"task {self.task_id!r} ended and has been forgotten; "
@@ -150,7 +153,7 @@ class TaskExistsError(CoordinationError):
     task_id: str
     key: str | None = None
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         if self.key is not None:
             return f"key {self.key!r} is taken by the unfinished task {self.task_id!r}"
         return (
@@ -218,7 +221,11 @@ class RequirementError(CoordinationError, ValueError):
     text: str
     column: int
     problem: str
-    says = "requirement {text!r}, column {column}: {problem}"
+
+    def _told(self) -> str:
+        start = max(0, min(self.column - 140, len(self.text) - 280))  # of a long text what is near the column
+        near, cut = self.text[start : start + 280], "..." * (len(self.text) > 280)
+        return f"requirement {cut}{near!r}{cut}, column {self.column}: {self.problem}"
 
 
 @problem
@@ -290,7 +297,7 @@ class CursorTooOld(CoordinationError):  # noqa: N818 - the name that users of ev
     cursor: int
     oldest: int
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         return (
             f"events {self.cursor} to {self.oldest - 1} are no longer kept; read the state with "
             f"tasks(), then continue with events(since=<statistics().cursor>); a watch begun without "
@@ -314,11 +321,10 @@ class RequestReusedError(CoordinationError, ValueError):
     used_for: str
     asked: str
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
+        told = f"{self.used_for}, and this is {self.asked}"
         if self.used_for == self.asked:
             told = f"another {self.asked}: a repeat has the same arguments"
-        else:
-            told = f"{self.used_for}, and this is {self.asked}"
         return f"request id {self.request!r} has been used for {told}; take another id. Nothing was changed"
 
 
@@ -341,7 +347,7 @@ class NotOwnerError(CoordinationError):
     prefix: str
     owners: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         return (
             f"{self.agent!r} may not change {self.path!r}: what begins with {self.prefix!r} belongs to "
             f"{', '.join(self.owners) or 'nobody'}"
@@ -356,7 +362,7 @@ class StaleVersionError(CoordinationError):
     expected: int
     found: int
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         has = f"has version {self.found}" if self.found else "does not exist"
         wanted = f"version {self.expected}" if self.expected else "no entry"
         return f"{self.path!r} {has}, not {wanted} as expected; read it again, then decide again"
@@ -378,7 +384,7 @@ class UnknownKindError(CoordinationError, ValueError):
     kind: str
     known: tuple[str, ...]
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         import difflib  # noqa: PLC0415 - 9 ms, for this message only
 
         close = difflib.get_close_matches(self.kind, self.known, 1)
@@ -394,7 +400,7 @@ class PurseError(CoordinationError):
     problem: str
     known: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         there = f"; there are {', '.join(self.known)}" if self.known else ""
         way = f"board.purse({self.purse!r}, amount) makes or fills it"
         return f"purse {self.purse!r}: {self.problem}{there}; {way}"
@@ -418,7 +424,7 @@ class SettingsError(CoordinationError):
 
     differences: dict[str, tuple[object, object]]
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         if set(self.differences) == {"strategy"}:
             return self._of_another_class()
         told = "; ".join(

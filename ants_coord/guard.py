@@ -35,7 +35,7 @@ class StaleTokenError(CoordinationError):
     token: int
     newest: int
 
-    def __str__(self) -> str:
+    def _told(self) -> str:
         return (
             f"token {self.token} for {self.resource!r} is stale: {self.newest} has been seen; "
             "your lease is lost, stop writing"

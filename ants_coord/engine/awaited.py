@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..commands.shared import Explain, ExplainAgent, Holder, Tasks
 from ..core.machine import Machine
+from ..values.checks import shortened
 from ..values.tasks import Explanation, TaskState
 from .lobby import Waiter
 
@@ -15,8 +16,10 @@ _OPEN = tuple(state for state in TaskState if not state.is_final)
 
 def in_vain(machine: Machine, waiter: Waiter, now_ns: int) -> str:
     """Return the text of a TimeoutError. O(1), but for waits for many tasks at once."""
-    if waiter.quiet:
-        return ""
+    return "" if waiter.quiet else shortened(_in_vain(machine, waiter, now_ns))
+
+
+def _in_vain(machine: Machine, waiter: Waiter, now_ns: int) -> str:
     if waiter.names:
         return _names(machine, waiter, now_ns)
     if waiter.task:  # before the next case: a caller that wants one task also hears of its end

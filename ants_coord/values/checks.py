@@ -40,6 +40,7 @@ __all__ = [
     "plain",
     "quoted",
     "seconds",
+    "shortened",
     "told_session",
 ]
 
@@ -140,12 +141,18 @@ def plain(text: str) -> str:
 def quoted(value: object) -> str:
     """Return a value as an error shows it: enough to know it again, whatever its size and its `__repr__`."""
     if isinstance(value, (str, bytes, bytearray)) and len(value) > _QUOTED:
-        return f"{value[:_QUOTED]!r}... ({len(value)} in all)"
+        text = repr(value[:_QUOTED])  # where a character may be shown as ten
+        return f"{text[: 2 * _QUOTED]}... ({len(value)} in all)"
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - of the caller's class, or an int of more digits than Python writes
         return f"a {type(value).__name__}"
     return text if len(text) <= 2 * _QUOTED else f"{text[: 2 * _QUOTED]}..."
+
+
+def shortened(message: str, most: int = 2_000) -> str:
+    """Return a message without its middle if it is too long for a screen: its end says what to do."""
+    return message if len(message) <= most else f"{message[: most - 600]} ... {message[-500:]}"
 
 
 def listed(values: object, field: str, such_as: str = "a list") -> tuple[Any, ...]:

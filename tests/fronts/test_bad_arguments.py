@@ -49,16 +49,20 @@ from ants_coord.values.routes import Piece, Route
 from ants_coord.values.settings import Settings
 
 PACKAGE = str(Path(ants_coord.__file__).parent)
-LONGEST = 1_000
-"""characters of a message; a requirement may be quoted whole"""
+LONGEST = 2_000
+"""characters of a message, whatever it quotes"""
 OPAQUE = object()
 HUGE_INT = 10**400
 NAIVE = dt.datetime(2030, 1, 1)  # noqa: DTZ001 - a mistake that is often made
+TAGS = "\U000e0041" * 127
 HOSTILE = (
     None, True, 0, -1, 1.5, float("nan"), float("inf"), HUGE_INT, 10**5_000, -(2**70), "", " ", "a" * 100_000, "\ud800",
     "a\0b", "a\nb", "a#" + "9" * 5_000, b"x", bytearray(b"x"), [], {}, set(), OPAQUE, ["x", 1], [None], ["a" * 100_000],
     [b"x"], [[]], {"a": 1}, {1: []}, (("x", 1),), lambda: 1, int, dt.timedelta(-1), NAIVE, Task("z"),
     range(3), 1j,
+    # as long as is allowed, and as long as possible in a message: each of these marks is shown as 10 characters
+    "x == '" + "\\" * 4_000, " and ".join(["gpu"] * 1_000), TAGS, "a/" + TAGS, [f"{TAGS[3:]}{n}" for n in range(1_000)],
+    ["x" * 120 + f"{n}" for n in range(1_000)], {f"k{n}": "x" * 200 for n in range(200)},
 )  # fmt: skip
 ORDINARY: dict[str, Any] = {
     "agent": "w", "name": "w", "task": "t", "tasks": ["t"], "path": "p", "place": "p", "pattern": "p/**", "kind": "k",
