@@ -146,6 +146,8 @@ class Bridge:
             if granting is not None and granting.leave():
                 self._soon(granting.give_back)
             raise
+        finally:
+            del work  # an error of it has this frame in its traceback: a cycle, as in `_carry_out`
 
     async def _all_given_back(self) -> None:
         """Return when callers that are gone have given back everything, or after a moment."""
@@ -255,6 +257,7 @@ class Bridge:
         finally:
             end.cancel()
             work.cancel()
+            del work  # see `_off_loop`
 
     async def _countdown(self, timeout: Seconds | None) -> Countdown:
         wait_ns = arguments.timeout_ns(timeout)

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import signal
 from asyncio import sleep
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,8 @@ async def serve_on_loop(
     timeout_ns(timeout)
     crew = as_needed(agents, most, concurrency)
     book, stop, numbers = Book(engine, crew), Stop(), itertools.count(1)
+    again: list[Callable[[asyncio.TaskGroup], Coroutine[Any, Any, None]]] = []
+    """holds `whole`; if `loop` named it, they would be a cycle, which would keep the board"""
 
     async def loop(group: asyncio.TaskGroup) -> None:
         helper = Helper(f"ants_coord {agent} {next(numbers)}")
@@ -70,8 +72,9 @@ async def serve_on_loop(
                     error = problem
                 wait = None if crew is None else await _wait_of(engine, book, lease, started)
                 word = book.ended(lease, started, error, wait)
+                del error  # it has this frame in its traceback: a cycle, with all that the handler had
                 if word == "add" and not stop.is_set:
-                    group.create_task(whole(group))
+                    group.create_task(again[0](group))
                 if word == "leave" or stop.is_set:
                     return
         finally:
@@ -87,6 +90,7 @@ async def serve_on_loop(
             # would end as if there were nothing more to do
             raise RuntimeError("a claim was cancelled, though nobody cancelled the worker") from error
 
+    again.append(whole)
     with _loop_signals(stop) if signals else nothing():
         try:
             async with asyncio.TaskGroup() as group:
@@ -94,6 +98,8 @@ async def serve_on_loop(
                     group.create_task(whole(group))
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
+        finally:
+            again.clear()
     return book.served
 
 
@@ -117,6 +123,8 @@ async def _attempt(
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
         await _quietly(run(Release(lease.task, lease.token)))
         raise
+    finally:
+        del work  # as in `run_plain`
 
 
 async def _wait_of(engine: Engine, book: Book, lease: Lease, started_ns: int) -> float | None:

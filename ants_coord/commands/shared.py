@@ -3,10 +3,9 @@ The commands and queries that every strategy has.
 
 The state of a board can only change by commands. A command is plain data and self-contained: no clock, no
 randomness, no callables. `Command[R]` names its reply type, so that `execute(command)` is typed without a
-table. Queries read the same state and change nothing; they are never logged.
-
-Commands are not frozen: they live from a verb to its answer, and freezing one costs as much as applying it.
-Nobody may change a command after passing it on.
+table. It is not frozen: it lives from a verb to its answer, and freezing it costs as much as applying it.
+Nobody may change it after passing it on. Queries read the same state and change nothing; they are never
+logged.
 """
 
 from __future__ import annotations
@@ -113,9 +112,13 @@ class Query(Generic[R]):
 
 @frozen
 class Refused:
-    """The reply that refuses, with the reason; the state is as before. Fronts raise `error`."""
+    """The reply that refuses, with the reason; the state is as before."""
 
     error: CoordinationError
+
+    def fresh_error(self) -> CoordinationError:
+        """Return the error to raise: a board remembers `error`, and would remember its callers' frames."""
+        return self.error.__class__(*self.error.args)
 
 
 @frozen

@@ -186,9 +186,10 @@ class Keeping(Door):
         """Renew a lease from now on, together with all others, a third of its ttl before each deadline."""
         self.open()
         assert self._deadlines is not None
-        kept.due = self._kept_due
+        keeper = self._keeping()
+        kept.due = keeper.due
         try:
-            self._keeping().add(kept)
+            keeper.add(kept)
             self._deadlines.add(kept)
             self._want_news()
             self._set_alarm_at(kept.renew_ns)
@@ -206,7 +207,7 @@ class Keeping(Door):
         if keeper.__class__ is NoLeases:
             from .keeper import Keeper  # noqa: PLC0415 - with the first scope
 
-            self._keeper = keeper = keeper.next.setdefault("it", Keeper())
+            self._keeper = keeper = keeper.next.setdefault("it", Keeper(weakly(self._kept_due)))
         return keeper  # type: ignore[no-any-return]
 
     def unkeep(self, kept: Kept) -> None:

@@ -145,7 +145,7 @@ class Engine(Keeping, ABC):
         """Answer a query from the present state, or from the log."""
         reply = self._ask(query)
         if isinstance(reply, Refused):
-            raise reply.error
+            raise reply.fresh_error()
         return reply
 
     @entering
@@ -247,7 +247,7 @@ class Engine(Keeping, ABC):
         if isinstance(reply, Refused):
             if not isinstance(reply.error, HeldError):
                 self._lobby.leave(waiter, claimed=None)
-                raise reply.error
+                raise reply.fresh_error()
         elif reply is not None:
             self._lobby.leave(waiter, claimed=reply.task if isinstance(reply, Lease) else "")
             return reply
@@ -271,7 +271,7 @@ class Engine(Keeping, ABC):
         answer = self._look(query)
         if answer.__class__ is Refused:
             self._lobby.leave(waiter, claimed=None)
-            raise answer.error
+            raise answer.fresh_error()
         if done(answer):  # type: ignore[arg-type]
             self._lobby.leave(waiter, claimed="")
             return answer  # type: ignore[return-value]
@@ -289,7 +289,7 @@ class Engine(Keeping, ABC):
         found = self._look(Outcomes(ids))
         if isinstance(found, Refused):
             self._lobby.leave(waiter, claimed=None)
-            raise found.error
+            raise found.fresh_error()
         ended = {task: outcome for task, outcome in zip(ids, found, strict=True) if outcome is not None}
         if stood:
             del waiter.heard[: len(ids)]

@@ -107,5 +107,6 @@ def _carry_out(future: Future[Any], call: Callable[..., Any], args: tuple[Any, .
         answer = call(*args)
     except BaseException as problem:  # noqa: BLE001 - handed to the caller
         future.set_exception(problem)
+        del future, call, args  # a cycle (its traceback has this frame) would keep the caller's board alive
     else:
         future.set_result(answer)

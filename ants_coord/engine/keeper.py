@@ -57,7 +57,7 @@ class Kept:
     renew_ns: int
     stop_ns: int = NEVER_NS
     on_stop: Callable[[Any], Command[Any] | None] | None = None
-    due: Callable[[Kept, int], None] | None = None
+    due: Callable[[Kept, int], object] | None = None
     asked_ns: int = 0
     agent: str | None = None
     """who keeps it; None is the board itself, on behalf of the lease's holder"""
@@ -76,10 +76,17 @@ class Kept:
 
 
 class Keeper(NoLeases):
-    """The kept leases of one engine."""
+    """
+    The kept leases of one engine.
 
-    def __init__(self) -> None:
+    Args:
+        due: examines one whose time is up; must not keep the engine alive.
+
+    """
+
+    def __init__(self, due: Callable[[Kept, int], object]) -> None:
         super().__init__()
+        self.due = due
         self._kept: dict[int, Kept] = {}
         self._of_task: dict[str, Kept] = {}
         self._endings: deque[tuple[Kept, Command[Any]]] = deque()
@@ -164,7 +171,7 @@ class Keeper(NoLeases):
             speakers = tuple([kept.agent for kept in due])
             answers = try_(Renew(leases, agents=speakers if any(speakers) else ()))
             if isinstance(answers, Refused):
-                raise answers.error  # noqa: TRY301 - to be handled with the rest
+                raise answers.fresh_error()  # noqa: TRY301 - to be handled with the rest
         except (JournalConflictError, JournalCorruptError, JournalVersionError):
             raise  # nothing will be renewed any more, or everything must be read again
         except Exception:  # noqa: BLE001 - of any kind: it must not end the thread that renews all leases

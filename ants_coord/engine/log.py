@@ -283,7 +283,7 @@ class Line(Engine):
             if self._close_wanted:
                 self.close()
         if slot.reply.__class__ is Refused:
-            raise slot.reply.error
+            raise slot.reply.fresh_error()
         return slot.reply  # type: ignore[no-any-return]
 
     @entering

@@ -74,7 +74,7 @@ class DirectEngine(Engine):
             if self._close_wanted:
                 self.close()
         if reply.__class__ is Refused:
-            raise reply.error
+            raise reply.fresh_error()
         return reply  # type: ignore[return-value]
 
     def short(self, verb: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -121,7 +121,7 @@ class DirectEngine(Engine):
         rules = self._machine.rules_of(settings.strategy)
         reply = self._machine.apply(Configure(settings, rules=rules), now_ns=self._clock.now_ns())
         if isinstance(reply, Refused):
-            raise reply.error
+            raise reply.fresh_error()
 
     def _close_board(self) -> None:
         """Do nothing: nothing outlives the process, so there is nothing to give back."""

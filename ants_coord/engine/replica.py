@@ -408,7 +408,7 @@ class LogEngine(Openings, Line):
 
     def _ready_or_raise(self) -> None:
         if self._unreadable is not None:
-            raise self._unreadable
+            raise JournalVersionError(*self._unreadable.args)  # one error raised again and again would grow
         super()._ready_or_raise()
 
     def _upgrade(self) -> None:

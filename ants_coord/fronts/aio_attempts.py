@@ -18,6 +18,8 @@ from .serving import Failed, Handler, is_verdict_on
 
 __all__ = ["Helper", "LoopOfThread", "is_cancelled", "run_async"]
 
+_Job = tuple[asyncio.AbstractEventLoop, asyncio.Future[None], Callable[..., None], tuple[Any, ...]]
+
 
 class LoopOfThread:
     """An event loop for the async handlers of one worker thread."""
@@ -35,7 +37,20 @@ class LoopOfThread:
         async def run(command: Any) -> Any:
             return engine.execute(command)  # blocking is fine: the loop has nothing else to do
 
-        self._runner.run(run_async(engine, lease, handler, timeout, run))
+        async def told() -> Failed | None:
+            try:
+                await run_async(engine, lease, handler, timeout, run)
+            except Failed as failed:
+                return failed
+            return None
+
+        # an error that leaves the runner stays in its frames, in a cycle
+        failed = self._runner.run(told())
+        try:
+            if failed is not None:
+                raise failed
+        finally:
+            del failed  # as in `run_plain`
 
 
 async def run_async(
@@ -48,19 +63,22 @@ async def run_async(
     """Run an async handler in its scope."""
     failed: BaseException | None = None
     try:
-        async with AsyncHold(engine, lease, run, timeout) as job:
-            try:
-                job.result = await handler(job)
-            except BaseException as error:
-                failed = error
-                raise
-    except BaseException as error:
-        # an error of the scope itself goes on unchanged: it is not a failure of the handler
-        if not is_cancelled(error) and is_verdict_on(lease, error, failed):
-            raise Failed from error
-        raise
-    if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
-        raise Failed from failed
+        try:
+            async with AsyncHold(engine, lease, run, timeout) as job:
+                try:
+                    job.result = await handler(job)
+                except BaseException as error:
+                    failed = error
+                    raise
+        except BaseException as error:
+            # an error of the scope itself goes on unchanged: it is not a failure of the handler
+            if not is_cancelled(error) and is_verdict_on(lease, error, failed):
+                raise Failed from error
+            raise
+        if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
+            raise Failed from failed
+    finally:
+        del failed  # as in `run_plain`
 
 
 def is_cancelled(error: BaseException) -> bool:
@@ -79,26 +97,17 @@ class Helper:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def run(self, call: Callable[..., None], *arguments: Any) -> asyncio.Future[None]:
         """Call a function in the thread; the future is the caller's to await, on its loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-
-        def job() -> None:
-            try:
-                call(*arguments)
-            except BaseException as error:  # noqa: BLE001 - handed to the caller
-                _tell(loop, future, error)
-            else:
-                _tell(loop, future, None)
-
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
-        self._jobs.put(job)
+        self._jobs.put((loop, future, call, arguments))
         return future
 
     def close(self) -> None:
@@ -107,7 +116,23 @@ class Helper:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            _carry_out(*job)
+            del job  # it would keep its objects alive until the next one
+
+
+def _carry_out(
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[None],
+    call: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    try:
+        call(*arguments)
+    except BaseException as error:  # noqa: BLE001 - handed to the caller
+        _tell(loop, future, error)
+        del future, call, arguments  # the error has this frame in its traceback: a cycle
+    else:
+        _tell(loop, future, None)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], error: BaseException | None) -> None:

@@ -101,8 +101,11 @@ class AsyncHold(Scope):
         except VerdictError as verdict:
             problem = verdict
             await self._send(self._refused(verdict))
-        if problem is not None:
-            raise problem
+        try:
+            if problem is not None:
+                raise problem
+        finally:
+            del problem  # as in `run_plain`
 
     async def _end_failed(self, error: BaseException, *, timed_out: bool) -> None:
         task = asyncio.current_task()
@@ -161,6 +164,10 @@ class AsyncHold(Scope):
         """Keep a progress note (a JSON value) with the task; raises LeaseLostError if it is lost."""
         self.check()
         await self._run(note_of(self.lease, note))
+
+    def _stop_keeping(self) -> None:
+        super()._stop_keeping()
+        self._task = None  # its result may be an error with this scope in its frames: a cycle
 
     def _tell(self) -> None:
         assert self._loop is not None

@@ -374,8 +374,11 @@ class Hold(Scope):
         except VerdictError as verdict:
             problem = verdict
             self._send(self._refused(verdict))
-        if problem is not None:
-            raise problem
+        try:
+            if problem is not None:
+                raise problem
+        finally:
+            del problem  # as in `run_plain`
 
     def _end_failed(self, error: BaseException) -> None:
         # the body's own error matters more than what happened to the lease

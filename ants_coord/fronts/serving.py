@@ -258,20 +258,23 @@ def run_plain(engine: Engine, lease: Lease, handler: Handler, timeout: Seconds |
     """Run a plain handler in its scope."""
     failed: BaseException | None = None
     try:
-        with Hold(engine, lease, timeout) as job:
-            try:
-                job.result = handler(job)
-                _refuse_awaitable(handler, job.result)
-            except BaseException as error:
-                failed = error
-                raise
-    except BaseException as error:
-        # an error of the scope itself goes on unchanged: it is not a failure of the handler
-        if is_verdict_on(lease, error, failed):
-            raise Failed from error
-        raise
-    if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
-        raise Failed from failed
+        try:
+            with Hold(engine, lease, timeout) as job:
+                try:
+                    job.result = handler(job)
+                    _refuse_awaitable(handler, job.result)
+                except BaseException as error:
+                    failed = error
+                    raise
+        except BaseException as error:
+            # an error of the scope itself goes on unchanged: it is not a failure of the handler
+            if is_verdict_on(lease, error, failed):
+                raise Failed from error
+            raise
+        if failed is not None:  # GiveUp, RetryAfter or NotNow: the scope has ended the attempt
+            raise Failed from failed
+    finally:
+        del failed  # it has this frame in its traceback: a cycle, with all that the handler had
 
 
 def is_verdict_on(lease: Lease, error: BaseException, failed: BaseException | None) -> bool:

@@ -113,6 +113,7 @@ class Bridge:
         self._engine.refuse_reentry()
         limit = Limit(waiter.until_ns, waiter.wake)
         self._engine.time(limit)
+        work: Future[R | None] | None = None
         try:
             while True:
                 work = self._engine.threads().submit(step, waiter)
@@ -135,6 +136,7 @@ class Bridge:
                     is_woken = bell.get() is _WOKEN
         finally:
             self._engine.untime(limit)
+            work = None  # an error of it has this frame in its traceback: a cycle, as in `_carry_out`
 
     def _give_back(self, command: Command[Any] | None, work: Future[Any]) -> None:
         if isinstance(command, Granting) and not work.cancelled() and work.exception() is None:

@@ -172,7 +172,10 @@ def _attempt(
             book.ended(lease, started, problem)
             raise
         error = problem
-    return book.ended(lease, started, error, book.wait(lease, started))
+    try:
+        return book.ended(lease, started, error, book.wait(lease, started))
+    finally:
+        del error  # it has this frame in its traceback: a cycle, with all that the handler had
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Dial:
         if isinstance(answer, list):
             return answer
         if "v" in answer:
-            raise wire.unpack(answer).error
+            raise wire.unpack(answer).fresh_error()
         raise JournalError(self.shown, f"the hub takes no coordinator: {answer.get('say')}")
 
 

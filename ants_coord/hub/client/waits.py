@@ -86,5 +86,5 @@ def read(answer: list[Any]) -> Any:
 def raised(reply: Any) -> Any:
     """Return a reply, or raise the error of a refusal."""
     if reply.__class__ is Refused:
-        raise reply.error
+        raise reply.fresh_error()
     return reply
