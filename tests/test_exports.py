@@ -35,6 +35,29 @@ def test_all_is_true():
         assert [each for each in exported if not hasattr(module, each) or each[0] == "_"] == [], name
 
 
+def test_all_stands_where_somebody_reads_it():
+    """
+    `__all__` says what users may import, on pages that the documents name, or which names are only passed on.
+
+    Elsewhere it would be a second list of what a leading underscore says, kept by hand in every file.
+    """
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.py")]
+    named = set(re.findall(r"\bants_coord(?:\.\w+)+", "".join(page.read_text("utf-8") for page in pages)))
+    # the empty lists there tell the linter that rules have sentences for names and need no docstrings
+    rules = {f"ants_coord.testing.conformance.{page}" for page in ("bazaar", "coordinator")}
+    for name in set(MODULES) - named - rules:
+        module = importlib.import_module(name)
+        source = Path(module.__file__).read_text(encoding="utf-8")
+        if hasattr(module, "__path__") or source.startswith("# Generated"):
+            continue
+        passed_on = [
+            each
+            for each in getattr(module, "__all__", [])
+            if not re.search(rf"^(class |def )?{each}\b", source, re.MULTILINE)
+        ]
+        assert passed_on or not hasattr(module, "__all__"), name
+
+
 def test_importing_does_nothing():
     """No thread, no codec, no database, no event loop, before somebody needs one."""
     code = (

@@ -33,8 +33,6 @@ from ..journals.ports import Chore
 from ..values.tasks import Lease
 from .worker import serve_on_loop
 
-__all__ = ["Bridge", "settled"]
-
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
 

@@ -33,8 +33,6 @@ from ..fronts.serving import (
 )
 from ..values.tasks import Lease
 
-__all__ = ["serve_on_loop"]
-
 
 async def serve_on_loop(
     engine: Engine,

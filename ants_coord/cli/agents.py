@@ -13,8 +13,6 @@ from ..adapters.coding.place import Place, place_of
 from .app import app
 from .show import BAD_INPUT, OK, fail
 
-__all__: list[str] = []
-
 
 @app.command()
 def hook() -> None:

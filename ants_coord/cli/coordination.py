@@ -18,8 +18,6 @@ from .boards import opened as _board
 from .jobs import batch
 from .show import BAD_INPUT, as_json, fail, warnings
 
-__all__: list[str] = []
-
 _QUICK_AGENTS = (1, 2, 5, 20)
 _QUICK_SEEDS = 3
 

@@ -15,8 +15,6 @@ from ..errors import JournalError
 from .app import app
 from .show import BAD_INPUT, BOARD_TROUBLE, fail
 
-__all__: list[str] = []
-
 _YOUNG = 50_000
 """number of new objects that set off a garbage collection; by default it is 700"""
 

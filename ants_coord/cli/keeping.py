@@ -12,8 +12,6 @@ from .app import app
 from .boards import Board, is_address, must_be_there, troubles
 from .show import BAD_INPUT, BOARD_TROUBLE, clean, console, fail
 
-__all__: list[str] = []
-
 
 @app.command()
 def backup(

@@ -15,8 +15,6 @@ from .boards import Board, words_after_board
 from .boards import opened as _board
 from .show import BAD_INPUT, as_json, clean, console, fail, table
 
-__all__: list[str] = []
-
 
 @app.command()
 def retire(

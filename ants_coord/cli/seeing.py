@@ -18,8 +18,6 @@ from .app import app
 from .boards import Board, opened
 from .show import console, table
 
-__all__: list[str] = []
-
 _EVENTS = 8
 
 

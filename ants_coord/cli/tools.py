@@ -12,8 +12,6 @@ from ..values.checks import check_name, fresh_agent
 from .app import app
 from .show import BAD_INPUT, BOARD_TROUBLE, fail
 
-__all__: list[str] = []
-
 
 @app.command()
 def mcp(

@@ -11,8 +11,6 @@ import typer
 from .app import AsJson, app
 from .show import OK, SOME_FAILED, as_json, console, table
 
-__all__: list[str] = []
-
 
 @app.command()
 def race(

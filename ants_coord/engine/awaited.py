@@ -8,8 +8,6 @@ from ..values.checks import shortened
 from ..values.tasks import Explanation, TaskState
 from .lobby import Waiter
 
-__all__ = ["in_vain", "standing_still"]
-
 _NAMED = 3
 _OPEN = tuple(state for state in TaskState if not state.is_final)
 

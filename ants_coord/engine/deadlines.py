@@ -25,8 +25,6 @@ from .door import Door, weakly
 if TYPE_CHECKING:
     from .keeper import Keeper, Kept
 
-__all__ = ["Deadlines", "Keeping", "Limit", "NoLeases"]
-
 NEVER_NS = 1 << 62
 _STUCK_S = 0.2
 """if the lock cannot be had for this long, its holder is waiting for a journal that does not answer"""

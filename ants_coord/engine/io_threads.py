@@ -13,8 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-__all__ = ["IOThreads"]
-
 R = TypeVar("R")
 
 _IDLE_S = 10.0

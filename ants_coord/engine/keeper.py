@@ -20,8 +20,6 @@ from ..values.frozen import entity, field
 from ..values.tasks import Lease
 from .deadlines import NEVER_NS, NoLeases
 
-__all__ = ["Keeper", "Kept", "kept_from"]
-
 _ASK_AGAIN_NS = 100_000_000
 """a lease whose time is up although the board seems to answer is asked about, and given up this much later"""
 

@@ -29,8 +29,6 @@ from ..values.frozen import entity, evolve, record
 from .door import EXITING, entering
 from .engine import LOOK_AGAIN_NS, Engine
 
-__all__ = ["BATCH", "UNNUMBERED", "Line", "Log", "Slot", "Turn", "Unopened", "dated", "is_vain"]
-
 R = TypeVar("R")
 UNNUMBERED = ("", 0)
 

@@ -17,8 +17,6 @@ from ..values.settings import Settings
 from .door import EXITING
 from .engine import Engine
 
-__all__ = ["DirectEngine"]
-
 R = TypeVar("R")
 
 _SPINS = 1_000

@@ -33,8 +33,6 @@ from .log import BATCH, UNNUMBERED, Line, Log, Slot, Unopened, dated
 from .openings import Openings, live
 from .snapshots import Snapshots, without_garbage
 
-__all__ = ["LogEngine"]
-
 R = TypeVar("R")
 
 _MEANINGLESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)

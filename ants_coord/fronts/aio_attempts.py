@@ -16,8 +16,6 @@ from .aio_hold import AsyncHold
 from .arguments import Seconds
 from .serving import Failed, Handler, is_verdict_on
 
-__all__ = ["Helper", "LoopOfThread", "is_cancelled", "run_async"]
-
 _Job = tuple[asyncio.AbstractEventLoop, asyncio.Future[None], Callable[..., None], tuple[Any, ...]]
 
 

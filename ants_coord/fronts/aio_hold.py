@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ..values.tasks import Task, Ticket
 
-__all__ = ["AsyncHold", "AsyncKeepAlive", "AsyncLockHold"]
-
 
 class AsyncHold(Scope):
     """

@@ -48,20 +48,6 @@ if TYPE_CHECKING:
 
     from ..values.tasks import Task, Ticket
 
-__all__ = [
-    "FINAL",
-    "GiveUp",
-    "Hold",
-    "KeepAlive",
-    "LockHold",
-    "NotNow",
-    "OnError",
-    "RetryAfter",
-    "SimulatedCrash",
-    "log_failure",
-    "pause_s",
-]
-
 OnError = Literal["raise", "log"]
 FINAL = (JournalConflictError, JournalCorruptError, JournalVersionError)
 _FIRST_PAUSE_S = 0.05

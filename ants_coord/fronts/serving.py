@@ -31,23 +31,6 @@ from .as_needed import AsNeeded, Decision, Word
 from .failures import is_stop, logger
 from .hold import FINAL, Hold, NotNow, SimulatedCrash, log_failure, pause_s
 
-__all__ = [
-    "Book",
-    "Failed",
-    "Handler",
-    "Handlers",
-    "Persistence",
-    "Served",
-    "Stop",
-    "as_needed",
-    "is_async",
-    "is_survived",
-    "is_verdict_on",
-    "nothing",
-    "run_plain",
-    "table_of",
-]
-
 _TROUBLE_NS = 30_000_000_000
 
 Handler = Callable[[Any], Any]

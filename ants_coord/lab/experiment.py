@@ -21,8 +21,6 @@ from .talk import Talk
 from .ways import OnBoard, Solo, Way
 from .worlds import WORLDS, MakeWorld, World
 
-__all__ = ["AGENTS", "WAYS", "Experiment", "Row", "Spread", "experiment", "spread"]
-
 AGENTS = (1, 2, 5, 10, 20, 50, 100)
 WAYS: tuple[Way, ...] = (
     Talk(),

@@ -16,8 +16,6 @@ import attrs
 from ..values.tasks import Task
 from .worlds import Job, World
 
-__all__ = ["Structure", "structure"]
-
 
 @attrs.frozen(eq=False)
 class Structure:

@@ -26,8 +26,6 @@ from .account import Account, AgentTax
 from .advice import LEAST_JOBS, Level, Measurement
 from .meter import Meter, tokens_of
 
-__all__ = ["TaxReport", "measurements", "tax"]
-
 _LEVELS = {"claim": Level.CLAIM, "match": Level.CAPABILITY, "board": Level.STIGMERGY}
 _COLUMNS = ("claims", "done", "failed", "expired", "released", "held", "wasted", "checking", "idle")
 _CHUNK = 30

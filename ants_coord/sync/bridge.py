@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ..fronts.hold import Hold, KeepAlive, LockHold, OnError
     from ..fronts.serving import Handlers, Served, Stop
 
-__all__ = ["Bridge", "settled"]
-
 R = TypeVar("R")
 C = TypeVar("C", bound=Chore)
 Bell = queue.SimpleQueue[bool]

@@ -34,8 +34,6 @@ from ..fronts.serving import (
 )
 from ..values.tasks import Lease
 
-__all__ = ["serve_in_threads"]
-
 
 def serve_in_threads(
     engine: Engine,

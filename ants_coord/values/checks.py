@@ -14,36 +14,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = [
-    "FRESH_MARK",
-    "Request",
-    "amount",
-    "check_id",
-    "check_lock_name",
-    "check_name",
-    "check_path",
-    "count",
-    "flag",
-    "fresh",
-    "fresh_agent",
-    "fresh_holder",
-    "fresh_id",
-    "fresh_session",
-    "is_fresh_holder",
-    "is_fresh_id",
-    "is_told",
-    "listed",
-    "lock_key",
-    "numbered",
-    "path_text",
-    "paths_above",
-    "plain",
-    "quoted",
-    "seconds",
-    "shortened",
-    "told_session",
-]
-
 Request = str | tuple[str, int] | None
 """a request id that a caller chose, or a number in a session, or neither"""
 

@@ -16,8 +16,6 @@ from ..boards import words_after_board
 from ..show import BAD_INPUT, as_json, clean, fail, shown
 from .holding import AgentName, Ttl, Wait, agent_of, said, shown_lease
 
-__all__: list[str] = []
-
 Holder = Annotated[
     str | None,
     typer.Option(help="Name of your session; the same holder may re-enter."),

@@ -18,7 +18,6 @@ from .holding import Wait, said
 if TYPE_CHECKING:
     from ...values.tasks import TaskRecord
 
-__all__: list[str] = []
 
 _PAGE = 1_000
 

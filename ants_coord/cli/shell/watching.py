@@ -17,8 +17,6 @@ from ..jobs import batch
 from ..show import BAD_INPUT, SOME_FAILED, clean, fail, warnings
 from .holding import said
 
-__all__: list[str] = []
-
 Prefix = Annotated[str, typer.Option(help="The beginning of the entries' paths.")]
 
 

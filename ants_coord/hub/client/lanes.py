@@ -22,8 +22,6 @@ from ...values.checks import fresh_session
 from ..thin import connect
 from . import wire
 
-__all__ = ["Dial", "Lanes", "Session"]
-
 _PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
 _READ = 1 << 16

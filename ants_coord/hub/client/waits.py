@@ -14,8 +14,6 @@ from ...engine.lobby import Drained, Waiter
 from . import wire
 from .lanes import Session
 
-__all__ = ["Wait", "about", "asked", "raised", "read", "said", "told_of", "watched"]
-
 _SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")
 """the fields of a waiter that a hub needs"""
 
