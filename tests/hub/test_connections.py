@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import stat
 import tempfile
@@ -34,6 +35,77 @@ def short(monkeypatch):
 
 
 # -- turns ----------------------------------------------------------------------------------------
+
+
+def claims(sock):
+    """Send a claim."""
+    sock.sendall(json.dumps({"verb": "claim", "agent": "ann"}).encode() + b"\n")
+
+
+def company(board, path, count=2):
+    """Return a hub that runs in no thread, connections to it, and the sizes of what is appended."""
+    board.submit_many([Task(f"t{n}") for n in range(9)])
+    hub = Hub(board, str(path))
+    appends, append = [], inside(board)._journal.append
+    inside(board)._journal.append = lambda at, bodies: (appends.append(len(bodies)), append(at, bodies))[1]
+    socks = [plug(hub.path) for _ in range(count)]
+    for _ in socks:
+        hub._accept()
+    return hub, socks, appends
+
+
+def test_who_was_answered_together_is_waited_for(tmp_path, monkeypatch):
+    """They ask again nearly together: a turn for the first would keep the other waiting for its transaction."""
+    with ClaimQueue(tmp_path / "board.db") as board:
+        hub, (one, other), appends = company(board, tmp_path / "hub")
+        for sock in (one, other):
+            claims(sock)
+        hub._turn()
+        assert appends == [2]
+        hub._plan(2, waited_s=1.0)
+        assert (hub._company, hub._gather_s) == (2, loop._LONGEST_S)
+        hub._gather_s = 30.0
+        claims(one)
+        look = select.select
+        monkeypatch.setattr(select, "select", lambda *what: (claims(other), look(*what))[1])
+        hub._turn()
+        assert appends == [2, 2]
+        assert [len(lines(sock, 2)) for sock in (one, other)] == [2, 2]
+        ended(hub, one, other)
+
+
+def test_who_does_not_come_back_is_not_waited_for_long(tmp_path):
+    with ClaimQueue(tmp_path / "board.db") as board:
+        hub, (one, other), appends = company(board, tmp_path / "hub")
+        claims(one)
+        hub._company, hub._gather_s = 2, 0.000_2
+        hub._turn()
+        assert appends == [1]
+        assert lines(one, 1)[0]["ok"]
+        assert hub._company == 0  # and the next turn waits for nobody
+        ended(hub, one, other)
+
+
+def test_it_is_not_worth_while_to_wait_alone_or_without_a_disk(tmp_path, monkeypatch):
+    with ClaimQueue(tmp_path / "board.db") as board:
+        hub, (one, other), _ = company(board, tmp_path / "hub")
+        for answered, waited_s, may in ((1, 1.0, True), (2, 0.000_3, True), (2, 1.0, False)):
+            hub._may_gather = may
+            hub._plan(answered, waited_s)
+            assert hub._company == 0
+        monkeypatch.setattr(select, "select", None)  # would be called
+        claims(one)
+        hub._turn()
+        assert lines(one, 1)[0]["ok"]
+        ended(hub, one, other)
+
+
+def ended(hub, *socks):
+    """End a hub that ran in no thread."""
+    for sock in socks:
+        sock.close()
+    hub.stop()
+    hub.serve()
 
 
 def test_one_turn_is_one_transaction(tmp_path):

@@ -8,6 +8,8 @@ from pathlib import Path
 def hub():
     import tempfile
 
+    from pytest import MonkeyPatch
+
     from tests.cli import repository
     from tests.cli import test_hook as hooks
     from tests.hub import test_connections as connections
@@ -16,12 +18,18 @@ def hub():
     def fresh():
         return Path(tempfile.mkdtemp())
 
+    def waited_for(folder):
+        with MonkeyPatch.context() as patch:
+            connections.test_who_was_answered_together_is_waited_for(folder, patch)
+
     verbs.test_locks_by_name_and_by_path(None, fresh() / "hub", fresh())
     verbs.test_an_agent_speaks_for_its_own_leases_only(fresh() / "hub")
     verbs.test_a_repeat_with_the_same_id_is_done_once(fresh() / "board.db", fresh() / "hub")
     verbs.test_the_hub_renews_for_nobody_and_gives_nothing_back(fresh() / "hub")
     for test in (
         connections.test_one_turn_is_one_transaction,
+        waited_for,
+        connections.test_who_does_not_come_back_is_not_waited_for_long,
         connections.test_who_does_not_read_holds_up_nobody,
         connections.test_a_second_hub_on_one_address_is_refused,
         lambda folder: connections.test_a_dead_socket_is_replaced_and_a_foreign_file_is_not(folder, folder),

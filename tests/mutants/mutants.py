@@ -273,6 +273,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("hub/client/lanes.py", "purpose, dict(self.keys)]", "purpose, {}]", "keyed"),
     ("fronts/agent.py", "        self._engine.give_back(reply, self._agent)", "        self._engine.give_back(reply)", "keyed"),
     ("hub/loop.py", "        if peer.lines and len(peer.unsent) < _UNSENT and", "        if peer.lines and", "hub"),
+    ("hub/loop.py", "            self._gather()\n", "            pass\n", "hub"),
     ("hub/loop.py", "            return self._engine.carry_out(batch)", "            return [self._engine.carry_out([one])[0] for one in batch]", "hub"),
     ("hub/plain.py", "    _sign(what, agent)\n    return", "    return", "hub"),
     ("hub/plain.py", "    return Asked(str(verb), agent, what, request_id, wait_s)", "    return Asked(str(verb), agent, what, None, wait_s)", "hub"),
