@@ -286,7 +286,7 @@ def exclusivity(seed=1):
     from tests.properties.test_lease_expiry import LeaseExpiry
     from tests.properties.test_lock_exclusivity import LockExclusivity
 
-    settings.register_profile("judge", deadline=None, phases=[Phase.generate])
+    settings.register_profile("judge", deadline=None, phases=[Phase.generate], report_multiple_bugs=False)
     settings.load_profile("judge")
     for machine in (LeaseExpiry, LockExclusivity):
         play(machine, "core", examples=100, steps=40, at=seed)
