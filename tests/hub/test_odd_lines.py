@@ -21,6 +21,7 @@ from ants_coord.values.frozen import fields
 from ants_coord.values.payloads import MAX_DEPTH, json_value
 from tests.journals.test_made_by_hand import EXAMPLES
 
+from ..scale import of
 from .by_hand import SECRET
 from .running import lines, plug, running
 from .test_forged import ASKED, forged, held_by_ann
@@ -30,6 +31,7 @@ ODD = (
     '"\\udc00\\ud800"', "[]", '[["x", 1]]', '[["x", "y", "z"]]', "{}", '{"id": "x"}', '[{"id": "x"}]', '{"a": 1, "a": NaN}',
     "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "[" * 900 + "]" * 900, "[" * 20_000 + "]" * 20_000,
 )  # fmt: skip
+EVERY = of(3, 1, 1)  # quick puts every third of them into a place, and another third into the next
 TASK, LOCK = 777_777_777, 888_888_888
 """they stand for the tokens of a task and a lock that are held"""
 NUMBER = 999_999_999
@@ -57,9 +59,9 @@ def holes(value):
 def odd_lines(message):
     """Return a message as lines, each with something odd in one place, and with a number of its own."""
     number = itertools.count(1)
-    for holed in holes(message):
+    for place, holed in enumerate(holes(message)):
         text = json.dumps(holed, separators=(",", ":"))
-        for odd in ODD:
+        for odd in ODD[place % EVERY :: EVERY]:
             if f'"{HOLE}":' not in text or odd.startswith('"'):
                 yield text.replace(f'"{HOLE}"', odd).replace(str(NUMBER), str(next(number)))
 
