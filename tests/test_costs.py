@@ -56,7 +56,7 @@ def cycle(board):
         (lambda: ClaimQueue(clock=ManualClock(), trust=TrustPolicy()), 57),
         (lambda: Matchmaker(clock=ManualClock()), 72),
         (lambda: Blackboard(clock=ManualClock()), 92),
-        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 90),
+        (lambda: ClaimQueue(MemoryJournal(ManualClock())), 85),
     ],
     ids=["claim", "claim with trust", "match", "board", "claim with a log"],
 )

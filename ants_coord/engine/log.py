@@ -256,6 +256,9 @@ class Line(Engine):
     def _write(self, batch: list[Slot]) -> None:
         raise NotImplementedError
 
+    def _write_alone(self, slot: Slot) -> bool:
+        raise NotImplementedError
+
     def _once_more(self, slot: Slot) -> None:
         raise NotImplementedError
 
@@ -300,7 +303,8 @@ class Line(Engine):
                 # ours may have been lost by a thread that took it and was interrupted
                 batch = self._take(BATCH) or [mine]
                 try:
-                    self._write(batch)
+                    if len(batch) > 1 or not self._write_alone(batch[0]):
+                        self._write(batch)
                 except BaseException:
                     self._put_back(batch, mine)
                     raise

@@ -20,6 +20,7 @@ from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refus
 from ..core.logged import follow, is_idle
 from ..core.machine import MAY_BE_IDLE, SAYS_RULES, Machine
 from ..core.state.rules import OLD_RULES, RulesMissing
+from ..core.state.timeline import RAW
 from ..errors import JournalCorruptError, JournalError, JournalRewoundError, JournalVersionError, LimitError
 from ..journals.clocks import report
 from ..journals.codec import FORMAT, decode_entry, encode
@@ -84,8 +85,6 @@ class LogEngine(Openings, Line):
     # -- commands -------------------------------------------------------------------------------
 
     def _write(self, batch: list[Slot]) -> None:
-        if len(batch) == 1 and self._write_alone(batch[0]):
-            return
         active, log = self._answer_idle(batch), self._log
         if log.is_outrun:
             log.take_turns(lambda: self._position, lambda entries: self._absorb(entries, []))
@@ -113,7 +112,8 @@ class LogEngine(Openings, Line):
         if slot.request is not UNNUMBERED or ledger.undo.entries or log.is_outrun or kind is Adopt:
             return False
         if kind in MAY_BE_IDLE or kind in ledger.idlers:
-            if not log.is_ahead or is_idle(machine, command, self._clock.now_ns()):
+            # as of the last command, which saves a look at the clock; if it finds nothing, `_write` looks
+            if not log.is_ahead or is_idle(machine, command, ledger.timeline.reading[RAW]):
                 return False
         elif kind is Submit and (len(command.tasks) != 1 or not command.tasks[0].is_plain):
             return False
@@ -130,7 +130,10 @@ class LogEngine(Openings, Line):
         position, stamp_ns, _ = entries[0]
         if len(entries) == 1 and position == after + 1:
             self._snapshots.weight += len(body)
-            self._answer(slot, follow(machine, command, stamp_ns, request, position))
+            reply = follow(machine, command, stamp_ns, request, position)
+            if slot.is_ours and kind is not Submit:
+                self._grants.note(reply, ledger)
+            slot.reply, slot.done = reply, True
         else:
             self._absorb(entries, [slot])
         self._snapshots.go_on(machine, log)
@@ -199,7 +202,8 @@ class LogEngine(Openings, Line):
             # the last of its batch: nothing is applied after it that a waiter would miss
             batch = [*self._take(BATCH - 1), slot]
             try:
-                self._write(batch)
+                if len(batch) > 1 or not self._write_alone(slot):
+                    self._write(batch)
             except BaseException:
                 self._put_back(batch, slot)
                 raise

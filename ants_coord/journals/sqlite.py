@@ -69,7 +69,7 @@ class SQLiteJournal(BoardFile):
         return entries
 
     def _append(self, db: sqlite3.Connection, after: int, bodies: Sequence[bytes]) -> list[Entry]:
-        execute, crc32 = db.execute, zlib.crc32
+        execute, crc32 = db.cursor().execute, zlib.crc32  # one cursor for all four statements
         execute("BEGIN IMMEDIATE")
         # commits of this connection do not change data_version, so as long as it is unchanged, nobody else
         # has written anything

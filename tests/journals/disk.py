@@ -87,6 +87,9 @@ class Connection:
     def in_transaction(self):
         return self._db.in_transaction
 
+    def cursor(self):
+        return self
+
     def execute(self, sql, bindings=()):
         return self._do(self._db.execute, sql, bindings)
 
