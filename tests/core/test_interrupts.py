@@ -40,6 +40,7 @@ def log_of_everything():
         c.Claim("bob", task="of the dead"),
         c.LockNames(("of the dead",), "bob"),
         c.EndOpening(DEAD),
+        c.Vouch("new", "house", "ann"),
     ]
     script = [*stage.log, *[(last, command) for command in [*held, c.Upgrade((("core", 2),))]]]
     log = [
