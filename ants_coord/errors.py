@@ -155,7 +155,8 @@ class TaskExistsError(CoordinationError):
 
     def _told(self) -> str:
         if self.key is not None:
-            return f"key {self.key!r} is taken by the unfinished task {self.task_id!r}"
+            taken = f"key {self.key!r} is taken by the unfinished task {self.task_id!r}"
+            return f"{taken}; leave this task out until that one has ended"
         return (
             f"task {self.task_id!r} exists with different content; "
             "use another id, or if_exists='keep', 'replace' or 'rerun'"

@@ -514,11 +514,12 @@ class Agent(Handle):
             task: the task to add.
             if_exists: what to do if there is a task of this id. "same" returns its ticket if it is equal, and
                 refuses a different one; "keep" keeps the existing task; "replace" replaces it if nobody has
-                started it; "rerun" starts a FAILED one again with this content.
+                started it; "rerun" starts a FAILED one again with this content. It is not about keys.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            TaskExistsError: the id or key belongs to another task; use another one, or `if_exists`.
+            TaskExistsError: the id belongs to another task; use another id, or `if_exists`. Or the key
+                belongs to the unfinished task `task_id`; leave this one out until that one has ended.
             DependencyError: a need is unknown, or there is a cycle; submit the need first.
             IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
             LimitError, FieldNotHonouredError, ClosedError: nothing was added.
@@ -546,7 +547,8 @@ class Agent(Handle):
 
         Raises:
             TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-                something is wrong with one of them; nothing was added. ClosedError.
+                something is wrong with one of them; nothing was added. If a `key` is taken, leave the task
+                with that key out and submit the rest. ClosedError.
 
         """
         return await self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
