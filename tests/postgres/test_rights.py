@@ -18,7 +18,7 @@ psycopg = pytest.importorskip("psycopg")
 SECRET = "gehe1m"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a module's tests may be run in two parts, see `worksteal` of pytest-xdist
 def database(server):
     """A database of which we know everything, with a role that may use boards and one that may not."""
     from ants_coord.journals.postgres.schema import grants, statements
