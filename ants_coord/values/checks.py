@@ -34,6 +34,9 @@ def _nonce(size: int) -> str:
 class _Sequence:
     """Counts within one process; a fork starts again with a new nonce."""
 
+    prefix: str
+    numbers: itertools.count[int]
+
     def __init__(self) -> None:
         self.renew()
 
@@ -42,7 +45,7 @@ class _Sequence:
         self.numbers = itertools.count(1)
 
 
-fresh = _Sequence()
+fresh: _Sequence = _Sequence()
 """what `fresh_id` draws from"""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=fresh.renew)
