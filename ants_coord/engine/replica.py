@@ -109,15 +109,18 @@ class LogEngine(Openings, Line):
         machine, log = self._machine, self._log
         command: Any = slot.command
         ledger, kind = machine.ledger, command.__class__
-        if slot.request is not UNNUMBERED or ledger.undo.entries or log.is_outrun or kind is Adopt:
-            return False
+        request = slot.request
+        if not (request is UNNUMBERED or request[1]) or ledger.undo.entries or log.is_outrun or kind is Adopt:
+            return False  # an id that a caller chose is looked up first
         if kind in MAY_BE_IDLE or kind in ledger.idlers:
             # as of the last command, which saves a look at the clock; if it finds nothing, `_write` looks
             if not log.is_ahead or is_idle(machine, command, ledger.timeline.reading[RAW]):
                 return False
         elif kind is Submit and (len(command.tasks) != 1 or not command.tasks[0].is_plain):
             return False
-        after, request = ledger.position, (self._session, next(self._numbers))
+        after = ledger.position
+        if request is UNNUMBERED:
+            request = (self._session, next(self._numbers))
         try:
             body = encode(request, command, (after, ledger.refusals))
             slot.request = request
@@ -150,6 +153,8 @@ class LogEngine(Openings, Line):
         for number, slot in enumerate(batch):
             # first: a claim that is repeated after its reply was lost would often find nothing to do
             idles = may_be_idle(slot.command)
+            if idles and self._has_work(slot.command):  # a repeat is answered where it is applied
+                return batch[number:] if number else batch
             if slot.request is not UNNUMBERED and (idles or not slot.request[1]) and self._is_known(slot):
                 continue
             if not idles or not self._has_nothing_to_do(slot.command):
@@ -166,11 +171,13 @@ class LogEngine(Openings, Line):
             slot.reply, slot.done = known[0], True
         return slot.done
 
+    def _has_work(self, command: Command[Any]) -> bool:
+        """Tell whether a command finds something to do in the state as it is known, without a look."""
+        return self._log.is_ahead and not self._machine.is_idle(command, self._clock.now_ns())
+
     def _has_nothing_to_do(self, command: Command[Any]) -> bool:
         # a look at a file is cheap; a claim written in vain, when several wake for one task, is not. Over a
         # network a look is a round trip, useless if nobody else writes: so only before answering "nothing"
-        if self._log.is_ahead and not self._machine.is_idle(command, self._clock.now_ns()):
-            return False
         self._catch_up()
         is_idle = self._machine.is_idle(command, self._clock.now_ns())
         if is_idle and self._end_the_gone():
