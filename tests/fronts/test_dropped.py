@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,7 +30,9 @@ Mistake = Callable[[Any], Any]
 @pytest.fixture(autouse=True)
 def uncollected(caplog) -> Iterator[None]:
     caplog.set_level(logging.CRITICAL, logger="ants_coord")  # pytest keeps what is logged, with its traceback
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of what other tests have left
+        gc.collect()
     gc.disable()
     try:
         yield

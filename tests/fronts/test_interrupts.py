@@ -16,6 +16,7 @@ import opcode
 import pathlib
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -28,6 +29,16 @@ from tests.scale import of
 
 from ..landing import Landed
 from .conftest import LIMIT_S, Background, standing, until, waits
+
+
+@pytest.fixture(autouse=True)
+def swept():
+    """A socket whose maker was cut short is the collector's to close, here and not in another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
 
 ROOT = pathlib.Path(ants_coord.__file__).parent
 FOLDERS = tuple(str(ROOT / name) for name in ("engine", "fronts", "sync", "hub/client"))
