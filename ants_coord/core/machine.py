@@ -223,7 +223,7 @@ class Machine:
 
         """
         ledger = self.ledger
-        # this command may change anything, so the short way must look again
+        # `look_again`, without a call: this command may change anything
         ledger.quiet_until_ns, ledger.is_bare = 0, False
         undo = ledger.undo.entries
         if undo:

@@ -46,19 +46,14 @@ class _Sequence:
 
 
 fresh: _Sequence = _Sequence()
-"""what `fresh_id` draws from"""
+"""what a fresh id is made of: this prefix and the next of these numbers; no process has used it before"""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=fresh.renew)
 
 
-def fresh_id() -> str:
-    """Return a task id that no process has used before."""
-    return f"{fresh.prefix}{next(fresh.numbers)}"
-
-
 def is_fresh_id(task_id: str) -> bool:
     """
-    Tell whether `fresh_id` made this id.
+    Tell whether this is a fresh id, as a task gets that is made without one.
 
     Nobody submits such an id twice, so a forgotten task with one leaves no content hash behind (hashing costs
     more than all the rest of forgetting).

@@ -236,7 +236,6 @@ class Task:
         def __new__(cls, id="", *, kind="default", payload=None, priority=0, **more):  # noqa: A002
             """Make a task: usually of this class, otherwise of the one with slots for all fields."""
             self = blank_task()
-            # `fresh_id`, without a call
             self.id = f"{fresh.prefix}{next(fresh.numbers)}" if id == "" else check_id(id, "task id")
             if kind != "default" or kind.__class__ is not str:
                 kind = check_name(kind, "kind")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import warnings
 
 import pytest
 
@@ -12,6 +14,13 @@ from ants_coord.testing import ManualClock
 
 LIMIT_S = 30
 """a safety net for threads; no test waits for it"""
+
+
+def sweep():
+    """Collect garbage; what tests have left open in it, such as a socket whose maker was cut short, is no fault here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

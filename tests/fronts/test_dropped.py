@@ -13,7 +13,6 @@ import contextlib
 import gc
 import logging
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +22,8 @@ import pytest
 from ants_coord import Blackboard, GiveUp, Mark, Task, aio
 from tests.inside import inside
 
+from .conftest import sweep
+
 LIMIT_S = 1.0
 Mistake = Callable[[Any], Any]
 
@@ -30,9 +31,7 @@ Mistake = Callable[[Any], Any]
 @pytest.fixture(autouse=True)
 def uncollected(caplog) -> Iterator[None]:
     caplog.set_level(logging.CRITICAL, logger="ants_coord")  # pytest keeps what is logged, with its traceback
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # of what other tests have left
-        gc.collect()
+    sweep()
     gc.disable()
     try:
         yield

@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ants_coord import ClaimQueue
+from ants_coord import ClaimQueue, Task
 from ants_coord.errors import JournalConflictError, JournalError
 from ants_coord.guard import Guard, SQLGuard, StaleTokenError
-from ants_coord.values.checks import fresh_id
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,13 +35,13 @@ WAYS = pytest.mark.parametrize("guard", [in_memory, in_a_file])
 @WAYS
 def test_each_new_guard_knows_what_the_last_one_saw(tmp_path, guard):
     """The one line, written where the write is: `Guard(...).check(name, job.token)`."""
-    path, name = tmp_path / "guard.db", fresh_id()
+    path, name = tmp_path / "guard.db", Task().id
     for token in (5, 5, 9):
         guard(path).check(name, token)
     with pytest.raises(StaleTokenError) as refusal:
         guard(path).check(name, 8)
     assert (refusal.value.token, refusal.value.newest) == (8, 9)
-    guard(path).check(fresh_id(), 1)  # another resource
+    guard(path).check(Task().id, 1)  # another resource
     guard(path).check(name, 9)
 
 

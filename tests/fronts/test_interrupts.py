@@ -16,7 +16,6 @@ import opcode
 import pathlib
 import sys
 import threading
-import warnings
 
 import pytest
 
@@ -28,16 +27,14 @@ from ants_coord.testing import ManualClock
 from tests.scale import of
 
 from ..landing import Landed
-from .conftest import LIMIT_S, Background, standing, until, waits
+from .conftest import LIMIT_S, Background, standing, sweep, until, waits
 
 
 @pytest.fixture(autouse=True)
 def swept():
-    """A socket whose maker was cut short is the collector's to close, here and not in another test."""
+    """Sockets whose makers were cut short here are closed here, and not in another test."""
     yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    sweep()
 
 
 ROOT = pathlib.Path(ants_coord.__file__).parent
