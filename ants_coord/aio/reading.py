@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
-from ..commands.shared import (
+from ..commands.reading import (
     Events,
     Explain,
     ExplainAgent,
     Find,
     Holder,
     Leases,
-    Query,
     SettingsOf,
     StandingOf,
     StatisticsOf,
 )
+from ..commands.shared import Query
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from ..commands.shared import Unfinished
+from ..commands.reading import Unfinished
 from ..engine.lobby import NEVER_NS, Waiter, mute
 from ..errors import TaskFailedError
 from ..fronts import arguments

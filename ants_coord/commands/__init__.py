@@ -1,7 +1,8 @@
 """
 Commands and queries: the only ways to change a board or to ask it. Plain data; the rules are in core.
 
-shared    what every strategy has: submit, claim, complete, lock, ...
+shared    what every strategy can do: submit, claim, complete, lock, ...
+reading   what every strategy can be asked
 granting  what gives back a reply that nobody has heard
 matching  adverts, discovery
 purses    what work consumes

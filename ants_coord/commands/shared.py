@@ -1,5 +1,5 @@
 """
-The commands and queries that every strategy has.
+The commands that every strategy has, and what commands and queries are.
 
 The state of a board can only change by commands. A command is plain data and self-contained: no clock, no
 randomness, no callables. `Command[R]` names its reply type, so that `execute(command)` is typed without a
@@ -11,33 +11,18 @@ logged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from ..errors import CoordinationError, LimitError
 from ..values.checks import is_fresh_id, quoted
 from ..values.frozen import evolve, field, frozen, record
 from ..values.payloads import json_value
 from ..values.settings import Settings
-from ..values.tasks import (
-    Explanation,
-    Lease,
-    Outcome,
-    Standing,
-    Statistics,
-    Task,
-    TaskRecord,
-    TaskState,
-    Ticket,
-)
-
-if TYPE_CHECKING:
-    from ..values.briefing import Briefing  # noqa: F401 - both are named in strings below
-    from ..values.events import Event  # noqa: F401
+from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
 
 __all__ = [
     "MAX_BATCH",
     "Adopt",
-    "BriefingOf",
     "Cancel",
     "Claim",
     "ClaimMany",
@@ -47,18 +32,11 @@ __all__ = [
     "Configure",
     "Decline",
     "EndOpening",
-    "Events",
-    "Explain",
-    "ExplainAgent",
     "Fail",
-    "Find",
     "Granting",
-    "Holder",
-    "Leases",
     "LockNames",
     "Lost",
     "Note",
-    "Outcomes",
     "Pause",
     "Query",
     "Refused",
@@ -69,13 +47,8 @@ __all__ = [
     "Requeue",
     "Resume",
     "SetLimit",
-    "SettingsOf",
     "Split",
-    "StandingOf",
-    "StatisticsOf",
     "Submit",
-    "Tasks",
-    "Unfinished",
     "Upgrade",
     "Vouch",
     "Wakeup",
@@ -445,96 +418,3 @@ class Wakeup(Command[None]):
     """
 
     late_ns: int = 0
-
-
-@record
-class Find(Query[TaskRecord | None]):
-    """Look one task up."""
-
-    task: str
-
-
-@record
-class Tasks(Query[tuple[TaskRecord, ...]]):
-    """List tasks in submission order, a page at a time, after the task `after`."""
-
-    states: tuple[TaskState, ...] | None = None
-    kinds: tuple[str, ...] | None = None
-    tag: str | None = None
-    after: str | None = None
-    count: int = 100
-
-
-@record
-class Outcomes(Query[tuple[Outcome | None, ...]]):
-    """Ask for the outcomes of tasks; None for each unfinished one. Unknown ids are refused."""
-
-    tasks: tuple[str, ...]
-
-
-@record
-class Unfinished(Query[int]):
-    """Count the tasks that have not ended."""
-
-
-@record
-class Leases(Query[tuple[Lease, ...]]):
-    """List the live leases of an agent (None: of all agents), oldest first."""
-
-    agent: str | None = None
-
-
-@record
-class Holder(Query[Lease | None]):
-    """Ask who holds a named lock."""
-
-    name: str
-
-
-@record
-class Explain(Query[Explanation]):
-    """Explain the state of a task."""
-
-    task: str
-
-
-@record
-class ExplainAgent(Query[Explanation]):
-    """Explain why an agent does or does not get work."""
-
-    agent: str
-    kinds: tuple[str, ...] | None = None
-    """what it asks for; None is anything"""
-
-
-@record
-class StandingOf(Query[Standing]):
-    """Ask for an agent's record."""
-
-    agent: str
-
-
-@record
-class BriefingOf(Query["Briefing"]):
-    """Ask what an agent should know before it starts to work here."""
-
-    agent: str
-    count: int = 5
-
-
-@record
-class SettingsOf(Query[Settings]):
-    """Ask for the board's settings."""
-
-
-@record
-class StatisticsOf(Query[Statistics]):
-    """Count everything."""
-
-
-@record
-class Events(Query["tuple[Event, ...]"]):
-    """Read events from a cursor on; 0 is the oldest event that is kept."""
-
-    since: int = 0
-    count: int = 1000

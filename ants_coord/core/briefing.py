@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..commands.shared import BriefingOf
+from ..commands.reading import BriefingOf
 from ..values.briefing import Briefing, OpenTask
 from .state.content import as_check
 from .state.ledger import Ledger

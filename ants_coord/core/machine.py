@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from ..commands.purses import SetPurse, Spend
 from ..commands.shared import (
     Adopt,
-    BriefingOf,
     Cancel,
     Claim,
     ClaimMany,
@@ -24,16 +23,9 @@ from ..commands.shared import (
     Configure,
     Decline,
     EndOpening,
-    Events,
-    Explain,
-    ExplainAgent,
     Fail,
-    Find,
-    Holder,
-    Leases,
     LockNames,
     Note,
-    Outcomes,
     Pause,
     Query,
     Refused,
@@ -43,13 +35,8 @@ from ..commands.shared import (
     Requeue,
     Resume,
     SetLimit,
-    SettingsOf,
     Split,
-    StandingOf,
-    StatisticsOf,
     Submit,
-    Tasks,
-    Unfinished,
     Upgrade,
     Vouch,
     Wakeup,
@@ -140,23 +127,6 @@ COMMANDS: dict[type, Callable[[Ledger, Any], Any]] = {
 }
 """command type -> the function that carries it out, under every strategy"""
 
-QUERIES: dict[type, Callable[[Ledger, Any], Any]] = {
-    BriefingOf: Later("reading:briefing"),
-    Events: Later("reading:events"),
-    Explain: Later("reading:explain"),
-    ExplainAgent: Later("reading:explain_agent"),
-    Find: Later("reading:find"),
-    Holder: Later("reading:holder"),
-    Leases: Later("reading:leases"),
-    Outcomes: Later("reading:outcomes"),
-    SettingsOf: lambda ledger, _: ledger.settings,
-    StandingOf: Later("reading:standing"),
-    StatisticsOf: Later("reading:statistics"),
-    Tasks: Later("reading:tasks"),
-    Unfinished: lambda ledger, _: ledger.unfinished,
-}
-"""query type -> the function that answers it"""
-
 
 def _refuse(ledger: Ledger, message: object) -> Refused:
     return Refused(NotSupportedError(type(message).__name__, ledger.settings.strategy))
@@ -195,7 +165,7 @@ class Machine:
     __slots__ = ("ledger", "news")
 
     def __init__(self, strategies: Mapping[str, Callable[[], Strategy]] = STRATEGIES) -> None:
-        self.ledger = Ledger(strategies, COMMANDS, QUERIES, common_parts)
+        self.ledger = Ledger(strategies, COMMANDS, common_parts)
         self.news: News = self.ledger.news
         """hints about which waiters to wake: set `is_wanted`, and clear the lists after reading"""
 
@@ -328,9 +298,12 @@ class Machine:
         ledger = self.ledger
         if ledger.undo.entries:
             ledger.mend()
-        function = ledger.queries.get(query.__class__)
+        kind = query.__class__
+        function = ledger.queries.get(kind)
         if function is None:
-            return _refuse(ledger, query)
+            from .reading import QUERIES  # noqa: PLC0415 - a queue that only works is never asked
+
+            function = ledger.queries[kind] = QUERIES.get(kind, _refuse)
         calendar = ledger.timeline.reading[CALENDAR]
         ledger.asked_ns = calendar if now_ns is None or now_ns < calendar else now_ns
         return function(ledger, query)  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..commands.shared import (
+from ..commands.reading import (
     BriefingOf,
     Events,
     Explain,
@@ -14,17 +14,21 @@ from ..commands.shared import (
     Holder,
     Leases,
     Outcomes,
-    Refused,
+    SettingsOf,
     StandingOf,
     StatisticsOf,
     Tasks,
+    Unfinished,
 )
+from ..commands.shared import Refused
 from ..errors import TaskNotFoundError
 from ..values.events import Event
 from ..values.frozen import evolve
 from ..values.payloads import copy_json
+from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private
 from .state.ledger import Ledger
+from .state.parts import Function
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
 from .state.timeline import LEASE
 from .work.holding import every_note, quiet
@@ -294,3 +298,29 @@ def briefing(ledger: Ledger, query: BriefingOf) -> Briefing:
     from .briefing import brief  # noqa: PLC0415 - asked once an agent, and most programs never ask
 
     return brief(ledger, query)
+
+
+def _settings(ledger: Ledger, query: SettingsOf) -> Settings:
+    return ledger.settings
+
+
+def _unfinished(ledger: Ledger, query: Unfinished) -> int:
+    return ledger.unfinished
+
+
+QUERIES: dict[type, Function] = {
+    BriefingOf: briefing,
+    Events: events,
+    Explain: explain,
+    ExplainAgent: explain_agent,
+    Find: find,
+    Holder: holder,
+    Leases: leases,
+    Outcomes: outcomes,
+    SettingsOf: _settings,
+    StandingOf: standing,
+    StatisticsOf: statistics,
+    Tasks: tasks,
+    Unfinished: _unfinished,
+}
+"""query type -> the function that answers it, under every strategy"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..commands.shared import Explain, ExplainAgent, Holder, Tasks
+from ..commands.reading import Explain, ExplainAgent, Holder, Tasks
 from ..core.machine import Machine
 from ..values.checks import shortened
 from ..values.tasks import Explanation, TaskState

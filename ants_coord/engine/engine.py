@@ -18,7 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..commands.shared import Command, Outcomes, Query, Refused, Wakeup
+from ..commands.reading import Outcomes
+from ..commands.shared import Command, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.state.records import Hint
 from ..core.state.rules import Rules
@@ -40,8 +41,6 @@ from ..values.tasks import Lease, Outcome
 from .deadlines import Deadlines, Keeping, NoLeases
 from .door import CLOSED, FORKED, LAST_S, entering, weakly
 from .lobby import NEVER_NS, Drained, Lobby, Waiter
-
-__all__ = ["LOOK_AGAIN_NS", "VAIN_NS", "Drained", "Engine"]
 
 if TYPE_CHECKING:
     from .io_threads import IOThreads

@@ -11,20 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..commands.shared import (
-    Adopt,
-    Command,
-    EndOpening,
-    Explain,
-    ExplainAgent,
-    Find,
-    Holder,
-    Leases,
-    Query,
-    Refused,
-    Release,
-    Tasks,
-)
+from ..commands.reading import Explain, ExplainAgent, Find, Holder, Leases, Tasks
+from ..commands.shared import Adopt, Command, EndOpening, Query, Refused, Release
 from ..core.state.ledger import Ledger
 from ..core.work.openings import holding
 from ..errors import HeldError

@@ -15,9 +15,9 @@ from types import CoroutineType
 from typing import Any, Literal, Protocol, TypeVar
 
 from ..commands.purses import SetPurse, Spend
+from ..commands.reading import BriefingOf, Outcomes, Tasks
 from ..commands.shared import (
     MAX_BATCH,
-    BriefingOf,
     Cancel,
     Claim,
     ClaimMany,
@@ -29,11 +29,9 @@ from ..commands.shared import (
     Fail,
     LockNames,
     Note,
-    Outcomes,
     Release,
     Renew,
     Split,
-    Tasks,
     submission,
 )
 from ..errors import LimitError, TaskDroppedError, TaskFailedError

@@ -13,7 +13,7 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
-from ..commands.shared import Leases
+from ..commands.reading import Leases
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import DeadlockError

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ..commands.shared import Find
+from ..commands.reading import Find
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import ClosedError, JournalError, LeaseLostError

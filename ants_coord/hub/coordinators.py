@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..commands.granting import given_back
-from ..commands.shared import Command, Release, SettingsOf
+from ..commands.reading import SettingsOf
+from ..commands.shared import Command, Release
 from ..engine.engine import Engine
 from ..engine.log import Turn, is_vain
 from ..errors import CoordinationError

@@ -31,32 +31,34 @@ from ..commands.board import (
 )
 from ..commands.matching import Offers, WhyNot, Withdraw
 from ..commands.purses import Spend
+from ..commands.reading import (
+    BriefingOf,
+    Explain,
+    ExplainAgent,
+    Find,
+    Leases,
+    Outcomes,
+    SettingsOf,
+    StandingOf,
+    Tasks,
+)
 from ..commands.shared import (
     Adopt,
-    BriefingOf,
     Claim,
     ClaimMany,
     Command,
     Complete,
     CompleteMany,
     Decline,
-    Explain,
-    ExplainAgent,
     Fail,
-    Find,
-    Leases,
     LockNames,
     Note,
-    Outcomes,
     Query,
     Release,
     ReleaseAll,
     Renew,
-    SettingsOf,
     Split,
-    StandingOf,
     Submit,
-    Tasks,
 )
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter

@@ -27,9 +27,9 @@ from typing import Any
 
 import attrs
 
-from ..commands.shared import Command, Note, Outcomes, Query, Refused, Unfinished
-from ..engine.engine import Drained
-from ..engine.lobby import Waiter, mute
+from ..commands.reading import Outcomes, Unfinished
+from ..commands.shared import Command, Note, Query, Refused
+from ..engine.lobby import Drained, Waiter, mute
 from ..errors import CoordinationError
 from ..journals.codec import loads, read_command, read_query
 from ..values.checks import Request, check_name

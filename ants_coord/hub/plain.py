@@ -16,18 +16,8 @@ import attrs
 
 from .._version import __version__
 from ..commands.board import Read
-from ..commands.shared import (
-    Command,
-    Find,
-    Lost,
-    Query,
-    Refused,
-    ReleaseAll,
-    Renew,
-    Renewed,
-    Submit,
-    submission,
-)
+from ..commands.reading import Find
+from ..commands.shared import Command, Lost, Query, Refused, ReleaseAll, Renew, Renewed, Submit, submission
 from ..errors import CoordinationError
 from ..fronts import arguments, board_arguments
 from ..fronts.arguments import Host

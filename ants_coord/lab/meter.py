@@ -16,7 +16,8 @@ from types import FunctionType
 from typing import Any, Self
 
 from ..commands.shared import Claim, ClaimMany
-from ..engine.engine import Drained, Engine
+from ..engine.engine import Engine
+from ..engine.lobby import Drained
 
 _DOORS = ("execute", "short", "ask", "try_or_enter", "look_or_enter", "next_ended", "leave")
 _CLAIMS = (Claim, ClaimMany)

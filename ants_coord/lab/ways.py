@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol
 
 from ..commands.board import Deposit
 from ..commands.matching import Advertise, Refresh
+from ..commands.reading import Find
 from ..commands.shared import (
     Claim,
     Command,
     Complete,
     Configure,
-    Find,
     Refused,
     Renew,
     SetLimit,

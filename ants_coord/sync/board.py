@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 from ..commands.shared import submission
 from ..core.machine import Machine
 from ..core.work import short
-from ..engine.engine import Drained, Engine
-from ..engine.lobby import Waiter, mute
+from ..engine.engine import Engine
+from ..engine.lobby import Drained, Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike, Until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, Sense, Write
 from ants_coord.core import Machine
@@ -54,10 +55,10 @@ class Board:
         return found[0].strength if found else 0.0
 
     def events(self, *types):
-        return [event for event in self.machine.ask(c.Events(count=100_000)) if event.type in types]
+        return [event for event in self.machine.ask(reading.Events(count=100_000)) if event.type in types]
 
     def tasks(self):
-        return [record.task.id for record in self.machine.ask(c.Tasks(count=10_000))]
+        return [record.task.id for record in self.machine.ask(reading.Tasks(count=10_000))]
 
 
 def state(board):

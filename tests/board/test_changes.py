@@ -7,6 +7,7 @@ import math
 import pytest
 
 from ants_coord import errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, Entries, History, React, Reactions, Take, Unreact, Write
 from ants_coord.commands.matching import Advertise
@@ -180,7 +181,7 @@ def test_reactions_to_marks_and_to_evaporation(board):
     board.mark("alarm", "a")
     lease = board.do(c.Claim("w"))
     assert lease.payload == {"path": "a", "version": 0, "change": "created"}
-    assert board.machine.ask(c.Find(lease.task)).task.place == "a"
+    assert board.machine.ask(reading.Find(lease.task)).task.place == "a"
     board.do(c.Complete(lease.task, lease.token))
     board.do(c.Wakeup(), after=3_600)
     assert board.do(c.Claim("w")).payload["change"] == "deleted"
@@ -331,7 +332,7 @@ def test_everything_at_once_keeps_its_invariants():
     assert board.claim("bob") == "part"
     assert board.claim("ann") == "gpu"
     assert board.claim("bob") == "plain"
-    states = {record.task.id: record.state for record in board.machine.ask(c.Tasks())}
+    states = {record.task.id: record.state for record in board.machine.ask(reading.Tasks())}
     assert states["whole"] is TaskState.WAITING
 
 

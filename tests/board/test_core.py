@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, Sense, Strongest, Thresholds, Write
 from ants_coord.core import Machine, digest, restore
@@ -274,7 +275,7 @@ def test_specialists_emerge_and_explain_themselves(board):
     for number in range(6):
         board.submit(Task(f"dig{number}", kind="dig"))
         board.do(c.Claim("w", kinds=("dig",)))
-        lease = next(lease for lease in board.machine.ask(c.Leases("w")))
+        lease = next(lease for lease in board.machine.ask(reading.Leases("w")))
         board.do(c.Complete(lease.task, lease.token))
     (learnt,) = board.machine.ask(Thresholds("w"))
     assert (learnt.kind, learnt.threshold) == ("dig", pytest.approx(0.9**6))
@@ -312,6 +313,6 @@ def test_full_limits_and_able_agents_block_nobody(board):
     assert first.startswith("full")
     assert board.claim() == "open"
     assert board.claim() is None
-    lease = next(lease for lease in board.machine.ask(c.Leases("w")) if lease.task == first)
+    lease = next(lease for lease in board.machine.ask(reading.Leases("w")) if lease.task == first)
     board.do(c.Complete(lease.task, lease.token))
     assert board.claim().startswith("full")

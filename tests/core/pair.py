@@ -7,6 +7,7 @@ after every step; the guarantees S1 to S5 are methods, so a failure names one.
 
 import json
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
@@ -98,13 +99,13 @@ class Pair:
         told = [(event[2], event[4]) for event in self.machine.ledger.events() if event[1] == "stalled"]
         assert told == self.naive.stalls[len(self.naive.stalls) - len(told) :]
         for agent in AGENTS:
-            standing = self.machine.ask(c.StandingOf(agent))
+            standing = self.machine.ask(reading.StandingOf(agent))
             for what in ("claimed", "completed", "failed", "expired", "released"):
                 assert getattr(standing, what) == self.naive.seen[agent, what]
 
     def a_task_has_at_most_one_live_lease(self):
         """S1, asked from outside."""
-        leases = self.machine.ask(c.Leases())
+        leases = self.machine.ask(reading.Leases())
         held = [lease.task for lease in leases if lease.kind != "lock"]
         assert len(held) == len(set(held))
         for lease in leases:  # what I hold by name nobody else does, unless both share it
@@ -129,7 +130,7 @@ class Pair:
 
     def nothing_is_lost(self):
         """S4: whatever was accepted is unfinished, final, or was forgotten after it ended."""
-        counted = self.machine.ask(c.StatisticsOf()).tasks
+        counted = self.machine.ask(reading.StatisticsOf()).tasks
         assert self.accepted == sum(counted.values()) + sum(self.naive.gone.values())
         assert set(self.naive.gone) <= set(FINAL)
 

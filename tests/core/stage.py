@@ -22,6 +22,7 @@ Every step is checked by `machine.check()`, but not in a flood or a count of cla
 import ast
 import shlex
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.purses import SetPurse, Spend
 from ants_coord.core import Machine
@@ -225,36 +226,38 @@ class Stage:
     def on_expect(self, what, *words):
         ask = self.machine.ask
         if what == "count":
-            assert ask(c.StatisticsOf()).tasks[words[0]] == int(words[1]), ask(c.StatisticsOf()).tasks
+            assert ask(reading.StatisticsOf()).tasks[words[0]] == int(words[1]), ask(
+                reading.StatisticsOf()
+            ).tasks
         elif what == "holder":
-            lease = ask(c.Holder(words[0]))
+            lease = ask(reading.Holder(words[0]))
             assert (lease.agent if lease else "nobody") == words[1], lease
         elif what == "wakeup":
             wait = self.machine.next_wakeup_in_ns
             assert wait == (None if words[0] == "never" else round(float(words[0]) * SECOND)), wait
         elif what == "inputs":
-            lease = ask(c.Find(words[0])).lease
+            lease = ask(reading.Find(words[0])).lease
             assert lease.inputs == options(words[1:]), lease
         elif what in ("why", "events", "notes"):
             getattr(self, f"expect_{what}")(*words)
         else:
-            self.expect_task(ask(c.Find(what)), *words)
+            self.expect_task(ask(reading.Find(what)), *words)
 
     def expect_why(self, task, *words):
         """Check that an explanation has all of these; `!text` must not be in it."""
-        said = str(self.machine.ask(c.Explain(task)))
+        said = str(self.machine.ask(reading.Explain(task)))
         for word in words:
             text = word.lstrip("!").replace("_", " ")
             assert (text in said) != word.startswith("!"), said
 
     def expect_events(self, kind, count):
         """Check how often something happened."""
-        events = [event for event in self.machine.ask(c.Events(0, 10_000)) if event.type == kind]
+        events = [event for event in self.machine.ask(reading.Events(0, 10_000)) if event.type == kind]
         assert len(events) == int(count), events
 
     def expect_notes(self, task, *words):
         """Check what the lease of a task tells of earlier attempts, as `agent:note`."""
-        notes = self.machine.ask(c.Find(task)).lease.notes
+        notes = self.machine.ask(reading.Find(task)).lease.notes
         assert [f"{note.agent}:{note.note}" for note in notes] == list(words), notes
 
     def expect_task(self, record, state, *words):

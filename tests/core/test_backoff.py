@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ants_coord import Backoff, ClaimQueue, Task
-from ants_coord.commands.shared import Claim, Configure, Explain, Fail, submission
+from ants_coord.commands.reading import Explain
+from ants_coord.commands.shared import Claim, Configure, Fail, submission
 from ants_coord.core.machine import Machine
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ants_coord import errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
 from ants_coord.values.marks import MarkKind
@@ -352,12 +353,12 @@ class Unknown:
 def test_a_cursor_from_another_board_is_refused(board):
     """A cursor beyond the last event is an error, never an empty page."""
     with pytest.raises(ValueError, match="since=1000 is beyond the last event"):
-        board.ask(c.Events(since=1000))
+        board.ask(reading.Events(since=1000))
 
 
 def test_a_page_after_an_unknown_task_is_refused(board):
     """A page that continues from a task that is gone would silently begin anew."""
-    reply = board.ask(c.Tasks(after="ghost"))
+    reply = board.ask(reading.Tasks(after="ghost"))
     assert isinstance(reply.error, errors.TaskNotFoundError)
     assert "'ghost'" in str(reply.error)
 
@@ -387,17 +388,17 @@ def test_nobody_outside_holds_a_piece_of_the_state():
     lease = machine.apply(c.Claim("ann"), now_ns=START)
     assert lease.payload == {"list": [1]}
     machine.apply(c.Note("a", lease.token, {"n": [1]}), now_ns=START)
-    note = machine.ask(c.Find("a")).note
+    note = machine.ask(reading.Find("a")).note
     machine.apply(c.Complete("a", lease.token, {"r": [1]}), now_ns=START, request=("s", 1))
     inputs = machine.apply(c.Claim("bob"), now_ns=START).inputs
     before = digest(machine)
     lease.payload["list"].append(3)
     note["n"].append(3)
     inputs["a"]["r"].append(4)
-    machine.ask(c.Find("a")).task.payload["list"].append(5)
-    machine.ask(c.Outcomes(("a",)))[0].result["r"].append(6)
-    next(e for e in machine.ask(c.Events()) if e.type == "noted").detail["n"].append(7)
+    machine.ask(reading.Find("a")).task.payload["list"].append(5)
+    machine.ask(reading.Outcomes(("a",)))[0].result["r"].append(6)
+    next(e for e in machine.ask(reading.Events()) if e.type == "noted").detail["n"].append(7)
     assert digest(machine) == before
     again = machine.apply(c.Complete("a", lease.token, 8), now_ns=START, request=("s", 1))
     again.result["r"].append(9)
-    assert machine.ask(c.Outcomes(("a",)))[0].result == {"r": [1]}
+    assert machine.ask(reading.Outcomes(("a",)))[0].result == {"r": [1]}

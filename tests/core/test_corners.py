@@ -5,6 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
@@ -47,10 +48,10 @@ def test_a_note_of_an_earlier_attempt_is_not_the_present_holders():
     board.apply(c.submission((Task("a"),)), now_ns=START)
     lease = board.apply(c.Claim("ann"), now_ns=START)
     board.apply(c.Note("a", lease.token, {"half": True}), now_ns=START)
-    assert board.ask(c.Find("a")).note == {"half": True}
+    assert board.ask(reading.Find("a")).note == {"half": True}
     again = board.apply(c.Claim("bob"), now_ns=START + 10 * SECOND)
     assert isinstance(again, Lease)
-    assert board.ask(c.Find("a")).note is None
+    assert board.ask(reading.Find("a")).note is None
 
 
 def test_dependents_are_woken_in_the_order_of_their_submission_also_after_a_restore():
@@ -67,10 +68,10 @@ def test_dependents_are_woken_in_the_order_of_their_submission_also_after_a_rest
     assert digest(twin) == digest(board)
     told = []
     for one in (board, twin):
-        before = one.ask(c.Events(count=1_000))[-1].cursor
+        before = one.ask(reading.Events(count=1_000))[-1].cursor
         lease = one.apply(c.Claim("ann", task="a"), now_ns=START)
         one.apply(c.Fail("a", lease.token, "no", retry=False), now_ns=START)
-        told.append([(event.type, event.task) for event in one.ask(c.Events(before, count=1_000))])
+        told.append([(event.type, event.task) for event in one.ask(reading.Events(before, count=1_000))])
     assert told[0] == told[1]
     assert [task for kind, task in told[0] if kind == "cancelled"] == sorted(f"d{n}" for n in range(6))
     assert digest(twin) == digest(board)

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ants_coord.commands.shared import Claim, Complete, Decline, StatisticsOf, submission
+from ants_coord.commands.reading import StatisticsOf
+from ants_coord.commands.shared import Claim, Complete, Decline, submission
 from ants_coord.core import Machine
 from ants_coord.core.state.parts import Part
 from ants_coord.core.strategies import Dormant

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ants_coord import Backoff, Blackboard, ClaimQueue, Task, TrustPolicy
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine
 from ants_coord.testing import ManualClock
@@ -120,7 +121,7 @@ def test_what_agents_did_is_counted_when_they_are_no_longer_remembered():
             machine.apply(c.Fail(lease.task, lease.token, "no"), now_ns=1)
         else:
             machine.apply(c.Release(lease.task, lease.token), now_ns=1)
-    told = machine.ask(c.StatisticsOf())
+    told = machine.ask(reading.StatisticsOf())
     assert (told.claimed, told.failed, told.released) == (count, count // 2, count // 2)
     assert len(machine.ledger.agents) == 10_000
 
@@ -132,7 +133,7 @@ def test_how_an_attempt_failed_is_told_once():
     for reason in ("first", "second"):
         lease = machine.apply(c.Claim("ann"), now_ns=1)
         machine.apply(c.Fail("a", lease.token, reason), now_ns=1)
-    events = machine.ask(c.Events(since=0))
+    events = machine.ask(reading.Events(since=0))
     told = [
         (event.type, event.agent, event.detail) for event in events if event.type in ("retried", "failed")
     ]
@@ -145,12 +146,12 @@ def test_events_are_read_in_pages_whatever_was_dropped():
     machine.apply(c.Configure(Settings(event_count=50)), now_ns=1)
     for number in range(600):
         machine.apply(c.submission((Task(f"t{number}"),)), now_ns=number + 2)
-        heard += machine.ask(c.Events(len(heard), 3))
+        heard += machine.ask(reading.Events(len(heard), 3))
     assert [event.cursor for event in heard] == list(range(1, 602))
     assert [event.task for event in heard] == [None, *(f"t{n}" for n in range(600))]
     dropped = machine.ledger.ring[0]
     assert 400 < dropped < 550
     for since in range(dropped, 602):
-        assert list(machine.ask(c.Events(since, 4))) == heard[since : since + 4]
-    assert list(machine.ask(c.Events(0, 2))) == heard[dropped : dropped + 2]
+        assert list(machine.ask(reading.Events(since, 4))) == heard[since : since + 4]
+    assert list(machine.ask(reading.Events(0, 2))) == heard[dropped : dropped + 2]
     assert machine.ledger.cursor == 601

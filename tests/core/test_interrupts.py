@@ -12,6 +12,7 @@ import pathlib
 import pytest
 
 import ants_coord
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import TRANSITIONS, Cut, Machine, digest
 from ants_coord.core.snapshot import records
@@ -91,7 +92,7 @@ def test_an_interrupt_inside_the_repair_is_repaired_too():
             with landing_at(step) as came:
                 machine.check()
             with landing_at(step + 3):
-                machine.ask(c.StatisticsOf())
+                machine.ask(reading.StatisticsOf())
             machine.check()
             assert digest(machine) == old
             if not came:
@@ -101,7 +102,7 @@ def test_an_interrupt_inside_the_repair_is_repaired_too():
 LOOKS = [
     lambda machine, now: machine.is_idle(c.Claim("zoe"), now),
     lambda machine, now: machine.is_idle(c.ClaimMany("zoe", 3, ("k2", "default")), now),
-    lambda machine, now: machine.ask(c.ExplainAgent("zoe")),
+    lambda machine, now: machine.ask(reading.ExplainAgent("zoe")),
     lambda machine, now: machine.next_wakeup_in_ns,
 ]
 
@@ -216,7 +217,7 @@ def test_what_the_script_does_not_reach_is_old_or_new_too(prepare):
         machine, command = prepare()
         with landing_at(step) as came:
             machine.apply(command, now_ns=START + SECOND)
-        machine.ask(c.StatisticsOf())  # takes a torn command back
+        machine.ask(reading.StatisticsOf())  # takes a torn command back
         machine.check()
         assert digest(machine) in (old, new)
         step += 1

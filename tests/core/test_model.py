@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine
 from ants_coord.values.tasks import Task
@@ -67,7 +68,7 @@ def test_a_lock_never_has_two_holders(steps):
         machine.check()
         for agent_of, held, until, _ in mine.values():
             if until > now:
-                assert all(machine.ask(c.Holder(name)).agent == agent_of for name in held)
+                assert all(machine.ask(reading.Holder(name)).agent == agent_of for name in held)
 
 
 @given(
@@ -90,13 +91,13 @@ def test_a_lease_ends_exactly_at_its_deadline(ttl_ns, pieces, renewals):
             deadline = now + ttl_ns if now < deadline else deadline
         else:
             machine.apply(c.Wakeup(), now_ns=now)
-        assert machine.ask(c.Find("a")).state == ("leased" if now < deadline else "ready")
+        assert machine.ask(reading.Find("a")).state == ("leased" if now < deadline else "ready")
         assert machine.next_wakeup_in_ns == (deadline - now if now < deadline else None)
     if now < deadline:
         machine.apply(c.Wakeup(), now_ns=deadline - 1)
-        assert machine.ask(c.Find("a")).state == "leased"
+        assert machine.ask(reading.Find("a")).state == "leased"
         machine.apply(c.Wakeup(), now_ns=deadline)
-        assert machine.ask(c.Find("a")).state == "ready"
+        assert machine.ask(reading.Find("a")).state == "ready"
 
 
 # -- everything ----------------------------------------------------------------------------------

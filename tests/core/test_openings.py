@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
 from ants_coord.core.work.openings import holding, opening_of
@@ -30,7 +31,7 @@ def board(*tasks, **settings):
 
 
 def events(machine, kind):
-    return [event for event in machine.ask(c.Events()) if event.type == kind]
+    return [event for event in machine.ask(reading.Events()) if event.type == kind]
 
 
 def test_a_name_says_whether_its_life_is_told():
@@ -50,9 +51,9 @@ def test_what_a_dead_opening_held_returns_at_once():
     again = machine.apply(c.Claim("bob", task="a"), now_ns=START + SECOND)
     assert again.token > lease.token
     assert again.attempt == 2
-    assert machine.ask(c.Holder("x")) is None
-    assert machine.ask(c.StandingOf("ann")).expired == 1
-    assert machine.ask(c.Find("a")).history == (f"attempt 1 by ann: {GONE}",)
+    assert machine.ask(reading.Holder("x")) is None
+    assert machine.ask(reading.StandingOf("ann")).expired == 1
+    assert machine.ask(reading.Find("a")).history == (f"attempt 1 by ann: {GONE}",)
     (expired,), (unlocked,) = events(machine, "expired"), events(machine, "unlocked")
     assert (expired.agent, expired.token) == ("ann", lease.token)
     assert expired.detail == {"attempt": 1, "reason": GONE}
@@ -65,7 +66,7 @@ def test_the_last_attempt_of_a_dead_opening_fails_the_task_and_says_so():
     machine = board(max_attempts=1)
     machine.apply(c.Claim("ann"), now_ns=START, request=(ONE, 1))
     machine.apply(c.EndOpening(ONE), now_ns=START + SECOND)
-    found = machine.ask(c.Find("a"))
+    found = machine.ask(reading.Find("a"))
     assert found.state is TaskState.FAILED
     assert found.outcome.reason == f"expired: lease 1 of 1: {GONE}"
 
@@ -74,7 +75,7 @@ def test_a_pause_on_expiry_holds_for_the_dead_too():
     machine = board(Task("a", backoff=Backoff(first=3, on_expiry=True)))
     machine.apply(c.Claim("ann"), now_ns=START, request=(ONE, 1))
     machine.apply(c.EndOpening(ONE), now_ns=START + SECOND)
-    assert machine.ask(c.Find("a")).state is TaskState.DELAYED
+    assert machine.ask(reading.Find("a")).state is TaskState.DELAYED
 
 
 def test_a_late_result_of_the_dead_is_taken_as_after_an_expiry():
@@ -93,11 +94,11 @@ def test_what_is_kept_is_nobodys():
     assert machine.apply(c.EndOpening(ONE, keep=True), now_ns=START + SECOND) == 2
     assert machine.apply(c.EndOpening(ONE), now_ns=START + SECOND) == 0
     assert holding(machine.ledger) == []
-    assert machine.ask(c.Find("a")).state is TaskState.LEASED
-    assert machine.ask(c.Holder("x")).agent == "ann"
+    assert machine.ask(reading.Find("a")).state is TaskState.LEASED
+    assert machine.ask(reading.Holder("x")).agent == "ann"
     machine.apply(c.Wakeup(), now_ns=START + 31 * SECOND)
-    assert machine.ask(c.Find("a")).history == ("attempt 1 by ann: expired",)
-    assert machine.ask(c.Holder("x")) is None
+    assert machine.ask(reading.Find("a")).history == ("attempt 1 by ann: expired",)
+    assert machine.ask(reading.Holder("x")) is None
 
 
 @pytest.mark.parametrize("request_", [(UNTOLD, 1), ("chosen", 0), (ONE, 0), None])
@@ -109,7 +110,7 @@ def test_a_lease_of_unknown_opening_ends_by_its_time_alone(request_):
     assert holding(machine.ledger) == []
     for opening in (UNTOLD, "chosen", ONE, "", "=chosen"):
         assert machine.apply(c.EndOpening(opening), now_ns=START) == 0
-    assert machine.ask(c.Find("a")).state is TaskState.LEASED
+    assert machine.ask(reading.Find("a")).state is TaskState.LEASED
 
 
 @pytest.mark.parametrize("other", [(TWO, 1), (UNTOLD, 1), ("chosen", 0)])
@@ -126,7 +127,7 @@ def test_what_two_openings_speak_for_ends_with_neither(how, other):
         assert machine.apply(lock, now_ns=START, request=other).token == lease.token
     for opening in (ONE, TWO):
         assert machine.apply(c.EndOpening(opening), now_ns=START) == 0
-    assert lease.token in [one.token for one in machine.ask(c.Leases())]
+    assert lease.token in [one.token for one in machine.ask(reading.Leases())]
 
 
 def test_entering_a_lock_of_nobody_knows_whom_makes_it_nobodys():
@@ -135,7 +136,7 @@ def test_entering_a_lock_of_nobody_knows_whom_makes_it_nobodys():
     machine.apply(lock, now_ns=START, request=(UNTOLD, 1))
     machine.apply(lock, now_ns=START, request=(ONE, 1))
     assert machine.apply(c.EndOpening(ONE), now_ns=START) == 0
-    assert machine.ask(c.Holder("x")) is not None
+    assert machine.ask(reading.Holder("x")) is not None
 
 
 def test_a_renewal_of_its_own_changes_nothing():
@@ -201,7 +202,7 @@ class Lives(RuleBasedStateMachine):
             self.leases[lease.token] = lease
 
     def live(self):
-        return {lease.token for lease in self.machine.ask(c.Leases())}
+        return {lease.token for lease in self.machine.ask(reading.Leases())}
 
     @rule(opening=openings, agent=agents)
     def claim(self, opening, agent):

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from ants_coord import Blackboard, ClaimQueue, Matchmaker
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Refresh, Withdraw
 from ants_coord.core import digest
@@ -43,9 +44,9 @@ def test_a_boaster_goes_on_with_what_it_can():
     assert stands(walk, "boaster") == {"gpu": "refuted"}
     assert walk.do(c.Claim("boaster", task="g")) is None
     assert walk.do(c.Claim("boaster")).task == "w"
-    assert "gpu: refuted: boaster" in str(walk.machine.ask(c.Explain("g")))
-    assert "gpu refuted" in str(walk.machine.ask(c.ExplainAgent("boaster")))
-    assert "nobody advertises" not in str(walk.machine.ask(c.Explain("g")))
+    assert "gpu: refuted: boaster" in str(walk.machine.ask(reading.Explain("g")))
+    assert "gpu refuted" in str(walk.machine.ask(reading.ExplainAgent("boaster")))
+    assert "nobody advertises" not in str(walk.machine.ask(reading.Explain("g")))
 
 
 def test_who_comes_back_gets_no_fresh_proof():
@@ -122,7 +123,7 @@ def test_silence_says_nothing_and_is_asked_again():
             walk.do(Refresh((("hangs", 1),)))
             lease = walk.do(c.Claim("hangs"))
         assert lease is None  # nothing is left that others would wait for
-        assert walk.machine.ask(c.Unfinished()) == 0
+        assert walk.machine.ask(reading.Unfinished()) == 0
         assert stands(walk, "hangs") == {"gpu": "claimed"}
         walk.now += 61 * SECOND
         walk.do(c.Wakeup())
@@ -137,12 +138,12 @@ def test_nothing_of_an_answer_can_be_read():
     leases = walk.do(c.ClaimMany("ann", 2))
     for lease in leases:
         walk.do(c.Complete(lease.task, lease.token, "secret"))
-    told = str([walk.machine.ask(c.Find(lease.task)) for lease in leases])
+    told = str([walk.machine.ask(reading.Find(lease.task)) for lease in leases])
     assert "secret" not in told + str(walk.machine.ledger.settings)
     for word in ("proof", "proven", "ann", "c0", "c1"):
         assert word not in leases[0].task
-        assert word not in str(walk.machine.ask(c.Find(leases[0].task)).task.requires)
-    known = [walk.machine.ask(c.Find(lease.task)).task.verify.digest for lease in leases]
+        assert word not in str(walk.machine.ask(reading.Find(leases[0].task)).task.requires)
+    known = [walk.machine.ask(reading.Find(lease.task)).task.verify.digest for lease in leases]
     assert known[0] != known[1]
     assert known[0].partition("$")[2] != known[1].partition("$")[2]
 
@@ -261,7 +262,7 @@ def test_an_exception_inside_leaves_a_proof_old_or_new():
     machine = walk.machine
     for command in STEPS:
         if hasattr(command, "token"):
-            lease = machine.ask(c.Leases())[0]
+            lease = machine.ask(reading.Leases())[0]
             command.task, command.token = lease.task, lease.token
             if "{n}" in command.result:
                 command.result = f"gpu {lease.payload['n']}"

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Refresh, Retire, WhyNot, Withdraw
 from ants_coord.core import Machine, digest
@@ -252,7 +253,7 @@ class Walk:
         found = set(questions(self.machine).values())
         assert found == self.naive.open
         left = [task for task in self.naive.tasks if not self.row(task).state.is_final]
-        assert self.machine.ask(c.Unfinished()) == len(left)  # nobody waits for an answer
+        assert self.machine.ask(reading.Unfinished()) == len(left)  # nobody waits for an answer
         for record in self.machine.ask(Agents()).agents:
             claimed = self.naive.claims(record.agent)
             assert record.proofs == {name: self.naive.state(record.agent, name) for name in claimed}

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.purses import SetPurse, Spend
 from ants_coord.core import Machine, digest
@@ -141,7 +142,7 @@ class Walk:
             (self.submit, self.claim, self.spend, self.end, self.wait, self.change), (4, 5, 4, 3, 1, 0.5)
         )
         what[0]()
-        purses = self.machine.ask(c.StatisticsOf()).parts["purses"]
+        purses = self.machine.ask(reading.StatisticsOf()).parts["purses"]
         for purse in PERS:
             assert purses[purse]["left"] == self.naive.free(purse, self.now), purse
             assert purses[purse]["spent"] == sum(
@@ -176,7 +177,7 @@ def test_a_window_begins_by_itself_and_a_debt_is_paid_first():
     walk.do(c.Complete("a", lease.token))
     assert walk.do(c.Claim("w")) is None
     # at 1_700_000_050 it holds -30, at ..100 it holds 70, at ..150 it holds 100
-    assert "it is refilled in 143.000 s" in str(walk.machine.ask(c.Explain("b")))
+    assert "it is refilled in 143.000 s" in str(walk.machine.ask(reading.Explain("b")))
     refills = []
     while (wait := walk.machine.next_wakeup_in_ns) is not None:
         walk.now += wait
@@ -186,7 +187,7 @@ def test_a_window_begins_by_itself_and_a_debt_is_paid_first():
             break
     assert refills == [50, 100, 150]
     assert got.task == "b"
-    told = walk.machine.ask(c.StatisticsOf()).parts["purses"]["day"]
+    told = walk.machine.ask(reading.StatisticsOf()).parts["purses"]["day"]
     assert (told["coordination"], told["reserved"], told["left"]) == (230, 80, 20)
 
 

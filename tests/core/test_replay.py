@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Cut, Machine, digest, restore
 from ants_coord.core.snapshot import records
@@ -122,13 +123,20 @@ def test_looks_change_nothing():
     scribe = Scribe(7).walk(80)
     machine, before = scribe.machine, digest(scribe.machine)
     for task in [*machine.ledger.tasks, "nobody"]:
-        for query in (c.Find(task), c.Explain(task), c.Outcomes((task,))):
+        for query in (reading.Find(task), reading.Explain(task), reading.Outcomes((task,))):
             machine.ask(query)
-    for query in (c.Tasks(), c.Leases(), c.Unfinished(), c.StatisticsOf(), c.Events(), c.Holder("x")):
+    for query in (
+        reading.Tasks(),
+        reading.Leases(),
+        reading.Unfinished(),
+        reading.StatisticsOf(),
+        reading.Events(),
+        reading.Holder("x"),
+    ):
         machine.ask(query)
     for agent in ("ann", "new"):
-        machine.ask(c.ExplainAgent(agent))
-        machine.ask(c.StandingOf(agent))
+        machine.ask(reading.ExplainAgent(agent))
+        machine.ask(reading.StandingOf(agent))
         machine.is_idle(c.Claim(agent), scribe.pair.now)
     assert machine.next_wakeup_in_ns is None or machine.next_wakeup_in_ns >= 0
     machine.check()

@@ -3,6 +3,7 @@ A request that comes twice is carried out once, and answered like the first time
 """
 
 from ants_coord import errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine, digest
 from ants_coord.values.settings import Settings
@@ -25,7 +26,7 @@ def test_a_claim_whose_reply_was_lost_gets_the_same_lease():
     machine = copy_of(machine)
     again = machine.apply(c.Claim("ann"), now_ns=START + SECOND, request=("s", 1))
     assert again == first
-    assert machine.ask(c.StatisticsOf()).claimed == 1
+    assert machine.ask(reading.StatisticsOf()).claimed == 1
     other = machine.apply(c.Claim("ann"), now_ns=START + SECOND, request=("t", 1))
     assert other.task == "b"
 
@@ -38,7 +39,7 @@ def test_a_refusal_is_repeated_too():
     machine = copy_of(machine)
     again = machine.apply(c.LockNames(("x",), "bob"), now_ns=START + 60 * SECOND, request=("s", 1))
     assert str(again.error) == str(first.error)
-    assert machine.ask(c.Holder("x")) is None
+    assert machine.ask(reading.Holder("x")) is None
 
 
 def test_the_last_64_replies_are_kept():
@@ -53,7 +54,7 @@ def test_the_last_64_replies_are_kept():
     reply = machine.apply(c.Claim("ann"), now_ns=START, request=("s", 65))
     assert isinstance(reply.error, errors.RequestTooOld)
     assert "s/65" in str(reply.error)
-    assert machine.ask(c.StatisticsOf()).claimed == 0
+    assert machine.ask(reading.StatisticsOf()).claimed == 0
 
 
 def test_a_repeat_is_not_answered_with_another_tasks_outcome():

@@ -8,6 +8,7 @@ import pathlib
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.values.tasks import Task
 
@@ -37,6 +38,6 @@ def test_a_chain_longer_than_the_stack_falls_and_rises():
     links = [Task(f"t{n}", needs=(f"t{n - 1}",), max_attempts=1) for n in range(1, 9_000)]
     stage.do(c.submission((Task("t0", max_attempts=1), *links)))
     stage.play("claim ann -> t0\nfail t0 -> failed\nexpect count cancelled 8999\nexpect t8999 cancelled")
-    assert "t8998" in stage.machine.ask(c.Find("t8999")).outcome.reason
+    assert "t8998" in stage.machine.ask(reading.Find("t8999")).outcome.reason
     stage.play("requeue t0 -> kept ready\nexpect count waiting 8999\nclaim ann -> t0\ncomplete t0 -> done")
     stage.play("claim ann -> t1\nclaim ann -> nothing")

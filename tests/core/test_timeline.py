@@ -7,6 +7,7 @@ import datetime as dt
 import hypothesis.strategies as st
 from hypothesis import given
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine
 from ants_coord.core.state.timeline import Timeline
@@ -24,7 +25,7 @@ def leased(ttl=30, **fields):
 
 
 def state(machine, task="a"):
-    return str(machine.ask(c.Find(task)).state)
+    return str(machine.ask(reading.Find(task)).state)
 
 
 @given(st.lists(st.integers(0, 1 << 62), min_size=1, max_size=30))
@@ -77,7 +78,7 @@ def test_a_board_may_begin_at_zero():
 def test_a_clock_set_forward_ends_leases_once_and_tokens_stay_safe():
     """Leases end early; the late holder is fenced off, and going back brings no second storm."""
     machine = leased(30)
-    token = machine.ask(c.Leases())[0].token
+    token = machine.ask(reading.Leases())[0].token
     machine.apply(c.Wakeup(), now_ns=START + 10_000 * SECOND)
     assert state(machine) == "ready"
     machine.apply(c.Wakeup(), now_ns=START)
@@ -128,7 +129,7 @@ def test_a_moment_in_the_past_is_now():
 def test_renewing_to_an_earlier_deadline_is_kept():
     """A renewal may shorten a lease, and it ends then, not when the first alarm would have rung."""
     machine = leased(30)
-    token = machine.ask(c.Leases())[0].token
+    token = machine.ask(reading.Leases())[0].token
     machine.apply(c.Renew((("a", token),), 5 * SECOND), now_ns=START)
     assert machine.next_wakeup_in_ns == 5 * SECOND
     machine.apply(c.Wakeup(), now_ns=START + 5 * SECOND)

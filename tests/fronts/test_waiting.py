@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ants_coord import Backoff, ClaimQueue, ClosedError, Task
-from ants_coord.commands.shared import Claim, StatisticsOf
+from ants_coord.commands.reading import StatisticsOf
+from ants_coord.commands.shared import Claim
 from ants_coord.engine.lobby import Waiter
 from ants_coord.errors import JournalError, TaskNotFoundError
 from ants_coord.journals import MemoryJournal

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 
+import ants_coord.commands
 from ants_coord import Advert, Blackboard, Mark, Task
-from ants_coord.commands import board as board_commands
-from ants_coord.commands import matching, purses, shared
 from ants_coord.commands.board import (
     Changes,
     Deposit,
@@ -27,9 +29,23 @@ from ants_coord.commands.board import (
 )
 from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, Retire, WhyNot, Withdraw
 from ants_coord.commands.purses import SetPurse, Spend
+from ants_coord.commands.reading import (
+    BriefingOf,
+    Events,
+    Explain,
+    ExplainAgent,
+    Find,
+    Holder,
+    Leases,
+    Outcomes,
+    SettingsOf,
+    StandingOf,
+    StatisticsOf,
+    Tasks,
+    Unfinished,
+)
 from ants_coord.commands.shared import (
     Adopt,
-    BriefingOf,
     Cancel,
     Claim,
     ClaimMany,
@@ -39,17 +55,10 @@ from ants_coord.commands.shared import (
     Configure,
     Decline,
     EndOpening,
-    Events,
-    Explain,
-    ExplainAgent,
     Fail,
-    Find,
     Granting,
-    Holder,
-    Leases,
     LockNames,
     Note,
-    Outcomes,
     Pause,
     Query,
     Release,
@@ -58,12 +67,8 @@ from ants_coord.commands.shared import (
     Requeue,
     Resume,
     SetLimit,
-    SettingsOf,
     Split,
-    StandingOf,
-    StatisticsOf,
-    Tasks,
-    Unfinished,
+    Submit,
     Upgrade,
     Vouch,
     Wakeup,
@@ -123,8 +128,8 @@ def every(base):
     """Return each command, or query, that the package has."""
     found = {
         kind
-        for module in (shared, matching, board_commands, purses)
-        for kind in vars(module).values()
+        for page in pkgutil.iter_modules(ants_coord.commands.__path__, "ants_coord.commands.")
+        for kind in vars(importlib.import_module(page.name)).values()
         if isinstance(kind, type) and issubclass(kind, base)
     }
     return found - {Command, Granting, Query}
@@ -150,7 +155,7 @@ def test_no_command_acts_for_an_agent_whose_key_was_not_shown(board, address):
         for hand in (nobody, bob):
             before, events = board._engine.digest(), board._engine.ask(Events())
             for command in commands:
-                if hand is bob and isinstance(command, shared.Submit):
+                if hand is bob and isinstance(command, Submit):
                     continue  # anybody with a key may
                 for answer in (
                     hand.ask(command),

@@ -11,7 +11,8 @@ import pytest
 from ants_coord import Blackboard, ClaimQueue, Task, TrustPolicy, Verify, aio
 from ants_coord.adapters.tools import Toolbox
 from ants_coord.commands.board import Take
-from ants_coord.commands.shared import Complete, CompleteMany, Fail, Find, Leases, Renew, SettingsOf, Tasks
+from ants_coord.commands.reading import Find, Leases, SettingsOf, Tasks
+from ants_coord.commands.shared import Complete, CompleteMany, Fail, Renew
 from ants_coord.errors import ForeignLeaseError, LeaseLostError, WrongKeyError
 from ants_coord.hub.client import wire
 from tests.adapters.callers import ALL, Caller, colour  # noqa: F401 - a fixture

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ants_coord.commands.shared import Submit
 from ants_coord.core import Machine
+from ants_coord.core.reading import QUERIES
 from ants_coord.hub.client import wire
 from ants_coord.journals.codec import decode, encode, read_command, read_query
 from ants_coord.values.tasks import Lease, NoteRecord, Outcome, TaskState, Ticket
@@ -52,7 +53,7 @@ def queries(machine):
         "path": list(tables.get("entries", ())), "place": [key[-1] for key in tables.get("trails", ())],
         "prefix": [""], "since": [None, 0],
     }  # fmt: skip
-    for kind in sorted(ledger.queries, key=lambda one: one.__name__):
+    for kind in sorted({*QUERIES, *ledger.queries}, key=lambda one: one.__name__):
         needed = [f.name for f in attrs.fields(kind) if f.default is attrs.NOTHING]
         for values in itertools.product(*[known[name][-SOME:] for name in needed]):
             yield kind(**dict(zip(needed, values, strict=True)))
@@ -80,7 +81,9 @@ def test_every_command_reply_query_and_answer_of_a_golden_log(path):
             answer = machine.ask(query, now_ns=stamp)
             assert same(wire.unpack(there_and_back(wire.pack(answer))), answer), query
             asked.add(name)
-    assert {kind.__name__ for kind in machine.ledger.queries} - asked <= {"Holder"}  # few logs hold names
+    assert {kind.__name__ for kind in {*QUERIES, *machine.ledger.queries}} - asked <= {
+        "Holder"
+    }  # few logs hold names
 
 
 def same(one, other):

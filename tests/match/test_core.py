@@ -7,6 +7,7 @@ import json
 import pytest
 
 from ants_coord import Matchmaker, errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, WhyNot, Withdraw
 from ants_coord.core import Machine, digest, restore
@@ -48,7 +49,7 @@ class Board:
         return lease.task if isinstance(lease, Lease) else lease
 
     def why(self, task):
-        return str(self.machine.ask(c.Explain(task)))
+        return str(self.machine.ask(reading.Explain(task)))
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_many_signatures_change_no_answer():
         board.submit(*wanted)
         board.do(Advertise(Advert("w", {f"own{n}" for n in range(5)}, {"mem": 1}, slots=100)))
         board.do(c.Decline("w", board.machine.ask(Offers("w")).__getitem__(0).task))
-    assert many.machine.ask(c.StatisticsOf()).parts["signatures"] > 3 * BLOCK
+    assert many.machine.ask(reading.StatisticsOf()).parts["signatures"] > 3 * BLOCK
     assert [o.task for o in few.machine.ask(Offers("w", 99))] == [
         o.task for o in many.machine.ask(Offers("w", 99))
     ]
@@ -123,7 +124,7 @@ def test_signatures_without_tasks_give_their_numbers_back():
     board.submit(Task("last", requires="gpu"))
     board.do(Advertise(GPU))
     assert board.claim("w") == "last"
-    assert board.machine.ask(c.StatisticsOf()).parts["signatures"] < 10
+    assert board.machine.ask(reading.StatisticsOf()).parts["signatures"] < 10
     assert board.claim("x") is None
     board.do(Advertise(Advert("x", {"other", "rare"}, {"mem": 8})))  # what was kept still follows the adverts
     assert board.claim("x") == "kept"
@@ -139,7 +140,7 @@ def test_slots_and_amounts_follow_live_leases(board):
     assert "busy: not enough mem free for 4: w" in board.why("t2")
     board.do(c.Wakeup(), after=5)  # both leases run out
     assert [board.claim("w"), board.claim("w"), board.claim("w")] == ["t0", "t1", None]
-    lease = board.machine.ask(c.Leases("w"))[0]
+    lease = board.machine.ask(reading.Leases("w"))[0]
     board.do(Withdraw("w"))
     assert board.do(c.Complete(lease.task, lease.token)).state == "done"  # losing the advert kills no work
 
@@ -174,7 +175,7 @@ def test_failing_fast_does_not_attract_work():
         assert board.claim("bad") == "t"
         board.do(c.Fail("t", board.machine.ledger.tasks["t"].token, "no"))
     assert board.claim("bad") is None
-    assert "benched for 1 s more" in str(board.machine.ask(c.ExplainAgent("bad")))
+    assert "benched for 1 s more" in str(board.machine.ask(reading.ExplainAgent("bad")))
     board.do(c.Wakeup(), after=1)
     assert board.claim("bad") == "t"
     board.do(c.Fail("t", board.machine.ledger.tasks["t"].token, "no"))
@@ -213,7 +214,7 @@ def test_a_part_that_fails_for_good_takes_its_parent_along(board):
     for _ in range(2):
         lease = board.do(c.Claim("w"))
         board.do(c.Fail(lease.task, lease.token, "broken", retry=False))
-    found = board.machine.ask(c.Find("whole"))
+    found = board.machine.ask(reading.Find("whole"))
     assert (found.state, "needs 'part', which is failed: broken" in found.outcome.reason) == (
         "cancelled",
         True,
@@ -230,17 +231,17 @@ def test_routes_rewrite_what_is_submitted():
     board = Board(routes=routes)
     (ticket,) = board.submit(Task("b", kind="book", payload={"page": 1}))
     assert (ticket.id, ticket.state) == ("b", "waiting")
-    ocr, scan = board.machine.ask(c.Find("b/ocr")), board.machine.ask(c.Find("b/scan"))
+    ocr, scan = board.machine.ask(reading.Find("b/ocr")), board.machine.ask(reading.Find("b/scan"))
     assert (ocr.task.requires, ocr.task.priority, ocr.state) == ("gpu", 3, "waiting")
     assert (scan.task.requires, scan.task.payload, scan.state) == ("scanner", {"page": 1}, "ready")
     board.submit(Task("n", requires="fast", tags=("nightly",)))
-    assert board.machine.ask(c.Find("n")).task.requires == "fast and gpu"
+    assert board.machine.ask(reading.Find("n")).task.requires == "fast and gpu"
     before = digest(board.machine)
     assert not board.submit(Task("b", kind="book", payload={"page": 1}))[0].created
     assert digest(play([(board.now, c.Wakeup())])) != before
     refused = board.submit(Task("bad", requires="not gpu", tags=("nightly",)))
     assert isinstance(refused.error, RequirementError)
-    assert board.machine.ask(c.Find("bad")) is None
+    assert board.machine.ask(reading.Find("bad")) is None
     twin = Machine()
     restore(twin, json.loads(json.dumps(list(records(board.machine)))))
     assert digest(twin) == digest(board.machine)
@@ -395,7 +396,7 @@ def test_nobody_is_benched_for_more_than_a_minute(board):
         board.do(c.Fail("a", lease.token, "no"))
     told = [
         event.detail["ns"] // SECOND
-        for event in board.machine.ask(c.Events(count=1_000))
+        for event in board.machine.ask(reading.Events(count=1_000))
         if event.type == "benched"
     ]
     assert told == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]

@@ -12,6 +12,7 @@ import random
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Offers
 from ants_coord.core import Machine, digest, restore
@@ -99,7 +100,7 @@ def play(strategy, seed, extra):
         elif which < 7:
             command = c.Claim(agent, dice.choice((None, None, ("u",), ("v", "u"))))
         elif which == 7:
-            leases = old.ask(c.Leases(agent))
+            leases = old.ask(reading.Leases(agent))
             if not leases:
                 continue
             end = dice.choice((c.Release, c.Fail, c.Complete))

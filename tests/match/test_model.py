@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, Withdraw
 from ants_coord.core import Machine, digest, restore
@@ -171,10 +172,10 @@ class Matching(RuleBasedStateMachine):
         live = [lease for lease in self.leases if self.holder(lease) is not None]
         if live:
             task, token = live[which % len(live)]
-            agent, before = self.holder((task, token)), self.machine.ask(c.Find(task)).attempts
+            agent, before = self.holder((task, token)), self.machine.ask(reading.Find(task)).attempts
             self.naive.decline(agent, None if everything else task, wait, self.now)
             assert self.do(c.Decline(agent, task, "429", wait * SECOND, token, everything)) is None
-            record = self.machine.ask(c.Find(task))
+            record = self.machine.ask(reading.Find(task))
             assert (record.state, record.attempts) == ("ready", before - 1)
 
     def refuse(self, agent, task, wait, row):

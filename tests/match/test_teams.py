@@ -9,6 +9,7 @@ import random
 import pytest
 
 from ants_coord import Matchmaker, Task, errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Withdraw
 from ants_coord.core import Machine, digest, restore
@@ -38,7 +39,7 @@ def reserved(board):
 
 
 def state(board, task):
-    return str(board.machine.ask(c.Find(task)).state)
+    return str(board.machine.ask(reading.Find(task)).state)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_results_of_all_seats_come_back_in_order(board):
     board.submit(Task("t", team=("z", "x", "y"), payload={"n": 1}))
     for agent in "bca":
         board.claim(agent)
-    for lease in board.machine.ask(c.Leases()):
+    for lease in board.machine.ask(reading.Leases()):
         assert lease.payload == {"n": 1}
         board.do(c.Complete(lease.task, lease.token, lease.agent))
     assert list(board.do(c.Claim("a")).inputs.values()) == ["c", "a", "b"]
@@ -112,8 +113,10 @@ def test_who_does_not_come_loses_the_team_its_seats_and_is_left_out(board):
     assert reserved(board) == {"b": "t/seat-2"}
     board.do(c.Wakeup(), after=10)
     assert (state(board, "t/seat-1"), reserved(board)) == ("ready", {})
-    assert board.machine.ask(c.Find("t/seat-1")).attempts == 0
-    assert [event.agent for event in board.machine.ask(c.Events()) if event.type == "disbanded"] == ["b"]
+    assert board.machine.ask(reading.Find("t/seat-1")).attempts == 0
+    assert [event.agent for event in board.machine.ask(reading.Events()) if event.type == "disbanded"] == [
+        "b"
+    ]
     assert board.claim("a") == "t/seat-1"
     assert reserved(board) == {"c": "t/seat-2"}
     assert board.claim("c") == "t/seat-2"
@@ -126,7 +129,7 @@ def test_a_seat_that_is_lost_is_filled_again(board):
         board.do(Advertise(Advert(agent, {"x"}, ttl=1000)))
     board.submit(Task("t", team=("x", "x")))
     assert [board.claim("a"), board.claim("b")] == ["t/seat-1", "t/seat-2"]
-    lease = board.machine.ask(c.Leases("a"))[0]
+    lease = board.machine.ask(reading.Leases("a"))[0]
     board.do(c.Renew(((lease.task, lease.token),), 500 * 10**9))
     board.do(c.Wakeup(), after=31)
     assert board.claim("a") is None
@@ -145,7 +148,7 @@ def test_a_team_that_cannot_be_completed_is_given_up(board, end):
         return
     if end == "seat fails":
         board.do(c.Fail("t/seat-1", board.machine.ledger.tasks["t/seat-1"].token, "no", retry=False))
-        assert "cannot be completed" in board.machine.ask(c.Find("t/seat-2")).outcome.reason
+        assert "cannot be completed" in board.machine.ask(reading.Find("t/seat-2")).outcome.reason
         assert state(board, "t/seat-2") == "cancelled"
     else:
         board.do(c.Cancel("t"))
@@ -159,7 +162,7 @@ def test_two_teams_do_not_wait_for_each_other(board):
     board.submit(Task("s", team=("x", "y")), Task("t", team=("y", "x")))
     assert board.claim("b") == "s/seat-2"
     assert board.claim("a") == "s/seat-1"
-    for lease in board.machine.ask(c.Leases()):
+    for lease in board.machine.ask(reading.Leases()):
         board.do(c.Complete(lease.task, lease.token))
     assert board.claim("a") == "s"
     board.do(c.Complete("s", board.machine.ledger.tasks["s"].token))
@@ -263,4 +266,4 @@ def test_a_seat_that_nobody_could_ever_fill_is_refused_at_submit(board):
     """What the task requires and what its seat requires contradict each other."""
     reply = board.submit(Task("t", requires="not x", team=("x", "y")))
     assert isinstance(reply.error, errors.RequirementError)
-    assert board.machine.ask(c.Find("t")) is None
+    assert board.machine.ask(reading.Find("t")) is None

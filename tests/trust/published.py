@@ -10,6 +10,7 @@ import math
 import random
 from unittest import mock
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.core import Machine
 from ants_coord.core.trust import checks as checking
@@ -71,7 +72,7 @@ def steady_state(keep):
             machine.apply(c.submission((Task(f"t{job}"),)), now_ns=now)
             lease = machine.apply(c.Claim("ann"), now_ns=now)
             machine.apply(c.Complete(lease.task, lease.token), now_ns=now)
-        return machine.ask(c.StandingOf("ann")).delivery.mean
+        return machine.ask(reading.StandingOf("ann")).delivery.mean
 
 
 def downloads(malicious, *, trust=True, camouflage=0.0, seed=0, good=63, cycles=30):

@@ -19,6 +19,7 @@ from ants_coord import (
     TrustPolicy,
     Verify,
 )
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine, digest, restore
@@ -135,7 +136,7 @@ class Both:
             assert (str(row.state), row.attempts) == (job.state, job.attempts), job.task
             if job.state == "done":
                 assert (row.outcome.result, row.outcome.by) == (job.result, job.by)
-        seen = {agent: self.machine.ask(c.StandingOf(agent)).quality for agent in AGENTS}
+        seen = {agent: self.machine.ask(reading.StandingOf(agent)).quality for agent in AGENTS}
         count = collections.Counter(self.naive.quality)
         for agent, quality in seen.items():
             judged = count[agent, True] + count[agent, False]

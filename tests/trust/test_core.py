@@ -8,6 +8,7 @@ import random
 import pytest
 
 from ants_coord import errors
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, Read, RollBack, Sense, Take, Write
 from ants_coord.core import Machine, digest, restore
@@ -63,10 +64,10 @@ class Board:
             self.end(self.claim(agent), how)
 
     def standing(self, agent):
-        return self.machine.ask(c.StandingOf(agent))
+        return self.machine.ask(reading.StandingOf(agent))
 
     def events(self, *types):
-        return [event for event in self.machine.ask(c.Events(count=100_000)) if event.type in types]
+        return [event for event in self.machine.ask(reading.Events(count=100_000)) if event.type in types]
 
 
 # -- reputation -------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ def test_how_much_an_agent_may_hold_grows_with_what_it_delivers(strategy):
     while (lease := board.claim("w")) is not None:
         held.append(lease)
     assert len(held) == 4
-    told = str(board.machine.ask(c.ExplainAgent("w")))
+    told = str(board.machine.ask(reading.ExplainAgent("w")))
     assert "as many as its standing allows" in told
     assert board.standing("w").barred in told
     assert len(board.do(c.ClaimMany("new", 5))) == 1
@@ -321,7 +322,7 @@ def test_a_poison_task_is_blamed_before_agents_are():
     board.do(c.submission((Task("poison"),)))
     for agent in ("ann", "bob", "cy"):
         board.work(agent, how="fail")
-    record = board.machine.ask(c.Find("poison"))
+    record = board.machine.ask(reading.Find("poison"))
     assert record.state == "failed"
     assert record.outcome.reason.startswith("poison: 3 different agents failed it (ann, bob, cy)")
     assert [board.standing(agent).delivery.bad for agent in ("ann", "bob", "cy")] == pytest.approx(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents
 from ants_coord.core import Machine, digest
@@ -41,16 +42,16 @@ def test_evidence_is_kept_by_what_a_task_required(strategy):
                 )
             else:
                 do(c.Complete(lease.task, lease.token, "right"))
-    seen = {r.kind: r for r in machine.ask(c.StandingOf("bob")).capabilities}
+    seen = {r.kind: r for r in machine.ask(reading.StandingOf("bob")).capabilities}
     assert set(seen) == {"gpu", "web"}
     assert seen["web"].delivery.mean > 0.8
     assert seen["web"].quality.mean > seen["gpu"].quality.mean
     assert [record.agent for record in machine.ask(Agents("gpu")).agents] == ["ann", "bob"]
-    assert "of what requires gpu" in str(machine.ask(c.ExplainAgent("bob")))
+    assert "of what requires gpu" in str(machine.ask(reading.ExplainAgent("bob")))
     twin = copy_of(machine)
     twin.check()
     assert digest(twin) == digest(machine)
-    assert twin.ask(c.StandingOf("bob")) == machine.ask(c.StandingOf("bob"))
+    assert twin.ask(reading.StandingOf("bob")) == machine.ask(reading.StandingOf("bob"))
 
 
 def test_a_log_that_does_not_name_it_keeps_no_evidence_by_capability():
@@ -64,4 +65,4 @@ def test_a_log_that_does_not_name_it_keeps_no_evidence_by_capability():
     lease = machine.apply(c.Claim("ann"), now_ns=START)
     machine.apply(c.Complete("a", lease.token), now_ns=START)
     assert machine.ledger.tables["skills"] == {}
-    assert machine.ask(c.StandingOf("ann")).capabilities == ()
+    assert machine.ask(reading.StandingOf("ann")).capabilities == ()

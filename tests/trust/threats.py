@@ -13,6 +13,7 @@ import random
 
 import attrs
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, RollBack, Strongest, Write
 from ants_coord.commands.matching import Advertise, Offers
@@ -220,7 +221,7 @@ def decoys(*, trust, roll_back=False, share=0.4, seed=0):
             machine.apply(Deposit(Mark("food", place, 1.0), agent), now_ns=now)
     if roll_back:
         for agent in sorted(bad):  # those in quarantine may have left marks from before it
-            if "quarantine" in (machine.ask(c.StandingOf(agent)).barred or ""):
+            if "quarantine" in (machine.ask(reading.StandingOf(agent)).barred or ""):
                 machine.apply(RollBack(agent, "host"), now_ns=now)
     top = machine.ask(Strongest("food", 20))
     return sum(trail.strength for trail in top if trail.place.startswith("decoy")) / sum(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from ...commands.shared import Outcomes
+from ...commands.reading import Outcomes
 from ...errors import CoordinationError
 from ...fronts.serving import Served
 from ...requirements import evaluate, facts_of, parse

@@ -70,14 +70,14 @@ class Ledger:
     Args:
         strategies: name -> function that makes a strategy's parts; the settings name one.
         commands: what every strategy can carry out; parts add theirs.
-        queries: what every strategy can answer.
         common: makes the parts that every strategy has, with or without a trust policy, purses and proofs.
 
     """
 
     # slots: with more than 30 attributes, CPython gives up its fast path for instance dicts
     __slots__ = (
-        "_gates", "_made_for", "_make_common", "_make_order", "_verbs", "agents", "ahead_ns", "alarms",
+        "_common_commands", "_gates", "_made_for", "_make_common", "_make_order", "agents", "ahead_ns",
+        "alarms",
         "asked_ns", "checking", "commands", "configured", "declines", "departed", "dependents",
         "eligibility", "forget_beyond", "forget_from_ns", "gates", "idle", "idlers", "is_bare", "is_short",
         "keys", "last_seq", "last_token", "lead_ns", "lease_ttl_ns", "limits", "live", "lock_of", "locks",
@@ -93,12 +93,11 @@ class Ledger:
         self,
         strategies: Mapping[str, Callable[[], Strategy]],
         commands: Mapping[type, Function],
-        queries: Mapping[type, Function],
         common: Callable[[TrustPolicy | None, bool, bool], Common],
     ) -> None:
         self.strategies = strategies
         self._make_common = common
-        self._verbs = (commands, queries)
+        self._common_commands = commands
         self.lead_ns = self.quiet_until_ns = 0
         """lease time minus the stamp, and the stamp before which nothing is due; see short.py"""
         self.ahead_ns = 0
@@ -308,14 +307,16 @@ class Ledger:
         self.checking, self.declines = common.checking, common.declines
         self.purses = common.purses
         self.parts: tuple[Part, ...] = (*common.first, *strategy.parts, *common.last)
-        commands, queries = map(dict, self._verbs)
+        commands = dict(self._common_commands)
+        queries: dict[type, Function] = {}
         for part in self.parts:
             commands.update(part.commands)
             queries.update(part.queries)
             for table in part.tables:
                 self.tables.setdefault(table, {})
         self.commands: dict[type, Function] = commands
-        self.queries: dict[type, Function] = queries
+        self.queries = queries
+        """those of the parts; the machine adds those of every strategy as they come"""
         self.idlers = {kind: idle for part in self.parts for kind, idle in part.idle.items()}
         # only hooks that a part overrides are called: a strategy without parts pays nothing
         self.on_grant = tuple([part.granted for part in self._with("granted")])
@@ -335,8 +336,7 @@ class Ledger:
         self.timed = tuple(self._with("pass_time"))
         # whether the short way may be taken at all: no part has work at each command, or its own way of one
         has_work = self.timed or self.rewriters or self.on_grant or self.on_end
-        common_verbs, _ = self._verbs
-        self.is_short = not has_work and common_verbs.items() <= commands.items()
+        self.is_short = not has_work and self._common_commands.items() <= commands.items()
         self.strategy = name
 
     def _with(self, hook: str) -> list[Part]:

@@ -17,18 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ...commands.shared import (
-    Command,
-    Complete,
-    CompleteMany,
-    Fail,
-    Granting,
-    Leases,
-    Outcomes,
-    Query,
-    Refused,
-    Release,
-)
+from ...commands.reading import Leases, Outcomes
+from ...commands.shared import Command, Complete, CompleteMany, Fail, Granting, Query, Refused, Release
 from ...core.machine import Machine
 from ...engine.agreement import compare
 from ...engine.door import dropped, weakly

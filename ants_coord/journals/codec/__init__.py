@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...commands.shared import Command, Query
-from ...core.machine import COMMANDS, QUERIES
+from ...core.machine import COMMANDS
 from ...core.state.parts import Part, Strategy
 from ...core.state.rules import RulesMissing
 from ...core.strategies import LEARNERS, added_parts, every_part
@@ -63,17 +63,19 @@ class _Known(dict[str, tuple[Any, Function, Function]]):
     for them.
 
     Args:
-        machine: messages that every machine knows.
+        common: returns the messages of every strategy.
         of_part: messages of a part.
 
     """
 
-    def __init__(self, machine: Iterable[type], of_part: Callable[[Part], Iterable[type]]) -> None:
+    def __init__(
+        self, common: Callable[[], Iterable[type]], of_part: Callable[[Part], Iterable[type]]
+    ) -> None:
         super().__init__()
-        self._machine, self._of_part = machine, of_part
+        self._common, self._of_part = common, of_part
 
     def __missing__(self, name: str) -> tuple[Any, Function, Function]:
-        for kinds in itertools.chain([self._machine], map(self._of_part, every_part())):
+        for kinds in itertools.chain([self._common()], map(self._of_part, every_part())):
             for kind in kinds:
                 if kind.__name__ == name:
                     self[name] = found = kind, reader(kind), writer(kind)
@@ -104,8 +106,14 @@ def _learn(strategy: Strategy) -> None:
     _KNOWN.update({kind.__name__: compiled(kind) for kind in kinds})
 
 
-_KNOWN = _Known(COMMANDS, operator.attrgetter("commands"))
-_QUERIES = _Known(QUERIES, operator.attrgetter("queries"))
+def _common_queries() -> Iterable[type]:
+    from ...core.reading import QUERIES  # noqa: PLC0415 - logs have none; only a hub reads queries
+
+    return QUERIES
+
+
+_KNOWN = _Known(lambda: COMMANDS, operator.attrgetter("commands"))
+_QUERIES = _Known(_common_queries, operator.attrgetter("queries"))
 """queries that are asked through a hub"""
 LEARNERS.append(_learn)
 

@@ -1,0 +1,109 @@
+"""
+The queries that every strategy has. They read the state and change nothing; they are never logged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..values.frozen import record
+from ..values.settings import Settings
+from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, TaskState
+from .shared import Query
+
+if TYPE_CHECKING:
+    from ..values.briefing import Briefing  # noqa: F401 - both are named in strings below
+    from ..values.events import Event  # noqa: F401
+
+
+@record
+class Find(Query[TaskRecord | None]):
+    """Look one task up."""
+
+    task: str
+
+
+@record
+class Tasks(Query[tuple[TaskRecord, ...]]):
+    """List tasks in submission order, a page at a time, after the task `after`."""
+
+    states: tuple[TaskState, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    tag: str | None = None
+    after: str | None = None
+    count: int = 100
+
+
+@record
+class Outcomes(Query[tuple[Outcome | None, ...]]):
+    """Ask for the outcomes of tasks; None for each unfinished one. Unknown ids are refused."""
+
+    tasks: tuple[str, ...]
+
+
+@record
+class Unfinished(Query[int]):
+    """Count the tasks that have not ended."""
+
+
+@record
+class Leases(Query[tuple[Lease, ...]]):
+    """List the live leases of an agent (None: of all agents), oldest first."""
+
+    agent: str | None = None
+
+
+@record
+class Holder(Query[Lease | None]):
+    """Ask who holds a named lock."""
+
+    name: str
+
+
+@record
+class Explain(Query[Explanation]):
+    """Explain the state of a task."""
+
+    task: str
+
+
+@record
+class ExplainAgent(Query[Explanation]):
+    """Explain why an agent does or does not get work."""
+
+    agent: str
+    kinds: tuple[str, ...] | None = None
+    """what it asks for; None is anything"""
+
+
+@record
+class StandingOf(Query[Standing]):
+    """Ask for an agent's record."""
+
+    agent: str
+
+
+@record
+class BriefingOf(Query["Briefing"]):
+    """Ask what an agent should know before it starts to work here."""
+
+    agent: str
+    count: int = 5
+
+
+@record
+class SettingsOf(Query[Settings]):
+    """Ask for the board's settings."""
+
+
+@record
+class StatisticsOf(Query[Statistics]):
+    """Count everything."""
+
+
+@record
+class Events(Query["tuple[Event, ...]"]):
+    """Read events from a cursor on; 0 is the oldest event that is kept."""
+
+    since: int = 0
+    count: int = 1000
