@@ -9,7 +9,7 @@ from datetime import timedelta
 from ..journals.ports import Alarm, Clock
 from ..values.checks import seconds
 
-_START_NS = 1_750_000_000_000_000_000
+START_NS = 1_750_000_000_000_000_000
 _NEVER = 1 << 62
 
 
@@ -35,7 +35,7 @@ class ManualClock(Clock):
 
     """
 
-    def __init__(self, start_ns: int = _START_NS) -> None:
+    def __init__(self, start_ns: int = START_NS) -> None:
         self._now_ns = start_ns
         self._lock = threading.RLock()
         self._alarms: list[_ManualAlarm] = []

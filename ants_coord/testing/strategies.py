@@ -10,19 +10,17 @@ Hypothesis strategies for tasks, adverts, marks and commands. Needs the package 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from ..commands import shared as c
 from ..values.adverts import Advert
 from ..values.marks import Mark
 from ..values.tasks import Backoff, Task
 from ..values.verification import Verify
-from .simulation.colony import Faults
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
+from .simulation.report import Faults
 
 __all__ = ["adverts", "agents", "batches", "commands", "faults", "json_values", "marks", "tasks"]
 

@@ -110,6 +110,25 @@ def test_a_seed_repeats(strategy):
     assert one.digest != other.digest
 
 
+async def drawing(me):
+    """Add a task and take a lock, both under names that the library draws."""
+    await me.submit(Task(kind="drawn"))
+    async with me.lock("desk"):
+        await asyncio.sleep(100)
+
+
+def test_names_that_are_drawn_repeat_too():
+    def once():
+        colony = Colony(seed=7)
+        colony.add(drawing)
+        return colony.run(until="limit", limit=20, expect=["unfinished"])
+
+    drawn, one, two = Task().id, once(), once()
+    assert (one.digest, one.story) == (two.digest, two.story)
+    first, mark, number = drawn.rpartition("-")
+    assert Task().id == f"{first}{mark}{int(number) + 1}"  # outside, names go on where they were
+
+
 @settings(max_examples=of(5, 15, 500), deadline=None)
 @given(faults=strategies.faults())
 @example(faults=Faults(crash_every=30, pause_every=30, lost_reply=0.05, duplicate=0.01))

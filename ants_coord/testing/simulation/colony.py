@@ -17,24 +17,27 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import random
 import types
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
+from ... import aio
 from ...aio import Board as AsyncBoard
 from ...aio import ClaimQueue
 from ...commands.shared import Command
 from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
-from ...values.checks import quoted
-from ...values.tasks import FINAL, Task, TaskState
+from ...values.checks import FRESH_MARK, fresh, quoted
+from ...values.tasks import FINAL, Task, TaskRecord, TaskState
 from ..story import double_grants, story
 from .liveness import Vigil
 from .lockstep import drive, sleeping_in_virtual_time
-from .log import SimulatedClock, SimulatedLog
+from .log import LogView, SimulatedClock, SimulatedLog
 from .loop import VirtualLoop
 from .report import EXPECTABLE, Expected, Faults, Report, Troubles, broken_words, unexplained
 from .world import Resource, World
@@ -54,7 +57,7 @@ class _Fate:
 
     clock: SimulatedClock
     is_crashing: bool = False
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = attrs.field(init=False)
 
 
 class Colony:
@@ -96,8 +99,6 @@ class Colony:
         faults: Faults | None = None,
         **settings: Any,
     ) -> None:
-        from ... import aio  # noqa: PLC0415 - whichever colour was given
-
         found = getattr(aio, getattr(strategy, "__name__", ""), None)
         if found is None:
             raise TypeError(f"strategy must be a class such as ClaimQueue, not {quoted(strategy)}")
@@ -185,7 +186,11 @@ class Colony:
             raise ValueError(f"expect knows {', '.join(EXPECTABLE)}, not {', '.join(map(repr, unknown))}")
         if until not in ("drained", "limit"):
             raise ValueError(f"until must be 'drained' or 'limit', not {until!r}")
-        with sleeping_in_virtual_time(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with (
+            sleeping_in_virtual_time(),
+            _drawing_names_from(self.seed),
+            asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        ):
             report = runner.run(self._live(until, limit, expected))
         if check and report.problems:
             raise AssertionError(f"{report}\n" + "\n".join(report.problems) + f"\n{report.story}")
@@ -231,33 +236,21 @@ class Colony:
         dice = random.Random(f"{self.seed} {name} {start}")  # noqa: S311
         off_ns = round(dice.uniform(-faults.clock_off, faults.clock_off) * 1e9)
         clock = SimulatedClock(asyncio.get_running_loop(), off_ns)
-        view = self._log.view(
-            clock,
-            dice=dice,
-            lost_reply=faults.lost_reply,
-            refused=faults.refused,
-            duplicate=faults.duplicate,
-            until=faults.until,
-        )
-        view.faults = self._counts
-        board = self._strategy(view, **self._settings)
+        board = self._strategy(LogView(self._log, clock, faults, dice, self._counts), **self._settings)
         engine: Any = board._engine  # noqa: SLF001 - the kit's own
         engine.blocking = False  # the log is in memory: no thread may make the order random
         engine._session = f"{name}-{start}"  # noqa: SLF001 - a random name would not repeat
         engine._name_session = lambda: None  # noqa: SLF001
-        execute, try_ = engine.execute, engine._try  # noqa: SLF001
 
-        def heard(command: Command[Any], request_id: str | None = None) -> Any:
-            reply = execute(command, request_id)
-            self._told.append((name, command, reply))
-            return reply
+        def noting(execute: Callable[..., Any]) -> Callable[..., Any]:
+            def noted(command: Command[Any], *request: Any) -> Any:
+                reply = execute(command, *request)
+                self._told.append((name, command, reply))
+                return reply
 
-        def tried(command: Command[Any]) -> Any:
-            reply = try_(command)
-            self._told.append((name, command, reply))
-            return reply
+            return noted
 
-        engine.execute, engine._try = heard, tried  # noqa: SLF001
+        engine.execute, engine._try = noting(engine.execute), noting(engine._try)  # noqa: SLF001
         return board, clock
 
     async def _be(self, name: str, behaviour: Behaviour) -> None:
@@ -315,7 +308,6 @@ class Colony:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(dice.expovariate(1.0 / every))
-            assert fate.task is not None
             if loop.time() >= self.faults.until:
                 return
             if kind == "crash":
@@ -328,7 +320,6 @@ class Colony:
             # never earlier than before: work that was postponed until then must not find the process awake
             # already
             fate.clock.paused_until = max(fate.clock.paused_until, until)
-            assert fate.task is not None
             self._troubles.note(fate.task.get_name(), loop.time(), until)
 
     # -- what came of it -----------------------------------------------------------------------
@@ -349,7 +340,7 @@ class Colony:
                 problems.append("a process that reads the log again has another state")
         problems += double_grants(board.events())
         problems += broken_words(board, self._told, may_lose_replies=bool(self.faults.lost_reply))
-        records = [record for page in _pages(board) for record in page]
+        records = _records(board)
         problems += self._misdeeds(board, records, expected, to_drain=to_drain)
         tasks = {str(state): 0 for state in TaskState}
         for record in records:
@@ -374,7 +365,7 @@ class Colony:
         )
 
     def _misdeeds(
-        self, board: Any, records: list[Any], expected: frozenset[str], *, to_drain: bool
+        self, board: Any, records: list[TaskRecord], expected: frozenset[str], *, to_drain: bool
     ) -> list[str]:
         """Return what the agents did wrong, apart from what was expected."""
         found: list[str] = []
@@ -393,6 +384,17 @@ class Colony:
         return found
 
 
+@contextmanager
+def _drawing_names_from(seed: int) -> Iterator[None]:
+    """Make fresh ids and holders depend on the seed only: random ones are logged, and would not repeat."""
+    outside = fresh.prefix, fresh.numbers
+    fresh.prefix, fresh.numbers = f"{FRESH_MARK}{seed}-", itertools.count(1)
+    try:
+        yield
+    finally:
+        fresh.prefix, fresh.numbers = outside
+
+
 def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
     """Make a process disappear: it renews nothing, gives nothing back, and receives nothing."""
     clock.is_dead = True
@@ -402,19 +404,16 @@ def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:
             alarm.close()
     engine._keeper.drop_all()  # noqa: SLF001
     engine._why_closed, engine.is_short = "the simulated process is dead", False  # noqa: SLF001
-    journal = getattr(engine, "_journal", None)
+    journal = getattr(engine, "_journal", None)  # none before its first verb
     if journal is not None:
         journal.close()
 
 
-def _pages(board: Any) -> Iterable[list[Any]]:
-    after = None
-    while True:
-        page = board.tasks(after=after, count=1_000)
-        if not page:
-            return
-        yield page
-        after = page[-1].task.id
+def _records(board: Any) -> list[TaskRecord]:
+    records: list[TaskRecord] = []
+    while page := board.tasks(after=records[-1].task.id if records else None, count=1_000):
+        records += page
+    return records
 
 
 async def _behave(behaviour: Behaviour, board: AsyncBoard, name: str) -> None:
@@ -448,8 +447,6 @@ def _suffer(life: Any, fate: _Fate) -> Generator[Any, Any, None]:
         error = None
         try:
             yield waited_for
-        except asyncio.CancelledError as cancelled:
-            error = cancelled
         except BaseException as problem:  # noqa: BLE001 - it belongs to the agent
             error = problem
         while error is None and loop.time() < fate.clock.paused_until:

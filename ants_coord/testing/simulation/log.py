@@ -9,16 +9,16 @@ content.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
 from ...errors import JournalError
+from ...journals.memory import MemoryJournal
 from ...journals.ports import Alarm, Clock, Entry
-
-_START_NS = 1_750_000_000_000_000_000
+from ..clock import START_NS
+from .report import Faults
 
 
 @attrs.define(eq=False, str=False, repr=False, slots=False)
@@ -48,7 +48,7 @@ class SimulatedClock(Clock):
 
     def now_ns(self) -> int:
         """Return the stamp of this instant."""
-        return _START_NS + self.off_ns + round(self._loop.time() * 1e9)
+        return START_NS + self.off_ns + round(self._loop.time() * 1e9)
 
     def alarm(self, ring: Callable[[], None]) -> Alarm:
         """Return an alarm that rings in the loop."""
@@ -101,33 +101,21 @@ class _LoopAlarm(Alarm):
         self._at_ns = -1
 
 
-class SimulatedLog:
-    """An ordered log in memory, with snapshots, for any number of views. Lives in one event loop."""
+class SimulatedLog(MemoryJournal):
+    """An ordered log in memory for any number of views, which stamp it. Lives in one event loop."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.trimmed = 0
+        super().__init__()
         self.views: list[LogView] = []
-        self.pieces: dict[int, list[bytes]] = {}
-        self.whole: int | None = None
 
-    def view(self, clock: SimulatedClock, **faults: float | random.Random) -> LogView:
-        """Return a view: what one process sees of the log."""
-        view = LogView(self, clock, **faults)  # type: ignore[arg-type]
-        self.views.append(view)
-        return view
-
-    def append(self, bodies: Sequence[bytes], stamp_ns: int, writer: LogView) -> None:
-        """Append entries, and notify the other views."""
-        for body in bodies:
-            self.entries.append(Entry(self.trimmed + len(self.entries) + 1, stamp_ns, body))
+    def write(self, after: int, bodies: Sequence[bytes], writer: LogView) -> list[Entry]:
+        """Append entries, and notify the other views; return every entry after `after`."""
+        self.clock = writer.clock  # each process stamps what it writes
+        entries = self.append(after, bodies)
         for view in self.views:
             if view is not writer:
                 view.tell()
-
-    def after(self, position: int) -> list[Entry]:
-        """Return the entries after a position."""
-        return self.entries[max(0, position - self.trimmed) :]
+        return entries
 
 
 class LogView:
@@ -137,11 +125,9 @@ class LogView:
     Args:
         log: the log.
         clock: the process's clock; it stamps what this process writes.
+        faults: how often an append goes wrong, and until when.
         dice: decides the faults.
-        lost_reply: share of appends that are written and yet raise ReplyLostError.
-        refused: share of appends that raise ReplyLostError and are not written.
-        duplicate: share of appends that are written twice.
-        until: loop time after which there are no more faults.
+        counts: counts them.
 
     """
 
@@ -149,43 +135,39 @@ class LogView:
         self,
         log: SimulatedLog,
         clock: SimulatedClock,
-        *,
-        dice: random.Random | None = None,
-        lost_reply: float = 0.0,
-        refused: float = 0.0,
-        duplicate: float = 0.0,
-        until: float = math.inf,
+        faults: Faults,
+        dice: random.Random,
+        counts: dict[str, int],
     ) -> None:
-        self.clock: Clock = clock
+        self.clock = clock
         self._log = log
-        self._own = clock
-        self._dice = random.Random(0) if dice is None else dice  # noqa: S311 - faults are no secret
-        self._lost_reply, self._refused, self._duplicate = lost_reply, refused, duplicate
-        self._until = until
+        self._faults = faults
+        self._dice = dice
+        self._counts = counts
         self._changed: Callable[[], None] | None = None
         self._told = False
-        self.faults = {"lost replies": 0, "refused appends": 0, "duplicates": 0}
+        log.views.append(self)
 
     def append(self, after: int, bodies: Sequence[bytes]) -> list[Entry]:
         """Append all bodies and return every entry after `after`; or fail as a network does."""
-        if self._happens(self._refused, "refused appends"):
+        if self._happens(self._faults.refused, "refused appends"):
             raise ReplyLostError
-        if self._happens(self._duplicate, "duplicates"):
-            self._log.append(bodies, self._own.now_ns(), self)
-        self._log.append(bodies, self._own.now_ns(), self)
-        if self._happens(self._lost_reply, "lost replies"):
+        if self._happens(self._faults.duplicate, "duplicates"):
+            self._log.write(after, bodies, self)
+        entries = self._log.write(after, bodies, self)
+        if self._happens(self._faults.lost_reply, "lost replies"):
             raise ReplyLostError
-        return self._log.after(after)
+        return entries
 
     def _happens(self, share: float, what: str) -> bool:
-        if not share or self._dice.random() >= share or self._own.loop_now() >= self._until:
+        if not share or self._dice.random() >= share or self.clock.loop_now() >= self._faults.until:
             return False
-        self.faults[what] += 1
+        self._counts[what] += 1
         return True
 
     def read(self, after: int) -> list[Entry]:
         """Return the entries after a position."""
-        return self._log.after(after)
+        return self._log.read(after)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` soon after others have appended."""
@@ -201,7 +183,7 @@ class LogView:
         if self._changed is None or self._told:
             return
         self._told = True
-        self._own.call(0.0, self._hear)
+        self.clock.call(0.0, self._hear)
 
     def _hear(self) -> None:
         self._told = False
@@ -210,19 +192,11 @@ class LogView:
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest complete snapshot."""
-        log = self._log
-        return None if log.whole is None else (log.whole, list(log.pieces[log.whole]))
+        return self._log.load()
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
         """Keep a piece; None trims the log up to `position`."""
-        log = self._log
-        if piece is not None:
-            log.pieces.setdefault(position, [])[part:] = [piece]
-            return
-        log.whole = position
-        log.pieces = {at: pieces for at, pieces in log.pieces.items() if at >= position}
-        del log.entries[: max(0, position - log.trimmed)]
-        log.trimmed = max(log.trimmed, position)
+        self._log.save(position, part, piece)
 
     def close(self) -> None:
         """Leave the log to the others."""

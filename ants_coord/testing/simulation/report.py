@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
 from ...commands.shared import Command, Complete, Submit
 from ...values.tasks import FINAL, Lease, Outcome, TaskState
+from ..clock import START_NS
 
 Expected = Literal["unfinished", "expiries", "deaths", "writes"]
-EXPECTABLE = ("unfinished", "expiries", "deaths", "writes")
+EXPECTABLE: tuple[Expected, ...] = get_args(Expected)
 """problems that `Colony.run` reports unless it is told to expect them"""
-_START_NS = 1_750_000_000_000_000_000
 _SHOWN = 5
 
 
@@ -108,7 +108,7 @@ def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
     since: dict[int, float] = {}
     found = []
     for event in events:
-        at = (event.at_ns - _START_NS) / 1e9
+        at = (event.at_ns - START_NS) / 1e9
         if event.type in ("claimed", "locked", "adopted"):
             since[event.token] = at
         elif event.type == "expired" and event.agent is not None:
