@@ -224,9 +224,7 @@ def _after(state: _State, one: Operation, expiry: bool) -> list[_State]:
     }[one.verb]
     repeats = one.verb == "complete" and what == "done" and token == one.token
     yes = [moved] if holds else [state] if repeats else []
-    no = [] if holds and not expiry else [(_READY, token) if holds else state]
-    if repeats:
-        no = []
+    no = [] if repeats or (holds and not expiry) else [(_READY, token) if holds else state]
     if one.answer == "ok":
         return yes
     return no if one.answer == "lost" else [*yes, *no]

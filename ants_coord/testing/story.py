@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ..values.events import Event
 from ..values.tasks import Lease, TaskRecord, TaskState
@@ -52,7 +52,7 @@ def story(board: _Board, last: int = _SHOWN) -> str:
     return "\n".join([*([f"({left_out} earlier events)"] if left_out else []), *lines])
 
 
-def _fail(board: _Board, what: str) -> None:
+def _fail(board: _Board, what: str) -> NoReturn:
     raise AssertionError(f"{what}\n{story(board)}")
 
 
@@ -72,10 +72,8 @@ def assert_held(board: _Board, task: Any, by: str | None = None) -> Lease:
     record = board.find(task)
     if record is None:
         _fail(board, f"there is no task {task!r}")
-    assert record is not None
     if record.lease is None:
         _fail(board, f"task {record.task.id!r} is {record.state}, held by nobody")
-    assert record.lease is not None
     if by is not None and record.lease.agent != by:
         _fail(board, f"task {record.task.id!r} is held by {record.lease.agent!r}, not by {by!r}")
     return record.lease

@@ -80,14 +80,14 @@ def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) 
         except Exception:  # noqa: BLE001 - whatever it is, the promise is broken
             failures[name] = f"{traceback.format_exc(limit=-2)}\n{_story(board)}"
         else:
-            passed.append(name)
+            passed.append(name.replace("_", " "))
         finally:
             seen.close()
             if seen is not board:
                 seen.end()
     if failures:
-        raise ConformanceError(failures, [name.replace("_", " ") for name in passed])
-    return [name.replace("_", " ") for name in passed]
+        raise ConformanceError(failures, passed)
+    return passed
 
 
 def _story(board: Any) -> str:
@@ -112,7 +112,7 @@ class OnItsLoop:
         def call(*args: Any, **options: Any) -> Any:
             answer = member(*args, **options)
             if inspect.isawaitable(answer):
-                return self._loop.run_until_complete(_only(answer))
+                return self._loop.run_until_complete(answer)
             if hasattr(answer, "__aiter__"):
                 return self._loop.run_until_complete(_all_of(answer))
             return answer
@@ -123,10 +123,6 @@ class OnItsLoop:
         """Close the loop."""
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
-
-
-async def _only(answer: Any) -> Any:
-    return await answer
 
 
 async def _all_of(answer: Any) -> list[Any]:

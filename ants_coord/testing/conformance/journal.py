@@ -12,14 +12,13 @@ import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ...commands.shared import Wakeup
 from ...journals.ports import Journal
 from ...sync import ClaimQueue
 from ...values.tasks import Task
 from . import ConformanceError
-from .journal_faults import ALWAYS, STORIES, JournalFaults
+from .journal_faults import STORIES, JournalFaults
 
 Open = Callable[[str], Journal]
 """opens the log of this name: a new one at the first call, the same one at each further call"""
@@ -52,7 +51,11 @@ def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[st
     """
     passed: list[str] = []
     failures: dict[str, str] = {}
-    for name, check in [*_named(), *_broken(faults or JournalFaults())]:
+    for hook, check in (*((None, check) for check in _CHECKS), *STORIES):
+        cause = None if hook is None else getattr(faults, hook, None)
+        if hook is not None and cause is None:
+            continue
+        name = check.__name__.strip("_")
         opened: list[Journal] = []
 
         def open_(name: str = name, opened: list[Journal] = opened) -> Journal:
@@ -60,7 +63,10 @@ def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[st
             return opened[-1]
 
         try:
-            check(open_)
+            if cause is None:
+                check(open_)
+            else:
+                check(open_, partial(cause, name))
         except Exception:  # noqa: BLE001 - whatever it is, the promise is broken
             failures[name] = traceback.format_exc(limit=-2)
         else:
@@ -71,21 +77,6 @@ def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[st
     if failures:
         raise ConformanceError(failures, passed)
     return passed
-
-
-def _named() -> list[tuple[str, Callable[[Any], None]]]:
-    return [(check.__name__.strip("_"), check) for check in (*_CHECKS, *ALWAYS)]
-
-
-def _broken(faults: JournalFaults) -> list[tuple[str, Callable[[Any], None]]]:
-    """Return the stories whose hooks are given, with the hook bound to the story's log."""
-    found: list[tuple[str, Callable[[Any], None]]] = []
-    for hook, story in STORIES:
-        do = getattr(faults, hook)
-        if do is not None:
-            name = story.__name__.strip("_")
-            found.append((name, lambda open_, s=story, do=do, name=name: s(open_, partial(do, name))))  # type: ignore[misc]
-    return found
 
 
 def _a_new_log_is_empty(open_: Callable[[], Journal]) -> None:
@@ -183,7 +174,7 @@ def _a_coordinator_lives_on_it(open_: Callable[[], Journal]) -> None:
         assert again._engine.digest() in digests  # noqa: SLF001
 
 
-_CHECKS: tuple[Callable[[Any], None], ...] = (
+_CHECKS: tuple[Callable[..., None], ...] = (
     _a_new_log_is_empty,
     _positions_have_no_gap,
     _bytes_come_back_as_they_were,

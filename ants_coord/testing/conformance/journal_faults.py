@@ -233,11 +233,9 @@ def _the_clock_is_not_ahead_of_the_stamps(open_: Callable[[], Journal]) -> None:
         at = entry.position
 
 
-ALWAYS: tuple[Callable[[Any], None], ...] = (
-    _writers_at_once_make_one_order,
-    _the_clock_is_not_ahead_of_the_stamps,
-)
-STORIES: tuple[tuple[str, Callable[[Any, Any], None]], ...] = (
+STORIES: tuple[tuple[str | None, Callable[..., None]], ...] = (
+    (None, _writers_at_once_make_one_order),
+    (None, _the_clock_is_not_ahead_of_the_stamps),
     ("disconnect", _lost_connections_are_mended),
     ("cut", _a_lost_reply_doubles_nothing),
     ("rewind", _a_log_that_is_shorter_than_what_was_read_is_told),
@@ -246,4 +244,4 @@ STORIES: tuple[tuple[str, Callable[[Any, Any], None]], ...] = (
     ("stall", _nobody_waits_longer_than_asked_for_a_log_that_stalls),
     ("fork", _a_forked_child_harms_nobody),
 )
-"""(the hook that a story needs, the story)"""
+"""(the hook that a story needs, or None; the story)"""

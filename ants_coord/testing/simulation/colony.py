@@ -148,13 +148,14 @@ class Colony:
         stem = name or getattr(behaviour, "__name__", getattr(behaviour, "name", "agent")).replace(
             "_", "-"
         ).strip("<>")
-        call: Any = behaviour if inspect.isroutine(behaviour) else type(behaviour).__call__
+        thing: Any = behaviour
+        call = thing if inspect.isroutine(thing) else thing.__call__
         if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
             raise TypeError(f"an agent is an async function or a plain one; {stem} is a generator function")
         known = {known for known, _ in self._agents}
         for number in range(1, count + 1):
             one = stem if count == 1 and stem not in known else f"{stem}-{len(known) + number}"
-            self._agents.append((one, behaviour))
+            self._agents.append((one, call))
 
     def run(
         self,
@@ -416,13 +417,11 @@ def _records(board: Any) -> list[TaskRecord]:
     return records
 
 
-async def _behave(behaviour: Behaviour, board: AsyncBoard, name: str) -> None:
-    thing: Any = behaviour
-    call = thing if inspect.isroutine(thing) else thing.__call__
-    if inspect.iscoroutinefunction(call):
-        await call(board.as_agent(name))
+async def _behave(behaviour: Any, board: AsyncBoard, name: str) -> None:
+    if inspect.iscoroutinefunction(behaviour):
+        await behaviour(board.as_agent(name))
     else:
-        await drive(call, board, name)
+        await drive(behaviour, board, name)
 
 
 async def _fated(life: Any, fate: _Fate) -> None:

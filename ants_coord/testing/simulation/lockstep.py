@@ -41,7 +41,6 @@ class _Thread:
         self._may_run.acquire()
         try:
             self._function()
-            self._error = None
         except BaseException as problem:  # noqa: BLE001 - it belongs to the agent, and is raised in the loop
             self._error = problem
         self._is_done = True
