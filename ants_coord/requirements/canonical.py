@@ -186,6 +186,6 @@ def _parse(text: str) -> Requirement:
     if cases is not None:
         contradictions = [_contradiction(case) for case in cases]
         if all(why is not None for why in contradictions):
-            why = next((why for why in contradictions if why is not None), "it is never true")
+            why = contradictions[0] if contradictions else "it is never true"
             raise RequirementError(text, 1, f"no agent can ever fulfil it: {why}")
     return Requirement(show(root), root, tuple(dict.fromkeys(_atoms(root))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..errors import RequirementError
 from .atoms import Atom, Node, Value, literal, sort_of, version_of
@@ -30,7 +31,12 @@ _SUFFIXED = re.compile(rf":?(?P<op>==|!=|<=|>=|<|>)?(?P<v>v)?(?P<numbers>{_VERSI
 _SLIPS = {"&&": "and", "||": "or", "!": "not", "=": "==", "&": "and", "|": "or", "~": "not"}
 _WORDS = frozenset({"and", "or", "not", "in", "true", "false"})
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
-_Token = tuple[str, str, int]
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    column: int
 
 
 class Reader:
@@ -66,9 +72,9 @@ class Reader:
                 raise self._fail(f"{text[at]!r} is not understood here", at + 1)
             kind = match.lastgroup or ""
             if kind != "space":
-                yield (kind, match.group(), at + 1)
+                yield _Token(kind, match.group(), at + 1)
             at = match.end()
-        yield ("end", "", len(text) + 1)
+        yield _Token("end", "", len(text) + 1)
 
     def _version_meant(self, at: int, before: str) -> str:
         """Say what belongs where a version with a suffix is, such as 3.13.0rc1, v1.22 or 12.1-devel."""
@@ -85,13 +91,9 @@ class Reader:
 
     def _take(self) -> _Token:
         token = self.tokens[self.at]
-        if token[0] != "end":
+        if token.kind != "end":
             self.at += 1
         return token
-
-    def _column(self) -> int:
-        _, _, column = self._peek()
-        return column
 
     def _takes(self, word: str) -> bool:
         kind, text, _ = self._peek()
@@ -117,7 +119,7 @@ class Reader:
 
     def _either(self, depth: int) -> Node:
         if depth > _MAX_DEPTH:
-            raise self._fail(f"nested deeper than {_MAX_DEPTH}", self._column())
+            raise self._fail(f"nested deeper than {_MAX_DEPTH}", self._peek().column)
         nodes = [self._both(depth)]
         while self._takes("or"):
             nodes.append(self._both(depth))
@@ -141,7 +143,7 @@ class Reader:
         if kind == "mark" and text == "(":
             node = self._either(depth + 1)
             if not self._takes(")"):
-                raise self._fail("')' is missing", self._column())
+                raise self._fail("')' is missing", self._peek().column)
             return node
         self.atoms += 1
         if self.atoms > _MAX_ATOMS:
@@ -150,7 +152,7 @@ class Reader:
             return ("atom", self._version(text))
         if kind == "name" and text not in _WORDS:
             return self._test(text)
-        if self._peek()[0] == "op" and (kind in ("number", "text") or text in ("true", "false")):
+        if self._peek().kind == "op" and (kind in ("number", "text") or text in ("true", "false")):
             return self._turned(self._value(kind, text, column), column)
         if kind == "name" and text in ("true", "false"):
             return (text,)
@@ -165,7 +167,7 @@ class Reader:
         return Atom(name, ":" + (match.group() or "=="), version_of(rest[match.end() :]))
 
     def _test(self, name: str) -> Node:
-        if self._peek()[0] == "op":
+        if self._peek().kind == "op":
             _, op, at = self._take()
             value = self._value(*self._take())
             if op not in ("==", "!=") and isinstance(value, (str, bool)):
@@ -195,7 +197,7 @@ class Reader:
         while self._takes(","):
             values.append(self._value(*self._take()))
         if not self._takes(_CLOSING[opening]):
-            raise self._fail(f"{_CLOSING[opening]!r} is missing", self._column())
+            raise self._fail(f"{_CLOSING[opening]!r} is missing", self._peek().column)
         sorts = {sort_of(value) for value in values}
         if len(sorts) > 1:
             raise self._fail(f"a list of one sort of values, not of {' and '.join(sorted(sorts))}", column)
