@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -175,8 +176,7 @@ def run(
         children: list[subprocess.Popen[bytes]] = []
         try:
             for number in range(processes):
-                words = map(str, (number, processes, share))
-                children.append(_child([path, *words]))
+                children.append(_child(path, number, processes, share))
             here: set[str] = set()
             for change in board.watch_agents():
                 here.add(change.agent)
@@ -193,9 +193,7 @@ def run(
             for child in children:
                 child.kill()
                 child.wait()
-        kinds: dict[str, int] = {}
-        for event in board.events():
-            kinds[event.type] = kinds.get(event.type, 0) + 1
+        kinds = Counter(event.type for event in board.events())
     wrong = sum(result != right({"n": n}) for n, result in enumerate(results))
     return Found(tasks, len(results), wrong, seconds, number_of_agents, kinds, tuple(codes))
 
@@ -209,10 +207,10 @@ def _submit(board: Matchmaker, tasks: int) -> list[str]:
     return [ticket.id for ticket in board.submit_many(made)]
 
 
-def _child(words: list[str]) -> subprocess.Popen[bytes]:
+def _child(*words: object) -> subprocess.Popen[bytes]:
     # a session of its own: Ctrl-C goes to the parent, which ends the others
     return subprocess.Popen(
-        [sys.executable, "-m", "ants_coord.cli.demo.bazaar", *words],
+        [sys.executable, "-m", "ants_coord.cli.demo.bazaar", *map(str, words)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
@@ -223,14 +221,14 @@ def _watch(
 ) -> None:
     """Report what happens until no task is left."""
     started = told = time.monotonic()
-    cursor, kinds, dead = board.statistics().cursor, dict[str, int](), 0
+    cursor, kinds, dead = board.statistics().cursor, Counter[str](), 0
     while True:
         left = board.statistics().unfinished
         for event in board.events(since=cursor):
             cursor = event.cursor
             line = _sentence(event)
             if line is not None:
-                kinds[line[0]] = kinds.get(line[0], 0) + 1
+                kinds[line[0]] += 1
                 if kinds[line[0]] <= _SHOWN:
                     say(f"{time.monotonic() - started:5.1f} s  {line[1]}")
         died = sum(child.poll() == -signal.SIGKILL for child in children)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from ...sync import Blackboard, Board, ClaimQueue
 from ...values.marks import Mark
 from ...values.tasks import Lease, Task
@@ -52,16 +54,6 @@ def modules_of(files: list[str]) -> dict[str, str]:
     return found
 
 
-def _tasks(root: Path) -> list[Task]:
-    """Return the job: each file's task is at the place of the file."""
-    tasks = []
-    for task in tasks_for(root):
-        path = task.payload["path"] if task.kind == "file" else None
-        tasks.append(Task(task.id, kind=task.kind, payload=task.payload, priority=task.priority, place=path,
-                          needs=task.needs, max_attempts=task.max_attempts))  # fmt: skip
-    return tasks
-
-
 class BoardColony(Colony):
     """The colony of colony.py around a Blackboard."""
 
@@ -74,8 +66,11 @@ class BoardColony(Colony):
         self.modules = modules_of(self.files)
 
     def tasks_for(self, root: Path) -> list[Task]:
-        """Return the whole job."""
-        return _tasks(root)
+        """Return the job: each file's task is at the place of the file."""
+        return [
+            attrs.evolve(task, place=task.payload["path"]) if task.kind == "file" else task
+            for task in tasks_for(root)
+        ]
 
     def handle(self, lease: Lease) -> Any:
         """Do one task; lay a mark at each module that the file imports."""

@@ -13,7 +13,7 @@ import secrets
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import attrs
 
 from ...errors import ClosedError
 from ...sync import Board
-from ...values.tasks import Backoff, Lease, Task, TaskState
+from ...values.tasks import Backoff, Lease, Task
 from . import index_job
 
 LEASE_TTL = 2.0
@@ -41,23 +41,29 @@ def default_tree() -> Path:
     return Path(sysconfig.get_paths()["stdlib"])
 
 
-def tasks_for(root: Path) -> list[Task]:
-    """Return the whole job as tasks: files, packages that need them, and the report that needs those."""
-    files = index_job.find_files(root)
+def tasks_for(root: Path, jobs: Iterable[str] = ("file",), attempts: int = 5) -> list[Task]:
+    """
+    Return the whole job as tasks: files, packages that need them, and the report that needs those.
+
+    Args:
+        root: the source tree.
+        jobs: what is done with each file, a task each.
+        attempts: how often each task may be tried.
+
+    """
+    tasks: list[Task] = []
     members: dict[str, list[str]] = {}
-    for path in files:
-        members.setdefault(index_job.package_of(path), []).append(f"file/{path}")
-    tasks = [
-        Task(f"file/{path}", kind="file", payload={"root": str(root), "path": path}, max_attempts=5)
-        for path in files
-    ]
+    for path in index_job.find_files(root):
+        payload = {"root": str(root), "path": path}
+        for job in jobs:
+            tasks.append(Task(f"{job}/{path}", kind="file", payload=payload, max_attempts=attempts))
+            members.setdefault(index_job.package_of(path), []).append(tasks[-1].id)
     tasks += [
-        Task(f"package/{name}", kind="package", payload={"name": name}, needs=tuple(needs), max_attempts=5)
+        Task(f"package/{name}", kind="package", needs=needs, max_attempts=attempts)
         for name, needs in members.items()
     ]
-    packages = tuple([f"package/{name}" for name in members])
-    tasks.append(Task("report", kind="report", needs=packages, priority=1, max_attempts=5))
-    return tasks
+    packages = [f"package/{name}" for name in members]
+    return [*tasks, Task("report", kind="report", needs=packages, priority=1, max_attempts=attempts)]
 
 
 def handle(lease: Lease) -> Any:
@@ -210,9 +216,3 @@ def held(board: Board) -> list[tuple[str, str, float]]:
     leases = board.leases()
     now = time.time_ns()
     return [(lease.agent, lease.task, max(0.0, (lease.expires_ns - now) / 1e9)) for lease in leases]
-
-
-def is_done(board: Board) -> bool:
-    """Tell whether a board holds a finished report."""
-    record = board.find("report")
-    return record is not None and record.state is TaskState.DONE

@@ -20,6 +20,7 @@ _SKIPPED = frozenset(
 )
 _TOP = "(top level)"
 _IMPORTS_KEPT = 400
+_COUNTS = ("files", "broken", "lines", "functions", "classes", "documentable", "documented")
 
 
 def find_files(root: Path) -> list[str]:
@@ -41,50 +42,63 @@ def package_of(path: str) -> str:
     return head if rest else _TOP
 
 
-def index_file(source: bytes) -> dict[str, Any]:
-    """Parse a file and count: lines, functions, classes, what could have a docstring and does, imports."""
-    counts: dict[str, Any] = {
-        "files": 1,
-        "broken": 0,
-        "lines": source.count(b"\n") + (not source.endswith(b"\n") and bool(source)),
-        "functions": 0,
-        "classes": 0,
-        "documentable": 0,
-        "documented": 0,
-        "imports": {},
-    }
+def nodes_of(source: bytes) -> list[ast.AST] | None:
+    """Return what a file consists of; None if it does not parse."""
     try:
-        tree = ast.parse(source)
+        return list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        counts["broken"] = 1
-        return counts
+        return None
+
+
+def count_lines(source: bytes) -> int:
+    """Count lines; the last one may lack its end."""
+    return source.count(b"\n") + (not source.endswith(b"\n") and bool(source))
+
+
+def count_definitions(nodes: list[ast.AST] | None) -> dict[str, Any]:
+    """Count functions, classes and imports."""
+    functions = classes = 0
     imports: Counter[str] = Counter()
-    for node in ast.walk(tree):
+    for node in nodes or ():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            counts["functions"] += 1
+            functions += 1
         elif isinstance(node, ast.ClassDef):
-            counts["classes"] += 1
+            classes += 1
         elif isinstance(node, ast.Import):
             imports.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             imports[node.module.partition(".")[0]] += 1
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            counts["documentable"] += 1
-            counts["documented"] += ast.get_docstring(node, clean=False) is not None
-    counts["imports"] = dict(sorted(imports.items()))
-    return counts
+    found = dict(sorted(imports.items()))
+    return {"broken": int(nodes is None), "functions": functions, "classes": classes, "imports": found}
+
+
+def count_docstrings(nodes: list[ast.AST] | None) -> dict[str, Any]:
+    """Count what could have a docstring, and what has one."""
+    documentable = [
+        node
+        for node in nodes or ()
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    documented = sum(ast.get_docstring(node, clean=False) is not None for node in documentable)
+    return {"documentable": len(documentable), "documented": documented}
+
+
+def index_file(source: bytes) -> dict[str, Any]:
+    """Parse a file and count: lines, functions, classes, what could have a docstring and does, imports."""
+    nodes = nodes_of(source)
+    counts = {"files": 1, "lines": count_lines(source)}
+    return counts | count_definitions(nodes) | count_docstrings(nodes)
 
 
 def join_package(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Add up what was found in a package's files (or in packages)."""
-    total: Counter[str] = Counter()
+    given = list(parts)
     imports: Counter[str] = Counter()
-    for part in parts:
-        total.update({key: value for key, value in part.items() if key != "imports"})
+    for part in given:
         imports.update(part["imports"])
-    names = ("files", "broken", "lines", "functions", "classes", "documentable", "documented")
     kept = sorted(imports.items(), key=lambda item: (-item[1], item[0]))[:_IMPORTS_KEPT]
-    return {**{name: total[name] for name in names}, "imports": dict(sorted(kept))}
+    counts = {name: sum(part[name] for part in given) for name in _COUNTS}
+    return {**counts, "imports": dict(sorted(kept))}
 
 
 def report(packages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -98,10 +112,7 @@ def report(packages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "packages": [
             {
                 "name": name,
-                "files": package["files"],
-                "lines": package["lines"],
-                "functions": package["functions"],
-                "classes": package["classes"],
+                **{key: package[key] for key in ("files", "lines", "functions", "classes")},
                 "docstring_coverage": _share(package),
             }
             for name, package in largest

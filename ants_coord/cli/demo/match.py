@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...sync import Matchmaker, Membership
+import attrs
+
+from ...sync import Matchmaker
 from ...values.adverts import Advert
 from ...values.tasks import Lease, Task
-from . import index_job, skill_job
-from .colony import AgentTimes, Colony
+from . import skill_job
+from .colony import AgentTimes, Colony, tasks_for
 
 _ADVERT_TTL = 1.5
 _LIE = "ast.docstrings"
@@ -49,22 +51,10 @@ class MatchColony(Colony):
 
     def tasks_for(self, root: Path) -> list[Task]:
         """Return the job: five tasks per file, a join per package, and the report."""
-        tasks: list[Task] = []
-        members: dict[str, list[str]] = {}
-        for path in index_job.find_files(root):
-            payload = {"root": str(root), "path": path}
-            for skill in skill_job.SKILLS:
-                task = Task(
-                    f"{skill}/{path}", kind="file", payload=payload, requires=skill, max_attempts=_ATTEMPTS
-                )
-                tasks.append(task)
-                members.setdefault(index_job.package_of(path), []).append(task.id)
-        tasks += [
-            Task(f"package/{name}", kind="package", needs=tuple(needs), max_attempts=_ATTEMPTS)
-            for name, needs in members.items()
+        return [
+            attrs.evolve(task, requires=task.id.partition("/")[0]) if task.kind == "file" else task
+            for task in tasks_for(root, skill_job.SKILLS, _ATTEMPTS)
         ]
-        packages = tuple([f"package/{name}" for name in members])
-        return [*tasks, Task("report", kind="report", needs=packages, priority=1, max_attempts=_ATTEMPTS)]
 
     def handle(self, lease: Lease) -> Any:
         """Do one task."""
@@ -96,11 +86,8 @@ class MatchColony(Colony):
         if name == self.silent:
             super()._live(name)  # it advertises by hand, and nobody refreshes the advert once it is silent
             return
-        with self._join(name):
+        with self.board.join(name, self.skills[name], ttl=_ADVERT_TTL):
             super()._live(name)
-
-    def _join(self, name: str) -> Membership:
-        return self.board.join(name, self.skills[name], ttl=_ADVERT_TTL)
 
     def _claims(self, name: str, times: AgentTimes) -> Iterator[Lease]:
         if name == self.silent:

@@ -7,11 +7,9 @@ As in index_job, these are functions that know nothing of agents, and
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import io
 import tokenize
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,50 +17,19 @@ from typing import Any
 from . import index_job
 
 
-def _tree(source: bytes) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def parse(source: bytes) -> dict[str, Any]:
     """Count functions, classes and imports."""
-    tree = _tree(source)
-    if tree is None:
-        return {"broken": 1, "functions": 0, "classes": 0, "imports": {}}
-    functions = classes = 0
-    imports: Counter[str] = Counter()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            functions += 1
-        elif isinstance(node, ast.ClassDef):
-            classes += 1
-        elif isinstance(node, ast.Import):
-            imports.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            imports[node.module.partition(".")[0]] += 1
-    found = dict(sorted(imports.items()))
-    return {"broken": 0, "functions": functions, "classes": classes, "imports": found}
+    return index_job.count_definitions(index_job.nodes_of(source))
 
 
 def docstrings(source: bytes) -> dict[str, Any]:
     """Count definitions that could have a docstring, and those that have one."""
-    tree = _tree(source)
-    nodes = [] if tree is None else list(ast.walk(tree))
-    documentable = [
-        node
-        for node in nodes
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-    ]
-    documented = sum(ast.get_docstring(node, clean=False) is not None for node in documentable)
-    return {"documentable": len(documentable), "documented": documented}
+    return index_job.count_docstrings(index_job.nodes_of(source))
 
 
 def count(source: bytes) -> dict[str, Any]:
     """Count bytes and lines."""
-    lines = source.count(b"\n") + (not source.endswith(b"\n") and bool(source))
-    return {"lines": lines, "bytes": len(source)}
+    return {"lines": index_job.count_lines(source), "bytes": len(source)}
 
 
 def tokenise(source: bytes) -> dict[str, Any]:
@@ -96,31 +63,19 @@ def join_package(parts: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, An
     files: dict[str, dict[str, Any]] = {}
     for path, part in parts:
         files.setdefault(path, {"files": 1}).update(part)
-    joined = index_job.join_package(
-        {key: value for key, value in found.items() if key not in ("bytes", "tokens", "sha256")}
-        for found in files.values()
-    )
-    hashes = "".join(f"{path}\0{found['sha256']}\n" for path, found in sorted(files.items()))
-    return {
-        **joined,
-        "bytes": sum(found["bytes"] for found in files.values()),
-        "tokens": sum(found["tokens"] for found in files.values()),
-        "sha256": hashlib.sha256(hashes.encode()).hexdigest(),
-    }
+    return index_job.join_package(files.values()) | _sums(files)
 
 
 def report(packages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Make the report: index_job's, with bytes, tokens and one hash over all files."""
-    extra = ("bytes", "tokens", "sha256")
-    plain = {
-        name: {key: value for key, value in package.items() if key not in extra}
-        for name, package in packages.items()
-    }
-    hashes = "".join(f"{name}\0{package['sha256']}\n" for name, package in sorted(packages.items()))
+    return index_job.report(packages) | _sums(packages)
+
+
+def _sums(named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    hashes = "".join(f"{name}\0{found['sha256']}\n" for name, found in sorted(named.items()))
     return {
-        **index_job.report(plain),
-        "bytes": sum(package["bytes"] for package in packages.values()),
-        "tokens": sum(package["tokens"] for package in packages.values()),
+        "bytes": sum(found["bytes"] for found in named.values()),
+        "tokens": sum(found["tokens"] for found in named.values()),
         "sha256": hashlib.sha256(hashes.encode()).hexdigest(),
     }
 

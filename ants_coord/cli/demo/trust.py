@@ -38,8 +38,8 @@ class TrustColony(Colony):
     def tasks_for(self, root: Path) -> list[Task]:
         """Return the job; the results for files are checked."""
         return [
-            attrs.evolve(task, verify=_CHECKED if task.kind == "file" else None, max_attempts=_ATTEMPTS)
-            for task in tasks_for(root)
+            attrs.evolve(task, verify=_CHECKED) if task.kind == "file" else task
+            for task in tasks_for(root, attempts=_ATTEMPTS)
         ]
 
     def handle(self, lease: Lease) -> Any:
