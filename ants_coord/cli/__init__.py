@@ -38,7 +38,7 @@ def main() -> None:
     if sys.argv[1:] in (["hook"], ["guard"], ["prime"]):
         # an agent or a commit waits for these: they need none of the libraries, and do not load them
         try:
-            raise SystemExit(_at_once(sys.argv[1]))
+            raise SystemExit(at_once(sys.argv[1]))
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
     import signal  # noqa: PLC0415 - 2 ms
@@ -82,7 +82,8 @@ def _app() -> Callable[[], object]:
     return app
 
 
-def _at_once(command: str) -> int:
+def at_once(command: str) -> int:
+    """Run one of the commands that an agent or a commit waits for; return its exit code."""
     if command == "hook":
         from ..adapters.coding.hook import main as run  # noqa: PLC0415
     elif command == "guard":

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ..adapters.coding.place import Place, place_of
+from ..adapters.coding.place import place_of
+from . import at_once
 from .app import app
 from .show import BAD_INPUT, OK, fail
 
@@ -17,25 +18,19 @@ from .show import BAD_INPUT, OK, fail
 @app.command()
 def hook() -> None:
     """Decide about one event of a coding agent, read from standard input; setup-agents installs this hook."""
-    from ..adapters.coding.hook import main  # noqa: PLC0415
-
-    raise SystemExit(main())
+    raise SystemExit(at_once("hook"))
 
 
 @app.command()
 def guard() -> None:
     """Refuse a commit of files that another agent is editing; for git's pre-commit hook."""
-    from ..adapters.coding.commits import main  # noqa: PLC0415
-
-    raise SystemExit(main())
+    raise SystemExit(at_once("guard"))
 
 
 @app.command()
 def prime() -> None:
     """Print what a coding agent should know about this repository, and who holds which files now."""
-    from ..adapters.coding.prime import main  # noqa: PLC0415
-
-    raise SystemExit(main())
+    raise SystemExit(at_once("prime"))
 
 
 @app.command()
@@ -49,7 +44,9 @@ def setup_agents(
     """Let the coding agents of this repository share its files; shows what it will change, then asks."""
     from ..adapters.coding import setup  # noqa: PLC0415
 
-    place = _place()
+    place = place_of(os.getcwd())
+    if place is None:
+        raise fail("this is not a git repository; change into one", BAD_INPUT)
     known = ", ".join(setup.AGENTS)
     for name in agents or ():
         if name not in setup.AGENTS:
@@ -97,10 +94,3 @@ def _agreed() -> bool:
         typer.echo("nothing was changed; add --yes to write it")
         raise SystemExit(OK)
     return typer.confirm("write this?")
-
-
-def _place() -> Place:
-    place = place_of(os.getcwd())
-    if place is None:
-        raise fail("this is not a git repository; change into one", BAD_INPUT)
-    return place

@@ -18,30 +18,20 @@ import typer
 
 from .. import _version
 from ..commands.board import Strongest
-from ..sync import Blackboard, ClaimQueue, Matchmaker
-from ..sync import Board as Opened
+from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
 from .boards import (
-    Board,
     BoardAndTask,
+    BoardName,
     KeptBoard,
     is_there,
     journal_at,
     must_be_there,
+    open_board,
     troubles,
     words_after_board,
 )
-from .boards import opened as _board
 from .jobs import batch
-from .show import (
-    BAD_INPUT,
-    INTERRUPTED,
-    as_json,
-    bars,
-    clean,
-    console,
-    fail,
-    warnings,
-)
+from .show import BAD_INPUT, INTERRUPTED, as_json, bars, clean, console, fail, said, warnings
 
 app = typer.Typer(
     name="ants-coord",
@@ -55,7 +45,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
 CPUS = os.cpu_count() or 2
-_STRATEGIES: dict[str, type[Opened]] = {
+_STRATEGIES: dict[str, type[Board]] = {
     "claim": ClaimQueue,
     "match": Matchmaker,
     "board": Blackboard,
@@ -141,12 +131,8 @@ def demo(
     settings = colony.settings()
     if trust:
         settings |= colony.with_trust(strategy, agents)
-    if board is None:
-        with _STRATEGIES[strategy](**settings) as memory:
-            watch.run_demo(memory, root, agents, seed, as_json_text=json_)
-    else:
-        with _board(board, new=True, kind=_STRATEGIES[strategy], **settings) as kept:
-            watch.run_demo(kept, root, agents, seed, as_json_text=json_)
+    with open_board(board, new=True, kind=_STRATEGIES[strategy], **settings) as opened:
+        watch.run_demo(opened, root, agents, seed, as_json_text=json_)
 
 
 def _read(file: str, board: str | None = None) -> list[Any]:
@@ -174,24 +160,24 @@ def _those_on(where: str | None, ids: set[str]) -> set[str]:
     with troubles():
         if not is_there(where):
             return set()
-    with _board(where) as board:
+    with open_board(where) as board:
         return {one for one in ids if board.find(one) is not None}
 
 
-def _kind_for(tasks: list[Any]) -> type[Opened]:
+def _kind_for(tasks: list[Any]) -> type[Board]:
     """Return the strategy that a board must have for these tasks; a board that can do more stays as it is."""
-    return Matchmaker if any(task.requires or task.uses for task in tasks) else Opened
+    return Matchmaker if any(task.requires or task.uses for task in tasks) else Board
 
 
 # -- looking --------------------------------------------------------------------------------
 
 
 @app.command()
-def status(board: Board, json_: AsJson = False) -> None:
+def status(board: BoardName, json_: AsJson = False) -> None:
     """Show counts, who holds what and until when, what failed and why, what waits for what."""
     from .demo.watch import show_status, status_of  # noqa: PLC0415
 
-    with _board(board) as opened:
+    with open_board(board) as opened:
         found = status_of(opened)
     if json_:
         typer.echo(as_json(found))
@@ -203,7 +189,7 @@ def status(board: Board, json_: AsJson = False) -> None:
 def explain(words: BoardAndTask, json_: AsJson = False) -> None:
     """Explain why a task is in its present state."""
     board, (task,) = words_after_board(words, "TASK")
-    with _board(board) as opened:
+    with open_board(board) as opened:
         why = opened.explain(task)
     if json_:
         typer.echo(as_json(why))
@@ -218,13 +204,13 @@ def explain(words: BoardAndTask, json_: AsJson = False) -> None:
 
 @app.command()
 def events(
-    board: Board,
+    board: BoardName,
     since: Annotated[int, typer.Option(min=0, help="Continue after this cursor.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more events.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Print events, one per line."""
-    with _board(board) as opened:
+    with open_board(board) as opened:
         try:
             for event in opened.events(since=since, follow=follow):
                 if json_:
@@ -240,7 +226,7 @@ def events(
 
 @app.command()
 def verify(
-    board: Board,
+    board: BoardName,
     head: Annotated[str | None, typer.Option(help="A head of the chain that you noted earlier.")] = None,
     json_: AsJson = False,
 ) -> None:
@@ -254,22 +240,20 @@ def verify(
             raise fail(f"--head: {problem}", BAD_INPUT) from None
         finally:
             journal.close()
-    if json_:
-        typer.echo(as_json({"first": first, "last": last, "head": now}))
-    else:
-        console.print(f"entries {first} to {last} are unchanged; head {now}", soft_wrap=True)
+    sentence = f"entries {first} to {last} are unchanged; head {now}"
+    said({"first": first, "last": last, "head": now}, sentence, as_json_=json_)
 
 
 @app.command()
 def standing(
-    board: Board,
+    board: BoardName,
     agent: Annotated[list[str] | None, typer.Option(help="Only this agent; may be repeated.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Show what the board has seen of agents: what they deliver, what they may hold, what stops them."""
     from .demo.watch import show_standings  # noqa: PLC0415
 
-    with _board(board) as opened:
+    with open_board(board) as opened:
         names = agent or sorted(
             {event.agent for event in opened.events() if event.agent and event.type == "claimed"}
         )
@@ -282,20 +266,16 @@ def standing(
 
 @app.command()
 def trails(
-    board: Board,
+    board: BoardName,
     kind: Annotated[str | None, typer.Option(help="Only this kind; by default the net of all kinds.")] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="Most entries to show.")] = 20,
     json_: AsJson = False,
 ) -> None:
     """Show the strongest trails of a blackboard as a bar chart."""
-    with _board(board) as opened:
+    with open_board(board) as opened:
         found = opened.query(Strongest(kind, count))
-    if json_:
-        typer.echo(as_json(found))
-    elif not found:
-        console.print("no trails")
-    else:
-        console.print(bars([(trail.place, trail.strength, f"{trail.marks} marks") for trail in found]))
+    rows = [(trail.place, trail.strength, f"{trail.marks} marks") for trail in found]
+    said(found, bars(rows) if rows else "no trails", as_json_=json_)
 
 
 # -- steering -------------------------------------------------------------------------------
@@ -312,19 +292,16 @@ def submit(
     """Put tasks on a board without running them; the board is made if there is none."""
     board, (file,) = words_after_board(words, "FILE")
     tasks = _read(file, board)
-    with _board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
+    with open_board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
         tickets = opened.submit_many(tasks)
-    if json_:
-        typer.echo(as_json(tickets))
-    else:
-        made = sum(ticket.created for ticket in tickets)
-        console.print(f"{made} submitted, {len(tickets) - made} there already")
+    made = sum(ticket.created for ticket in tickets)
+    said(tickets, f"{made} submitted, {len(tickets) - made} there already", as_json_=json_)
 
 
 @app.command()
 def cancel(words: BoardAndTask, json_: AsJson = False) -> None:
     """Cancel a task, and the tasks that need it."""
     board, (task,) = words_after_board(words, "TASK")
-    with _board(board) as opened:
+    with open_board(board) as opened:
         opened.cancel(task)
-    typer.echo(as_json({"cancelled": [task]})) if json_ else console.print(f"cancelled {clean(task)}")
+    said({"cancelled": [task]}, f"cancelled {clean(task)}", as_json_=json_)

@@ -10,26 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import errors
 from ..engine.replica import NO_BOARD
-from ..errors import (
-    CoordinationError,
-    ForeignLeaseError,
-    HeldError,
-    IllegalTransitionError,
-    JournalError,
-    LeaseLostError,
-    NotOfferedError,
-    TaskExistsError,
-    TaskFailedError,
-    TaskNotFoundError,
-)
-from ..sync import Blackboard, ClaimQueue, Matchmaker
-from ..sync import Board as Opened
+from ..errors import CoordinationError, JournalError
+from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
 from .show import BAD_INPUT, BOARD_TROUBLE, SOME_FAILED, fail
 
 VARIABLE = "ANTS_COORD_BOARD"
 """names the board where no argument does; hooks of coding agents read it, too"""
-Board = Annotated[
+BoardName = Annotated[
     str,
     typer.Argument(
         help="The board's file, or postgresql://user@host/database#board.",
@@ -85,7 +74,7 @@ def is_there(board: str) -> bool:
 def _is_made(path: str) -> bool:
     """Tell whether a file holds a board; it holds none if making it was cut short."""
     try:
-        with Opened(path):
+        with Board(path):
             return True
     except JournalError as problem:
         return not str(problem).endswith(NO_BOARD)  # everything else is reported when it is opened
@@ -109,18 +98,39 @@ def troubles() -> Iterator[None]:
     """Turn errors of the library into a sentence and an exit code."""
     try:
         yield
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except _REFUSED as problem:
+    except _NOT_NOW as problem:
         raise fail(in_shell_words(str(problem)), SOME_FAILED) from None
-    except (TaskNotFoundError, IllegalTransitionError, TaskExistsError, ValueError) as problem:
+    except _WRONG as problem:
         raise fail(in_shell_words(str(problem)), BAD_INPUT) from None
     except CoordinationError as problem:
         raise fail(in_shell_words(str(problem)), BOARD_TROUBLE) from None
 
 
-_REFUSED = (HeldError, LeaseLostError, ForeignLeaseError, TaskFailedError, NotOfferedError, TimeoutError)
+_NOT_NOW = (
+    errors.AdvertRefusedError,
+    errors.AgentGoneError,
+    errors.DeadlockError,
+    errors.ForeignLeaseError,
+    errors.HeldError,
+    errors.LeaseLostError,
+    errors.NotOfferedError,
+    errors.NotOwnerError,
+    errors.QuarantinedError,
+    errors.StaleVersionError,
+    errors.TaskFailedError,
+    TimeoutError,
+)
 """errors that are nobody's mistake: they describe the present state, which may change"""
+_WRONG = (
+    errors.CursorTooOld,
+    errors.DependencyError,
+    errors.IllegalTransitionError,
+    errors.LimitError,
+    errors.PurseError,
+    errors.TaskExistsError,
+    errors.TaskNotFoundError,
+    ValueError,
+)
 _WORDS = {
     "list them with tasks()": "ants-coord list shows them",
     "wait with timeout=, or try again then": "wait with --wait, or try again then",
@@ -159,27 +169,26 @@ def words_after_board(words: list[str], names: str, *, many: bool = False) -> tu
 
 
 @contextmanager
-def opened(
-    board: str, *, new: bool = False, kind: type[Opened] = Opened, keep: bool = False, **settings: Any
-) -> Iterator[Opened]:
+def open_board(
+    board: str | None, *, new: bool = False, kind: type[Board] = Board, keep: bool = False, **settings: Any
+) -> Iterator[Board]:
     """
-    Open a board, and turn its errors into exit codes.
+    Open a board, and turn its errors into exit codes; None is one in memory.
 
     `settings` are for a board that is made here; an existing one keeps its own. With `keep`, leases that the
     body took stay held if it ends without an error.
     """
-    if not new:
+    if board is not None and not new:
         must_be_there(board)
     with troubles():
-        is_known = not new or is_there(board)
-        if is_known:
+        if board is not None and (not new or is_there(board)):
             settings = {}
-        elif kind is Opened:
+            if kind is Matchmaker:
+                with Board(board) as found:
+                    if found.settings().strategy == "board":
+                        kind = Blackboard  # it can do everything that a Matchmaker can
+        elif kind is Board:
             kind = ClaimQueue
-        if kind is Matchmaker and is_known:
-            with Opened(board) as found:
-                if found.settings().strategy == "board":
-                    kind = Blackboard  # it can do everything that a Matchmaker can
         made = kind(board, **settings)
         if keep:
             made._engine.outlive()  # noqa: SLF001 - our own class; said at its end, it would be a second entry

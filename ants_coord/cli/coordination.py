@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import runpy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,7 @@ import attrs
 import typer
 
 from .app import AsJson, _read, app
-from .boards import Board, is_address, must_be_there
-from .boards import opened as _board
+from .boards import BoardName, is_address, must_be_there, open_board
 from .jobs import batch
 from .show import BAD_INPUT, as_json, fail, warnings
 
@@ -129,31 +129,24 @@ def _numbers(text: str | None, *, quick: bool) -> tuple[int, ...]:
         ) from None
 
 
-class _progress:  # noqa: N801 - a scope
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """Show progress on a terminal; print nothing for programs."""
+    from rich.progress import (  # noqa: PLC0415 - 19 ms, and few commands show one
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
-    def __init__(self) -> None:
-        from rich.progress import (  # noqa: PLC0415 - 19 ms, and few commands show one
-            BarColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=warnings, transient=True)
-
-    def __enter__(self) -> Callable[[int, int, str], None]:
-        self._progress.start()
-        task = self._progress.add_task("")
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=warnings, transient=True) as progress:
+        task = progress.add_task("")
 
         def show(done: int, total: int, what: str) -> None:
-            self._progress.update(task, completed=done, total=total, description=f"{done} of {total}: {what}")
+            progress.update(task, completed=done, total=total, description=f"{done} of {total}: {what}")
 
-        return show
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        yield show
 
 
 def _studies(
@@ -213,7 +206,7 @@ def _told(studies: dict[str, Any]) -> str:
 
 @app.command()
 def tax(
-    board: Board,
+    board: BoardName,
     since: Annotated[int, typer.Option(min=0, help="Only events after this cursor.")] = 0,
     solo: Annotated[
         Path | None, typer.Option(help="Report of one agent on such tasks (tax --json), for comparison.")
@@ -231,7 +224,7 @@ def tax(
             alone = TaxReport.read(json.loads(solo.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, ValueError, AttributeError) as problem:
             raise fail(f"--solo: {solo}: {problem}", BAD_INPUT) from None
-    with _board(board) as opened:
+    with open_board(board) as opened:
         report = report_of(opened, since=since, solo=alone)
     report = attrs.evolve(report, board=str(board))
     typer.echo(as_json(report.to_dict()) if json_ else str(report))
@@ -278,42 +271,39 @@ def advise(
             told: Any = score_of(Path(work))
         else:
             facts = Facts(price=price, call_seconds=call_seconds, most=most, changing_worth=changing_worth)
-            told = _advice(work, facts, board)
-    except (ValueError, TypeError) as problem:
+            told, kept = _advice(work, facts, board)
+    except (ValueError, TypeError, OSError) as problem:
         raise fail(str(problem), BAD_INPUT) from None
     if json_:
         typer.echo(as_json(attrs.asdict(told)))
         return
     typer.echo(str(told))
     if not score and told.prediction is not None:
-        kept = board or (work if _is_board(work) and not is_address(work) else None)
-        later = (
-            f"later: ants-coord advise {kept}, then --score"
-            if kept
-            else "--board BOARD keeps it to be scored"
-        )
-        typer.echo(later)
+        later = f"later: ants-coord advise {kept}, then --score"
+        typer.echo(later if kept else "--board BOARD keeps it to be scored")
 
 
-def _advice(work: str, facts: Any, board: Path | None) -> Any:
+def _advice(work: str, facts: Any, board: Path | None) -> tuple[Any, Path | None]:
+    """Return the advice, and the board beside which its prediction is kept."""
     from ..lab import advise as ask  # noqa: PLC0415
     from ..lab import measurements, structure  # noqa: PLC0415
     from ..lab.predictions import keep, settle  # noqa: PLC0415
 
     if not _is_board(work):
+        kept, cursor = board, 0
         advice = ask(_shape_of(Path(work)), facts=facts)
-        if board is not None:
-            keep(board, advice, 0)
-        return advice
-    with _board(work) as opened:
-        if not is_address(work):
-            settle(Path(work), opened)
-        left = [record.task for record in opened.tasks() if not record.state.is_final]
-        seen = measurements(opened, str(work))
-        advice = ask(structure(left) if left and not seen else None, seen, facts)
-        if not is_address(work):
-            keep(Path(work), advice, opened.statistics().cursor)
-    return advice
+    else:
+        kept = None if is_address(work) else Path(work)
+        with open_board(work) as opened:
+            if kept is not None:
+                settle(kept, opened)
+            left = [record.task for record in opened.tasks() if not record.state.is_final]
+            seen = measurements(opened, str(work))
+            advice = ask(structure(left) if left and not seen else None, seen, facts)
+            cursor = opened.statistics().cursor
+    if kept is not None:
+        keep(kept, advice, cursor)
+    return advice, kept
 
 
 def _is_board(work: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import JournalError
 from .app import app
+from .boards import troubles
 from .show import BAD_INPUT, BOARD_TROUBLE, fail
 
 _YOUNG = 50_000
@@ -45,7 +45,7 @@ def hub(
     if is_file and not Path(board).exists():
         raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
     address = f"{board}.hub" if listen is None else str(listen)
-    try:
+    with troubles():
         opened = Board(board, secret=None if keys is None else _secret(keys))
         try:
             served = Hub(opened, address, keys=keys is not None, tcp=tcp)
@@ -56,10 +56,6 @@ def hub(
                 served.serve()
         finally:
             opened.close(keep=True)  # clients keep what they hold, with or without a hub
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except (ValueError, TypeError) as problem:
-        raise fail(str(problem), BAD_INPUT) from None
 
 
 @contextlib.contextmanager

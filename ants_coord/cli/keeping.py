@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ..errors import JournalError
 from .app import app
-from .boards import Board, is_address, must_be_there, troubles
-from .show import BAD_INPUT, BOARD_TROUBLE, clean, console, fail
+from .boards import BoardName, is_address, must_be_there, troubles
+from .show import BAD_INPUT, clean, console, fail
 
 
 @app.command()
 def backup(
-    board: Board, to: Annotated[Path, typer.Argument(help="Path of the copy; it must not exist.")]
+    board: BoardName, to: Annotated[Path, typer.Argument(help="Path of the copy; it must not exist.")]
 ) -> None:
     """Write a complete copy of a board while it is in use; copying the file may lose the newest changes."""
     from ..journals.backup import copy_board  # noqa: PLC0415
@@ -23,12 +22,8 @@ def backup(
     must_be_there(board)
     if is_address(board):
         raise fail("a board in PostgreSQL is copied with: pg_dump --schema=ants_coord", BAD_INPUT)
-    try:
+    with troubles():
         copy_board(str(Path(board).resolve()), to)
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except (ValueError, TypeError) as problem:
-        raise fail(str(problem), BAD_INPUT) from None
     console.print(f"copied to {to}", soft_wrap=True)
 
 
@@ -44,12 +39,8 @@ def restore(
     """Make a board from a backup, after checking it; the new board starts its own history."""
     from ..journals.backup import restore_board  # noqa: PLC0415
 
-    try:
+    with troubles():
         last, head = restore_board(copy, to)
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except (ValueError, TypeError) as problem:
-        raise fail(str(problem), BAD_INPUT) from None
     console.print(f"restored {to}: entries to {last}, head {head}", soft_wrap=True)
 
 

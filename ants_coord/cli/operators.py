@@ -11,9 +11,8 @@ import typer
 from ..fronts.match_arguments import retire as retirement
 from ..values.verification import Proof
 from .app import AsJson, app
-from .boards import Board, words_after_board
-from .boards import opened as _board
-from .show import BAD_INPUT, as_json, clean, console, fail, table
+from .boards import BoardName, open_board, words_after_board
+from .show import BAD_INPUT, clean, console, fail, said, table
 
 
 @app.command()
@@ -24,12 +23,10 @@ def retire(
 ) -> None:
     """Take an agent out: it gets nothing until it is started again, and what it holds is given back."""
     board, (agent,) = words_after_board(words, "AGENT")
-    with _board(board) as opened:
+    with open_board(board) as opened:
         was_here = opened.execute(retirement(agent, reason))
-    if json_:
-        typer.echo(as_json({"agent": agent, "was_here": was_here}))
-        return
-    console.print(f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}")
+    sentence = f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}"
+    said({"agent": agent, "was_here": was_here}, sentence, as_json_=json_)
 
 
 @app.command()
@@ -38,14 +35,14 @@ def extend(
 ) -> None:
     """Permanently extend a board: a claim queue to a matchmaker, either to a blackboard."""
     board, (to,) = words_after_board(words, "STRATEGY")
-    with _board(board) as opened:
+    with open_board(board) as opened:
         has = opened.extend(to)  # type: ignore[arg-type]
     console.print(f"strategy {clean(has.strategy)}")
 
 
 @app.command()
 def proof(
-    board: Board,
+    board: BoardName,
     capability: Annotated[str, typer.Argument(help="The capability; without it, all are shown.")] = "",
     answer: Annotated[
         str | None, typer.Option(help="The right result, as JSON; - for standard input.")
@@ -61,7 +58,7 @@ def proof(
     if answer is not None and drop:
         raise fail("--answer adds a proof and --drop drops all of a capability: give one of them", BAD_INPUT)
     text = sys.stdin.read() if answer == "-" else answer
-    with _board(board) as opened:
+    with open_board(board) as opened:
         proofs = list(opened.settings().proofs)
         if text is not None:
             question, known = _json(payload, "--payload"), _json(text, "--answer")
@@ -79,12 +76,9 @@ def proof(
         for one, row in seen.items()
         if capability in ("", one)
     }
-    if json_:
-        typer.echo(as_json(shown))
-        return
     columns = ("questions", "proven", "refuted", "claimed")
     rows = [(one, *[row[key] for key in columns]) for one, row in shown.items()]
-    console.print(table("proofs", ("capability", *columns), rows))
+    said(shown, table("proofs", ("capability", *columns), rows), as_json_=json_)
 
 
 def _json(text: str, option: str) -> Any:
@@ -96,7 +90,7 @@ def _json(text: str, option: str) -> Any:
 
 @app.command()
 def purse(
-    board: Board,
+    board: BoardName,
     name: Annotated[str, typer.Argument(help="The purse; without it, all are shown.")] = "",
     amount: Annotated[
         int | None, typer.Argument(help="The amount to set; without it, the purse is shown.")
@@ -105,14 +99,11 @@ def purse(
     json_: AsJson = False,
 ) -> None:
     """Set how much tasks may spend of something, and see what is left."""
-    with _board(board) as opened:
+    with open_board(board) as opened:
         if amount is not None:
             opened.purse(name, amount, per=per)
         purses = opened.statistics().parts.get("purses", {})
     shown = {one: row for one, row in purses.items() if name in ("", one)}
-    if json_:
-        typer.echo(as_json(shown))
-        return
     columns = ("amount", "per", "left", "reserved", "spent", "coordination")
     rows = [(one, *["" if row[key] is None else row[key] for key in columns]) for one, row in shown.items()]
-    console.print(table("purses", ("purse", *columns), rows))
+    said(shown, table("purses", ("purse", *columns), rows), as_json_=json_)

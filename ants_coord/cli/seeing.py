@@ -15,48 +15,48 @@ from rich.text import Text
 from ..commands.board import Strongest
 from ..errors import CursorTooOld, NotSupportedError
 from .app import app
-from .boards import Board, opened
+from .boards import BoardName, open_board
 from .show import console, table
 
 _EVENTS = 8
 
 
 @app.command()
-def trace(board: Board) -> None:
+def trace(board: BoardName) -> None:
     """Print the events as a trace for chrome://tracing or ui.perfetto.dev."""
     from ..adapters.trace import chrome  # noqa: PLC0415 - only this command needs it
 
-    with opened(board) as at:
+    with open_board(board) as at:
         sys.stdout.write(chrome(at.events()) + "\n")
 
 
 @app.command()
-def metrics(board: Board) -> None:
+def metrics(board: BoardName) -> None:
     """Print counts in the text format of Prometheus."""
     from ..adapters.prometheus import text  # noqa: PLC0415
 
-    with opened(board) as at:
+    with open_board(board) as at:
         sys.stdout.write(text(at))
 
 
 @app.command()
-def report(board: Board) -> None:
+def report(board: BoardName) -> None:
     """Print one self-contained HTML page: a timeline for each agent, waits and losses."""
     from ..adapters.report import html  # noqa: PLC0415
     from ..lab import tax  # noqa: PLC0415
 
-    with opened(board) as at:
+    with open_board(board) as at:
         sys.stdout.write(html(at, account=str(tax(at))))
 
 
 @app.command()
 def top(
-    board: Board,
+    board: BoardName,
     every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between refreshes.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Print the state once and exit.")] = False,
 ) -> None:
     """Show a board while it runs: tasks, leases with the time left, trails, the last events."""
-    with opened(board) as at:
+    with open_board(board) as at:
         view = _View(at)
         if once:
             console.print(view.picture())

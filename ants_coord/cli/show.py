@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
+import typer
 from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
@@ -82,6 +83,14 @@ def as_json(value: Any) -> str:
         return str(thing)
 
     return json.dumps(value, default=plain, ensure_ascii=True, indent=2)
+
+
+def said(found: Any, answer: str | Table, *, as_json_: bool) -> None:
+    """Print an answer: as JSON for programs, as a sentence or a table for people."""
+    if as_json_:
+        typer.echo(as_json(found))
+    else:
+        console.print(answer, soft_wrap=isinstance(answer, str))
 
 
 def fail(message: str, code: int) -> SystemExit:

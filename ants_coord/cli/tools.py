@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..errors import JournalError
 from ..values.checks import check_name, fresh_agent
 from .app import app
-from .show import BAD_INPUT, BOARD_TROUBLE, fail
+from .boards import troubles
+from .show import BAD_INPUT, fail
 
 
 @app.command()
@@ -28,12 +28,9 @@ def mcp(
     from ..adapters.mcp import serve  # noqa: PLC0415 - only this command needs it
 
     try:
-        name = fresh_agent() if agent is None else check_name(agent, "--agent")
-        asyncio.run(serve(board, name, idle=idle, only=only))
-    except JournalError as problem:
-        raise fail(str(problem), BOARD_TROUBLE) from None
-    except ValueError as problem:
-        raise fail(str(problem), BAD_INPUT) from None
+        with troubles():
+            name = fresh_agent() if agent is None else check_name(agent, "--agent")
+            asyncio.run(serve(board, name, idle=idle, only=only))
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] != "mcp":
             raise

@@ -108,6 +108,16 @@ def test_advise_reads_jobs_and_a_board_and_keeps_its_score(board, tmp_path):
     assert json.loads(ants("advise", board, "--json").stdout)["level"] == "SOLO"
 
 
+def test_advice_says_where_its_prediction_is_kept(tmp_path):
+    """A board's own, beside that board, whatever else was named; a file's only where it was asked for."""
+    jobs, path, other = tmp_path / "jobs.jsonl", tmp_path / "jobs.db", tmp_path / "other.db"
+    jobs.write_text(JOBS)
+    assert ants("submit", path, jobs).returncode == 0
+    assert f"later: ants-coord advise {path}, then" in ants("advise", path, "--board", other).stdout
+    assert "1 predictions" in ants("advise", path, "--score").stdout
+    assert "--board BOARD keeps it to be scored" in ants("advise", jobs).stdout
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,23 +149,12 @@ def run_bazaar(*, as_json_text: bool) -> None:
 
 def _show_report(found: dict[str, Any]) -> None:
     total = found["total"]
-    console.print(
-        table(
-            "largest packages",
-            ["package", "files", "lines", "functions", "classes", "docstrings"],
-            [
-                (
-                    p["name"],
-                    p["files"],
-                    p["lines"],
-                    p["functions"],
-                    p["classes"],
-                    f"{p['docstring_coverage']:.0%}",
-                )
-                for p in found["packages"][:10]
-            ],
-        )
-    )
+    counts = ["files", "lines", "functions", "classes"]
+    rows = [
+        (package["name"], *[package[count] for count in counts], f"{package['docstring_coverage']:.0%}")
+        for package in found["packages"][:10]
+    ]
+    console.print(table("largest packages", ["package", *counts, "docstrings"], rows))
     most = ", ".join(f"{entry['module']} ({entry['imports']})" for entry in found["most_imported"][:10])
     console.print(f"most imported: {clean(most, 500)}")
     console.print(
@@ -283,28 +271,14 @@ def show_standings(found: list[Standing]) -> None:
         counts = (one.completed, one.failed, one.expired, one.released)
         right = "-" if one.quality is None else f"{one.quality.mean:.0%}"
         rows.append((one.agent, f"{seen.mean:.0%}", sure, right, *counts, holds))
-    columns = [
-        "agent",
-        "delivers",
-        "surely",
-        "right",
-        "completed",
-        "failed",
-        "expired",
-        "given back",
-        "holds",
-    ]
-    console.print(table("standing", columns, rows))
+    ends = ["completed", "failed", "expired", "given back"]
+    console.print(table("standing", ["agent", "delivers", "surely", "right", *ends, "holds"], rows))
     skills = _by_capability(found)
     if skills:
         console.print(table("by capability", ["agent", "capability", "proof", "delivers", "right"], skills))
     for one in found:
         if one.barred is not None:
             console.print(f"{clean(one.agent)} {clean(one.barred, 500)}")
-
-
-def _told(proofs: Mapping[str, str]) -> str:
-    return ", ".join([f"{name} {stands}" for name, stands in proofs.items()])
 
 
 def _by_capability(found: list[Standing]) -> list[tuple[str, ...]]:
@@ -335,7 +309,7 @@ def show_status(found: dict[str, Any]) -> None:
                 a["agent"],
                 a["state"] + (f", benched {a['benched_for']:.1f} s" if a["benched_for"] else ""),
                 ", ".join([*a["capabilities"], *[f"{k}={v}" for k, v in a["attributes"].items()]]),
-                _told(a["proofs"]),
+                ", ".join([f"{name} {stands}" for name, stands in a["proofs"].items()]),
                 f"{a['held']}/{a['slots']}",
             )
             for a in found["agents"]

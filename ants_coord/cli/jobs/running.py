@@ -14,20 +14,17 @@ from ...commands.reading import Outcomes
 from ...errors import CoordinationError
 from ...fronts.serving import Served
 from ...requirements import evaluate, facts_of, parse
-from ...sync import Board as Opened
-from ...sync import ClaimQueue, Matchmaker
+from ...sync import Board, Matchmaker
 from ...sync.matchmaker import MatchVerbs
 from ...values.adverts import Advert
 from ...values.checks import fresh_agent
 from ...values.tasks import TaskState
-from ..app import CPUS, AsJson, _kind_for, _read, app
-from ..boards import Board, KeptBoard
-from ..boards import opened as _board
+from ..app import CPUS, Agents, AsJson, _kind_for, _read, app
+from ..boards import BoardName, KeptBoard, open_board
 from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, warnings
 from . import batch
 from .progress import Progress
 
-Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
 Can = Annotated[
     list[str] | None, typer.Option("--can", help="A capability, such as gpu or python:3.11; may be repeated.")
 ]
@@ -68,7 +65,7 @@ class Skills:
 
 
 def _work(
-    board: Opened,
+    board: Board,
     agents: int | None,
     until: str,
     lease_ttl: float,
@@ -137,14 +134,10 @@ def run(
         raise fail("--retry-failed: without --board there is no earlier run", BAD_INPUT)
     tasks, skills = _read(file, board), Skills.read(can, having)
     kind = Matchmaker if can or having else _kind_for(tasks)
-    job = _Job(tasks, agents, lease_ttl, json_, skills, retry_failed)
     if board is None:
         _check_skills(tasks, skills)
-        with (ClaimQueue if kind is Opened else kind)(**batch.board_settings()) as memory:
-            code = job.run(memory)
-    else:
-        with _board(board, new=True, kind=kind, **batch.board_settings()) as kept:
-            code = job.run(kept)
+    with open_board(board, new=True, kind=kind, **batch.board_settings()) as opened:
+        code = _run_all(opened, tasks, skills, agents, lease_ttl, retry_failed=retry_failed, is_quiet=json_)
     raise SystemExit(code)
 
 
@@ -159,55 +152,49 @@ def _check_skills(tasks: list[Any], skills: Skills) -> None:
             )
 
 
-@attrs.frozen
-class _Job:
-    """A file of commands, and how to run it."""
+def _run_all(
+    board: Board,
+    tasks: list[Any],
+    skills: Skills,
+    agents: int,
+    lease_ttl: float,
+    *,
+    retry_failed: bool,
+    is_quiet: bool,
+) -> int:
+    """Submit what is missing, work until nothing is left, and return the exit code."""
+    ordered = _in_order(tasks)
+    for start in range(0, len(ordered), _STEP):
+        board.submit_many(ordered[start : start + _STEP])
+    if retry_failed:
+        for one in _outcomes(board, tasks):
+            if one is not None and one.state is TaskState.FAILED:
+                board.requeue(one.task)
+    progress = Progress(len(tasks), is_quiet=is_quiet)
+    try:
+        _work(board, agents, "drained", lease_ttl, progress, skills=skills)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    ended = [one for one in _outcomes(board, tasks) if one is not None]
+    failed = [one for one in ended if one.state is not TaskState.DONE]
+    left = len(tasks) - len(ended)
+    if is_quiet:
+        typer.echo(as_json(ended))
+    else:
+        for one in failed:
+            if one.task not in progress.told:  # what has just been printed is not printed twice
+                console.print(f"[red]{one.state}[/red] {clean(one.task)}: {clean(one.reason, 500)}")
+        console.print(f"{len(ended) - len(failed)} done, {len(failed)} failed or cancelled, {left} left")
+    if left:
+        return INTERRUPTED
+    return SOME_FAILED if failed else OK
 
-    tasks: list[Any]
-    agents: int
-    lease_ttl: float
-    as_json: bool
-    skills: Skills
-    retry_failed: bool
 
-    def run(self, board: Opened) -> int:
-        """Submit what is missing, work until nothing is left, and return the exit code."""
-        try:
-            for start in range(0, len(self.tasks), _STEP):
-                board.submit_many(_in_order(self.tasks)[start : start + _STEP])
-        except CoordinationError as problem:
-            raise fail(str(problem), BAD_INPUT) from None
-        if self.retry_failed:
-            for one in self._ended(board):
-                if one is not None and one.state is TaskState.FAILED:
-                    board.requeue(one.task)
-        progress = Progress(len(self.tasks), is_quiet=self.as_json)
-        try:
-            _work(board, self.agents, "drained", self.lease_ttl, progress, skills=self.skills)
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        ended = self._ended(board)
-        failed = [one for one in ended if one is not None and one.state is not TaskState.DONE]
-        open_ = sum(one is None for one in ended)
-        if self.as_json:
-            typer.echo(as_json([one for one in ended if one is not None]))
-        else:
-            for one in failed:
-                if one.task not in progress.told:  # what has just been printed is not printed twice
-                    console.print(f"[red]{one.state}[/red] {clean(one.task)}: {clean(one.reason, 500)}")
-            done = len(ended) - len(failed) - open_
-            console.print(f"{done} done, {len(failed)} failed or cancelled, {open_} left")
-        if open_:
-            return INTERRUPTED
-        return SOME_FAILED if failed else OK
-
-    def _ended(self, board: Opened) -> list[Any]:
-        ids = tuple([task.id for task in self.tasks])
-        return [
-            one
-            for start in range(0, len(ids), _STEP)
-            for one in board.query(Outcomes(ids[start : start + _STEP]))
-        ]
+def _outcomes(board: Board, tasks: list[Any]) -> list[Any]:
+    """Return how each task has ended; None for those that have not."""
+    ids = tuple([task.id for task in tasks])
+    steps = range(0, len(ids), _STEP)
+    return [one for start in steps for one in board.query(Outcomes(ids[start : start + _STEP]))]
 
 
 def _in_order(tasks: list[Any]) -> list[Any]:
@@ -230,7 +217,7 @@ def _in_order(tasks: list[Any]) -> list[Any]:
 
 @app.command()
 def work(
-    board: Board,
+    board: BoardName,
     agents: Annotated[
         str,
         typer.Option(help="Number of agents; as-needed: one, and more only while they pay off."),
@@ -246,7 +233,7 @@ def work(
 ) -> None:
     """Join a board from another terminal and run its commands."""
     skills, number = Skills.read(can, having), batch.how_many(agents)
-    with _board(board, kind=Matchmaker if can or having else Opened) as joined:
+    with open_board(board, kind=Matchmaker if can or having else Board) as joined:
         if until == "drained":
             _say_what_is_for_others(joined, kinds or [batch.KIND])
         try:
@@ -269,7 +256,7 @@ def work(
         raise SystemExit(INTERRUPTED)
 
 
-def _say_what_is_for_others(board: Opened, kinds: list[str]) -> None:
+def _say_what_is_for_others(board: Board, kinds: list[str]) -> None:
     """Say at once what this worker waits for and will not do itself: it may wait for ever."""
     unfinished = [state for state in TaskState if not state.is_final]
     for record in board.tasks(state=unfinished, count=1_000):

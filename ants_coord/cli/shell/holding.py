@@ -17,10 +17,9 @@ from ...commands.matching import Advertise
 from ...values.adverts import Advert
 from ...values.checks import check_name
 from ..app import AsJson, app
-from ..boards import opened as _board
-from ..boards import words_after_board
+from ..boards import open_board, words_after_board
 from ..jobs.running import Can, Having, Skills
-from ..show import BAD_INPUT, SOME_FAILED, as_json, clean, console, fail, shown
+from ..show import BAD_INPUT, SOME_FAILED, as_json, clean, fail, said, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,14 +59,6 @@ def shown_lease(lease: Lease) -> dict[str, Any]:
     return {"handle": lease.handle, **attrs.asdict(lease)}
 
 
-def said(found: Any, sentence: str, *, as_json_: bool) -> None:
-    """Print an answer for programs, or a sentence for people."""
-    if as_json_:
-        typer.echo(as_json(found))
-    else:
-        console.print(sentence, soft_wrap=True)
-
-
 def text_of(text: str) -> str:
     """Return an argument's text; "-" is standard input."""
     return sys.stdin.read() if text == "-" else text
@@ -84,7 +75,7 @@ def value_of(text: str) -> Any:
 def _holder(words: list[str], agent: str | None, names: str = "HANDLE") -> Iterator[tuple[Any, list[str]]]:
     """Open the board as the named agent, which may only touch its own leases."""
     path, rest = words_after_board(words, names)
-    with _board(path, keep=True) as board:
+    with open_board(path, keep=True) as board:
         yield (board if agent is None else board.as_agent(agent_of(agent))), rest
 
 
@@ -105,7 +96,7 @@ def claim(
     """Take a task and print its handle; --json prints everything. Exit code 1: there is none now."""
     path, _ = words_after_board(words or [], "")
     name, skills = agent_of(agent), Skills.read(can, having)
-    with _board(path, keep=True) as board:
+    with open_board(path, keep=True) as board:
         if can or having:
             board.execute(Advertise(Advert(name, skills.can, skills.attributes)))
         if wait:

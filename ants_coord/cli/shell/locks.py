@@ -11,10 +11,9 @@ import typer
 from ...adapters.coding.place import place_of
 from ...fronts.file_names import names_of_files
 from ..app import AsJson, app
-from ..boards import opened as _board
-from ..boards import words_after_board
-from ..show import BAD_INPUT, as_json, clean, fail, shown
-from .holding import AgentName, Ttl, Wait, agent_of, said, shown_lease
+from ..boards import open_board, words_after_board
+from ..show import BAD_INPUT, as_json, clean, fail, said, shown
+from .holding import AgentName, Ttl, Wait, agent_of, shown_lease
 
 Holder = Annotated[
     str | None,
@@ -51,10 +50,11 @@ def lock(
     """Lock files and print the handle that unlock takes. Exit code 1: somebody else holds one of them."""
     path, files = words_after_board(words, "PATH", many=True)
     name = agent_of(agent)
-    with _board(path, keep=True) as board:
-        # a shell's paths are relative to its folder, whatever folder names are relative to
+    with open_board(path, keep=True) as board:
+        # a shell's paths are relative to its folder, whatever folder names are relative to; an empty path (a
+        # variable that is not set) stays one, and is refused: joined, it would be the whole folder
         here = os.getcwd()
-        names = names_of_files([os.path.join(here, file) for file in files], root or repository())
+        names = names_of_files([file and os.path.join(here, file) for file in files], root or repository())
         if wait:
             scope = board.lock(*names, agent=name, lease_ttl=ttl, timeout=wait, holder=holder, shared=shared)
             lease = scope.__enter__().lease  # and no exit: the lock must outlive this command
@@ -81,7 +81,7 @@ def unlock(
             f"{wrong[0]!r} is not the handle of a lock: give the handle that lock printed, or --all",
             BAD_INPUT,
         )
-    with _board(path, keep=True) as board:
+    with open_board(path, keep=True) as board:
         if all_:
             handles = [one.handle for one in board.leases(agent_of(agent)) if one.names]
         speaker = board if agent is None else board.as_agent(agent_of(agent))

@@ -10,10 +10,9 @@ import typer
 from ...commands.board import Sense
 from ...values.tasks import TaskState
 from ..app import AsJson, app
-from ..boards import Board, BoardAndTask, words_after_board
-from ..boards import opened as _board
-from ..show import BAD_INPUT, as_json, clean, console, fail, shown, table
-from .holding import Wait, said
+from ..boards import BoardAndTask, BoardName, open_board, words_after_board
+from ..show import BAD_INPUT, as_json, clean, console, fail, said, shown, table
+from .holding import Wait
 
 if TYPE_CHECKING:
     from ...values.tasks import TaskRecord
@@ -24,7 +23,7 @@ _PAGE = 1_000
 
 @app.command("list", rich_help_panel="For agents")
 def list_(
-    board: Board,
+    board: BoardName,
     state: Annotated[
         list[str] | None, typer.Option(help="Only tasks in this state; may be repeated.")
     ] = None,
@@ -40,30 +39,18 @@ def list_(
         if name not in known:
             raise fail(f"--state: there is no {name!r}; there are {', '.join(known)}", BAD_INPUT)
     states = [TaskState(name) for name in state] if state else None
-    with _board(board) as opened:
+    with open_board(board) as opened:
         found = opened.tasks(state=states, kinds=kind, tag=tag, after=after, count=count)
     rows = [_brief(record) for record in found]
-    if json_:
-        typer.echo(as_json(rows))
-    elif not rows:
-        console.print("no tasks")
-    else:
-        columns = ["task", "state", "kind", "attempts", "held by", "waits for", "why"]
-        cells = [
-            (
-                row["task"],
-                row["state"],
-                row["kind"],
-                row["attempts"],
-                row["agent"] or "",
-                ", ".join(row["waits_for"][:5]),
-                row["reason"],
-            )
-            for row in rows
-        ]
-        console.print(table("tasks", columns, cells))
-        if len(rows) == count:
-            console.print(f"there may be more: --after {clean(rows[-1]['task'])}", soft_wrap=True)
+    same = ("task", "state", "kind", "attempts")
+    cells = [
+        (*[row[name] for name in same], row["agent"] or "", ", ".join(row["waits_for"][:5]), row["reason"])
+        for row in rows
+    ]
+    columns = (*same, "held by", "waits for", "why")
+    said(rows, table("tasks", columns, cells) if rows else "no tasks", as_json_=json_)
+    if len(rows) == count and not json_:
+        console.print(f"there may be more: --after {clean(rows[-1]['task'])}", soft_wrap=True)
 
 
 def _brief(record: TaskRecord) -> dict[str, Any]:
@@ -86,7 +73,7 @@ def _brief(record: TaskRecord) -> dict[str, Any]:
 def show(words: BoardAndTask, json_: AsJson = False) -> None:
     """Show everything about a task: what it asks, who holds it, notes, and the result."""
     path, (task,) = words_after_board(words, "TASK")
-    with _board(path) as board:
+    with open_board(path) as board:
         record = board.find(task)
         if record is None:
             raise fail(f"there is no task {task!r}; ants-coord list shows them", BAD_INPUT)
@@ -148,7 +135,7 @@ def _as_lines(text: str) -> str:
 def result(words: BoardAndTask, wait: Wait = 0, json_: AsJson = False) -> None:
     """Print the result of a task; for a command its output. Exit code 1: it has failed, or has not ended."""
     path, (task,) = words_after_board(words, "TASK")
-    with _board(path) as board:
+    with open_board(path) as board:
         found = board.result(task, timeout=wait)
     if json_:
         typer.echo(as_json(found))
@@ -167,7 +154,7 @@ def requeue(
 ) -> None:
     """Restart a failed task with new attempts, and the tasks that were cancelled with it."""
     path, names = words_after_board(words or [], "" if all_ else "TASK")
-    with _board(path) as board:
+    with open_board(path) as board:
         if all_:
             after = None
             while page := board.tasks(state=TaskState.FAILED, after=after, count=_PAGE):
@@ -188,12 +175,8 @@ def marks(
 ) -> None:
     """Show the trails at a place, by kind; trails shows the strongest of all places."""
     path, (place,) = words_after_board(words, "PLACE")
-    with _board(path) as board:
+    with open_board(path) as board:
         found = board.query(Sense(place, kind))
-    if json_:
-        typer.echo(as_json(found))
-    elif not found:
-        console.print("no marks")
-    else:
-        rows = [(trail.kind, round(trail.strength, 3), trail.marks) for trail in found]
-        console.print(table(clean(place), ["kind", "strength", "marks"], rows))
+    rows = [(trail.kind, round(trail.strength, 3), trail.marks) for trail in found]
+    marked = table(clean(place), ["kind", "strength", "marks"], rows)
+    said(found, marked if found else "no marks", as_json_=json_)

@@ -11,11 +11,9 @@ from ...adapters.files import DirectoryMirror
 from ...sync import Blackboard
 from ...values.tasks import Task
 from ..app import AsJson, app
-from ..boards import opened as _board
-from ..boards import words_after_board
+from ..boards import open_board, words_after_board
 from ..jobs import batch
-from ..show import BAD_INPUT, SOME_FAILED, clean, fail, warnings
-from .holding import said
+from ..show import BAD_INPUT, SOME_FAILED, clean, fail, said, warnings
 
 Prefix = Annotated[str, typer.Option(help="The beginning of the entries' paths.")]
 
@@ -41,7 +39,7 @@ def mirror(
 ) -> None:
     """Mirror the files of a folder as entries of a blackboard, until Ctrl-C."""
     path, (folder,) = words_after_board(words, "FOLDER")
-    with _board(path, new=True, kind=Blackboard) as board:
+    with open_board(path, new=True, kind=Blackboard) as board:
         assert isinstance(board, Blackboard)
         try:
             mirrored = DirectoryMirror(board, folder, prefix=prefix, mark=mark)
@@ -101,7 +99,7 @@ def react(
     """Make a task of each change of a path; work runs those that are commands."""
     path, (name, *patterns) = words_after_board(words, "NAME" if remove else "NAME PATTERN")
     if remove:
-        with _board(path, kind=Blackboard) as board:
+        with open_board(path, kind=Blackboard) as board:
             was_there = board.unreact(name)  # type: ignore[attr-defined]
         said(
             {"removed": was_there},
@@ -115,7 +113,7 @@ def react(
         raise fail("exactly one of --run (a shell command) and --kind (for agents) is needed", BAD_INPUT)
     if kind is not None and folder is not None:
         raise fail("--in: only applies to --run", BAD_INPUT)
-    with _board(path, new=True, kind=Blackboard) as board:
+    with open_board(path, new=True, kind=Blackboard) as board:
         task = Task(kind=str(kind)) if run is None else _command(run, folder, prefix)
         is_new = board.react(name, patterns[0], task, on=on or ())  # type: ignore[attr-defined]
     sentence = f"{clean(name)} {'is set' if is_new else 'was there, and is as you say now'}"
