@@ -15,7 +15,6 @@ import stat
 TYPE_CHECKING = False  # importing typing would take a third of the time of a question
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Any, Self
 
 __all__ = ["LONGEST", "MAX_LINE", "POINTER", "Client", "ask", "connect"]
@@ -87,12 +86,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -10,7 +10,7 @@ import time
 import warnings
 import zlib
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from ..errors import JournalConflictError
 from .machine_facts import LOCAL, kind_of_mount, local_kind
@@ -27,7 +27,7 @@ except ImportError:
 _OVERRIDE = "ANTS_COORD_FILE_SYSTEMS"
 """names of further file systems that the user declares to be good"""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
+SET_OWN: Any = getattr(fcntl, "F_OFD_SETLK", None)
 _AWAIT_OWN = getattr(fcntl, "F_OFD_SETLKW", None)
 _GET_OWN = getattr(fcntl, "F_OFD_GETLK", None)
 """locks on bytes that belong to a descriptor, not to a process (Linux)"""
@@ -36,8 +36,8 @@ CAN_TELL = _GET_OWN is not None and sys.platform == "linux"
 it"""
 
 
-def _range(kind: str, at: int) -> bytes:
-    return b"" if fcntl is None else struct.pack("hhqqi4x", getattr(fcntl, kind), os.SEEK_SET, at, 1, 0)
+def _range(kind: str, at: int, count: int = 1) -> bytes:
+    return b"" if fcntl is None else struct.pack("hhqqi4x", getattr(fcntl, kind), os.SEEK_SET, at, count, 0)
 
 
 _TURN_AT = 1 << 28
@@ -142,7 +142,7 @@ class FileLock:
             self.is_held = msvcrt is None or _claim(file, _LOCK_AT)
             return self.is_held
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, _AT_ONCE)
         except OSError:
             self.is_held = False
             return False
@@ -169,12 +169,7 @@ class FileLock:
             self.give()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.give()
 
     # -- who lives --------------------------------------------------------------------------------
@@ -214,12 +209,17 @@ def _life_at(name: str) -> int:
     return _LIFE_AT + (zlib.crc32(name.encode()) & 0x0FFFFFFF)
 
 
+def set_own(file: int, kind: str, at: int, count: int = 1) -> None:
+    """Set a lock of a descriptor on some bytes, where SET_OWN says that there are such locks."""
+    fcntl.fcntl(file, SET_OWN, _range(kind, at, count))
+
+
 def _claim(file: int, at: int) -> bool:
     """Lock one byte; False if somebody else has locked it. True also where bytes cannot be locked."""
     try:
         if fcntl is not None:
-            if _SET_OWN is not None:
-                fcntl.fcntl(file, _SET_OWN, _range("F_WRLCK", at))
+            if SET_OWN is not None:
+                set_own(file, "F_WRLCK", at)
             else:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
         elif msvcrt is not None:
@@ -237,7 +237,7 @@ def _is_claimed(file: int, at: int) -> bool:
             found = fcntl.fcntl(file, _GET_OWN, _range("F_WRLCK", at))
         except OSError:
             return True
-        return bool(found[:2] != _range("F_UNLCK", at)[:2])
+        return bool(found[:2] != _NOBODY)
     if not _claim(file, at):
         return True
     _unclaim(file, at)
@@ -247,8 +247,8 @@ def _is_claimed(file: int, at: int) -> bool:
 def _unclaim(file: int, at: int) -> None:
     with contextlib.suppress(OSError):
         if fcntl is not None:
-            if _SET_OWN is not None:
-                fcntl.fcntl(file, _SET_OWN, _range("F_UNLCK", at))
+            if SET_OWN is not None:
+                set_own(file, "F_UNLCK", at)
             else:
                 fcntl.lockf(file, fcntl.LOCK_UN, 1, at)
         elif msvcrt is not None:

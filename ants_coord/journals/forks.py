@@ -35,12 +35,6 @@ _inherited: set[tuple[int, int]] = set()
 either"""
 
 
-def identity(path: str) -> tuple[int, int]:
-    """Return the device and inode of a file."""
-    found = os.stat(path)
-    return found.st_dev, found.st_ino
-
-
 def is_inherited(file: tuple[int, int]) -> bool:
     """Tell whether an ancestor of this process had the file open when it forked."""
     return file in _inherited

@@ -28,11 +28,7 @@ import zlib
 from typing import NamedTuple
 
 from ..errors import JournalConflictError
-
-try:
-    import fcntl
-except ImportError:  # Windows: there locks belong to a handle, and a file in use cannot be replaced
-    fcntl = None  # type: ignore[assignment]
+from . import files
 
 _MAGIC = b"antslock"
 _LAST = struct.Struct("<8s16s16sQ20s")
@@ -63,7 +59,7 @@ class Last(NamedTuple):
     @staticmethod
     def read(file: int) -> Last | None:
         """Read what was noted; None if nothing was, or if it is incomplete."""
-        raw = _pread(file)
+        raw = _pread(file, _SIZE)
         if len(raw) < _SIZE or _SUM.unpack_from(raw, _LAST.size)[0] != zlib.crc32(raw[: _LAST.size]):
             return None
         magic, *fields = _LAST.unpack_from(raw)
@@ -78,11 +74,11 @@ def _seek_and_write(file: int, body: bytes, at: int) -> None:
 _pwrite = getattr(os, "pwrite", _seek_and_write)
 
 
-def _pread(file: int) -> bytes:
+def _pread(file: int, size: int) -> bytes:
     if hasattr(os, "pread"):
-        return os.pread(file, _SIZE, 0)
+        return os.pread(file, size, 0)
     os.lseek(file, 0, os.SEEK_SET)
-    return os.read(file, _SIZE)
+    return os.read(file, size)
 
 
 def boot_key(boot: str) -> bytes:
@@ -178,10 +174,6 @@ class Companions:
             )
 
 
-_READ = 0 if fcntl is None else fcntl.F_RDLCK
-_FREE = 0 if fcntl is None else fcntl.F_UNLCK
-_SET_OWN = getattr(fcntl, "F_OFD_SETLK", None)
-"""locks that belong to a descriptor, not to a process: only these are of use here (Linux)"""
 # the bytes that SQLite locks: both are part of its file format
 _SHARED = (0x40000002, 510)
 _DEAD_MAN = (128, 1)
@@ -229,20 +221,17 @@ class Hold:
 
     def header(self) -> bytes:
         """Return the first bytes of the file, read without a new descriptor."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file, 100, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        return os.read(self._file, 100)
+        return _pread(self._file, 100)
 
     def lock(self) -> None:
         """Take the locks, once SQLite has made its files. Does nothing where the kernel has no such locks."""
-        if _SET_OWN is None or self._index_is_locked:
+        if files.SET_OWN is None or self._index_is_locked:
             return
         if self._index is None:
             self._index = os.open(self._path + "-shm", os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # a sandbox may know the name but not support it
-            _lock_range(self._file, _READ, _SHARED)
-            _lock_range(self._index, _READ, _DEAD_MAN)
+            files.set_own(self._file, "F_RDLCK", *_SHARED)
+            files.set_own(self._index, "F_RDLCK", *_DEAD_MAN)
             self._index_is_locked = True
 
     def let_go(self) -> bool:
@@ -256,8 +245,8 @@ class Hold:
         if self._index_is_locked and self._index is not None:
             self._index_is_locked = False
             with contextlib.suppress(OSError):
-                _lock_range(self._file, _FREE, _SHARED)
-                _lock_range(self._index, _FREE, _DEAD_MAN)
+                files.set_own(self._file, "F_UNLCK", *_SHARED)
+                files.set_own(self._index, "F_UNLCK", *_DEAD_MAN)
 
     def close(self) -> None:
         """Remove one user, after its connection has closed; the last one closes the descriptors."""
@@ -277,11 +266,6 @@ class Hold:
         """
         self._open.pop(self._key, None)
         self._dead.add(self._key)
-
-
-def _lock_range(file: int, kind: int, where: tuple[int, int]) -> None:
-    assert _SET_OWN is not None
-    fcntl.fcntl(file, _SET_OWN, struct.pack("hhqqi4x", kind, os.SEEK_SET, *where, 0))
 
 
 _kept: list[object] = []

@@ -13,23 +13,11 @@ import sys
 from pathlib import Path
 
 LOCAL = {
-    *("apfs", "aufs", "bcachefs", "btrfs", "ecryptfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs"),
-    *("fuse.fuse-overlayfs", "fuseblk", "hfs", "iso9660", "jffs2", "jfs", "msdos", "nilfs2", "ntfs", "ntfs3"),
-    *(
-        "overlay",
-        "ramfs",
-        "reiserfs",
-        "rootfs",
-        "squashfs",
-        "tmpfs",
-        "ubifs",
-        "udf",
-        "ufs",
-        "vfat",
-        "xfs",
-        "zfs",
-    ),
-}
+    "apfs", "aufs", "bcachefs", "btrfs", "ecryptfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs",
+    "fuse.fuse-overlayfs", "fuseblk", "hfs", "iso9660", "jffs2", "jfs", "msdos", "nilfs2", "ntfs", "ntfs3",
+    "overlay", "ramfs", "reiserfs", "rootfs", "squashfs", "tmpfs", "ubifs", "udf", "ufs", "vfat", "xfs",
+    "zfs",
+}  # fmt: skip
 """file systems on which locks and shared memory work between the processes of a machine"""
 
 

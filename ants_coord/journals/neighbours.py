@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -26,7 +27,7 @@ class Neighbours:
 
     SLOW_LOOK_S = 0.5
 
-    def __init__(self, lock: FileLock | None) -> None:
+    def __init__(self, lock: FileLock) -> None:
         self._lock = lock
         self._out: socket.socket | None = None
         self._port = 0
@@ -60,11 +61,11 @@ class Neighbours:
             sock.bind(("127.0.0.1", 0))
             sock.settimeout(self.SLOW_LOOK_S)
             self._port = port = sock.getsockname()[1]
-            if locked is not None and self._lock is not None:
+            if locked is not None:
                 # before the row exists, so that nobody mistakes it for one that was left behind
                 self._lock.live(_life(port))
                 locked(self._register, port)
-            self._stop = _Stop(stop, port)
+            self._stop = functools.partial(_stop, stop, port)
             threading.Thread(
                 target=_listen, args=(sock, changed, stop), name="ants_coord listener", daemon=True
             ).start()
@@ -75,9 +76,8 @@ class Neighbours:
         return self._stop
 
     def _register(self, db: sqlite3.Connection, port: int) -> None:
-        assert self._lock is not None
         rows = [other for (other,) in db.execute("SELECT port FROM neighbour") if other != port]
-        gone = [(other,) for other in rows if not _alive(self._lock, other)]
+        gone = [(other,) for other in rows if not self._lock.lives(_life(other))]
         db.execute("BEGIN IMMEDIATE")
         db.executemany("DELETE FROM neighbour WHERE port = ?", gone)
         db.execute("INSERT OR REPLACE INTO neighbour VALUES (?, ?)", (port, os.getpid()))
@@ -85,7 +85,7 @@ class Neighbours:
 
     def forget(self, db: sqlite3.Connection) -> None:
         """Remove our port from the file."""
-        if self._port and self._lock is not None:
+        if self._port:
             db.execute("DELETE FROM neighbour WHERE port = ?", (self._port,))
 
     def close(self) -> None:
@@ -97,28 +97,19 @@ class Neighbours:
             out.close()
 
 
-class _Stop:
-    """Stops a listener; may be called again."""
-
-    def __init__(self, stop: threading.Event, port: int) -> None:
-        self._stop, self._port = stop, port
-
-    def __call__(self) -> None:
-        if self._stop.is_set():
-            return
-        self._stop.set()
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            out.setblocking(False)
-            out.sendto(b".", ("127.0.0.1", self._port))
+def _stop(stop: threading.Event, port: int) -> None:
+    """Stop a listener; may be called again."""
+    if stop.is_set():
+        return
+    stop.set()
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.setblocking(False)
+        out.sendto(b".", ("127.0.0.1", port))
 
 
 def _life(port: int) -> str:
+    """Return the name by which others find out whether who listens on a port still has the board open."""
     return f"port {port}"
-
-
-def _alive(lock: FileLock, port: int) -> bool:
-    """Tell whether the process that listens on a port still has the board open."""
-    return lock.lives(_life(port))
 
 
 def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Event) -> None:

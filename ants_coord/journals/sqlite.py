@@ -200,16 +200,15 @@ class SQLiteJournal(BoardFile):
         if self._neighbours is None:
             from .neighbours import Neighbours  # noqa: PLC0415 - 3 ms, and most processes wait for nobody
 
-            self._neighbours = Neighbours(None if self.is_read_only else self._lock)
+            self._neighbours = Neighbours(self._lock)
         return self._neighbours
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Listen for appends of other processes."""
         neighbours = self._meet()
         with self._naming:
-            if self.is_read_only:  # others cannot learn where to send hints; the slow look remains
-                return neighbours.listen(changed)
-            return neighbours.listen(changed, self._locked)
+            # of a board that can only be read, others cannot learn where to send hints; the slow look remains
+            return neighbours.listen(changed, None if self.is_read_only else self._locked)
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest complete snapshot; its pieces are read during iteration."""
@@ -221,9 +220,8 @@ class SQLiteJournal(BoardFile):
                 "SELECT position, writer, parts FROM snapshot ORDER BY position DESC"
             ).fetchall():
                 try:
-                    if (
-                        position != self._checked
-                    ):  # the pieces are too large to be kept: they are checked, and read again
+                    # the pieces are too large to be kept: they are checked, and read again
+                    if position != self._checked:
                         for _ in self._pieces(position, writer, parts):
                             pass
                 except JournalCorruptError as problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from types import TracebackType
 
 from ..errors import JournalConflictError, JournalCorruptError, JournalError
 
@@ -17,12 +16,7 @@ class Naming:
     def __enter__(self) -> None:
         """Begin."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
         """Translate."""
         found = self.of(problem)
         if found is not None:

@@ -22,7 +22,7 @@ import pytest
 
 from ants_coord import ClaimQueue, Task
 from ants_coord.errors import JournalConflictError, JournalError
-from ants_coord.journals import identity
+from ants_coord.journals import files as files_of_system
 from tests.scale import of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -289,7 +289,7 @@ def test_a_process_may_read_its_own_board_file(tmp_path, others, monkeypatch, ke
     last one and deletes the log under us, and then we are refused; in no case is anything lost.
     """
     if not kernel_has_own_locks:
-        monkeypatch.setattr(identity, "_SET_OWN", None)
+        monkeypatch.setattr(files_of_system, "SET_OWN", None)
     path = tmp_path / "b.db"
     board = ClaimQueue(path, durability="process")
     board.submit(Task("one"))

@@ -438,7 +438,7 @@ def test_where_the_system_cannot_tell_only_the_time_ends_a_lease(tmp_path, monke
     if gone == "CAN_TELL":
         monkeypatch.setattr(board_file, "CAN_TELL", False)
     else:
-        monkeypatch.setattr(files, "_SET_OWN", -1)
+        monkeypatch.setattr(files, "SET_OWN", -1)
         monkeypatch.setattr(files, "_GET_OWN", -1)
     with ClaimQueue(path) as board:
         lease = board.claim_nowait("ann")

@@ -36,7 +36,7 @@ class Bytes:
 def windows(monkeypatch):
     found = Bytes()
     for name, value in (
-        ("fcntl", None), ("msvcrt", found), ("_SET_OWN", None), ("_AWAIT_OWN", None), ("_GET_OWN", None),
+        ("fcntl", None), ("msvcrt", found), ("SET_OWN", None), ("_AWAIT_OWN", None), ("_GET_OWN", None),
     ):  # fmt: skip
         monkeypatch.setattr(files, name, value)
     return found
