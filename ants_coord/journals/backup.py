@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import JournalConflictError, JournalCorruptError
 from ..values.checks import check_path
+from .board_file import APPLICATION
 from .chain import link_at, walk
 from .files import FileLock, as_uri, create_private, refuse_network
 from .identity import Last, boot_key, refuse_links
@@ -21,8 +23,6 @@ from .machine_facts import boot_id
 from .trouble import Naming
 
 __all__ = ["copy_board", "restore_board"]
-
-APPLICATION = 0x616E7473  # "ants"
 
 
 def copy_board(path: str, to: str | os.PathLike[str]) -> None:
@@ -38,8 +38,8 @@ def copy_board(path: str, to: str | os.PathLike[str]) -> None:
         JournalError: the copy cannot be written.
 
     """
-    target = check_path(to)
-    _copy(path, target, str(os.getpid()))
+    with _copy(path, check_path(to), str(os.getpid())):
+        pass
 
 
 def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) -> tuple[int, str]:
@@ -63,9 +63,7 @@ def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) ->
 
     """
     origin, target = check_path(source), check_path(to)
-    found: list[tuple[int, str]] = []
-
-    def renew(part: str) -> None:
+    with _copy(origin, target, "restored") as part:
         with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as db:
             try:
                 _, position, head = walk(db, origin, b"")
@@ -77,46 +75,33 @@ def restore_board(source: str | os.PathLike[str], to: str | os.PathLike[str]) ->
             db.execute("INSERT INTO meta VALUES ('log', ?)", (log,))
             last = Last(boot_key(boot_id()), log, position, link_at(db, position))
         # before the board exists: from then on, nobody may trust what was noted about the previous one
-        lock = FileLock(target + "-lock")
-        try:
-            with lock:
-                Last.write(lock.file, *last)
-        finally:
-            lock.close()
-        found.append((position, head))
-
-    _copy(origin, target, "restored", renew)
-    return found[0]
+        with contextlib.closing(FileLock(target + "-lock")) as lock, lock:
+            Last.write(lock.file, *last)
+    return position, head
 
 
-def _copy(path: str, target: str, tag: str, finish: object = None) -> None:
-    for place in (path, target):
-        with Naming(place):
-            _check_place(path, target, place)
+@contextlib.contextmanager
+def _copy(path: str, target: str, tag: str) -> Iterator[str]:
+    """Copy a board to a file beside the target, which gets the target's name when the block ends."""
+    with Naming(path):
+        if refuse_links(path) is None:
+            raise JournalConflictError(path, "there is no such board")
     part = f"{target}.{tag}.part"
     with Naming(target):
+        if refuse_links(target) is not None:
+            raise JournalConflictError(target, "is there already; choose another name, or move it away")
+        refuse_network(target)
         try:
             Path(part).unlink(missing_ok=True)
             create_private(part)
             with Naming(path):
                 _vacuum(path, part)
-            if callable(finish):
-                finish(part)
+            yield part
             _sync(part)
             _place(part, target)
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 Path(part + suffix).unlink(missing_ok=True)
-
-
-def _check_place(path: str, target: str, place: str) -> None:
-    found = refuse_links(place)
-    if place == target:
-        if found is not None:
-            raise JournalConflictError(target, "is there already; choose another name, or move it away")
-        refuse_network(target)
-    elif found is None:
-        raise JournalConflictError(path, "there is no such board")
 
 
 def _vacuum(path: str, part: str) -> None:

@@ -43,7 +43,8 @@ _DRIFT_NS = 60_000_000_000
 """how far the board's clock may differ from the wall clock before a warning is logged"""
 _SLACK_NS = 1_000_000_000
 """how far the clocks of two time namespaces may differ"""
-_APPLICATION = 0x616E7473  # "ants"
+
+APPLICATION = 0x616E7473  # "ants"
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -129,17 +130,16 @@ class BoardFile:
     def _can_only_be_read(self, found: os.stat_result | None) -> bool:
         """Open the lock file; tell whether the board is in a place that cannot be written."""
         exists = found is not None and found.st_size > 0
-        if exists and not os.access(self.path, os.W_OK):
-            self._lock = FileLock(None)
-            return True
-        try:
-            self._lock = FileLock(self.path + "-lock")
-        except OSError as problem:
-            if not exists or problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-                raise
-            self._lock = FileLock(None)
-            return True
-        return False
+        if not exists or os.access(self.path, os.W_OK):
+            try:
+                self._lock = FileLock(self.path + "-lock")
+            except OSError as problem:
+                if not exists or problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                    raise
+            else:
+                return False
+        self._lock = FileLock(None)
+        return True
 
     def _open_to_read(self) -> None:
         """Open an archive, a disk snapshot or another user's board, for reading and verifying only."""
@@ -238,11 +238,11 @@ class BoardFile:
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != _APPLICATION and (tables or application or version or self.is_read_only):
+        if application != APPLICATION and (tables or application or version or self.is_read_only):
             # it stays open: closing it would drop the locks of other users of that database in this process
             self._hold = None
             raise JournalConflictError(self.path, "is another program's database; choose another path")
-        if application == _APPLICATION and not 1 <= version <= FORMAT:
+        if application == APPLICATION and not 1 <= version <= FORMAT:
             raise JournalVersionError(
                 self.path,
                 f"has format {version}, this ants_coord reads {FORMAT}; "
@@ -265,7 +265,7 @@ class BoardFile:
             db.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.strip().split(";\n"):
                 db.execute(statement)
-            db.execute(f"PRAGMA application_id={_APPLICATION}")
+            db.execute(f"PRAGMA application_id={APPLICATION}")
             db.execute(f"PRAGMA user_version={FORMAT}")
             db.execute("COMMIT")
         if self._log == bytes(16):
