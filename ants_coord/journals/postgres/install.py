@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -76,10 +77,7 @@ def install(dsn: str, roles: Sequence[str] = ()) -> str:
 
     """
     address = address_of(dsn)
-
-    def greet(connection: psycopg.Connection[Any]) -> None:
-        check_server(connection, address.shown, durable=False)
-
+    greet = partial(check_server, name=address.shown, durable=False)
     server = Server(address, (), _PATIENCE_S, greet)
     try:
         server.repeat(lambda connection: make_tables(connection, roles))

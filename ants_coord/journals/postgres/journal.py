@@ -333,12 +333,13 @@ class PostgresJournal:
 
         """
         wanted = b"" if head is None else bytes.fromhex(head)
-        self._known = (0, b"")
-        loaded = self.load()
-        first = last = 0 if loaded is None else loaded[0]
-        link = self._known[1]
-        found = not wanted or link == wanted
-        for position, stamp, body, told in self._rows_after(first):
+        rows = self._server.repeat(self._all_rows)
+        # after that: what another process trims between these two requests is not missing then
+        first, link, _ = self._snapshot()
+        last, found = first, wanted in (b"", link)
+        for position, stamp, body, told in rows:
+            if position <= first:
+                continue
             if position != last + 1 or _link(link, position, stamp, body) != told:
                 raise JournalCorruptError(self.path, "does not follow the entry before it", position)
             last, link = position, told
@@ -347,54 +348,41 @@ class PostgresJournal:
             raise ValueError(f"{head} is not on the chain: it was rewritten, or trimmed")
         return first + 1, last, link.hex()
 
-    def _rows_after(self, after: int) -> list[_Row]:
-        def do(connection: psycopg.Connection[Any]) -> list[_Row]:
-            result = self._server.ask(connection, _READ, [_I4.pack(self._board), _I8.pack(after)])
-            return _rows(result, result.ntuples)
-
-        return [row for row in self._server.repeat(do) if row[0] > after]
+    def _all_rows(self, connection: psycopg.Connection[Any]) -> list[_Row]:
+        result = self._server.ask(connection, _READ, [_I4.pack(self._board), _I8.pack(0)])
+        return _rows(result, result.ntuples)
 
     # -- snapshots ------------------------------------------------------------------------------
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest complete snapshot, or None."""
-
-        def do(
-            connection: psycopg.Connection[Any],
-        ) -> tuple[int, bytes, int, list[tuple[int, bytes, bytes]]] | None:
-            with connection.transaction():
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                row = connection.execute(
-                    "SELECT position, writer, parts, link FROM ants_coord.snapshot WHERE board = %s",
-                    (self._board,),
-                ).fetchone()
-                if row is None:
-                    return None
-                position, writer, parts, link = row
-                pieces = connection.execute(
-                    "SELECT part, body, hash FROM ants_coord.piece WHERE board = %s AND position = %s "
-                    "AND writer = %s ORDER BY part",
-                    (self._board, position, writer),
-                    binary=True,
-                ).fetchall()
-            return (
-                position,
-                bytes(link),
-                parts,
-                [(part, bytes(body), bytes(known)) for part, body, known in pieces],
-            )
-
-        loaded = self._server.repeat(do)
-        if loaded is None:
+        position, link, pieces = self._snapshot()
+        if not position:
             return None
-        position, link, parts, pieces = loaded
+        self._known = (position, link)
+        return position, pieces
+
+    def _snapshot(self) -> tuple[int, bytes, list[bytes]]:
+        """Return (position, link, pieces) of the newest complete snapshot, checked; (0, ...) without one."""
+        rows = self._server.repeat(
+            lambda connection: connection.execute(
+                "SELECT s.position, s.link, s.parts, p.part, p.body, p.hash FROM ants_coord.snapshot s "
+                "LEFT JOIN ants_coord.piece p USING (board, position, writer) WHERE s.board = %s "
+                "ORDER BY p.part",
+                (self._board,),
+                binary=True,
+            ).fetchall()
+        )
+        if not rows:
+            return 0, b"", []
+        position, link, parts, *_ = rows[0]
+        pieces = [(part, bytes(body), known) for *_, part, body, known in rows if part is not None]
         if [part for part, _, _ in pieces] != list(range(parts)):
             raise JournalCorruptError(self.path, "the snapshot lacks pieces", position)
         for part, body, known in pieces:
-            if _digest(body) != known:
+            if _digest(body) != bytes(known):
                 raise JournalCorruptError(self.path, f"piece {part} of the snapshot is damaged", position)
-        self._known = (position, link)
-        return position, [body for _, body, _ in pieces]
+        return position, bytes(link), [body for _, body, _ in pieces]
 
     def save(self, position: int, part: int, piece: bytes | None) -> None:
         """Keep one piece of a snapshot; None seals it, and removes older ones and their entries."""

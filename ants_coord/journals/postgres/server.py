@@ -35,9 +35,10 @@ _NOT_OURS = ("26000", "42P05")
 _WAYS_OUT = {
     "42501": "this role may not use or make boards here; ask the database's owner to run: "
     "ants-coord init DSN --role ROLE",
-    "3F000": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
-    "42883": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
-    "42P01": "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
+    **dict.fromkeys(
+        ("3F000", "42883", "42P01"),
+        "this database holds no boards yet; ask its owner to run: ants-coord init DSN",
+    ),
     "3D000": "there is no such database on the server",
     "28P01": "the server did not take the password",
     "28000": "the server does not let this user in",
@@ -135,7 +136,7 @@ class Server:
         address: Address,
         prepared: Sequence[Statement],
         patience: float,
-        greet: Callable[[psycopg.Connection[Any]], None],
+        greet: Callable[[psycopg.Connection[Any]], object],
     ) -> None:
         self._address, self._prepared, self.patience, self._greet = address, prepared, patience, greet
         self.answer_s = patience / 2
@@ -143,17 +144,16 @@ class Server:
         self._timely: type[_Timely] = type("_Timely", (_Timely,), {"answer_s": self.answer_s})
         self._was_open = False
         self._connection: psycopg.Connection[Any] | None = None
-        self._pooled = False
+        self.is_pooled = False
+        """whether there is a pooler between us and the server: then nothing may belong to a session"""
         self._is_closed = False
-        self.repeats = 0
-        """how often a call was sent again"""
 
     # -- connecting -----------------------------------------------------------------------------
 
     def connect(self, purpose: str) -> psycopg.Connection[Any]:
         """Open a session; behind a pooler, one without its own settings."""
         wait = max(1, min(5, round(self.patience)))
-        if not self._pooled:
+        if not self.is_pooled:
             options = (
                 "-c default_transaction_isolation=read\\ committed -c client_min_messages=warning -c jit=off "
                 f"-c statement_timeout={round(self.answer_s * 1_000)} "
@@ -174,7 +174,7 @@ class Server:
             except psycopg.OperationalError as problem:
                 if "unsupported startup parameter" not in str(problem):
                     raise
-                self._pooled = True
+                self.is_pooled = True
         return self._timely.connect(
             self._address.dsn, autocommit=True, connect_timeout=wait, prepare_threshold=None
         )
@@ -185,7 +185,7 @@ class Server:
         connection = self.connect("log")
         try:
             self._greet(connection)
-            if not self._pooled:
+            if not self.is_pooled:
                 for statement in self._prepared:
                     _checked(connection.pgconn.prepare(statement.name, statement.text, statement.types))
         except BaseException:
@@ -194,11 +194,6 @@ class Server:
         self._silence = _Silence(connection.pgconn.socket, self.answer_s)
         self._connection, self._was_open = connection, True
         return connection
-
-    @property
-    def is_pooled(self) -> bool:
-        """Whether there is a pooler between us and the server: then nothing may belong to a session."""
-        return self._pooled
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -220,11 +215,10 @@ class Server:
             except psycopg.Error as problem:
                 self.drop()
                 state = problem.sqlstate or _said(problem)
-                if state in _NOT_OURS and not self._pooled:
-                    self._pooled = True
+                if state in _NOT_OURS and not self.is_pooled:
+                    self.is_pooled = True
                 else:
                     self._bear(problem, state, time.monotonic() - began + pause)
-            self.repeats += 1
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -294,7 +288,7 @@ class Server:
 
     def _send(self, pg: pq.abc.PGconn, statement: Statement, values: Sequence[bytes]) -> None:
         formats = [pq.Format.BINARY] * len(values)
-        if self._pooled:
+        if self.is_pooled:
             pg.send_query_params(statement.text, values, statement.types, formats, pq.Format.BINARY)
         else:
             pg.send_query_prepared(statement.name, values, formats, pq.Format.BINARY)
