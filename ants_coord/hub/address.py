@@ -60,7 +60,7 @@ class Address:
             )
         try:
             _refuse_others_files(self.path)
-            self.listener: socket.socket = self._listen(tcp or not _HAS_UNIX)
+            self._listen(tcp or not _HAS_UNIX)
         except OSError as problem:
             self.close()
             raise self._no_place(problem) from None
@@ -73,36 +73,26 @@ class Address:
             self.path, f"a hub cannot listen here ({problem}); listen in a folder of your own with --listen"
         )
 
-    def _listen(self, tcp: bool) -> socket.socket:
+    def _listen(self, tcp: bool) -> None:
+        self.listener = listener = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
         if tcp:
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            try:
-                listener.bind(("127.0.0.1", 0))
-                listener.listen(256)
-                self.secret = secrets.token_hex(16)
-                self._point({"port": listener.getsockname()[1], "secret": self.secret})
-            except BaseException:
-                listener.close()
-                raise
-            return listener
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(256)
+            self.secret = secrets.token_hex(16)
+            self._point({"port": listener.getsockname()[1], "secret": self.secret})
+            return
         where = self.path
         # also the real name of the folder: a client may use another, longer name for it
         if _is_too_long(where) or _is_too_long(os.path.realpath(where)):
             where = _private_place(_short(self.path) + ".sock")
-        listener = socket.socket(socket.AF_UNIX)
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(where)  # of a hub that died: we have its lock
-            listener.bind(where)
-            os.chmod(where, 0o600)
-            self._note(where)
-            listener.listen(256)  # nobody can connect before this, so nobody did before the chmod
-            if where != self.path:
-                self._point({"unix": where})
-        except BaseException:
-            listener.close()
-            raise
-        return listener
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(where)  # of a hub that died: we have its lock
+        listener.bind(where)
+        os.chmod(where, 0o600)
+        self._note(where)
+        listener.listen(256)  # nobody can connect before this, so nobody did before the chmod
+        if where != self.path:
+            self._point({"unix": where})
 
     def _point(self, where: dict[str, object]) -> None:
         """Write in a private file at the path where the hub is."""

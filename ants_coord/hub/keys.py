@@ -15,51 +15,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from ..commands.board import (
-    Changes,
-    Deposit,
-    Diffuse,
-    Entries,
-    Erase,
-    History,
-    Read,
-    Sense,
-    Strongest,
-    Take,
-    Thresholds,
-    Write,
-)
-from ..commands.matching import Offers, WhyNot, Withdraw
-from ..commands.purses import Spend
-from ..commands.reading import (
-    BriefingOf,
-    Explain,
-    ExplainAgent,
-    Find,
-    Leases,
-    Outcomes,
-    SettingsOf,
-    StandingOf,
-    Tasks,
-)
-from ..commands.shared import (
-    Adopt,
-    Claim,
-    ClaimMany,
-    Command,
-    Complete,
-    CompleteMany,
-    Decline,
-    Fail,
-    LockNames,
-    Note,
-    Query,
-    Release,
-    ReleaseAll,
-    Renew,
-    Split,
-    Submit,
-)
+from ..commands import board, matching, purses, reading, shared
+from ..commands.reading import Find, Leases
+from ..commands.shared import Command, Complete, Query, Renew
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import WrongKeyError
@@ -73,20 +31,28 @@ Asked = Command[Any] | Query[Any]
 
 _FREE: frozenset[type] = frozenset(
     {
-        Changes, Entries, Explain, Find, History, Leases, Outcomes, Read, Sense, SettingsOf, Strongest,
-        Submit, Tasks,
+        board.Changes, board.Entries, board.History, board.Read, board.Sense, board.Strongest,
+        reading.Explain, reading.Find, reading.Leases, reading.Outcomes, reading.SettingsOf, reading.Tasks,
+        shared.Submit,
     }
 )  # fmt: skip
 """they name no agent (a list of leases may); the answers are veiled. The tools of models ask for tasks and
 settings, too"""
 _ITS_OWN: frozenset[type] = frozenset(
     {
-        Adopt, BriefingOf, Claim, ClaimMany, Decline, Deposit, Diffuse, Erase, ExplainAgent, LockNames,
-        Offers, ReleaseAll, StandingOf, Take, Thresholds, WhyNot, Withdraw, Write,
+        board.Deposit, board.Diffuse, board.Erase, board.Take, board.Thresholds, board.Write,
+        matching.Offers, matching.WhyNot, matching.Withdraw,
+        reading.BriefingOf, reading.ExplainAgent, reading.StandingOf,
+        shared.Adopt, shared.Claim, shared.ClaimMany, shared.Decline, shared.LockNames, shared.ReleaseAll,
     }
 )  # fmt: skip
 """they name the agent that asks"""
-_ON_LEASES: frozenset[type] = frozenset({Complete, CompleteMany, Fail, Note, Release, Renew, Split, Spend})
+_ON_LEASES: frozenset[type] = frozenset(
+    {
+        purses.Spend, shared.Complete, shared.CompleteMany, shared.Fail, shared.Note, shared.Release,
+        shared.Renew, shared.Split,
+    }
+)  # fmt: skip
 """they may name the agent that asks; if they do not, they would act for any holder"""
 _ALWAYS = frozenset({"hello", "key", "last", "leave", "now", "unkeep", "wait"})
 """lines that only concern the connection itself; and a wait, which must be answered under its number"""

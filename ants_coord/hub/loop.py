@@ -31,6 +31,7 @@ from ..fronts.keys import is_same
 from ..sync.board import Board
 from . import lists, plain
 from .address import Address
+from .client import wire
 from .coordinators import Coordinators
 from .keys import Gate
 from .lists import Said
@@ -243,13 +244,7 @@ class Hub:
             self._waits.hang_up(peer)
             self._flush(peer)
             return
-        start = len(peer.inbox)  # earlier bytes have no end of line, and are not searched again
-        peer.inbox += got
-        end = peer.inbox.find(b"\n", start)
-        while end >= 0:
-            peer.lines.append(bytes(peer.inbox[:end]))
-            del peer.inbox[: end + 1]
-            end = peer.inbox.find(b"\n")
+        peer.lines += wire.lines_of(peer.inbox, got)
         if len(peer.inbox) > MAX_LINE:
             problem = ValueError(
                 f"a line has at most {MAX_LINE} bytes; nothing was done, and the hub hangs up"
@@ -391,12 +386,15 @@ class Hub:
     def _reply(self, peer: _Peer, asked: Asked | Said, reply: Any) -> None:
         self._send(peer, asked.answer(reply, self._engine.now_ns()))
 
-    def _read_list(self, peer: _Peer, line: bytes) -> Said | list[Any]:
-        """Return what a coordinator asks of the board, or of us."""
-        message = lists.read(line)
+    def _refuse_unknown(self, peer: _Peer) -> None:
         if peer.secret is not None:
             peer.is_leaving = True
             raise ValueError("say hello with the secret of the hub's file first; the hub hangs up")
+
+    def _read_list(self, peer: _Peer, line: bytes) -> Said | list[Any]:
+        """Return what a coordinator asks of the board, or of us."""
+        message = lists.read(line)
+        self._refuse_unknown(peer)
         if self._coordinators.is_asked(message):
             return message
         said = lists.read_what(message)
@@ -415,9 +413,7 @@ class Hub:
         if plain.is_hello(question):
             self._meet(peer, question)
             return None
-        if peer.secret is not None:
-            peer.is_leaving = True
-            raise ValueError("say hello with the secret of the hub's file first; the hub hangs up")
+        self._refuse_unknown(peer)
         asked = plain.read_line(question, self._engine)
         if self._keys and (asked.agent is None or asked.agent not in peer.names):
             if asked.agent is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -18,11 +18,11 @@ from .._version import __version__
 from ..commands.board import Read
 from ..commands.reading import Find
 from ..commands.shared import Command, Lost, Query, Refused, ReleaseAll, Renew, Renewed, Submit, submission
-from ..errors import CoordinationError
+from ..errors import CoordinationError, LeaseLostError
 from ..fronts import arguments, board_arguments
 from ..fronts.arguments import Host
 from ..fronts.file_names import names_of_files
-from ..values.checks import check_id, check_name, seconds
+from ..values.checks import check_id, check_name, quoted, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark, Trail
 from ..values.tasks import Lease, Outcome, Task, TaskRecord
@@ -57,6 +57,7 @@ class _Fields:
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = dict(given)
         self.verb = self._given.pop("verb")
+        self.agent: str | None = self.may("agent", str)
 
     def need(self, name: str, kind: type | tuple[type, ...]) -> Any:
         if self._given.get(name) is None:
@@ -67,12 +68,16 @@ class _Fields:
         value = self._given.pop(name, None)
         if value is None:
             return default
-        if not isinstance(value, kind) or (
-            isinstance(value, bool) and kind is not bool and bool not in _of(kind)
-        ):
-            told = " or ".join(_JSON[each] for each in _of(kind))
-            raise ValueError(f"{name} must be {told}, not {value!r}")
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            told = " or ".join(_JSON[each] for each in kinds)
+            raise ValueError(f"{name} must be {told}, not {quoted(value)}")
         return value
+
+    def speaker(self) -> str:
+        if self.agent is None:
+            raise ValueError(f"{self.verb} needs 'agent'")
+        return self.agent
 
     def any(self, name: str) -> Any:
         return self._given.pop(name, None)
@@ -80,7 +85,7 @@ class _Fields:
     def names(self, name: str) -> tuple[str, ...]:
         found = self.may(name, list, [])
         if not all(isinstance(each, str) for each in found):
-            raise ValueError(f"{name} must be a list of strings, not {found!r}")
+            raise ValueError(f"{name} must be a list of strings, not {quoted(found)}")
         return tuple(found)
 
     def end(self) -> None:
@@ -94,90 +99,71 @@ _TASK: dict[str, type | tuple[type, ...]] = {
     "max_attempts": int, "key": str, "limit": str,
 }  # fmt: skip
 """fields of a task in a line, besides `task` (its id), `payload`, `needs` and `tags`"""
-_IF_EXISTS = ("same", "keep", "replace", "rerun")
 _JSON = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
-_NUMBER = (int, float)
 
 
-def _of(kind: type | tuple[type, ...]) -> tuple[type, ...]:
-    return kind if isinstance(kind, tuple) else (kind,)
+def _claim(fields: _Fields, host: Host) -> Command[Any]:
+    task, kinds, ttl = fields.may("task", str), fields.names("kinds"), fields.may("lease_ttl", _NUMBERS)
+    return arguments.claim(fields.speaker(), task, kinds or None, ttl)
 
 
-def _lease_ttl(fields: _Fields) -> float | None:
-    ttl: float | None = fields.may("lease_ttl", _NUMBER)
-    return ttl
-
-
-def _claim(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
-    kinds = fields.names("kinds")
-    return arguments.claim(
-        _speaker(agent, fields), fields.may("task", str), kinds or None, _lease_ttl(fields)
-    )
-
-
-def _submit(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+def _submit(fields: _Fields, host: Host) -> Command[Any]:
     given: dict[str, Any] = {name: fields.may(name, kind) for name, kind in _TASK.items()}
+    given["id"] = fields.may("task", str)
     told = {name: value for name, value in given.items() if value is not None}
     told |= {name: fields.names(name) for name in ("needs", "tags")}
     if_exists = fields.may("if_exists", str, "same")
-    if if_exists not in _IF_EXISTS:
-        raise ValueError(f"if_exists must be one of {', '.join(_IF_EXISTS)}, not {if_exists!r}")
-    identity = fields.may("task", str)
-    ids = () if identity is None else (identity,)
-    task = Task(*ids, payload=fields.any("payload"), **told)
-    return submission((task,), cast("Any", if_exists))
+    return submission((Task(payload=fields.any("payload"), **told),), if_exists)
 
 
-def _complete(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+def _complete(fields: _Fields, host: Host) -> Command[Any]:
     late = fields.may("late", str, "refuse")
-    if late not in ("refuse", "accept"):
-        raise ValueError(f"late must be 'refuse' or 'accept', not {late!r}")
     return arguments.complete(fields.need("lease", str), fields.any("result"), late, host)
 
 
-def _fail(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
-    retry = fields.may("retry", (bool, *_NUMBER), True)
+def _fail(fields: _Fields, host: Host) -> Command[Any]:
+    retry = fields.may("retry", (bool, *_NUMBERS), True)
     return arguments.fail(fields.need("lease", str), fields.need("reason", str), retry)
 
 
-def _release(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+def _release(fields: _Fields, host: Host) -> Command[Any]:
     if fields.may("all", bool, False):
-        return ReleaseAll(arguments.agent_name(_speaker(agent, fields)))
+        return ReleaseAll(arguments.agent_name(fields.speaker()))
     return arguments.release(fields.need("lease", str))
 
 
-def _renew(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
-    return arguments.renew((fields.need("lease", str),), _lease_ttl(fields))
+def _renew(fields: _Fields, host: Host) -> Command[Any]:
+    return arguments.renew((fields.need("lease", str),), fields.may("lease_ttl", _NUMBERS))
 
 
-def _lock(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
+def _lock(fields: _Fields, host: Host) -> Command[Any]:
     names, paths, root = fields.names("names"), fields.names("paths"), fields.may("root", str)
     if paths:
         if root is None or not os.path.isabs(root):
             raise ValueError(
-                f"root must be the folder that the paths are relative to, as a whole, not {root!r}"
+                f"root must be the folder that the paths are relative to, as a whole, not {quoted(root)}"
             )
         # here and not in the client: there is one rule for the names of files, and the client stays thin
         names = (*names, *names_of_files(paths, root))
     holder, shared = fields.may("holder", str), fields.may("shared", bool, False)
-    return arguments.lock(names, _speaker(agent, fields), _lease_ttl(fields), holder, shared=shared)
+    return arguments.lock(names, fields.speaker(), fields.may("lease_ttl", _NUMBERS), holder, shared=shared)
 
 
-def _mark(fields: _Fields, agent: str | None, host: Host) -> Command[Any]:
-    strength = fields.may("strength", _NUMBER, 1.0)
+def _mark(fields: _Fields, host: Host) -> Command[Any]:
+    strength = fields.may("strength", _NUMBERS, 1.0)
     mark = Mark(fields.need("kind", str), fields.need("place", str), strength)
-    return board_arguments.deposit(mark, _speaker(agent, fields))
+    return board_arguments.deposit(mark, fields.speaker())
 
 
-def _read(fields: _Fields, agent: str | None, host: Host) -> Query[Any]:
+def _read(fields: _Fields, host: Host) -> Query[Any]:
     return Read(check_id(fields.need("path", str), "path"))
 
 
-def _find(fields: _Fields, agent: str | None, host: Host) -> Query[Any]:
+def _find(fields: _Fields, host: Host) -> Query[Any]:
     return Find(arguments.task_id(fields.need("task", str)))
 
 
-VERBS: dict[str, Callable[[_Fields, str | None, Host], Command[Any] | Query[Any]]] = {
+VERBS: dict[str, Callable[[_Fields, Host], Command[Any] | Query[Any]]] = {
     "claim": _claim,
     "complete": _complete,
     "fail": _fail,
@@ -191,12 +177,6 @@ VERBS: dict[str, Callable[[_Fields, str | None, Host], Command[Any] | Query[Any]
     "unlock": _release,
 }
 """one row for each verb but "hello", which is about the connection"""
-
-
-def _speaker(agent: str | None, fields: _Fields) -> str:
-    if agent is None:
-        raise ValueError(f"{fields.verb} needs 'agent'")
-    return agent
 
 
 def read(line: bytes) -> Json:
@@ -223,18 +203,18 @@ def read_line(asked: Json, host: Host) -> Asked:
     verb = asked.get("verb")
     make = VERBS.get(verb) if isinstance(verb, str) else None
     if make is None:
-        raise ValueError(f"there is no verb {verb!r}; there are hello, {', '.join(VERBS)}")
+        raise ValueError(f"there is no verb {quoted(verb)}; there are hello, {', '.join(VERBS)}")
     fields = _Fields(asked)
-    agent = fields.may("agent", str)
+    agent = fields.agent
     if agent is not None:
         arguments.agent_name(agent)
     request_id = fields.may("id", str)
     if request_id is not None:
         check_name(request_id, "id")
-    wait_s = fields.may("timeout", _NUMBER) if verb == "claim" else None
+    wait_s = fields.may("timeout", _NUMBERS) if verb == "claim" else None
     if wait_s is not None:
         seconds(wait_s, "timeout", zero=True)
-    what = make(fields, agent, host)
+    what = make(fields, host)
     fields.end()
     _sign(what, agent)
     return Asked(str(verb), agent, what, request_id, wait_s)
@@ -340,8 +320,6 @@ def _record(record: TaskRecord, now_ns: int) -> Json:
 def _renewed(asked: Asked, reply: Renewed | Lost, now_ns: int) -> Json:
     if isinstance(reply, Renewed):
         return {"ok": True, "expires_in": max(0.0, (reply.expires_ns - now_ns) / 1e9)}
-    from ..errors import LeaseLostError  # noqa: PLC0415 - seldom
-
     assert isinstance(asked.what, Renew)
     return _refused(LeaseLostError(asked.what.leases[0][0], reply.token, reply.reason))
 

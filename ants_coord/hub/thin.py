@@ -46,7 +46,6 @@ class Client:
     """
 
     def __init__(self, path: str | os.PathLike[str], timeout: float = 2.0) -> None:
-        self._rest = b""
         self._timeout = timeout
         self._socket = connect(os.fspath(path), timeout)
 
@@ -61,19 +60,20 @@ class Client:
             The answer: "ok" tells whether it was done; if not, "error" and "say" tell why.
 
         Raises:
-            OSError: no answer came; a question with an "id" may be repeated, and is carried out once.
+            OSError: no answer came, and the connection is closed; a question with an "id" may be repeated by
+                another client, and is carried out once.
 
         """
+        if self._socket.fileno() < 0:
+            raise ConnectionError("this client is closed, as after every failed question; make another")
+        said = json.dumps(question).encode() + b"\n"
         self._socket.settimeout(self._timeout + float(question.get("timeout") or 0))
-        self._socket.sendall(json.dumps(question).encode() + b"\n")
-        while b"\n" not in self._rest:
-            part = self._socket.recv(1 << 16)
-            if not part:
-                raise ConnectionError("the hub has closed the connection")
-            if len(self._rest) > MAX_LINE:
-                raise ConnectionError("the hub's answer has no end")
-            self._rest += part
-        line, _, self._rest = self._rest.partition(b"\n")
+        try:
+            self._socket.sendall(said)
+            line = _line(self._socket, ConnectionError("the hub has closed the connection"))
+        except BaseException:
+            self.close()  # an answer that comes late would be taken for that of the next question
+            raise
         answer = json.loads(line)
         if not isinstance(answer, dict):
             raise ConnectionError(f"this is no answer of a hub: {line[:80]!r}")
@@ -138,21 +138,24 @@ def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = so
     sock = _connected(socket.AF_INET, ("127.0.0.1", where["port"]), timeout, make)
     try:
         sock.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
-        answer = b""
-        # byte by byte: what follows is the answer to the first question
-        while not answer.endswith(b"\n"):
-            part = sock.recv(1)
-            if not part:
-                _refuse(f"what listens on port {where['port']} is not the hub of {path}")
-            answer += part
+        _line(sock, ConnectionRefusedError(f"what listens on port {where['port']} is not the hub of {path}"))
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _refuse(why: str) -> None:
-    raise ConnectionRefusedError(why)
+def _line(sock: socket.socket, hung_up: ConnectionError) -> bytes:
+    """Read a line; nothing comes after it before the next question."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = sock.recv(1 << 16)
+        if not part:
+            raise hung_up
+        if len(line) > MAX_LINE:
+            raise ConnectionError("the hub's answer has no end")
+        line += part
+    return bytes(line)
 
 
 def _connected(

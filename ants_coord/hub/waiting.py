@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -28,13 +28,6 @@ from ..engine.lobby import NEVER_NS, Waiter
 from ..engine.log import Turn
 from ..values.tasks import Lease
 from .lists import is_done
-
-
-class Listener(Protocol):
-    """A receiver of messages: a connection."""
-
-    waits: dict[int, Wait]
-    kept: dict[int, Kept]
 
 
 @attrs.define(eq=False)

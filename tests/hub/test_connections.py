@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -386,6 +387,24 @@ def test_the_thin_client_ends_what_cannot_be(short, monkeypatch):
             with pytest.raises(ConnectionError, match="has no end"):
                 client.ask(HELLO)
             peer.close()
+
+
+def test_a_late_answer_is_not_taken_for_that_of_the_next_question(short):
+    """A client whose question was not answered in time asks no more: its answers would all be one late."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(short / "fake"))
+        os.chmod(short / "fake", 0o600)
+        server.listen()
+        with Client(short / "fake", timeout=0.001) as client:
+            with pytest.raises(TypeError):
+                client.ask({"verb": b"no JSON"})  # nothing was said, so the client is as good as before
+            with pytest.raises(TimeoutError):
+                client.ask({"verb": "claim", "agent": "ann"})
+            peer, _ = server.accept()
+            with peer, contextlib.suppress(OSError):
+                peer.sendall(b'{"ok": true, "lease": "a#1"}\n')
+                with pytest.raises(ConnectionError, match="make another"):
+                    client.ask({"verb": "find", "task": "b"})
 
 
 def test_what_the_thin_client_loads(tmp_path):

@@ -72,7 +72,7 @@ class Dial:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, dict(self.keys)]
             sock.sendall(wire.dumps(hello).encode() + b"\n")
-            answer = wire.loads(_line(sock, bytearray()))
+            answer = wire.loads(_line(sock))
             self._greeted(self._understood(answer))
         except BaseException:
             sock.close()
@@ -99,18 +99,15 @@ class Dial:
         raise JournalError(self.shown, f"the hub takes no coordinator: {answer.get('say')}")
 
 
-def _line(sock: socket.socket, rest: bytearray) -> bytes:
-    """Read a line; the bytes after it stay in `rest`."""
-    start = 0
-    while (end := rest.find(b"\n", start)) < 0:
-        start = len(rest)
+def _line(sock: socket.socket) -> bytes:
+    """Read a line; nothing comes after it before we ask again."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
         got = sock.recv(_READ)
         if not got:
             raise ConnectionError("the hub has closed the connection")
-        rest += got
-    line = bytes(rest[:end])
-    del rest[: end + 1]
-    return line
+        line += got
+    return bytes(line)
 
 
 class _Lane:
@@ -119,7 +116,6 @@ class _Lane:
     def __init__(self) -> None:
         self.session = Session()
         self.sock: socket.socket | None = None
-        self.rest = bytearray()
         self.keys: dict[str, str] = {}
         """the keys shown on it"""
         self.claim: tuple[str, int] | None = None
@@ -129,7 +125,6 @@ class _Lane:
         if self.sock is not None:
             self.sock.close()
         self.sock = None
-        self.rest.clear()
 
 
 class Lanes:
@@ -237,7 +232,7 @@ class Lanes:
                 lane.sock.settimeout(max(0.01, left))
                 outcome = "whether it was done is unknown"
                 lane.sock.sendall(line)
-                return _line(lane.sock, lane.rest)
+                return _line(lane.sock)
             except OSError as problem:
                 lane.drop()
                 if time.monotonic() + pause > until:

@@ -170,17 +170,11 @@ class Pushes:
             return
         if not got:
             raise ConnectionError("the hub has hung up")
-        start = len(inbox)
-        inbox += got
-        end = inbox.find(b"\n", start)
-        while end >= 0:
-            line = bytes(inbox[:end])
-            del inbox[: end + 1]
+        for line in wire.lines_of(inbox, got):
             try:
                 self._hear(wire.loads(line))
             except Exception:  # noqa: BLE001 - the others must get theirs
                 report("what the hub said could not be told")
-            end = inbox.find(b"\n")
 
 
 def _lines(messages: list[Message]) -> bytes:

@@ -31,6 +31,17 @@ dumps = json.JSONEncoder(
 ).encode
 loads = json.loads
 
+
+def lines_of(inbox: bytearray, got: bytes) -> list[bytes]:
+    """Add what has arrived to the beginning of a line, and take out the lines that are complete now."""
+    start = len(inbox)  # earlier bytes have no end of line, and are not searched again
+    inbox += got
+    end = inbox.rfind(b"\n", start) + 1
+    lines = bytes(inbox[:end]).split(b"\n")[:-1]
+    del inbox[:end]
+    return lines
+
+
 _PLAIN = tuple(ATOMS)
 _Slots = tuple[tuple[str, Any, bool], ...]
 _slots: dict[type, _Slots | None] = {}
