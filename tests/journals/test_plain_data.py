@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ants_coord.commands.shared import Submit
 from ants_coord.core.machine import COMMANDS
 from ants_coord.core.strategies import every_part
 from ants_coord.journals.codec.foreign import compiled
@@ -105,6 +106,14 @@ def test_the_table_and_cattrs_read_and_write_the_same(kind):
             )
 
     check()
+
+
+@pytest.mark.parametrize("name", ["payload", "parts"])
+def test_what_is_beside_a_task_is_not_in_it(name):
+    """Who read it there would have another task than who reads it where it is written."""
+    _, read, _ = compiled(Submit)
+    given = {"tasks": [{"id": "a", name: []}], "payloads": [None]}
+    assert outcome(reader(Submit), given) == outcome(read, given) == {name}
 
 
 def test_every_value_that_a_command_carries_has_a_home():

@@ -29,6 +29,8 @@ from .plain_data import Function, Strange, attributes, exactly, moment, number, 
 _named: dict[str, type] = {}
 """values by name: where they are used, some are only named for type checkers, so that importing stays
 cheap"""
+_BESIDE: dict[str, Any] = {"payload": override(omit=True), "parts": override(omit=True)}
+"""what an entry has beside a task, and not in it"""
 
 
 def _strictly(read: Function) -> Callable[[Any, Any], Any]:
@@ -91,7 +93,9 @@ def learn_values(values: Iterable[type]) -> None:
     for value in known:
         attrs.resolve_types(value, {**vars(sys.modules[value.__module__]), **_named})
     for value in known:
-        structure: Any = make_dict_structure_fn(value, _converter, _cattrs_forbid_extra_keys=True)
+        structure: Any = make_dict_structure_fn(
+            value, _converter, _cattrs_forbid_extra_keys=True, **(_BESIDE if value is Task else {})
+        )
         _converter.register_structure_hook(value, partial(_task, structure) if value is Task else structure)
 
 
@@ -120,8 +124,5 @@ learn_values(
      *[value for part in added_parts() for value in part.values]]
 )  # fmt: skip
 _converter.register_unstructure_hook(
-    Task,
-    make_dict_unstructure_fn(
-        Task, _converter, _cattrs_omit_if_default=True, payload=override(omit=True), parts=override(omit=True)
-    ),
+    Task, make_dict_unstructure_fn(Task, _converter, _cattrs_omit_if_default=True, **_BESIDE)
 )
