@@ -24,7 +24,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..errors import ClosedError, CoordinationError, StaleVersionError, UnknownKindError
 from ..fronts.arguments import Seconds, agent_name
@@ -280,37 +280,40 @@ class DirectoryMirror:
         if entry is not None and _root_of(entry) is None:
             self.skipped[name] = f"its entry was written by {entry.author}, not by a mirror"
             return 0
-        if entry is not None and _is_same(entry, self._tree.about(name, status, content=False)):
+        value = self._tree.about(status)
+        if entry is not None and all(entry.value.get(field) == found for field, found in value.items()):
             return 0  # the usual case: nothing has changed, and no file is read
-        value = self._tree.about(name, status, content=self._content)
-        if value is None:
-            self.skipped[name] = "could not be read"
-            return 0
-        if entry is not None and self._content and entry.value.get("digest") == value["digest"]:
-            return 0  # saved again with the same content: an agent that does this must not trigger itself
-        try:
-            self._board.write(
+        if self._content:
+            digest = self._tree.digest(name, status)
+            if digest is None:
+                self.skipped[name] = "could not be read"
+                return 0
+            if entry is not None and entry.value.get("digest") == digest:
+                return 0  # saved again with the same content: an agent that does this must not trigger itself
+            value["digest"] = digest
+        return self._change(
+            name,
+            lambda: self._board.write(
                 self._prefix + name,
                 value,
                 agent=self._agent,
                 expect=0 if entry is None else entry.version,
                 mark=self._mark,
-            )
-        except StaleVersionError:
-            return 0  # another mirror was faster; a later pass compares again
-        except ClosedError:
-            raise
-        except CoordinationError as problem:
-            self.skipped[name] = str(problem)
-            return 0
-        return 1
+            ),
+        )
 
     def _erase(self, name: str, entry: Entry) -> int:
         self._tree.forget(name)
+        return self._change(
+            name, lambda: self._board.erase(entry.path, agent=self._agent, expect=entry.version)
+        )
+
+    def _change(self, name: str, change: Callable[[], object]) -> int:
+        """Write or erase an entry; return 1, or 0 if nothing was changed."""
         try:
-            return int(self._board.erase(entry.path, agent=self._agent, expect=entry.version))
+            return int(bool(change()))
         except StaleVersionError:
-            return 0
+            return 0  # another mirror was faster; a later pass compares again
         except ClosedError:
             raise
         except CoordinationError as problem:
@@ -325,9 +328,3 @@ def _root_of(entry: Entry) -> str | None:
         return None
     root = value.get("root")
     return root if isinstance(root, str) else None
-
-
-def _is_same(entry: Entry, value: dict[str, object] | None) -> bool:
-    """Tell whether size, times and inode equal those of the entry; the content may still differ."""
-    assert value is not None
-    return all(entry.value.get(field) == found for field, found in value.items())

@@ -189,18 +189,12 @@ class Tree:
         """Forget the hash of a file that is gone."""
         self._digests.pop(name, None)
 
-    def about(self, name: str, status: os.stat_result, *, content: bool) -> dict[str, Any] | None:
-        """Return the entry of a file for the board; None if the file could not be read."""
-        value: dict[str, Any] = {
+    def about(self, status: os.stat_result) -> dict[str, Any]:
+        """Return the entry of a file for the board, without the digest of its content."""
+        return {
             "size": status.st_size,
             "mtime_us": status.st_mtime_ns // 1_000,
             "ctime_us": status.st_ctime_ns // 1_000,
             "inode": str(status.st_ino),
             "root": str(self.root),
         }
-        if content:
-            found = self.digest(name, status)
-            if found is None:
-                return None
-            value["digest"] = found
-        return value

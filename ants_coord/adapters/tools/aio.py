@@ -85,11 +85,8 @@ class Tools:
     async def _give_back(self) -> None:
         """Release what is held, and withdraw; another session of the same agent keeps its own leases."""
         for held in self._holding.take_all():
-            for _ in range(held.depth):
-                try:
-                    await self._agent.release(held.lease)
-                except CoordinationError:
-                    break  # it had ended, or the board is closed
+            with suppress(CoordinationError):  # the board is closed
+                await self._leave(held)
         member, self._holding.membership, self._member = self._holding.membership, None, None
         with suppress(CoordinationError):  # an advert that cannot be withdrawn fades
             if member is not None:
@@ -183,7 +180,7 @@ class Tools:
         held = self._holding.task(lease)
         if held is None:
             return await self._ended_before(lease, outcome)
-        reason = result if isinstance(result, str) and result else str(result or "the agent gave no reason")
+        reason = str(result or "the agent gave no reason")
         try:
             if outcome == "done":
                 state = (await self._agent.complete(held.lease, value_of(result))).state
@@ -345,7 +342,7 @@ class Tools:
             try:
                 await self._agent.release(held.lease)
             except LeaseLostError:
-                return  # it ran out, so it is free as well
+                return  # it has ended, so it is free as well
 
     # -- what a Matchmaker adds -----------------------------------------------------------------
 

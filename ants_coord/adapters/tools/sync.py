@@ -88,11 +88,8 @@ class Tools:
     def _give_back(self) -> None:
         """Release what is held, and withdraw; another session of the same agent keeps its own leases."""
         for held in self._holding.take_all():
-            for _ in range(held.depth):
-                try:
-                    self._agent.release(held.lease)
-                except CoordinationError:
-                    break  # it had ended, or the board is closed
+            with suppress(CoordinationError):  # the board is closed
+                self._leave(held)
         member, self._holding.membership, self._member = self._holding.membership, None, None
         with suppress(CoordinationError):  # an advert that cannot be withdrawn fades
             if member is not None:
@@ -186,7 +183,7 @@ class Tools:
         held = self._holding.task(lease)
         if held is None:
             return self._ended_before(lease, outcome)
-        reason = result if isinstance(result, str) and result else str(result or "the agent gave no reason")
+        reason = str(result or "the agent gave no reason")
         try:
             if outcome == "done":
                 state = (self._agent.complete(held.lease, value_of(result))).state
@@ -348,7 +345,7 @@ class Tools:
             try:
                 self._agent.release(held.lease)
             except LeaseLostError:
-                return  # it ran out, so it is free as well
+                return  # it has ended, so it is free as well
 
     # -- what a Matchmaker adds -----------------------------------------------------------------
 
