@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..values.events import Event
+from ..values.events import LEASE_ENDS, Event
 
 __all__ = ["Span", "Spans", "spans"]
 
 _BEGINS = frozenset({"claimed", "locked", "adopted"})
-_ENDS = frozenset(
-    {"completed", "handed in", "retried", "failed", "released", "expired", "cancelled", "unlocked"}
+_ENDS = LEASE_ENDS | {"unlocked"}
+_WAITS_AGAIN = frozenset(
+    {"submitted", "ready", "requeued", "released", "expired", "retried", "handed in", "rejected"}
 )
-LOST = frozenset({"expired", "retried", "failed", "superseded", "revoked"})
+LOST = frozenset({"expired", "retried", "failed", "rejected", "superseded"})
 """ways to end without a result"""
 
 
@@ -28,7 +29,7 @@ class Span:
     `attempt` is 0 for locks; `is_check` says that a result was checked; `kind` is the task's, if its
     submission was seen. `ready_ns` is when the task became claimable, if that was seen. `end_ns` is None
     while the lease lives, and `how` is then "open"; otherwise `how` is the type of the event that ended it
-    ("superseded" if a newer lease did, "revoked" if the board was upgraded).
+    ("superseded" if a newer lease did; a verdict for the result is "completed").
     """
 
     name: str
@@ -72,26 +73,27 @@ class Spans:
         """Take one event; yield the leases that it ended, before it starts another."""
         what, task = event.type, event.task
         if what in _BEGINS:
-            if task is not None and task in self._of_task:
-                yield from self._end(self._of_task[task], event, "superseded")
-            self._begin(event)
-        elif what in _ENDS:
+            before = self._open.get(self._of_task.get(task or "", 0))
+            if before is not None:
+                yield from self._end(before.token, event, "superseded")
+            self._begin(event, before)
+        elif what in _ENDS and not (what == "judged" and event.detail):  # then the task is completed, too
             token = event.token if event.token in self._open else self._of_task.get(task or "", 0)
             yield from self._end(token, event, what)
-        elif what == "upgraded":
-            for token in list(self._open):
-                yield from self._end(token, event, "revoked")
         if what == "submitted" and task is not None and isinstance(event.detail, str):
-            self._kinds[task] = event.detail
-        if task is not None and what in ("submitted", "ready", "requeued", "released", "expired", "retried"):
+            is_new = event.detail != "replaced" or task not in self._kinds
+            self._kinds[task] = event.detail if is_new else ""
+        if task is not None and what in _WAITS_AGAIN:
             self._ready[task] = event.at_ns
         elif task is not None and what in ("completed", "failed", "cancelled"):
             self._ready.pop(task, None)
             if what == "completed":  # other tasks may be brought back, and their kind is only reported once
                 self._kinds.pop(task, None)
 
-    def _begin(self, event: Event) -> None:
+    def _begin(self, event: Event, before: Span | None) -> None:
         detail = event.detail
+        if event.type == "adopted":  # the same attempt goes on; its detail is the token before
+            detail = 1 if before is None else "check" if before.is_check else before.attempt
         names = detail.get("names", ()) if isinstance(detail, dict) else ()
         name = event.task if event.task is not None else ", ".join(names) or "lock"
         self._open[event.token] = Span(
@@ -102,7 +104,7 @@ class Spans:
             0 if event.task is None else detail if isinstance(detail, int) else 1,
             detail == "check",
             self._kinds.get(event.task or "", ""),
-            self._ready.get(event.task or ""),
+            self._ready.pop(event.task or "", None),
         )
         if event.task is not None:
             self._of_task[event.task] = event.token

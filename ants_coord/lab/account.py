@@ -17,10 +17,11 @@ _ENDS = {
     "retried": "failed",
     "failed": "failed",
     "released": "released",
+    "split": "released",
     "expired": "expired",
     "cancelled": "released",
 }
-_USEFUL = ("completed", "handed in", "judged")
+_USEFUL = ("completed", "handed in", "judged", "split")
 
 
 @attrs.define
@@ -35,7 +36,7 @@ class AgentTax:
         done: leases that it ended with a result or a verdict.
         failed: leases that ended with an error.
         expired: leases that ran out in silence.
-        released: leases that it gave back, or that ended because the task was cancelled.
+        released: leases that it gave back or split, or that ended because the task was cancelled.
         held: seconds of its leases.
         wasted: of these, leases that produced no accepted result.
         checking: of these, leases of checks.

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn, Protocol
 
-from ..values.events import Event
+from ..values.events import LEASE_ENDS, Event
 from ..values.tasks import Lease, TaskRecord, TaskState
 
 _SHOWN = 25
-_ENDS = frozenset(
-    {"completed", "retried", "failed", "released", "expired", "cancelled", "handed in", "rejected"}
-)
 
 
 class _Board(Protocol):
@@ -139,7 +136,7 @@ def double_grants(events: Iterable[Event]) -> list[str]:
                 found.append(f"token {event.token} of {event.task!r} is not above {highest}")
             highest = max(highest, event.token)
             held[event.task] = (event.agent, event.token)
-        elif event.type in _ENDS:
+        elif event.type in LEASE_ENDS:
             held.pop(event.task, None)
     return found
 

@@ -67,6 +67,14 @@ EVENT_TYPES: dict[str, str] = {
 }
 """every event type and its meaning"""
 
+LEASE_ENDS = frozenset(
+    {
+        "completed", "handed in", "judged", "rejected", "retried", "failed", "released", "split", "expired",
+        "cancelled",
+    }
+)  # fmt: skip
+"""after these, nobody holds the task that the event names"""
+
 
 @frozen
 class Event:
