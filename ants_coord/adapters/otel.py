@@ -89,10 +89,9 @@ class OTelSink:
             made.set_status(Status(StatusCode.ERROR, f"{span.how}: {span.detail}".rstrip(": ")))
         if not span.is_lock:
             self._before[span.name] = made.get_span_context()
-        end = span.start_ns if span.end_ns is None else span.end_ns
-        made.end(end_time=end)
+        made.end(end_time=span.end_ns)
         if self._held is not None:
-            self._held.record((end - span.start_ns) / 1e9, labels)
+            self._held.record(span.held_ns / 1e9, labels)
             if span.waited_ns is not None:
                 self._waited.record(span.waited_ns / 1e9, labels)
 

@@ -69,8 +69,7 @@ def html(board: Board, *, account: str = "") -> str:
     counts = board.statistics()
     found = spans(events)
     first = events[0].at_ns if events else 0
-    last = max([event.at_ns for event in events[-1:]] + [span.end_ns or 0 for span in found[-1:]], default=0)
-    length_s = max((last - first) / 1e9, 1e-9)
+    length_ns = max(events[-1].at_ns - first, 1) if events else 1
     tasks = [span for span in found if not span.is_lock]
     lost = [span for span in tasks if span.how in LOST]
     waits = sorted((span for span in tasks if span.waited_ns), key=lambda span: -(span.waited_ns or 0))
@@ -78,7 +77,7 @@ def html(board: Board, *, account: str = "") -> str:
     began = dt.datetime.fromtimestamp(first / 1e9, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     about = [
         f"<h1>{escape(board.path or 'a board in memory')}</h1>",
-        f'<p class="dim">{began}, {_time(length_s)}, {len(events):,} events'
+        f'<p class="dim">{began}, {_time(length_ns)}, {len(events):,} events'
         + (", earlier ones are no longer kept" if trimmed else "")
         + "</p>",
         _numbers(
@@ -87,27 +86,29 @@ def html(board: Board, *, account: str = "") -> str:
                 *[(state, f"{count:,}") for state, count in counts.tasks.items() if count],
                 ("leases", f"{len(tasks):,}"),
                 ("of them lost", f"{len(lost):,}"),
-                ("lease time lost", _share(sum(map(_held_s, lost)), sum(map(_held_s, tasks)))),
-                ("longest wait", _time((waits[0].waited_ns or 0) / 1e9) if waits else "none"),
+                (
+                    "lease time lost",
+                    _share(sum(span.held_ns for span in lost), sum(span.held_ns for span in tasks)),
+                ),
+                ("longest wait", _time(waits[0].waited_ns or 0) if waits else "none"),
             ]
         ),
         "<h2>Who held what</h2>",
-        _timeline(found, first, last, length_s),
+        _timeline(found, first, length_ns),
     ]
     if account:
         about.append(f"<h2>What coordination took</h2><pre>{escape(account)}</pre>")
     if lost:
         about.append("<h2>Leases that delivered nothing</h2>")
         rows = [
-            (_since(first, span), span.agent, span.name, span.how, _time(_held_s(span)), span.detail)
+            (_time(span.start_ns - first), span.agent, span.name, span.how, _time(span.held_ns), span.detail)
             for span in lost[-_LISTED:]
         ]
         about.append(_table(("at", "agent", "task", "end", "held", "why"), rows))
     if waits:
         about.append("<h2>Longest waits of READY tasks</h2>")
         longest = [
-            (_time((span.waited_ns or 0) / 1e9), span.name, span.agent, f"{span.attempt}")
-            for span in waits[:_LISTED]
+            (_time(span.waited_ns or 0), span.name, span.agent, f"{span.attempt}") for span in waits[:_LISTED]
         ]
         about.append(_table(("waited", "task", "then taken by", "attempt"), longest))
     title = escape(board.path or "ants_coord")
@@ -118,15 +119,8 @@ def html(board: Board, *, account: str = "") -> str:
     )
 
 
-def _held_s(span: Span) -> float:
-    return ((span.start_ns if span.end_ns is None else span.end_ns) - span.start_ns) / 1e9
-
-
-def _since(first: int, span: Span) -> str:
-    return _time((span.start_ns - first) / 1e9)
-
-
-def _time(seconds: float) -> str:
+def _time(passed_ns: float) -> str:
+    seconds = passed_ns / 1e9
     if seconds < 0.9995:
         return f"{seconds * 1_000:.3g} ms"
     if seconds < 120:
@@ -162,20 +156,21 @@ def _class_of(span: Span) -> str:
     return "x" if span.how in LOST else "b"
 
 
-def _timeline(found: list[Span], first: int, last: int, length_s: float) -> str:
+def _timeline(found: list[Span], first: int, length_ns: int) -> str:
     """Draw a row for each agent and a bar for each lease; its title says which."""
     if not found:
         return '<p class="dim">Nobody has held anything yet.</p>'
     agents = list(dict.fromkeys(span.agent for span in found))
-    scale = (_WIDTH - _NAMES) / max(last - first, 1)
+    scale = (_WIDTH - _NAMES) / length_ns
     height = _ROW * len(agents) + 24
     drawn = [f'<svg viewBox="0 0 {_WIDTH:g} {height}" role="img" aria-label="Leases by agent over time">']
     for part in range(5):
         x = _NAMES + (_WIDTH - _NAMES) * part / 4
         anchor = "end" if part == 4 else "middle" if part else "start"
+        passed = _time(length_ns * part / 4)
         drawn.append(
             f'<line x1="{x:.1f}" y1="18" x2="{x:.1f}" y2="{height}"/>'
-            f'<text class="dim" x="{x:.1f}" y="12" text-anchor="{anchor}">{_time(length_s * part / 4)}</text>'
+            f'<text class="dim" x="{x:.1f}" y="12" text-anchor="{anchor}">{passed}</text>'
         )
     of_agent: dict[str, list[Span]] = {agent: [] for agent in agents}
     for span in found[-_MOST_BARS:]:
@@ -185,9 +180,9 @@ def _timeline(found: list[Span], first: int, last: int, length_s: float) -> str:
             f'<g transform="translate(0 {24 + _ROW * row})"><text y="11">{escape(agent[:22])}</text>'
         )
         for span in of_agent[agent]:
-            end = last if span.end_ns is None else span.end_ns
+            end = first + length_ns if span.end_ns is None else span.end_ns
             attempt = f" attempt {span.attempt}," if span.attempt > 1 else ""
-            title = f"{span.name[:80]},{attempt} {span.how}, {_time((end - span.start_ns) / 1e9)}"
+            title = f"{span.name[:80]},{attempt} {span.how}, {_time(end - span.start_ns)}"
             drawn.append(
                 f'<rect class="{_class_of(span)}" x="{_NAMES + (span.start_ns - first) * scale:.1f}" '
                 f'width="{max(1.0, (end - span.start_ns) * scale):.1f}"><title>{escape(title)}</title></rect>'

@@ -50,6 +50,11 @@ class Span:
         return not self.attempt
 
     @property
+    def held_ns(self) -> int:
+        """How long the lease lived; 0 while it lives."""
+        return 0 if self.end_ns is None else self.end_ns - self.start_ns
+
+    @property
     def waited_ns(self) -> int | None:
         """How long the task had been claimable before this lease; None if that was not seen."""
         return None if self.ready_ns is None else max(0, self.start_ns - self.ready_ns)

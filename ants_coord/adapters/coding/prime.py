@@ -64,10 +64,7 @@ def briefing(place: Place, agent: str | None) -> str:
         now_ns = board._engine.now_ns()  # noqa: SLF001 - our own class
     finally:
         board.close(keep=True)
-    if not locks:
-        told.append("No file is held just now.")
-    else:
-        told.append("Held just now:")
+    told.append("Held just now:" if locks else "No file is held just now.")
     for lease in locks[:_SHOWN]:
         who = "you" if lease.agent == agent else lease.agent
         minutes = max(1, round((lease.expires_ns - now_ns) / 60e9))

@@ -48,18 +48,10 @@ class Change:
     @property
     def diff(self) -> str:
         """The difference, in readable form."""
-        before, after = [
-            [] if text is None else text.splitlines(keepends=True) for text in (self.before, self.after)
-        ]
-        name = str(self.path)
-        return "".join(
-            difflib.unified_diff(
-                before,
-                after,
-                "/dev/null" if self.before is None else name,
-                "/dev/null" if self.after is None else name,
-            )
-        )
+        texts = (self.before, self.after)
+        before, after = [(text or "").splitlines(keepends=True) for text in texts]
+        old, new = ["/dev/null" if text is None else str(self.path) for text in texts]
+        return "".join(difflib.unified_diff(before, after, old, new))
 
     def write(self) -> None:
         """Write the change atomically; a link stays a link."""
