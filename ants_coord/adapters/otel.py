@@ -8,19 +8,16 @@ semantic conventions for messaging.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.context import Context
+from opentelemetry.metrics import Meter
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ..sync import Board
 from ..values.events import Event
 from .spans import LOST, Span, Spans
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.metrics import Meter
-    from opentelemetry.trace import SpanContext, Tracer
 
 __all__ = ["TRACEPARENT", "OTelSink"]
 

@@ -207,20 +207,19 @@ class Colony:
         async with host:
             await host.submit_many(())
             self._vigil = vigil = Vigil(host, self.faults.clock_off)
-            lives = [loop.create_task(self._feed(host))]
-            fed = lives[0]
-            lives += [loop.create_task(self._be(name, do), name=name) for name, do in self._agents]
-            while loop.time() < limit:
-                await asyncio.sleep(_TICK_S)
-                unfinished = (await host.statistics()).unfinished
-                vigil.look(loop.time())
-                if until == "drained" and fed.done() and not unfinished:
-                    break
-                if all(life.done() for life in lives):
-                    break
-            for life in lives:
-                life.cancel()
-            ended = await asyncio.gather(*lives, return_exceptions=True)
+            fed = loop.create_task(self._feed(host))
+            lives = [fed, *[loop.create_task(self._be(name, do), name=name) for name, do in self._agents]]
+            try:
+                while loop.time() < limit and not all(life.done() for life in lives):
+                    await asyncio.sleep(_TICK_S)
+                    unfinished = (await host.statistics()).unfinished
+                    vigil.look(loop.time())
+                    if until == "drained" and fed.done() and not unfinished:
+                        break
+            finally:
+                for life in lives:
+                    life.cancel()
+                ended = await asyncio.gather(*lives, return_exceptions=True)
             for problem in ended:
                 if isinstance(problem, Exception):
                     raise problem
