@@ -6,6 +6,29 @@ with atomic claims, and leases with fencing tokens that expire when their holder
 capability matching: agents advertise what they can do, and tasks say what they require. `Blackboard` is
 stigmergic: agents lay marks and write entries, and work follows them. `ants_coord.aio` has the same names for
 asyncio.
+
+The rooms, from the ground up:
+
+errors        every error that ants_coord raises on purpose
+requirements  the language of what a task requires of an agent
+values        the values that go in and out: Task, Lease, Outcome, Mark, ...
+commands      the only ways to change a board or to ask it
+guard         guards: fencing on the side of the resource
+core          the deterministic state machine, for every front
+strategies    your own strategies: parts that decide which agent may take which task
+journals      where the log of a board is stored: memory, SQLite, PostgreSQL; clocks
+engine        one machine, one lock, one lobby, two alarms, under both colours
+fronts        the layer between the verbs of the two colours and the engine
+aio           the coordinators for event loops
+sync          the coordinators for threads, generated from aio
+abc           what a coordinator is: protocols, in both colours
+hub           one process of a machine that opens a board for others
+testing       tools for testing coordination: controlled time, faults, every order of events
+lab           the coordination tax, in figures
+adapters      bridges to the outside: tools for agents, mirrored files, traces, reports
+cli           the command line
+__main__      `python -m ants_coord`
+_version      the version
 """
 
 from __future__ import annotations

@@ -4,11 +4,25 @@ The coordinators for event loops: one class per strategy, with the same verbs.
 `Board` opens an existing board, whatever its strategy. ants_coord.aio and ants_coord.sync have the same
 names, verbs and arguments.
 
-Files: `bridge` and `worker` have everything that differs between the colours. `reading` (verbs that change
-nothing), `verbs` (verbs that change something), `results`, `locks`, `board`, `claim_queue`, `matchmaker` and
-`blackboard` are the same in both. `agent`, `match_agent` and `board_agent` are the handles of agents, and
-`protocols` has the types for a function's arguments: these four are generated from the verbs. `outbox` writes
-requests to a board together with a user's own rows.
+bridge       what differs between the colours: file I/O, waits, scopes
+worker       the worker; see fronts/serving.py
+reading      the verbs that change nothing: looking, and following what happens
+verbs        the verbs that change something: ending tasks, and steering the board
+results      the verbs that wait for the ends of tasks
+locks        the verbs that lock resources by name
+board        submitting, claiming, holding; `Board`, with all that strategies share
+claim_queue  claim-and-lock: a shared queue of tasks
+matchmaker   capability matching: agents advertise what they can do, and claim tasks that fit
+blackboard   the stigmergic blackboard: agents change a shared environment, others react to the change
+agent        an agent's own handle: the verbs with the agent's name bound
+match_agent  an agent's own handle on a Matchmaker
+board_agent  an agent's own handle on a Blackboard
+protocols    what a function may ask of a coordinator, by purpose
+outbox       tasks and endings that are written in a user's own transaction
+
+`bridge` and `worker` are written by hand in each colour, as are the scopes and attempts in fronts/ (hold,
+aio_hold, aio_attempts). The handles and protocols of both colours are generated from the verbs, and all other
+files of sync/ from those of aio/.
 """
 
 from __future__ import annotations

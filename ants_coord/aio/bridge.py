@@ -1,8 +1,8 @@
 """
-What is specific to event loops: where file I/O runs, how a wait sleeps, which scopes there are.
+What differs between the colours, for event loops: where file I/O runs, how a wait sleeps, which scopes exist.
 
-All other files of this folder are the same in both colours; those in sync/ are generated from them. The
-differences are here and in sync/bridge.py.
+sync/bridge.py has the same for threads. Apart from these two, the workers, and the scopes and attempts in
+fronts/, the colours do not differ: sync/ is generated from aio/.
 
 A board in memory answers at once, on the loop, since its lock is never held for long. A board with a journal
 does its file I/O in a few threads of its own, never on the loop. Waiting needs no thread in either case.

@@ -1,21 +1,21 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app           all commands without a file of their own
-jobs          run and work: files of commands
-boards        which board a command means
-shell         an agent's verbs, for agents that work in a shell
-show          tables and text on the terminal
+app           demo, submit, status, explain, events, verify, standing, trails, cancel
+jobs          run and work: commands as tasks
+boards        the board that a command means, and its errors as exit codes
+shell         an agent's verbs as commands, each a process of its own
+show          output: tables on a terminal, JSON for programs, errors in one line
 demo          the demos
-trials        race and bench, whose code is in bench
-bench         measurements of this machine, and the claim race
-operators     retire
+trials        race and bench: the claim race, and what coordination costs here
+bench         the cost of coordination on this machine, and the claim race
+operators     retire, extend, proof and purse: commands for operators
 coordination  lab, tax and advise: the cost of coordination
-keeping       backup, restore and init
+keeping       backup, restore and init: where boards are kept
 tools         mcp: an agent's tools for its model
-hubs          hub
-agents        hook, guard, prime and setup-agents
-seeing        top, report, trace and metrics: a board while it runs, and afterwards
+hubs          hub: serves a board to programs without the library
+agents        hook, guard, prime and setup-agents: coding agents that share a repository
+seeing        top, report, trace and metrics: a board while it runs, or afterwards
 """
 
 from __future__ import annotations

@@ -7,19 +7,19 @@ delays end), then decides, then commits. Nothing here reads a clock, draws a
 number, opens a file or starts a thread, and nothing iterates a container
 whose order depends on hashing, so every replica of a log is equal.
 
-Floors, from the bottom up (each imports only from the floors below it):
+Floors, the lowest first; each imports only from lower ones:
 
-state       records, time, undo, the ledger
-work        rules that every strategy shares: submit, lease, lock, end
+state       what a board knows: records, time, undo, the ledger
+work        the rules of work that every strategy shares: submitting, leases, locking, lifecycle
 matching    who can do what
-board       trails, entries, reactions, and work that follows them
-trust       standing, what follows from it, results that others check
-sessions    requests that come twice
-logged      the short way of the commands of a log
-reading     queries
-briefing    what an agent should know before it starts a task
+board       the shared environment: trails, entries, reactions, and the order of work that follows trails
+trust       standing: what was seen of an agent, and the consequences
 strategies  which parts make a strategy
-machine     dispatch; the one door
+sessions    requests that come twice
+briefing    what is open to an agent that starts, what was tried, where others have been
+reading     queries: pure looks at the state
+machine     the machine: commands in, replies out, time as an argument
+logged      the short way of the commands of a log
 snapshot    the state as records, and its digest
 """
 

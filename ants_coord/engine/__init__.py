@@ -1,19 +1,19 @@
 """
 The engine under both colours: one machine, one lock, one lobby, two alarms.
 
-door           one lock; re-entry, forks, the end of the interpreter, boards that nobody closed
-engine         what is the same everywhere
-memory         the board in one process
-replica        the board in a log
-log            a journal as the engine sees it: named errors, checked answers; and the line of commands for it
+door           one lock, which refuses a second entry by the same thread; forks, the end of the interpreter
+engine         what is common: who waits, whose leases are renewed, what the alarm does
+memory         a board in memory without a log: the fast path
+replica        a journal and a machine, kept in step
+log            a journal as the engine sees it: its errors become JournalErrors, its answers are checked
 agreement      whether a board has the settings that were asked for
-openings       what this opening gives back when it closes, and which other openings are gone
+openings       what an opening of a board holds, and what it knows about others
 snapshots      written piece by piece between the commands
 lobby          who waits, and for what
-lines          which waiters to wake, and how well a task suits an agent; made for the first waiter
+lines          which waiter a piece of news wakes, and how well a ready task suits an agent
 awaited        the text of a TimeoutError
-deadlines      notifications that must be on time, whatever hangs: of waiters, and of holders of leases
-keeper         renewing leases; made for the first scope
+deadlines      deadlines that must be announced on time, whatever else hangs
+keeper         keeping leases alive, all renewed together
 advert_keeper  refreshing adverts
-io_threads     threads for a journal's I/O that never keep a program from ending
+io_threads     threads for file I/O, and for calls that must return in time
 """

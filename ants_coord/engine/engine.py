@@ -1,5 +1,5 @@
 """
-The engine: one machine, one lock, one lobby, one alarm. Both colours use it.
+The engine: one machine, one lock, one lobby, two alarms. Both colours use it.
 
 `Engine` has everything that is common: who waits, whose leases are renewed, what the alarm does. Only the way
 of a command to the machine differs: `DirectEngine` (in memory.py) applies it under the lock, `LogEngine` (in

@@ -1,11 +1,22 @@
 """
 The layer between the verbs of the two colours (sync/, aio/) and the engine; both colours use it.
 
-`arguments`, `match_arguments` and `board_arguments` check what a user passes and return the command or query.
-`build` makes the engine. `agent` has the common part of the handles, `keys`
-makes the keys with which agents get one. `hold` and `aio_hold` are the scopes;
-`serving` and `aio_attempts` are the parts of workers. A worker for threads may run async handlers, and one
-for event loops plain ones: therefore scopes and attempts of both colours are here. `as_needed` decides how
-many agents a worker has. `failures` says what is kept of an exception. `patience` checks whether a wait can
-still end. `file_names` makes lock names from paths. `outbox_tables` has the SQL of an outbox.
+arguments        the verbs' arguments, checked once and turned into commands
+match_arguments  the arguments of the verbs about adverts
+board_arguments  the arguments of the verbs about marks, entries and reactions
+build            a coordinator from what a user typed: machine, journal, clock, settings
+agent            the common part of agent handles
+keys             the keys with which agents speak, made from the board's secret
+hold             scopes: the right way to hold a lease
+aio_hold         scopes for event loops
+serving          the common part of both colours' workers
+aio_attempts     how an async handler runs in its scope
+as_needed        a worker that grows only if another agent pays off
+failures         what is kept of an exception
+patience         whether a long wait can still end
+file_names       paths as names of locks
+outbox_tables    the SQL of an outbox
+
+A worker for threads may run async handlers, and one for event loops plain ones: therefore the scopes and
+attempts of both colours are here.
 """

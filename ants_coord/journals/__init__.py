@@ -1,21 +1,21 @@
 """
 Journals: where the log of a board is stored. Each is a dumb ordered log behind `ports.Journal`.
 
-ports   the protocols of a journal, a clock and an alarm
-clocks  the only place where the package reads the time
-codec   commands as bytes, and back
-memory  a log in memory, for tests
-sqlite  a log in a SQLite file, shared by processes
-board_file  that file, open: its connection, its lock, and whether it is still the same
-backup      copies of a board, and restoring them
-identity    which file a board is, and how far its log had come
-chain       the hash chain of a log
-postgres  a log in PostgreSQL, shared by machines
-neighbours  wake-ups between processes that share a file
-files   what a file needs from the operating system
-machine_facts   which boot this is, and what a file system is
-forks   what a fork copies but must not use
-trouble     errors of SQLite and of the system, translated
+ports          the protocols of a journal, a clock and an alarm
+clocks         the only place where the package reads the time
+codec          commands as bytes, and back
+memory         a log in a list in memory, for tests and simulations
+sqlite         a log in a SQLite file, shared by processes
+board_file     a board's open file: its connection and its lock
+backup         copies of a board, made while it is in use, and restored
+identity       which file a board is, and how far its log had come
+chain          the hash chain of a log
+postgres       a log in PostgreSQL: one board for several machines
+neighbours     wake-ups between processes that share a file
+files          what a file needs from the operating system
+machine_facts  which boot this is, and what a file system is
+forks          what a forked child must not use
+trouble        errors of SQLite and of the system, translated
 """
 
 from typing import TYPE_CHECKING, Any

@@ -5,19 +5,19 @@ scaling      the Universal Scalability Law: fit, errors, the interval of its pea
 costs        everything that the experiment assumes
 worlds       kinds of work, each made from a seed
 runs         the result of one run; virtual time, faults, the account of time
-ways         one agent alone, and the library's boards
+ways         one agent alone, and boards
 talk         naive talk
-experiment   worlds x ways x agents x seeds, compared with one agent alone
-studies      what matters, how long jobs must be for more agents to pay off, steady curves
+experiment   worlds x ways x numbers of agents x seeds, compared with one agent alone
+studies      what matters, how long jobs must be for two agents to pay off, whether a curve has a peak
 draw         tables, text bars, figures
 structure    how many agents can share some jobs, from their shape
 tax          the account of a board
-account      events folded into it
-meter        figures that no log contains, counted in this process
-advice       the least coordination that this work needs, and a prediction
-predictions  predictions kept beside a board, and their outcomes
+account      events folded into an account: who held what for how long
+meter        what no log contains, counted in this process
+advice       the least coordination that some work needs, and a prediction
+predictions  predictions kept beside a board, and how they turned out
 
-Everything here uses the library as any program may; nothing in the library needs it.
+Everything here uses the library as any program may; only the commands lab, tax and advise use it.
 """
 
 from .account import AgentTax

@@ -17,8 +17,8 @@ The canonical form is equal for requirements that differ only in order, spelling
 of `not`. Tasks with the same canonical form share a queue.
 
 reader     from text to tree
-canonical  one form for equal trees
-atoms      single tests, and the evaluation of a tree
+canonical  one form for all spellings of a requirement
+atoms      single tests, and their three-valued evaluation
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 """
 Submitting, claiming, holding; `Board`, with all that strategies share.
 
-Each verb is one line over `_do` (logged changes), `_ask` (reads) or `_wait`, which are in bridge.py.
+A verb makes a command or query and passes it to `_do` (logged changes), `_ask` (reads) or `_wait`, which are
+in bridge.py.
 """
 
 from __future__ import annotations

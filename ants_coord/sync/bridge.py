@@ -1,8 +1,8 @@
 """
-What is specific to threads: a wait sleeps on a queue, and scopes are plain.
+What differs between the colours, for threads: file I/O is plain, so are scopes, and a wait sleeps on a queue.
 
-`board`, `verbs`, `matchmaker` and `blackboard` in this folder are generated from those in aio/; the
-differences are here and in aio/bridge.py. Coordinators for threads are thread-safe.
+aio/bridge.py has the same for event loops. Only this file and `worker` are written by hand here; all others
+are generated. Coordinators for threads are thread-safe.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """
 Tools for testing coordination: controlled time, faults on demand, every order of events.
 
-clock        time that moves when a test moves it
+clock        a clock that only moves when a test moves it
 conformance  what every coordinator and every journal must do
 simulation   a colony of agents in virtual time, with faults
-story        assertions that show what happened
-history      records of concurrent calls, checked against a sequential model
-schedules    every interleaving of two threads
-strategies   generators of tasks and commands for Hypothesis
-exclusivity  a Hypothesis machine that tries to give one thing to two holders
+story        assertions that show the last events as a table
+history      calls of real threads: could they have happened one by one?
+schedules    every order in which short scripts can interleave
+strategies   Hypothesis strategies for tasks, adverts, marks and commands
+exclusivity  the two promises of every coordinator, tested by Hypothesis
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,19 +1,19 @@
 """
-The values that go in and out: plain and checked, without behaviour. No commands, no rules.
+The values that go in and out: plain, and checked when they are made. What they lead to is decided in core.
 
 checks        names, ids, seconds, counts
 payloads      JSON values: checked, normalised and copied in one walk
-frozen        cheap frozen values, and classes that are cheap to define: commands, queries, errors
+frozen        classes like those of attrs that cost nothing until they are used
 tasks         Task, Lease, Outcome, Ticket and the records of tasks
 briefing      what an agent should know when it starts
-events        what happened, for readers that follow a board
+events        what `events()` yields
 settings      everything that influences what a board decides
-adverts       what an agent can do
-marks         trails and their kinds
-entries       the shared state under paths
+adverts       what an agent can do, and what is offered to it
+marks         marks and trails: what agents leave at places
+entries       values under paths, and their changes
 reactions     rules that turn a change into a task
-routes        rules that rewrite tasks at submit
-rules         what a rule over tasks can ask
+routes        rules that rewrite a task when it is submitted
+rules         what a rule about tasks can ask
 trust         the consequences of standing
 verification  how results are checked, and capabilities proved
 """

@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
+from tests.maps import PACKAGE, map_of
 from tests.test_layers import ROOMS
 
-ABOUT = {
-    "errors": "every error, with the way out",
-    "requirements": "the language of what a task asks of an agent",
-    "values": "what users and the core exchange: Task, Lease, Outcome, Mark, ...",
-    "commands": "the only ways to change a board, or to ask it",
-    "core.state": "records, time, undo, the ledger",
-    "core.work": "rules that every strategy shares: submit, lease, lock, end",
-    "core.matching": "which agent can do which task",
-    "core.board": "trails, entries, reactions, work that follows them",
-    "core.trust": "standing and its effects, results that others check",
-    "core": "the machine: one door for commands; queries, sessions, snapshots",
-    "journals": "where a log lives: memory, SQLite, PostgreSQL; clocks",
-    "engine": "one machine, one lock, one lobby, one alarm",
-    "guard": "fencing for what agents write outside",
-    "fronts": "arguments, scopes, building: what both colours share",
-    "aio": "boards for event loops, by hand",
-    "sync": "boards for threads, generated from aio",
-    "abc": "protocols",
-    "strategies": "what you need to write a strategy",
-    "hub": "one replica that serves many processes of a machine",
-    "adapters": "bridges: tools for models, files, traces, reports",
-    "testing": "clocks, colonies, conformance: the testing kit",
-    "lab": "what coordination costs, and advice",
-    "cli": "the command line",
+NO_ROOMS = {"__init__", "__main__", "_version"}
+SIDEWAYS = {
+    ("aio", "sync"): "each colour of a board names its twin: `board.sync` and `board.aio`",
+    ("errors", "values"): "errors are made like values (`values/frozen.py`), and values raise them",
 }
+"""(room, a room that stands on it and that it imports all the same): why"""
+
+
+def about(room: str) -> str:
+    """Return what the map of its folder says about a room."""
+    folder, _, name = room.rpartition(".")
+    return next(text for line, _, text in map_of(PACKAGE.joinpath(folder)) if line == name)
 
 
 def floors() -> list[list[str]]:
     """Return the rooms by floor, from the ground up: each stands on rooms of floors below."""
-    left = {room: set(below) - {room} for room, below in ROOMS.items() if room in ABOUT}
-    left["errors"] = set()  # names values for type checkers only
-    left["core.state"] -= {"core.trust"}
-    left["fronts"] -= {"aio", "sync"}
-    left["aio"] -= {"sync"}
+    left = {room: set(below) - {room} for room, below in ROOMS.items() if room not in NO_ROOMS}
+    for room, above in SIDEWAYS:
+        left[room] -= {above}
     found: list[list[str]] = []
     placed: set[str] = set()
     while left:
-        floor = sorted(room for room, below in left.items() if below & set(ABOUT) <= placed)
+        floor = sorted(room for room, below in left.items() if below & set(left) <= placed)
         assert floor, left
         found.append(floor)
         placed.update(floor)
@@ -54,9 +40,15 @@ def picture() -> str:
     """Return the floors as a table, the highest first."""
     lines = ["| floor | rooms |", "|---|---|"]
     for number, rooms in reversed(list(enumerate(floors()))):
-        cells = "<br>".join(f"**{room}**: {ABOUT[room]}" for room in rooms)
+        cells = "<br>".join(f"**{room}**: {about(room)}" for room in rooms)
         lines.append(f"| {number} | {cells} |")
     return "\n".join(lines)
+
+
+def exceptions() -> str:
+    """Return the imports that do not go down, as a list."""
+    lines = [f"- **{room}** also imports **{above}**: {why}." for (room, above), why in SIDEWAYS.items()]
+    return "\n".join(["Imports that do not go down:", "", *lines])
 
 
 def page() -> str:
@@ -68,17 +60,20 @@ applies the same commands in the same order, and so reaches the same state. No p
 
 ## Rooms
 
-A room is a package or module. It may import rooms of lower floors only. This table is drawn from `tests/test_layers.py`,
-which checks every import.
+A room is a package or module. It imports rooms of lower floors only, except where the text below the table says so.
+The table is drawn from `tests/test_layers.py`, which checks every import, and from the maps in the first pages of the
+folders.
 
 {picture()}
+
+{exceptions()}
 
 ## The way of one task
 
 1. `board.submit(Task(...))` in `aio/board.py` or `sync/board.py` checks the arguments (`fronts/arguments.py`) and makes a
    command (`commands/shared.py`). Its payload is checked and copied once (`values/payloads.py`).
 2. The engine takes the lock. In memory (`engine/memory.py`) the command goes to the machine at once. On a log
-   (`engine/replica.py`) it is encoded (`journals/codec.py`), appended by a journal, and applied in log order together with
+   (`engine/replica.py`) it is encoded (`journals/codec/`), appended by a journal, and applied in log order together with
    what others have appended. One writer and fifty threads use the same path: the thread that holds the lock writes for
    all that wait.
 3. The machine (`core/machine.py`) lets time pass: leases run out, delays end. Then it looks up the function of the command

@@ -16,7 +16,7 @@ from ants_coord.core import TRANSITIONS
 from ants_coord.testing import ManualClock
 from ants_coord.values.tasks import TaskState
 
-from .architecture import ABOUT, floors
+from .architecture import about, floors
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 STYLE = (
@@ -187,7 +187,7 @@ GROUPS = {  # colour: the rooms that are drawn in it
     "#3f7fd0": ("core", "core.state", "core.work", "core.matching", "core.board", "core.trust", "strategies"),
     "#b7791f": ("journals", "engine"),
     "#3a9d6a": ("fronts", "aio", "sync", "abc"),
-    "#8a5fbf": ("hub", "lab", "testing", "adapters", "cli"),
+    "#8a5fbf": ("hub", "hub.client", "hub.thin", "lab", "testing", "adapters", "cli"),
 }
 WIDTH, STEP = 780, 36
 
@@ -200,7 +200,7 @@ def layers() -> str:
         width = (WIDTH - 6 * (len(rooms) - 1)) / len(rooms)
         for place, room in enumerate(rooms):
             x, y = place * (width + 6), number * STEP
-            says = f": {ABOUT[room]}"
+            says = f": {about(room)}"
             says = says if (len(room) + len(says)) * 7.2 < width else ""
             parts.append(
                 f'<rect x="{x:g}" y="{y}" width="{width:g}" height="{STEP - 5}" rx="5" fill="{colours.get(room, "#6e7781")}"/>'
@@ -210,7 +210,7 @@ def layers() -> str:
             )
     parts.append("<style>.on{fill:#fff}</style>")
     return _svg(
-        WIDTH, len(floors()) * STEP, "The layers of the package; each imports lower ones only.", parts
+        WIDTH, len(floors()) * STEP, "The layers of the package, from the table that checks imports.", parts
     )
 
 

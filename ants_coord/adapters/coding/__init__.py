@@ -1,12 +1,12 @@
 """
 Coding agents that share a repository: each file is held by the session that writes it first.
 
-place    the repository and its board, which all worktrees share
-events   the input of the hooks of Claude Code and Codex
-hook     called before each write: grants it, or refuses it and names the holder
-commits  called before each commit: refuses files that others hold
-prime    what an agent is told when its session starts
-setup    changes to the agents' own configuration, and undoing them
+place    which repository an agent works in, and where its board is
+events   the input of the hooks of coding agents
+hook     the hook of a coding agent: holds a file for the session that writes it first, refuses others
+commits  files that another agent is editing, before a commit
+prime    what an agent should know when its session starts
+setup    the hook in the agents' own configuration: adding, showing, removing it
 
 `place`, `events` and `hook` need only the standard library while a hub runs, because an agent waits for them.
 """

@@ -1,8 +1,8 @@
 """
 Commands as tasks: the implementation of `run` and `work`.
 
-batch         job files
-running       the commands run and work
-child         one command of a job, as a process
-progress      output while they run
+batch     commands from a JSON Lines file, read strictly
+running   run and work: the commands that run the commands of a file
+child     one command as a child: its environment, its output, its end
+progress  the output of run and work while they run
 """

@@ -4,13 +4,13 @@ The shared environment: trails, entries, reactions, and the order of work that f
 trails        marks laid, reinforced, evaporated
 ranking       trails in order of strength
 strongest     the strongest places
-places        places with work
-order         claims that follow trails
-thresholds    what an agent has become good at
-entries       the shared state
+places        the READY tasks at one place, and the lists in which claims find the best
+order         the ready order: places pull agents, the most attractive first
+thresholds    how hard it is to draw an agent to a kind of task, learnt from its results
+entries       the shared state that agents write, read, take and watch
 reactions     changes that become tasks
-surroundings  how these parts reach each other
+surroundings  what a change of the shared state affects; the parts know each other only through it
 deeds         each agent's last change to each entry
 rollback      undoing what one agent did
-diffusion     trails that spread
+diffusion     trails that spread over a graph of places
 """

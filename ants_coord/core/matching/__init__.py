@@ -1,13 +1,13 @@
 """
 Eligibility: who can do what.
 
-index        requirements against agents, as bit masks
+index        which agents can do which tasks, as masks
 members      agents as the index sees them
-eligibility  the part itself
+eligibility  adverts in, eligibility out
 adverts      commands about adverts
 order        the ready order by signature
 teams        one task, several agents at once
-routes       tasks rewritten at submit
-proofs       capabilities that must be proved before they count
-explain      why a task waits, and why an agent gets nothing
+routes       routing rules, which add requirements, set priorities and split tasks into parts
+proofs       capabilities that count for nothing until the agent has passed the proof
+explain      why nobody takes a task, and why this agent does not
 """

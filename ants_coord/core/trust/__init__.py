@@ -1,10 +1,10 @@
 """
 Standing: what was seen of an agent, and the consequences.
 
-evidence    the fold over history
-skills      the same by capability
-principals  on whose behalf an agent acts
-effects     what a standing allows
-checks      results that other agents check
-opinions    tasks that wait for such a check
+evidence    what agents have delivered, as evidence that fades
+skills      evidence by capability
+principals  who vouches for which agent
+effects     the consequences of standing on a board with a TrustPolicy
+checks      checking results before they count
+opinions    tasks that wait for another opinion
 """

@@ -8,8 +8,8 @@ letters): a log that does not say exactly what was written must stop its readers
 
 plain_data  fields of our commands and values as plain data
 usual       the commands of every cycle, hand-written
-text        JSON itself, strict
-foreign     the same for commands of strategies that users have added
+text        JSON as it stands in a log, strict
+foreign     commands of strategies that users have added, as plain data
 
 FORMAT grows by one when an old reader could misread a new log. Then: teach
 `decode` the old form, add a log in the old form to the tests' corpus, and say

@@ -1,10 +1,10 @@
 """
 A log in PostgreSQL: one board for several machines, on a server that people already run.
 
-journal  the journal itself
-listener notifications of what others append
-server   a connection with its own deadlines, repeats, and translated errors
-install  checking a server, and making the tables
-schema   tables, functions and rights; what the owner of a database runs once
-dsn      postgresql://user@host/database#board
+journal   append is one call, read verifies the entry that it continues from
+listener  notifications of what others append
+server    a connection that answers in time or is given up, and safe repeats
+install   checking a server, and making the tables
+schema    tables, functions and rights of a database that holds boards
+dsn       the address of a board: postgresql://user@host/database#board
 """

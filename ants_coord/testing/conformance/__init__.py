@@ -4,10 +4,10 @@ What every coordinator must do, as a suite without a test framework: `check_coor
 It is for your own strategies, journals and fronts. Each check is a small story whose name is the promise.
 Coordinators for event loops are checked by the same stories, in virtual time.
 
-coordinator  the stories of coordinators
-bazaar       the stories of agents that come and go
-journal      the stories of journals
-journal_faults  what may go wrong around a journal
+coordinator     the stories of coordinators
+bazaar          the stories of agents that come and go
+journal         what every journal must do: check_journal
+journal_faults  faults around a journal, as stories
 """
 
 from __future__ import annotations

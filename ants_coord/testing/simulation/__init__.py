@@ -1,12 +1,12 @@
 """
 A colony in virtual time: clocks, faults, and agents with characters.
 
-colony      the world in which agents run
+colony      your agents, real coordinators, and faults
 loop        an event loop on virtual time
-characters  agents that fail in a known way
+characters  agents with characters: diligent ones, and those that a colony must survive
 report      faults, and the report of a run
-world       resources outside the board
+world       resources outside the board, which notice wrong writes
 lockstep    threads in virtual time
-log         a log that loses replies
-liveness    what must happen within a time
+log         a log shared by simulated processes, with faults
+liveness    things that should happen soon do happen
 """
