@@ -37,7 +37,7 @@ class Attention:
     """The toolboxes of one board whose agents are alive; every method is called under the board's lock."""
 
     def __init__(self) -> None:
-        self._awake: list[Holding] = []
+        self._awake: dict[Holding, None] = {}
 
     @property
     def at_ns(self) -> int:
@@ -46,18 +46,16 @@ class Attention:
 
     def watch(self, holding: Holding) -> None:
         """Watch an agent from now on."""
-        if holding not in self._awake:
-            self._awake.append(holding)
+        self._awake[holding] = None
 
     def forget(self, holding: Holding) -> None:
         """Stop watching an agent."""
-        if holding in self._awake:
-            self._awake.remove(holding)
+        self._awake.pop(holding, None)
 
     def run(self, now_ns: int, try_: Callable[[Any], Any]) -> None:
         """Let agents fall silent that have not called for long."""
         for one in [one for one in self._awake if one.until_ns <= now_ns]:
-            self._awake.remove(one)
+            del self._awake[one]
             one.fall_silent()
 
     def close(self, try_: Callable[[Any], Any]) -> None:

@@ -24,12 +24,12 @@ def _result_of(lease: Any) -> Any:
     return {"done": lease.task}  # the same for every agent, so that results can agree
 
 
-async def _do(me: _Me, lease: Any, work: float) -> None:
+async def _do(me: _Me, lease: Any, work: float, result_of: Callable[[Any], Any] = _result_of) -> None:
     """Hold a lease for as long as its task takes, and complete it, unless somebody else has it by then."""
     with contextlib.suppress(LeaseLostError):
         async with me.work(lease) as job:
             await asyncio.sleep(work)
-            job.result = _result_of(lease)
+            job.result = result_of(lease)
 
 
 def diligent(work: float = 3.0) -> _Async:
@@ -85,10 +85,8 @@ def sleeper(work: float = 3.0, *, nap: float = 100.0) -> _Async:
     async def sleeping_agent(me: _Me) -> None:
         async for lease in me.claims(until="drained"):
             await asyncio.sleep(work + nap)
-            try:
+            with contextlib.suppress(LeaseLostError):  # refused, as it must be
                 await me.complete(lease, _result_of(lease))
-            except LeaseLostError:
-                continue  # refused, as it must be
 
     return sleeping_agent
 
@@ -124,14 +122,12 @@ def liar(work: float = 0.5, *, share: float = 1.0, seed: int = 0) -> _Async:
 
     async def lying_agent(me: _Me) -> None:
         dice = random.Random(f"{seed} {me.name}")  # noqa: S311 - which lies it tells is no secret
+
+        def told_of(lease: Any) -> Any:
+            return f"made up {dice.random()}" if dice.random() < share else _result_of(lease)
+
         async for lease in me.claims(until="drained"):
-            try:
-                async with me.work(lease) as job:
-                    await asyncio.sleep(work)
-                    is_lie = dice.random() < share
-                    job.result = f"made up {dice.random()}" if is_lie else _result_of(lease)
-            except LeaseLostError:
-                continue
+            await _do(me, lease, work, told_of)
 
     return lying_agent
 
