@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..values.events import LEASE_ENDS, Event
+from ..values.events import LEASE_ENDS, WAITS_AGAIN, Event
 
 __all__ = ["Span", "Spans", "spans"]
 
 _BEGINS = frozenset({"claimed", "locked", "adopted"})
 _ENDS = LEASE_ENDS | {"unlocked"}
-_WAITS_AGAIN = frozenset(
-    {"submitted", "ready", "requeued", "released", "expired", "retried", "handed in", "rejected"}
-)
 LOST = frozenset({"expired", "retried", "failed", "rejected", "superseded"})
 """ways to end without a result"""
 
@@ -88,7 +85,7 @@ class Spans:
         if what == "submitted" and task is not None and isinstance(event.detail, str):
             is_new = event.detail != "replaced" or task not in self._kinds
             self._kinds[task] = event.detail if is_new else ""
-        if task is not None and what in _WAITS_AGAIN:
+        if task is not None and what in WAITS_AGAIN:
             self._ready[task] = event.at_ns
         elif task is not None and what in ("completed", "failed", "cancelled"):
             self._ready.pop(task, None)

@@ -7,11 +7,15 @@ The format is the Trace Event Format: JSON, times in microseconds.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ..values.events import Event
+from ..values.events import WAITS_AGAIN, Event
 from .spans import spans
+
+_TAKEN = frozenset({"claimed", "completed", "failed", "cancelled"})
+"""a task that was READY is READY no more"""
 
 
 def chrome(events: Iterable[Event]) -> str:
@@ -19,7 +23,8 @@ def chrome(events: Iterable[Event]) -> str:
     Return events as one JSON text in the Trace Event Format.
 
     Leases of one agent may overlap, so they are asynchronous pairs ("b", "e") and not nested slices. A
-    counter shows how many tasks were READY. Times begin at the first event.
+    counter shows how many tasks were READY; a task that at the end still waits for others or for its time
+    counts as well, because no event tells. Times begin at the first event.
     """
     listed = list(events)
     first = listed[0].at_ns if listed else 0
@@ -46,21 +51,26 @@ def chrome(events: Iterable[Event]) -> str:
         end = last if span.end_ns is None else span.end_ns
         records.append({**shared, "ph": "b", "ts": us(span.start_ns), "args": about})
         records.append({**shared, "ph": "e", "ts": us(end)})
-    ready: set[str] = set()
-    for event in listed:
-        if event.task is None:
-            continue
-        before = len(ready)
-        if event.type in ("ready", "requeued", "released"):
-            ready.add(event.task)
-        elif event.type in ("claimed", "cancelled"):
-            ready.discard(event.task)
-        if len(ready) != before:
-            records.append(
-                {"name": "ready", "ph": "C", "pid": 1, "ts": us(event.at_ns), "args": {"tasks": len(ready)}}
-            )
+    steps, ready = _steps(listed), 0
+    for at_ns in sorted(steps):
+        ready += steps[at_ns]
+        records.append({"name": "ready", "ph": "C", "pid": 1, "ts": us(at_ns), "args": {"tasks": ready}})
     records += [
         {"name": "thread_name", "ph": "M", "pid": 1, "tid": row, "args": {"name": agent}}
         for agent, row in rows.items()
     ]
     return json.dumps({"traceEvents": records, "displayTimeUnit": "ms"}, separators=(",", ":"))
+
+
+def _steps(events: Iterable[Event]) -> Counter[int]:
+    """Return by how much the number of READY tasks changed at each instant."""
+    since: dict[str, int] = {}
+    steps: Counter[int] = Counter()
+    for event in events:
+        if event.type in WAITS_AGAIN and event.task is not None:
+            since[event.task] = event.at_ns  # if it was there already, it had to wait until now
+        elif event.type in _TAKEN and event.task in since:
+            steps[since.pop(event.task)] += 1
+            steps[event.at_ns] -= 1
+    steps.update(since.values())
+    return steps

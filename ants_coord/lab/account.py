@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import attrs
 
-from ..values.events import Event
+from ..values.events import WAITS_AGAIN, Event
 
-_WAITS_AGAIN = ("submitted", "ready", "requeued", "retried", "released", "expired", "handed in", "rejected")
 _ENDS = {
     "completed": "done",
     "handed in": "done",
@@ -138,7 +137,7 @@ class Account:
             self._completed(event, task)
         elif kind in ("failed", "cancelled"):
             self._nothing_stands(task)
-        if kind in _WAITS_AGAIN:
+        if kind in WAITS_AGAIN:
             self.ready[task] = at
 
     def _claimed(self, event: Event, task: str, agent: str, at: float) -> None:

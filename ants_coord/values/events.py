@@ -74,6 +74,10 @@ LEASE_ENDS = frozenset(
     }
 )  # fmt: skip
 """after these, nobody holds the task that the event names"""
+WAITS_AGAIN = frozenset(
+    {"submitted", "ready", "requeued", "released", "expired", "retried", "handed in", "rejected"}
+)
+"""after these, the task may be claimed, unless it has to wait first: then it becomes "ready" later"""
 
 
 @frozen

@@ -22,6 +22,7 @@ from ants_coord.adapters.spans import spans
 from ants_coord.adapters.tap import LoggingSink, Tap
 from ants_coord.adapters.trace import chrome
 from ants_coord.testing import ManualClock
+from ants_coord.testing.clock import START_NS
 from tests.cli.command import ENVIRONMENT, ants
 from tests.scale import of
 
@@ -88,6 +89,12 @@ def test_a_check_is_told_from_work():
         ]  # fmt: skip
 
 
+def counter_of(trace):
+    """Return the number of READY tasks that a trace shows: instant -> number from then on."""
+    records = json.loads(trace)["traceEvents"]
+    return {START_NS + round(one["ts"] * 1_000): one["args"]["tasks"] for one in records if one["ph"] == "C"}
+
+
 @settings(max_examples=of(15, 100, 1_000), deadline=None)
 @given(
     steps=st.lists(
@@ -101,8 +108,9 @@ def test_spans_account_for_every_lease(steps):
     clock = ManualClock()
     with ClaimQueue(clock=clock, lease_ttl=5, backoff=Backoff(first=0.0), max_attempts=2) as board:
         board.submit_many([Task(f"t{n}") for n in range(4)])
-        held = []
+        held, ready = [], {}
         for what, number in steps:
+            ready[clock.now_ns()] = board.statistics().tasks["ready"]
             if what == "claim":
                 held += [lease] if (lease := board.claim_nowait(f"agent-{number}")) else []
             elif what == "wait":
@@ -119,12 +127,17 @@ def test_spans_account_for_every_lease(steps):
                     board.complete(lease)
                 else:
                     board.fail(lease, "no")
+        ready[clock.now_ns()] = board.statistics().tasks["ready"]
         events = list(board.events())
         found = spans(events)
         assert len(found) == sum(event.type in ("claimed", "locked") for event in events)
         assert {s.token for s in found if s.end_ns is None} == {lease.token for lease in board.leases()}
         assert all(s.end_ns is None or s.end_ns >= s.start_ns for s in found)
-        json.loads(chrome(events))
+        shown, counter = 0, counter_of(chrome(events))
+        for at_ns in sorted({*counter, *ready}):
+            shown = counter.get(at_ns, shown)
+            if at_ns in ready:
+                assert shown == ready[at_ns]
         assert html(board).count("<rect") == len(found)
 
 
