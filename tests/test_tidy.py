@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .lines import docstring_lines
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
     path for name in ("ants_coord", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
@@ -43,15 +45,16 @@ def test_files_and_functions_are_short_and_finished(folder):
 def faults_of(path: Path) -> Iterator[str]:
     """Tell what a newcomer would stumble over in a file."""
     text = path.read_text(encoding="utf-8")
-    lines = text.count("\n")
+    tree = ast.parse(text)
+    lines = text.count("\n") - _not_counted(path, tree)
     if lines > LONGEST_FILE and not text.startswith(
         "# Generated"
     ):  # by tests/colours, from files that are measured
         yield f"{lines} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() if (
-                node.end_lineno - node.lineno >= LONGEST_FUNCTION
+                node.end_lineno - node.lineno - _not_counted(path, node) >= LONGEST_FUNCTION
             ):
                 yield f"{node.name} has more than {LONGEST_FUNCTION} lines"
     if path != Path(__file__):
@@ -61,6 +64,16 @@ def faults_of(path: Path) -> Iterator[str]:
         if folders[0] == "tests" and not in_virtual_time:
             yield from re.findall(r"\b(?:time|asyncio)\.sleep\((?!0\))", text)
     yield from re.findall(r"util|manager|helper", path.stem)
+
+
+def _not_counted(path: Path, node: ast.AST) -> int:
+    """
+    Return the lines that do not make a piece of code long: docstrings, where these are the reference.
+
+    A public verb says what it takes, returns and raises, and shows an example. In aio/, the bound would
+    otherwise ask for shorter docstrings and not for shorter code.
+    """
+    return docstring_lines(node) if path.parent == ROOT / "ants_coord" / "aio" else 0
 
 
 def test_rows_of_the_core_are_read_by_names():

@@ -9,17 +9,36 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..commands.board import Changes, History, Reactions, Read, Sense, Strongest, Thresholds, Unreact
+from ..commands.board import (
+    Changes,
+    Deposit,
+    Diffuse,
+    Entries,
+    Erase,
+    History,
+    React,
+    Reactions,
+    Read,
+    RollBack,
+    Sense,
+    Strongest,
+    Take,
+    Thresholds,
+    Unreact,
+    Write,
+)
+from ..commands.shared import MAX_BATCH, with_salt
 from ..engine.lobby import Waiter, mute
-from ..errors import ClosedError
-from ..fronts import arguments, board_arguments, match_arguments
+from ..errors import ClosedError, LimitError
+from ..fronts import arguments, match_arguments
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
 from ..journals.ports import Clock
-from ..values.checks import check_id, check_name
+from ..values.checks import amount, check_id, check_name, listed, quoted
 from ..values.checks import count as checked_count
 from ..values.entries import Change, Entry, checked_pattern, literal
 from ..values.marks import Mark, Threshold, Trail
+from ..values.payloads import json_value
 from ..values.reactions import Reaction
 from ..values.tasks import Task
 from .board_agent import BoardAgent
@@ -33,6 +52,14 @@ if TYPE_CHECKING:
 
 def _kind(kind: str | None) -> str | None:
     return None if kind is None else check_name(kind, "mark kind")
+
+
+def _version(expect: int | None) -> int | None:
+    return None if expect is None else checked_count(expect, "expect", least=0)
+
+
+def _start_of(prefix: str) -> str:
+    return "" if prefix == "" else check_id(prefix, "prefix")
 
 
 class BoardMembership(Membership, BoardAgent):
@@ -141,7 +168,9 @@ class Blackboard(MatchVerbs):
                 changed.
 
         """
-        return await self._do(board_arguments.deposit(mark, agent), request_id)
+        if mark.__class__ is not Mark:
+            raise TypeError(f"deposit takes a Mark, not {quoted(mark)}; write Mark(kind, place, strength)")
+        return await self._do(Deposit(mark, arguments.agent_name(agent)), request_id)
 
     async def sense(self, place: str, *, kind: str | None = None) -> list[Trail]:
         """
@@ -188,7 +217,23 @@ class Blackboard(MatchVerbs):
             How many trails changed.
 
         """
-        command = board_arguments.diffuse(kind, neighbours, share, agent)
+        if not isinstance(neighbours, Mapping):
+            raise TypeError(f"neighbours must map a place to its neighbours, not {quoted(neighbours)}")
+        checked, edges = [], 0
+        for place, given in neighbours.items():
+            check_id(place, "each place in neighbours")
+            others = listed(given, f"the neighbours of {place!r}", "a list of places")
+            found = tuple(dict.fromkeys(check_id(other, f"each neighbour of {place!r}") for other in others))
+            if place in found:
+                raise ValueError(
+                    f"neighbours names {place!r} as its own neighbour; what it keeps is 1 - share"
+                )
+            checked.append((place, found))
+            edges += 1 + len(found)
+        if edges > MAX_BATCH:
+            raise LimitError("places and edges in one step of diffusion", edges, MAX_BATCH)
+        named, part = check_name(kind, "mark kind"), amount(share, "share", most=1.0)
+        command = Diffuse(named, tuple(checked), part, arguments.agent_name(agent))
         return await self._do(command, request_id)
 
     async def thresholds(self, agent: str) -> list[Threshold]:
@@ -232,7 +277,14 @@ class Blackboard(MatchVerbs):
                 agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
 
         """
-        command = board_arguments.write(path, value, agent, expect, ttl, mark)
+        command = Write(
+            check_id(path, "path"),
+            json_value(value, "value"),
+            arguments.agent_name(agent),
+            _version(expect),
+            arguments.ttl_ns(ttl, "ttl"),
+            None if mark is None else Mark(mark, path),
+        )
         return await self._do(command, request_id)
 
     async def read(self, path: str) -> Entry | None:
@@ -259,7 +311,8 @@ class Blackboard(MatchVerbs):
             The first matching entry, by path.
 
         """
-        query = board_arguments.entries("", checked_pattern(pattern), None, 1, newer_than)
+        least = checked_count(newer_than, "newer_than", least=0)
+        query = Entries(pattern=checked_pattern(pattern), count=1, newer_than=least)
         waiter = Waiter(mute, paths=(literal(pattern),))
         found = await self._wait(lambda w: self._engine.look_or_enter(query, bool, w), waiter, timeout)
         return found[0]
@@ -277,7 +330,13 @@ class Blackboard(MatchVerbs):
             count: most entries to return.
 
         """
-        return list(await self._ask(board_arguments.entries(prefix, pattern, after, count)))
+        query = Entries(
+            _start_of(prefix),
+            None if pattern is None else checked_pattern(pattern),
+            None if after is None else check_id(after, "after"),
+            checked_count(count, "count", most=1 << 30),
+        )
+        return list(await self._ask(query))
 
     async def take(
         self,
@@ -299,7 +358,8 @@ class Blackboard(MatchVerbs):
                 taker dies.
 
         """
-        command = board_arguments.take(pattern, agent, lease_ttl)
+        ttl_ns = arguments.ttl_ns(lease_ttl)
+        command = Take(checked_pattern(pattern), arguments.agent_name(agent), ttl_ns)
         waiter = Waiter(mute, paths=(literal(pattern),))
         return await self._wait(lambda w: self._engine.try_or_enter(command, w), waiter, timeout, command)
 
@@ -324,7 +384,9 @@ class Blackboard(MatchVerbs):
             NotOwnerError: a namespace gives the entry to others.
 
         """
-        return await self._do(board_arguments.take(pattern, agent, lease_ttl), request_id)
+        ttl_ns = arguments.ttl_ns(lease_ttl)
+        command = Take(checked_pattern(pattern), arguments.agent_name(agent), ttl_ns)
+        return await self._do(command, request_id)
 
     async def erase(
         self, path: str, *, agent: str, expect: int | None = None, request_id: str | None = None
@@ -346,7 +408,8 @@ class Blackboard(MatchVerbs):
                 others.
 
         """
-        return await self._do(board_arguments.erase(path, agent, expect), request_id)
+        command = Erase(check_id(path, "path"), arguments.agent_name(agent), _version(expect))
+        return await self._do(command, request_id)
 
     async def history(self, path: str) -> list[Change]:
         """
@@ -374,7 +437,8 @@ class Blackboard(MatchVerbs):
             CursorTooOld: changes after `since` are gone; start again without it.
 
         """
-        query = board_arguments.changes(prefix, since)
+        start = _start_of(prefix)
+        query = Changes(start, None if since is None else checked_count(since, "since", least=0))
         while True:
             if follow and query.since is not None:
                 waiter = Waiter(mute, paths=(prefix,))
@@ -388,7 +452,7 @@ class Blackboard(MatchVerbs):
                     return
             for change in page.changes:
                 yield change
-            query = board_arguments.changes(prefix, page.cursor)
+            query = Changes(start, page.cursor)
 
     def _page(self, query: Changes, waiter: Waiter) -> Page | None:
         # changes that do not concern this watch may have left the log: they need not be seen again
@@ -415,7 +479,10 @@ class Blackboard(MatchVerbs):
             its accepted results that other tasks needed: task -> those tasks.
 
         """
-        return await self._do(board_arguments.roll_back(agent, by, quarantine), request_id)
+        if not isinstance(quarantine, bool):
+            raise TypeError(f"quarantine must be a bool, not {quoted(quarantine)}")
+        command = RollBack(arguments.agent_name(agent), check_name(by, "by"), quarantine)
+        return await self._do(command, request_id)
 
     # -- reactions ------------------------------------------------------------------------------
 
@@ -456,18 +523,17 @@ class Blackboard(MatchVerbs):
             True if there was no reaction of this name before.
 
         """
-        command = board_arguments.reaction(
-            name,
-            pattern,
-            task,
-            on,
-            coalesce=coalesce,
-            trails=trails,
-            above=above,
-            below=below,
-            existing=existing,
-        )
-        return await self._do(command, request_id)
+        if not isinstance(existing, bool):
+            raise TypeError(f"existing must be a bool, not {quoted(existing)}")
+        wanted = on if isinstance(on, str) else listed(on, "on", "a list of changes")
+        if not isinstance(task, Task):
+            raise TypeError(f"task must be a Task, not {quoted(task)}")
+        payload = json_value(task.payload, "payload")
+        made = Reaction(name, pattern, with_salt(task, payload), wanted, coalesce, trails, above, below)
+        first = "created" if above is None else "rose"
+        if existing and first not in made.on:
+            raise ValueError(f"existing=True needs on= with {quoted(first)}: what is there counts as that")
+        return await self._do(React(made, payload, existing), request_id)
 
     async def unreact(self, name: str, *, request_id: str | None = None) -> bool:
         """

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
+from ..commands.matching import Advertise, Agents, Offers, Retire, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
 from ..errors import AgentGoneError
@@ -19,7 +19,10 @@ from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
+from ..values.checks import count as checked_count
+from ..values.checks import listed, quoted
 from ..values.frozen import evolve
+from ..values.payloads import json_value
 from ..values.tasks import Explanation, Lease
 from .board import Board
 from .match_agent import MatchAgent
@@ -27,6 +30,9 @@ from .match_agent import MatchAgent
 if TYPE_CHECKING:
     from .. import sync as other
     from ..fronts.agent import Shared
+
+_CHANGES = ("joined", "changed", "fading", "departed")
+"""events about adverts"""
 
 
 class Membership(MatchAgent):
@@ -228,7 +234,10 @@ class MatchVerbs(Board):
             Whether it was present, or held anything.
 
         """
-        return await self._do(match_arguments.retire(agent, reason), request_id)
+        if not isinstance(reason, str):
+            raise TypeError(f"reason must be a string, not {quoted(reason)}")
+        command = Retire(arguments.agent_name(agent), json_value(reason[:500], "reason"))
+        return await self._do(command, request_id)
 
     async def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
@@ -242,7 +251,16 @@ class MatchVerbs(Board):
             count: most agents to return.
 
         """
-        return list((await self._ask(match_arguments.agents(requires, prefer, count))).agents)
+        if isinstance(prefer, str):
+            raise TypeError(f"prefer must be a list of requirements such as [{quoted(prefer)}], not a string")
+        wishes = listed(prefer, "prefer", "a list of requirements")
+        for wish in wishes:
+            if not isinstance(wish, str):
+                raise TypeError(f"each of prefer must be a requirement such as 'gpu', not {quoted(wish)}")
+            checked_requirement(wish, "prefer")
+        wanted = checked_requirement(requires, "requires")
+        most = checked_count(count, "count", most=1 << 30)
+        return list((await self._ask(Agents(wanted, wishes, count=most))).agents)
 
     async def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
         """
@@ -253,7 +271,8 @@ class MatchVerbs(Board):
             count: most tasks to return.
 
         """
-        return list(await self._ask(Offers(arguments.agent_name(agent), match_arguments.most(count))))
+        name = arguments.agent_name(agent)
+        return list(await self._ask(Offers(name, checked_count(count, "count", most=1 << 30))))
 
     async def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
         """
@@ -300,7 +319,7 @@ class MatchVerbs(Board):
                 known.add(record.agent)
                 yield AgentChange("present", record.agent, record, since)
         async for event in self.events(since=since, follow=follow):
-            if event.type not in match_arguments.CHANGES or event.agent is None:
+            if event.type not in _CHANGES or event.agent is None:
                 continue
             now = (await self._ask(Agents(requires, names=(event.agent,)))).agents
             is_news = unsure and event.agent not in told

@@ -10,11 +10,12 @@ from typing import Any
 
 from ..commands.reading import Unfinished
 from ..engine.lobby import NEVER_NS, Waiter, mute
-from ..errors import TaskFailedError
+from ..errors import TaskDroppedError, TaskFailedError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike
 from ..values.checks import flag
-from ..values.tasks import Outcome
+from ..values.payloads import copy_json
+from ..values.tasks import Outcome, TaskState
 from .verbs import Verbs
 
 
@@ -64,7 +65,12 @@ class ResultVerbs(Verbs):
                 forgotten. ClosedError.
 
         """
-        return arguments.result_of(await self.outcome(task, timeout=timeout))
+        outcome = await self.outcome(task, timeout=timeout)
+        if outcome.state is TaskState.DONE:
+            return copy_json(outcome.result)
+        if outcome.state is TaskState.CANCELLED:
+            raise TaskDroppedError(outcome)
+        raise TaskFailedError(outcome)
 
     async def results(
         self,

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
+from ..commands.purses import SetPurse
 from ..commands.shared import (
+    MAX_BATCH,
     Adopt,
+    Cancel,
     Command,
+    CompleteMany,
     Configure,
     Pause,
     ReleaseAll,
@@ -22,17 +26,21 @@ from ..commands.shared import (
     Vouch,
 )
 from ..core.work import short
-from ..errors import LeaseLostError
+from ..errors import LeaseLostError, LimitError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import changed
-from ..values.checks import check_name, count, flag
+from ..values.checks import check_name, count, flag, listed, quoted
+from ..values.checks import seconds as seconds_of
+from ..values.frozen import evolve
 from ..values.payloads import NESTS, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private
 from .reading import Reading
 
 R = TypeVar("R")
+_SHORTEST_WINDOW = 0.01
+"""seconds; a shorter window of a purse would only wake everybody up"""
 
 
 class Verbs(Reading):
@@ -54,7 +62,13 @@ class Verbs(Reading):
             ValueError: a field of the command has a wrong type or value; nothing was changed.
 
         """
-        return await self._do(arguments.made_by_hand(command), request_id)
+        if not isinstance(command, Command):
+            raise TypeError(f"command must be one of ants_coord.commands, not {quoted(command)}")
+        from ..journals.codec import check_made_by_hand  # noqa: PLC0415 - a board in memory has no codec otherwise
+
+        # it did not come from a verb, and a log that holds it must be readable again
+        check_made_by_hand(command)
+        return await self._do(command, request_id)
 
     async def renew(
         self, lease: LeaseLike, *, lease_ttl: Seconds | None = None, request_id: str | None = None
@@ -96,8 +110,21 @@ class Verbs(Reading):
             LeaseLostError: one of the leases is lost, and nothing was changed; leave it out and try again.
 
         """
-        command = arguments.complete_many(endings)
-        ended = await self._do(command, request_id)
+        wanted = listed(endings, "endings", "a list of pairs (lease, result)")
+        for each in wanted:
+            if not isinstance(each, (tuple, list)) or len(each) != 2:
+                raise TypeError(f"each of endings must be a pair (lease, result), not {quoted(each)}")
+        found = tuple(
+            [
+                (lease.task, lease.token, json_value(result, "result"))
+                if lease.__class__ is Lease  # the usual case, without a call
+                else (*arguments.pair(lease), json_value(result, "result"))
+                for lease, result in wanted
+            ]
+        )
+        if len(found) > MAX_BATCH:
+            raise LimitError("tasks in one batch", len(found), MAX_BATCH)
+        ended = await self._do(CompleteMany(found), request_id)
         return [private(one) if one.result.__class__ in NESTS else one for one in ended]
 
     async def complete(
@@ -319,7 +346,10 @@ class Verbs(Reading):
             IllegalTransitionError: it has ended already.
 
         """
-        await self._do(arguments.cancel(task, reason), request_id)
+        if not isinstance(reason, str):
+            raise TypeError(f"reason must be a string, not {quoted(reason)}")
+        command = Cancel(arguments.task_id(task), json_value(reason[:500], "reason"))
+        await self._do(command, request_id)
 
     async def requeue(self, task: TaskLike, *, request_id: str | None = None) -> Ticket:
         """
@@ -365,7 +395,15 @@ class Verbs(Reading):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         """
-        await self._do(arguments.purse(name, amount, per), request_id)
+        named = check_name(name, "purse")
+        amount = count(amount, "amount", least=0)
+        window_ns = None
+        if per is not None:
+            window = seconds_of(per, "per")
+            if window < _SHORTEST_WINDOW:
+                raise ValueError(f"per must be at least {_SHORTEST_WINDOW} seconds, not {quoted(per)}")
+            window_ns = round(window * 1e9)
+        await self._do(SetPurse(named, amount, window_ns), request_id)
 
     async def pause(self, *, request_id: str | None = None) -> None:
         """
@@ -427,7 +465,11 @@ class Verbs(Reading):
 
         """
         has = await self.settings()
-        command = arguments.extend(has, to, self._engine)
+        strategies = {"matchmaker": "match", "blackboard": "board"}
+        if not isinstance(to, str) or to not in strategies:
+            raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not to {quoted(to)}")
+        wanted = strategies[to]
+        command = Configure(evolve(has, strategy=wanted), rules=self._engine.rules_of(wanted))
         return await self._do(command, request_id)
 
     async def vouch(self, agent: str, principal: str, *, by: str) -> bool:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..fronts.match_arguments import retire as retirement
+from ..commands.matching import Retire
+from ..fronts.arguments import agent_name
+from ..values.payloads import json_value
 from ..values.verification import Proof
 from .app import AsJson, app
 from .boards import BoardName, open_board, words_after_board
@@ -24,7 +26,7 @@ def retire(
     """Take an agent out: it gets nothing until it is started again, and what it holds is given back."""
     board, (agent,) = words_after_board(words, "AGENT")
     with open_board(board) as opened:
-        was_here = opened.execute(retirement(agent, reason))
+        was_here = opened.execute(Retire(agent_name(agent), json_value(reason[:500], "reason")))
     sentence = f"{clean(agent)} {'is out' if was_here else 'was not here; its earlier starts stay out'}"
     said({"agent": agent, "was_here": was_here}, sentence, as_json_=json_)
 

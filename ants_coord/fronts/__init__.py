@@ -3,7 +3,6 @@ The layer between the verbs of the two colours (sync/, aio/) and the engine; bot
 
 arguments        the verbs' arguments, checked once and turned into commands
 match_arguments  the arguments of the verbs about adverts
-board_arguments  the arguments of the verbs about marks, entries and reactions
 build            a coordinator from what a user typed: machine, journal, clock, settings
 agent            the common part of agent handles
 keys             the keys with which agents speak, made from the board's secret

@@ -12,19 +12,13 @@ import functools
 import re
 from collections.abc import Iterable
 from types import CoroutineType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-from ..commands.purses import SetPurse, Spend
-from ..commands.reading import BriefingOf, Outcomes, Tasks
+from ..commands.purses import Spend
+from ..commands.reading import Outcomes
 from ..commands.shared import (
-    MAX_BATCH,
-    Cancel,
     Claim,
-    ClaimMany,
-    Command,
     Complete,
-    CompleteMany,
-    Configure,
     Decline,
     Fail,
     LockNames,
@@ -34,23 +28,18 @@ from ..commands.shared import (
     Split,
     submission,
 )
-from ..errors import LimitError, TaskDroppedError, TaskFailedError
+from ..errors import LimitError
 from ..values import checks as names
 from ..values.checks import count, flag, quoted, seconds
-from ..values.frozen import evolve
-from ..values.payloads import MAX_NOTE, copy_json, json_value
-from ..values.settings import Settings
-from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket
+from ..values.payloads import MAX_NOTE, json_value
+from ..values.tasks import Lease, Task, Ticket
 
 _MOST_DIGITS = 20
 """of a fencing token: it is a time in microseconds, and an int of the log"""
 _HANDLE = re.compile(r"#[0-9]+\Z")
-_SHORTEST_WINDOW = 0.01
-"""seconds; a shorter ttl would only wake everybody up"""
 Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task: a Task, its ticket, its lease or its id."""
-R = TypeVar("R")
 Until = Literal["closed", "drained", "idle"]
 
 
@@ -59,10 +48,6 @@ class Host(Protocol):
 
     secret: bytes | None
     """decides which results are checked"""
-
-    def rules_of(self, strategy: str) -> tuple[tuple[str, int], ...]:
-        """Return the rules that a board of this strategy follows here."""
-        ...
 
 
 class HasLease:
@@ -73,16 +58,6 @@ class HasLease:
 
 LeaseLike = Lease | HasLease | str
 """A lease: a Lease, its scope, or its handle "id#token"."""
-
-
-def made_by_hand(command: Command[R]) -> Command[R]:
-    """Return a command that did not come from a verb, if a log that holds it can be read again."""
-    if not isinstance(command, Command):
-        raise TypeError(f"command must be one of ants_coord.commands, not {quoted(command)}")
-    from ..journals.codec import check_made_by_hand  # noqa: PLC0415 - a board in memory has no codec otherwise
-
-    check_made_by_hand(command)
-    return command
 
 
 @functools.lru_cache(maxsize=1024)
@@ -147,15 +122,6 @@ def held(lease: object, verb: str) -> Lease:
     raise TypeError(f"{verb} needs the lease that a claim returned, not {quoted(lease)}")
 
 
-def result_of(outcome: Outcome) -> Any:
-    """Return the result of a DONE outcome, or raise the error for any other."""
-    if outcome.state is TaskState.DONE:
-        return copy_json(outcome.result)
-    if outcome.state is TaskState.CANCELLED:
-        raise TaskDroppedError(outcome)
-    raise TaskFailedError(outcome)
-
-
 def timeout_ns(timeout: Seconds | None, field: str = "timeout") -> int | None:
     """Return a timeout in ns; None waits for ever."""
     if timeout is None:
@@ -163,11 +129,13 @@ def timeout_ns(timeout: Seconds | None, field: str = "timeout") -> int | None:
     return round(seconds(timeout, field, zero=True) * 1e9)
 
 
-def _ttl_ns(lease_ttl: Seconds | None) -> int | None:
-    return None if lease_ttl is None else max(1, round(seconds(lease_ttl, "lease_ttl") * 1e9))
+def ttl_ns(ttl: Seconds | None, field: str = "lease_ttl") -> int | None:
+    """Return a time to live in ns; None is left to the board."""
+    return None if ttl is None else max(1, round(seconds(ttl, field) * 1e9))
 
 
-def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
+def kinds_of(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return checked kinds, each once; None takes any."""
     if kinds is None:
         return None
     if isinstance(kinds, str):
@@ -177,13 +145,6 @@ def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...] | None:
     if not found:
         raise ValueError("kinds is empty; leave it out to take any kind")
     return found
-
-
-def until(value: str) -> Until:
-    """Return a checked `until`."""
-    if value not in ("closed", "drained", "idle"):
-        raise ValueError(f"until must be 'closed', 'drained' or 'idle', not {quoted(value)}")
-    return value  # type: ignore[return-value]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -201,19 +162,12 @@ def claim(
     if task is None and kinds is None and lease_ttl is None and agent.__class__ is str:
         return _plain_claim(agent)
     wanted = None if task is None else task_id(task)
-    return Claim(agent_name(agent), _kinds(kinds), wanted, _ttl_ns(lease_ttl))
-
-
-def claim_many(agent: str, n: int, kinds: Iterable[str] | None, lease_ttl: Seconds | None) -> ClaimMany:
-    """Build a ClaimMany."""
-    if count(n, "count") > MAX_BATCH:
-        raise LimitError("tasks in one batch", n, MAX_BATCH)
-    return ClaimMany(agent_name(agent), n, _kinds(kinds), _ttl_ns(lease_ttl))
+    return Claim(agent_name(agent), kinds_of(kinds), wanted, ttl_ns(lease_ttl))
 
 
 def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
     """Build a Renew."""
-    return Renew(tuple([pair(lease) for lease in leases]), _ttl_ns(lease_ttl))
+    return Renew(tuple([pair(lease) for lease in leases]), ttl_ns(lease_ttl))
 
 
 def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complete:
@@ -233,25 +187,6 @@ def drawn(secret: bytes, task: str, token: int) -> float:
     # the same for a repeated call: so an agent that dislikes the draw cannot draw again
     digest = hmac.digest(secret, f"{task}#{token}".encode(), "sha256")
     return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
-
-
-def complete_many(endings: Iterable[tuple[LeaseLike, object]]) -> CompleteMany:
-    """Build a CompleteMany."""
-    wanted = names.listed(endings, "endings", "a list of pairs (lease, result)")
-    for each in wanted:
-        if not isinstance(each, (tuple, list)) or len(each) != 2:
-            raise TypeError(f"each of endings must be a pair (lease, result), not {quoted(each)}")
-    found = tuple(
-        [
-            (lease.task, lease.token, json_value(result, "result"))
-            if lease.__class__ is Lease  # the usual case, without a call
-            else (*pair(lease), json_value(result, "result"))
-            for lease, result in wanted
-        ]
-    )
-    if len(found) > MAX_BATCH:
-        raise LimitError("tasks in one batch", len(found), MAX_BATCH)
-    return CompleteMany(found)
 
 
 def fail(lease: LeaseLike, reason: str, retry: bool | Seconds, trace: str = "") -> Fail:
@@ -301,18 +236,6 @@ def split(lease: LeaseLike, parts: Iterable[Task]) -> Split:
     return Split(*pair(lease), tuple([part.id for part in named]), batch.tasks, batch.payloads)
 
 
-def purse(name: str, amount: int, per: Seconds | None) -> SetPurse:
-    """Build a SetPurse."""
-    named = names.check_name(name, "purse")
-    amount = count(amount, "amount", least=0)
-    if per is None:
-        return SetPurse(named, amount)
-    length = seconds(per, "per")
-    if length < _SHORTEST_WINDOW:
-        raise ValueError(f"per must be at least {_SHORTEST_WINDOW} seconds, not {quoted(per)}")
-    return SetPurse(named, amount, round(length * 1e9))
-
-
 def spent(lease: LeaseLike, name: str, n: int, coordination: object) -> Spend:
     """Build a Spend."""
     if not isinstance(coordination, bool):
@@ -324,22 +247,6 @@ def spent(lease: LeaseLike, name: str, n: int, coordination: object) -> Spend:
 def note(lease: LeaseLike, value: object) -> Note:
     """Build a Note."""
     return Note(*pair(lease), json_value(value, "note", MAX_NOTE))
-
-
-def cancel(task: TaskLike, reason: str) -> Cancel:
-    """Build a Cancel."""
-    if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {quoted(reason)}")
-    return Cancel(task_id(task), json_value(reason[:500], "reason"))
-
-
-def extend(has: Settings, to: str, host: Host) -> Configure:
-    """Build the Configure that extends a board."""
-    strategies = {"matchmaker": "match", "blackboard": "board"}
-    if not isinstance(to, str) or to not in strategies:
-        raise ValueError(f"a board is extended to 'matchmaker' or 'blackboard', not to {quoted(to)}")
-    wanted = strategies[to]
-    return Configure(evolve(has, strategy=wanted), rules=host.rules_of(wanted))
 
 
 def lock(
@@ -363,34 +270,7 @@ def lock(
     wanted = sorted({names.check_lock_name(name) for name in resources})
     if len(wanted) > 256:
         raise LimitError("names in one lock", len(wanted), 256)
-    return LockNames(tuple(wanted), agent_name(agent), _ttl_ns(lease_ttl), whose, shared)
-
-
-def briefing(agent: str, most: int) -> BriefingOf:
-    """Check the arguments of a briefing and build its query."""
-    return BriefingOf(agent_name(agent), count(most, "count", most=100))
-
-
-def tasks(
-    state: TaskState | str | Iterable[TaskState | str] | None,
-    kinds: Iterable[str] | None,
-    tag: str | None,
-    after: TaskLike | None,
-    n: int,
-) -> Tasks:
-    """Build a Tasks."""
-    states = None
-    if state is not None:
-        wanted = [state] if isinstance(state, str) else names.listed(state, "state", "a state or a list")
-        try:
-            states = tuple(TaskState(one) for one in wanted)
-        except ValueError:
-            known = ", ".join(TaskState)
-            raise ValueError(f"state must be among {known}, not {quoted(state)}") from None
-    if tag is not None:
-        names.check_name(tag, "tag")
-    wanted_after = None if after is None else task_id(after, "after")
-    return Tasks(states, _kinds(kinds), tag, wanted_after, count(n, "count", most=MAX_BATCH))
+    return LockNames(tuple(wanted), agent_name(agent), ttl_ns(lease_ttl), whose, shared)
 
 
 def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
@@ -398,22 +278,3 @@ def outcomes(wanted: Iterable[TaskLike]) -> Outcomes:
     if isinstance(wanted, (str, Task, Ticket, Lease)):
         raise TypeError(f"tasks must be a list of tasks, not the single {quoted(wanted)}")
     return Outcomes(tuple([task_id(task) for task in names.listed(wanted, "tasks", "a list of tasks")]))
-
-
-def asked_for(tasks: tuple[Task, ...], tickets: tuple[Ticket, ...]) -> list[Ticket]:
-    """
-    Return the tickets of the tasks that the caller passed, without those of their parts.
-
-    They are found by position, not by id: a repeated request may have drawn other ids than the first.
-    """
-    if len(tasks) == len(tickets):
-        return list(tickets)
-    found, place = [], -1
-    for task in tasks:
-        place += _size(task)
-        found.append(tickets[place])
-    return found
-
-
-def _size(task: Task) -> int:
-    return 1 + sum(map(_size, task.parts))

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..commands.matching import Agents, Retire
-from ..values.adverts import Advert, checked_requirement
-from ..values.checks import count, listed, quoted, seconds
-from ..values.payloads import json_value
+from ..values.adverts import Advert
+from ..values.checks import listed, quoted, seconds
 from ..values.rules import LOAD, checked_rule
-from . import arguments
 from .arguments import Seconds
 
-CHANGES = ("joined", "changed", "fading", "departed")
-"""events about adverts"""
 _GIVEN = ("proven", "addressee")
 """reserved prefixes of names: those that only a board gives, and some others"""
 
@@ -55,27 +50,3 @@ def checked_advert(advert: object) -> Advert:
 
         checked_capabilities((*advert.capabilities, *advert.attributes))
     return advert
-
-
-def retire(agent: str, reason: str) -> Retire:
-    """Build a Retire."""
-    if not isinstance(reason, str):
-        raise TypeError(f"reason must be a string, not {quoted(reason)}")
-    return Retire(arguments.agent_name(agent), json_value(reason[:500], "reason"))
-
-
-def most(value: int) -> int:
-    """Return a checked `count`."""
-    return count(value, "count", most=1 << 30)
-
-
-def agents(requires: str | None, prefer: Iterable[str], n: int) -> Agents:
-    """Build an Agents query."""
-    if isinstance(prefer, str):
-        raise TypeError(f"prefer must be a list of requirements such as [{quoted(prefer)}], not a string")
-    wishes = listed(prefer, "prefer", "a list of requirements")
-    for wish in wishes:
-        if not isinstance(wish, str):
-            raise TypeError(f"each of prefer must be a requirement such as 'gpu', not {quoted(wish)}")
-        checked_requirement(wish, "prefer")
-    return Agents(checked_requirement(requires, "requires"), wishes, count=most(n))

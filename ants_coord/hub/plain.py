@@ -15,11 +15,11 @@ from typing import Any
 import attrs
 
 from .._version import __version__
-from ..commands.board import Read
+from ..commands.board import Deposit, Read
 from ..commands.reading import Find
 from ..commands.shared import Command, Lost, Query, Refused, ReleaseAll, Renew, Renewed, Submit, submission
 from ..errors import CoordinationError, LeaseLostError
-from ..fronts import arguments, board_arguments
+from ..fronts import arguments
 from ..fronts.arguments import Host
 from ..fronts.file_names import names_of_files
 from ..values.checks import check_id, check_name, quoted, seconds
@@ -152,7 +152,7 @@ def _lock(fields: _Fields, host: Host) -> Command[Any]:
 def _mark(fields: _Fields, host: Host) -> Command[Any]:
     strength = fields.may("strength", _NUMBERS, 1.0)
     mark = Mark(fields.need("kind", str), fields.need("place", str), strength)
-    return board_arguments.deposit(mark, fields.speaker())
+    return Deposit(mark, arguments.agent_name(fields.speaker()))
 
 
 def _read(fields: _Fields, host: Host) -> Query[Any]:

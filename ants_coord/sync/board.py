@@ -11,21 +11,23 @@ in bridge.py.
 from __future__ import annotations
 
 from collections.abc import Iterator, Callable, Iterable
+from itertools import accumulate
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from ..commands.shared import submission
+from ..commands.shared import MAX_BATCH, ClaimMany, submission
 from ..core.machine import Machine
 from ..core.work import short
 from ..engine.engine import Engine
 from ..engine.lobby import Drained, Waiter, mute
-from ..errors import ClosedError
+from ..errors import ClosedError, LimitError
 from ..fronts import arguments
 from ..fronts.arguments import Seconds, TaskLike, Until
 from ..fronts.build import AnySettings, SharedSettings, Where, build, foreign_verb
 from ..fronts.keys import Keys
 from ..journals.ports import Clock
-from ..values.checks import count, fresh_agent, listed
+from ..values.checks import count as checked_count
+from ..values.checks import fresh_agent, listed, quoted
 from ..values.payloads import json_value
 from ..values.tasks import Lease, Task, Ticket
 from .locks import LockVerbs
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
     from .outbox import Connection, Outbox
 
 R = TypeVar("R")
+
+
+def _size(task: Task) -> int:
+    """Return of how many tasks a task with its parts consists."""
+    return 1 + sum(map(_size, task.parts))
 
 
 class Board(Keys, LockVerbs):
@@ -204,7 +211,12 @@ class Board(Keys, LockVerbs):
         command = submission(wanted, if_exists)
         if not wanted:
             return []
-        return arguments.asked_for(wanted, self._engine.execute(command, request_id))
+        tickets = self._engine.execute(command, request_id)
+        if len(tickets) == len(wanted):
+            return list(tickets)
+        # parts have tickets, too, each before its whole. The others are found by position, not by id: a
+        # repeated request may have drawn other ids than the first
+        return [tickets[size - 1] for size in accumulate(map(_size, wanted))]
 
     # -- claiming -----------------------------------------------------------------------------
 
@@ -298,7 +310,10 @@ class Board(Keys, LockVerbs):
             The leases in the order of claiming; an empty list if nothing may run.
 
         """
-        command = arguments.claim_many(agent, count, kinds, lease_ttl)
+        if checked_count(count, "count") > MAX_BATCH:
+            raise LimitError("tasks in one batch", count, MAX_BATCH)
+        name = arguments.agent_name(agent)
+        command = ClaimMany(name, count, arguments.kinds_of(kinds), arguments.ttl_ns(lease_ttl))
         return list(self._engine.execute(command, request_id))
 
     def claims(
@@ -331,7 +346,8 @@ class Board(Keys, LockVerbs):
         lease_ttl: Seconds | None,
         stop: Stop | None,
     ) -> Iterator[Lease]:
-        arguments.until(until)
+        if until not in ("closed", "drained", "idle"):
+            raise ValueError(f"until must be 'closed', 'drained' or 'idle', not {quoted(until)}")
         command = arguments.claim(agent, None, kinds, lease_ttl)
 
         def step(waiter: Waiter) -> Lease | None:
@@ -422,7 +438,7 @@ class Board(Keys, LockVerbs):
 
         """
         name = fresh_agent() if agent is None else arguments.agent_name(agent)
-        count(concurrency, "concurrency", most=10_000)
+        checked_count(concurrency, "concurrency", most=10_000)
         return self._serve(
             lambda stop, kinds: self._claims(name, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=stop),
             handlers,

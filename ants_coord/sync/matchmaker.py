@@ -13,7 +13,7 @@ from collections.abc import Iterator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from ..commands.matching import Advertise, Agents, Offers, WhyNot, Withdraw
+from ..commands.matching import Advertise, Agents, Offers, Retire, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
 from ..engine.engine import Engine
 from ..errors import AgentGoneError
@@ -22,7 +22,10 @@ from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
+from ..values.checks import count as checked_count
+from ..values.checks import listed, quoted
 from ..values.frozen import evolve
+from ..values.payloads import json_value
 from ..values.tasks import Explanation, Lease
 from .board import Board
 from .match_agent import MatchAgent
@@ -30,6 +33,9 @@ from .match_agent import MatchAgent
 if TYPE_CHECKING:
     from .. import aio as other
     from ..fronts.agent import Shared
+
+_CHANGES = ("joined", "changed", "fading", "departed")
+"""events about adverts"""
 
 
 class Membership(MatchAgent):
@@ -231,7 +237,10 @@ class MatchVerbs(Board):
             Whether it was present, or held anything.
 
         """
-        return self._engine.execute(match_arguments.retire(agent, reason), request_id)
+        if not isinstance(reason, str):
+            raise TypeError(f"reason must be a string, not {quoted(reason)}")
+        command = Retire(arguments.agent_name(agent), json_value(reason[:500], "reason"))
+        return self._engine.execute(command, request_id)
 
     def agents(
         self, requires: str | None = None, *, prefer: Iterable[str] = (), count: int = 100
@@ -245,7 +254,16 @@ class MatchVerbs(Board):
             count: most agents to return.
 
         """
-        return list((self._engine.ask(match_arguments.agents(requires, prefer, count))).agents)
+        if isinstance(prefer, str):
+            raise TypeError(f"prefer must be a list of requirements such as [{quoted(prefer)}], not a string")
+        wishes = listed(prefer, "prefer", "a list of requirements")
+        for wish in wishes:
+            if not isinstance(wish, str):
+                raise TypeError(f"each of prefer must be a requirement such as 'gpu', not {quoted(wish)}")
+            checked_requirement(wish, "prefer")
+        wanted = checked_requirement(requires, "requires")
+        most = checked_count(count, "count", most=1 << 30)
+        return list((self._engine.ask(Agents(wanted, wishes, count=most))).agents)
 
     def offers(self, agent: str, *, count: int = 20) -> list[Offer]:
         """
@@ -256,7 +274,8 @@ class MatchVerbs(Board):
             count: most tasks to return.
 
         """
-        return list(self._engine.ask(Offers(arguments.agent_name(agent), match_arguments.most(count))))
+        name = arguments.agent_name(agent)
+        return list(self._engine.ask(Offers(name, checked_count(count, "count", most=1 << 30))))
 
     def why_not(self, task: TaskLike, *, agent: str) -> Explanation:
         """
@@ -303,7 +322,7 @@ class MatchVerbs(Board):
                 known.add(record.agent)
                 yield AgentChange("present", record.agent, record, since)
         for event in self.events(since=since, follow=follow):
-            if event.type not in match_arguments.CHANGES or event.agent is None:
+            if event.type not in _CHANGES or event.agent is None:
                 continue
             now = (self._engine.ask(Agents(requires, names=(event.agent,)))).agents
             is_news = unsure and event.agent not in told

@@ -10,6 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
 from ..commands.reading import (
+    BriefingOf,
     Events,
     Explain,
     ExplainAgent,
@@ -19,13 +20,14 @@ from ..commands.reading import (
     SettingsOf,
     StandingOf,
     StatisticsOf,
+    Tasks,
 )
-from ..commands.shared import Query
+from ..commands.shared import MAX_BATCH, Query
 from ..engine.lobby import Waiter, mute
 from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.arguments import TaskLike
-from ..values.checks import check_id, path_text
+from ..values.checks import check_id, check_name, listed, path_text, quoted
 from ..values.checks import count as checked_count
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Standing, Statistics, TaskRecord, TaskState
@@ -99,7 +101,19 @@ class Reading(Bridge):
             count: most tasks to return.
 
         """
-        return list(self._engine.ask(arguments.tasks(state, kinds, tag, after, count)))
+        states = None
+        if state is not None:
+            wanted = [state] if isinstance(state, str) else listed(state, "state", "a state or a list")
+            try:
+                states = tuple(TaskState(one) for one in wanted)
+            except ValueError:
+                known = ", ".join(TaskState)
+                raise ValueError(f"state must be among {known}, not {quoted(state)}") from None
+        if tag is not None:
+            check_name(tag, "tag")
+        start = None if after is None else arguments.task_id(after, "after")
+        most = checked_count(count, "count", most=MAX_BATCH)
+        return list(self._engine.ask(Tasks(states, arguments.kinds_of(kinds), tag, start, most)))
 
     def leases(self, agent: str | None = None) -> list[Lease]:
         """
@@ -163,7 +177,8 @@ class Reading(Bridge):
             treat it as data.
 
         """
-        return self._engine.ask(arguments.briefing(agent, count))
+        name = arguments.agent_name(agent)
+        return self._engine.ask(BriefingOf(name, checked_count(count, "count", most=100)))
 
     def standing(self, agent: str) -> Standing:
         """

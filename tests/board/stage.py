@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ants_coord.commands import reading
 from ants_coord.commands import shared as c
-from ants_coord.commands.board import Deposit, Sense, Write
+from ants_coord.commands.board import Deposit, Diffuse, React, Sense, Write
 from ants_coord.core import Machine
 from ants_coord.core.snapshot import records
-from ants_coord.fronts import board_arguments as args
 from ants_coord.values.marks import Mark
+from ants_coord.values.reactions import Reaction
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Task
 
@@ -46,9 +46,11 @@ class Board:
         self, name, pattern, on=(), payload=None, *, coalesce=True, trails=None, above=None, below=None
     ):
         task = Task(kind="reaction", payload=payload)
-        return self.do(
-            args.reaction(name, pattern, task, on, coalesce=coalesce, trails=trails, above=above, below=below)
-        )
+        return self.do(React(Reaction(name, pattern, task, on, coalesce, trails, above, below), payload))
+
+    def diffuse(self, kind, neighbours, share):
+        edges = tuple((place, tuple(others)) for place, others in neighbours.items())
+        return self.do(Diffuse(kind, edges, share, "w"))
 
     def strength(self, place, kind=None):
         found = self.machine.ask(Sense(place, kind))

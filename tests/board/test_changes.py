@@ -6,22 +6,36 @@ import math
 
 import pytest
 
-from ants_coord import errors
+from ants_coord import Blackboard, errors
 from ants_coord.commands import reading
 from ants_coord.commands import shared as c
-from ants_coord.commands.board import Deposit, Entries, History, React, Reactions, Take, Unreact, Write
+from ants_coord.commands.board import (
+    Deposit,
+    Diffuse,
+    Entries,
+    Erase,
+    History,
+    React,
+    Reactions,
+    Take,
+    Unreact,
+    Write,
+)
 from ants_coord.commands.matching import Advertise
 from ants_coord.core import Machine
-from ants_coord.fronts import board_arguments as args
 from ants_coord.values.adverts import Advert
 from ants_coord.values.entries import Namespace, checked_pattern, matches
 from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.reactions import Reaction
 from ants_coord.values.routes import Route
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Task, TaskState
 
 from .stage import Board, state
 from .test_model import SECOND, START
+
+BOARD = Blackboard()
+"""what is given to it is refused, so it stays empty"""
 
 
 @pytest.fixture
@@ -68,12 +82,12 @@ def test_patterns():
     board = Board()
     for path in ("a/1", "a/1/x", "a/2", "ab", "b/1"):
         board.write(path)
-    listed = lambda **q: [entry.path for entry in board.machine.ask(args.entries(**q))]  # noqa: E731
+    listed = lambda **q: [entry.path for entry in board.machine.ask(Entries(**q))]  # noqa: E731
     assert listed(prefix="a") == ["a/1", "a/1/x", "a/2", "ab"]
     assert listed(prefix="", pattern="a/*") == ["a/1", "a/2"]
     assert listed(prefix="a/2", pattern="a/**") == ["a/2"]
     assert listed(prefix="b", pattern="a/**") == []
-    assert listed(prefix="", after="a/1", n=2) == ["a/1/x", "a/2"]
+    assert listed(prefix="", after="a/1", count=2) == ["a/1/x", "a/2"]
     assert listed(prefix="a/", after="0") == ["a/1", "a/1/x", "a/2"]
 
 
@@ -87,8 +101,8 @@ def test_namespaces_and_quotas_refuse_and_change_nothing():
     board.write("free", 1, "w")
     before = state(board)
     for command in (
-        Write("plans/1", 2, "w"), Take("plans/*", "w"), args.erase("plans/1", "w", None),
-        Deposit(Mark("food", "plans/1"), "w"), args.diffuse("food", {"x": ["plans/1"]}, 0.5, "w"),
+        Write("plans/1", 2, "w"), Take("plans/*", "w"), Erase("plans/1", "w"),
+        Deposit(Mark("food", "plans/1"), "w"), Diffuse("food", (("x", ("plans/1",)),), 0.5, "w"),
     ):  # fmt: skip
         reply = board.machine.apply(command, now_ns=board.now)
         assert isinstance(reply.error, errors.NotOwnerError), command  # type: ignore[attr-defined]
@@ -167,7 +181,7 @@ def test_a_refused_task_is_an_event_and_the_write_stands():
     """A route that contradicts the task does not take the change back."""
     board = Board(routes=[Route('kind == "r"', requires="not gpu")])
     task = Task(kind="r", requires="gpu")
-    board.do(args.reaction("r", "in/*", task, (), coalesce=True, trails=None, above=None, below=None))
+    board.do(React(Reaction("r", "in/*", task)))
     assert board.write("in/x").version
     (told,) = board.events("unreacted")
     assert told.detail[:2] == ["r", "in/x"]
@@ -263,14 +277,14 @@ def test_a_board_of_another_strategy_can_be_extended(board):
         (lambda: checked_pattern("*/x"), ValueError, "too broad"),
         (lambda: checked_pattern("a/b**"), ValueError, "mixes \\*\\* with text"),
         (lambda: checked_pattern("a/**/b"), ValueError, "before its end"),
-        (lambda: args.take("", "w"), ValueError, "pattern"),
-        (lambda: args.write("a", object(), "w", None, None), TypeError, "value"),
-        (lambda: args.write("a", 1, "w", -1, None), ValueError, "expect.*-1"),
-        (lambda: args.write("a", 1, "w", None, 0), ValueError, "ttl"),
-        (lambda: args.deposit("food", "w"), TypeError, "Mark.*'food'"),
-        (lambda: args.diffuse("food", {"a": "bc"}, 0.5, "w"), TypeError, "neighbours of 'a'"),
-        (lambda: args.diffuse("food", {"a": ["a"]}, 0.5, "w"), ValueError, "own neighbour"),
-        (lambda: args.diffuse("food", {"a": ["b"]}, 1.5, "w"), ValueError, "share.*1.5"),
+        (lambda: BOARD.take_nowait("", agent="w"), ValueError, "pattern"),
+        (lambda: BOARD.write("a", object(), agent="w"), TypeError, "value"),
+        (lambda: BOARD.write("a", 1, agent="w", expect=-1), ValueError, "expect.*-1"),
+        (lambda: BOARD.write("a", 1, agent="w", ttl=0), ValueError, "ttl"),
+        (lambda: BOARD.deposit("food", agent="w"), TypeError, "Mark.*'food'"),
+        (lambda: BOARD.diffuse("food", {"a": "bc"}, agent="w"), TypeError, "neighbours of 'a'"),
+        (lambda: BOARD.diffuse("food", {"a": ["a"]}, agent="w"), ValueError, "own neighbour"),
+        (lambda: BOARD.diffuse("food", {"a": ["b"]}, agent="w", share=1.5), ValueError, "share.*1.5"),
         (lambda: reaction(on="created"), TypeError, "on.*'created'"),
         (lambda: reaction(on=["made"]), ValueError, "on.*'made'"),
         (lambda: reaction(on=["rose"]), ValueError, "on.*'rose'"),
@@ -288,9 +302,8 @@ def test_bad_input_is_refused_by_name(make, kind, words):
         make()
 
 
-def reaction(task=None, on=(), **options):
-    given = {"coalesce": True, "trails": None, "above": None, "below": None, **options}
-    return args.reaction("r", "a/*", Task() if task is None else task, on, **given)
+def reaction(task=None, **options):
+    return BOARD.react("r", "a/*", Task() if task is None else task, **options)
 
 
 def test_what_the_core_refuses_changes_nothing():
@@ -302,10 +315,10 @@ def test_what_the_core_refuses_changes_nothing():
     refused = board.machine.apply(Deposit(Mark("danger", "a", 0.001), "w"), now_ns=board.now)
     assert isinstance(refused.error, errors.FaintMarkError)
     assert "faint=0.01" in str(refused.error)
-    refused = board.machine.apply(reaction(trails="food"), now_ns=board.now)
+    refused = board.machine.apply(React(Reaction("r", "a/*", Task(), trails="food")), now_ns=board.now)
     assert isinstance(refused.error, errors.UnknownKindError)
     assert state(board) == before
-    for command in (Deposit(Mark("food", "a"), "w"), Write("a", 1, "w"), React(reaction().reaction)):
+    for command in (Deposit(Mark("food", "a"), "w"), Write("a", 1, "w"), React(Reaction("r", "a/*", Task()))):
         plain = Machine()
         assert isinstance(plain.apply(command, now_ns=START).error, errors.NotSupportedError)  # type: ignore[attr-defined]
 
@@ -340,7 +353,7 @@ def test_erasing_expects_what_it_says(board):
     """The version that is expected, or nothing is changed."""
     entry = board.write("plan", 1, "ann")
     for wrong in (entry.version + 1, 0):
-        refused = board.do(args.erase("plan", "ann", wrong))
+        refused = board.do(Erase("plan", "ann", wrong))
         assert isinstance(refused, c.Refused)
-    assert board.do(args.erase("plan", "ann", entry.version)) is True
-    assert board.do(args.erase("plan", "ann", None)) is False
+    assert board.do(Erase("plan", "ann", entry.version)) is True
+    assert board.do(Erase("plan", "ann")) is False

@@ -13,7 +13,6 @@ from ants_coord.commands import shared as c
 from ants_coord.commands.board import Deposit, Sense, Strongest, Thresholds, Write
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.fronts import board_arguments as args
 from ants_coord.values.marks import Mark, MarkKind
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Task
@@ -189,18 +188,18 @@ def test_diffusion_conserves_and_prunes(board):
     """A share goes evenly to the neighbours; what is faint afterwards is gone, nothing else is lost."""
     board.mark("smell", "a", 8.0)
     ring = {"a": ["b", "c"], "b": ["a"], "c": ["a"]}
-    assert board.do(args.diffuse("smell", ring, 0.5, "w")) == 3
+    assert board.diffuse("smell", ring, 0.5) == 3
     assert [board.strength(place) for place in "abc"] == pytest.approx([4.0, 2.0, 2.0])
     board.do(c.Wakeup(), after=60)
-    board.do(args.diffuse("smell", ring, 1.0, "w"))
+    board.diffuse("smell", ring, 1.0)
     assert [board.strength(place) for place in "abc"] == pytest.approx([2.0, 1.0, 1.0])
     total = sum(board.strength(place) for place in "abc")
     for _ in range(5):
-        board.do(args.diffuse("smell", ring, 0.3, "w"))
+        board.diffuse("smell", ring, 0.3)
         assert sum(board.strength(place) for place in "abc") == pytest.approx(total)
-    assert board.do(args.diffuse("smell", {"x": ["y"]}, 0.5, "w")) == 0
+    assert board.diffuse("smell", {"x": ["y"]}, 0.5) == 0
     board.mark("dust", "a", 0.02)
-    board.do(args.diffuse("dust", {"a": ["b", "c", "d"]}, 0.9, "w"))
+    board.diffuse("dust", {"a": ["b", "c", "d"]}, 0.9)
     assert not board.machine.ask(Strongest("dust"))
 
 

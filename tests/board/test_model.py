@@ -12,11 +12,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ants_coord.commands import shared as c
-from ants_coord.commands.board import Entries, Read, Sense, Strongest, Take, Thresholds
+from ants_coord.commands.board import (
+    Deposit,
+    Entries,
+    Erase,
+    React,
+    Read,
+    Sense,
+    Strongest,
+    Take,
+    Thresholds,
+    Write,
+)
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
-from ants_coord.fronts import board_arguments as args
 from ants_coord.values.marks import Mark, MarkKind
+from ants_coord.values.reactions import Reaction
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
@@ -104,7 +115,7 @@ class Foraging(RuleBasedStateMachine):
     )
     def deposit(self, kind, place, strength, agent):
         expected = self.naive.deposit(kind, place, strength, agent)
-        reply = self.do(args.deposit(Mark(kind, place, strength), agent))
+        reply = self.do(Deposit(Mark(kind, place, strength), agent))
         if expected is None:
             assert isinstance(reply, c.Refused)
         else:
@@ -163,14 +174,14 @@ class Foraging(RuleBasedStateMachine):
     )
     def write(self, path, agent, expect, ttl):
         old = self.naive.entries.get(path)
-        reply = None
+        ttl_ns = None if ttl is None else round(ttl * SECOND)
         if expect is not None and expect != (old[1] if old else 0):
-            reply = self.do(args.write(path, {"n": len(self.log)}, agent, expect, ttl))
+            reply = self.do(Write(path, {"n": len(self.log)}, agent, expect, ttl_ns))
             assert isinstance(reply, c.Refused)
             return
         self.naive.change("changed" if old else "created", path, self.ledger)
-        reply = self.do(args.write(path, {"n": len(self.log)}, agent, expect, ttl))
-        expires = None if ttl is None else self.now + round(ttl * SECOND)
+        reply = self.do(Write(path, {"n": len(self.log)}, agent, expect, ttl_ns))
+        expires = None if ttl_ns is None else self.now + ttl_ns
         self.naive.entries[path] = [{"n": len(self.log) - 1}, reply.version, agent, expires]
 
     @rule(pattern=st.sampled_from(PATTERNS), agent=agents)
@@ -187,17 +198,14 @@ class Foraging(RuleBasedStateMachine):
     def erase(self, path, agent):
         if path in self.naive.entries:
             self.naive.change("deleted", path, self.ledger)
-        assert self.do(args.erase(path, agent, None)) is (self.naive.entries.pop(path, None) is not None)
+        assert self.do(Erase(path, agent)) is (self.naive.entries.pop(path, None) is not None)
 
     @rule(name=st.sampled_from(("r1", "r2")), pattern=st.sampled_from(PATTERNS))
     def react(self, name, pattern):
         if name not in self.naive.reactions:
             on = ("created", "changed") if name == "r1" else ("changed", "deleted")
             self.naive.reactions[name] = (pattern, on)
-            made = args.reaction(
-                name, pattern, Task(kind="r", max_attempts=4), on, coalesce=True, trails=None, above=None,
-                below=None,
-            )  # fmt: skip
+            made = React(Reaction(name, pattern, Task(kind="r", max_attempts=4), on))
             assert self.do(made) is True
             assert self.do(made) is False
 
