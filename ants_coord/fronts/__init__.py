@@ -1,8 +1,8 @@
 """
 The layer between the verbs of the two colours (sync/, aio/) and the engine; both colours use it.
 
-arguments        the verbs' arguments, checked once and turned into commands
-match_arguments  the arguments of the verbs about adverts
+arguments        arguments that more than one verb takes, checked once and turned into commands
+match_arguments  adverts, checked for the verbs that take one
 build            a coordinator from what a user typed: machine, journal, clock, settings
 agent            the common part of agent handles
 keys             the keys with which agents speak, made from the board's secret

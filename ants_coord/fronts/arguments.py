@@ -1,8 +1,8 @@
 """
-The verbs' arguments, checked once and turned into commands for both colours; and the meaning of outcomes.
+Arguments that more than one verb takes, checked once and turned into commands for both colours.
 
-Every check that can fail happens here, before a command exists, so a bad argument raises at the call and
-nothing is logged.
+Every check that can fail happens here or in the verb itself, before a command exists: a bad argument raises
+at the call, and nothing is logged.
 """
 
 from __future__ import annotations

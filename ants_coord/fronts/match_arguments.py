@@ -1,4 +1,4 @@
-"""The arguments of the verbs about adverts, checked once and turned into commands for both colours."""
+"""Adverts, checked for the verbs that take one."""
 
 from __future__ import annotations
 
