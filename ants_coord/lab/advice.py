@@ -17,11 +17,12 @@ from __future__ import annotations
 import enum
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 
+from .costs import check_number
 from .structure import Structure
 
 MARGIN = 0.10
@@ -75,14 +76,9 @@ class Facts:
     most: int = MOST
 
     def __attrs_post_init__(self) -> None:
-        for name in ("price", "call_seconds"):
-            value = getattr(self, name)
-            if value is None and name == "call_seconds":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"{name} must be a number, not {value!r}")
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ValueError(f"{name} must be a number of at least 0, not {value!r}")
+        check_number("price", self.price)
+        if self.call_seconds is not None:
+            check_number("call_seconds", self.call_seconds)
         if isinstance(self.most, bool) or not isinstance(self.most, int) or self.most < 1:
             raise ValueError(f"most must be a whole number of at least 1, not {self.most!r}")
 
@@ -164,13 +160,10 @@ class Advice:
     prediction: Prediction | None
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                self.headline,
-                *[f"  {reason}" for reason in self.reasons],
-                *([f"Prediction: {self.prediction}."] if self.prediction else []),
-            ]
-        )
+        lines = [self.headline, *[f"  {reason}" for reason in self.reasons]]
+        if self.prediction is not None:
+            lines.append(f"Prediction: {self.prediction}.")
+        return "\n".join(lines)
 
     @property
     def headline(self) -> str:
@@ -289,11 +282,11 @@ def _sizes(most: int) -> list[int]:
     return [1 << k for k in range(1, most.bit_length()) if 1 << k <= most]
 
 
-def _numbers(facts: Facts, gains: dict[int, float]) -> dict[str, float]:
+def _numbers(facts: Facts, gains: Mapping[Any, float]) -> dict[str, float]:
     found = {"price": facts.price, "margin": MARGIN, "tie": TIE, "least_jobs": float(LEAST_JOBS)}
     if facts.call_seconds is not None:
         found["call_seconds"] = facts.call_seconds
-    return found | {f"gain_{n}": gain for n, gain in gains.items()}
+    return found | {f"gain_{choice}": gain for choice, gain in gains.items()}
 
 
 def _shape(structure: Structure, facts: Facts, gains: dict[int, float]) -> list[str]:
@@ -321,22 +314,16 @@ def _shape(structure: Structure, facts: Facts, gains: dict[int, float]) -> list[
 
 
 def _not_enough(seen: Sequence[Measurement], facts: Facts) -> Advice:
-    numbers = _numbers(facts, {})
+    most = max([one.jobs for one in seen], default=0)
     if not seen:
-        why = ["neither the shape of the work nor a measurement was given"]
+        why = "neither the shape of the work nor a measurement was given"
+    elif most < LEAST_JOBS:
+        why = f"only {most} jobs are finished; {LEAST_JOBS} are needed"
     else:
-        few = [one for one in seen if one.jobs < LEAST_JOBS]
-        why = (
-            [f"only {max(one.jobs for one in seen)} jobs are finished; {LEAST_JOBS} are needed"]
-            if len(few) == len(seen)
-            else [
-                "no rate of one agent was measured, so there is nothing to compare with: let one work alone"
-            ]
-        )
-    latest = seen[-1] if seen else None
-    why.append("until then nothing is changed")
-    agents = 1 if latest is None else latest.agents
-    return Advice(Level.NOT_ENOUGH_DATA, agents, agents, None, tuple(why), numbers, None)
+        why = "no rate of one agent was measured, so there is nothing to compare with: let one work alone"
+    agents = seen[-1].agents if seen else 1
+    reasons = (why, "until then nothing is changed")
+    return Advice(Level.NOT_ENOUGH_DATA, agents, agents, None, reasons, _numbers(facts, {}), None)
 
 
 # -- after ------------------------------------------------------------------------------------
@@ -407,8 +394,8 @@ def _by_measurement(
         )
     trial = _next_trial(structure, seen, chosen, facts)
     aim = agents if trial is None else trial[1]
-    numbers = _numbers(facts, {}) | {"margin": margin}
-    numbers |= {f"gain_{key[0]}_{key[1]}": gain for key, gain in gains.items()}
+    measured = {f"{how}_{number}": gain for (how, number), gain in gains.items()}
+    numbers = _numbers(facts, measured) | {"margin": margin}
     prediction = None
     if chosen != _ALONE:
         gain = gains[chosen]

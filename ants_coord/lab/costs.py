@@ -112,6 +112,14 @@ class Costs:
         return "costs: " + ", ".join(parts)
 
 
+def check_number(name: str, value: object, *, above: bool = False) -> None:
+    """Refuse what is not a finite number of at least 0, or above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if not (math.isfinite(value) and (value > 0 if above else value >= 0)):
+        raise ValueError(f"{name} must be a number {'above' if above else 'of at least'} 0, not {value!r}")
+
+
 def _check(name: str, value: Any) -> None:
     if name in ("call_by_harness", "catch_up"):
         if not isinstance(value, bool):
@@ -123,13 +131,8 @@ def _check(name: str, value: Any) -> None:
         return
     if name == "deadline" and value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+    check_number(name, value, above=name in _POSITIVE)
     if name in _TOKENS and not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number of tokens, not {value!r}")
-    if name in _POSITIVE and not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a number above 0, not {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a number of at least 0, not {value!r}")
     if name in _SHARES and value > 1:
         raise ValueError(f"{name} must be a share from 0 to 1, not {value!r}")

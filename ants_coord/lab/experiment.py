@@ -53,11 +53,9 @@ class Spread:
         return f"{self.median:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
-def spread(values: Iterable[float]) -> Spread | None:
-    """Return median and quartiles; None if there are no values."""
+def spread(values: Iterable[float]) -> Spread:
+    """Return median and quartiles of at least one value."""
     given = sorted(values)
-    if not given:
-        return None
     if len(given) == 1:
         return Spread(given[0], given[0], given[0])
     low, middle, high = statistics.quantiles(given, n=4, method="inclusive")
@@ -79,9 +77,7 @@ class Row:
 
     def of(self, figure: Callable[[Run], float]) -> Spread:
         """Return the spread of a figure over the seeds."""
-        found = spread([figure(run) for run in self.runs])
-        assert found is not None
-        return found
+        return spread([figure(run) for run in self.runs])
 
     @property
     def beside_solo(self) -> Spread:
@@ -94,14 +90,13 @@ class Row:
         return self._beside(self.by_harness) if self.by_harness else None
 
     def _beside(self, runs: tuple[Run, ...]) -> Spread:
-        found = spread([run.rate / alone.rate for run, alone in zip(runs, self.alone, strict=True)])
-        assert found is not None
-        return found
+        return spread([run.rate / alone.rate for run, alone in zip(runs, self.alone, strict=True)])
 
     @property
     def noticed_after(self) -> Spread | None:
         """Seconds until somebody took up what a silent agent had promised; None if nobody fell silent."""
-        return spread([seconds for run in self.runs for seconds in run.noticed_after])
+        found = [seconds for run in self.runs for seconds in run.noticed_after]
+        return spread(found) if found else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: the figures, each as median and quartiles."""

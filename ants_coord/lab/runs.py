@@ -6,8 +6,9 @@ import heapq
 import itertools
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from graphlib import TopologicalSorter
 
 import attrs
 
@@ -283,25 +284,17 @@ class Trial:
 
     def alone(self) -> Life:
         """Live as the only agent: it knows everything, and takes the next job."""
-        world = self.world
-        waits = {job: len(world.before(job)) for job in world.jobs}
-        after: dict[str, list[str]] = {}
-        for job in world.jobs:
-            for other in world.before(job):
-                after.setdefault(other, []).append(job)
-        queue = [job for job in world.jobs if not waits[job]]
-        if world.worth is not None:
-            yield from self._from_memory(queue)
+        jobs, graph = self.world.jobs, self.world.graph()
+        graph.prepare()
+        if self.world.worth is not None:
+            yield from self._from_memory(graph)
             return
-        position = 0
-        while position < len(queue):
-            done = queue[position]
-            yield from self._until_done(world.jobs[done])
-            position += 1
-            for other in after.get(done, ()):
-                waits[other] -= 1
-                if not waits[other]:
-                    queue.append(other)
+        queue = deque(graph.get_ready())
+        while queue:
+            job = queue.popleft()
+            yield from self._until_done(jobs[job])
+            graph.done(job)
+            queue.extend(graph.get_ready())
 
     def _until_done(self, job: Job) -> Life:
         self.run.promises += 1
@@ -312,19 +305,17 @@ class Trial:
                 yield self.pass_(0, "down", self.costs.down)
         self.accept(job, seconds)
 
-    def _from_memory(self, jobs: list[str]) -> Life:
+    def _from_memory(self, graph: TopologicalSorter[str]) -> Life:
         """Stay where work is worth much; otherwise go elsewhere."""
-        by_place: dict[Any, list[str]] = {}
-        for name in jobs:
-            by_place.setdefault(self.world.jobs[name].place, []).append(name)
-        dice, places = random.Random(f"{self.seed} alone"), list(by_place)
-        place = dice.choice(places)
-        while True:
-            job = self.world.jobs[by_place[place].pop()]
+        jobs, dice = self.world.jobs, random.Random(f"{self.seed} alone")
+        by_place: dict[str | None, list[str]] = {}
+        place, is_rich = None, False
+        while graph.is_active():
+            for name in graph.get_ready():
+                by_place.setdefault(jobs[name].place, []).append(name)
+            if not (is_rich and by_place[place]):
+                place = dice.choice([known for known, left in by_place.items() if left])
+            job = jobs[by_place[place].pop()]
             yield from self._until_done(job)
-            if not by_place[place]:
-                places.remove(place)
-            if not places:
-                return
-            if self.worth(job) <= 1.0 or not by_place[place]:
-                place = dice.choice(places)
+            graph.done(job.id)
+            is_rich = self.worth(job) > 1.0

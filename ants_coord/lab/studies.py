@@ -87,17 +87,13 @@ def sensitivity(
             alone = Solo().run(world, 1, seed, changed)
             talk = Talk().run(world, agents, seed, changed, limit)
             pairs.append((alone, talk, OnBoard("claim").run(world, agents, seed, changed, limit)))
-        talked = spread([talk.rate / alone.rate for alone, talk, _ in pairs])
-        claimed = spread([claim.rate / alone.rate for alone, _, claim in pairs])
-        assert talked is not None
-        assert claimed is not None
         talks = [talk for _, talk, _ in pairs]
         found.append(
             Effect(
                 name,
                 agents,
-                talked,
-                claimed,
+                spread([talk.rate / alone.rate for alone, talk, _ in pairs]),
+                spread([claim.rate / alone.rate for alone, _, claim in pairs]),
                 statistics.median([talk.tokens_per_job for talk in talks]),
                 statistics.median([talk.duplicates.all for talk in talks]),
                 statistics.median([talk.lost for talk in talks]),

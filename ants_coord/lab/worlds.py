@@ -12,6 +12,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from importlib import resources
 from typing import Any
 
@@ -127,29 +128,19 @@ class World:
         needs = self.jobs[job].needs
         return (*needs, self.parents[job]) if job in self.parents else needs
 
+    def graph(self) -> TopologicalSorter[str]:
+        """Return the jobs with what must be done before each; free ones come in the given order."""
+        graph = TopologicalSorter(dict.fromkeys(self.jobs, ()))
+        for job in self.jobs:
+            graph.add(job, *self.before(job))
+        return graph
+
     def _sorted(self) -> tuple[str, ...]:
-        placed: dict[str, None] = {}
-        on_path: dict[str, None] = {}
-        for first in self.jobs:
-            stack = [first]
-            while stack:
-                top = stack[-1]
-                if top in placed:
-                    stack.pop()
-                    continue
-                on_path[top] = None
-                missing = [other for other in self.before(top) if other not in placed]
-                circle = [other for other in missing if other in on_path]
-                if circle:
-                    around = list(on_path)[list(on_path).index(circle[0]) :]
-                    said = " needs ".join([*around, around[0]])
-                    raise ValueError(f"world {self.name!r}: jobs in a circle: {said}")
-                if missing:
-                    stack.append(missing[0])
-                else:
-                    placed[top] = None
-                    del on_path[stack.pop()]
-        return tuple(placed)
+        try:
+            return tuple(self.graph().static_order())
+        except CycleError as problem:
+            around = " needs ".join(reversed(problem.args[1]))
+            raise ValueError(f"world {self.name!r}: jobs in a circle: {around}") from None
 
     @property
     def roots(self) -> tuple[str, ...]:

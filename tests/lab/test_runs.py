@@ -226,6 +226,17 @@ def test_worth_that_moves_is_learnt_only_by_doing():
     assert blind < alone < marks
 
 
+def test_one_agent_alone_also_does_what_must_wait_where_worth_moves():
+    """Needs, and jobs that are found on the way: it would otherwise stop when it has done what was free at first."""
+    jobs = [
+        Job("a", 10.0, place="p", children=("c",)),
+        Job("b", 10.0, ("a",), place="q"),
+        Job("c", 10.0, place="r"),
+    ]
+    run = Solo().run(World("w", jobs, worth=lambda job, at: 2.0), 1, 1, FREE)
+    assert (run.is_finished, run.seconds) == (True, near(30.0))
+
+
 def test_limits_hold_and_talk_knows_none():
     world = World("limited", [Job(f"j{i}", 60.0, limit="api") for i in range(10)])
     run = OnBoard("claim").run(world, 5, 1, FREE)
