@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,7 +146,8 @@ def _read(file: str, board: str | None = None) -> list[Any]:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise fail(f"{file}: {problem}", BAD_INPUT) from None
-    tasks, problems = batch.read_tasks(text.split("\n"), lambda ids: _those_on(board, ids))
+    on_board = None if board is None else partial(_those_on, board)
+    tasks, problems = batch.read_tasks(text.split("\n"), on_board)
     if problems:
         for sentence in problems:
             warnings.print(f"[red]error:[/red] {clean(sentence, 2000)}")
@@ -153,10 +155,8 @@ def _read(file: str, board: str | None = None) -> list[Any]:
     return tasks
 
 
-def _those_on(where: str | None, ids: set[str]) -> set[str]:
+def _those_on(where: str, ids: set[str]) -> set[str]:
     """Return which of these tasks are on a board."""
-    if where is None:
-        return set()
     with troubles():
         if not is_there(where):
             return set()
@@ -292,7 +292,7 @@ def submit(
     """Put tasks on a board without running them; the board is made if there is none."""
     board, (file,) = words_after_board(words, "FILE")
     tasks = _read(file, board)
-    with open_board(board, new=True, kind=_kind_for(tasks), **batch.board_settings()) as opened:
+    with open_board(board, new=True, kind=_kind_for(tasks), **batch.BOARD_SETTINGS) as opened:
         tickets = opened.submit_many(tasks)
     made = sum(ticket.created for ticket in tickets)
     said(tickets, f"{made} submitted, {len(tickets) - made} there already", as_json_=json_)

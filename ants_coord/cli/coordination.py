@@ -82,10 +82,8 @@ def lab(
 def _worlds(names: list[str] | None) -> dict[str, Any]:
     from ..lab import WORLDS  # noqa: PLC0415
 
-    if not names:
-        return dict(WORLDS)
     found: dict[str, Any] = {}
-    for name in names:
+    for name in names or WORLDS:
         path, is_own, function = name.rpartition(":")
         if name in WORLDS:
             found[name] = WORLDS[name]

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from .app import app
-from .boards import troubles
-from .show import BAD_INPUT, BOARD_TROUBLE, fail
+from .boards import is_address, must_be_there, troubles
+from .show import BAD_INPUT, fail
 
 _YOUNG = 50_000
 """number of new objects that set off a garbage collection; by default it is 700"""
@@ -39,11 +39,9 @@ def hub(
     from ..hub.loop import Hub  # noqa: PLC0415 - only this command needs it
     from ..sync.board import Board  # noqa: PLC0415
 
-    is_file = "://" not in board
-    if listen is None and not is_file:
+    if listen is None and is_address(board):
         raise fail("--listen: a board on a server has no file to listen beside; name a path", BAD_INPUT)
-    if is_file and not Path(board).exists():
-        raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
+    must_be_there(board)
     address = f"{board}.hub" if listen is None else str(listen)
     with troubles():
         opened = Board(board, secret=None if keys is None else _secret(keys))

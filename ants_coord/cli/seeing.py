@@ -16,7 +16,7 @@ from ..commands.board import Strongest
 from ..errors import CursorTooOld, NotSupportedError
 from .app import app
 from .boards import BoardName, open_board
-from .show import console, table
+from .show import console, seconds_left, table
 
 _EVENTS = 8
 
@@ -88,7 +88,6 @@ class _View:
 
     def picture(self) -> Group:
         """Return everything that fits a screen."""
-        at_ns = time.time_ns()
         held = sorted(self._board.leases(), key=lambda lease: lease.expires_ns)
         shown: list[Any] = [
             Text(f"{self._board.path}   {self.line()}"),
@@ -100,7 +99,7 @@ class _View:
                         lease.agent,
                         ", ".join(lease.names) if lease.names else lease.task,
                         "" if lease.names else lease.attempt,
-                        f"{max(0.0, (lease.expires_ns - at_ns) / 1e9):.1f} s",
+                        f"{seconds_left(lease):.1f} s",
                     )
                     for lease in held[:20]
                 ],

@@ -8,6 +8,7 @@ sequences and markup are shown as text.
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from ..values.tasks import Lease
 
 # emoji: the name of a task may contain ":bug:"
 console = Console(highlight=False, emoji=False)
@@ -72,6 +75,11 @@ def bars(rows: Sequence[tuple[str, float, str]]) -> Table:
         bar = Bar(most, 0, length, width=40, color="green")
         made.add_row(clean(name, 60), bar, f"{length:.3g}", clean(remark))
     return made
+
+
+def seconds_left(lease: Lease) -> float:
+    """Return for how long a lease still lasts, by this machine's clock."""
+    return max(0.0, (lease.expires_ns - time.time_ns()) / 1e9)
 
 
 def as_json(value: Any) -> str:

@@ -28,29 +28,10 @@ _LEAST_SIZES = 4
 """three unknowns, and one more number of agents to test them"""
 
 # t(.975, df); above 30, 1.96 + 2.4/df is within .002
-_T975 = dict(
-    zip(
-        (*range(1, 11), 12, 15, 20, 25, 30),
-        (
-            12.706,
-            4.303,
-            3.182,
-            2.776,
-            2.571,
-            2.447,
-            2.365,
-            2.306,
-            2.262,
-            2.228,
-            2.179,
-            2.131,
-            2.086,
-            2.060,
-            2.042,
-        ),
-        strict=True,
-    )
-)
+_T975 = {
+    1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228,
+    12: 2.179, 15: 2.131, 20: 2.086, 25: 2.060, 30: 2.042,
+}  # fmt: skip
 _NAMES = ("alpha", "beta", "gamma")
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _FAR = 1e6
@@ -251,10 +232,11 @@ def _described(data: tuple[_Point, ...], squares: float, at: _Vector, free: tupl
         )
     freedom = len(data) - 3
     variance = squares / freedom
-    inverse = _inverted(_normal(data, at, free)[0])
-    errors = {}
-    if inverse is not None:
-        errors = {_NAMES[name]: math.sqrt(inverse[i][i] * variance) for i, name in enumerate(free)}
+    matrix, errors = _normal(data, at, free)[0], {}
+    for i, name in enumerate(free):
+        column = _solved(matrix, [float(i == j) for j in range(len(free))])  # of the inverse
+        if column is not None:
+            errors[_NAMES[name]] = math.sqrt(column[i] * variance)
     alpha, beta, gamma = at
     return Scaling(alpha, beta, gamma, errors, math.sqrt(variance), off, max(n for n, *_ in data), data)
 
@@ -282,9 +264,7 @@ def _start(data: Sequence[_Point], free: tuple[int, ...]) -> _Vector:
         ([1.0, *[(n - 1.0, n * (n - 1.0))[name] for name in free if name < 2]], n / x, w * (x * x / n) ** 2)
         for n, x, w in data
     ]
-    size = range(len(free))
-    left = [[sum(w * row[i] * row[j] for row, _, w in rows) for j in size] for i in size]
-    found = _solved(left, [sum(w * row[i] * y for row, y, w in rows) for i in size])
+    found = _solved(*_equations(rows))
     at = [0.0, 0.0, 0.0]
     if found is not None and found[0] > 0.0:
         at[2] = 1.0 / found[0]
@@ -327,9 +307,14 @@ def _normal(data: Sequence[_Point], at: _Vector, free: tuple[int, ...]) -> tuple
         on = at[2] * agents / loss
         slopes = (-on * (agents - 1.0) / loss, -on * agents * (agents - 1.0) / loss, agents / loss)
         rows.append(([slopes[name] for name in free], rate - on, weight))
-    size = range(len(free))
+    return _equations(rows)
+
+
+def _equations(rows: list[tuple[_Vector, float, float]]) -> tuple[list[_Vector], _Vector]:
+    """Return the normal equations of a linear fit; each row is (factors, value, weight)."""
+    size = range(len(rows[0][0]))
     left = [[sum(w * row[i] * row[j] for row, _, w in rows) for j in size] for i in size]
-    return left, [sum(w * row[i] * off for row, off, w in rows) for i in size]
+    return left, [sum(w * row[i] * value for row, value, w in rows) for i in size]
 
 
 def _solved(left: list[_Vector], right: _Vector) -> _Vector | None:
@@ -351,14 +336,6 @@ def _solved(left: list[_Vector], right: _Vector) -> _Vector | None:
                 factor = rows[row][column] / rows[column][column]
                 rows[row] = [x - factor * y for x, y in zip(rows[row], rows[column], strict=True)]
     return [rows[i][size] / rows[i][i] / scale[i] for i in range(size)]
-
-
-def _inverted(matrix: list[_Vector]) -> list[_Vector] | None:
-    size = range(len(matrix))
-    columns = [_solved(matrix, [float(i == j) for i in size]) for j in size]
-    if any(column is None for column in columns):
-        return None
-    return [[columns[j][i] for j in size] for i in size]  # type: ignore[index]
 
 
 # -- the interval -----------------------------------------------------------------------------

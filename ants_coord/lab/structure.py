@@ -112,20 +112,17 @@ def structure(
             f"seconds: job {missing[0]!r}{more} has no size; give sizes for all jobs or for none"
         )
     known = {task.id for task in tasks}
-    asked = {task.id: task.requires for task in tasks}
-    several = len({requires for requires in asked.values() if requires is not None}) > 1
-    jobs = []
-    for task in tasks:
-        requires = asked[task.id]
-        jobs.append(
-            Job(
-                task.id,
-                sizes.get(task.id, 1.0),
-                # a need that is not here is done already
-                tuple([need for need in task.needs if need in known]),
-                skill=requires if several else None,
-                level=3 if requires is not None and " and " in requires else 1,
-                limit=task.limit,
-            )
+    several = len({task.requires for task in tasks if task.requires is not None}) > 1
+    jobs = [
+        Job(
+            task.id,
+            sizes.get(task.id, 1.0),
+            # a need that is not here is done already
+            tuple([need for need in task.needs if need in known]),
+            skill=task.requires if several else None,
+            level=3 if task.requires is not None and " and " in task.requires else 1,
+            limit=task.limit,
         )
+        for task in tasks
+    ]
     return Structure(World("jobs", jobs, slots or {}), bool(sizes), len({task.kind for task in tasks}))

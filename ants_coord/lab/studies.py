@@ -133,20 +133,16 @@ def break_even(
     """
     model = attrs.evolve(Costs() if costs is None else costs, silent=0.0)
     harness = attrs.evolve(model, call_by_harness=True)
+    ways: list[tuple[Way, Costs]] = [(Talk(), model), (OnBoard("claim"), model), (OnBoard("claim"), harness)]
     found = []
     for mean in means:
-        rates: dict[str, list[float]] = {"talk": [], "claim": [], "harness": []}
+        rates: list[list[float]] = [[] for _ in ways]
         for seed in range(1, seeds + 1):
             world = independent(seed, mean=mean)
             alone = Solo().run(world, 1, seed, model).rate
-            ways: tuple[tuple[str, Way, Costs], ...] = (
-                ("talk", Talk(), model),
-                ("claim", OnBoard("claim"), model),
-                ("harness", OnBoard("claim"), harness),
-            )
-            for name, way, costs_ in ways:
-                rates[name].append(way.run(world, agents, seed, costs_).rate / alone)
-        found.append(Break(mean, *[statistics.median(rates[name]) for name in ("talk", "claim", "harness")]))
+            for measured, (way, assumed) in zip(rates, ways, strict=True):
+                measured.append(way.run(world, agents, seed, assumed).rate / alone)
+        found.append(Break(mean, *map(statistics.median, rates)))
     return found
 
 

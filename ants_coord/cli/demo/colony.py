@@ -209,10 +209,3 @@ def with_trust(strategy: str, agents: int) -> dict[str, Any]:
             f"--trust: needs at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
         )
     return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}
-
-
-def held(board: Board) -> list[tuple[str, str, float]]:
-    """Return (agent, task, seconds left) of every live lease."""
-    leases = board.leases()
-    now = time.time_ns()
-    return [(lease.agent, lease.task, max(0.0, (lease.expires_ns - now) / 1e9)) for lease in leases]

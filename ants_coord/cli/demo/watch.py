@@ -17,8 +17,8 @@ from ...commands.matching import Agents
 from ...errors import NotSupportedError
 from ...sync import Blackboard, Board, Matchmaker
 from ...values.tasks import Standing, TaskState
-from ..show import INTERRUPTED, as_json, clean, console, table, warnings
-from .colony import Colony, held
+from ..show import INTERRUPTED, as_json, clean, console, seconds_left, table, warnings
+from .colony import Colony
 
 
 class _Progress:
@@ -54,8 +54,8 @@ class _Progress:
             view = Table(title=line, title_justify="left")
             for column in ("agent", "holds", "for"):
                 view.add_column(column)
-            for agent, task, left in sorted(held(self._board)):
-                view.add_row(clean(agent), clean(task), f"{left:.1f} s")
+            for lease in sorted(self._board.leases(), key=lambda lease: (lease.agent, lease.task)):
+                view.add_row(clean(lease.agent), clean(lease.task), f"{seconds_left(lease):.1f} s")
             self._live.update(view)
         elif now - self._printed >= 1.0:
             self._printed = now
@@ -196,7 +196,6 @@ def _show_agents(colony: Colony) -> None:
 def status_of(board: Board, most: int = 20) -> dict[str, Any]:
     """Return what `status` shows, as plain data."""
     numbers = board.statistics()
-    now = time.time_ns()
     return {
         "tasks": numbers.tasks,
         "unfinished": numbers.unfinished,
@@ -213,7 +212,7 @@ def status_of(board: Board, most: int = 20) -> dict[str, Any]:
                 "agent": lease.agent,
                 "task": lease.task,
                 "handle": lease.handle,
-                "seconds_left": round(max(0, lease.expires_ns - now) / 1e9, 3),
+                "seconds_left": round(seconds_left(lease), 3),
             }
             for lease in board.leases()
         ],

@@ -21,6 +21,13 @@ AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
 DEATHS = 10
 """how often the runner of a command may die before the command itself is suspected of killing it"""
 MOST_ATTEMPTS = 100_000
+BOARD_SETTINGS: dict[str, Any] = {
+    "retention": 1e9,
+    "retention_count": 1 << 40,
+    "id_retention": 1e9,
+    "id_retention_count": 1 << 40,
+}
+"""of a board that `run` makes: it never forgets what it has done"""
 
 _TASK_FIELDS = (
     "id",
@@ -52,16 +59,6 @@ def how_many(text: str) -> int | None:
     if not 1 <= number <= 1_000:
         raise fail(f"--agents: must be a number from 1 to 1,000 or {AS_NEEDED}, not {text!r}", BAD_INPUT)
     return number
-
-
-def board_settings() -> dict[str, Any]:
-    """Return the settings of a board that `run` makes: it never forgets what it has done."""
-    return {
-        "retention": 1e9,
-        "retention_count": 1 << 40,
-        "id_retention": 1e9,
-        "id_retention_count": 1 << 40,
-    }
 
 
 def read_tasks(

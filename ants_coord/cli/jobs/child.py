@@ -58,7 +58,7 @@ class GivenUp(GiveUp):
     """Raised when a command has failed for the last time."""
 
 
-def run_child(job: Hold, tell: Tell | None = None) -> dict[str, Any]:
+def run_child(job: Hold, tell: Tell) -> dict[str, Any]:
     """
     Run the command of a task to its end.
 
@@ -210,10 +210,10 @@ class _Output:
         self._stream = stream
         self._at = 0
 
-    def pass_on(self, tell: Tell | None) -> None:
+    def pass_on(self, tell: Tell) -> None:
         """Report new output."""
         # pread, because the child writes at the position of the same open file, which must not be moved
-        while tell is not None and (new := os.pread(self._stream.fileno(), 1 << 16, self._at)):
+        while new := os.pread(self._stream.fileno(), 1 << 16, self._at):
             self._at += len(new)
             tell(self._number, new)
 

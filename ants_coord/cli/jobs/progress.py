@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import Any, TextIO
 
 from ...errors import LeaseLostError
@@ -41,20 +42,17 @@ class Progress:
 
     def run(self, job: Hold) -> dict[str, Any]:
         """Run the command of a task; the handler of `run` and `work`."""
-        begin, agent = time.monotonic(), job.lease.agent
-        output = _Lines(self, job.lease.task)
+        begin = time.monotonic()
         try:
-            result = run_child(job, output.feed)
+            with closing(_Lines(self, job.lease.task)) as output:
+                result = run_child(job, output.feed)
         except (CommandError, LeaseLostError) as problem:
-            output.end()
-            self._say_end(job, "failed", f"; it is tried again: {problem}", begin, agent, is_last=False)
+            self._say_end(job, "failed", f"; it is tried again: {problem}", begin, is_last=False)
             raise
         except GivenUp as problem:
-            output.end()
-            self._say_end(job, "failed", f": {problem}", begin, agent, is_last=True)
+            self._say_end(job, "failed", f": {problem}", begin, is_last=True)
             raise
-        output.end()
-        self._say_end(job, "done", "", begin, agent, is_last=True)
+        self._say_end(job, "done", "", begin, is_last=True)
         return result
 
     def line(self, task: str, text: str, stream: TextIO) -> None:
@@ -64,17 +62,16 @@ class Progress:
                 stream.write(f"{shown(task)} | {shown(text, _LINE)}\n")
                 stream.flush()
 
-    def _say_end(self, job: Hold, how: str, why: str, begin: float, agent: str, *, is_last: bool) -> None:
-        seconds = time.monotonic() - begin
+    def _say_end(self, job: Hold, how: str, why: str, begin: float, *, is_last: bool) -> None:
+        task, seconds = job.lease.task, time.monotonic() - begin
         with self._lock:
             if is_last:
                 self._ended += 1
-                self.told.add(job.lease.task)
+                self.told.add(task)
             if not self._is_quiet:
                 count = f"[{self._ended}/{max(self._total, self._ended)}]"
-                sys.stdout.write(
-                    f"{count} {how} {shown(job.lease.task)} in {seconds:.1f} s by {agent}{shown(why, 500)}\n"
-                )
+                by = job.lease.agent
+                sys.stdout.write(f"{count} {how} {shown(task)} in {seconds:.1f} s by {by}{shown(why, 500)}\n")
                 sys.stdout.flush()
 
 
@@ -96,12 +93,11 @@ class _Lines:
         for line in lines:
             self._show(number, line)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Show last lines without a line end."""
         for number, rest in self._left.items():
             if rest:
                 self._show(number, rest)
-        self._left = {1: b"", 2: b""}
 
     def _show(self, number: int, line: bytes) -> None:
         text = line.removesuffix(b"\r").decode(errors="replace")

@@ -136,7 +136,7 @@ def run(
     kind = Matchmaker if can or having else _kind_for(tasks)
     if board is None:
         _check_skills(tasks, skills)
-    with open_board(board, new=True, kind=kind, **batch.board_settings()) as opened:
+    with open_board(board, new=True, kind=kind, **batch.BOARD_SETTINGS) as opened:
         code = _run_all(opened, tasks, skills, agents, lease_ttl, retry_failed=retry_failed, is_quiet=json_)
     raise SystemExit(code)
 
