@@ -32,6 +32,15 @@ TRANSLATED = re.compile(
 """English that no native speaker would write here; say which agent, task or caller, and use the ordinary word"""
 
 
+NO_VERBS = {
+    "a", "agents", "also", "an", "before", "every", "finished", "from", "how", "in", "its", "jobs", "most", "names",
+    "nanoseconds", "never", "one", "permanently", "seconds", "tasks", "the", "tokens", "virtual", "what", "when", "whether",
+}  # fmt: skip
+"""first words of functions' docstrings that are no verbs"""
+NO_NOUNS = {"be", "nobody", "no", "shared", "this"}
+"""first words of sentences that say something about a class, but not what it is"""
+
+
 FOLDERS = sorted({path.parent.relative_to(ROOT).as_posix() for path in SOURCES})
 
 
@@ -132,3 +141,62 @@ def test_a_translated_sentence_is_noticed():
         "anew",
         "be it",
     ]
+
+
+def documented(kind: tuple[type[ast.AST], ...]) -> list[tuple[str, ast.AST, str]]:
+    """Return (place, definition, docstring) of the functions or classes of the package that are kept by hand."""
+    found = []
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        if path.relative_to(ROOT).parts[0] == "ants_coord" and not text.startswith("# Generated"):
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, kind) and (told := ast.get_docstring(node)):  # type: ignore[arg-type]
+                    found.append((f"{path.relative_to(ROOT).as_posix()}: {node.name}", node, told))  # type: ignore[attr-defined]
+    return found
+
+
+def begins(told: str) -> str:
+    """Return the first word of a docstring."""
+    return told.split()[0].strip("`*:;,.\"'").lower()
+
+
+def fault_of(told: str, bases: list[str], verbs: set[str]) -> str | None:
+    """Return what is wrong with the first words of a class's docstring."""
+    word = begins(told)
+    if any(re.search(r"(Error|Exception)$", base) for base in bases):
+        return None if told.startswith(("Raised when ", "The base of ")) else "an error begins 'Raised when'"
+    if any(re.match(r"(Command|Granting)\[", base) for base in bases):
+        return None if told.startswith(("The command to ", "The base of ")) else "begins 'The command to'"
+    if any(base.startswith("Query[") for base in bases):
+        return None if told.startswith("The query for ") else "begins 'The query for'"
+    if word in NO_NOUNS or {word, word.removesuffix("s"), word.removesuffix("es")} & verbs:
+        return "a class is a thing, and its docstring begins with a noun"
+    return None
+
+
+def test_classes_are_nouns():
+    """The docstring of a class says what it is; verbs are the words with which the docstrings of functions begin."""
+    functions = documented((ast.FunctionDef, ast.AsyncFunctionDef))
+    verbs = {begins(told) for _, _, told in functions} - NO_VERBS
+    faults = [
+        (place, told.partition("\n")[0], fault)
+        for place, node, told in documented((ast.ClassDef,))
+        if (fault := fault_of(told, [ast.unparse(base) for base in node.bases], verbs))  # type: ignore[attr-defined]
+    ]
+    assert len(verbs) > 100
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("told", "bases"),
+    [
+        ("Lay a mark.", ["Command[Trail]"]),
+        ("Read one entry.", ["Query[Entry]"]),
+        ("Raise in a handler: give up.", ["Exception"]),
+        ("Serves one board.", []),
+        ("Decide how many.", []),
+        ("This lease is gone.", []),
+    ],
+)
+def test_a_class_that_is_no_noun_is_noticed(told, bases):
+    assert fault_of(told, bases, {"serve", "decide"})

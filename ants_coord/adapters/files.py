@@ -48,7 +48,7 @@ _log = logging.getLogger("ants_coord.files")
 
 class DirectoryMirror:
     """
-    Mirrors the files of a directory as entries of a blackboard.
+    A mirror: the files of a directory as entries of a blackboard.
 
     The entry of a file has {"size", "mtime_us", "ctime_us", "inode", "digest", "root"}. The entry of a new or
     changed file is written, that of a deleted file is erased; a rename does both. Links below the directory,

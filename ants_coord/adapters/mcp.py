@@ -98,7 +98,7 @@ async def open_board(path: str) -> Board:
         await board.close()
         raise
     kind: type[Board] = {"match": Matchmaker, "board": Blackboard}.get(strategy, Board)
-    return kind._over_engine(board._engine)  # noqa: SLF001 - our own class
+    return kind._over_engine(board._engine)  # noqa: SLF001 - a class of this package
 
 
 async def serve(path: str, agent: str, *, idle: Seconds = 900, only: Iterable[str] | None = None) -> None:

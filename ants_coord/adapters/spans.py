@@ -58,7 +58,7 @@ class Span:
 
 
 class Spans:
-    """Fold events, in order, into leases. A lease whose start was trimmed is left out."""
+    """A fold of events, in order, into leases. A lease whose start was trimmed is left out."""
 
     def __init__(self) -> None:
         self._open: dict[int, Span] = {}

@@ -33,7 +33,7 @@ class Sink(Protocol):
 
 class Tap:
     """
-    Follows a board's events and passes them to sinks.
+    A reader that follows a board's events and passes them to sinks.
 
     Args:
         board: the board to follow.

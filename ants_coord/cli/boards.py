@@ -191,7 +191,7 @@ def open_board(
             kind = ClaimQueue
         made = kind(board, **settings)
         if keep:
-            made._engine.outlive()  # noqa: SLF001 - our own class; said at its end, it would be a second entry
+            made._engine.outlive()  # noqa: SLF001 - a class of this package; said at its end, it would be a second entry
         with made as at:
             yield at
             if keep:

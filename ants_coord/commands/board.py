@@ -15,7 +15,7 @@ from .shared import Command, Granting, Query
 
 @record
 class Deposit(Command[Trail]):
-    """Lay a mark."""
+    """The command to lay a mark."""
 
     mark: Mark
     agent: str
@@ -24,7 +24,9 @@ class Deposit(Command[Trail]):
 @record
 class Diffuse(Command[int]):
     """
-    Let each place divide `share` of its trail evenly among its neighbours; returns how many trails changed.
+    The command to let each place divide `share` of its trail evenly among its neighbours.
+
+    The reply is how many trails changed.
     """
 
     kind: str
@@ -35,7 +37,7 @@ class Diffuse(Command[int]):
 
 @record
 class Sense(Query[tuple[Trail, ...]]):
-    """Read the trails at a place, by kind."""
+    """The query for the trails at a place, by kind."""
 
     place: str
     kind: str | None = None
@@ -43,7 +45,7 @@ class Sense(Query[tuple[Trail, ...]]):
 
 @record
 class Strongest(Query[tuple[Trail, ...]]):
-    """Read the strongest trails of a kind, or the most attractive places over all kinds."""
+    """The query for the strongest trails of a kind, or the most attractive places over all kinds."""
 
     kind: str | None = None
     count: int = 10
@@ -51,14 +53,14 @@ class Strongest(Query[tuple[Trail, ...]]):
 
 @record
 class Thresholds(Query[tuple[Threshold, ...]]):
-    """Read an agent's thresholds by kind of task."""
+    """The query for an agent's thresholds by kind of task."""
 
     agent: str
 
 
 @record
 class Write(Command[Entry]):
-    """Write an entry if it has the version `expect` (0: there is none), and lay `mark` in the same step."""
+    """The command to write an entry if its version is `expect` (0: there is none); `mark` is laid with it."""
 
     path: str
     value: Any
@@ -71,7 +73,7 @@ class Write(Command[Entry]):
 @record
 class Take(Granting[Entry | None]):
     """
-    Remove and return the first entry by path that matches; None if there is none.
+    The command to take the first entry by path that matches; the reply is None if there is none.
 
     With `ttl_ns` it is lent: unless its taker erases it in that time, it returns.
     """
@@ -83,7 +85,7 @@ class Take(Granting[Entry | None]):
 
 @record
 class Erase(Command[bool]):
-    """Remove an entry; `expect` as for Write. Returns whether there was one."""
+    """The command to remove an entry; `expect` as for Write. The reply is whether there was one."""
 
     path: str
     agent: str
@@ -92,14 +94,14 @@ class Erase(Command[bool]):
 
 @record
 class Read(Query[Entry | None]):
-    """Read one entry."""
+    """The query for one entry."""
 
     path: str
 
 
 @record
 class Entries(Query[tuple[Entry, ...]]):
-    """List entries by path: those that begin with `prefix` and match `pattern`, after the path `after`."""
+    """The query for entries by path: those that begin with `prefix` and match `pattern`, after `after`."""
 
     prefix: str = ""
     pattern: str | None = None
@@ -110,14 +112,14 @@ class Entries(Query[tuple[Entry, ...]]):
 
 @record
 class History(Query[tuple[Change, ...]]):
-    """Read the history of an entry, oldest first, with the values."""
+    """The query for the history of an entry, oldest first, with the values."""
 
     path: str
 
 
 @record
 class Changes(Query[Page]):
-    """Read changes below a prefix after a cursor; with None the state itself, as "present"."""
+    """The query for changes below a prefix after a cursor; with None for the state itself, as "present"."""
 
     prefix: str
     since: int | None
@@ -127,7 +129,9 @@ class Changes(Query[Page]):
 @record
 class React(Command[bool]):
     """
-    Set a reaction; returns whether it is new. `payload` is the private copy of its task's payload.
+    The command to set a reaction; the reply is whether it is new.
+
+    `payload` is the private copy of its task's payload.
 
     With `existing` it also reacts to what exists already, as if it had just been created.
     """
@@ -139,24 +143,24 @@ class React(Command[bool]):
 
 @record
 class Unreact(Command[bool]):
-    """Remove a reaction; the tasks that it made stay. Returns whether there was one."""
+    """The command to remove a reaction; the tasks that it made stay. The reply is whether there was one."""
 
     name: str
 
 
 @record
 class Reactions(Query[tuple[Reaction, ...]]):
-    """List the reactions by name."""
+    """The query for the reactions, by name."""
 
 
 @record
 class RollBack(Command[dict[str, Any]]):
     """
-    Undo what an agent has done to the shared state, in one step.
+    The command to undo what an agent has done to the shared state, in one step.
 
     Entries that it wrote last get back the value that somebody else had given them, or are removed; its share
     is removed from trails. With a TrustPolicy the agent is also put in quarantine, unless `quarantine` is
-    False. Returns how many trails changed and how many entries were restored and erased.
+    False. The reply is how many trails changed and how many entries were restored and erased.
     """
 
     agent: str

@@ -10,14 +10,14 @@ from .shared import Command, Query
 
 @record
 class Advertise(Command[Advertised]):
-    """Declare or change what an agent can do."""
+    """The command to declare or change what an agent can do."""
 
     advert: Advert
 
 
 @record
 class Refresh(Command[tuple[Advertised, ...]]):
-    """Refresh adverts, an (agent, incarnation) each; `load` replaces the reported load, if given."""
+    """The command to refresh adverts, an (agent, incarnation) each; `load`, if given, is the new load."""
 
     agents: tuple[tuple[str, int], ...]
     load: float | None = None
@@ -25,7 +25,7 @@ class Refresh(Command[tuple[Advertised, ...]]):
 
 @record
 class Withdraw(Command[bool]):
-    """Withdraw an advert; returns whether there was one. Running work continues."""
+    """The command to withdraw an advert; the reply is whether there was one. Running work continues."""
 
     agent: str
     incarnation: int | None = None
@@ -33,7 +33,11 @@ class Withdraw(Command[bool]):
 
 @record
 class Retire(Command[bool]):
-    """Take this start of an agent out for good and give back what it holds; returns whether it was here."""
+    """
+    The command to take this start of an agent out for good and give back what it holds.
+
+    The reply is whether it was here.
+    """
 
     agent: str
     reason: str = ""
@@ -41,7 +45,7 @@ class Retire(Command[bool]):
 
 @record
 class Agents(Query[Roster]):
-    """Find agents by requirement, best first."""
+    """The query for agents by requirement, best first."""
 
     requires: str | None = None
     prefer: tuple[str, ...] = ()
@@ -51,7 +55,7 @@ class Agents(Query[Roster]):
 
 @record
 class Offers(Query[tuple[Offer, ...]]):
-    """List what an agent could claim now, best first."""
+    """The query for what an agent could claim now, best first."""
 
     agent: str
     count: int = 20
@@ -59,7 +63,7 @@ class Offers(Query[tuple[Offer, ...]]):
 
 @record
 class WhyNot(Query[Explanation]):
-    """Explain why an agent does not get a task."""
+    """The query for the reasons why an agent does not get a task."""
 
     task: str
     agent: str

@@ -8,7 +8,7 @@ from .shared import Command
 
 @record
 class SetPurse(Command[None]):
-    """Set a purse's amount: once, or for each window of `per_ns` of the board's calendar."""
+    """The command to set a purse's amount: once, or for each window of `per_ns` of the board's calendar."""
 
     name: str
     amount: int
@@ -17,7 +17,7 @@ class SetPurse(Command[None]):
 
 @record
 class Spend(Command[int]):
-    """Charge a purse for the cost of work under a live lease; returns what is left in the purse."""
+    """The command to charge a purse for work under a live lease; the reply is what is left in the purse."""
 
     task: str
     token: int

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @record
 class Find(Query[TaskRecord | None]):
-    """Look one task up."""
+    """The query for one task."""
 
     task: str
 
 
 @record
 class Tasks(Query[tuple[TaskRecord, ...]]):
-    """List tasks in submission order, a page at a time, after the task `after`."""
+    """The query for tasks in submission order, a page at a time, after the task `after`."""
 
     states: tuple[TaskState, ...] | None = None
     kinds: tuple[str, ...] | None = None
@@ -36,40 +36,40 @@ class Tasks(Query[tuple[TaskRecord, ...]]):
 
 @record
 class Outcomes(Query[tuple[Outcome | None, ...]]):
-    """Ask for the outcomes of tasks; None for each unfinished one. Unknown ids are refused."""
+    """The query for the outcomes of tasks; None for each unfinished one. Unknown ids are refused."""
 
     tasks: tuple[str, ...]
 
 
 @record
 class Unfinished(Query[int]):
-    """Count the tasks that have not ended."""
+    """The query for the number of tasks that have not ended."""
 
 
 @record
 class Leases(Query[tuple[Lease, ...]]):
-    """List the live leases of an agent (None: of all agents), oldest first."""
+    """The query for the live leases of an agent (None: of all agents), oldest first."""
 
     agent: str | None = None
 
 
 @record
 class Holder(Query[Lease | None]):
-    """Ask who holds a named lock."""
+    """The query for the holder of a named lock."""
 
     name: str
 
 
 @record
 class Explain(Query[Explanation]):
-    """Explain the state of a task."""
+    """The query for the reasons of a task's state."""
 
     task: str
 
 
 @record
 class ExplainAgent(Query[Explanation]):
-    """Explain why an agent does or does not get work."""
+    """The query for the reasons why an agent does or does not get work."""
 
     agent: str
     kinds: tuple[str, ...] | None = None
@@ -78,14 +78,14 @@ class ExplainAgent(Query[Explanation]):
 
 @record
 class StandingOf(Query[Standing]):
-    """Ask for an agent's record."""
+    """The query for an agent's record."""
 
     agent: str
 
 
 @record
 class BriefingOf(Query["Briefing"]):
-    """Ask what an agent should know before it starts to work here."""
+    """The query for what an agent should know before it starts to work here."""
 
     agent: str
     count: int = 5
@@ -93,17 +93,17 @@ class BriefingOf(Query["Briefing"]):
 
 @record
 class SettingsOf(Query[Settings]):
-    """Ask for the board's settings."""
+    """The query for the board's settings."""
 
 
 @record
 class StatisticsOf(Query[Statistics]):
-    """Count everything."""
+    """The query for the counts of everything."""
 
 
 @record
 class Events(Query["tuple[Event, ...]"]):
-    """Read events from a cursor on; 0 is the oldest event that is kept."""
+    """The query for events from a cursor on; 0 is the oldest event that is kept."""
 
     since: int = 0
     count: int = 1000

@@ -96,7 +96,7 @@ class Refused:
 
 @frozen
 class Renewed:
-    """This lease lasts until `expires_ns` now."""
+    """The reply to a renewal: the lease lasts until `expires_ns` now."""
 
     token: int
     expires_ns: int
@@ -104,7 +104,7 @@ class Renewed:
 
 @frozen
 class Lost:
-    """This lease is gone; `reason` as in LeaseLostError."""
+    """The reply to a renewal that the lease is gone; `reason` as in LeaseLostError."""
 
     token: int
     reason: str
@@ -112,7 +112,7 @@ class Lost:
 
 @record
 class Configure(Command[Settings]):
-    """Set all settings; the first entry of every log. With `first`, a board that has settings keeps them."""
+    """The command to set all settings, the first entry of every log; with `first`, only if there are none."""
 
     settings: Settings
     first: bool = False
@@ -123,7 +123,7 @@ class Configure(Command[Settings]):
 @record
 class Upgrade(Command[bool]):
     """
-    Go on under these rules; returns whether they are new here.
+    The command to go on under these rules; the reply is whether they are new here.
 
     Live leases and locks are revoked (attempts do not count), because their holders rely on the old rules.
     """
@@ -133,7 +133,7 @@ class Upgrade(Command[bool]):
 
 @record
 class Submit(Command[tuple[Ticket, ...]]):
-    """Add a batch, all or nothing. `payloads` are the private, checked copies, in the order of `tasks`."""
+    """The command to add a batch, all or nothing; `payloads` are private, checked copies, in its order."""
 
     tasks: tuple[Task, ...]
     payloads: tuple[Any, ...]
@@ -201,7 +201,11 @@ def with_salt(task: Task, payload: Any) -> Task:
 
 @record
 class Split(Command[tuple[Ticket, ...]]):
-    """Let a leased task wait for new tasks; it needs `parts` of them, whose results go to its next holder."""
+    """
+    The command to let a leased task wait for new tasks.
+
+    It needs `parts` of them, whose results go to its next holder.
+    """
 
     task: str
     token: int
@@ -214,7 +218,7 @@ class Split(Command[tuple[Ticket, ...]]):
 
 @record
 class Claim(Granting[Lease | None]):
-    """Lease one READY task to `agent`: the first in order, or a particular one."""
+    """The command to lease one READY task to `agent`: the first in order, or a particular one."""
 
     agent: str
     kinds: tuple[str, ...] | None = None
@@ -224,7 +228,7 @@ class Claim(Granting[Lease | None]):
 
 @record
 class ClaimMany(Granting[tuple[Lease, ...]]):
-    """Lease up to `count` READY tasks to `agent` in one step."""
+    """The command to lease up to `count` READY tasks to `agent` in one step."""
 
     agent: str
     count: int
@@ -234,7 +238,7 @@ class ClaimMany(Granting[tuple[Lease, ...]]):
 
 @record
 class Renew(Command[tuple[Renewed | Lost, ...]]):
-    """Move the deadlines of (task, token) pairs; each is answered separately."""
+    """The command to move the deadlines of (task, token) pairs; each is answered separately."""
 
     leases: tuple[tuple[str, int], ...]
     ttl_ns: int | None = None
@@ -244,7 +248,7 @@ class Renew(Command[tuple[Renewed | Lost, ...]]):
 
 @record
 class Complete(Command[Outcome]):
-    """End a leased task with its result."""
+    """The command to end a leased task with its result."""
 
     task: str
     token: int
@@ -258,7 +262,7 @@ class Complete(Command[Outcome]):
 
 @record
 class CompleteMany(Command[tuple[Outcome, ...]]):
-    """End several leased tasks, all or none: (task, token, result) each."""
+    """The command to end several leased tasks, all or none: (task, token, result) each."""
 
     endings: tuple[tuple[str, int, Any], ...]
     agent: str | None = None
@@ -268,7 +272,7 @@ class CompleteMany(Command[tuple[Outcome, ...]]):
 @record
 class Fail(Command[TaskState]):
     """
-    End an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up.
+    The command to end an attempt without a result; `retry_ns` overrides the backoff, `retry=False` gives up.
 
     `trace` is the traceback of the error, kept with the newest line of the history.
     """
@@ -285,7 +289,7 @@ class Fail(Command[TaskState]):
 
 @record
 class Release(Command[TaskState]):
-    """Give a lease back politely: the attempt does not count."""
+    """The command to give a lease back politely: the attempt does not count."""
 
     task: str
     token: int
@@ -295,7 +299,11 @@ class Release(Command[TaskState]):
 
 @record
 class Decline(Command[None]):
-    """Give a leased task back, or turn one down; its agent is not offered it (or anything) for a while."""
+    """
+    The command to give a leased task back, or to turn one down.
+
+    Its agent is not offered it (or anything) for a while.
+    """
 
     agent: str
     task: str
@@ -309,7 +317,7 @@ class Decline(Command[None]):
 
 @record
 class ReleaseAll(Command[int]):
-    """Give back every lease of an agent; returns how many."""
+    """The command to give back every lease of an agent; the reply is how many."""
 
     agent: str
 
@@ -317,7 +325,7 @@ class ReleaseAll(Command[int]):
 @record
 class Adopt(Granting[tuple[Lease, ...]]):
     """
-    Re-issue an agent's live leases under new tokens; the old tokens are superseded.
+    The command to re-issue an agent's live leases under new tokens; the old tokens are superseded.
 
     Only leases whose holder has been silent for two thirds of their length, unless `force`.
     """
@@ -331,9 +339,11 @@ class Adopt(Granting[tuple[Lease, ...]]):
 @record
 class EndOpening(Command[int]):
     """
-    Report that an opening of the board has ended; returns how many leases and locks it held.
+    The command to report that an opening of the board has ended.
 
-    They return at once, as if their time were over; with `keep` they stay until then, without an owner.
+    The reply is how many leases and locks it held.
+
+    These return at once, as if their time were over; with `keep` they stay until then, without an owner.
     """
 
     opening: str
@@ -342,7 +352,7 @@ class EndOpening(Command[int]):
 
 @record
 class Note(Command[None]):
-    """Keep a progress note with a leased task."""
+    """The command to keep a progress note with a leased task."""
 
     task: str
     token: int
@@ -353,7 +363,7 @@ class Note(Command[None]):
 
 @record
 class Cancel(Command[TaskState]):
-    """Cancel a task and, by cascade, the tasks that need it."""
+    """The command to cancel a task and, by cascade, the tasks that need it."""
 
     task: str
     reason: str = "cancelled"
@@ -361,14 +371,14 @@ class Cancel(Command[TaskState]):
 
 @record
 class Requeue(Command[Ticket]):
-    """Restart a FAILED task as a new generation, with new attempts."""
+    """The command to restart a FAILED task as a new generation, with new attempts."""
 
     task: str
 
 
 @record
 class SetLimit(Command[None]):
-    """Let at most `n` tasks with this limit name be leased at once."""
+    """The command to let at most `n` tasks with this limit name be leased at once."""
 
     name: str
     n: int
@@ -376,18 +386,18 @@ class SetLimit(Command[None]):
 
 @record
 class Pause(Command[None]):
-    """Stop claims; renewals and completions continue."""
+    """The command to stop claims; renewals and completions continue."""
 
 
 @record
 class Resume(Command[None]):
-    """Allow claims again."""
+    """The command to allow claims again."""
 
 
 @record
 class LockNames(Granting[Lease]):
     """
-    Lock all names for `agent`, or none; refused with HeldError.
+    The command to lock all names for `agent`, or none; refused with HeldError.
 
     Only the same agent with the same holder may re-enter. Shared locks only exclude exclusive ones.
     """
@@ -401,7 +411,7 @@ class LockNames(Granting[Lease]):
 
 @record
 class Vouch(Command[bool]):
-    """Set who vouches for an agent: agents of one principal do not check each other."""
+    """The command to set who vouches for an agent: agents of one principal do not check each other."""
 
     agent: str
     principal: str
@@ -411,7 +421,7 @@ class Vouch(Command[bool]):
 @record
 class Wakeup(Command[None]):
     """
-    Let time pass: expire, unblock and forget what is due.
+    The command to let time pass: to expire, unblock and forget what is due.
 
     `late_ns` is how late the writer was. While it was paused it heard nobody, so silence in that time is no
     evidence against adverts.

@@ -119,25 +119,25 @@ class Dormant(Part):
 
 
 class NoSigns(Dormant):
-    """Nobody has shown a sign of work, nor left a note."""
+    """The part of a board on which nobody has shown a sign of work, nor left a note."""
 
     home, tables = "work.holding:Signs", ("signs", "notes")
 
 
 class NoSplits(Dormant):
-    """No task was split."""
+    """The part of a board on which no task was split."""
 
     home, tables = "work.splitting:Splits", ("splits",)
 
 
 class NoOpenings(Dormant):
-    """Nothing is held by an opening whose end can be detected."""
+    """The part of a board on which no opening whose end can be detected holds anything."""
 
     home, tables = "work.openings:Openings", ("openings",)
 
 
 class NoDeclines(Dormant):
-    """Nobody has declined anything."""
+    """The part of a board on which nobody has declined anything."""
 
     home, tables = "work.declining:Declines", ("declines", "limited")
     limits, limited_ns, bars, told = map(_waking, ("limits", "limited_ns", "bars", "told"))
@@ -159,7 +159,7 @@ class NoDeclines(Dormant):
 
 
 class Unchecked(Dormant):
-    """No result waits for a check."""
+    """The part of a board on which no result waits for a check."""
 
     home, tables = "trust.checks:Checking", ("handed",)
     enter, kind_of, payload, problem = map(_waking, ("enter", "kind_of", "payload", "problem"))
@@ -180,7 +180,7 @@ class Unchecked(Dormant):
 
 
 class NoPrincipals(Dormant):
-    """Nobody vouches for anybody."""
+    """The part of a board on which nobody vouches for anybody."""
 
     home, tables = "trust.principals:Principals", ("principals",)
     of, vouched = map(_waking, ("of", "vouched"))

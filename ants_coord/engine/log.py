@@ -232,7 +232,7 @@ def dated(command: Submit, clock: Any) -> Submit:
 
 
 class Unopened(Clock):
-    """Stands in for the journal's clock until the journal is open."""
+    """A stand-in for the journal's clock until the journal is open."""
 
     def now_ns(self) -> int:
         """Fail: nothing may read this clock."""

@@ -93,7 +93,7 @@ class _Window:
 
 class AsNeeded:
     """
-    Decide how many agents there should be. Thread-safe.
+    The judge of how many agents there should be. Thread-safe.
 
     Args:
         most: the greatest number of agents.

@@ -56,7 +56,7 @@ _LONGEST_PAUSE_S = 1.0
 
 class SimulatedCrash(BaseException):
     """
-    Raise in a test: the process is gone at this line.
+    Raised when a test wants the process to be gone at this line.
 
     Every scope that it leaves acts as in a dead process: it neither completes nor fails nor gives back its
     task, and stops renewing, so the lease runs out.
@@ -64,12 +64,12 @@ class SimulatedCrash(BaseException):
 
 
 class GiveUp(Exception):  # noqa: N818 - a message to the scope, not an error
-    """Raise in a handler: this task cannot be done; fail it for good, without further attempts."""
+    """Raised when a handler finds that its task cannot be done: it fails for good, without more attempts."""
 
 
 class RetryAfter(Exception):  # noqa: N818
     """
-    Raise in a handler: try this task again, not before some seconds have passed.
+    Raised when a handler wants its task to be tried again, not before some seconds have passed.
 
     Args:
         delay: seconds (or timedelta) to wait.
@@ -89,7 +89,7 @@ class RetryAfter(Exception):  # noqa: N818
 
 class NotNow(Exception):  # noqa: N818
     """
-    Raise in a handler: not now, not me. The task goes back at once, and others may take it.
+    Raised when a handler says: not now, not me. The task goes back at once, and others may take it.
 
     It counts no attempt and costs no standing. This agent is not offered the task for some seconds; each time
     it declines the task again, for twice as long.

@@ -136,7 +136,7 @@ def as_needed(agents: str | None, most: int, concurrency: int) -> AsNeeded | Non
 
 
 class Book:
-    """Counts how the attempts of one worker ended."""
+    """The counts of how the attempts of one worker ended."""
 
     def __init__(self, engine: Engine, crew: AsNeeded | None = None) -> None:
         self.served: Served = Served() if crew is None else Served(decisions=crew.decisions)
@@ -218,7 +218,7 @@ class Persistence:
 
 
 class Failed(Exception):  # noqa: N818
-    """Carries a handler's error out of its scope, so that ours are not mistaken for it."""
+    """Raised when a handler has failed: carries its error out of the scope, apart from errors of ours."""
 
 
 def is_survived(problem: BaseException) -> bool:

@@ -20,7 +20,7 @@ from .waiting import Wait, Waits
 
 class Coordinators:
     """
-    Serves connections of coordinators.
+    The hub's side of connections of coordinators.
 
     Args:
         engine: the board's engine.

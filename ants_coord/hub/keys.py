@@ -61,7 +61,7 @@ _NEVER = frozenset({"check", "digest"})
 
 class Gate:
     """
-    Decides what connections may ask. `names` are always the agents whose keys the connection has shown.
+    The judge of what connections may ask. `names` are always the agents whose keys the connection has shown.
 
     Args:
         engine: the board's engine, which has the secret.

@@ -79,7 +79,7 @@ class _Peer:
 
 class Hub:
     """
-    Serves one board to every client that may use its address.
+    A hub: it serves one board to every client that may use its address.
 
     Args:
         board: the board to serve. Its owner closes it, with `keep=True`, so that clients keep what they hold.
@@ -95,7 +95,7 @@ class Hub:
 
     def __init__(self, board: Board, address: str, *, keys: bool = False, tcp: bool = False) -> None:
         self._board = board
-        self._engine = board._engine  # noqa: SLF001 - our own class
+        self._engine = board._engine  # noqa: SLF001 - a class of this package
         self._keys = Gate(self._engine, board.key_of) if keys else None
         if keys:
             board.key_of("agent")  # says what is missing without a secret

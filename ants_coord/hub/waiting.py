@@ -158,7 +158,7 @@ class Waits:
         self._engine.keep(kept)
         # after that, since losses from here on are reported; and it may have been lost before the request
         # arrived
-        ledger = self._engine._machine.ledger  # noqa: SLF001 - our own class
+        ledger = self._engine._machine.ledger  # noqa: SLF001 - a class of this package
         row = ledger.tasks.get(task)
         if row is None or row.token != token or row.state is not LEASED:
             self.unkeep(peer, token)

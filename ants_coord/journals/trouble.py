@@ -8,7 +8,7 @@ from ..errors import JournalConflictError, JournalCorruptError, JournalError
 
 
 class Naming:
-    """Turns SQLite's and the system's errors into ours, with the path and a way out."""
+    """A scope in which SQLite's and the system's errors become ours, with the path and a way out."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -64,7 +64,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 @attrs.frozen(eq=False)
 class Row:
-    """Runs of one world, way and number of agents, each compared with one agent alone."""
+    """The runs of one world, way and number of agents, each compared with one agent alone."""
 
     world: str
     way: str

@@ -32,7 +32,7 @@ def _nonce(size: int) -> str:
 
 
 class _Sequence:
-    """Counts within one process; a fork starts again with a new nonce."""
+    """A count within one process; a fork starts again with a new nonce."""
 
     prefix: str
     numbers: itertools.count[int]

@@ -507,7 +507,7 @@ class Standing:
 
 @frozen
 class Statistics:
-    """Counts at one instant; `cursor` is where events(since=...) continues from here."""
+    """The counts of one instant; `cursor` is where events(since=...) continues from here."""
 
     tasks: dict[str, int]
     unfinished: int

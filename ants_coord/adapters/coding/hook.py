@@ -129,7 +129,7 @@ def _lock(place: Place, agent: str, holder: str, names: list[str]) -> tuple[str,
 
     # "process": a power failure ends the sessions, too
     board = Board(place.board, durability="process")
-    board._engine.outlive()  # noqa: SLF001 - our own class
+    board._engine.outlive()  # noqa: SLF001 - a class of this package
     # otherwise the next hook would read up to 10,000 entries after the last snapshot, at 10 us each
     board._engine._snapshots.every = _SNAPSHOT_EVERY  # type: ignore[attr-defined]  # noqa: SLF001
     try:

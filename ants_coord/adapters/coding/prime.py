@@ -61,7 +61,7 @@ def briefing(place: Place, agent: str | None) -> str:
     try:
         locks = [lease for lease in board.leases() if lease.names]
         work = str(board.briefing(agent or "anybody")) if board.statistics().unfinished else ""
-        now_ns = board._engine.now_ns()  # noqa: SLF001 - our own class
+        now_ns = board._engine.now_ns()  # noqa: SLF001 - a class of this package
     finally:
         board.close(keep=True)
     told.append("Held just now:" if locks else "No file is held just now.")

@@ -18,7 +18,7 @@ FREE = frozenset({"payload", "result", "text"})
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """
-    Raised to answer a call with a sentence and nothing else.
+    Raised when a sentence, and nothing else, is the answer to a call.
 
     Args:
         text: the sentence.

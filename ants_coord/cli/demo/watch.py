@@ -22,7 +22,7 @@ from .colony import Colony
 
 
 class _Progress:
-    """Live on a terminal, one line per second elsewhere; on stderr when the answer is JSON."""
+    """The progress of a demo: live on a terminal, else a line a second; on stderr if the answer is JSON."""
 
     def __init__(self, board: Board, total: int, *, quiet: bool) -> None:
         self._board = board

@@ -23,7 +23,7 @@ _LINE = 4_096
 
 class Progress:
     """
-    Runs commands for a worker and reports progress. Thread-safe.
+    A worker's handler that runs commands and reports progress. Thread-safe.
 
     Args:
         total: number of tasks, for the count.

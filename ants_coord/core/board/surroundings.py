@@ -29,7 +29,7 @@ ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
 
 class Surroundings(Part):
     """
-    Shared by all parts of a board: what they tell each other, and when time next changes any of them.
+    What all parts of a board share: what they tell each other, and when time next changes any of them.
 
     Entries expire, trails evaporate, triggers fall. One bound says that none of this is due yet, so a command
     before that time pays one comparison.

@@ -49,7 +49,7 @@ class Matched(Protocol):
 
 
 class Seats:
-    """Puts the READY seats of teams where the matching looks for them."""
+    """The common part of ready orders that put the READY seats of teams where the matching looks for them."""
 
     __slots__ = ()
     _part: Capable

@@ -67,7 +67,7 @@ class _Inputs(_Plain):
 
 
 class _Tuples(_Plain):
-    """Names and notes, which few leases have."""
+    """Columns of names and notes, which few leases have."""
 
     is_one = staticmethod(_is_empty)
 

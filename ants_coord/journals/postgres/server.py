@@ -99,7 +99,7 @@ class _Timely(psycopg.Connection[Any]):
 
 
 class _Silence:
-    """Waits for a socket as long as there is any traffic."""
+    """A wait for a socket that lasts as long as there is any traffic."""
 
     def __init__(self, socket: int, limit_s: float) -> None:
         self._socket, self._limit_s, self._events = socket, limit_s, selectors.EVENT_READ
