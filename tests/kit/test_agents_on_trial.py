@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 
@@ -118,6 +119,36 @@ def test_a_lease_that_is_forgotten_is_told():
 
     with pytest.raises(AssertionError, match="neither renewed nor ended the lease"):
         trial(leaky, tasks=6)
+
+
+def test_a_lock_that_is_forgotten_is_told():
+    """It is a lease like others: it blocks everybody until it runs out."""
+
+    async def forgetting(me):
+        await me.lock_nowait("desk", "lamp")
+        await asyncio.sleep(45)
+
+    colony = Colony(seed=1)
+    colony.add(forgetting)
+    with pytest.raises(AssertionError, match="forgetting held 'desk, lamp' from 0 s until the lease ran out"):
+        colony.run(until="limit")
+    colony.run(until="limit", expect=["expiries"])
+
+
+def test_a_lock_that_is_renewed_passes():
+    """In a scope, under pauses that cost it the lock now and then."""
+
+    async def locking(me):
+        for _ in range(20):
+            with contextlib.suppress(LeaseLostError):
+                async with me.lock("desk", "lamp"):
+                    await asyncio.sleep(45)
+
+    colony = Colony(seed=1, faults=PAUSED)
+    colony.add(locking, count=2)
+    report = colony.run(until="limit")
+    assert report.faults["pauses"] > 0
+    assert "'why': 'expired'" in report.story
 
 
 def test_agents_that_do_nothing_are_told():

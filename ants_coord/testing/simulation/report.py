@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from ...commands.shared import Command, Complete, Submit
+from ...values.events import Event
 from ...values.tasks import FINAL, Lease, Outcome, TaskState
 from ..clock import START_NS
 
@@ -103,7 +104,7 @@ class Troubles:
         return any(first <= end and last >= start for first, last in self._of.get(agent, ()))
 
 
-def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
+def unexplained(events: Iterable[Event], troubles: Troubles) -> list[str]:
     """Return which leases ran out although their holders had no fault."""
     since: dict[int, float] = {}
     found = []
@@ -111,16 +112,21 @@ def unexplained(events: Iterable[Any], troubles: Troubles) -> list[str]:
         at = (event.at_ns - START_NS) / 1e9
         if event.type in ("claimed", "locked", "adopted"):
             since[event.token] = at
-        elif event.type == "expired" and event.agent is not None:
+        elif _has_run_out(event) and event.agent is not None:
             start = since.get(event.token, 0.0)
             if not troubles.between(event.agent, start, at):
-                held = f"{event.agent} held {event.task!r} from {start:.0f} s until the lease ran out"
+                what = event.task or ", ".join(event.detail["names"])
+                held = f"{event.agent} held {what!r} from {start:.0f} s until the lease ran out"
                 found.append(
                     f"{held} at {at:.0f} s; "
                     "nothing had happened to it, but it neither renewed nor ended the lease"
                 )
     more = len(found) - _SHOWN
     return found if more <= 0 else [*found[:_SHOWN], f"... and {more} more leases that ran out"]
+
+
+def _has_run_out(event: Event) -> bool:
+    return event.type == "expired" or (event.type == "unlocked" and event.detail["why"] == "expired")
 
 
 def broken_words(
