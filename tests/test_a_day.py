@@ -55,7 +55,7 @@ def a_worker_is_killed(board, path):
     assert board.claim_nowait("ann", task="breakfast") is None  # it is the worker's
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
-    # nobody has waited for it yet: whoever does, or the lease's own time, ends it
+    # nobody has waited for it yet: a caller that does, or the lease's own time, ends it
     assert board.find("breakfast").state == "leased"
 
 
@@ -66,7 +66,7 @@ def the_laptop_sleeps(board, monkeypatch):
     monkeypatch.setattr(BootClock, "since_boot_ns", staticmethod(lambda: awake() + HOUR_NS))
     with pytest.raises(LeaseLostError):
         board.complete(letters, "late")  # her half minute is over, and she is told
-    for task in ("breakfast", "letters"):  # whoever is there may do both
+    for task in ("breakfast", "letters"):  # anybody who is there may do both
         lease = board.claim("bob", task=task, timeout=30)
         board.complete(lease, "by bob")
     assert board.find("breakfast").attempts == 2
@@ -136,7 +136,7 @@ def an_older_file_is_put_in_its_place(board, path, backup):
         with pytest.raises(JournalConflictError, match="replaced"):
             verb()
     board.close()
-    # and whoever opens the path is refused, too, or finds everything in the log that lies beside it: an older
+    # and anybody who opens the path is refused, too, or finds everything in the log that lies beside it: an older
     # history under the same name is what nobody sees
     try:
         with ClaimQueue(path) as newcomer:

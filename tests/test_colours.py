@@ -8,7 +8,7 @@ from . import colours
 
 
 def test_the_generated_files_are_fresh():
-    """Whoever changes a front by hand has run the generator."""
+    """After a change of a front by hand, the generator was run."""
     assert not colours.stale(), f"run `{colours.COMMAND}` and commit what it writes"
 
 

@@ -250,7 +250,7 @@ def test_a_blackboard_claims_among_many_requirements_at_the_cost_of_few():
 
 
 def test_an_end_costs_the_same_however_many_are_awaited():
-    """Who reads as_finished of thousands is not entered anew for each; nor asks for all of them."""
+    """A reader of as_finished of thousands is not entered again for each; nor asks for all of them."""
     entered = []
 
     def calls(count):
@@ -273,14 +273,14 @@ def test_an_end_costs_the_same_however_many_are_awaited():
 
 @pytest.mark.parametrize("make", [ClaimQueue, Matchmaker, Blackboard])
 def test_a_replacement_costs_the_same_however_many_stand_in_its_line(make):
-    """No heap is made anew: nothing is compared with all others."""
+    """No heap is made again: nothing is compared with all others."""
     with make(clock=ManualClock()) as board:
         board.submit_many([Task(f"t{n}") for n in range(2_000)])
         ready = board._engine._machine.ledger.order
         lanes = list((getattr(ready, "_lanes", None) or ready._spots).values())
         (before,) = [id(lane.heap) for lane in lanes]
         board.submit_many([Task(f"t{n}", payload=1) for n in range(1_000, 1_900)], if_exists="replace")
-        assert [id(lane.heap) for lane in lanes] == [before], "the heap was made anew"
+        assert [id(lane.heap) for lane in lanes] == [before], "the heap was made again"
         board.submit_many([Task(f"t{n}", priority=1 + n % 2) for n in range(900)], if_exists="replace")
         board.check()
         for lane in lanes:

@@ -31,7 +31,7 @@ ROOMS = {
     "journals": _WORDS | _CORE,
     "engine": _WORDS | _CORE | {"journals"},
     "guard": _GROUND,
-    "hub.thin": set(),  # for whoever cannot afford the library
+    "hub.thin": set(),  # for programs that cannot afford the library
     "hub.client": _HEART | {"hub.thin"},
     "fronts": _HEART | {"hub.client"},
 }

@@ -131,7 +131,7 @@ def test_a_pass_compares_and_writes_only_what_differs(tmp_path):
 
 
 def test_two_mirrors_at_once_write_once(tmp_path):
-    """Whoever comes second finds another version than it expected, and leaves it."""
+    """The second writer finds another version than it expected, and leaves it."""
     (tmp_path / "x").write_text("1")
     with Blackboard() as board:
         mirror = DirectoryMirror(board, tmp_path)

@@ -63,7 +63,7 @@ def run():
 
 
 def test_every_lease_is_a_span(run):
-    """Who held what, which attempt, how it ended, how long it had been waited for."""
+    """Each lease tells who held what, which attempt, how it ended, how long it had been waited for."""
     found = [(s.name, s.agent, s.attempt, s.how, s.kind, s.is_lock) for s in spans(run.events())]
     assert found == [
         ("a", "ann", 1, "retried", "code", False),
@@ -200,7 +200,7 @@ def test_metrics_are_what_prometheus_reads(run):
 
 
 def test_spans_for_opentelemetry():
-    """One span a lease with the board's stamps, an error where it was lost, a link to the attempt before, the trace of whoever submitted."""
+    """One span a lease with the board's stamps, an error where it was lost, a link to the attempt before, the submitter's trace."""
     pytest.importorskip("opentelemetry.sdk")
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader

@@ -1,4 +1,4 @@
-"""Whoever reads events knows who holds what: all that fold them agree with the board after every command."""
+"""Events say who holds what: all readers that fold them agree with the board after every command."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def trusting(clock):
 
 
 def test_a_result_that_is_examined(trusting, clock):
-    """A verdict ends the lease of whoever gives it, also if it had to be taken over."""
+    """A verdict ends the lease of the agent that gives it, also if it had to be taken over."""
     board = trusting.board
     board.submit(Task("a", verify=Verify.by_check()))
     board.complete(board.claim("ann"), 1)

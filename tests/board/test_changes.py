@@ -47,7 +47,7 @@ def board():
 
 
 def test_versions_histories_and_lapses(board):
-    """Who, when, what: a write sees the version it expects or changes nothing."""
+    """A write sees the version it expects or changes nothing; the entry tells who wrote it, and when."""
     first = board.write("plan", {"step": 1}, "ann")
     second = board.write("plan", {"step": 2}, "bob", expect=first.version)
     stale = board.write("plan", {"step": 3}, "cy", expect=first.version)
@@ -110,7 +110,7 @@ def test_namespaces_and_quotas_refuse_and_change_nothing():
     reply = board.machine.apply(Write("more", 1, "w"), now_ns=board.now)
     assert isinstance(reply.error, errors.LimitError)  # type: ignore[attr-defined]
     assert state(board) == before
-    assert board.write("free", 2, "w").version  # one's own may be written anew
+    assert board.write("free", 2, "w").version  # one's own may be written again
     board.mark("food", "a", agent="w")
     board.mark("food", "b", agent="w")
     assert isinstance(board.mark("food", "c", agent="w").error, errors.LimitError)
@@ -173,7 +173,7 @@ def test_a_reaction_that_feeds_itself_ends_in_an_event(board):
     assert len(board.tasks()) == 16
     (told,) = board.events("unreacted")
     assert "feed itself" in told.detail[2]
-    board.write("in/x")  # from outside it begins anew
+    board.write("in/x")  # from outside it begins at the first step
     assert board.claim() is not None
 
 

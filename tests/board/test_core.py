@@ -77,7 +77,7 @@ def test_a_restored_board_goes_on_as_if_nothing_had_been(seed):
 
 
 def test_evaporation_is_an_event_at_its_instant_and_gives_memory_back(board):
-    """Half a trail is left after a half-life; below faint it is gone, whoever looks, whenever."""
+    """Half a trail is left after a half-life; below faint it is gone, whether or not anybody looks."""
     board.mark("food", "a", 8.0)
     board.do(c.Wakeup(), after=120)
     assert board.strength("a") == pytest.approx(2.0)

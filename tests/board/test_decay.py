@@ -51,7 +51,7 @@ def test_a_trail_is_the_sum_of_its_marks(marks, half_life):
 
 @given(strengths, strengths, half_lives, moments, moments, moments)
 def test_the_order_never_changes(one, other, half_life, laid, laid_other, later):
-    """Whoever is stronger now is stronger for ever, and dies later; equal weights are equal strengths."""
+    """The stronger of two trails is stronger for ever, and dies later; equal weights are equal strengths."""
     first, second = decay.weight_of(one, laid, half_life), decay.weight_of(other, laid_other, half_life)
     if first > second:
         first, second = second, first

@@ -24,7 +24,7 @@ LINES = (
 
 @pytest.mark.parametrize("agents", of([1, 5], [1, 2, 5], [1, 2, 5]))
 def test_the_report_by_skills_equals_a_single_threaded_pass(tree, agents):  # noqa: F811
-    """Whoever lies and whoever leaves, what the colony finds is what one thread finds."""
+    """Although one agent lies and one leaves, the colony finds what one thread finds."""
     done = ants("demo", "--strategy", "match", "--path", tree, "--agents", agents, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == skill_job.index_tree(tree)

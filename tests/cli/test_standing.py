@@ -10,7 +10,7 @@ from .command import ants
 
 
 def test_standing_is_a_table_with_reasons(tmp_path):
-    """Who delivers most comes first; whoever is in quarantine is told why."""
+    """The agent that delivers most comes first; an agent in quarantine is shown with the reason."""
     path = tmp_path / "b.db"
     with ClaimQueue(path, trust=TrustPolicy(poison_after=0)) as board:
         board.submit_many(Task(f"t{number}", max_attempts=20) for number in range(20))

@@ -357,7 +357,7 @@ def test_a_cursor_from_another_board_is_refused(board):
 
 
 def test_a_page_after_an_unknown_task_is_refused(board):
-    """A page that continues from a task that is gone would silently begin anew."""
+    """A page that continues from a task that is gone would silently begin at the start."""
     reply = board.ask(reading.Tasks(after="ghost"))
     assert isinstance(reply.error, errors.TaskNotFoundError)
     assert "'ghost'" in str(reply.error)

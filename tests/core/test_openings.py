@@ -1,5 +1,5 @@
 """
-Who holds what by which opening, and what the end of one gives back: nothing of anybody else's.
+Openings: what is held through each, and what the end of one gives back: nothing of anybody else's.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_a_pause_on_expiry_holds_for_the_dead_too():
 
 
 def test_a_late_result_of_the_dead_is_taken_as_after_an_expiry():
-    """The machine may be wrong about nothing here: whoever waits for the result had rather have it."""
+    """The machine may be wrong about nothing here: a caller that waits for the result would rather have it."""
     machine = board()
     lease = machine.apply(c.Claim("ann"), now_ns=START, request=(ONE, 1))
     machine.apply(c.EndOpening(ONE), now_ns=START + SECOND)

@@ -112,7 +112,7 @@ def test_who_turns_bad_is_asked_again_and_then_believed_no_more():
 
 
 def test_silence_says_nothing_and_is_asked_again():
-    """Whoever hangs is asked as often as a task may be claimed, and again once it has come back."""
+    """An agent that hangs is asked as often as a task may be claimed, and again once it has come back."""
     walk = Walk("match", 0)
     for back in (False, True):
         lease = asked_of(walk, "hangs", "gpu") if not back else walk.do(c.Claim("hangs"))
@@ -150,7 +150,7 @@ def test_nothing_of_an_answer_can_be_read():
 
 @pytest.mark.parametrize("strategy", ["match", "board"])
 def test_other_settings_ask_other_questions(strategy):
-    """Who is here is asked when the first proof comes; a changed question is asked of all; without any, none is."""
+    """Agents that are here are asked when the first proof comes, all of them when it changes, none without proofs."""
     walk = Walk(strategy, 0, proofs=())
     walk.do(c.submission((Task("g", requires="gpu"),)))
     walk.do(Advertise(Advert("ann", ("gpu",), slots=9, incarnation=1)))

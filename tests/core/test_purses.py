@@ -169,7 +169,7 @@ def test_what_is_left_is_what_came_in_less_what_was_paid(strategy, seed):
 
 
 def test_a_window_begins_by_itself_and_a_debt_is_paid_first():
-    """Who waits is woken at the first instant of the window that can pay, and `explain` names that instant."""
+    """A waiter is woken at the first instant of the window that can pay, and `explain` names that instant."""
     walk = Walk("claim", 0)
     walk.do(c.submission([Task("a", spends={"day": 30}), Task("b", spends={"day": 80})]))
     lease = walk.do(c.Claim("w"))

@@ -1,5 +1,5 @@
 """
-Who is next: priority, then submission; with aging, priority plus waiting, compared once and for ever.
+Which task is next: priority, then submission; with aging, priority plus waiting, compared once and for ever.
 """
 
 import itertools

@@ -133,7 +133,7 @@ def test_on_a_loop_work_that_shares_one_thing_stays_with_one():
 
 
 def test_under_threads_nothing_is_lost_and_one_that_does_not_pay_goes():
-    """The clock moves one second a task, whoever does it: a second agent adds nothing."""
+    """The clock moves one second a task, no matter which agent does it: a second agent adds nothing."""
     clock = ManualClock()
     with ClaimQueue(clock=clock, lease_ttl=1e6) as board:
         board.submit_many([Task() for _ in range(80)])

@@ -65,7 +65,7 @@ def test_a_board_that_nobody_has_opened_is_another_session_in_each_child(tmp_pat
 
 @pytest.mark.parametrize("closes_first", [True, False])
 def test_a_child_may_not_open_what_its_parent_has_open(tmp_path, closes_first):
-    """Neither through the inherited object nor anew: it is refused by name, and told the way out."""
+    """Neither through the inherited object nor by opening it again: it is refused by name, and told the way out."""
     path = tmp_path / "b.db"
     parent = ClaimQueue(path)
     parent.submit(Task("t"))

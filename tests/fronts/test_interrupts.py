@@ -160,7 +160,7 @@ def make(request, tmp_path, over_hub):
 
 
 def test_a_command_cut_short_holds_nothing_and_loses_no_waiter(make):
-    """Written or not; and whoever waits for what it made gets it, though no other verb is called."""
+    """Written or not; and a caller that waits for what it made gets it, though no other verb is called."""
     board = make()
     board.statistics()
 
@@ -181,7 +181,7 @@ def test_a_command_cut_short_holds_nothing_and_loses_no_waiter(make):
 
 
 def test_an_ending_cut_short_loses_nobody_who_waits_for_it(make):
-    """Who waits for the result hears it."""
+    """A caller that waits for the result hears it."""
     board = make()
 
     def cut(step):

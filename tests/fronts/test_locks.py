@@ -1,4 +1,4 @@
-"""Locks are about files and holders: whoever holds a set holds all of it until it lets go."""
+"""Locks are about files and holders: the holder of a set holds all of it until it lets go."""
 
 from __future__ import annotations
 

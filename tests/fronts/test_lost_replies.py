@@ -28,7 +28,7 @@ class Forgetful(MemoryJournal):
 
 
 def test_a_claim_that_waits_is_given_the_task_whose_submission_seemed_to_fail():
-    """Nobody calls again: the next alarm, whoever it was set for, finds what was written and passes it on."""
+    """Nobody calls again: the next alarm, whatever it was set for, finds what was written and passes it on."""
     clock = ManualClock()
     journal = Forgetful(clock)
 

@@ -1,4 +1,4 @@
-"""Who waits for one particular task hears of it, of whatever lets it run, and of nothing else."""
+"""A caller that waits for one particular task hears of it, of whatever lets it run, and of nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waits in vain is told why: texts of time-outs, boards that stand still, handlers that wait for themselves."""
+"""A caller that waits in vain is told why: texts of time-outs, boards that stand still, handlers that wait for themselves."""
 
 from __future__ import annotations
 

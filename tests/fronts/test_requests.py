@@ -147,7 +147,7 @@ def test_another_agent_is_refused_the_id(where):
 
 
 def test_nothing_found_is_not_remembered(where):
-    """Who asks again wants to know whether there is something by now."""
+    """A caller that asks again wants to know whether there is something by now."""
     with Blackboard(where, clock=ManualClock()) as board:
         assert board.claim_nowait("ann", request_id="r") is None
         assert board.claim_many("ann", 2, request_id="s") == []

@@ -260,7 +260,7 @@ def test_an_entry_that_is_taken_too_late_is_back(journal, colour):
 
 
 def test_holders_hear_in_time_while_the_journal_hangs(board, journal):
-    """`work(timeout=)` and the end of a lease are told by the clock, whoever holds the board's lock."""
+    """`work(timeout=)` and the end of a lease are told by the clock, even while somebody holds the board's lock."""
     short = board.work(board.claim("bob", task="short"), timeout=0.2).__enter__()
     long = board.work(board.claim("ann", task="long")).__enter__()
     journal.stand_still()

@@ -1,4 +1,4 @@
-"""Whoever waits is woken: by what was written while it lay down, after the log was trimmed."""
+"""A waiter is woken: by what was written while it lay down, after the log was trimmed."""
 
 import asyncio
 

@@ -178,7 +178,7 @@ def test_lines_sent_before_hanging_up_are_carried_out(tmp_path):
 
 
 def test_no_more_files_is_no_loop_without_rest(tmp_path):
-    """Whoever hangs up makes room for the next."""
+    """A client that hangs up makes room for the next."""
     with ClaimQueue() as board:
         hub = Hub(board, str(tmp_path / "hub"))
         with plug(hub.path) as first:
@@ -346,7 +346,7 @@ def test_a_long_way_to_a_short_place(short):
 
 
 def test_a_port_needs_the_secret_of_the_file(tmp_path):
-    """Who can read the file can ask; anybody else on the machine is hung up on."""
+    """A user that can read the file can ask; anybody else on the machine is hung up on."""
     with ClaimQueue() as board, running(board, tmp_path / "hub", tcp=True):
         board.submit(Task("a"))
         with Client(tmp_path / "hub") as hub:

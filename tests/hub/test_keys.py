@@ -229,7 +229,7 @@ def test_the_hub_draws_whether_a_result_is_checked(board, address, monkeypatch):
 
 @pytest.mark.parametrize("secret", [None, SECRET])
 def test_a_hub_without_keys_checks_none(board, address, secret):
-    """Then whoever has the secret checks them here, and nobody else takes a key for checked."""
+    """Then the process that has the secret checks them here, and nobody else takes a key for checked."""
     with running(board, address), Blackboard(f"hub:{address}", secret=secret) as queue:
         queue.submit(Task("a"))
         ann = queue.shared().as_agent("ann", board.key_of("ann"))

@@ -79,7 +79,7 @@ def answered(address, sent, *, most=200):
 
 @contextlib.contextmanager
 def judged(tmp_path):
-    """Serve a board in use; then the hub goes on, and whoever replays its log has the same board."""
+    """Serve a board in use; then the hub goes on, and a replay of its log gives the same board."""
     path, address = tmp_path / "board.db", tmp_path / "hub"
     with Blackboard(path, durability="process", secret=SECRET) as board:
         tokens = held_by_ann(board)

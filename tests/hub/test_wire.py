@@ -132,7 +132,7 @@ def test_a_batch_comes_as_it_was(values):
 @example([Lease("a", 1, "w", payload=[])])
 @given(st.lists(leases | outcomes, min_size=1, max_size=4))
 def test_no_two_values_of_a_batch_share_what_may_be_changed(values):
-    """Who changes the payload or the inputs of one task does not change those of another."""
+    """A change of the payload or the inputs of one task does not change those of another."""
     mutable = [
         id(part)
         for value in wire.unpack(there_and_back(wire.pack(tuple(values * 2))))

@@ -295,7 +295,7 @@ def test_who_leaves_while_a_grant_is_on_its_way(board, address):
 
 
 def test_a_grant_that_was_lost_with_its_hub(board, address):
-    """Who waited has left in between: the next hub gives back what the first had granted."""
+    """The caller that waited has left in between: the next hub gives back what the first had granted."""
     with contextlib.closing(ClaimQueue(f"hub:{address}")) as queue:
         with running(board, address) as hub:
             queue.statistics()

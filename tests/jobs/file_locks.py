@@ -1,4 +1,4 @@
-"""Two agents edit files; whoever edits several holds all of them or none."""
+"""Two agents edit files; one that edits several holds all of them or none."""
 
 import tempfile
 import threading

@@ -182,7 +182,7 @@ class Openings(RuleBasedStateMachine):
             if keep:
                 for one in self.mine.values():
                     one.owner = None if one.owner is board else one.owner
-            else:  # whatever it was granted, whoever has renewed it
+            else:  # whatever it was granted, no matter which opening has renewed it
                 self.mine = {token: one for token, one in self.mine.items() if one.granted is not board}
 
     @rule(seconds=st.sampled_from([0, 0.5, 4, 6]))

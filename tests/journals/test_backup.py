@@ -48,7 +48,7 @@ def test_a_backup_of_a_board_in_use_restores_to_the_same_state(tmp_path, path):
 
 
 def test_a_backup_while_others_write_is_one_moment(tmp_path, path):
-    """Each copy is a prefix of the log, whoever writes meanwhile."""
+    """Each copy is a prefix of the log, although others write meanwhile."""
     with ClaimQueue(path, durability="process") as board:
         stop = threading.Event()
 
@@ -120,7 +120,7 @@ def test_a_damaged_copy_is_not_restored(tmp_path, path):
 
 
 def test_a_restored_board_is_another_one(tmp_path, path):
-    """Put in the old one's place: whoever has that open is refused, and who opens it anew goes on."""
+    """Put in the old one's place: a process that has that open is refused, and one that opens it again goes on."""
     copy = tmp_path / "copy.db"
     live = ClaimQueue(path)
     live.backup(copy)

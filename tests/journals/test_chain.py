@@ -1,4 +1,4 @@
-"""The hash chain: whoever changes history is found, by position."""
+"""The hash chain: a change of history is found, by position."""
 
 from __future__ import annotations
 

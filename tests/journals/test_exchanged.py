@@ -266,7 +266,7 @@ def test_a_restore_in_place_is_noticed_also_when_others_have_written_past_it(tmp
     live.submit(Task("precious"))
     mine = live.claim_nowait("ann")
     restore_in_place(f"{path}.old", path)
-    remove(path, "-lock")  # whoever restores by hand and is refused deletes this
+    remove(path, "-lock")  # somebody who restores by hand and is refused deletes this
     with pytest.raises(JournalConflictError):
         live.submit(Task("b"))
     with ClaimQueue(path) as other:

@@ -40,7 +40,7 @@ def landing_at(step):
 
 
 def assert_free(path):
-    """Whoever comes next may have the lock, the turn, and the database."""
+    """The next caller may have the lock, the turn, and the database."""
     other = FileLock(str(path) + "-lock")
     try:
         assert other.take_now(), "the lock is held"

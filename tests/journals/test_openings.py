@@ -146,7 +146,7 @@ def test_whoever_waits_for_a_lock_of_the_dead_gets_it(tmp_path):
 
 
 def test_a_result_of_the_dead_comes_from_somebody_else(tmp_path):
-    """Whoever waits for results waits for the next holder, not for ten minutes."""
+    """A caller that waits for results waits for the next holder, not for ten minutes."""
     path = a_board(tmp_path / "b.db")
     with Process(path, "claim:ann") as holder, ClaimQueue(path) as board:
         holder.kill()
@@ -323,7 +323,7 @@ def test_two_openings_of_one_process_are_two(tmp_path):
 
 
 def test_closed_and_opened_again_it_is_another_opening(tmp_path):
-    """Closing gives back; what was kept stays, whoever opens and closes the file after that."""
+    """Closing gives back; what was kept stays, although others open and close the file after that."""
     path = a_board(tmp_path / "b.db", "t", "u")
     board = ClaimQueue(path)
     first = engine_of(board)
@@ -391,7 +391,7 @@ def test_a_copy_of_the_board_knows_nothing_of_the_openings_of_the_original(tmp_p
 
 
 def test_without_the_lock_file_nobody_is_declared_dead(tmp_path):
-    """Whoever opens it now makes another lock file, and cannot judge those that have the old one."""
+    """A process that opens it now makes another lock file, and cannot judge those that have the old one."""
     path = a_board(tmp_path / "b.db")
     with ClaimQueue(path) as board:
         lease = board.claim_nowait("ann")
@@ -464,7 +464,7 @@ def test_a_name_whose_lock_is_taken_is_not_used(tmp_path, monkeypatch):
 
 
 def test_another_namespace_sees_the_same_lock(tmp_path):
-    """A container with process ids of its own: a lock is of the file, whoever looks."""
+    """A container with process ids of its own: a lock is of the file, and the same for every process."""
     unshare = shutil.which("unshare")
     enter = [unshare, "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
     if unshare is None or subprocess.run([*enter, "true"], capture_output=True).returncode:

@@ -110,7 +110,7 @@ def test_the_table_and_cattrs_read_and_write_the_same(kind):
 
 @pytest.mark.parametrize("name", ["payload", "parts"])
 def test_what_is_beside_a_task_is_not_in_it(name):
-    """Who read it there would have another task than who reads it where it is written."""
+    """A process that read it there would have another task than one that reads it where it is written."""
     _, read, _ = compiled(Submit)
     given = {"tasks": [{"id": "a", name: []}], "payloads": [None]}
     assert outcome(reader(Submit), given) == outcome(read, given) == {name}

@@ -106,7 +106,7 @@ def test_waiting_works_across_processes(tmp_path, child):
 
 
 def test_opening_never_steals(tmp_path, child):
-    """The lease of another process stays, whoever opens and closes the board."""
+    """The lease of another process stays, although others open and close the board."""
     with ClaimQueue(tmp_path / "b.db") as board:
         board.submit(Task("t"))
         assert child.stdout.readline() == "t\n"

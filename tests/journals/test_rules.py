@@ -1,4 +1,4 @@
-"""Who reads a log must have the code that it was written under: one that lacks some stops, by name, at once."""
+"""A reader of a log must have the code that it was written under: one that lacks some stops, by name, at once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def append(path, *entry):
 
 
 def test_a_strategy_that_is_missing_here_is_named(tmp_path, mine, monkeypatch):
-    """Nothing is granted, nothing is written; whoever has the strategy goes on."""
+    """Nothing is granted, nothing is written; a process that has the strategy goes on."""
     path = tmp_path / "b.db"
     with Mine(path) as board:
         board.submit(Task("a"))

@@ -1,4 +1,4 @@
-"""Writers take turns: whoever frees the lock cannot overtake the next in line, and nobody outruns a follower."""
+"""Writers take turns: one that frees the lock cannot overtake the next in line, and nobody outruns a follower."""
 
 from __future__ import annotations
 

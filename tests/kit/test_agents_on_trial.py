@@ -162,7 +162,7 @@ def test_agents_that_do_nothing_are_told():
 
 
 def test_agents_that_leave_too_early_are_told():
-    """Whoever leaves when nothing is READY leaves what comes back later."""
+    """An agent that leaves when nothing is READY leaves what comes back later."""
 
     async def hurried(me):
         while (lease := await me.claim_nowait()) is not None:

@@ -184,7 +184,7 @@ def test_a_file_that_is_restored_in_place_stalls_and_is_forked_passes(tmp_path):
             live.backup(older)
             older.execute("DELETE FROM entry WHERE position > ?", (position,))
             older.backup(live)
-        os.truncate(path(name) + "-lock", 0)  # whoever opens it is told, too; this says that it is wanted
+        os.truncate(path(name) + "-lock", 0)  # an opening is told, too; this says that it is wanted
 
     def stall(name):
         other = sqlite3.connect(path(name), isolation_level=None, check_same_thread=False)

@@ -1,5 +1,5 @@
 """
-Random worlds, what every configuration really does in them, and the regret of whoever advises.
+Random worlds, what every configuration really does in them, and the regret of an adviser.
 
 The oracle tries everything: one agent, and each strategy with 2, 4 and 8. What it says is judged on other
 seeds than those it chose by. Its own regret there is the noise floor: nobody can be expected to do better.

@@ -78,7 +78,7 @@ def test_a_command_cut_short_has_happened_or_has_not(seed):
 
 
 def test_a_look_cut_short_loses_no_alarm(board):
-    """Asking when to wake up sets lazy alarms anew; cut short at any line, the advert still fades."""
+    """Asking when to wake up sets lazy alarms again; cut short at any line, the advert still fades."""
     step, came = 0, [0]
     while came:
         board = Board()

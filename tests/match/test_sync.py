@@ -351,7 +351,7 @@ def test_an_older_start_is_told_in_the_same_process(market, clock):
 
 
 def test_departures_reach_a_watcher_that_resumes(market):
-    """Whoever was there before the cursor is reported as gone, with and without a requirement."""
+    """An agent that was there before the cursor is reported as gone, with and without a requirement."""
     with market.join("a", {"pdf"}), market.join("b", {"pdf"}) as second:
         cursor = (market.statistics()).cursor
         second.update(capabilities={"png"})

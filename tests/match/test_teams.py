@@ -48,7 +48,7 @@ def board():
 
 
 def test_greedy_is_not_enough(board):
-    """A can do x and y, B only x: whoever asks first, both seats are filled."""
+    """A can do x and y, B only x: no matter which asks first, both seats are filled."""
     advertise(board, a="x y", b="x")
     board.submit(Task("t", team=("x", "y")))
     assert board.claim("a") == "t/seat-2"
@@ -138,7 +138,7 @@ def test_a_seat_that_is_lost_is_filled_again(board):
 
 @pytest.mark.parametrize("end", ["seat fails", "parent cancelled", "member leaves"])
 def test_a_team_that_cannot_be_completed_is_given_up(board, end):
-    """What is left of it is cancelled with the reason, or seated anew if only a reservation was lost."""
+    """What is left of it is cancelled with the reason, or seated again if only a reservation was lost."""
     advertise(board, a="x", b="y")
     board.submit(Task("t", team=("x", "y"), max_attempts=1))
     assert board.claim("a") == "t/seat-1"

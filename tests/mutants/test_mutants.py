@@ -32,7 +32,7 @@ def sound() -> Path:
     """
     Make the copy of package and tests that all others are made from; return its folder.
 
-    The package is compiled here, once: whoever judges a copy would else compile two hundred modules before it
+    The package is compiled here, once: a judge of a copy would else compile two hundred modules before it
     begins. By hash and not by time, so that no module with a mistake is taken for the one without.
     """
     made = tempfile.TemporaryDirectory()
@@ -166,6 +166,6 @@ def test_a_broken_promise_is_noticed_whatever_the_seed(name, capsys):
 
 @pytest.mark.parametrize("name", of(list(BROKEN_PROMISES)[:1], list(BROKEN_PROMISES), list(BROKEN_PROMISES)))
 def test_a_broken_promise_is_noticed_by_the_suite_that_is_shipped(name):
-    """Whoever tests a strategy of their own with `check_coordinator` is told as well."""
+    """A user that tests a strategy with `check_coordinator` is told as well."""
     with mistaken(*BROKEN_PROMISES[name]) as folder:
         assert judge(folder, "conformance").returncode != 0

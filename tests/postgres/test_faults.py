@@ -221,7 +221,7 @@ def test_a_forked_child_is_refused_and_its_parent_lives_on(dsn):
 
 
 def test_a_failover_to_a_standby_that_missed_something_is_told_once(server, standby, dsn):
-    """What an asynchronous standby had not heard of is gone; whoever read it is told, and tokens still rise."""
+    """What an asynchronous standby had not heard of is gone; a process that read it is told, and tokens still rise."""
     name = dsn.partition("#")[2]
     wire = Proxy(server.port)  # what a virtual address does: the same address, another server
     address = server.dsn(name, port=wire.port)

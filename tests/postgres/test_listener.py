@@ -167,7 +167,7 @@ def test_an_announcement_that_does_not_fit_is_asked_about(never_looks, dsn, serv
 def test_a_forged_entry_that_continues_the_chain_is_noticed_by_the_next_question(
     never_looks, dsn, server, writer
 ):
-    """Whoever may read the log may compute its chain; the log itself has the last word."""
+    """Every reader of the log can compute its chain; the log itself has the last word."""
     from ants_coord.journals.postgres.journal import _link
 
     ear = Ear(dsn)

@@ -1,4 +1,4 @@
-"""Who may do what in a database, what is said to those who may not, and what nobody is ever shown."""
+"""The rights in a database: what each role may do, what it is told otherwise, and what nobody is ever shown."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class LeaseExpiry(ExclusivityMachine):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_task_has_one_holder_until_the_instant_that_it_was_told(place):
-    """A token is good until its deadline and never after; a free task is granted to whoever asks."""
+    """A token is good until its deadline and never after; a free task is granted to any agent that asks."""
     play(LeaseExpiry, place, examples=of(20, 150, 20_000), steps=of(40, 40, 100))
 
 

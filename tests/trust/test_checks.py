@@ -418,7 +418,7 @@ def test_the_share_to_check_keeps_the_accepted_error_below_the_target():
 
 @pytest.mark.parametrize("cls", BOARDS)
 def test_the_draw_is_the_host_s_and_repeats(cls):
-    """Who knows the secret can foretell which results are checked, and nobody else can."""
+    """An agent that knows the secret can foretell which results are checked, and nobody else can."""
 
     def checked(secret):
         with cls(clock=ManualClock(), secret=secret) as board:
@@ -494,7 +494,7 @@ def test_a_passed_probe_halves_what_speaks_against_an_agent(board_with_trust):
 
 
 def test_quarantines_end_in_their_order_after_a_restart(tmp_path):
-    """The alarms are made anew from the tables, whatever order these are in."""
+    """The alarms are made again from the tables, whatever order these are in."""
     from ants_coord.core.snapshot import records as written
 
     machine, now = Machine(), START

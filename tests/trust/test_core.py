@@ -389,7 +389,7 @@ def test_one_agents_doings_are_taken_back_in_one_step():
 
 
 def test_rolling_back_does_not_raise_the_dead():
-    """An entry that somebody took before the agent wrote it anew goes; it does not come back."""
+    """An entry that somebody took before the agent wrote it again goes; it does not come back."""
     board = Board("board")
     board.do(Write("x", 1, "ann"))
     board.do(Take("x", "bob"))

@@ -1,4 +1,4 @@
-"""Who speaks: keys, handles, principals, newcomers."""
+"""Identity: keys, handles, principals, newcomers."""
 
 import asyncio
 

@@ -32,7 +32,7 @@ def test_nobody_suffers_without_an_attack(peace):
 
 @pytest.mark.parametrize("strategy", ["claim", "match", "board"])
 def test_ghosts_are_contained(peace, strategy):
-    """Whoever claims and never works gets some three tasks; without trust they get nearly all of them."""
+    """An agent that claims and never works gets some three tasks; without trust it gets nearly all of them."""
     off, on = (play("ghost", trust=trust, strategy=strategy) for trust in (False, True))
     assert off.lost > 0.3
     assert on.lost <= peace.lost + 0.05

@@ -156,7 +156,7 @@ def budget(board: ClaimQueue) -> None:
 
 
 def producer(board: Submits) -> None:
-    """What whoever makes work does."""
+    """What a program that makes work does."""
     board.submit_many([Task("a"), Task("b", needs=["a"])])
 
 

@@ -211,7 +211,7 @@ class Common:
 
 
 class Eligibility(Protocol):
-    """Who may take a task."""
+    """The part that decides which agent may take a task."""
 
     honours: frozenset[str]
     """the Task fields that this part gives a meaning to"""

@@ -29,7 +29,7 @@ def vouch(ledger: Ledger, command: Vouch) -> bool:
 
 class Principals(Part):
     """
-    Who vouches for which agent; agents of one principal do not check each other.
+    The vouchers: who vouches for which agent; agents of one principal do not check each other.
 
     Tables:
         principals: agent -> (ordinal, principal, the agent that said so)

@@ -59,7 +59,8 @@ _FLUSH = Statement(
 _CROWDED = 8
 """
 How many appends without others' entries between them until a process counts as writing alone, and waits for
-the disk in one commit, which is cheaper. Who changed between the two ways at each append held all others up.
+the disk in one commit, which is cheaper. A process that changed between the two ways at each append held all
+others up.
 """
 
 

@@ -26,11 +26,11 @@ class Step:
     job: Hold
 
     def plan(self, kind: str, payload: Any, *, after: Iterable[str] = ()) -> str:
-        """Add a step for whoever does this kind, and return its id; `after` are the steps it needs."""
+        """Add a step for an agent that does this kind, and return its id; `after` are the steps it needs."""
         return self.crew.add(kind, payload, after=after)
 
     def report(self, note: Any) -> None:
-        """Show a sign of life; whoever has to begin again sees it."""
+        """Show a sign of life; the next agent sees it if it has to begin again."""
         self.job.progress(note)
 
 
