@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .aio.protocols import (
     AsyncAgentVerbs,
+    AsyncBudgets,
     AsyncClaims,
     AsyncCoordinator,
     AsyncHolds,
@@ -24,6 +25,7 @@ from .aio.protocols import (
 from .journals.ports import Alarm, Clock, Entry, Journal
 from .sync.protocols import (
     AgentVerbs,
+    Budgets,
     Claims,
     Coordinator,
     Holds,
@@ -39,6 +41,7 @@ __all__ = [
     "AgentVerbs",
     "Alarm",
     "AsyncAgentVerbs",
+    "AsyncBudgets",
     "AsyncClaims",
     "AsyncCoordinator",
     "AsyncHolds",
@@ -48,6 +51,7 @@ __all__ = [
     "AsyncResults",
     "AsyncSteers",
     "AsyncSubmits",
+    "Budgets",
     "Claims",
     "Clock",
     "Coordinator",

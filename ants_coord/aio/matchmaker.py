@@ -6,9 +6,9 @@ The verbs about adverts, and `Matchmaker`, which adds them to all others.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from ..commands.matching import Advertise, Agents, Offers, Retire, WhyNot, Withdraw
 from ..engine.advert_keeper import KeptAdvert, Presence
@@ -17,6 +17,7 @@ from ..errors import AgentGoneError
 from ..fronts import arguments, match_arguments
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
+from ..fronts.match_arguments import AdvertChanges, Attributes
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.checks import count as checked_count
@@ -56,7 +57,7 @@ class Membership(MatchAgent):
         """Whether a newer start of this agent has taken over the name."""
         return self._kept is not None and self._kept.is_refused
 
-    async def update(self, **changes: Any) -> Advertised:
+    async def update(self, **changes: Unpack[AdvertChanges]) -> Advertised:
         """
         Change the advert.
 
@@ -64,6 +65,8 @@ class Membership(MatchAgent):
             changes: capabilities, attributes, slots, load, accepts or ttl, as in `join`.
 
         """
+        if not {"agent", "incarnation"}.isdisjoint(changes):
+            raise TypeError("update changes neither agent nor incarnation; to be another agent, join as one")
         advert = evolve(self.advert, **changes)
         answer: Advertised = await self._board.advertise(advert)
         self.advert = advert
@@ -159,7 +162,7 @@ class MatchVerbs(Board):
         agent: str,
         capabilities: Iterable[str] = (),
         *,
-        attributes: Mapping[str, int | float | str | bool] | None = None,
+        attributes: Attributes | None = None,
         slots: int = 1,
         load: float = 0.0,
         accepts: str | None = None,

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from os import PathLike
     from types import TracebackType
+    from typing import Unpack
     from ..commands.shared import Command, Query
     from ..fronts.agent import Shared
     from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.build import AnySettings
     from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncAgentVerbs",
+    "AsyncBudgets",
     "AsyncClaims",
     "AsyncCoordinator",
     "AsyncHolds",
@@ -213,18 +216,6 @@ class AsyncHolds(Protocol):
         """Let a leased task wait for new parts: the lease ends, and the attempt is not counted."""
         ...
 
-    async def spent(
-        self,
-        lease: LeaseLike,
-        purse: str,
-        n: int,
-        *,
-        coordination: bool = False,
-        request_id: str | None = None,
-    ) -> int:
-        """Charge a purse for the cost of work under a lease; each call adds to the earlier ones."""
-        ...
-
 
 class AsyncLocks(Protocol):
     """Locks names."""
@@ -306,6 +297,33 @@ class AsyncResults(Protocol):
         ...
 
 
+class AsyncBudgets(Protocol):
+    """Sets what may be spent, and charges it."""
+
+    async def purse(
+        self,
+        name: str,
+        amount: int,
+        *,
+        per: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Set how much tasks with `spends` may consume of something: tokens, money, calls."""
+        ...
+
+    async def spent(
+        self,
+        lease: LeaseLike,
+        purse: str,
+        n: int,
+        *,
+        coordination: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """Charge a purse for the cost of work under a lease; each call adds to the earlier ones."""
+        ...
+
+
 class AsyncReads(Protocol):
     """Looks, and changes nothing."""
 
@@ -379,17 +397,6 @@ class AsyncSteers(Protocol):
         """Set how many tasks that name a limit may be leased at once; the default is 1."""
         ...
 
-    async def purse(
-        self,
-        name: str,
-        amount: int,
-        *,
-        per: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """Set how much tasks with `spends` may consume of something: tokens, money, calls."""
-        ...
-
     async def pause(self, *, request_id: str | None = None) -> None:
         """Stop all claims until `resume`; leases that are held continue."""
         ...
@@ -398,7 +405,7 @@ class AsyncSteers(Protocol):
         """Allow claims again after `pause`."""
         ...
 
-    async def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+    async def configure(self, *, request_id: str | None = None, **changes: Unpack[AnySettings]) -> Settings:
         """Change settings for all users of this board."""
         ...
 
@@ -432,7 +439,7 @@ class AsyncOperatorVerbs(AsyncReads, AsyncSteers, Protocol):
     """What an operator does."""
 
 
-class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protocol):
+class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncBudgets, AsyncOperatorVerbs, Protocol):
     """What every strategy offers."""
 
     async def execute(self, command: Command[R], *, request_id: str | None = None) -> R:

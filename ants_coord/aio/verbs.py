@@ -7,7 +7,7 @@ Submitting, claiming and holding are in board.py, locking in locks.py; `Board` h
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar, Unpack
 
 from ..commands.purses import SetPurse
 from ..commands.shared import (
@@ -29,7 +29,7 @@ from ..core.work import short
 from ..errors import LeaseLostError, LimitError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
-from ..fronts.build import changed
+from ..fronts.build import AnySettings, changed
 from ..values.checks import check_name, count, flag, listed, quoted
 from ..values.checks import seconds as seconds_of
 from ..values.frozen import evolve
@@ -425,7 +425,7 @@ class Verbs(Reading):
         """
         await self._do(Resume(), request_id)
 
-    async def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+    async def configure(self, *, request_id: str | None = None, **changes: Unpack[AnySettings]) -> Settings:
         """
         Change settings for all users of this board.
 

@@ -37,7 +37,7 @@ _PATIENCE_S = 10.0
 """how long a server may be silent before a verb gives up; less on boards with short leases"""
 
 
-def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Return settings with some of them changed; unknown names are refused by name."""
     _check_names(changes)
     _check_routes(changes.get("routes"))

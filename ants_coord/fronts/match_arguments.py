@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 from ..values.adverts import Advert
 from ..values.checks import listed, quoted, seconds
 from ..values.rules import LOAD, checked_rule
 from .arguments import Seconds
+
+Attributes = Mapping[str, int | float | str | bool]
+"""What an agent says of itself in figures and words, such as {"gpu_mem": 24}."""
+
+
+class AdvertChanges(TypedDict, total=False):
+    """What `update` changes of an advert: all but whose it is, and which start of that agent."""
+
+    capabilities: Iterable[str]
+    attributes: Attributes
+    slots: int
+    load: float
+    accepts: str | None
+    ttl: Seconds
+
 
 _GIVEN = ("proven", "addressee")
 """reserved prefixes of names: those that only a board gives, and some others"""
@@ -16,7 +32,7 @@ _GIVEN = ("proven", "addressee")
 def advert_of(
     agent: str,
     capabilities: Iterable[str],
-    attributes: Mapping[str, int | float | str | bool] | None,
+    attributes: Attributes | None,
     slots: int,
     load: float,
     accepts: str | None,

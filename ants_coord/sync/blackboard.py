@@ -36,6 +36,7 @@ from ..errors import ClosedError, LimitError
 from ..fronts import arguments, match_arguments
 from ..fronts.arguments import Seconds
 from ..fronts.build import BoardSettings, Where
+from ..fronts.match_arguments import Attributes
 from ..journals.ports import Clock
 from ..values.checks import amount, check_id, check_name, listed, quoted
 from ..values.checks import count as checked_count
@@ -140,7 +141,7 @@ class Blackboard(MatchVerbs):
         agent: str,
         capabilities: Iterable[str] = (),
         *,
-        attributes: Mapping[str, int | float | str | bool] | None = None,
+        attributes: Attributes | None = None,
         slots: int = 1,
         load: float = 0.0,
         accepts: str | None = None,

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Iterable
     from os import PathLike
     from types import TracebackType
+    from typing import Unpack
     from ..commands.shared import Command, Query
     from ..fronts.agent import Shared
     from ..fronts.hold import Hold, KeepAlive, LockHold
     from ..fronts.arguments import LeaseLike, Seconds, TaskLike, Until
+    from ..fronts.build import AnySettings
     from ..fronts.file_names import Path
     from ..fronts.hold import OnError
     from ..fronts.serving import Handlers, Served
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentVerbs",
+    "Budgets",
     "Claims",
     "Coordinator",
     "Holds",
@@ -213,18 +216,6 @@ class Holds(Protocol):
         """Let a leased task wait for new parts: the lease ends, and the attempt is not counted."""
         ...
 
-    def spent(
-        self,
-        lease: LeaseLike,
-        purse: str,
-        n: int,
-        *,
-        coordination: bool = False,
-        request_id: str | None = None,
-    ) -> int:
-        """Charge a purse for the cost of work under a lease; each call adds to the earlier ones."""
-        ...
-
 
 class Locks(Protocol):
     """Locks names."""
@@ -306,6 +297,33 @@ class Results(Protocol):
         ...
 
 
+class Budgets(Protocol):
+    """Sets what may be spent, and charges it."""
+
+    def purse(
+        self,
+        name: str,
+        amount: int,
+        *,
+        per: Seconds | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Set how much tasks with `spends` may consume of something: tokens, money, calls."""
+        ...
+
+    def spent(
+        self,
+        lease: LeaseLike,
+        purse: str,
+        n: int,
+        *,
+        coordination: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """Charge a purse for the cost of work under a lease; each call adds to the earlier ones."""
+        ...
+
+
 class Reads(Protocol):
     """Looks, and changes nothing."""
 
@@ -379,17 +397,6 @@ class Steers(Protocol):
         """Set how many tasks that name a limit may be leased at once; the default is 1."""
         ...
 
-    def purse(
-        self,
-        name: str,
-        amount: int,
-        *,
-        per: Seconds | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """Set how much tasks with `spends` may consume of something: tokens, money, calls."""
-        ...
-
     def pause(self, *, request_id: str | None = None) -> None:
         """Stop all claims until `resume`; leases that are held continue."""
         ...
@@ -398,7 +405,7 @@ class Steers(Protocol):
         """Allow claims again after `pause`."""
         ...
 
-    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+    def configure(self, *, request_id: str | None = None, **changes: Unpack[AnySettings]) -> Settings:
         """Change settings for all users of this board."""
         ...
 
@@ -432,7 +439,7 @@ class OperatorVerbs(Reads, Steers, Protocol):
     """What an operator does."""
 
 
-class Coordinator(AgentVerbs, Results, OperatorVerbs, Protocol):
+class Coordinator(AgentVerbs, Results, Budgets, OperatorVerbs, Protocol):
     """What every strategy offers."""
 
     def execute(self, command: Command[R], *, request_id: str | None = None) -> R:

@@ -10,7 +10,7 @@ Submitting, claiming and holding are in board.py, locking in locks.py; `Board` h
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar, Unpack
 
 from ..commands.purses import SetPurse
 from ..commands.shared import (
@@ -32,7 +32,7 @@ from ..core.work import short
 from ..errors import LeaseLostError, LimitError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
-from ..fronts.build import changed
+from ..fronts.build import AnySettings, changed
 from ..values.checks import check_name, count, flag, listed, quoted
 from ..values.checks import seconds as seconds_of
 from ..values.frozen import evolve
@@ -428,7 +428,7 @@ class Verbs(Reading):
         """
         self._engine.execute(Resume(), request_id)
 
-    def configure(self, *, request_id: str | None = None, **changes: Any) -> Settings:
+    def configure(self, *, request_id: str | None = None, **changes: Unpack[AnySettings]) -> Settings:
         """
         Change settings for all users of this board.
 

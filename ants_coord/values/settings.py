@@ -111,7 +111,8 @@ class Settings:
 
             if not isinstance(self.trust, TrustPolicy):
                 raise TypeError(f"trust must be a TrustPolicy, not {quoted(self.trust)}")
-        if self.routes:
+        # compared and not tested for truth: None and "" are empty, too, and no log could be read with them
+        if self.routes != ():
             from .routes import check_routes  # noqa: PLC0415 - most boards have none
 
             _set(self, "routes", check_routes(self.routes))
@@ -121,7 +122,7 @@ class Settings:
             _set(self, "proofs", checked_proofs(self.proofs))
         _set(self, "team_hold", seconds(self.team_hold, "team_hold"))
         count(self.bench_after, "bench_after", least=0, most=1_000_000)
-        if self.options:
+        if self.options != {}:
             if self.strategy in _NAMES:
                 raise ValueError(
                     f"options={quoted(self.options)} means nothing to a {_NAMES[self.strategy]}; it is for "
@@ -155,11 +156,11 @@ class Settings:
             _set(self, name, amount(getattr(self, name), name, zero=True, most=most))
         _set(self, "faint", amount(self.faint, "faint", most=1e9))
         count(self.quota, "quota")
-        if self.kinds:
+        if self.kinds != ():
             from .marks import checked_kinds  # noqa: PLC0415 - most boards have none
 
             _set(self, "kinds", checked_kinds(self.kinds, self.faint))
-        if self.namespaces:
+        if self.namespaces != ():
             from .entries import checked_namespaces  # noqa: PLC0415
 
             _set(self, "namespaces", checked_namespaces(self.namespaces))

@@ -13,17 +13,18 @@ PURPOSES = {
     "Claims": ("Leases tasks to an agent.", "claim claim_nowait claim_many claims"),
     "Holds": (
         "Keeps and ends what is leased.",
-        "work keep_alive renew progress complete complete_many fail release decline split spent",
+        "work keep_alive renew progress complete complete_many fail release decline split",
     ),
     "Locks": ("Locks names.", "lock lock_nowait lock_files holder"),
     "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),
+    "Budgets": ("Sets what may be spent, and charges it.", "purse spent"),
     "Reads": (
         "Looks, and changes nothing.",
         "find tasks leases explain explain_agent briefing standing statistics settings events",
     ),
     "Steers": (
         "Changes what others do: for an operator.",
-        "cancel requeue limit purse pause resume configure extend adopt release_all vouch",
+        "cancel requeue limit pause resume configure extend adopt release_all vouch",
     ),
 }
 """protocol -> what it is for, its verbs; every verb of Board is in exactly one, or in REST"""
@@ -69,7 +70,7 @@ def written(aio: Path) -> str:
         bases = ", ".join(f"Async{base}" for base in several)
         parts.append(f'\nclass Async{name}({bases}, Protocol):\n    """{purpose}"""\n')
     parts.append(
-        "\nclass AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncOperatorVerbs, Protocol):\n"
+        "\nclass AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncBudgets, AsyncOperatorVerbs, Protocol):\n"
         '    """What every strategy offers."""\n'
     )
     parts += [_method(found[verb]) for verb in REST.split()]

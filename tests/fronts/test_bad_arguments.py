@@ -213,6 +213,22 @@ def test_a_bad_argument_is_refused_by_a_sentence_of_ours(verb, field, monkeypatc
     assert wrong == []
 
 
+@pytest.mark.parametrize("field", [setting.name for setting in fields_of(Settings)])
+def test_a_bad_setting_is_refused_by_a_sentence_of_ours_or_can_be_read_again(field, readable):
+    wrong = []
+    with Blackboard() as board:
+        for value in HOSTILE:
+            try:
+                board.configure(**{field: value})
+            except Exception as error:
+                said = complaint(error, field)
+                if said is not None:
+                    wrong.append(
+                        f"{type(value).__name__}: {said}: {type(error).__name__}: {str(error)[:200]}"
+                    )
+    assert wrong == []
+
+
 def settings_of(board: type[Any]) -> Callable[..., Any]:
     def made(**given: Any) -> None:
         board(**given).close()

@@ -322,6 +322,15 @@ def test_a_retired_agent_stays_out_and_is_told(market, clock):
         assert (me.claim_nowait()).task == "t"
 
 
+def test_an_update_changes_what_an_agent_says_and_not_who_it_is(market):
+    """Else a handle could advertise under another agent's name."""
+    with market, market.join("w") as me:
+        for change in ({"agent": "v"}, {"incarnation": 3}):
+            with pytest.raises(TypeError, match="neither agent nor incarnation.*join as one"):
+                me.update(**change)
+        assert [record.agent for record in market.agents()] == ["w"]
+
+
 def test_a_claim_that_waits_ends_when_its_agent_leaves(market):
     """Nothing is ever offered to an agent without an advert: it is told instead of waiting for ever."""
     with market.join("w", {"gpu"}) as me:

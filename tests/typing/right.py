@@ -39,8 +39,9 @@ from ants_coord.abc import (
 )
 from ants_coord.adapters.tools import Toolbox
 from ants_coord.sync import Agent, BoardAgent, BoardMembership, MatchAgent, Membership
-from ants_coord.values.adverts import Offer
+from ants_coord.values.adverts import Advertised, Offer
 from ants_coord.values.marks import Trail
+from ants_coord.values.settings import Settings
 
 
 def plain(board: ClaimQueue) -> None:
@@ -72,6 +73,7 @@ def handles(queue: ClaimQueue, market: Matchmaker, board: Blackboard) -> None:
     assert_type(ant.deposit(Mark("food", "x")), Trail)
     with market.join("w", {"gpu"}, attributes={"mem": 24}) as joined:
         assert_type(joined, Membership)
+        assert_type(joined.update(capabilities=["gpu"], load=0.5, ttl=timedelta(minutes=1)), Advertised)
         assert_type(joined.claim_nowait(), Lease | None)
     with board.join("w") as here:
         assert_type(here, BoardMembership)
@@ -144,6 +146,7 @@ def operator(board: OperatorVerbs) -> None:
     """What an operator does."""
     board.pause()
     board.cancel("a")
+    assert_type(board.configure(lease_ttl=timedelta(minutes=1), trust=None), Settings)
 
 
 def budget(board: ClaimQueue) -> None:

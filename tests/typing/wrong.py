@@ -20,6 +20,9 @@ def handles(queue: ClaimQueue, market: Matchmaker, board: Blackboard) -> None:
     board.as_agent("w").deposit(Mark("food", "x"), agent="w")  # wrong
     with market.join("w") as joined:
         joined.sense("x")  # wrong
+        joined.update(capabilites=["gpu"])  # wrong
+        joined.update(agent="v")  # wrong
+        joined.update(load="high")  # wrong
     me.pause()  # wrong
 
 
@@ -33,6 +36,8 @@ def coordinators(queue: ClaimQueue, market: Matchmaker) -> None:
     queue.complete(3)  # wrong
     ClaimQueue(half_life=3)  # wrong
     ClaimQueue(lease_tll=3)  # wrong
+    queue.configure(lease_tll=3)  # wrong
+    queue.configure(lease_ttl="long")  # wrong
     queue.aio.deposit(Mark("food", "x"), agent="w")  # wrong
 
 
@@ -49,3 +54,5 @@ def protocols(claims: Claims, submits: Submits, operator: OperatorVerbs) -> None
     claims.submit(Task("a"))  # wrong
     submits.claim("w")  # wrong
     operator.claim("w")  # wrong
+    operator.configure(lease_tll=3)  # wrong
+    operator.purse("llm", 1)  # wrong
