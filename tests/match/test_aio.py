@@ -323,7 +323,7 @@ async def test_an_update_changes_what_an_agent_says_and_not_who_it_is(market):
     """Else a handle could advertise under another agent's name."""
     async with market, market.join("w") as me:
         for change in ({"agent": "v"}, {"incarnation": 3}):
-            with pytest.raises(TypeError, match="neither agent nor incarnation.*join as one"):
+            with pytest.raises(TypeError, match=r"neither agent nor incarnation.*join as one"):
                 await me.update(**change)
         assert [record.agent for record in await market.agents()] == ["w"]
 

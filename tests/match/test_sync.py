@@ -326,7 +326,7 @@ def test_an_update_changes_what_an_agent_says_and_not_who_it_is(market):
     """Else a handle could advertise under another agent's name."""
     with market, market.join("w") as me:
         for change in ({"agent": "v"}, {"incarnation": 3}):
-            with pytest.raises(TypeError, match="neither agent nor incarnation.*join as one"):
+            with pytest.raises(TypeError, match=r"neither agent nor incarnation.*join as one"):
                 me.update(**change)
         assert [record.agent for record in market.agents()] == ["w"]
 
