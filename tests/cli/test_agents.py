@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -191,6 +192,21 @@ def test_a_commit_of_what_another_edits_is_refused(repo):
     (repo / "src/a.py").write_text("a2")
     git(repo, "add", "src/a.py", check=True)
     assert "src/a.py is being edited by bob" in commit(repo, "again").stderr
+
+
+def test_one_path_that_cannot_be_held_leaves_the_others_checked(repo, tmp_path_factory):
+    """A folder that became a link to elsewhere: what was in it lies outside of the repository now."""
+    assert ants("setup-agents", "claude", "--yes").returncode == 0
+    (repo / "vendor").mkdir()
+    (repo / "vendor/x").write_text("x")
+    git(repo, "add", "vendor/x", check=True)
+    assert commit(repo, "one").returncode == 0
+    shutil.rmtree(repo / "vendor")
+    (repo / "vendor").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    (repo / "a.py").write_text("a")
+    git(repo, "add", "-A", check=True)
+    assert hook(write(repo, "a.py"))[0] is None
+    assert "a.py is being edited by claude-sessiona" in commit(repo, "two").stderr
 
 
 def test_a_guard_that_cannot_look_lets_the_commit_go(repo):

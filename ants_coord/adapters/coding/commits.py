@@ -56,8 +56,11 @@ def held_by_others(place: Place, paths: list[str], me: str) -> list[tuple[str, s
         board.close(keep=True)
     holders = {lock_key(name): lease.agent for lease in leases if lease.agent != me for name in lease.names}
     found = []
-    for path, name in zip(paths, names_of_files(paths, place.root), strict=True):
-        key = lock_key(name)
+    for path in paths:
+        try:
+            key = lock_key(*names_of_files([path], place.root))
+        except ValueError:  # its folder has become a link to elsewhere: nobody can hold it
+            continue
         holder = next((holders[each] for each in (key, *paths_above(key)) if each in holders), None)
         if holder is not None:
             found.append((path, holder))
