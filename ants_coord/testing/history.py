@@ -204,8 +204,7 @@ def _is_linearisable(operations: list[Operation], expiry: bool, patience: int) -
             one = everything[number]
             if one.called > horizon:
                 break
-            for following in _after(state, one, expiry):
-                todo.append((done | 1 << number, following))
+            todo += [(done | 1 << number, following) for following in _after(state, one, expiry)]
     return False
 
 

@@ -41,11 +41,6 @@ _NEXT: tuple[tuple[type[Exception], str], ...] = (
 """error -> the tool that helps; for all others, the tool that was called, with other arguments"""
 
 
-def next_step(tool: str, tools: Container[str]) -> str:
-    """Return what to do with a tool; "" if the agent does not have it."""
-    return _STEPS.get(tool, f"Call {tool} again.") if tool in tools else ""
-
-
 def plain(text: str) -> str:
     """Return a message of the library without the parts that only Python programmers can use."""
     text = re.sub(r"\(\)|\b[a-z_]+\(since=.*?\)\)?", "", " ".join(text.split()))
@@ -71,14 +66,15 @@ def refused(error: Exception, tool: str, agent: str, tools: Container[str]) -> s
     told = str(error) if isinstance(error, Refusal) else _told(error, agent)
     if isinstance(error, errors.HeldError) and tool == "lock_files":
         return f"{told} Work on other files, and call lock_files again later."
-    step = next_step(_next_tool(error, tool), tools) or f"Call {tool} again, with other arguments."
+    helps = _helpful(error)
+    step = _STEPS[helps] if helps in tools else f"Call {tool} again, with other arguments."
     return f"{told} {step}"
 
 
-def _next_tool(error: Exception, tool: str) -> str:
+def _helpful(error: Exception) -> str:
     if isinstance(error, Refusal):
         return error.next_tool or ""
-    return next((name for kind, name in _NEXT if isinstance(error, kind)), "")
+    return next((tool for kind, tool in _NEXT if isinstance(error, kind)), "")
 
 
 def _told(error: Exception, agent: str) -> str:
