@@ -10,7 +10,7 @@ Four rules; an earlier version broke each of them once, and erased entries of fi
 1. Versions are read before the disk. The other way round, a slow mirror would
    put its old view over the newer one of a fast mirror.
 2. One predicate decides what is mirrored, for the watcher and for full passes
-   (adapters/tree.py). A fault costs one path, is listed, and never ends the loop.
+   (adapters/mirror_rules.py). A fault costs one path, is listed, and never ends the loop.
 3. Only what this root wrote is erased, and only what is known to be absent:
    below a folder that could be listed, in a root that is still the same
    directory at the end of the pass. Many erasures at once must be confirmed.
@@ -32,7 +32,7 @@ from ..sync import Blackboard
 from ..values.checks import check_id, quoted, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark
-from .tree import IGNORED, Look, Tree
+from .mirror_rules import IGNORED, Look, Tree
 
 __all__ = ["DirectoryMirror"]
 

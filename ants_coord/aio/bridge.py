@@ -26,8 +26,8 @@ from ..errors import ClosedError
 from ..fronts import arguments
 from ..fronts.aio_hold import AsyncHold, AsyncKeepAlive, AsyncLockHold
 from ..fronts.arguments import Seconds
+from ..fronts.endless_waits import NO_ANSWER, patience_for
 from ..fronts.hold import OnError, wrong_with
-from ..fronts.patience import NO_ANSWER, patience_for
 from ..fronts.serving import Handlers, Served, Stop
 from ..journals.ports import Chore
 from ..values.tasks import Lease

@@ -1,21 +1,21 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app           demo, submit, status, explain, events, verify, standing, trails, cancel
-jobs          run and work: commands as tasks
-boards        the board that a command means, and its errors as exit codes
-shell         an agent's verbs as commands, each a process of its own
-show          output: tables on a terminal, JSON for programs, errors in one line
-demo          the demos
-trials        race and bench: the claim race, and what coordination costs here
-bench         the cost of coordination on this machine, and the claim race
-operators     retire, extend, proof and purse: commands for operators
-coordination  lab, tax and advise: the cost of coordination
-keeping       backup, restore and init: where boards are kept
-tools         mcp: an agent's tools for its model
-hubs          hub: serves a board to programs without the library
-agents        hook, guard, prime and setup-agents: coding agents that share a repository
-seeing        top, report, trace and metrics: a board while it runs, or afterwards
+app        demo, submit, status, explain, events, verify, standing, trails, cancel
+jobs       run and work: commands as tasks
+boards     the board that a command means, and its errors as exit codes
+shell      an agent's verbs as commands, each a process of its own
+show       output: tables on a terminal, JSON for programs, errors in one line
+demo       the demos
+trials     race and bench: the claim race, and what coordination costs here
+bench      the cost of coordination on this machine, and the claim race
+operators  retire, extend, proof and purse: commands for operators
+cost       lab, tax and advise: the cost of coordination
+backups    backup, restore and init: where boards are kept
+tools      mcp: an agent's tools for its model
+hubs       hub: serves a board to programs without the library
+agents     hook, guard, prime and setup-agents: coding agents that share a repository
+views      top, report, trace and metrics: a board while it runs, or afterwards
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _app() -> Callable[[], object]:
     """Import all commands; if a library is missing, say how to get it."""
     try:
         # these imports add their commands
-        from . import agents, coordination, hubs, keeping, operators, seeing, tools, trials  # noqa: F401, PLC0415
+        from . import agents, backups, cost, hubs, operators, tools, trials, views  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
         from .shell import holding, locks, looking, watching  # noqa: F401, PLC0415

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..adapters.coding.place import place_of
+from ..adapters.coding.repository import place_of
 from . import at_once
 from .app import app
 from .show import BAD_INPUT, OK, fail

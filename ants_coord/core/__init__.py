@@ -9,18 +9,18 @@ whose order depends on hashing, so every replica of a log is equal.
 
 Floors, the lowest first; each imports only from lower ones:
 
-state       what a board knows: records, time, undo, the ledger
-work        the rules of work that every strategy shares: submitting, leases, locking, lifecycle
-matching    who can do what
-board       the shared environment: trails, entries, reactions, and the order of work that follows trails
-trust       standing: what was seen of an agent, and the consequences
-strategies  which parts make a strategy
-sessions    requests that come twice
-briefing    what is open to an agent that starts, what was tried, where others have been
-reading     queries: pure looks at the state
-machine     the machine: commands in, replies out, time as an argument
-logged      the short way of the commands of a log
-snapshot    the state as records, and its digest
+state              what a board knows: records, time, undo, the ledger
+work               the rules of work that every strategy shares: submitting, leases, locking, lifecycle
+matching           who can do what
+board              the shared environment: trails, entries, reactions, and the order of work
+trust              standing: what was seen of an agent, and the consequences
+strategies         which parts make a strategy
+repeated_requests  requests that come twice
+briefing           what is open to an agent that starts, what was tried, where others have been
+reading            queries: pure looks at the state
+machine            the machine: commands in, replies out, time as an argument
+short_log          the short way of the commands of a log
+snapshot           the state as records, and its digest
 """
 
 from typing import TYPE_CHECKING, Any

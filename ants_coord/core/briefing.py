@@ -12,9 +12,9 @@ from typing import Any
 
 from ..commands.reading import BriefingOf
 from ..values.briefing import Briefing, OpenTask
-from .state.content import as_check
 from .state.ledger import Ledger
 from .state.records import FAILED, READY, Row
+from .state.same_content import as_check
 from .work.holding import every_note
 
 _LINES, _LONG = 3, 200

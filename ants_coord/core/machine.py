@@ -45,7 +45,7 @@ from ..errors import NotSupportedError
 from .state.ledger import Ledger, rewind
 from .state.parts import Strategy
 from .state.records import News
-from .state.rules import Rules, lacking, rules_of
+from .state.rule_versions import Rules, lacking, rules_of
 from .state.timeline import CALENDAR, RAW
 from .strategies import STRATEGIES, common_parts
 from .work import leases as claiming
@@ -83,7 +83,7 @@ class Later:
 def _first_request(ledger: Ledger, request: tuple[str, int], command: Command[Any]) -> tuple[Any] | None:
     """Import the memory of requests with the first of them: a board in memory may never see one."""
     global _answer_again, _remember_reply
-    from .sessions import answer_again, remember_reply  # noqa: PLC0415
+    from .repeated_requests import answer_again, remember_reply  # noqa: PLC0415
 
     _answer_again, _remember_reply = answer_again, remember_reply
     return answer_again(ledger, request, command)
@@ -282,7 +282,7 @@ class Machine:
         """Return (number, reply) of the last remembered request of a session, or None."""
         if self.ledger.undo.entries:
             self.ledger.mend()
-        from .sessions import last_answer  # noqa: PLC0415 - see _first_request
+        from .repeated_requests import last_answer  # noqa: PLC0415 - see _first_request
 
         return last_answer(self.ledger, session)
 

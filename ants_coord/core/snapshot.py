@@ -27,7 +27,7 @@ from .machine import Machine
 from .state.ledger import EVENT_SIZE, Ledger, events_in
 from .state.parts import Strategy
 from .state.records import AgentRow, LockRow, Row, Seldom, SessionRow
-from .state.rules import OLD_RULES, RulesMissing, lacking
+from .state.rule_versions import OLD_RULES, RulesMissing, lacking
 from .strategies import LEARNERS, added_parts, every_part
 
 Record = list[Any]

@@ -20,7 +20,7 @@ from ..errors import ClosedError
 from ..journals.clocks import report
 from ..journals.ports import Clock
 from ..values.frozen import entity
-from .door import Door, weakly
+from .board_lock import LockedBoard, weakly
 
 if TYPE_CHECKING:
     from .keeper import Keeper, Kept
@@ -148,8 +148,8 @@ class NoLeases:
         return []
 
 
-class Keeping(Door):
-    """A door with leases that are renewed, and with deadlines that are announced whatever hangs."""
+class Keeping(LockedBoard):
+    """A locked board with leases that are renewed, and with deadlines that are announced whatever hangs."""
 
     _keeper: NoLeases
     _deadlines: Deadlines | None

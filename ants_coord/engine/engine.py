@@ -22,7 +22,7 @@ from ..commands.reading import Outcomes
 from ..commands.shared import Command, Query, Refused, Wakeup
 from ..core.machine import Machine
 from ..core.state.records import Hint
-from ..core.state.rules import Rules
+from ..core.state.rule_versions import Rules
 from ..core.state.timeline import RAW
 from ..errors import (
     ClosedError,
@@ -38,8 +38,8 @@ from ..journals.ports import Alarm, Chore, Clock
 from ..values.checks import Request, numbered
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome
+from .board_lock import CLOSED, FORKED, LAST_S, entering, weakly
 from .deadlines import Deadlines, Keeping, NoLeases
-from .door import CLOSED, FORKED, LAST_S, entering, weakly
 from .lobby import NEVER_NS, Drained, Lobby, Waiter
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Engine(Keeping, ABC):
 
     def _stay(self, waiter: Waiter) -> None:
         if waiter.is_over(self._clock.now_ns()):
-            from .awaited import in_vain  # noqa: PLC0415 - only to say it
+            from .timeout_text import in_vain  # noqa: PLC0415 - only to say it
 
             self._lobby.leave(waiter, claimed=None)
             raise TimeoutError(in_vain(self._machine, waiter, self._clock.now_ns()))
@@ -342,7 +342,7 @@ class Engine(Keeping, ABC):
     @entering
     def stands_still(self, waiter: Waiter, quiet_ns: int, idle: int = 0) -> str | None:
         """Say why a wait will never end; see `standing_still`."""
-        from .awaited import standing_still  # noqa: PLC0415 - only for long waits
+        from .timeout_text import standing_still  # noqa: PLC0415 - only for long waits
 
         self._ready_or_raise()
         self._catch_up()
@@ -417,7 +417,7 @@ class Engine(Keeping, ABC):
     # -- under the lock -------------------------------------------------------------------------
 
     def _surplus(self, agent: str, hint: Hint) -> int | None:
-        from .lines import surplus  # noqa: PLC0415 - asked by those who wait in them
+        from .waking import surplus  # noqa: PLC0415 - asked by those who wait in them
 
         return surplus(self._machine, agent, hint)
 

@@ -125,7 +125,7 @@ class Lobby:
 
     def enter(self, waiter: Waiter) -> None:
         """Start waiting, or continue; a waiter keeps its place in the line."""
-        from .lines import draw_lines  # noqa: PLC0415 - with the first waiter
+        from .waking import draw_lines  # noqa: PLC0415 - with the first waiter
 
         draw_lines(self).enter(waiter)
 

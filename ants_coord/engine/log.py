@@ -26,7 +26,7 @@ from ..errors import (
 from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import Request, numbered
 from ..values.frozen import entity, evolve, record
-from .door import EXITING, entering
+from .board_lock import EXITING, entering
 from .engine import LOOK_AGAIN_NS, Engine
 
 R = TypeVar("R")

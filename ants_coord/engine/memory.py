@@ -14,7 +14,7 @@ from ..journals.clocks import parts_of
 from ..journals.ports import Clock
 from ..values.checks import numbered
 from ..values.settings import Settings
-from .door import EXITING
+from .board_lock import EXITING
 from .engine import Engine
 
 R = TypeVar("R")

@@ -20,7 +20,7 @@ from ..journals.ports import Journal
 from ..values.checks import fresh_session
 from ..values.frozen import evolve
 from ..values.tasks import Lease, TaskState
-from .door import entering
+from .board_lock import entering
 from .engine import Engine
 from .log import UNNUMBERED, Slot
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..commands.shared import Adopt, ClaimMany, Command, Configure, Query, Refused, Submit, Upgrade, Wakeup
-from ..core.logged import follow, is_idle
 from ..core.machine import MAY_BE_IDLE, SAYS_RULES, Machine
-from ..core.state.rules import OLD_RULES, RulesMissing
+from ..core.short_log import follow, is_idle
+from ..core.state.rule_versions import OLD_RULES, RulesMissing
 from ..core.state.timeline import RAW
 from ..errors import JournalCorruptError, JournalError, JournalRewoundError, JournalVersionError, LimitError
 from ..journals.clocks import report
@@ -27,11 +27,11 @@ from ..journals.codec import FORMAT, decode_entry, encode
 from ..journals.ports import Entry, Journal
 from ..values.settings import Settings
 from ..values.tasks import Lease
-from .agreement import compare, compare_refusals
-from .door import dropped, entering, weakly
+from .board_lock import dropped, entering, weakly
 from .engine import VAIN_NS
 from .log import BATCH, UNNUMBERED, Line, Log, Slot, Unopened, dated
 from .openings import Openings, live
+from .settings_check import compare, compare_refusals
 from .snapshots import Snapshots, without_garbage
 
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.machine import Machine
 from ..core.snapshot import Cut, restore
-from ..core.state.rules import RulesMissing
+from ..core.state.rule_versions import RulesMissing
 from ..errors import JournalCorruptError
 from ..journals.clocks import report
 from ..journals.codec import decode_piece, encode_piece

@@ -12,7 +12,7 @@ serving          the common part of both colours' workers
 aio_attempts     how an async handler runs in its scope
 as_needed        a worker that grows only if another agent pays off
 failures         what is kept of an exception
-patience         whether a long wait can still end
+endless_waits    whether a long wait can still end
 file_names       paths as names of locks
 outbox_tables    the SQL of an outbox
 

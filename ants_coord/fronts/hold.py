@@ -40,8 +40,8 @@ from .arguments import HasLease, Seconds, complete, decline, fail, held, timeout
 from .arguments import note as note_of
 from .arguments import spent as spent_of
 from .arguments import split as split_of
+from .endless_waits import WORKING
 from .failures import is_stop, logger, reason_text, summary, trace_of, users_part
-from .patience import WORKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

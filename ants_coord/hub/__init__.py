@@ -6,13 +6,13 @@ programs in other languages, tool servers), and for many coordinators on one mac
 by `hub:PATH` in place of a board's path. The hub is a shared replica, not a manager: it has no authority and
 renews nothing for anybody, and a process that opens the board beside it sees the same board.
 
-thin          a client with the standard library only
-client        a board that a hub serves, as an engine
-address       where a hub listens, and who may connect
-loop          one thread, one selector, all connections
-plain         the lines of any program: JSON objects
-lists         the lines of coordinators: JSON lists
-coordinators  requests of coordinators to the hub itself
-keys          what a connection may ask that has shown agents' keys
-waiting       waits, and watched leases
+thin               a client with the standard library only
+client             a board that a hub serves, as an engine
+address            where a hub listens, and who may connect
+loop               one thread, one selector, all connections
+program_lines      the lines of any program: JSON objects
+coordinator_lines  the lines of coordinators: JSON lists
+hub_requests       requests of coordinators to the hub itself
+keys               what a connection may ask that has shown agents' keys
+waiting            waits, and watched leases
 """

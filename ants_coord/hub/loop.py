@@ -29,13 +29,13 @@ from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
 from ..fronts.keys import is_same
 from ..sync.board import Board
-from . import lists, plain
+from . import coordinator_lines, program_lines
 from .address import Address
 from .client import wire
-from .coordinators import Coordinators
+from .coordinator_lines import Said
+from .hub_requests import Coordinators
 from .keys import Gate
-from .lists import Said
-from .plain import Asked
+from .program_lines import Asked
 from .thin import MAX_LINE
 from .waiting import Wait, Waits
 
@@ -249,7 +249,7 @@ class Hub:
             problem = ValueError(
                 f"a line has at most {MAX_LINE} bytes; nothing was done, and the hub hangs up"
             )
-            self._send(peer, plain.refusal(problem))
+            self._send(peer, program_lines.refusal(problem))
             peer.is_leaving = True
             peer.inbox.clear()
             self._flush(peer)
@@ -321,11 +321,12 @@ class Hub:
         others: list[tuple[_Peer, list[Any]]] = []
         waiting: list[tuple[_Peer, Asked]] = []
         for peer, line in lines:
-            is_list = lists.is_list(line)
+            is_list = coordinator_lines.is_list(line)
             try:
                 asked = self._read_list(peer, line) if is_list else self._understand(peer, line)
             except (ValueError, TypeError, OSError, CoordinationError) as problem:
-                self._send(peer, lists.refusal(problem) if is_list else plain.refusal(problem))
+                form = coordinator_lines if is_list else program_lines
+                self._send(peer, form.refusal(problem))
                 continue
             if isinstance(asked, list):
                 others.append((peer, asked))
@@ -354,7 +355,7 @@ class Hub:
             try:
                 self._coordinators.serve(peer, message)
             except (ValueError, TypeError, AssertionError, CoordinationError) as problem:
-                self._send(peer, lists.refusal(problem))
+                self._send(peer, coordinator_lines.refusal(problem))
 
     def _carry_out(self, commands: Sequence[tuple[_Peer, Asked | Said]]) -> Sequence[Any]:
         if not commands:
@@ -393,11 +394,11 @@ class Hub:
 
     def _read_list(self, peer: _Peer, line: bytes) -> Said | list[Any]:
         """Return what a coordinator asks of the board, or of us."""
-        message = lists.read(line)
+        message = coordinator_lines.read(line)
         self._refuse_unknown(peer)
         if self._coordinators.is_asked(message):
             return message
-        said = lists.read_what(message)
+        said = coordinator_lines.read_what(message)
         if self._keys:
             self._keys.admit(peer.names, said.what)
         return said
@@ -409,12 +410,12 @@ class Hub:
 
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""
-        question = plain.read(line)
-        if plain.is_hello(question):
+        question = program_lines.read(line)
+        if program_lines.is_hello(question):
             self._meet(peer, question)
             return None
         self._refuse_unknown(peer)
-        asked = plain.read_line(question, self._engine)
+        asked = program_lines.read_line(question, self._engine)
         if self._keys and (asked.agent is None or asked.agent not in peer.names):
             if asked.agent is None:
                 raise ValueError(f"{asked.verb} needs 'agent', whose key was shown with hello")
@@ -433,7 +434,7 @@ class Hub:
         agent = question.get("agent")
         if agent is not None and self._keys:
             self._keys.show(peer.names, agent, question.get("key"))
-        self._send(peer, plain.hello(self._engine.path))
+        self._send(peer, program_lines.hello(self._engine.path))
 
     def _send(self, peer: _Peer, answer: bytes) -> None:
         peer.unsent += answer

@@ -27,7 +27,7 @@ from ..engine.keeper import Kept
 from ..engine.lobby import NEVER_NS, Waiter
 from ..engine.log import Turn
 from ..values.tasks import Lease
-from .lists import is_done
+from .coordinator_lines import is_done
 
 
 @attrs.define(eq=False)

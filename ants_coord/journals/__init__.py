@@ -11,11 +11,11 @@ backup         copies of a board, made while it is in use, and restored
 identity       which file a board is, and how far its log had come
 chain          the hash chain of a log
 postgres       a log in PostgreSQL: one board for several machines
-neighbours     wake-ups between processes that share a file
+file_wakeups   wake-ups between processes that share a file
 files          what a file needs from the operating system
 machine_facts  which boot this is, and what a file system is
 forks          what a forked child must not use
-trouble        errors of SQLite and of the system, translated
+sqlite_errors  errors of SQLite and of the system, translated
 """
 
 from typing import TYPE_CHECKING, Any

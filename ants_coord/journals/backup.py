@@ -20,7 +20,7 @@ from .chain import link_at, walk
 from .files import FileLock, as_uri, create_private, refuse_network
 from .identity import Last, boot_key, refuse_links
 from .machine_facts import boot_id
-from .trouble import Naming
+from .sqlite_errors import Naming
 
 __all__ = ["copy_board", "restore_board"]
 

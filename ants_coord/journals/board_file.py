@@ -26,10 +26,10 @@ from .forks import INHERITED, is_inherited, note_closed, note_open
 from .identity import SUFFIXES, Companions, Hold, Last, boot_key, keep_for_ever, letters, refuse_links
 from .machine_facts import boot_id, time_namespace
 from .ports import Clock
-from .trouble import Naming
+from .sqlite_errors import Naming
 
 if TYPE_CHECKING:
-    from .neighbours import Neighbours
+    from .file_wakeups import Neighbours
 
 R = TypeVar("R")
 

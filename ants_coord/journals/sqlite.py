@@ -34,7 +34,7 @@ from .identity import Last
 from .ports import Entry
 
 if TYPE_CHECKING:
-    from .neighbours import Neighbours
+    from .file_wakeups import Neighbours
 
 _entry: Callable[[tuple[int, int, bytes]], Entry] = functools.partial(tuple.__new__, Entry)
 """as the class itself does, without a call (for replay, and cycles on a file)"""
@@ -198,7 +198,7 @@ class SQLiteJournal(BoardFile):
 
     def _meet(self) -> Neighbours:
         if self._neighbours is None:
-            from .neighbours import Neighbours  # noqa: PLC0415 - 3 ms, and most processes wait for nobody
+            from .file_wakeups import Neighbours  # noqa: PLC0415 - 3 ms, and most processes wait for nobody
 
             self._neighbours = Neighbours(self._lock)
         return self._neighbours

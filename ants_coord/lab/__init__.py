@@ -9,7 +9,7 @@ ways         one agent alone, and boards
 talk         naive talk
 experiment   worlds x ways x numbers of agents x seeds, compared with one agent alone
 studies      what matters, how long jobs must be for two agents to pay off, whether a curve has a peak
-draw         tables, text bars, figures
+tables       tables, text bars, figures
 structure    how many agents can share some jobs, from their shape
 tax          the account of a board
 account      events folded into an account: who held what for how long

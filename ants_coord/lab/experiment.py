@@ -173,13 +173,13 @@ class Experiment:
         return {"costs": attrs.asdict(self.costs), "rows": [row.to_dict() for row in self.rows]}
 
     def __str__(self) -> str:
-        from .draw import table  # noqa: PLC0415 - drawing imports the experiment, not the other way round
+        from .tables import table  # noqa: PLC0415 - drawing imports the experiment, not the other way round
 
         return table(self)
 
     def figure(self, path: str) -> None:
         """Draw the two curves of every world as SVG; needs the extra "plots"."""
-        from .draw import svg  # noqa: PLC0415
+        from .tables import svg  # noqa: PLC0415
 
         svg(self, path)
 

@@ -77,7 +77,7 @@ class Bridge:
             waiter.until_ns = engine.now_ns() + wait_ns
         patience = None
         if waiter.ended or waiter.drained:  # it waits for work, which may stand still
-            from ..fronts.patience import Patience  # noqa: PLC0415 - here and below, only when it is needed
+            from ..fronts.endless_waits import Patience  # noqa: PLC0415 - here and below, only when it is needed
 
             patience = Patience(engine, waiter)
         try:
@@ -123,7 +123,7 @@ class Bridge:
                 except BaseException as problem:
                     work.add_done_callback(functools.partial(self._give_back, command))
                     if isinstance(problem, queue.Empty):
-                        from ..fronts.patience import NO_ANSWER  # noqa: PLC0415
+                        from ..fronts.endless_waits import NO_ANSWER  # noqa: PLC0415
 
                         raise TimeoutError(NO_ANSWER) from None
                     raise

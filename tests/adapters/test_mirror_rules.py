@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ants_coord import Blackboard, ClaimQueue, Task
 from ants_coord.adapters.files import DirectoryMirror
-from ants_coord.adapters.tree import IGNORED, Tree
+from ants_coord.adapters.mirror_rules import IGNORED, Tree
 from tests.scale import of
 
 LIMIT_S = 60
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_listed_erases_nothing(tree, monkeypatch):
                 raise PermissionError(13, "Permission denied")
             return scandir(path)
 
-        monkeypatch.setattr("ants_coord.adapters.tree.os.scandir", denied)
+        monkeypatch.setattr("ants_coord.adapters.mirror_rules.os.scandir", denied)
         (tree / "1").unlink()
         assert mirror.sync() == 1
         assert sorted(on_board(board)) == ["2", "3", "4", "sub/5"]

@@ -8,7 +8,7 @@ from ants_coord import Advert, Blackboard, ClaimQueue, Matchmaker, Task, TrustPo
 from ants_coord.adapters.spans import Spans
 from ants_coord.commands.reading import Events
 from ants_coord.commands.shared import Upgrade
-from ants_coord.core.state.rules import OLD_RULES
+from ants_coord.core.state.rule_versions import OLD_RULES
 from ants_coord.lab.account import Account
 from ants_coord.testing import ManualClock, check_coordinator
 from ants_coord.testing.story import double_grants

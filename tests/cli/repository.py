@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ants_coord import ClaimQueue
-from ants_coord.adapters.coding.place import BOARD
+from ants_coord.adapters.coding.repository import BOARD
 
 from .command import ENVIRONMENT, ROOT
 

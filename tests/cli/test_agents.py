@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from ants_coord import Board
-from ants_coord.adapters.coding.place import BOARD
+from ants_coord.adapters.coding.repository import BOARD
 
 from .command import ROOT, ants
 from .repository import PLAIN, git, hook, repository, write

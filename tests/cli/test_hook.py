@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ants_coord import Board, ClaimQueue, Task
 from ants_coord.adapters.coding import hook as hooks
 from ants_coord.adapters.coding.events import WRITES
-from ants_coord.adapters.coding.place import BOARD, place_of
+from ants_coord.adapters.coding.repository import BOARD, place_of
 from tests.hub.running import running
 
 from ..inside import inside
@@ -261,7 +261,7 @@ def test_with_a_hub_the_hook_loads_next_to_nothing(repo):
     loaded = set(done.stdout.split())
     assert {name for name in loaded if name.startswith("ants_coord")} == {
         "ants_coord", "ants_coord.adapters", "ants_coord.adapters.coding", "ants_coord.adapters.coding.events",
-        "ants_coord.adapters.coding.hook", "ants_coord.adapters.coding.place", "ants_coord.cli",
+        "ants_coord.adapters.coding.hook", "ants_coord.adapters.coding.repository", "ants_coord.cli",
         "ants_coord.hub", "ants_coord.hub.thin",
     }  # fmt: skip
     assert not loaded & {

@@ -13,7 +13,7 @@ import pytest
 
 from ants_coord.commands.shared import Claim, Complete, Configure, LockNames, Renew, Wakeup, submission
 from ants_coord.core import Cut, Machine, digest, restore
-from ants_coord.core.logged import follow, is_idle
+from ants_coord.core.short_log import follow, is_idle
 from ants_coord.core.state.parts import Part, Strategy
 from ants_coord.core.strategies import STRATEGIES
 from ants_coord.core.work import leases, lifecycle

@@ -79,7 +79,7 @@ folders.
 3. The machine (`core/machine.py`) lets time pass: leases run out, delays end. Then it looks up the function of the command
    and calls it: `core/work/submitting.py` makes a row and puts it into the ready order. Each change is noted for undo
    first, so that an exception at any byte code leaves the old state or the new one, never a mixture.
-4. The machine's news tell the lobby (`engine/lobby.py`, `engine/lines.py`) which queue is no longer empty. It wakes at most one waiter for each
+4. The machine's news tell the lobby (`engine/lobby.py`, `engine/waking.py`) which queue is no longer empty. It wakes at most one waiter for each
    task: the least capable agent that can do it.
 5. `claim` takes the same way to `core/work/leases.py`, which draws the next token and sets an alarm to the deadline.
 6. A scope (`fronts/hold.py`, `fronts/aio_hold.py`) renews the lease with one alarm for all scopes of a board, tells the

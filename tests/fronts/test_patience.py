@@ -9,7 +9,7 @@ import pytest
 
 from ants_coord import ClaimQueue, Matchmaker, Task, TaskFailedError
 from ants_coord.errors import DeadlockError
-from ants_coord.fronts.patience import LOOK_NS
+from ants_coord.fronts.endless_waits import LOOK_NS
 from ants_coord.testing import ManualClock
 
 from .conftest import Background, awake, until, waits

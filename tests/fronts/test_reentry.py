@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from ants_coord import ClosedError, Task
-from ants_coord.core.logged import follow
 from ants_coord.core.machine import Machine
-from ants_coord.engine.door import EXITING
+from ants_coord.core.short_log import follow
+from ants_coord.engine.board_lock import EXITING
 from ants_coord.errors import ReentrantCallError
 
 from .conftest import LIMIT_S, Background, waits

@@ -278,14 +278,14 @@ def test_holders_hear_in_time_while_the_journal_hangs(board, journal):
 
 def test_a_fork_is_not_held_up_by_a_hanging_journal_for_ever(board, journal, monkeypatch):
     """The locks around a fork are waited for some seconds only."""
-    from ants_coord.engine import door
+    from ants_coord.engine import board_lock
 
-    monkeypatch.setattr(door, "_FORK_PATIENCE_S", 0.1)
+    monkeypatch.setattr(board_lock, "_FORK_PATIENCE_S", 0.1)
     journal.stand_still()
     stuck = Background(board.submit, Task("n"))
     assert journal.hangs.wait(LIMIT_S)
-    door._before_fork()
-    door._after_fork_in_parent()
+    board_lock._before_fork()
+    board_lock._after_fork_in_parent()
     journal.go_on.set()
     stuck.get()
 

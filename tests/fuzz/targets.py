@@ -18,7 +18,7 @@ from ants_coord.commands.shared import Command
 from ants_coord.core import Machine, restore
 from ants_coord.errors import CoordinationError, RequirementError
 from ants_coord.fronts.arguments import pair
-from ants_coord.hub import plain
+from ants_coord.hub import program_lines
 from ants_coord.journals.codec import decode, decode_piece, encode
 from ants_coord.requirements import evaluate, facts_of, parse, show
 from ants_coord.values.checks import check_name
@@ -97,12 +97,12 @@ def handle(body: bytes) -> None:
 def line(body: bytes) -> None:
     """Read a line that a hub is sent."""
     try:
-        found = plain.read(body)
-        if plain.is_hello(found):
+        found = program_lines.read(body)
+        if program_lines.is_hello(found):
             return
-        asked = plain.read_line(found, _NO_SECRET)
+        asked = program_lines.read_line(found, _NO_SECRET)
     except (ValueError, TypeError, OSError, CoordinationError) as problem:
-        assert json.loads(plain.refusal(problem))["ok"] is False
+        assert json.loads(program_lines.refusal(problem))["ok"] is False
         return
     if isinstance(asked.what, Command):
         assert encode(("s", 1), asked.what)

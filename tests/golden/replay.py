@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from ants_coord.core import Machine, digest, restore
-from ants_coord.core.logged import follow
+from ants_coord.core.short_log import follow
 from ants_coord.core.snapshot import records
-from ants_coord.core.state.rules import OLD_RULES
+from ants_coord.core.state.rule_versions import OLD_RULES
 from ants_coord.journals.codec import decode
 
 

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ants_coord.adapters.coding.place import BOARD, place_of
+from ants_coord.adapters.coding.repository import BOARD, place_of
 from ants_coord.adapters.coding.setup import changes
 
 from ..cli.command import LIMIT_S, ROOT

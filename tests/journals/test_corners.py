@@ -5,7 +5,7 @@ from __future__ import annotations
 from ants_coord import ClaimQueue, Task
 from ants_coord.journals import SQLiteJournal, board_file
 from ants_coord.journals.clocks import BootClock
-from ants_coord.journals.neighbours import Neighbours
+from ants_coord.journals.file_wakeups import Neighbours
 
 from ..fronts.conftest import LIMIT_S, Background, waits
 

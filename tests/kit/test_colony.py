@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from ants_coord import Blackboard, ClaimQueue, LeaseLostError, Matchmaker, Task, TrustPolicy, Verify
 from ants_coord.core.work import leases as claiming
 from ants_coord.core.work import lifecycle
-from ants_coord.engine.lines import Lines
+from ants_coord.engine.waking import Lines
 from ants_coord.testing import Colony, Faults, strategies
 from ants_coord.testing.simulation import characters
 from ants_coord.testing.simulation.log import LogView

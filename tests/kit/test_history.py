@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from ants_coord import Backoff, Blackboard, ClaimQueue, Lease, LeaseLostError, Matchmaker, Task, aio
-from ants_coord.engine.lines import draw_lines
+from ants_coord.engine.waking import draw_lines
 from ants_coord.testing import AsyncRecorder, Operation, Recorder, check_history
 from ants_coord.testing.history import _after
 

@@ -314,7 +314,7 @@ def test_an_experiment_of_a_world_of_ones_own():
 
 def test_the_same_experiment_draws_the_same_picture(tmp_path):
     """Byte for byte; without the extra it says how to get it."""
-    from ants_coord.lab.draw import curve_svg
+    from ants_coord.lab.tables import curve_svg
 
     found = experiment({"mine": lambda seed: independent(seed, count=12)}, agents=(1, 2), seeds=1)
     curves = {"known": [(1, 20), (4, 78), (8, 130), (12, 170)], "refused": [(1, 1.0), (2, 2.0)]}

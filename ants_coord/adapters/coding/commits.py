@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from .place import Place, place_of
+from .repository import Place, place_of
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import sys
 import time
 
 from . import events
-from .place import Place, place_of
+from .repository import Place, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 
 from ...errors import JournalError
 from ...sync.board import Board
-from .place import Place, place_of
+from .repository import Place, place_of
 
 _BAD_INPUT, _BOARD_TROUBLE = 2, 3
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from .place import Place
+from .repository import Place
 
 COMMAND = "ants-coord hook"
 """the command must never change: Codex trusts a hook by its exact text, and would ask again after each

@@ -25,7 +25,7 @@ from ...engine.keeper import Kept, kept_from
 from ...errors import LeaseLostError
 from ...values.checks import fresh_session
 from ...values.tasks import Lease
-from .given import Refusal
+from .arguments import Refusal
 
 _REMEMBERED = 500
 """endings whose repeats are answered; a model may repeat a recent call"""

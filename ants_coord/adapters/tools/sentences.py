@@ -10,7 +10,7 @@ import re
 from collections.abc import Container
 
 from ... import errors
-from .given import Refusal
+from .arguments import Refusal
 
 MOST = 600
 """most characters of a sentence; explanations of large boards can be long"""

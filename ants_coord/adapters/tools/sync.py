@@ -14,7 +14,7 @@ from ...errors import ClosedError, CoordinationError, LeaseLostError
 from ...fronts.file_names import names_of_files
 from ...values.marks import Mark
 from ...values.tasks import Lease, Task
-from .given import Refusal, fitted, value_of
+from .arguments import Refusal, fitted, value_of
 from .holding import Attention, Held, Holding
 from .sentences import plain, refused
 

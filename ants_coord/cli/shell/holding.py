@@ -66,7 +66,7 @@ def text_of(text: str) -> str:
 
 def value_of(text: str) -> Any:
     """Return the value of an argument that is JSON, otherwise the text itself."""
-    from ...adapters.tools.given import value_of  # noqa: PLC0415 - one rule for models and shells
+    from ...adapters.tools.arguments import value_of  # noqa: PLC0415 - one rule for models and shells
 
     return value_of(text_of(text))
 

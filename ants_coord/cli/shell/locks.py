@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ...adapters.coding.place import place_of
+from ...adapters.coding.repository import place_of
 from ...fronts.file_names import names_of_files
 from ..app import AsJson, app
 from ..boards import open_board, words_after_board

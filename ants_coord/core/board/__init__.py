@@ -10,7 +10,7 @@ thresholds    how hard it is to draw an agent to a kind of task, learnt from its
 entries       the shared state that agents write, read, take and watch
 reactions     changes that become tasks
 surroundings  what a change of the shared state affects; the parts know each other only through it
-deeds         each agent's last change to each entry
+last_changes  each agent's last change to each entry
 rollback      undoing what one agent did
 diffusion     trails that spread over a graph of places
 """

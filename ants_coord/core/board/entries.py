@@ -24,7 +24,7 @@ from ...values.payloads import copy_json
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.parts import Part
 from ..state.timeline import CALENDAR
-from .deeds import (
+from .last_changes import (
     DEED_BY,
     DEED_EXPIRES_NS,
     DEED_VERSION,
@@ -62,7 +62,7 @@ class Writing(Part):
     Tables:
         entries: path -> (version, value, author, written ns, expires ns or 0)
         pasts: path -> ((version, agent, at ns, what, value), ...), oldest first, without the present version
-        deeds: path -> last deed of each agent except the present author; see deeds.py
+        deeds: path -> last deed of each agent except the present author; see last_changes.py
         loans: path -> (taker, ns when it returns, the row that was taken); such a path has no entry
     """
 

@@ -8,9 +8,9 @@ from ...errors import AdvertRefusedError, AgentGoneError
 from ...requirements import parse
 from ...values.adverts import Advert, Advertised, AgentRecord, Offer, Roster
 from ...values.rules import LOAD
-from ..state.content import as_check
 from ..state.ledger import Ledger, ns
 from ..state.parts import Function
+from ..state.same_content import as_check
 from ..state.timeline import CALENDAR
 from ..work.openings import release_all
 from .eligibility import FOR_GOOD, Capable

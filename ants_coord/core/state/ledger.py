@@ -35,7 +35,7 @@ from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from .parts import Anyone, Common, Eligibility, Function, Gate, Order, Part, Strategy, Till
 from .records import AT, DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, News, Row, SessionRow, Stone
-from .rules import OLD_RULES, Rules
+from .rule_versions import OLD_RULES, Rules
 from .timeline import CALENDAR, Alarms, Timeline
 from .undo import Undo
 

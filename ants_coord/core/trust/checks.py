@@ -21,10 +21,10 @@ from ...errors import VerdictError
 from ...values.payloads import copy_json
 from ...values.tasks import Outcome, Task, make_outcome
 from ...values.verification import Verify, is_answer
-from ..state.content import as_check
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import READY, Row
+from ..state.same_content import as_check
 from ..work.lifecycle import end, max_attempts, remember, shift, to_ready, unlease
 from .opinions import Opinions
 

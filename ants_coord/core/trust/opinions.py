@@ -15,8 +15,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any, Final
 
-from ..state.content import as_check
 from ..state.records import READY, Row
+from ..state.same_content import as_check
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger

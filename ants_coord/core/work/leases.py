@@ -25,9 +25,9 @@ from ...commands.shared import (
 from ...errors import ForeignLeaseError, IllegalTransitionError, LeaseLostError, TaskNotFoundError
 from ...values.payloads import NESTS, copy_json
 from ...values.tasks import FINAL, Lease, NoteRecord, Outcome, Task, TaskState, blank_lease, make_lease
-from ..state.content import as_check
 from ..state.ledger import Ledger, ns
 from ..state.records import CLAIMED, DELAYED, DONE, LEASED, LEASED_AT, READY, READY_AT, LockRow, Row
+from ..state.same_content import as_check
 from ..state.timeline import RAW
 from ..state.undo import ungrant
 from .lifecycle import backoff_ns, drop_lock, end, finish, give_back, max_attempts, remember

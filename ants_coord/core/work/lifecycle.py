@@ -16,7 +16,6 @@ from typing import Any
 from ...values.checks import FRESH_MARK
 from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
-from ..state.content import as_check, content_digest
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.records import (
     ANY,
@@ -34,6 +33,7 @@ from ..state.records import (
     Row,
     Stone,
 )
+from ..state.same_content import as_check, content_digest
 from ..state.timeline import CALENDAR, LEASE
 from ..state.undo import unfinish
 

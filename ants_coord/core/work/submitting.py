@@ -23,9 +23,9 @@ from ...errors import (
 )
 from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task, TaskState, Ticket, blank_task, blank_ticket
-from ..state.content import content_digest, same_content
 from ..state.ledger import Ledger, ns
 from ..state.records import AT, CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row
+from ..state.same_content import content_digest, same_content
 from ..state.timeline import CALENDAR
 from ..state.undo import ABSENT, put_back
 from .lifecycle import (

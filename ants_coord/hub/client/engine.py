@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 from ...commands.reading import Leases, Outcomes
 from ...commands.shared import Command, Complete, CompleteMany, Fail, Granting, Query, Refused, Release
 from ...core.machine import Machine
-from ...engine.agreement import compare
-from ...engine.door import dropped, weakly
+from ...engine.board_lock import dropped, weakly
 from ...engine.engine import Engine
 from ...engine.keeper import Kept
 from ...engine.lobby import NEVER_NS, Waiter
 from ...engine.log import Turn, Unopened, is_vain
+from ...engine.settings_check import compare
 from ...errors import ClosedError, CoordinationError, JournalError
 from ...journals.clocks import BootClock
 from ...journals.ports import Clock
@@ -90,7 +90,7 @@ class RemoteEngine(Engine):
         return raised(self._done(command, named))  # type: ignore[no-any-return]
 
     def _enter(self) -> None:
-        """Do what an engine does at its door, without its lock."""
+        """Do what an engine does on entering, without its lock."""
         if self._why_closed:
             raise ClosedError(self._why_closed)
         if not self._is_open:

@@ -19,7 +19,7 @@ import attrs
 
 from ...core import snapshot
 from ...core.snapshot import ATOMS
-from ...core.state.rules import RulesMissing
+from ...core.state.rule_versions import RulesMissing
 from ...values.tasks import Task, TaskRecord
 from . import columns
 

@@ -26,7 +26,7 @@ from typing import Any
 from ...commands.shared import Command, Query
 from ...core.machine import COMMANDS
 from ...core.state.parts import Part, Strategy
-from ...core.state.rules import RulesMissing
+from ...core.state.rule_versions import RulesMissing
 from ...core.strategies import LEARNERS, added_parts, every_part
 from ...errors import CoordinationError, LimitError
 from ...values.checks import check_name

@@ -26,7 +26,7 @@ from ..values.checks import check_id, check_name, quoted, seconds
 from ..values.entries import Entry
 from ..values.marks import Mark, Trail
 from ..values.tasks import Lease, Outcome, Task, TaskRecord
-from .lists import parsed
+from .coordinator_lines import parsed
 
 Json = dict[str, Any]
 

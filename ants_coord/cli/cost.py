@@ -49,7 +49,7 @@ def lab(
     About four minutes on a quiet machine; --quick takes less than half a minute.
     """
     from ..lab import experiment  # noqa: PLC0415 - only this command needs it
-    from ..lab.draw import curve_svg  # noqa: PLC0415
+    from ..lab.tables import curve_svg  # noqa: PLC0415
 
     worlds = _worlds(world)
     assumed = _costs(costs)

@@ -16,7 +16,7 @@ from typing import Any
 from ..commands.shared import Claim, Command, Complete, Renew, Renewed, Submit
 from ..values.tasks import Lease, Outcome, Task, Ticket
 from .machine import Machine
-from .sessions import MOST_KEPT, condense, unremember
+from .repeated_requests import MOST_KEPT, condense, unremember
 from .state.ledger import Ledger, rewind
 from .state.records import LEASED, SessionRow
 from .state.timeline import RAW

@@ -1,4 +1,4 @@
-"""Requests of coordinators to the hub itself: lines that are neither a command nor a query; see lists.py."""
+"""Requests of coordinators to the hub itself: lines that are neither a command nor a query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..engine.engine import Engine
 from ..engine.log import Turn, is_vain
 from ..errors import CoordinationError
 from ..values.checks import Request
-from . import lists
+from . import coordinator_lines
 from .client import wire
 from .keys import Gate
 from .waiting import Wait, Waits
@@ -92,25 +92,25 @@ class Coordinators:
             for other in self._told(peer, client):
                 self._hang_up(other)
             peer.client = client
-        self._send(peer, lists.line(["hello", self._engine.now_ns(), wire.pack(settings)]))
+        self._send(peer, coordinator_lines.line(["hello", self._engine.now_ns(), wire.pack(settings)]))
 
     def _key(self, peer: Any, agent: str, key: str) -> None:
         if self._gate is not None:
             self._gate.show(peer.names, agent, key)
-        self._send(peer, lists.line(["key", agent, self._gate is not None]))
+        self._send(peer, coordinator_lines.line(["key", agent, self._gate is not None]))
 
     def _bye(self, peer: Any, client: str, requests: list[Any], granted: list[Any]) -> None:
         """End the waits of a coordinator that closes, and then take back what it gives back."""
-        withdrawn, leases = lists.requests_of(requests), lists.leases_of(granted)
+        withdrawn, leases = coordinator_lines.requests_of(requests), coordinator_lines.leases_of(granted)
         told = self._told(peer, client)
         self._give_up(peer, told, withdrawn, leases)
         for other in told:
             self._hang_up(other)
-        self._send(peer, lists.line(None))
+        self._send(peer, coordinator_lines.line(None))
 
     def _withdraw(self, peer: Any, requests: list[Any]) -> None:
-        self._give_up(peer, [peer], lists.requests_of(requests), [])
-        self._send(peer, lists.line(["withdrawn", requests]))
+        self._give_up(peer, [peer], coordinator_lines.requests_of(requests), [])
+        self._send(peer, coordinator_lines.line(["withdrawn", requests]))
 
     def _give_up(
         self,
@@ -146,28 +146,28 @@ class Coordinators:
         return [((session, number + later), command) for later, command in enumerate(back, 1)]
 
     def _now(self, peer: Any) -> None:
-        self._send(peer, lists.line(self._engine.now_ns()))
+        self._send(peer, coordinator_lines.line(self._engine.now_ns()))
 
     def _digest(self, peer: Any) -> None:
-        self._send(peer, lists.line(self._engine.digest()))
+        self._send(peer, coordinator_lines.line(self._engine.digest()))
 
     def _check(self, peer: Any) -> None:
         self._engine.check()
-        self._send(peer, lists.line(None))
+        self._send(peer, coordinator_lines.line(None))
 
     def _still(self, peer: Any, about: dict[str, Any], quiet_ns: int, idle: int) -> None:
-        why = self._engine.stands_still(lists.waiter_of(about), quiet_ns, idle)
-        self._send(peer, lists.line(why))
+        why = self._engine.stands_still(coordinator_lines.waiter_of(about), quiet_ns, idle)
+        self._send(peer, coordinator_lines.line(why))
 
     def _wait(self, peer: Any, number: int, is_last: bool, what: list[Any], about: dict[str, Any]) -> None:
         if number < 1:  # other numbers are the hub's own
             raise ValueError(f"a wait's number must be 1 or more, not {number}")
         try:
-            said, waiter = lists.read_what(what), lists.waiter_of(about)
+            said, waiter = coordinator_lines.read_what(what), coordinator_lines.waiter_of(about)
             if self._gate is not None:
                 self._gate.admit_wait(peer.names, said.what, waiter)
         except (ValueError, TypeError, CoordinationError) as problem:
-            self._send(peer, lists.pushed(number, problem, 0))
+            self._send(peer, coordinator_lines.pushed(number, problem, 0))
             return
         waiter.timed_out = is_last
         turn = Turn(*said.request) if isinstance(said.request, tuple) else None
@@ -176,13 +176,13 @@ class Coordinators:
     def _answer(self, wait: Wait, reply: Any) -> None:
         if self._gate is not None:
             reply = self._gate.veiled(wait.peer.names, reply)
-        self._send(wait.peer, lists.pushed(wait.number, reply, wait.request))
+        self._send(wait.peer, coordinator_lines.pushed(wait.number, reply, wait.request))
 
     def _keep(self, peer: Any, token: int, task: str) -> None:
         if self._gate is not None:
             self._gate.admit_watch(peer.names, task, token)
 
         def lost(reason: str) -> None:
-            self._send(peer, lists.line(["lost", token, reason]))
+            self._send(peer, coordinator_lines.line(["lost", token, reason]))
 
         self._waits.keep(peer, token, task, lost)

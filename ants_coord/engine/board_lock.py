@@ -1,5 +1,5 @@
 """
-The door of a board: one lock, which refuses a second entry by the same thread.
+The lock of a board, which refuses a second entry by the same thread.
 
 Signal handlers, `__del__` and interpreter exit run a user's code in the middle of a verb, on the same thread;
 a plain lock would wait for itself for ever. This module also handles what nobody closes properly: forks, the
@@ -27,7 +27,7 @@ from ..errors import ClosedError, ReentrantCallError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-D = TypeVar("D", bound="Door")
+D = TypeVar("D", bound="LockedBoard")
 
 FORKED = (
     "this coordinator was opened before a fork and belongs to the parent process; "
@@ -70,13 +70,13 @@ def entering(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
     return entered
 
 
-class Door:
-    """A board's entrance: one thread at a time may enter, and any thread may close it."""
+class LockedBoard:
+    """A board behind one lock: one thread at a time may enter, and any thread may close it."""
 
     def __init__(self) -> None:
         self._hang_new()
         self._number = next(_numbers)
-        _doors.add(self)
+        _boards.add(self)
 
     @property
     def whole(self) -> Self:
@@ -175,7 +175,7 @@ class Door:
         raise NotImplementedError
 
 
-_doors: weakref.WeakSet[Door] = weakref.WeakSet()
+_boards: weakref.WeakSet[LockedBoard] = weakref.WeakSet()
 
 
 def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
@@ -209,7 +209,7 @@ def _before_fork() -> None:
     # a fork during a write would copy SQLite's own locks in their momentary state, and the child could open
     # no database at all. Always in the same order, because two threads may fork at once
     ours = sorted(
-        ((door._number, lock) for door in list(_doors) for lock in door.held_in_forks()),  # noqa: SLF001 - same room
+        ((board._number, lock) for board in list(_boards) for lock in board.held_in_forks()),  # noqa: SLF001 - same room
         key=itemgetter(0),
     )
     held = _held_for_fork[threading.get_ident()] = []
@@ -227,8 +227,8 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     _held_for_fork.clear()
-    for door in list(_doors):
-        door._forked()  # noqa: SLF001 - same room
+    for board in list(_boards):
+        board._forked()  # noqa: SLF001 - same room
 
 
 if hasattr(os, "register_at_fork"):

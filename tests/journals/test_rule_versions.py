@@ -18,7 +18,7 @@ import pytest
 
 from ants_coord import Blackboard, ClaimQueue, LeaseLostError, Task
 from ants_coord.core import strategies
-from ants_coord.core.state import rules
+from ants_coord.core.state import rule_versions
 from ants_coord.core.state.parts import Anyone, Strategy
 from ants_coord.errors import JournalCorruptError, JournalVersionError, SettingsError
 from ants_coord.journals.codec import FORMAT
@@ -116,7 +116,7 @@ def test_an_older_version_of_a_part_is_not_enough(tmp_path, mine, monkeypatch):
 def test_newer_rules_are_named(tmp_path, monkeypatch):
     path = tmp_path / "b.db"
     with monkeypatch.context() as newer:
-        newer.setattr(rules, "CORE_RULES", 99)
+        newer.setattr(rule_versions, "CORE_RULES", 99)
         with ClaimQueue(path) as board:
             board.submit(Task("a"))
     with pytest.raises(JournalVersionError, match=r"core, version 99 .here is 2."), ClaimQueue(path) as other:
