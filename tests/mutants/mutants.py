@@ -278,7 +278,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("hub/program_lines.py", "    _sign(what, agent)\n    return", "    return", "hub"),
     ("hub/program_lines.py", "    return Asked(str(verb), agent, what, request_id, wait_s)", "    return Asked(str(verb), agent, what, None, wait_s)", "hub"),
     ("hub/address.py", "        if not self._lock.take_now():", "        if False:", "hub"),
-    ("hub/address.py", "            os.chmod(where, 0o600)\n", "", "hub"),
+    ("hub/address.py", "        os.chmod(where, 0o600)\n", "", "hub"),
     ("hub/client/engine.py", "        requests = dict.fromkeys(self._lanes.claims(), 0)", "        requests = {}", "remote"),
     ("hub/coordinator_lines.py", "    return Said(command, request if request[1] else request[0])", "    return Said(command, None)", "remote"),
     ("hub/client/engine.py", "        return [*waits, *[watched", "        return [*[watched", "remote"),
