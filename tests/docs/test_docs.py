@@ -60,6 +60,56 @@ def test_links_lead_somewhere(path):
             assert (path.parent / target).exists(), target
 
 
+OURS = [ROOT, ROOT / "ants_coord", ROOT / "tests", DOCS]
+NAMES = {
+    path.name
+    for folder in ("ants_coord", "tests", "docs", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+}
+READERS = {"src/app.py"}
+"""files of a reader's own repository, in examples"""
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, ROOT / "tests" / "README.md"], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_paths_in_the_text_exist(path):
+    """A path in backticks that begins with a folder of ours, and every name of a Python file, is that of a file."""
+    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for name in set(re.findall(r"`([\w./*-]+)`", prose)) - READERS:
+        first, slash, _ = name.partition("/")
+        if first and slash and (name.endswith(".py") or any((folder / first).is_dir() for folder in OURS)):
+            assert any(any(folder.glob(name)) for folder in OURS), name
+        elif name.endswith(".py"):
+            assert name in NAMES, name
+
+
+def test_the_two_properties_are_easy_to_find():
+    """From the first page, and from the rows of their promises."""
+    readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guarantees.md"))
+    rows = {
+        row.split("|")[1].strip(" *"): row for row in f"{readme}\n{page}".splitlines() if row.startswith("|")
+    }
+    for row, test in [
+        ("One holder", "test_lock_exclusivity"),
+        ("S1", "test_lock_exclusivity"),
+        ("Until its deadline", "test_lease_expiry"),
+        ("L1", "test_lease_expiry"),
+    ]:
+        assert f"tests/properties/{test}.py)" in rows[row], row
+
+
+def test_every_folder_of_tests_is_in_the_table_of_where_a_test_goes():
+    """And each folder in the table is there; helpers of all tests have a row each, too."""
+    tests = ROOT / "tests"
+    told = re.findall(r"^\| (.*?) \|", (tests / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    named = sorted(name for cell in told for name in re.findall(r"`(\w+/|\w+\.py)`", cell))
+    folders = {f"{path.parent.name}/" for path in tests.glob("*/*") if path.suffix in {".py", ".md"}}
+    assert named == sorted(
+        folders | {path.name for path in tests.glob("*.py") if path.stem[:5] not in {"test_", "__ini"}}
+    )
+
+
 def test_every_page_can_be_reached_from_the_index():
     """No page is lost."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
