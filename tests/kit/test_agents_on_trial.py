@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import time
 
@@ -242,6 +243,49 @@ def test_an_error_of_the_agent_ends_the_run_at_once():
 
     with pytest.raises(ZeroDivisionError):
         trial(broken)
+
+
+class Office:
+    """Agents in other forms than functions."""
+
+    async def __call__(self, me):
+        await right(me)
+
+    async def work(self, me):
+        await right(me)
+
+
+async def pausing(me, pause):
+    await asyncio.sleep(pause)
+    await right(me)
+
+
+def pausing_in_a_thread(me, pause):
+    time.sleep(pause)
+    right_in_a_thread(me)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        Office(), Office().work, functools.partial(pausing, pause=1),
+        functools.partial(pausing_in_a_thread, pause=1),
+    ],
+    ids=["object", "method", "partial", "partial in a thread"],
+)  # fmt: skip
+def test_whatever_is_called_like_an_agent_is_one(agent):
+    assert trial(agent, tasks=3).done == 3
+
+
+@pytest.mark.parametrize("agent", [lambda me: right(me), lambda me: (name for name in me.name)])
+def test_what_only_returns_an_agent_is_refused(agent):
+    """It would have done nothing, and the tasks would be unfinished."""
+    with pytest.raises(
+        TypeError, match=r"an async function or a plain one; this one returned a (corou|gener)"
+    ):
+        trial(agent)
+    with pytest.raises(TypeError, match="is a generator function"):
+        trial(functools.partial(lambda me, n: (yield n), n=1))
 
 
 def test_serve_says_that_it_has_no_place_here():

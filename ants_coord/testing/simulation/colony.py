@@ -16,6 +16,7 @@ twice or too late.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import itertools
 import random
@@ -149,7 +150,8 @@ class Colony:
             "_", "-"
         ).strip("<>")
         thing: Any = behaviour
-        call = thing if inspect.isroutine(thing) else thing.__call__
+        is_function = inspect.isroutine(thing) or isinstance(thing, functools.partial)
+        call = thing if is_function else thing.__call__
         if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
             raise TypeError(f"an agent is an async function or a plain one; {stem} is a generator function")
         known = {known for known, _ in self._agents}

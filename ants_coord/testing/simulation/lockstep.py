@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ _here = threading.local()
 class _Thread:
     """A function in a thread that runs only while the loop waits for it."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
         self._may_run, self._has_stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._asks: Awaitable[Any] | None = None
@@ -40,7 +40,7 @@ class _Thread:
         _here.thread = self
         self._may_run.acquire()
         try:
-            self._function()
+            _must_be_over(self._function())
         except BaseException as problem:  # noqa: BLE001 - it belongs to the agent, and is raised in the loop
             self._error = problem
         self._is_done = True
@@ -70,6 +70,17 @@ class _Thread:
                 self._answer = await self._asks
             except BaseException as problem:  # noqa: BLE001 - cancelled, crashed or refused: the function's to handle
                 self._error = problem
+
+
+def _must_be_over(answer: object) -> None:
+    """Refuse what a function returns that has only made an agent, and run none."""
+    if isinstance(answer, (Awaitable, Generator, AsyncGenerator)):
+        if isinstance(answer, Coroutine):
+            answer.close()  # otherwise the interpreter complains, too
+        kind = type(answer).__name__
+        raise TypeError(
+            f"an agent is an async function or a plain one; this one returned a {kind} and did nothing"
+        )
 
 
 async def drive(function: Callable[[Any], None], board: AsyncBoard, name: str) -> None:
