@@ -49,11 +49,8 @@ def held_by_others(place: Place, paths: list[str], me: str) -> list[tuple[str, s
     from ...sync.board import Board  # noqa: PLC0415
     from ...values.checks import lock_key, paths_above  # noqa: PLC0415
 
-    board = Board(place.board)
-    try:
+    with Board(place.board) as board:
         leases = board.leases()
-    finally:
-        board.close(keep=True)
     holders = {lock_key(name): lease.agent for lease in leases if lease.agent != me for name in lease.names}
     found = []
     for path in paths:

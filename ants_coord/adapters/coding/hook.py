@@ -149,11 +149,8 @@ def _release(place: Place, agent: str) -> int:
         return int(told["released"])
     from ...sync.board import Board  # noqa: PLC0415
 
-    board = Board(place.board, durability="process")
-    try:
+    with Board(place.board, durability="process") as board:
         return board.release_all(agent)
-    finally:
-        board.close(keep=True)
 
 
 def _ask_hub(place: Place, question: dict[str, Any]) -> dict[str, Any] | None:

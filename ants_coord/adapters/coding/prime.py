@@ -57,13 +57,10 @@ def briefing(place: Place, agent: str | None) -> str:
 
     """
     told = [_RULES if agent is None else f"You are {agent}. {_RULES}"]
-    board = Board(place.board)
-    try:
+    with Board(place.board) as board:
         locks = [lease for lease in board.leases() if lease.names]
         work = str(board.briefing(agent or "anybody")) if board.statistics().unfinished else ""
         now_ns = board._engine.now_ns()  # noqa: SLF001 - a class of this package
-    finally:
-        board.close(keep=True)
     told.append("Held just now:" if locks else "No file is held just now.")
     for lease in locks[:_SHOWN]:
         who = "you" if lease.agent == agent else lease.agent
