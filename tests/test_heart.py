@@ -45,7 +45,7 @@ STRATEGIES = {
 }  # fmt: skip
 """whatever only a Matchmaker or a Blackboard needs"""
 LATER = {
-    "core.reading", "core.repeated_requests", "core.snapshot", "core.state.invariants", "core.trust.checks", "core.trust.effects",
+    "core.reading", "core.repeated_requests", "core.snapshot", "core.state.invariants", "core.state.notes", "core.trust.checks", "core.trust.effects",
     "core.trust.opinions", "core.trust.principals", "core.trust.skills", "core.work.declining", "core.work.holding", "core.work.locking", "core.work.openings",
     "core.work.purses", "core.work.splitting", "engine.keeper", "engine.waking", "engine.log", "fronts.agent", "fronts.file_names",
     "fronts.hold", "fronts.endless_waits", "values.verification",

@@ -13,9 +13,9 @@ from typing import Any
 from ..commands.reading import BriefingOf
 from ..values.briefing import Briefing, OpenTask
 from .state.ledger import Ledger
+from .state.notes import every_note
 from .state.records import FAILED, READY, Row
 from .state.same_content import as_check
-from .work.holding import every_note
 
 _LINES, _LONG = 3, 200
 """lines of history, and as many notes, that are shown of a task; characters of each"""

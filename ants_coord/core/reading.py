@@ -28,10 +28,11 @@ from ..values.payloads import copy_json
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private
 from .state.ledger import Ledger
+from .state.notes import every_note
 from .state.parts import Function
 from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
 from .state.timeline import LEASE
-from .work.holding import every_note, quiet
+from .work.holding import quiet
 from .work.leases import first, lease_of
 from .work.locking import holders, lock_lease
 

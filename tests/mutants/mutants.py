@@ -89,9 +89,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/work/lifecycle.py", "    for _ in range(attempts - 1):", "    for _ in range(attempts):", "conformance"),
     ("core/work/submitting.py", "    row.generation += 1\n    row.attempts = 0", "    row.generation += 1", "conformance"),
     # signs of work
-    ("core/work/holding.py", "    sign(ledger, row)\n    _keep_note", "    _keep_note", "conformance"),
+    ("core/work/holding.py", "    sign(ledger, row)\n    keep_note", "    keep_note", "conformance"),
     ("core/work/holding.py", "    return not is_over", "    return True", "conformance"),
-    ("core/work/holding.py", "if token != row.token])", "])", "conformance"),
+    ("core/state/notes.py", "if token != row.token])", "])", "conformance"),
     # splitting
     ("core/work/splitting.py", "    row.attempts -= 1\n", "", "conformance"),
     ("core/work/splitting.py", "row.token != command.token or row.state", "row.state", "scenarios"),

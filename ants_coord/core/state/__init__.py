@@ -7,6 +7,7 @@ decay          lazy evaporation: forward weights under a half-life
 undo           an exception inside a command leaves the old state or the new one
 rule_versions  which code a board needs
 parts          the parts that make a strategy
+notes          progress notes, which outlive the lease under which they were written
 same_content   when two submissions of one id mean the same task
 ledger         every table of the shared state, and the indexes that follow from the records
 invariants     the invariants of every state between two commands

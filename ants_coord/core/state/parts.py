@@ -27,8 +27,9 @@ from .records import Row
 
 if TYPE_CHECKING:
     from ...values.settings import Settings
-    from .ledger import Ledger
 
+Ledger = Any
+"""what hooks are handed: the ledger, which is built of parts; this page does not look into it"""
 Function = Callable[[Any, Any], Any]
 """carries a command out, or answers a query: (ledger, message) -> reply"""
 Gate = Callable[[Any, str], "str | None"]

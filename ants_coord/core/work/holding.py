@@ -6,27 +6,22 @@ hangs. So a progress note is a sign of work, and a renewal is not. A holder with
 lengths is reported, once. Where `stall_after` is set, its renewals no longer count, and the lease runs out by
 itself. Both are decided at renewals, since a lease that nobody renews ends anyway. So no alarm is needed, and
 a cycle without renewals pays nothing.
-
-The notes outlive the lease, and come with the next one.
 """
 
 from __future__ import annotations
 
 from ...commands.shared import Lost, Note, Refused, Renew, Renewed
-from ...values.payloads import copy_json, size_of
-from ...values.tasks import NoteRecord
+from ...values.payloads import size_of
 from ..state.ledger import Ledger, ns
+from ..state.notes import NOTES_BYTES, NOTES_OF_A_TASK, keep_note
 from ..state.parts import Part
 from ..state.records import LEASED, LockRow, Row
-from ..state.timeline import CALENDAR, LEASE
+from ..state.timeline import LEASE
 from ..state.undo import ABSENT, put_back
 from .leases import foreign, live, lost_reason, refuse
 
 _LENGTHS = 10
 """lease lengths without a sign of work after which that is reported"""
-_OF_ONE_LEASE, _OF_A_TASK = 3, 12
-"""notes kept: a busy reporter must not push out the notes of earlier holders"""
-_BYTES = 32_768
 
 
 class Signs(Part):
@@ -48,8 +43,8 @@ class Signs(Part):
             assert since <= ledger.timeline.reading[LEASE]
         for task, notes in ledger.tables["notes"].items():
             assert task in ledger.tasks
-            assert 0 < len(notes) <= _OF_A_TASK
-            assert sum(size_of(note) for *_, note in notes) <= _BYTES
+            assert 0 < len(notes) <= NOTES_OF_A_TASK
+            assert sum(size_of(note) for *_, note in notes) <= NOTES_BYTES
 
 
 def renew(ledger: Ledger, command: Renew) -> tuple[Renewed | Lost, ...]:
@@ -114,7 +109,7 @@ def note(ledger: Ledger, command: Note) -> Refused | None:
     ledger.undo.touch(row)
     row.note = command.note
     sign(ledger, row)
-    _keep_note(ledger, row, command.note)
+    keep_note(ledger, row, command.note)
     ledger.emit("noted", command.task, row.agent, command.token, command.note)
     return None
 
@@ -171,36 +166,3 @@ def quiet(ledger: Ledger, row: Row) -> str | None:
     if silent_ns >= _LENGTHS * row.ttl_ns:
         return f"no sign of work for {silent_ns / 1e9:.3g} s"
     return None
-
-
-def _keep_note(ledger: Ledger, row: Row, note: object) -> None:
-    """Keep a note after its lease: the latest of each lease and of the task."""
-    notes = list(ledger.tables["notes"].get(row.spec.id, ()))
-    mine = [kept for kept in notes if kept[0] == row.token]
-    if len(mine) >= _OF_ONE_LEASE:
-        notes.remove(mine[0])
-    notes.append((row.token, row.attempts, row.agent, ledger.timeline.reading[CALENDAR], note))
-    while len(notes) > _OF_A_TASK or sum(size_of(kept) for *_, kept in notes) > _BYTES:
-        del notes[0]
-    if notes:
-        ledger.undo.put(ledger.tables["notes"], row.spec.id, tuple(notes))
-
-
-def earlier_notes(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
-    """Return the notes of earlier holders of a task."""
-    if row.spec.id in ledger.tables["handed"]:
-        return ()  # an agent that judges or repeats a result must not be led by the first author's words
-    return tuple([record for token, record in _records(ledger, row) if token != row.token])
-
-
-def every_note(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
-    """Return every note on a task, oldest first."""
-    return tuple([record for _, record in _records(ledger, row)])
-
-
-def _records(ledger: Ledger, row: Row) -> list[tuple[int, NoteRecord]]:
-    found = ledger.tables["notes"].get(row.spec.id, ())
-    return [
-        (token, NoteRecord(agent, attempt, at_ns, copy_json(note)))
-        for token, attempt, agent, at_ns, note in found
-    ]

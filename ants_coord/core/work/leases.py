@@ -73,7 +73,7 @@ def lease_of(ledger: Ledger, row: Row) -> Lease:
 
 
 def _earlier_notes(ledger: Ledger, row: Row) -> tuple[NoteRecord, ...]:
-    from .holding import earlier_notes  # noqa: PLC0415 - few tasks have notes
+    from ..state.notes import earlier_notes  # noqa: PLC0415 - few tasks have notes
 
     return earlier_notes(ledger, row)
 
