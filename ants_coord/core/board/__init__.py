@@ -2,8 +2,7 @@
 The shared environment: trails, entries, reactions, and the order of work that follows trails.
 
 trails        marks laid, reinforced, evaporated
-ranking       trails in order of strength
-strongest     the strongest places
+ranking       how a kind of marks behaves, and its trails in order of strength
 places        the READY tasks at one place, and the lists in which claims find the best
 order         the ready order: places pull agents, the most attractive first
 thresholds    how hard it is to draw an agent to a kind of task, learnt from its results

@@ -44,8 +44,9 @@ from .places import END, FOUND, ROW, STEPS, Crowd, Found, Group, Line, Spot, Spo
 
 if TYPE_CHECKING:
     from ..matching.eligibility import Capable
+    from .ranking import Pool, Rule
     from .thresholds import Thresholds
-    from .trails import Pool, Rule, Trails
+    from .trails import Trails
 
 VISITS = 256
 """places that one claim examines in each group, at most"""
@@ -362,7 +363,8 @@ class ByTrails(Seats):
         """Start a walk down each pool."""
         lines = {}
         for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
-            lines[pool] = Line(pool, self._trails, group.by_trail[pool], moment(now, pool[0]))
+            floor = self._trails.rules[pool[1]] if pool[1] else None
+            lines[pool] = Line(floor, group.by_trail[pool], moment(now, pool[0]))
         return lines
 
     def _fit(self, spot: Spot, agent: str, among: Open | None) -> tuple[int, int, Row] | None:

@@ -18,7 +18,7 @@ from ..state.records import READY, Row
 from ..work.ready import Lane
 
 if TYPE_CHECKING:
-    from .trails import Pool, Trails
+    from .ranking import Pool, Rule
 
 STEPS = 128
 """looks at spots, at most half of `order.VISITS`"""
@@ -151,9 +151,10 @@ class Line:
 
     __slots__ = ("at", "floor", "moment", "number", "pull", "spots")
 
-    def __init__(self, pool: Pool, trails: Trails, spots: SortedList, at: Moment) -> None:
+    def __init__(self, floor: Rule | None, spots: SortedList, at: Moment) -> None:
         self.spots, self.at, self.moment = spots, len(spots), at
-        self.floor = trails.rules[pool[1]] if pool[1] else None
+        self.floor = floor
+        """the rule of its kind, if that has a floor"""
         self.step()
 
     def value(self, pull: Pull) -> float:

@@ -1,5 +1,5 @@
 """
-The order of one kind's trails: strongest at the end, next to evaporate at the start.
+How one kind of marks behaves; the order of its trails: strongest at the end, next to evaporate at the start.
 
 Under one half-life, the order of weights is the order of strengths at every time, so nothing here ever moves
 because time passes. A deposit only notes that a trail has moved. Moved trails are sorted in runs of a few
@@ -17,7 +17,10 @@ from typing import Any, Final
 
 from sortedcontainers import SortedList
 
+from ...values.marks import MarkKind
+from ...values.settings import Settings
 from ..state.decay import Weight
+from ..state.ledger import ns
 
 # a row of the table `trails`: a weight, and how it came to be
 EXPONENT: Final = 0
@@ -35,6 +38,38 @@ RUN = 512
 _Spot = tuple[int, float, str]
 """(exponent, mantissa, place)"""
 _Table = Mapping[tuple[str, str], tuple[Any, ...]]
+Pool = tuple[int, str]
+"""half-life, and the kind if it has a floor"""
+
+
+class Rule:
+    """How one kind behaves on this board, in the units of the core."""
+
+    __slots__ = (
+        "ceiling",
+        "draw",
+        "failure",
+        "floor",
+        "forget_ns",
+        "half_life",
+        "is_bound",
+        "pool",
+        "success",
+    )
+
+    def __init__(self, kind: MarkKind, settings: Settings) -> None:
+        self.half_life = ns(settings.half_life if kind.half_life is None else kind.half_life)
+        if not self.half_life and kind.half_life != 0:
+            self.half_life = 1
+        self.ceiling = kind.ceiling
+        self.floor = kind.floor
+        self.forget_ns = ns(kind.forget_after)
+        self.draw = -kind.weight if kind.repels else kind.weight
+        self.is_bound = kind.ceiling is not None or kind.floor > 0
+        self.pool = (self.half_life, kind.name if kind.floor else "")
+        """kinds of one pool pull together: their sum keeps its order, as each of them does"""
+        self.success = kind.success
+        self.failure = (1.0 if kind.repels else 0.5) if kind.failure is None else kind.failure
 
 
 class Ranking:

@@ -6,7 +6,7 @@ The parts of a blackboard know each other only through this module.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...commands.board import Changes
 from ...errors import NotOwnerError, QuarantinedError
@@ -18,13 +18,47 @@ from ..state.timeline import CALENDAR
 if TYPE_CHECKING:
     from ...commands.shared import Refused
     from ..state.ledger import Ledger
-    from .entries import Writing
-    from .order import ByTrails
-    from .reactions import Activations
-    from .trails import Trails
+    from .ranking import Rule
 
 ABOUT_ENTRIES = frozenset({"written", "taken", "erased", "lapsed", "restored"})
 ABOUT_TRAILS = frozenset({"deposited", "reinforced", "weakened", "evaporated"})
+
+
+class Timed(Protocol):
+    """A part in which time alone changes something."""
+
+    def pass_due(self, ledger: Ledger) -> None:
+        """Do what is due."""
+        ...
+
+    def next_due(self, ledger: Ledger) -> int:
+        """Return the calendar time at which the next thing is due."""
+        ...
+
+
+class Reacting(Timed, Protocol):
+    """The part that makes tasks of changes."""
+
+    about_entries: bool
+    about_trails: bool
+
+    def notice_entry(self, ledger: Ledger, what: str, path: str, version: int, agent: str | None) -> None:
+        """React to a change of an entry."""
+        ...
+
+    def notice_trail(
+        self, ledger: Ledger, what: str, kind: str, place: str, strength: float, agent: str | None
+    ) -> None:
+        """React to a change of a trail."""
+        ...
+
+
+class Following(Protocol):
+    """The ready order that follows trails."""
+
+    def trail_moved(self, rule: Rule, place: str) -> None:
+        """Note that a trail has another weight."""
+        ...
 
 
 class Surroundings(Part):
@@ -36,10 +70,10 @@ class Surroundings(Part):
     """
 
     ledger: Ledger
-    order: ByTrails
-    trails: Trails
-    entries: Writing
-    reactions: Activations
+    order: Following
+    trails: Timed
+    entries: Timed
+    reactions: Reacting
     next_ns = 0
     """before this (calendar time) nothing is due"""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
@@ -26,12 +27,23 @@ from ...errors import FaintMarkError, LimitError, QuarantinedError, UnknownKindE
 from ...values.marks import Mark, MarkKind, Trail, make_trail
 from ...values.settings import Settings
 from ..state.decay import Pull, Weight, add, dies_at, pull_of, scaled, strength_at, weight_of
-from ..state.ledger import FAR_NS, Ledger, ns
+from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import CALENDAR
-from .ranking import EXPONENT, FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MANTISSA, MARKS, Ranking
-from .strongest import net
+from .ranking import (
+    EXPONENT,
+    FIRST_BY,
+    FIRST_NS,
+    LAST_BY,
+    LAST_NS,
+    MANTISSA,
+    MARKS,
+    PLACE,
+    Pool,
+    Ranking,
+    Rule,
+)
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
@@ -42,40 +54,6 @@ _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
 _AUTHORS = 64
 """authors whose shares of one trail are known individually"""
-
-
-Pool = tuple[int, str]
-"""half-life, and the kind if it has a floor"""
-
-
-class Rule:
-    """How one kind behaves on this board, in the units of the core."""
-
-    __slots__ = (
-        "ceiling",
-        "draw",
-        "failure",
-        "floor",
-        "forget_ns",
-        "half_life",
-        "is_bound",
-        "pool",
-        "success",
-    )
-
-    def __init__(self, kind: MarkKind, settings: Settings) -> None:
-        self.half_life = ns(settings.half_life if kind.half_life is None else kind.half_life)
-        if not self.half_life and kind.half_life != 0:
-            self.half_life = 1
-        self.ceiling = kind.ceiling
-        self.floor = kind.floor
-        self.forget_ns = ns(kind.forget_after)
-        self.draw = -kind.weight if kind.repels else kind.weight
-        self.is_bound = kind.ceiling is not None or kind.floor > 0
-        self.pool = (self.half_life, kind.name if kind.floor else "")
-        """kinds of one pool pull together: their sum keeps its order, as each of them does"""
-        self.success = kind.success
-        self.failure = (1.0 if kind.repels else 0.5) if kind.failure is None else kind.failure
 
 
 class Trails(Part):
@@ -497,7 +475,7 @@ class Trails(Part):
         now, table = ledger.asked_ns, ledger.tables["trails"]
         found: list[Trail] = []
         if query.kind is None:
-            return tuple(net(self, ledger, query.count, now))
+            return tuple(self._net(ledger, query.count, now))
         if query.kind not in self.rankings:
             return ()
         rule = self.rules[query.kind]
@@ -512,3 +490,48 @@ class Trails(Part):
             elif not rule.floor:
                 break  # all that follow are gone too
         return tuple(found)
+
+    def _net(self, ledger: Ledger, most: int, now: int) -> list[Trail]:
+        """
+        Walk down the lists of all attracting kinds together, until nothing unseen can be among the best.
+
+        The threshold algorithm (Fagin, Lotem, Naor 2003): a place that no list has shown yet has at most the
+        sum of the values at which the lists stand.
+        """
+        table = ledger.tables["trails"]
+        for ranking in self.rankings.values():
+            ranking.settle(table)
+        lists = {
+            kind: self.rankings[kind].strongest(table) for kind in self.rankings if self.rules[kind].draw > 0
+        }
+        best: SortedList = SortedList()
+        seen: set[str] = set()
+        while lists:
+            bound = 0.0
+            for kind, line in list(lists.items()):
+                spot = next(line, None)
+                rule = self.rules[kind]
+                strength = 0.0 if spot is None else self.strength(rule, table[kind, spot[PLACE]], now)
+                if spot is None or not (strength or rule.floor):
+                    del lists[kind]
+                    continue
+                bound += rule.draw * strength
+                if spot[PLACE] not in seen:
+                    seen.add(spot[PLACE])
+                    net = self.attraction(ledger, spot[PLACE], now)
+                    if net > 0:
+                        best.add((net, spot[PLACE]))
+                        if len(best) > most:
+                            del best[0]
+            if len(best) == most and best[0][0] > bound:
+                break
+        return [self._sum_of(ledger, place, net) for net, place in reversed(best)]
+
+    def _sum_of(self, ledger: Ledger, place: str, net: float) -> Trail:
+        rows = [row for _, row in self.at(ledger, place)]
+        latest = max(rows, key=itemgetter(LAST_NS))
+        first = min(rows, key=itemgetter(FIRST_NS))
+        marks = sum(row[MARKS] for row in rows)
+        return make_trail(
+            None, place, net, marks, first[FIRST_NS], latest[LAST_NS], first[FIRST_BY], latest[LAST_BY], 0.0
+        )
