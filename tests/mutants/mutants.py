@@ -217,14 +217,14 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/board/ranking.py", " and spot != last:", ":", "corners"),
     ("core/board/ranking.py", "        if len(moved) <= RUN:", "        if True:", "corners"),
     # matching
-    ("core/matching/eligibility.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
+    ("core/matching/roster.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
     ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][FADING]:\n            view", "        if member is None:\n            view", "match"),
     ("core/matching/order.py", "            if entry[_ROW].lane.signature in signatures and entry[_ROW].spec.id not in declined:", "            if entry[2].spec.id not in declined:", "layout"),
     ("core/matching/index.py", "        self._made.append(number)\n", "        if number == len(self.signatures) - 1:\n            self._made.append(number)\n", "layout"),
     ("core/matching/index.py", "        for masks in (self.ready, self.plain, self.free):\n            masks[block] &= rest\n", "", "layout"),
     ("core/matching/order.py", "            if best is not None and best[:2] < (rank, seq):", "            if best is not None:", "layout"),
     ("core/board/places.py", "    found.sort(key=rank)\n", "", "layout"),
-    ("core/matching/eligibility.py", "            total[name] = total.get(name, 0) + amount", "            total[name] = amount", "match"),
+    ("core/matching/roster.py", "            total[name] = total.get(name, 0) + amount", "            total[name] = amount", "match"),
     # the board
     ("core/board/order.py", "one = (score / threshold if score > 0 else 0.0,", "one = (score if score > 0 else 0.0,", "board"),
     ("core/board/order.py", "                if best is None or one[:3] > best[:3]:", "                if best is None or one[:3] < best[:3]:", "board"),

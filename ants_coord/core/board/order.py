@@ -84,6 +84,7 @@ class ByTrails(Seats):
         "_thresholds",
         "_trails",
     )
+    _part: Capable
     honours = frozenset({"place"})
 
     def __init__(self, ledger: Ledger, part: Capable, trails: Trails, thresholds: Thresholds) -> None:

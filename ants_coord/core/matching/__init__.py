@@ -3,6 +3,7 @@ Eligibility: who can do what.
 
 index        which agents can do which tasks, as masks
 members      agents as the index sees them
+roster       the agents with adverts: what each can do, what it holds, and what keeps it from more
 eligibility  adverts in, eligibility out
 adverts      commands about adverts
 order        the ready order by signature

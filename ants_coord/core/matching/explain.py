@@ -24,7 +24,7 @@ from .index import task_facts
 from .members import FADING, GONE_ATTRIBUTES, GONE_CAPABILITIES, GONE_WHY, ORDINAL, Member
 
 if TYPE_CHECKING:
-    from .eligibility import Capable
+    from .roster import Roster
 
 _SHOWN = 5
 
@@ -34,7 +34,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def nobody(part: Capable, ledger: Ledger, row: Row) -> list[str]:
+def nobody(part: Roster, ledger: Ledger, row: Row) -> list[str]:
     """Say what keeps agents from a READY task, or who could take it now."""
     spec, index = row.spec, part.index
     requirement = parse(spec.requires or "")
@@ -98,7 +98,7 @@ def _accepts(member: Member, row: Row) -> bool:
     return member.rule is None or evaluate(member.rule.root, task_facts(row.spec)) is True
 
 
-def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
+def _obstacle(part: Roster, ledger: Ledger, row: Row, member: Member) -> str:
     """Return what keeps an agent that meets the requirement from a task; "" if nothing does."""
     spec, agent = row.spec, member.name
     is_fading = ledger.tables["presence"][agent][FADING]
@@ -127,7 +127,7 @@ def _obstacle(part: Capable, ledger: Ledger, row: Row, member: Member) -> str:
     return ""
 
 
-def _clauses(part: Capable, requirement: Requirement) -> list[str]:
+def _clauses(part: Roster, requirement: Requirement) -> list[str]:
     told = []
     for clause in requirement.clauses:
         true, unknown = part.index.masks(clause)
@@ -178,7 +178,7 @@ def _unproven(ledger: Ledger, requirement: Requirement) -> list[str]:
     return told
 
 
-def _unknown_words(ledger: Ledger, part: Capable, requirement: Requirement) -> list[str]:
+def _unknown_words(ledger: Ledger, part: Roster, requirement: Requirement) -> list[str]:
     known = part.index.known_names()
     told = []
     for name in sorted({atom.name for atom in requirement.atoms} - known):
@@ -188,7 +188,7 @@ def _unknown_words(ledger: Ledger, part: Capable, requirement: Requirement) -> l
     return told
 
 
-def _versions_meant(part: Capable, requirement: Requirement) -> list[str]:
+def _versions_meant(part: Roster, requirement: Requirement) -> list[str]:
     """Say of a comparison such as python >= 3.11 that agents advertise versions of that name."""
     told = []
     for atom in requirement.atoms:
@@ -203,7 +203,7 @@ def _versions_meant(part: Capable, requirement: Requirement) -> list[str]:
     return told
 
 
-def _near_misses(ledger: Ledger, part: Capable, requirement: Requirement) -> list[str]:
+def _near_misses(ledger: Ledger, part: Roster, requirement: Requirement) -> list[str]:
     """
     Name the agents that fail exactly one clause, with two running masks, however many clauses there are.
     """
@@ -239,7 +239,7 @@ def _has(ledger: Ledger, member: Member, clause: Node) -> str:
 
 def why_not(ledger: Ledger, query: WhyNot) -> Explanation | Refused:
     """Explain why an agent does not get a task."""
-    part: Capable = ledger.eligibility  # type: ignore[assignment]
+    part: Roster = ledger.eligibility  # type: ignore[assignment]
     row = ledger.tasks.get(query.task)
     if row is None:
         return Refused(TaskNotFoundError(query.task, query.task in ledger.tombstones))

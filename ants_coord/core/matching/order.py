@@ -25,7 +25,7 @@ from .index import Open, Signature
 from .teams import seat_for
 
 if TYPE_CHECKING:
-    from .eligibility import Capable
+    from .roster import Roster
 
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
@@ -52,7 +52,7 @@ class Seats:
     """The common part of ready orders that put the READY seats of teams where the matching looks for them."""
 
     __slots__ = ()
-    _part: Capable
+    _part: Roster
 
     def _note_seat(self, row: Row) -> None:
         assert row.spec.seat is not None
@@ -79,7 +79,7 @@ class BySignature(Seats, ByPriority):
 
     __slots__ = ("_blocks", "_ledger", "_part")
 
-    def __init__(self, ledger: Ledger, part: Capable) -> None:
+    def __init__(self, ledger: Ledger, part: Roster) -> None:
         super().__init__(ns(ledger.settings.aging), ledger.is_open)
         self._blocks: dict[tuple[int, str | None], Heads] = {}
         """(block of signatures, kind or None for all) -> the heads of all its lanes; made at the first

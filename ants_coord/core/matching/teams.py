@@ -30,7 +30,7 @@ from ..work.lifecycle import end, give_back
 from .members import FADING
 
 if TYPE_CHECKING:
-    from .eligibility import Capable
+    from .roster import Roster
 
 RESERVATION = 3
 """kind of alarm: a reservation runs out"""
@@ -60,7 +60,7 @@ def seats_of(ledger: Ledger, team: str) -> list[Row]:
     return [row for row in rows if row is not None and row.spec.seat == team]
 
 
-def _is_free(part: Capable, ledger: Ledger, agent: str, team: str) -> bool:
+def _is_free(part: Roster, ledger: Ledger, agent: str, team: str) -> bool:
     tables, now = ledger.tables, ledger.timeline.reading[LEASE]
     presence = tables["presence"].get(agent)
     if presence is None or presence[FADING] or agent in tables["reserved"]:
@@ -71,7 +71,7 @@ def _is_free(part: Capable, ledger: Ledger, agent: str, team: str) -> bool:
     return holder is None or all(row.spec.seat != team for row in holder.leases.values())
 
 
-def _candidates(part: Capable, ledger: Ledger, row: Row, most: int) -> list[str]:
+def _candidates(part: Roster, ledger: Ledger, row: Row, most: int) -> list[str]:
     """Return the first agents that could take a seat now, the least capable first."""
     team = row.spec.seat
     assert team is not None
@@ -89,7 +89,7 @@ def _candidates(part: Capable, ledger: Ledger, row: Row, most: int) -> list[str]
     return list(islice(found, most))
 
 
-def _assign(part: Capable, ledger: Ledger, open_seats: list[Row], agent: str) -> dict[str, str] | None:
+def _assign(part: Roster, ledger: Ledger, open_seats: list[Row], agent: str) -> dict[str, str] | None:
     """Return seat -> agent for all open seats, `agent` among them; None if they cannot all be filled."""
     for first in open_seats:
         team = first.spec.seat
@@ -127,7 +127,7 @@ def _match(options: dict[str, list[str]]) -> dict[str, str]:
     return taken
 
 
-def seat_for(part: Capable, ledger: Ledger, agent: str) -> Row | None:
+def seat_for(part: Roster, ledger: Ledger, agent: str) -> Row | None:
     """
     Return the seat that an agent would get now: one reserved for it, or one of a team that can be filled.
     """
@@ -156,7 +156,7 @@ def _key(row: Row) -> tuple[int, int]:
     return -row.spec.priority, row.seq
 
 
-def reserve(part: Capable, ledger: Ledger, row: Row) -> None:
+def reserve(part: Roster, ledger: Ledger, row: Row) -> None:
     """Follow the grant of a seat: end its reservation, or reserve the other seats as planned."""
     reserved, undo = ledger.tables["reserved"], ledger.undo
     agent, team = row.agent, row.spec.seat
@@ -176,7 +176,7 @@ def reserve(part: Capable, ledger: Ledger, row: Row) -> None:
     part.count_reserved()
 
 
-def disband(part: Capable, ledger: Ledger, team: str, absent: str | None, why: str) -> None:
+def disband(part: Roster, ledger: Ledger, team: str, absent: str | None, why: str) -> None:
     """Give all seats of a team back and end its reservations."""
     tables, undo = ledger.tables, ledger.undo
     if absent is not None:
@@ -210,7 +210,7 @@ def drop_rest(ledger: Ledger, row: Row) -> None:
             ledger.emit("cancelled", seat.spec.id, seat.agent if token else None, token, why)
 
 
-def why_no_team(part: Capable, ledger: Ledger, row: Row) -> list[str]:
+def why_no_team(part: Roster, ledger: Ledger, row: Row) -> list[str]:
     """Say whether a team could be seated now, and if not, which seats compete for too few agents."""
     team = row.spec.seat
     assert team is not None
