@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .values.checks import shortened
-from .values.frozen import problem
+from .frozen import problem
 
 if TYPE_CHECKING:
     from .values.tasks import Outcome
@@ -31,6 +30,11 @@ _LOST = {
     "foreign": "it is another agent's",
     "unknown": "no such lease was ever granted here",
 }
+
+
+def shortened(message: str, most: int = 2_000) -> str:
+    """Return a message without its middle if it is too long for a screen: its end says what to do."""
+    return message if len(message) <= most else f"{message[: most - 600]} ... {message[-500:]}"
 
 
 class CoordinationError(Exception):

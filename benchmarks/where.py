@@ -15,7 +15,7 @@ from . import in_memory
 
 _PARTS = {
     "values/tasks.py": "values: Task, Ticket, Lease, Outcome, Row",
-    "values/frozen.py": "values: Task, Ticket, Lease, Outcome, Row",
+    "frozen.py": "values: Task, Ticket, Lease, Outcome, Row",
     "<generated>": "values: Task, Ticket, Lease, Outcome, Row",
     "values/checks.py": "values: Task, Ticket, Lease, Outcome, Row",
     "state/records.py": "values: Task, Ticket, Lease, Outcome, Row",

@@ -12,15 +12,16 @@ PACKAGE = Path(__file__).parent.parent / "ants_coord"
 
 # One row per room, from the ground up: the room, and the rooms below it that it may use. A room may always use
 # itself. Nothing may use a room that is not in its row.
-_GROUND = {"errors", "requirements", "values"}
+_GROUND = {"frozen", "errors", "requirements", "values"}
 _WORDS = _GROUND | {"commands"}
 _CORE = {"core.state", "core.work", "core.matching", "core.board", "core.trust", "core"}
 _HEART = _WORDS | _CORE | {"journals", "engine"}
 _FRONTS = _HEART | {"fronts"}
 ROOMS = {
-    "errors": {"values"},  # for type checkers only
+    "frozen": set(),
+    "errors": {"frozen", "values"},  # the values for type checkers only
     "requirements": {"errors"},
-    "values": {"errors", "requirements"},
+    "values": {"frozen", "errors", "requirements"},
     "commands": _GROUND,
     "core.state": _WORDS,
     "core.work": _WORDS | {"core.state"},
@@ -73,25 +74,30 @@ def module_of(path: Path) -> str:
 
 
 @functools.cache
-def imported(path: Path) -> tuple[set[str], set[str]]:
-    """Return (rooms of our own, modules of others) that a file imports, anywhere in it."""
+def imports(path: Path, package: Path = PACKAGE) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (our modules, modules of others) that a file imports, anywhere in it: in functions, and for types."""
     ours, others = set(), set()
-    here = module_of(path).split(".")[:-1]
+    here = path.relative_to(package).with_suffix("").parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             others.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             others.add((node.module or "").partition(".")[0])
         elif isinstance(node, ast.ImportFrom):
-            base = here[: len(here) - (node.level - 1)]
-            base = [*base, *(node.module.split(".") if node.module else [])]
+            base = [*here[: len(here) - (node.level - 1)], *(node.module.split(".") if node.module else [])]
             for alias in node.names:
                 whole = [*base, alias.name]
-                is_module = (PACKAGE.joinpath(*whole)).is_dir() or PACKAGE.joinpath(*whole).with_suffix(
-                    ".py"
-                ).exists()
-                ours.add(room_of(".".join(whole if is_module else base or whole)))
-    return ours, others
+                is_module = (
+                    package.joinpath(*whole).is_dir() or package.joinpath(*whole).with_suffix(".py").exists()
+                )
+                ours.add(".".join(whole if is_module else base or whole))
+    return frozenset(ours), frozenset(others)
+
+
+def imported(path: Path) -> tuple[set[str], frozenset[str]]:
+    """Return (rooms of our own, modules of others) that a file imports, anywhere in it."""
+    ours, others = imports(path)
+    return {room_of(module) for module in ours}, others
 
 
 @pytest.mark.parametrize("room", sorted({room_of(module_of(path)) for path in FILES}))

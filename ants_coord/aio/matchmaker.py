@@ -18,11 +18,11 @@ from ..fronts import arguments, match_arguments
 from ..fronts.arguments import Seconds, TaskLike
 from ..fronts.build import MatchSettings, Where
 from ..fronts.match_arguments import AdvertChanges, Attributes
+from ..frozen import evolve
 from ..journals.ports import Clock
 from ..values.adverts import Advert, Advertised, AgentChange, AgentRecord, Offer, checked_requirement
 from ..values.checks import count as checked_count
 from ..values.checks import listed, quoted
-from ..values.frozen import evolve
 from ..values.payloads import json_value
 from ..values.tasks import Explanation, Lease
 from .board import Board

@@ -30,9 +30,9 @@ from ..errors import LeaseLostError, LimitError
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike, Seconds, TaskLike
 from ..fronts.build import AnySettings, changed
+from ..frozen import evolve
 from ..values.checks import check_name, count, flag, listed, quoted
 from ..values.checks import seconds as seconds_of
-from ..values.frozen import evolve
 from ..values.payloads import NESTS, json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket, private

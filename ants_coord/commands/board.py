@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..frozen import record
 from ..values.entries import Change, Entry, Page
-from ..values.frozen import record
 from ..values.marks import Mark, Threshold, Trail
 from ..values.reactions import Reaction
 from .shared import Command, Granting, Query

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..frozen import record
 from ..values.adverts import Advert, Advertised, Offer, Roster
-from ..values.frozen import record
 from ..values.tasks import Explanation
 from .shared import Command, Query
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values.frozen import record
+from ..frozen import record
 from .shared import Command
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.frozen import record
+from ..frozen import record
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, TaskState
 from .shared import Query

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any, Generic, Literal, TypeVar
 
 from ..errors import CoordinationError, LimitError
+from ..frozen import evolve, field, frozen, record
 from ..values.checks import is_fresh_id, quoted
-from ..values.frozen import evolve, field, frozen, record
 from ..values.payloads import json_value
 from ..values.settings import Settings
 from ..values.tasks import Lease, Outcome, Task, TaskState, Ticket

@@ -22,8 +22,8 @@ from ..commands.reading import (
 )
 from ..commands.shared import Refused
 from ..errors import TaskNotFoundError
+from ..frozen import evolve
 from ..values.events import Event
-from ..values.frozen import evolve
 from ..values.payloads import copy_json
 from ..values.settings import Settings
 from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, TaskRecord, private

@@ -24,8 +24,8 @@ from typing import Any
 
 from ..commands.shared import Command, Complete, Refused, Submit
 from ..errors import RequestReusedError, RequestTooOld
+from ..frozen import evolve, fields, has
 from ..values.checks import is_fresh_holder, is_fresh_id
-from ..values.frozen import evolve, fields, has
 from ..values.tasks import Lease, Outcome, Task, make_lease, make_outcome, private
 from .state.ledger import Ledger, ns
 from .state.records import LEASED, SessionRow

@@ -18,9 +18,9 @@ from typing import Any
 
 from .. import errors
 from ..commands.shared import Lost, Refused, Renewed
+from ..frozen import fields, has
 from ..values import settings
 from ..values import tasks as values
-from ..values.frozen import fields, has
 from ..values.settings import Settings
 from ..values.tasks import Outcome, Task, TaskState
 from .machine import Machine

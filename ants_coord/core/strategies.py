@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from ..values.frozen import evolve
+from ..frozen import evolve
 from .state.ledger import Ledger, ns
 from .state.parts import Anyone, Common, Part, Refusals, Strategy
 from .work.ready import ByPriority

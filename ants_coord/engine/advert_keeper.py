@@ -13,8 +13,8 @@ from typing import Any
 from ..commands.matching import Advertise, Refresh, Withdraw
 from ..commands.shared import Command, Refused
 from ..errors import CoordinationError, JournalConflictError, JournalCorruptError, JournalVersionError
+from ..frozen import entity
 from ..values.adverts import Advert
-from ..values.frozen import entity
 from .lobby import NEVER_NS
 
 Try = Callable[[Command[Any]], Any]

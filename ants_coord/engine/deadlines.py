@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..commands.shared import Command
 from ..errors import ClosedError
+from ..frozen import entity
 from ..journals.clocks import report
 from ..journals.ports import Clock
-from ..values.frozen import entity
 from .board_lock import LockedBoard, weakly
 
 if TYPE_CHECKING:

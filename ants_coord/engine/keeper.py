@@ -15,8 +15,8 @@ from typing import Any
 
 from ..commands.shared import Command, Lost, Refused, Renew
 from ..errors import JournalConflictError, JournalCorruptError, JournalVersionError
+from ..frozen import entity, field
 from ..journals.clocks import report
-from ..values.frozen import entity, field
 from ..values.tasks import Lease
 from .deadlines import NEVER_NS, NoLeases
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from ..core.state.records import Hint, News
 from ..errors import CoordinationError
-from ..values.frozen import entity
+from ..frozen import entity
 
 NEVER_NS = 1 << 62
 

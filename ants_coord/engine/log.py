@@ -23,9 +23,9 @@ from ..errors import (
     JournalVersionError,
     SettingsError,
 )
+from ..frozen import entity, evolve, record
 from ..journals.ports import Clock, Entry, Journal
 from ..values.checks import Request, numbered
-from ..values.frozen import entity, evolve, record
 from .board_lock import EXITING, entering
 from .engine import LOOK_AGAIN_NS, Engine
 

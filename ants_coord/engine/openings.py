@@ -16,9 +16,9 @@ from ..commands.shared import Adopt, Command, EndOpening, Query, Refused, Releas
 from ..core.state.ledger import Ledger
 from ..core.work.openings import holding
 from ..errors import HeldError
+from ..frozen import evolve
 from ..journals.ports import Journal
 from ..values.checks import fresh_session
-from ..values.frozen import evolve
 from ..values.tasks import Lease, TaskState
 from .board_lock import entering
 from .engine import Engine

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.state.ledger import Ledger
 from ..errors import JournalCorruptError, SettingsError
-from ..values.frozen import as_dict
+from ..frozen import as_dict
 from ..values.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..commands.reading import Explain, ExplainAgent, Holder, Tasks
 from ..core.machine import Machine
-from ..values.checks import shortened
+from ..errors import shortened
 from ..values.tasks import Explanation, TaskState
 from .lobby import Waiter
 

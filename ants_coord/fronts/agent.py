@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..commands.shared import Command, Query, Renew
 from ..errors import ForeignLeaseError, WrongKeyError
-from ..values.frozen import evolve
+from ..frozen import evolve
 from ..values.tasks import Lease, TaskRecord
 from . import arguments
 from .keys import is_same

@@ -17,7 +17,7 @@ import statistics
 import threading
 from typing import Literal
 
-from ..values.frozen import frozen
+from ..frozen import frozen
 
 log: logging.Logger = logging.getLogger("ants_coord")
 

@@ -11,10 +11,10 @@ from ..core.machine import Machine
 from ..engine.engine import Engine
 from ..engine.memory import DirectEngine
 from ..errors import JournalError
+from ..frozen import as_dict, fields
 from ..journals.clocks import SystemClock
 from ..journals.ports import Clock, Journal
 from ..values.checks import check_path, seconds
-from ..values.frozen import as_dict, fields
 from ..values.settings import Settings
 from ..values.tasks import Backoff
 from .arguments import Seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ..values.frozen import frozen
+from ..frozen import frozen
 
 
 @frozen

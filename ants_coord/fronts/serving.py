@@ -23,8 +23,8 @@ from ..commands.reading import Find
 from ..engine.engine import Engine
 from ..engine.lobby import Waiter
 from ..errors import ClosedError, JournalError, LeaseLostError
+from ..frozen import field, fields, record
 from ..values.checks import check_name, count, quoted
-from ..values.frozen import field, fields, record
 from ..values.tasks import Lease
 from .arguments import Seconds
 from .as_needed import AsNeeded, Decision, Word

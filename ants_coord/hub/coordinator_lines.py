@@ -31,9 +31,9 @@ from ..commands.reading import Outcomes, Unfinished
 from ..commands.shared import Command, Note, Query, Refused
 from ..engine.lobby import Drained, Waiter, mute
 from ..errors import CoordinationError
+from ..frozen import fields
 from ..journals.codec import loads, read_command, read_query
 from ..values.checks import Request, check_name
-from ..values.frozen import fields
 from ..values.payloads import MAX_NOTE, MAX_SIZE, json_value
 from .client import wire
 

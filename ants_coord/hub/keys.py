@@ -24,7 +24,7 @@ from ..errors import WrongKeyError
 from ..fronts import arguments
 from ..fronts.agent import veil
 from ..fronts.keys import is_same
-from ..values.frozen import evolve
+from ..frozen import evolve
 from ..values.settings import Settings
 
 Asked = Command[Any] | Query[Any]

@@ -21,8 +21,8 @@ from ..errors import ClosedError, CoordinationError, JournalError, LeaseLostErro
 from ..fronts import arguments
 from ..fronts.arguments import LeaseLike
 from ..fronts.outbox_tables import Backlog, Tables, tables_for
+from ..frozen import evolve
 from ..journals.codec import decode_entry, encode
-from ..values.frozen import evolve
 from ..values.tasks import Task
 from .bridge import settled
 

@@ -3,7 +3,6 @@ The values that go in and out: plain, and checked when they are made. What they 
 
 checks        names, ids, seconds, counts
 payloads      JSON values: checked, normalised and copied in one walk
-frozen        classes like those of attrs that cost nothing until they are used
 tasks         Task, Lease, Outcome, Ticket and the records of tasks
 briefing      what an agent should know when it starts
 events        what `events()` yields

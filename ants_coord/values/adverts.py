@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..errors import LimitError
+from ..frozen import field, frozen, taking
 from ..requirements import parse
-from .checks import check_name, count, listed, plain, quoted, seconds
-from .frozen import field, frozen, lasting, strings, taking
+from .checks import check_name, count, lasting, listed, plain, quoted, seconds, strings
 
 MAX_CAPABILITIES = 512
 MAX_ATTRIBUTES = 256

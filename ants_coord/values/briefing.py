@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .marks import Trail
-from .frozen import frozen
+from ..frozen import frozen
 
 
 @frozen

@@ -118,11 +118,6 @@ def quoted(value: object) -> str:
     return text if len(text) <= 2 * _QUOTED else f"{text[: 2 * _QUOTED]}..."
 
 
-def shortened(message: str, most: int = 2_000) -> str:
-    """Return a message without its middle if it is too long for a screen: its end says what to do."""
-    return message if len(message) <= most else f"{message[: most - 600]} ... {message[-500:]}"
-
-
 def listed(values: object, field: str, such_as: str = "a list") -> tuple[Any, ...]:
     """Return what an iterable holds, or raise a TypeError that names the field; a text is no list."""
     if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
@@ -203,6 +198,21 @@ def seconds(value: object, field: str, *, zero: bool = False, most: float = 1e9)
         raise ValueError(f"{field} must be finite, {least} and <= {most:g} seconds, not {quoted(value)}")
     # -0.0 becomes 0.0: a log leaves out what equals its default, and readers would have another digest
     return float(value) + 0.0
+
+
+def strings(values: Iterable[str]) -> tuple[str, ...]:
+    """Declare that a field accepts any iterable of strings, and stores a tuple."""
+    return tuple(values)
+
+
+def lasting(value: float | dt.timedelta) -> float:
+    """Declare that a field accepts seconds or a timedelta, and stores seconds."""
+    return seconds(value, "a duration", zero=True)
+
+
+def lasting_or_none(value: float | dt.timedelta | None) -> float | None:
+    """Declare that a field accepts seconds, a timedelta or None."""
+    return None if value is None else lasting(value)
 
 
 def count(value: object, field: str, *, least: int = 1, most: int = 1 << 53) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .checks import check_id, check_name, count, listed, quoted
-from .frozen import frozen, strings, taking
+from ..frozen import frozen, taking
+from .checks import check_id, check_name, count, listed, quoted, strings
 
 _set = object.__setattr__
 

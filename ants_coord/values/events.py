@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .frozen import frozen
+from ..frozen import frozen
 
 EVENT_TYPES: dict[str, str] = {
     "configured": "the settings were set or changed",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .checks import amount, check_id, check_name, count, listed, quoted, seconds
-from .frozen import frozen, lasting, lasting_or_none, maker, quick, taking
+from ..frozen import frozen, maker, quick, taking
+from .checks import amount, check_id, check_name, count, lasting, lasting_or_none, listed, quoted, seconds
 
 _set = object.__setattr__
 _MOST_KINDS = 256

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .checks import amount, check_name, quoted
+from ..frozen import evolve, frozen, taking
+from .checks import amount, check_name, quoted, strings
 from .entries import checked_pattern
-from .frozen import evolve, frozen, strings, taking
 from .tasks import Task
 
 _set = object.__setattr__

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import LimitError, RequirementError
+from ..frozen import frozen, taking
 from ..requirements import Facts, evaluate, parse
-from .checks import check_id, check_name, count, listed, quoted
-from .frozen import frozen, strings, taking
+from .checks import check_id, check_name, count, listed, quoted, strings
 
 __all__ = ["Piece", "Route", "check_routes"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..frozen import field, fields, frozen
 from .checks import amount, check_name, count, quoted, seconds
-from .frozen import field, fields, frozen
 from .payloads import json_value
 from .tasks import Backoff
 

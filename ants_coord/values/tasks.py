@@ -14,22 +14,20 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .checks import amount, check_id, check_name, count, fresh, listed, plain, quoted, seconds
-from .frozen import (
-    blank,
-    evolve,
-    field,
-    fields,
-    filler,
-    frozen,
+from ..frozen import blank, evolve, field, fields, filler, frozen, maker, quick, refuse_unknown, taking, twins
+from .checks import (
+    amount,
+    check_id,
+    check_name,
+    count,
+    fresh,
     lasting,
     lasting_or_none,
-    maker,
-    quick,
-    refuse_unknown,
+    listed,
+    plain,
+    quoted,
+    seconds,
     strings,
-    taking,
-    twins,
 )
 from .payloads import NESTS, copy_json
 
@@ -58,7 +56,7 @@ if TYPE_CHECKING:
     from .trust import Channel, Record
     from .verification import Verify
 else:
-    from .frozen import sparse
+    from ..frozen import sparse
 
     _task = sparse("id", "kind", "payload", "priority")
 

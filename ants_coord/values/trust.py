@@ -7,8 +7,8 @@ Standing is recorded on every board, and everybody can read it. It has consequen
 
 from __future__ import annotations
 
+from ..frozen import frozen
 from .checks import amount, count, quoted
-from .frozen import frozen
 
 _set = object.__setattr__
 

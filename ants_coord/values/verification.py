@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from ..errors import LimitError
+from ..frozen import evolve, frozen
 from .checks import amount, check_name, count, quoted
-from .frozen import evolve, frozen
 from .payloads import json_value
 
 _set = object.__setattr__

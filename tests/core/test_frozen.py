@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import ants_coord
 from ants_coord import errors
+from ants_coord import frozen as ours
 from ants_coord.core.strategies import every_part
-from ants_coord.values import frozen as ours
 
 SOURCE = '''
 from __future__ import annotations

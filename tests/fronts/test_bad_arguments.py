@@ -41,10 +41,10 @@ from ants_coord.commands.matching import Retire
 from ants_coord.commands.shared import Command
 from ants_coord.core import Machine
 from ants_coord.errors import CoordinationError, JournalCorruptError
+from ants_coord.frozen import fields as fields_of
 from ants_coord.guard import Guard, SQLGuard
 from ants_coord.journals.codec import decode, encode
 from ants_coord.testing import Colony, Faults, ManualClock, StuckError, run
-from ants_coord.values.frozen import fields as fields_of
 from ants_coord.values.routes import Piece, Route
 from ants_coord.values.settings import Settings
 

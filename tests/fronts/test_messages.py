@@ -15,8 +15,8 @@ import pytest
 
 from ants_coord import ClaimQueue, Matchmaker, Task, errors
 from ants_coord.errors import CoordinationError, RequirementError
+from ants_coord.frozen import fields as fields_of
 from ants_coord.guard import StaleTokenError
-from ants_coord.values.frozen import fields as fields_of
 from ants_coord.values.tasks import Outcome, TaskState
 
 LONGEST = 2_000

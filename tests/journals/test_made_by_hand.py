@@ -19,8 +19,8 @@ from ants_coord.commands.shared import EndOpening, Upgrade
 from ants_coord.core.machine import COMMANDS
 from ants_coord.core.strategies import every_part
 from ants_coord.errors import CoordinationError
+from ants_coord.frozen import fields
 from ants_coord.journals.codec import decode
-from ants_coord.values.frozen import fields
 
 from ..hub.test_wire import GOLDEN, entries
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from ...commands.board import React, Reactions, Unreact
 from ...commands.shared import Refused, Submit
 from ...errors import LimitError, UnknownKindError
+from ...frozen import evolve
 from ...values.entries import matches
-from ...values.frozen import evolve
 from ...values.payloads import copy_json
 from ...values.reactions import Reaction
 from ...values.tasks import FINAL

@@ -29,8 +29,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import CoordinationError, RequirementError
+from ...frozen import evolve
 from ...requirements import parse
-from ...values.frozen import evolve
 from ...values.rules import meant
 from ...values.settings import Settings
 from ...values.tasks import FINAL, Task

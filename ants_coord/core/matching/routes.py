@@ -10,9 +10,9 @@ from typing import Any
 
 from ...commands.shared import MAX_BATCH
 from ...errors import CoordinationError, LimitError, RequirementError
+from ...frozen import evolve
 from ...requirements import evaluate, parse
 from ...values.checks import check_id
-from ...values.frozen import evolve
 from ...values.routes import Route
 from ...values.tasks import Task
 from ..state.ledger import Ledger

@@ -20,8 +20,8 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ...frozen import evolve
 from ...requirements import parse
-from ...values.frozen import evolve
 from ...values.tasks import FINAL, Task
 from ..state.ledger import Ledger, ns
 from ..state.records import LEASED, READY, Row

@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ...errors import CoordinationError
-from ...values.frozen import frozen
+from ...frozen import frozen
 from ...values.tasks import Task
 from .records import Row
 

@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ...values.frozen import entity, field, fields
+from ...frozen import entity, field, fields
 from ...values.tasks import Outcome, Task, TaskState, make_outcome
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...values.frozen import evolve, fields
+from ...frozen import evolve, fields
 from ...values.tasks import Task
 
 _FIELDS = tuple(

@@ -13,8 +13,8 @@ from heapq import heappop
 from itertools import islice
 from typing import Any
 
+from ...frozen import evolve
 from ...values.checks import FRESH_MARK
-from ...values.frozen import evolve
 from ...values.tasks import FINAL, Backoff, Outcome, Task, TaskState, blank_outcome
 from ..state.ledger import FAR_NS, Ledger, ns
 from ..state.records import (

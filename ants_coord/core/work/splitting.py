@@ -17,7 +17,7 @@ from ...errors import (
     LimitError,
     TaskExistsError,
 )
-from ...values.frozen import evolve
+from ...frozen import evolve
 from ...values.tasks import Task, Ticket
 from ..state.ledger import Ledger
 from ..state.parts import Part

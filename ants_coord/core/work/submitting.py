@@ -21,7 +21,7 @@ from ...errors import (
     TaskExistsError,
     TaskNotFoundError,
 )
-from ...values.frozen import evolve
+from ...frozen import evolve
 from ...values.tasks import FINAL, Task, TaskState, Ticket, blank_task, blank_ticket
 from ..state.ledger import Ledger, ns
 from ..state.records import AT, CANCELLED, CONTENT, DONE, FAILED, LEASED, READY, WAITING, Row, fresh_row

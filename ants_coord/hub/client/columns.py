@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from ...core import snapshot
-from ...values.frozen import fields, maker
+from ...frozen import fields, maker
 from ...values.tasks import Lease, Outcome, TaskState, Ticket, make_lease, make_outcome
 
 _STATES = {state.value: state for state in TaskState}

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, get_args
 
 from ...commands.shared import Lookup
-from ...values.frozen import fields
+from ...frozen import fields
 from ...values.tasks import Task, TaskState
 
 Function = Callable[[Any], Any]

@@ -14,11 +14,7 @@ from collections.abc import Callable, Iterable
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .checks import seconds
-
 if TYPE_CHECKING:
-    import datetime as dt
-
     from attrs import define as entity
     from attrs import define as problem
     from attrs import define as record
@@ -36,15 +32,12 @@ __all__ = [
     "filler",
     "frozen",
     "has",
-    "lasting",
-    "lasting_or_none",
     "maker",
     "problem",
     "quick",
     "record",
     "refuse_unknown",
     "sparse",
-    "strings",
     "taking",
     "twins",
 ]
@@ -484,21 +477,3 @@ if not TYPE_CHECKING:
 def as_dict(value: Any) -> dict[str, Any]:
     """Return the fields of a value by name, as `attrs.asdict(recurse=False)` does."""
     return {each.name: getattr(value, each.name) for each in fields(value.__class__)}
-
-
-# -- fields that take more than they keep -----------------------------------------------------------------
-
-
-def strings(values: Iterable[str]) -> tuple[str, ...]:
-    """Declare that a field accepts any iterable of strings, and stores a tuple."""
-    return tuple(values)
-
-
-def lasting(value: float | dt.timedelta) -> float:
-    """Declare that a field accepts seconds or a timedelta, and stores seconds."""
-    return seconds(value, "a duration", zero=True)
-
-
-def lasting_or_none(value: float | dt.timedelta | None) -> float | None:
-    """Declare that a field accepts seconds, a timedelta or None."""
-    return None if value is None else lasting(value)
