@@ -57,7 +57,6 @@ class _Fate:
     """What will happen to one agent."""
 
     clock: SimulatedClock
-    is_crashing: bool = False
     task: asyncio.Task[None] = attrs.field(init=False)
 
 
@@ -313,7 +312,6 @@ class Colony:
             if loop.time() >= self.faults.until:
                 return
             if kind == "crash":
-                fate.is_crashing = True
                 fate.clock.is_dead = True
                 fate.task.cancel()
                 return
@@ -454,5 +452,5 @@ def _suffer(life: Any, fate: _Fate) -> Generator[Any, Any, None]:
                 yield from asyncio.sleep(fate.clock.paused_until - loop.time()).__await__()
             except asyncio.CancelledError as cancelled:
                 error = cancelled
-        if fate.is_crashing:
+        if fate.clock.is_dead:
             error = SimulatedCrash()
