@@ -129,11 +129,9 @@ def test_a_lock_that_is_forgotten_is_told():
         await me.lock_nowait("desk", "lamp")
         await asyncio.sleep(45)
 
-    colony = Colony(seed=1)
-    colony.add(forgetting)
     with pytest.raises(AssertionError, match="forgetting held 'desk, lamp' from 0 s until the lease ran out"):
-        colony.run(until="limit")
-    colony.run(until="limit", expect=["expiries"])
+        trial(forgetting, count=1, tasks=0, until="limit")
+    trial(forgetting, count=1, tasks=0, until="limit", expect=["expiries"])
 
 
 def test_a_lock_that_is_renewed_passes():

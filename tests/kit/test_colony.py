@@ -166,6 +166,8 @@ def test_a_colony_says_what_it_cannot_do():
     assert (report.unfinished, report.done) == (1, 0)
     with pytest.raises(ValueError, match="expect knows unfinished, expiries, deaths, writes, not 'luck'"):
         colony.run(expect=["luck"])
+    with pytest.raises(RuntimeError, match="has run already; make another one with the same seed"):
+        colony.run()
     with pytest.raises(TypeError, match="script is a generator function"):
         colony.add(script)
 

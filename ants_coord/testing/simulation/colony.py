@@ -181,6 +181,7 @@ class Colony:
 
         Raises:
             AssertionError: the report, its problems and the last events.
+            RuntimeError: it has run before; a colony runs once.
 
         """
         expected = frozenset(expect)
@@ -188,6 +189,10 @@ class Colony:
             raise ValueError(f"expect knows {', '.join(EXPECTABLE)}, not {', '.join(map(repr, unknown))}")
         if until not in ("drained", "limit"):
             raise ValueError(f"until must be 'drained' or 'limit', not {until!r}")
+        if self._told:
+            raise RuntimeError(
+                "this colony has run already; make another one with the same seed to repeat it"
+            )
         with (
             sleeping_in_virtual_time(),
             _drawing_names_from(self.seed),
