@@ -38,8 +38,11 @@ class BoardAgent(MatchAgent):
             The trail as it is now; `laid` is the part of the mark that counted, which a ceiling may limit.
 
         Raises:
-            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
-                changed.
+            UnknownKindError: the board declares its kinds of marks (`kinds=`), and this is none of them.
+            FaintMarkError: the mark is too weak to start a trail; lay a stronger one.
+            NotOwnerError: a namespace gives the place to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: the agent has begun as many trails as the board's `quota` allows.
 
         """
         return await self._board.deposit(mark, agent=self.name, request_id=request_id)
@@ -50,7 +53,10 @@ class BoardAgent(MatchAgent):
 
         Args:
             place: the place, as in Mark.
-            kind: only this kind of mark.
+            kind: only this kind of mark; by default all kinds.
+
+        Returns:
+            A list of Trails with their strength now; an empty list if there are none.
 
         """
         return await self._board.sense(place, kind=kind)
@@ -62,6 +68,9 @@ class BoardAgent(MatchAgent):
         Args:
             kind: only this kind; None ranks places by the net of all kinds, with repelling kinds subtracted.
             count: most trails to return.
+
+        Returns:
+            A list of Trails with their strength now; `kind` is None for the net of all kinds.
 
         """
         return await self._board.strongest(kind, count=count)
@@ -86,6 +95,12 @@ class BoardAgent(MatchAgent):
         Returns:
             How many trails changed.
 
+        Raises:
+            UnknownKindError: the board declares its kinds of marks (`kinds=`), and this is none of them.
+            NotOwnerError: a namespace gives one of the places to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: there are too many places and edges, or the agent's `quota` of trails is used up.
+
         """
         return await self._board.diffuse(
             kind,
@@ -96,7 +111,13 @@ class BoardAgent(MatchAgent):
         )
 
     async def thresholds(self) -> list[Threshold]:
-        """Read an agent's response threshold for each kind of task that it has done, sorted by kind."""
+        """
+        Read an agent's response threshold for each kind of task that it has done, sorted by kind.
+
+        Returns:
+            A list of Thresholds, 0 to 1: the lower one is, the more the agent is drawn to that kind.
+
+        """
         return await self._board.thresholds(self.name)
 
     async def write(
@@ -115,15 +136,21 @@ class BoardAgent(MatchAgent):
         Args:
             path: 1 to 512 bytes of text; "/" separates segments.
             value: any JSON value.
-            expect: the version that the entry must have; 0 means that there must be no entry.
+            expect: the version that the entry must have; 0 means that there must be no entry. By default any.
             ttl: seconds after which the entry expires; by default it does not.
             mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
-                neither.
+                neither. By default none.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Entry as it is now; give its `version` as `expect` to the next write.
+
         Raises:
-            StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
-                agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
+            StaleVersionError: the entry has another version; read it again.
+            NotOwnerError: a namespace gives the path to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: the agent has written as many entries as the board's `quota` allows; erase some.
+            UnknownKindError, FaintMarkError: as in `deposit`, for the mark; nothing was written.
 
         """
         return await self._board.write(
@@ -138,10 +165,13 @@ class BoardAgent(MatchAgent):
 
     async def read(self, path: str) -> Entry | None:
         """
-        Read an entry; return None if there is none.
+        Read an entry.
 
         Args:
             path: path of the entry.
+
+        Returns:
+            The Entry with `value`, `version` and `author`; None if there is none.
 
         """
         return await self._board.read(path)
@@ -153,11 +183,16 @@ class BoardAgent(MatchAgent):
         Args:
             pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
                 follow.
-            newer_than: only versions after this one.
+            newer_than: only versions after this one; 0 takes any.
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            The first matching entry, by path.
+            The first matching Entry, by path; it stays on the board. `take` removes it.
+
+        Raises:
+            TimeoutError: nothing matched in time.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
 
         """
         return await self._board.wait_for(pattern, newer_than=newer_than, timeout=timeout)
@@ -174,10 +209,13 @@ class BoardAgent(MatchAgent):
         List entries by path.
 
         Args:
-            prefix: the beginning of the paths.
-            pattern: a pattern that the paths must match, such as `inbox/*/text`.
-            after: continue after this path.
+            prefix: the beginning of the paths; by default all.
+            pattern: a pattern that the paths must match, such as `inbox/*/text`; by default none.
+            after: continue after this path; by default at the first.
             count: most entries to return.
+
+        Returns:
+            A list of Entries.
 
         """
         return await self._board.entries(prefix, pattern=pattern, after=after, count=count)
@@ -199,6 +237,16 @@ class BoardAgent(MatchAgent):
                 `erase(entry.path, agent=..., expect=entry.version)`. With None it never returns, even if the
                 taker dies.
 
+        Returns:
+            The Entry as it was.
+
+        Raises:
+            TimeoutError: nothing matched in time.
+            NotOwnerError: a namespace gives the entry to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
         """
         return await self._board.take(pattern, agent=self.name, timeout=timeout, lease_ttl=lease_ttl)
 
@@ -217,8 +265,12 @@ class BoardAgent(MatchAgent):
             lease_ttl: as in `take`.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Entry as it was, or None if none matches.
+
         Raises:
             NotOwnerError: a namespace gives the entry to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
 
         """
         return await self._board.take_nowait(
@@ -234,15 +286,16 @@ class BoardAgent(MatchAgent):
 
         Args:
             path: path of the entry.
-            expect: the version that the entry must have.
+            expect: the version that the entry must have; by default any.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
 
         Raises:
-            StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
-                others.
+            StaleVersionError: the entry has another version; read it again.
+            NotOwnerError: a namespace gives the path to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
 
         """
         return await self._board.erase(path, agent=self.name, expect=expect, request_id=request_id)
@@ -253,6 +306,9 @@ class BoardAgent(MatchAgent):
 
         Args:
             path: path of the entry, which may be gone.
+
+        Returns:
+            A list of Changes with `what`, `agent`, `version` and `value`.
 
         """
         return await self._board.history(path)
@@ -268,10 +324,13 @@ class BoardAgent(MatchAgent):
         Iterate over changes of entries and trails, each once and in order.
 
         Args:
-            prefix: the beginning of the paths and places.
+            prefix: the beginning of the paths and places; by default all.
             since: continue after the cursor of an earlier change; None first returns everything that exists,
                 as "present".
             follow: wait for more changes until the coordinator closes.
+
+        Yields:
+            Changes of entries (`path`) and of trails (`kind` and `strength`, too); each has its `cursor`.
 
         Raises:
             CursorTooOld: changes after `since` are gone; start again without it.

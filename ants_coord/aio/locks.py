@@ -33,13 +33,30 @@ class LockVerbs(ResultVerbs):
         Return a scope that locks all names or none: it waits at its entry and unlocks at its exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers everything below it.
+            names: resources, such as paths; 1 to 512 bytes each, 256 at most. "src/" covers everything below
+                it.
             agent: name of the agent that locks.
-            lease_ttl: seconds that a lock lasts without renewal (the scope renews it).
+            lease_ttl: seconds that a lock lasts without renewal (the scope renews it); by default as the
+                board says.
             timeout: seconds to wait at the entry; None waits for ever.
             holder: a name, such as a session's id; scopes with the same holder may re-enter. Without it,
                 another scope of the same agent waits like anybody else.
             shared: whether others that also lock shared may be inside at the same time.
+
+        Returns:
+            A scope; within it, it has the lock's `token` for `Guard`.
+
+        Raises:
+            TimeoutError: at the entry: others held a name for all that time; the message says who.
+            QuarantinedError: at the entry: the agent may not change the shared state.
+            LeaseLostError: at the exit: the lock ran out in between; others may have been inside.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> async with board.lock("app.py", "src/", agent="ann", timeout=5):
+            ...     print((await board.holder("src/main.py")).agent)
+            ann
 
         """
         command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
@@ -61,15 +78,29 @@ class LockVerbs(ResultVerbs):
         request_id: str | None = None,
     ) -> Lease:
         """
-        Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire.
+        Lock all names now, or none. Nobody renews the lock: `release` it, or let it expire.
 
         Args:
             names: as in `lock`.
             agent: name of the agent that locks.
-            lease_ttl: seconds that the lock lasts.
+            lease_ttl: seconds that the lock lasts; by default as the board says.
             holder: as in `lock`.
             shared: as in `lock`.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Returns:
+            The Lease of the lock, with its `token` and `names`.
+
+        Raises:
+            HeldError: somebody else holds one of the names; the error says who, and for how long at most.
+            QuarantinedError: the agent may not change the shared state.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> lock = await board.lock_nowait("app.py", agent="ann", lease_ttl=60)
+            >>> lock.names
+            ('app.py',)
+            >>> await board.release(lock)
 
         """
         command = arguments.lock(names, agent, lease_ttl, holder, shared=shared)
@@ -92,14 +123,24 @@ class LockVerbs(ResultVerbs):
             paths: files, and folders with everything below them; absolute, or relative to the root.
             agent: name of the agent that locks.
             root: the folder that names are relative to, such as the repository's; it must be the same for all
-                users of a board.
+                users of a board. By default the current folder.
             lease_ttl: as in `lock`.
             timeout: as in `lock`.
             holder: as in `lock`.
             shared: as in `lock`.
 
+        Returns:
+            A scope, as `lock` does.
+
         Raises:
             ValueError: a path lies outside the root.
+            TimeoutError, QuarantinedError, LeaseLostError, ClosedError: as in `lock`.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> async with board.lock_files("./src/../app.py", agent="ann"):
+            ...     print((await board.holder("app.py")).agent)
+            ann
 
         """
         from ..fronts.file_names import names_of_files  # noqa: PLC0415 - it needs Unicode tables

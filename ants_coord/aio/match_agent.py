@@ -45,6 +45,9 @@ class MatchAgent(Agent):
         Args:
             count: most tasks to return.
 
+        Returns:
+            A list of Offers: the task's id, kind, priority and requirement, and how long it has waited.
+
         """
         return await self._board.offers(self.name, count=count)
 

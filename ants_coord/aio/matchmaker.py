@@ -62,7 +62,21 @@ class Membership(MatchAgent):
         Change the advert.
 
         Args:
-            changes: capabilities, attributes, slots, load, accepts or ttl, as in `join`.
+            changes: capabilities, attributes, slots, load, accepts or ttl (seconds), as in `join`.
+
+        Returns:
+            An Advertised, as from `advertise`.
+
+        Raises:
+            AdvertRefusedError: a newer start of this agent has advertised; end this one.
+            AgentGoneError: the agent was retired; join again if it is to work.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> async with market.join("w1", ["gpu"]) as me:
+            ...     changed = await me.update(load=0.5)
+            ...     print((await market.agents())[0].advert.load)
+            0.5
 
         """
         if not {"agent", "incarnation"}.isdisjoint(changes):
@@ -88,7 +102,31 @@ class Membership(MatchAgent):
         lease_ttl: Seconds | None = None,
         timeout: Seconds | None = None,
     ) -> Lease:
-        """Wait for a task and lease it, as on the coordinator, while this agent is here."""
+        """
+        Wait for a task and lease it, as on the coordinator, while this agent is here.
+
+        Args:
+            task: a particular task; by default the best one.
+            kinds: only tasks of these kinds; by default of any.
+            lease_ttl: seconds that the lease lasts; by default as the task or the board says.
+            timeout: seconds to wait; None waits for ever.
+
+        Returns:
+            A Lease, as from `claim` of the coordinator.
+
+        Raises:
+            AgentGoneError: it has left its scope, was retired, or another start has taken its name over.
+            TimeoutError, TaskNotFoundError, IllegalTransitionError, DeadlockError, ClosedError: as in `claim`
+                of the coordinator.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> ticket = await market.submit(Task("a", requires="gpu"))
+            >>> async with market.join("w1", ["gpu"]) as me:
+            ...     print((await me.claim(timeout=5)).task)
+            a
+
+        """
         self._must_be_here()
         return await super().claim(task=task, kinds=kinds, lease_ttl=lease_ttl, timeout=timeout)
 
@@ -143,6 +181,15 @@ class MatchVerbs(Board):
         Args:
             name: name of the agent.
 
+        Returns:
+            A MatchAgent, which refuses other agents' leases.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> ticket = await market.submit(Task("a"))
+            >>> [offer.task for offer in await market.as_agent("w1").offers()]
+            ['a']
+
         """
         return MatchAgent(self, arguments.agent_name(name))
 
@@ -150,8 +197,21 @@ class MatchVerbs(Board):
         """
         Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
-        agent.
+        It is for hosts that forward the calls of agents. `key_of(name)` returns the key to give to an agent.
+
+        Returns:
+            A Shared; its `as_agent(name, key)` returns the agent's handle.
+
+        Raises:
+            WrongKeyError: at `as_agent`: the key is not that agent's.
+            ValueError: at `as_agent`: the coordinator was made without `secret=`.
+
+        Example:
+            >>> market = Matchmaker(secret=b"sixteen bytes...")
+            >>> key = market.key_of("w1")
+            >>> market.shared().as_agent("w1", key).name
+            'w1'
+
         """
         from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
 
@@ -173,19 +233,27 @@ class MatchVerbs(Board):
 
         Args:
             agent: name of the agent.
-            capabilities: dotted names such as "doc.parse.pdf", "python:3.11".
-            attributes: name -> number, string or bool, such as {"gpu_mem": 24}.
+            capabilities: dotted names such as "doc.parse.pdf", "python:3.11"; by default none.
+            attributes: name -> number, string or bool, such as {"gpu_mem": 24}; by default none.
             slots: number of tasks at a time.
             load: how busy it is with other things, 0 to 1.
-            accepts: the agent's own rule, such as "priority >= 0 and not nightly".
+            accepts: the agent's own rule, such as "priority >= 0 and not nightly"; by default it takes all.
             ttl: seconds that the advert lives if it is not refreshed.
 
         Returns:
-            A handle with the verbs of `as_agent`, and `update` to change the advert.
+            A Membership: a handle with the verbs of `as_agent`, a scope, and `update` to change the advert.
 
         Raises:
-            TypeError, ValueError, LimitError, RequirementError: an argument is wrong, and named. At the entry
-            AdvertRefusedError: a newer start of this agent has advertised.
+            LimitError: there are too many capabilities or attributes.
+            RequirementError: `accepts` cannot be read; the error says where.
+            AdvertRefusedError: at the entry: a newer start of this agent has advertised.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> ticket = await market.submit(Task("a", requires="gpu and mem >= 16"))
+            >>> async with market.join("w1", ["gpu"], attributes={"mem": 24}) as me:
+            ...     print((await me.claim_nowait()).task)
+            a
 
         """
         advert = match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
@@ -196,14 +264,23 @@ class MatchVerbs(Board):
         Declare what an agent can do, for the advert's ttl. `join` does this and refreshes it.
 
         Args:
-            advert: what it can do; it replaces the agent's earlier advert.
+            advert: what it can do, how busy it is, and for how many seconds (`ttl`) this holds; it replaces
+                the agent's earlier advert.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            What it changed: whether the agent joined, changed, or only sent a sign of life.
+            An Advertised: whether the agent "joined", "changed" or only sent a sign of life, and until when
+            the advert lives, in nanoseconds of the board's clock.
 
         Raises:
             AdvertRefusedError: a newer start of this agent has advertised; end this one.
+            AgentGoneError: the agent was retired; `join` again if it is to work.
+            RequirementError: `accepts` asks for something that no rule can see.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> (await market.advertise(Advert("w1", ["gpu"], ttl=60))).status
+            'joined'
 
         """
         return await self._do(Advertise(match_arguments.checked_advert(advert)), request_id)
@@ -219,6 +296,12 @@ class MatchVerbs(Board):
         Returns:
             Whether there was one.
 
+        Example:
+            >>> market = Matchmaker()
+            >>> advertised = await market.advertise(Advert("w1", ["gpu"]))
+            >>> await market.withdraw("w1")
+            True
+
         """
         return await self._do(Withdraw(arguments.agent_name(agent)), request_id)
 
@@ -230,11 +313,19 @@ class MatchVerbs(Board):
 
         Args:
             agent: name of the agent.
-            reason: for the event and the error.
+            reason: for the event and the error; its first 500 characters. By default none.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether it was present, or held anything.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> advertised = await market.advertise(Advert("w1", ["gpu"]))
+            >>> await market.retire("w1", reason="its GPU is broken")
+            True
+            >>> await market.agents()
+            []
 
         """
         if not isinstance(reason, str):
@@ -252,6 +343,19 @@ class MatchVerbs(Board):
             requires: a requirement; None finds all.
             prefer: requirements; agents that meet more of them come first.
             count: most agents to return.
+
+        Returns:
+            A list of AgentRecords: the advert, and what the agent holds. Those that deliver more reliably
+            come first.
+
+        Raises:
+            RequirementError: a requirement cannot be read; the error says where.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> advertised = await market.advertise(Advert("w1", ["gpu"], {"mem": 24}))
+            >>> [record.agent for record in await market.agents("gpu and mem >= 16")]
+            ['w1']
 
         """
         if isinstance(prefer, str):
@@ -273,6 +377,15 @@ class MatchVerbs(Board):
             agent: name of the agent.
             count: most tasks to return.
 
+        Returns:
+            A list of Offers: the task's id, kind, priority and requirement, and how long it has waited.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> tickets = await market.submit_many([Task("a", requires="gpu"), Task("b")])
+            >>> [offer.task for offer in await market.offers("w1")]
+            ['b']
+
         """
         name = arguments.agent_name(agent)
         return list(await self._ask(Offers(name, checked_count(count, "count", most=1 << 30))))
@@ -291,6 +404,13 @@ class MatchVerbs(Board):
         Raises:
             TaskNotFoundError: the task is unknown or forgotten.
 
+        Example:
+            >>> market = Matchmaker()
+            >>> ticket = await market.submit(Task("a", requires="gpu"))
+            >>> advertised = await market.advertise(Advert("w1", ["cpu"]))
+            >>> print(await market.why_not("a", agent="w1"))
+            task 'a' for agent 'w1' is ...gpu...
+
         """
         return await self._ask(WhyNot(arguments.task_id(task), arguments.agent_name(agent)))
 
@@ -306,8 +426,18 @@ class MatchVerbs(Board):
                 not meet `requires`, or has gone, is then reported once even if it was not reported before.
             follow: wait for more changes until the coordinator closes.
 
+        Yields:
+            AgentChanges; `what` is "present", "joined", "changed", "fading" or "departed".
+
         Raises:
             CursorTooOld: changes after `since` are gone; start again without it.
+            RequirementError: `requires` cannot be read; the error says where.
+
+        Example:
+            >>> market = Matchmaker()
+            >>> advertised = await market.advertise(Advert("w1", ["gpu"]))
+            >>> [(each.what, each.agent) async for each in market.watch_agents("gpu", follow=False)]
+            [('present', 'w1')]
 
         """
         checked_requirement(requires, "requires")

@@ -31,11 +31,21 @@ class ResultVerbs(Verbs):
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            An Outcome with the state in which it ended, the result and the reason.
+            An Outcome with the state in which the task ended, the result and the reason.
 
         Raises:
-            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-                forgotten. ClosedError.
+            TimeoutError: it has not ended; the message says why.
+            TaskNotFoundError: it is unknown or forgotten.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> state = await board.fail(await board.claim("ann"), "a typo", retry=False)
+            >>> outcome = await board.outcome("a", timeout=5)
+            >>> (outcome.state.value, outcome.reason)
+            ('failed', 'a typo')
 
         """
         query = arguments.outcomes([task])
@@ -60,9 +70,19 @@ class ResultVerbs(Verbs):
             The JSON value with which it was completed.
 
         Raises:
-            TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
-            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-                forgotten. ClosedError.
+            TaskFailedError: it failed; the error says why, and has the outcome. `requeue` starts it again.
+            TaskDroppedError: it was cancelled.
+            TimeoutError: it has not ended; the message says why.
+            TaskNotFoundError: it is unknown or forgotten.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> outcome = await board.complete(await board.claim("ann"), [1, 2])
+            >>> await board.result(ticket, timeout=5)
+            [1, 2]
 
         """
         outcome = await self.outcome(task, timeout=timeout)
@@ -85,15 +105,23 @@ class ResultVerbs(Verbs):
         Args:
             tasks: tasks, tickets or ids.
             timeout: seconds to wait for all together; None waits for ever.
-            return_exceptions: put the error of a task in the place of its result, instead of raising the
-                first one.
+            return_exceptions: put the error of a task in the place of its result. By default the first one is
+                raised.
 
         Returns:
-            The results in the order of `tasks`.
+            A list of the results in the order of `tasks`.
 
         Raises:
-            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in `result`,
-                for the first task in this order without a result.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, DeadlockError, ClosedError: as
+                in `result`, for the first task in this order without a result.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = await board.submit_many([Task("a"), Task("b")])
+            >>> for lease in await board.claim_many("ann", 2):
+            ...     outcome = await board.complete(lease, lease.task.upper())
+            >>> await board.results(tickets, timeout=5)
+            ['A', 'B']
 
         """
         flag(return_exceptions, "return_exceptions")
@@ -118,8 +146,22 @@ class ResultVerbs(Verbs):
             tasks: tasks, tickets or ids.
             timeout: seconds to wait for all together; None waits for ever.
 
+        Yields:
+            An Outcome for each task, also for those that failed or were cancelled.
+
         Raises:
-            TimeoutError: some have not ended. TaskNotFoundError: one is unknown or forgotten. ClosedError.
+            TimeoutError: some have not ended.
+            TaskNotFoundError: one is unknown or forgotten.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = await board.submit_many([Task("a"), Task("b")])
+            >>> for task in ("b", "a"):
+            ...     outcome = await board.complete(await board.claim("ann", task=task))
+            >>> sorted([outcome.task async for outcome in board.as_finished(tickets, timeout=5)])
+            ['a', 'b']
 
         """
         left = await self._countdown(timeout)
@@ -144,7 +186,15 @@ class ResultVerbs(Verbs):
             timeout: seconds to wait; None waits for ever.
 
         Raises:
-            TimeoutError: some tasks are unfinished; the message says why. ClosedError.
+            TimeoutError: some tasks are unfinished; the message says why.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> outcome = await board.complete(await board.claim("ann"))
+            >>> await board.drain(timeout=5)
 
         """
         waiter = Waiter(mute, drained=True)

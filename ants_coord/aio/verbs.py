@@ -58,8 +58,13 @@ class Verbs(Reading):
             The command's reply.
 
         Raises:
-            CoordinationError: the core refused the command; nothing was changed.
+            CoordinationError: the command was refused; nothing was changed.
             ValueError: a field of the command has a wrong type or value; nothing was changed.
+
+        Example:
+            >>> from ants_coord.commands.shared import SetLimit
+            >>> board = ClaimQueue()
+            >>> await board.execute(SetLimit("api", 2))
 
         """
         if not isinstance(command, Command):
@@ -85,7 +90,14 @@ class Verbs(Reading):
             The new deadline in nanoseconds of the board's clock.
 
         Raises:
-            LeaseLostError: the lease is no longer yours; stop working on the task.
+            LeaseLostError: the lease is no longer the caller's; stop working on the task.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> lease = await board.claim("ann", lease_ttl=10)
+            >>> await board.renew(lease, lease_ttl=60) > lease.expires_ns
+            True
 
         """
         answer = (await self._do(arguments.renew((lease,), lease_ttl), request_id))[0]
@@ -100,14 +112,24 @@ class Verbs(Reading):
         End several tasks in one step: all of them, or none if one lease is lost.
 
         Args:
-            endings: pairs of a lease and its result, any JSON value.
+            endings: pairs of a lease (or its scope, or its handle) and its result, any JSON value; at most
+                10,000.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The outcomes in the same order.
+            A list of Outcomes in the same order.
 
         Raises:
             LeaseLostError: one of the leases is lost, and nothing was changed; leave it out and try again.
+            VerdictError: one of the tasks is a check, and its result no verdict; nothing was changed.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = await board.submit_many([Task("a"), Task("b")])
+            >>> leases = await board.claim_many("ann", 2)
+            >>> ended = await board.complete_many((lease, lease.task * 2) for lease in leases)
+            >>> [outcome.result for outcome in ended]
+            ['aa', 'bb']
 
         """
         wanted = listed(endings, "endings", "a list of pairs (lease, result)")
@@ -136,16 +158,30 @@ class Verbs(Reading):
         request_id: str | None = None,
     ) -> Outcome:
         """
-        End a task with its result.
+        End a task with its result. A scope (`work`) does this by itself.
+
+        Completing the same lease again changes nothing and returns the first outcome.
 
         Args:
             lease: the lease, its scope or its handle.
-            result: any JSON value.
-            late: "accept" takes the result of an expired lease while nobody else has the task.
+            result: any JSON value; by default None.
+            late: "accept" takes the result of an expired lease while nobody else has the task; by default it
+                is refused.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Outcome. Its state is DONE, or READY if the result must still be checked (`verify`).
+
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed. Drop the result.
+            LeaseLostError: the task is no longer the caller's; nothing was changed. Drop the result.
+            VerdictError: the task is a check, and the result no verdict; the lease is still held. Try again.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> outcome = await board.complete(await board.claim("ann"), {"answer": 42})
+            >>> await board.result("a")
+            {'answer': 42}
 
         """
         engine = self._engine
@@ -171,15 +207,22 @@ class Verbs(Reading):
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: the reason, kept in the task's history.
+            reason: the reason, kept in the task's history; its first 2,000 characters.
             retry: True retries after the task's backoff, a number after that many seconds; False gives up.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The state of the task: READY, DELAYED or FAILED.
+            The TaskState: READY, DELAYED, or FAILED if no attempts are left.
 
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed.
+            LeaseLostError: the task is no longer the caller's; nothing was changed.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> lease = await board.claim("ann")
+            >>> (await board.fail(lease, "the API is down", retry=60)).value
+            'delayed'
 
         """
         return await self._do(arguments.fail(lease, reason, retry), request_id)
@@ -193,7 +236,14 @@ class Verbs(Reading):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: it is no longer yours, so there is nothing to give back.
+            LeaseLostError: it is no longer the caller's, so there is nothing to give back.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> await board.release(await board.claim("ann"))
+            >>> (await board.claim("bob")).attempt
+            1
 
         """
         await self._do(arguments.release(lease), request_id)
@@ -213,9 +263,24 @@ class Verbs(Reading):
             tasks: the parts, under new ids; they may need each other, and other tasks.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A list of the parts' Tickets in the same order.
+
         Raises:
-            LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
-                parts): nothing was changed.
+            LeaseLostError: the task is no longer the caller's.
+            TaskExistsError: the id or the key of a part belongs to another task; use new ones.
+            DependencyError: a need of a part is unknown, or there is a cycle.
+            IllegalTransitionError: a seat of a team, or a check, cannot be split.
+            LimitError: more than 16 levels of parts, or more than 10,000 parts and needs.
+            FieldNotHonouredError: a part has a field that means nothing to this strategy.
+            PurseError: a part reserves from a purse that is unknown or can never pay.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("book"))
+            >>> parts = await board.split(await board.claim("ann"), [Task("page-1"), Task("page-2")])
+            >>> print(await board.explain("book"))
+            task 'book' is waiting: needs 'page-1', which is ready...
 
         """
         return list(await self._do(arguments.split(lease, tasks), request_id))
@@ -239,9 +304,9 @@ class Verbs(Reading):
         Args:
             lease: the lease, its scope or its handle.
             purse: the purse's name; it need not be one that the task reserves from.
-            n: the amount, 0 or more.
+            n: the amount, 0 or more, in the purse's own unit.
             coordination: whether it was spent on talking to other agents and not on the work; counted
-                separately.
+                separately. By default it was the work.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
@@ -249,7 +314,14 @@ class Verbs(Reading):
 
         Raises:
             LeaseLostError: the lease is over; nothing was charged.
-            PurseError: there is no such purse.
+            PurseError: there is no such purse; `purse` makes one.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> await board.purse("tokens", 1_000)
+            >>> ticket = await board.submit(Task("a"))
+            >>> await board.spent(await board.claim("ann"), "tokens", 300)
+            700
 
         """
         return await self._do(arguments.spent(lease, purse, n, coordination), request_id)
@@ -274,14 +346,25 @@ class Verbs(Reading):
             what: the lease (its scope, or its handle "id#token"), or a task that is on offer.
             seconds: how long; None means until the task or the agent's advert changes. Naming the task in a
                 claim overrules the decline.
-            reason: a reason for `explain`, such as "429".
+            reason: a reason for `explain`, such as "429"; its first 500 characters.
             agent: the agent that declines a task; not needed with a lease, which names its holder.
             all: the agent wants no task at all for that long, for example because it is rate-limited.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed.
-            NotOfferedError: the agent could not take this task now.
+            LeaseLostError: the task is no longer the caller's; nothing was changed.
+            ForeignLeaseError: the lease is not that of `agent`.
+            NotOfferedError: the agent could not take this task now, so there is nothing to decline.
+            TaskNotFoundError: the task is unknown or forgotten.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> await board.decline(await board.claim("ann"), 30, "429")
+            >>> await board.claim_nowait("ann") is None
+            True
+            >>> (await board.claim("bob")).task
+            'a'
 
         """
         command = arguments.decline(what, seconds, reason, agent, everything=all)
@@ -297,7 +380,16 @@ class Verbs(Reading):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is no longer yours; stop working on it.
+            LeaseLostError: the task is no longer the caller's; stop working on it.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> lease = await board.claim("ann")
+            >>> await board.progress(lease, {"page": 3})
+            >>> await board.release(lease)
+            >>> [note.note for note in (await board.claim("bob")).notes]
+            [{'page': 3}]
 
         """
         await self._do(arguments.note(lease, note), request_id)
@@ -309,9 +401,20 @@ class Verbs(Reading):
         Args:
             agent: name of the agent.
             force: also take leases whose holder has been heard within two thirds of the lease's length and is
-                not known to be dead. Without it, a second session of one name does not take the work of the
+                not known to be dead. By default, a second session of one name does not take the work of the
                 first.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Returns:
+            A list of the new Leases; an empty list if there was nothing to take.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> old = await board.claim("ann")
+            >>> [new] = await board.adopt("ann", force=True)
+            >>> (new.task, new.token > old.token)
+            ('a', True)
 
         """
         return list(await self._do(Adopt(arguments.agent_name(agent), flag(force, "force")), request_id))
@@ -327,6 +430,13 @@ class Verbs(Reading):
         Returns:
             The number of leases and locks.
 
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = await board.submit_many([Task("a"), Task("b")])
+            >>> leases = await board.claim_many("ann", 2)
+            >>> await board.release_all("ann")
+            2
+
         """
         return await self._do(ReleaseAll(arguments.agent_name(agent)), request_id)
 
@@ -336,14 +446,23 @@ class Verbs(Reading):
         """
         Cancel a task, and the tasks that need it. Its holder is told at once, or at its next call.
 
+        A task that is cancelled already stays so.
+
         Args:
             task: the task, its ticket or its id.
-            reason: the reason; callers that wait for the result get it.
+            reason: the reason, its first 500 characters; callers that wait for the result get it.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
             TaskNotFoundError: the task is unknown or forgotten.
-            IllegalTransitionError: it has ended already.
+            IllegalTransitionError: it is done or has failed, so there is nothing to cancel.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = await board.submit_many([Task("a"), Task("b", needs=["a"])])
+            >>> await board.cancel("a", reason="not needed")
+            >>> (await board.find("b")).state.value
+            'cancelled'
 
         """
         if not isinstance(reason, str):
@@ -359,9 +478,21 @@ class Verbs(Reading):
             task: the task, its ticket or its id.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The task's Ticket.
+
         Raises:
-            TaskNotFoundError: the task is unknown or forgotten.
+            TaskNotFoundError: the task, or one that it needs, is unknown or forgotten; submit it again.
             IllegalTransitionError: it has not failed.
+            TaskExistsError: another task has its `key` now; wait until that one has ended.
+            DependencyError: it needs a task whose result is forgotten.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> state = await board.fail(await board.claim("ann"), "a typo", retry=False)
+            >>> (await board.requeue("a")).state.value
+            'ready'
 
         """
         return await self._do(Requeue(arguments.task_id(task)), request_id)
@@ -374,6 +505,13 @@ class Verbs(Reading):
             name: the limit, as in Task(limit=...).
             n: the number; 0 allows none.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> await board.limit("api", 2)
+            >>> tickets = await board.submit_many(Task(limit="api") for _ in range(3))
+            >>> len(await board.claim_many("ann", 3))
+            2
 
         """
         await self._do(SetLimit(check_name(name, "limit"), count(n, "n", least=0)), request_id)
@@ -389,10 +527,17 @@ class Verbs(Reading):
 
         Args:
             name: the purse, as in Task(spends={name: n}).
-            amount: the amount; 0 allows no spending.
+            amount: the amount, in a unit of your own; 0 allows no spending.
             per: seconds of a window, such as 86_400 for a day (in UTC) or 60 for a rate limit; each window
                 starts with the whole amount, less any debt. By default the amount is all there is.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> await board.purse("tokens", 1_000, per=86_400)
+            >>> tickets = await board.submit_many(Task(spends={"tokens": 600}) for _ in range(2))
+            >>> len(await board.claim_many("ann", 2))
+            1
 
         """
         named = check_name(name, "purse")
@@ -412,6 +557,13 @@ class Verbs(Reading):
         Args:
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> await board.pause()
+            >>> await board.claim_nowait("ann") is None
+            True
+
         """
         await self._do(Pause(), request_id)
 
@@ -421,6 +573,14 @@ class Verbs(Reading):
 
         Args:
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> await board.pause()
+            >>> await board.resume()
+            >>> (await board.claim_nowait("ann")).task
+            'a'
 
         """
         await self._do(Resume(), request_id)
@@ -434,11 +594,16 @@ class Verbs(Reading):
             changes: names and values as in Settings; other settings stay.
 
         Returns:
-            All settings as they are now.
+            A Settings: all settings as they are now.
 
         Raises:
-            TypeError, ValueError: there is no such setting, or it cannot have this value; the message names
-                both.
+            TypeError: there is no such setting; the message names the one that was probably meant.
+            ValueError: a setting cannot have this value, or means nothing to this strategy.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> (await board.configure(lease_ttl=60, max_attempts=5)).max_attempts
+            5
 
         """
         command = Configure(changed(await self.settings(), changes))
@@ -457,11 +622,17 @@ class Verbs(Reading):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            All settings as they are now.
+            A Settings: all settings as they are now.
 
         Raises:
             ValueError: there is no such strategy.
-            SettingsError: the board can do more than that already.
+            SettingsError: the board can do as much or more already; open it with the class that it names.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = await board.submit(Task("a"))
+            >>> (await board.extend("matchmaker")).strategy
+            'match'
 
         """
         has = await self.settings()
@@ -483,6 +654,13 @@ class Verbs(Reading):
 
         Returns:
             Whether this changed anything.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> await board.vouch("ann", "team-a", by="ops")
+            True
+            >>> (await board.standing("ann")).principal
+            'team-a'
 
         """
         command = Vouch(arguments.agent_name(agent), check_name(principal, "principal"), check_name(by, "by"))

@@ -33,8 +33,16 @@ class Keys:
         Args:
             agent: name of the agent.
 
+        Returns:
+            The key, a string of 32 characters.
+
         Raises:
             ValueError: the coordinator was made without `secret=`; pass one to its constructor.
+
+        Example:
+            >>> board = ClaimQueue(secret=b"sixteen bytes...")
+            >>> len(board.key_of("ann"))
+            32
 
         """
         import hmac  # noqa: PLC0415 - as in is_same

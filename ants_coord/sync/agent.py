@@ -31,7 +31,8 @@ class Agent(Handle):
     An agent's own handle on a coordinator for threads: the verbs with the agent's name bound.
 
     An agent that is handed its own handle cannot claim under another name by mistake (models invent
-    names), nor end another's lease. In one process this guards against bugs, not against hostile code.
+    names), nor end another's lease (ForeignLeaseError). In one process this guards against bugs, not
+    against hostile code.
     `board.as_agent(name)` makes it; the verbs are those of Board, without `agent`.
 
     """
@@ -40,16 +41,25 @@ class Agent(Handle):
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """
-        Return the record of a task, or None if it is unknown or forgotten.
+        Return the record of a task: its state, its history and its outcome.
 
         Args:
             task: the task, its ticket or its id.
+
+        Returns:
+            A TaskRecord; None if the task is unknown or forgotten.
 
         """
         return self._board.find(task)
 
     def leases(self) -> list[Lease]:
-        """List live leases, the oldest first."""
+        """
+        List the live leases of tasks and locks, the oldest first.
+
+        Returns:
+            A list of Leases; the `task` of a lock is "lock:" and its first name.
+
+        """
         return self._board.leases(self.name)
 
     def explain(self, task: TaskLike) -> Explanation:
@@ -93,7 +103,14 @@ class Agent(Handle):
         return self._board.briefing(self.name, count=count)
 
     def standing(self) -> Standing:
-        """Return an agent's record: what it delivered, failed and let expire."""
+        """
+        Return an agent's record: what it delivered, failed and let expire.
+
+        Returns:
+            A Standing with the counts, an estimate of how reliably the agent delivers, and what bars it, if
+            anything. An agent that was never seen has one, too.
+
+        """
         return self._board.standing(self.name)
 
     def renew(
@@ -115,7 +132,7 @@ class Agent(Handle):
             The new deadline in nanoseconds of the board's clock.
 
         Raises:
-            LeaseLostError: the lease is no longer yours; stop working on the task.
+            LeaseLostError: the lease is no longer the caller's; stop working on the task.
 
         """
         return self._board.renew(self._own(lease), lease_ttl=lease_ttl, request_id=request_id)
@@ -130,14 +147,16 @@ class Agent(Handle):
         End several tasks in one step: all of them, or none if one lease is lost.
 
         Args:
-            endings: pairs of a lease and its result, any JSON value.
+            endings: pairs of a lease (or its scope, or its handle) and its result, any JSON value; at most
+                10,000.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The outcomes in the same order.
+            A list of Outcomes in the same order.
 
         Raises:
             LeaseLostError: one of the leases is lost, and nothing was changed; leave it out and try again.
+            VerdictError: one of the tasks is a check, and its result no verdict; nothing was changed.
 
         """
         return self._board.complete_many(
@@ -154,16 +173,23 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> Outcome:
         """
-        End a task with its result.
+        End a task with its result. A scope (`work`) does this by itself.
+
+        Completing the same lease again changes nothing and returns the first outcome.
 
         Args:
             lease: the lease, its scope or its handle.
-            result: any JSON value.
-            late: "accept" takes the result of an expired lease while nobody else has the task.
+            result: any JSON value; by default None.
+            late: "accept" takes the result of an expired lease while nobody else has the task; by default it
+                is refused.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Outcome. Its state is DONE, or READY if the result must still be checked (`verify`).
+
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed. Drop the result.
+            LeaseLostError: the task is no longer the caller's; nothing was changed. Drop the result.
+            VerdictError: the task is a check, and the result no verdict; the lease is still held. Try again.
 
         """
         return self._board.complete(self._own(lease), result, late=late, request_id=request_id)
@@ -181,15 +207,15 @@ class Agent(Handle):
 
         Args:
             lease: the lease, its scope or its handle.
-            reason: the reason, kept in the task's history.
+            reason: the reason, kept in the task's history; its first 2,000 characters.
             retry: True retries after the task's backoff, a number after that many seconds; False gives up.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The state of the task: READY, DELAYED or FAILED.
+            The TaskState: READY, DELAYED, or FAILED if no attempts are left.
 
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed.
+            LeaseLostError: the task is no longer the caller's; nothing was changed.
 
         """
         return self._board.fail(self._own(lease), reason, retry=retry, request_id=request_id)
@@ -203,7 +229,7 @@ class Agent(Handle):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: it is no longer yours, so there is nothing to give back.
+            LeaseLostError: it is no longer the caller's, so there is nothing to give back.
 
         """
         self._board.release(self._own(lease), request_id=request_id)
@@ -227,9 +253,17 @@ class Agent(Handle):
             tasks: the parts, under new ids; they may need each other, and other tasks.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A list of the parts' Tickets in the same order.
+
         Raises:
-            LeaseLostError, TaskExistsError, DependencyError (a cycle), LimitError (more than 16 levels of
-                parts): nothing was changed.
+            LeaseLostError: the task is no longer the caller's.
+            TaskExistsError: the id or the key of a part belongs to another task; use new ones.
+            DependencyError: a need of a part is unknown, or there is a cycle.
+            IllegalTransitionError: a seat of a team, or a check, cannot be split.
+            LimitError: more than 16 levels of parts, or more than 10,000 parts and needs.
+            FieldNotHonouredError: a part has a field that means nothing to this strategy.
+            PurseError: a part reserves from a purse that is unknown or can never pay.
 
         """
         return self._board.split(self._own(lease), tasks, request_id=request_id)
@@ -253,9 +287,9 @@ class Agent(Handle):
         Args:
             lease: the lease, its scope or its handle.
             purse: the purse's name; it need not be one that the task reserves from.
-            n: the amount, 0 or more.
+            n: the amount, 0 or more, in the purse's own unit.
             coordination: whether it was spent on talking to other agents and not on the work; counted
-                separately.
+                separately. By default it was the work.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
@@ -263,7 +297,7 @@ class Agent(Handle):
 
         Raises:
             LeaseLostError: the lease is over; nothing was charged.
-            PurseError: there is no such purse.
+            PurseError: there is no such purse; `purse` makes one.
 
         """
         return self._board.spent(
@@ -293,13 +327,15 @@ class Agent(Handle):
             what: the lease (its scope, or its handle "id#token"), or a task that is on offer.
             seconds: how long; None means until the task or the agent's advert changes. Naming the task in a
                 claim overrules the decline.
-            reason: a reason for `explain`, such as "429".
+            reason: a reason for `explain`, such as "429"; its first 500 characters.
             all: the agent wants no task at all for that long, for example because it is rate-limited.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is no longer yours; nothing was changed.
-            NotOfferedError: the agent could not take this task now.
+            LeaseLostError: the task is no longer the caller's; nothing was changed.
+            ForeignLeaseError: the lease is not that of `agent`.
+            NotOfferedError: the agent could not take this task now, so there is nothing to decline.
+            TaskNotFoundError: the task is unknown or forgotten.
 
         """
         self._board.decline(what, seconds, reason, agent=self.name, all=all, request_id=request_id)
@@ -314,7 +350,7 @@ class Agent(Handle):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Raises:
-            LeaseLostError: the task is no longer yours; stop working on it.
+            LeaseLostError: the task is no longer the caller's; stop working on it.
 
         """
         self._board.progress(self._own(lease), note, request_id=request_id)
@@ -325,9 +361,12 @@ class Agent(Handle):
 
         Args:
             force: also take leases whose holder has been heard within two thirds of the lease's length and is
-                not known to be dead. Without it, a second session of one name does not take the work of the
+                not known to be dead. By default, a second session of one name does not take the work of the
                 first.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Returns:
+            A list of the new Leases; an empty list if there was nothing to take.
 
         """
         return self._board.adopt(self.name, force=force, request_id=request_id)
@@ -354,11 +393,13 @@ class Agent(Handle):
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            An Outcome with the state in which it ended, the result and the reason.
+            An Outcome with the state in which the task ended, the result and the reason.
 
         Raises:
-            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-                forgotten. ClosedError.
+            TimeoutError: it has not ended; the message says why.
+            TaskNotFoundError: it is unknown or forgotten.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
 
         """
         return self._board.outcome(task, timeout=timeout)
@@ -375,9 +416,12 @@ class Agent(Handle):
             The JSON value with which it was completed.
 
         Raises:
-            TaskFailedError, TaskDroppedError: it ended without a result; the error says why.
-            TimeoutError: it has not ended; the message says why. TaskNotFoundError: it is unknown or
-                forgotten. ClosedError.
+            TaskFailedError: it failed; the error says why, and has the outcome. `requeue` starts it again.
+            TaskDroppedError: it was cancelled.
+            TimeoutError: it has not ended; the message says why.
+            TaskNotFoundError: it is unknown or forgotten.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
 
         """
         return self._board.result(task, timeout=timeout)
@@ -395,15 +439,15 @@ class Agent(Handle):
         Args:
             tasks: tasks, tickets or ids.
             timeout: seconds to wait for all together; None waits for ever.
-            return_exceptions: put the error of a task in the place of its result, instead of raising the
-                first one.
+            return_exceptions: put the error of a task in the place of its result. By default the first one is
+                raised.
 
         Returns:
-            The results in the order of `tasks`.
+            A list of the results in the order of `tasks`.
 
         Raises:
-            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, ClosedError: as in `result`,
-                for the first task in this order without a result.
+            TaskFailedError, TaskDroppedError, TimeoutError, TaskNotFoundError, DeadlockError, ClosedError: as
+                in `result`, for the first task in this order without a result.
 
         """
         return self._board.results(tasks, timeout=timeout, return_exceptions=return_exceptions)
@@ -420,12 +464,23 @@ class Agent(Handle):
         Return a scope that locks all names or none: it waits at its entry and unlocks at its exit.
 
         Args:
-            names: resources, such as paths; 1 to 512 bytes each. "src/" covers everything below it.
-            lease_ttl: seconds that a lock lasts without renewal (the scope renews it).
+            names: resources, such as paths; 1 to 512 bytes each, 256 at most. "src/" covers everything below
+                it.
+            lease_ttl: seconds that a lock lasts without renewal (the scope renews it); by default as the
+                board says.
             timeout: seconds to wait at the entry; None waits for ever.
             holder: a name, such as a session's id; scopes with the same holder may re-enter. Without it,
                 another scope of the same agent waits like anybody else.
             shared: whether others that also lock shared may be inside at the same time.
+
+        Returns:
+            A scope; within it, it has the lock's `token` for `Guard`.
+
+        Raises:
+            TimeoutError: at the entry: others held a name for all that time; the message says who.
+            QuarantinedError: at the entry: the agent may not change the shared state.
+            LeaseLostError: at the exit: the lock ran out in between; others may have been inside.
+            ClosedError: the coordinator was closed during the wait.
 
         """
         return self._board.lock(
@@ -446,14 +501,21 @@ class Agent(Handle):
         request_id: str | None = None,
     ) -> Lease:
         """
-        Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire.
+        Lock all names now, or none. Nobody renews the lock: `release` it, or let it expire.
 
         Args:
             names: as in `lock`.
-            lease_ttl: seconds that the lock lasts.
+            lease_ttl: seconds that the lock lasts; by default as the board says.
             holder: as in `lock`.
             shared: as in `lock`.
             request_id: an id of your own; repeating the call with it returns the first reply.
+
+        Returns:
+            The Lease of the lock, with its `token` and `names`.
+
+        Raises:
+            HeldError: somebody else holds one of the names; the error says who, and for how long at most.
+            QuarantinedError: the agent may not change the shared state.
 
         """
         return self._board.lock_nowait(
@@ -480,14 +542,18 @@ class Agent(Handle):
         Args:
             paths: files, and folders with everything below them; absolute, or relative to the root.
             root: the folder that names are relative to, such as the repository's; it must be the same for all
-                users of a board.
+                users of a board. By default the current folder.
             lease_ttl: as in `lock`.
             timeout: as in `lock`.
             holder: as in `lock`.
             shared: as in `lock`.
 
+        Returns:
+            A scope, as `lock` does.
+
         Raises:
             ValueError: a path lies outside the root.
+            TimeoutError, QuarantinedError, LeaseLostError, ClosedError: as in `lock`.
 
         """
         return self._board.lock_files(
@@ -517,12 +583,19 @@ class Agent(Handle):
                 started it; "rerun" starts a FAILED one again with this content. It is not about keys.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A Ticket with the task's `id` and `state`, and whether this call `created` it.
+
         Raises:
             TaskExistsError: the id belongs to another task; use another id, or `if_exists`. Or the key
                 belongs to the unfinished task `task_id`; leave this one out until that one has ended.
             DependencyError: a need is unknown, or there is a cycle; submit the need first.
             IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
-            LimitError, FieldNotHonouredError, ClosedError: nothing was added.
+            LimitError: the task is too large, or has too many parts or needs.
+            FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
+                honours it.
+            PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
+            RequirementError: `requires` cannot be read, or contradicts a route of the board.
 
         """
         return self._board.submit(task, if_exists=if_exists, request_id=request_id)
@@ -538,17 +611,18 @@ class Agent(Handle):
         Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
 
         Args:
-            tasks: the tasks to add.
+            tasks: the tasks to add, at most 10,000 with their parts.
             if_exists: as in `submit`, for each of them.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            Their tickets in the same order.
+            A list of their Tickets in the same order.
 
         Raises:
-            TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-                something is wrong with one of them; nothing was added. If a `key` is taken, leave the task
-                with that key out and submit the rest. ClosedError.
+            TaskExistsError: an id or a `key` is taken, and nothing was added. If it is a key, leave that task
+                out and submit the rest.
+            DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError, PurseError,
+                RequirementError: as in `submit`, for one of them; nothing was added.
 
         """
         return self._board.submit_many(tasks, if_exists=if_exists, request_id=request_id)
@@ -570,9 +644,16 @@ class Agent(Handle):
             lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             timeout: seconds to wait; None waits for ever.
 
+        Returns:
+            A Lease with the task's id, payload and inputs. Hold it in `work`, or end it with `complete`,
+            `fail` or `release`.
+
         Raises:
-            TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
-                particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
+            TimeoutError: no task could be claimed in time; the message says why.
+            TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
+            AgentGoneError: the agent was retired, or has left; end this process, or join again.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
 
         """
         return self._board.claim(
@@ -600,9 +681,11 @@ class Agent(Handle):
             lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A Lease as from `claim`, or None if no task may run now.
+
         Raises:
             TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
-            ClosedError.
 
         """
         return self._board.claim_nowait(
@@ -625,13 +708,13 @@ class Agent(Handle):
         Lease several tasks that may run now, in one step.
 
         Args:
-            count: most tasks to lease.
-            kinds: only tasks of these kinds.
+            count: most tasks to lease, 1 to 10,000.
+            kinds: only tasks of these kinds; by default of any.
             lease_ttl: seconds that each lease lasts; by default as the task or the board says.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The leases in the order of claiming; an empty list if nothing may run.
+            A list of Leases in the order of claiming; an empty list if nothing may run.
 
         """
         return self._board.claim_many(
@@ -653,10 +736,19 @@ class Agent(Handle):
         Iterate over leases, waiting for each.
 
         Args:
-            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished
-                (raises ClosedError if the coordinator closes earlier); "idle", when nothing may run now.
-            kinds: only tasks of these kinds.
+            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished;
+                "idle", when nothing may run now.
+            kinds: only tasks of these kinds; by default of any.
             lease_ttl: as in `claim`.
+
+        Yields:
+            Leases. End each before the next: hold it in `work`, or end it with `complete`, `fail` or
+            `release`.
+
+        Raises:
+            ClosedError: with "drained", the coordinator closed while tasks were unfinished.
+            AgentGoneError: the agent was retired, or has left.
+            DeadlockError: as in `claim`.
 
         """
         return self._board.claims(self.name, until=until, kinds=kinds, lease_ttl=lease_ttl)
@@ -667,10 +759,17 @@ class Agent(Handle):
 
         Args:
             lease: the lease that a claim returned.
-            timeout: seconds after which the attempt is failed.
+            timeout: seconds after which the attempt is failed; by default never.
             on_error: "raise" re-raises an exception of the body after failing the attempt, and raises
                 LeaseLostError if the lease was lost. "log" logs both to "ants_coord" and goes on after the
                 scope, so that a loop survives failed tasks.
+
+        Returns:
+            A scope. Within it, set its `result`; it also has `payload`, `inputs`, `progress` and more.
+
+        Raises:
+            LeaseLostError: at the exit: the lease was lost, so the result is refused. Drop it.
+            TimeoutError: at the exit: the body took longer than `timeout`; the attempt has failed.
 
         """
         return self._board.work(self._own(lease), timeout=timeout, on_error=on_error)
@@ -681,6 +780,12 @@ class Agent(Handle):
 
         Args:
             lease: the lease that a claim returned.
+
+        Returns:
+            A scope.
+
+        Raises:
+            LeaseLostError: at the exit: the lease was lost in between; stop working on the task.
 
         """
         return self._board.keep_alive(self._own(lease))
@@ -709,12 +814,16 @@ class Agent(Handle):
                 did not pay off or had nothing to do. Each decision is logged and returned.
             most: most tasks at a time, with agents="as needed".
             until: as in `claims`.
-            timeout: seconds after which an attempt is failed.
+            timeout: seconds after which an attempt is failed; by default never.
             lease_ttl: as in `claim`.
             signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
 
         Returns:
-            Counts of what was done.
+            A Served: how many attempts were `completed`, `failed`, `released` or `lost`, and seconds of work.
+
+        Raises:
+            ClosedError: with until="drained", the coordinator closed while tasks were unfinished.
+            AgentGoneError: the agent was retired, or has left.
 
         """
         return self._board.serve(

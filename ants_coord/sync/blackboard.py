@@ -122,6 +122,15 @@ class Blackboard(MatchVerbs):
         Args:
             name: name of the agent.
 
+        Returns:
+            A BoardAgent, which refuses other agents' leases.
+
+        Example:
+            >>> board = Blackboard()
+            >>> trail = board.as_agent("ant-1").deposit(Mark("food", "x"))
+            >>> trail.last_by
+            'ant-1'
+
         """
         return BoardAgent(self, arguments.agent_name(name))
 
@@ -129,8 +138,21 @@ class Blackboard(MatchVerbs):
         """
         Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
-        agent.
+        It is for hosts that forward the calls of agents. `key_of(name)` returns the key to give to an agent.
+
+        Returns:
+            A Shared; its `as_agent(name, key)` returns the agent's handle.
+
+        Raises:
+            WrongKeyError: at `as_agent`: the key is not that agent's.
+            ValueError: at `as_agent`: the coordinator was made without `secret=`.
+
+        Example:
+            >>> board = Blackboard(secret=b"sixteen bytes...")
+            >>> key = board.key_of("ant-1")
+            >>> board.shared().as_agent("ant-1", key).name
+            'ant-1'
+
         """
         from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
 
@@ -147,7 +169,34 @@ class Blackboard(MatchVerbs):
         accepts: str | None = None,
         ttl: Seconds = 60.0,
     ) -> BoardMembership:
-        """Return a scope in which an agent is present; the arguments are those of Matchmaker.join."""
+        """
+        Return the scope that advertises an agent, refreshes the advert and withdraws it at the end.
+
+        Args:
+            agent: name of the agent.
+            capabilities: dotted names such as "doc.parse.pdf", "python:3.11"; by default none.
+            attributes: name -> number, string or bool, such as {"gpu_mem": 24}; by default none.
+            slots: number of tasks at a time.
+            load: how busy it is with other things, 0 to 1.
+            accepts: the agent's own rule, such as "priority >= 0 and not nightly"; by default it takes all.
+            ttl: seconds that the advert lives if it is not refreshed.
+
+        Returns:
+            A BoardMembership: as from Matchmaker.join, with the verbs of a BoardAgent.
+
+        Raises:
+            LimitError: there are too many capabilities or attributes.
+            RequirementError: `accepts` cannot be read; the error says where.
+            AdvertRefusedError: at the entry: a newer start of this agent has advertised.
+
+        Example:
+            >>> board = Blackboard()
+            >>> with board.join("ant-1") as me:
+            ...     trail = me.deposit(Mark("food", "x", 2.0))
+            ...     print(round((me.sense("x"))[0].strength))
+            2
+
+        """
         return BoardMembership(
             self, match_arguments.advert_of(agent, capabilities, attributes, slots, load, accepts, ttl)
         )
@@ -167,8 +216,18 @@ class Blackboard(MatchVerbs):
             The trail as it is now; `laid` is the part of the mark that counted, which a ceiling may limit.
 
         Raises:
-            UnknownKindError, FaintMarkError, NotOwnerError, LimitError (the agent's quota): nothing was
-                changed.
+            UnknownKindError: the board declares its kinds of marks (`kinds=`), and this is none of them.
+            FaintMarkError: the mark is too weak to start a trail; lay a stronger one.
+            NotOwnerError: a namespace gives the place to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: the agent has begun as many trails as the board's `quota` allows.
+
+        Example:
+            >>> board = Blackboard(half_life=60)
+            >>> trail = board.deposit(Mark("food", "x", 2.0), agent="ant-1")
+            >>> trail = board.deposit(Mark("food", "x"), agent="ant-2")
+            >>> (round(trail.strength), trail.marks, trail.last_by)
+            (3, 2, 'ant-2')
 
         """
         if mark.__class__ is not Mark:
@@ -181,7 +240,16 @@ class Blackboard(MatchVerbs):
 
         Args:
             place: the place, as in Mark.
-            kind: only this kind of mark.
+            kind: only this kind of mark; by default all kinds.
+
+        Returns:
+            A list of Trails with their strength now; an empty list if there are none.
+
+        Example:
+            >>> board = Blackboard()
+            >>> trail = board.deposit(Mark("food", "x"), agent="ant-1")
+            >>> [trail.kind for trail in board.sense("x")]
+            ['food']
 
         """
         return list(self._engine.ask(Sense(check_id(place, "place"), _kind(kind))))
@@ -193,6 +261,16 @@ class Blackboard(MatchVerbs):
         Args:
             kind: only this kind; None ranks places by the net of all kinds, with repelling kinds subtracted.
             count: most trails to return.
+
+        Returns:
+            A list of Trails with their strength now; `kind` is None for the net of all kinds.
+
+        Example:
+            >>> board = Blackboard()
+            >>> for place, strength in (("x", 1.0), ("y", 3.0)):
+            ...     trail = board.deposit(Mark("food", place, strength), agent="ant-1")
+            >>> [trail.place for trail in board.strongest("food", count=1)]
+            ['y']
 
         """
         return list(self._engine.ask(Strongest(_kind(kind), checked_count(count, "count", most=1 << 30))))
@@ -218,6 +296,20 @@ class Blackboard(MatchVerbs):
 
         Returns:
             How many trails changed.
+
+        Raises:
+            UnknownKindError: the board declares its kinds of marks (`kinds=`), and this is none of them.
+            NotOwnerError: a namespace gives one of the places to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: there are too many places and edges, or the agent's `quota` of trails is used up.
+
+        Example:
+            >>> board = Blackboard()
+            >>> trail = board.deposit(Mark("food", "x", 2.0), agent="ant-1")
+            >>> board.diffuse("food", {"x": ["y", "z"]}, agent="ant-1")
+            3
+            >>> round((board.sense("y"))[0].strength, 1)
+            0.5
 
         """
         if not isinstance(neighbours, Mapping):
@@ -246,6 +338,16 @@ class Blackboard(MatchVerbs):
         Args:
             agent: name of the agent.
 
+        Returns:
+            A list of Thresholds, 0 to 1: the lower one is, the more the agent is drawn to that kind.
+
+        Example:
+            >>> board = Blackboard()
+            >>> ticket = board.submit(Task("a", kind="review"))
+            >>> outcome = board.complete(board.claim("ann"))
+            >>> [(each.kind, each.threshold) for each in board.thresholds("ann")]
+            [('review', 0.9)]
+
         """
         return list(self._engine.ask(Thresholds(arguments.agent_name(agent))))
 
@@ -269,15 +371,28 @@ class Blackboard(MatchVerbs):
             path: 1 to 512 bytes of text; "/" separates segments.
             value: any JSON value.
             agent: the agent that writes.
-            expect: the version that the entry must have; 0 means that there must be no entry.
+            expect: the version that the entry must have; 0 means that there must be no entry. By default any.
             ttl: seconds after which the entry expires; by default it does not.
             mark: the kind of a mark of strength 1 to lay at the path in the same step; both are done, or
-                neither.
+                neither. By default none.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Entry as it is now; give its `version` as `expect` to the next write.
+
         Raises:
-            StaleVersionError: the entry has another version; read it again. NotOwnerError, LimitError (the
-                agent's quota); for the mark UnknownKindError, FaintMarkError, QuarantinedError.
+            StaleVersionError: the entry has another version; read it again.
+            NotOwnerError: a namespace gives the path to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            LimitError: the agent has written as many entries as the board's `quota` allows; erase some.
+            UnknownKindError, FaintMarkError: as in `deposit`, for the mark; nothing was written.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("plan", ["fetch"], agent="ann")
+            >>> entry = board.write("plan", ["fetch", "parse"], agent="bob", expect=entry.version)
+            >>> (entry.value, entry.author)
+            (['fetch', 'parse'], 'bob')
 
         """
         command = Write(
@@ -292,10 +407,21 @@ class Blackboard(MatchVerbs):
 
     def read(self, path: str) -> Entry | None:
         """
-        Read an entry; return None if there is none.
+        Read an entry.
 
         Args:
             path: path of the entry.
+
+        Returns:
+            The Entry with `value`, `version` and `author`; None if there is none.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("plan", ["fetch"], agent="ann")
+            >>> (board.read("plan")).value
+            ['fetch']
+            >>> board.read("other") is None
+            True
 
         """
         return self._engine.ask(Read(check_id(path, "path")))
@@ -307,11 +433,22 @@ class Blackboard(MatchVerbs):
         Args:
             pattern: a path; `*` stands for one segment or a part of it, and `**` at the end for all that
                 follow.
-            newer_than: only versions after this one.
+            newer_than: only versions after this one; 0 takes any.
             timeout: seconds to wait; None waits for ever.
 
         Returns:
-            The first matching entry, by path.
+            The first matching Entry, by path; it stays on the board. `take` removes it.
+
+        Raises:
+            TimeoutError: nothing matched in time.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("reports/ann", 42, agent="ann")
+            >>> (board.wait_for("reports/*", timeout=5)).value
+            42
 
         """
         least = checked_count(newer_than, "newer_than", least=0)
@@ -327,10 +464,20 @@ class Blackboard(MatchVerbs):
         List entries by path.
 
         Args:
-            prefix: the beginning of the paths.
-            pattern: a pattern that the paths must match, such as `inbox/*/text`.
-            after: continue after this path.
+            prefix: the beginning of the paths; by default all.
+            pattern: a pattern that the paths must match, such as `inbox/*/text`; by default none.
+            after: continue after this path; by default at the first.
             count: most entries to return.
+
+        Returns:
+            A list of Entries.
+
+        Example:
+            >>> board = Blackboard()
+            >>> for path in ("inbox/1", "inbox/2", "plan"):
+            ...     entry = board.write(path, None, agent="ann")
+            >>> [entry.path for entry in board.entries("inbox/")]
+            ['inbox/1', 'inbox/2']
 
         """
         query = Entries(
@@ -360,6 +507,24 @@ class Blackboard(MatchVerbs):
                 `erase(entry.path, agent=..., expect=entry.version)`. With None it never returns, even if the
                 taker dies.
 
+        Returns:
+            The Entry as it was.
+
+        Raises:
+            TimeoutError: nothing matched in time.
+            NotOwnerError: a namespace gives the entry to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("inbox/1", "hello", agent="ann")
+            >>> (board.take("inbox/*", agent="bob", timeout=5)).value
+            'hello'
+            >>> board.entries()
+            []
+
         """
         ttl_ns = arguments.ttl_ns(lease_ttl)
         command = Take(checked_pattern(pattern), arguments.agent_name(agent), ttl_ns)
@@ -383,8 +548,20 @@ class Blackboard(MatchVerbs):
             lease_ttl: as in `take`.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            The Entry as it was, or None if none matches.
+
         Raises:
             NotOwnerError: a namespace gives the entry to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("inbox/1", "hello", agent="ann")
+            >>> (board.take_nowait("inbox/*", agent="bob")).value
+            'hello'
+            >>> board.take_nowait("inbox/*", agent="bob") is None
+            True
 
         """
         ttl_ns = arguments.ttl_ns(lease_ttl)
@@ -400,15 +577,22 @@ class Blackboard(MatchVerbs):
         Args:
             path: path of the entry.
             agent: the agent that removes it.
-            expect: the version that the entry must have.
+            expect: the version that the entry must have; by default any.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             Whether there was one.
 
         Raises:
-            StaleVersionError: the entry has another version; read it again. NotOwnerError: it belongs to
-                others.
+            StaleVersionError: the entry has another version; read it again.
+            NotOwnerError: a namespace gives the path to others.
+            QuarantinedError: the agent may not change the shared state; `standing` says why.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("plan", 1, agent="ann")
+            >>> board.erase("plan", agent="ann", expect=entry.version)
+            True
 
         """
         command = Erase(check_id(path, "path"), arguments.agent_name(agent), _version(expect))
@@ -421,6 +605,16 @@ class Blackboard(MatchVerbs):
         Args:
             path: path of the entry, which may be gone.
 
+        Returns:
+            A list of Changes with `what`, `agent`, `version` and `value`.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("plan", 1, agent="ann")
+            >>> was_there = board.erase("plan", agent="bob")
+            >>> [(change.what, change.agent) for change in board.history("plan")]
+            [('written', 'ann'), ('erased', 'bob')]
+
         """
         return list(self._engine.ask(History(check_id(path, "path"))))
 
@@ -431,13 +625,22 @@ class Blackboard(MatchVerbs):
         Iterate over changes of entries and trails, each once and in order.
 
         Args:
-            prefix: the beginning of the paths and places.
+            prefix: the beginning of the paths and places; by default all.
             since: continue after the cursor of an earlier change; None first returns everything that exists,
                 as "present".
             follow: wait for more changes until the coordinator closes.
 
+        Yields:
+            Changes of entries (`path`) and of trails (`kind` and `strength`, too); each has its `cursor`.
+
         Raises:
             CursorTooOld: changes after `since` are gone; start again without it.
+
+        Example:
+            >>> board = Blackboard()
+            >>> entry = board.write("plan", 1, agent="ann")
+            >>> [(each.what, each.path) for each in board.watch(follow=False)]
+            [('present', 'plan')]
 
         """
         start = _start_of(prefix)
@@ -478,8 +681,17 @@ class Blackboard(MatchVerbs):
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            How many "trails" changed, how many entries were "restored" and "erased", and under "handed_on"
-            its accepted results that other tasks needed: task -> those tasks.
+            A dict: how many "trails" changed, how many entries were "restored" and "erased", and under
+            "handed_on" its accepted results that other tasks needed: task -> those tasks.
+
+        Example:
+            >>> board = Blackboard()
+            >>> good = board.write("plan", "ours", agent="ann")
+            >>> bad = board.write("plan", "spoilt", agent="mallory")
+            >>> (board.roll_back("mallory", by="ops"))["restored"]
+            1
+            >>> (board.read("plan")).value
+            'ours'
 
         """
         if not isinstance(quarantine, bool):
@@ -519,11 +731,24 @@ class Blackboard(MatchVerbs):
             above: make a trigger, which rises once when a trail reaches this strength.
             below: the trigger falls when the trail is weaker than this, and can then rise again; half of
                 `above` by default.
-            existing: also react to what exists already (10,000 at most), as if it had just been created.
+            existing: also react to what exists already (10,000 at most), as if it had just been created. By
+                default only to what changes from now on.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
             True if there was no reaction of this name before.
+
+        Raises:
+            UnknownKindError: the board declares its kinds of marks, and `trails` is none of them.
+            LimitError: there are too many reactions, or too much exists already for `existing`.
+
+        Example:
+            >>> board = Blackboard()
+            >>> board.react("reader", "inbox/*", Task(kind="read"))
+            True
+            >>> entry = board.write("inbox/1", "hello", agent="ann")
+            >>> (board.claim("bob", kinds=["read"])).payload["path"]
+            'inbox/1'
 
         """
         if not isinstance(existing, bool):
@@ -549,9 +774,27 @@ class Blackboard(MatchVerbs):
         Returns:
             Whether there was one.
 
+        Example:
+            >>> board = Blackboard()
+            >>> is_new = board.react("reader", "inbox/*", Task(kind="read"))
+            >>> board.unreact("reader")
+            True
+
         """
         return self._engine.execute(Unreact(check_name(name, "reaction name")), request_id)
 
     def reactions(self) -> list[Reaction]:
-        """List the reactions, sorted by name."""
+        """
+        List the reactions, sorted by name.
+
+        Returns:
+            A list of Reactions, as they were set with `react`.
+
+        Example:
+            >>> board = Blackboard()
+            >>> is_new = board.react("reader", "inbox/*", Task(kind="read"))
+            >>> [each.pattern for each in board.reactions()]
+            ['inbox/*']
+
+        """
         return list(self._engine.ask(Reactions()))

@@ -69,6 +69,11 @@ class Board(Keys, LockVerbs):
 
     Nothing is opened before the first verb or `with`.
 
+    What every verb may raise is told here and not at each verb. ClosedError: the coordinator is closed.
+    JournalError: the board's file cannot be read or written. TypeError, ValueError or LimitError: an argument
+    is wrong; the message names it, and nothing was changed. With `request_id`, RequestReusedError: the id was
+    used for something else, and RequestTooOld: its reply is forgotten.
+
     """
 
     _machine: Callable[[], Machine] = Machine
@@ -122,6 +127,18 @@ class Board(Keys, LockVerbs):
             secret: as in the constructor.
             settings: settings that your machine honours.
 
+        Returns:
+            A coordinator with the verbs of this class over that machine.
+
+        Raises:
+            TypeError: there is no such setting.
+
+        Example:
+            >>> from ants_coord.core import Machine
+            >>> board = ClaimQueue.over(Machine, lease_ttl=60)
+            >>> (board.settings()).lease_ttl
+            60.0
+
         """
         engine = build(machine, where, clock=clock, durability=durability, secret=secret, asked={**settings})
         return cls._over_engine(engine)
@@ -162,12 +179,27 @@ class Board(Keys, LockVerbs):
                 started it; "rerun" starts a FAILED one again with this content. It is not about keys.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A Ticket with the task's `id` and `state`, and whether this call `created` it.
+
         Raises:
             TaskExistsError: the id belongs to another task; use another id, or `if_exists`. Or the key
                 belongs to the unfinished task `task_id`; leave this one out until that one has ended.
             DependencyError: a need is unknown, or there is a cycle; submit the need first.
             IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
-            LimitError, FieldNotHonouredError, ClosedError: nothing was added.
+            LimitError: the task is too large, or has too many parts or needs.
+            FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
+                honours it.
+            PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
+            RequirementError: `requires` cannot be read, or contradicts a route of the board.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a", payload={"page": 3}))
+            >>> (ticket.id, ticket.created, ticket.state.value)
+            ('a', True, 'ready')
+            >>> (board.submit(Task("a", payload={"page": 3}))).created
+            False
 
         """
         engine = self._engine
@@ -194,17 +226,24 @@ class Board(Keys, LockVerbs):
         Add a batch: all of it, or nothing. Tasks of a batch may need each other, in any order.
 
         Args:
-            tasks: the tasks to add.
+            tasks: the tasks to add, at most 10,000 with their parts.
             if_exists: as in `submit`, for each of them.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            Their tickets in the same order.
+            A list of their Tickets in the same order.
 
         Raises:
-            TaskExistsError, DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError:
-                something is wrong with one of them; nothing was added. If a `key` is taken, leave the task
-                with that key out and submit the rest. ClosedError.
+            TaskExistsError: an id or a `key` is taken, and nothing was added. If it is a key, leave that task
+                out and submit the rest.
+            DependencyError, IllegalTransitionError, LimitError, FieldNotHonouredError, PurseError,
+                RequirementError: as in `submit`, for one of them; nothing was added.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = board.submit_many([Task("b", needs=["a"]), Task("a")])
+            >>> [(ticket.id, ticket.state.value) for ticket in tickets]
+            [('b', 'waiting'), ('a', 'ready')]
 
         """
         wanted = listed(tasks, "tasks", "a list of Tasks")
@@ -239,9 +278,23 @@ class Board(Keys, LockVerbs):
             lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             timeout: seconds to wait; None waits for ever.
 
+        Returns:
+            A Lease with the task's id, payload and inputs. Hold it in `work`, or end it with `complete`,
+            `fail` or `release`.
+
         Raises:
-            TimeoutError: no task could be claimed in time; the message says why. ClosedError. For a
-                particular task also TaskNotFoundError and IllegalTransitionError (it has ended).
+            TimeoutError: no task could be claimed in time; the message says why.
+            TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
+            AgentGoneError: the agent was retired, or has left; end this process, or join again.
+            DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
+            ClosedError: the coordinator was closed during the wait.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a", payload={"page": 3}))
+            >>> lease = board.claim("ann", timeout=5)
+            >>> (lease.task, lease.payload, lease.attempt)
+            ('a', {'page': 3}, 1)
 
         """
         command = arguments.claim(agent, task, kinds, lease_ttl)
@@ -274,9 +327,19 @@ class Board(Keys, LockVerbs):
             lease_ttl: seconds that the lease lasts; by default as the task or the board says.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
+        Returns:
+            A Lease as from `claim`, or None if no task may run now.
+
         Raises:
             TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
-            ClosedError.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> (board.claim_nowait("ann")).task
+            'a'
+            >>> board.claim_nowait("bob") is None
+            True
 
         """
         engine = self._engine
@@ -301,13 +364,19 @@ class Board(Keys, LockVerbs):
 
         Args:
             agent: name of the agent that claims.
-            count: most tasks to lease.
-            kinds: only tasks of these kinds.
+            count: most tasks to lease, 1 to 10,000.
+            kinds: only tasks of these kinds; by default of any.
             lease_ttl: seconds that each lease lasts; by default as the task or the board says.
             request_id: an id of your own; repeating the call with it returns the first reply.
 
         Returns:
-            The leases in the order of claiming; an empty list if nothing may run.
+            A list of Leases in the order of claiming; an empty list if nothing may run.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = board.submit_many([Task("a"), Task("b", priority=1)])
+            >>> [lease.task for lease in board.claim_many("ann", 10)]
+            ['b', 'a']
 
         """
         if checked_count(count, "count") > MAX_BATCH:
@@ -329,10 +398,28 @@ class Board(Keys, LockVerbs):
 
         Args:
             agent: name of the agent that claims.
-            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished
-                (raises ClosedError if the coordinator closes earlier); "idle", when nothing may run now.
-            kinds: only tasks of these kinds.
+            until: when to end: "closed", when the coordinator closes; "drained", when no task is unfinished;
+                "idle", when nothing may run now.
+            kinds: only tasks of these kinds; by default of any.
             lease_ttl: as in `claim`.
+
+        Yields:
+            Leases. End each before the next: hold it in `work`, or end it with `complete`, `fail` or
+            `release`.
+
+        Raises:
+            ClosedError: with "drained", the coordinator closed while tasks were unfinished.
+            AgentGoneError: the agent was retired, or has left.
+            DeadlockError: as in `claim`.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = board.submit_many([Task("a"), Task("b", needs=["a"])])
+            >>> for lease in board.claims("ann", until="drained"):
+            ...     with board.work(lease) as job:
+            ...         job.result = f"{job.agent} did {job.task}"
+            >>> board.result("b")
+            'ann did b'
 
         """
         return self._claims(agent, until=until, kinds=kinds, lease_ttl=lease_ttl, stop=None)
@@ -385,10 +472,25 @@ class Board(Keys, LockVerbs):
 
         Args:
             lease: the lease that a claim returned.
-            timeout: seconds after which the attempt is failed.
+            timeout: seconds after which the attempt is failed; by default never.
             on_error: "raise" re-raises an exception of the body after failing the attempt, and raises
                 LeaseLostError if the lease was lost. "log" logs both to "ants_coord" and goes on after the
                 scope, so that a loop survives failed tasks.
+
+        Returns:
+            A scope. Within it, set its `result`; it also has `payload`, `inputs`, `progress` and more.
+
+        Raises:
+            LeaseLostError: at the exit: the lease was lost, so the result is refused. Drop it.
+            TimeoutError: at the exit: the body took longer than `timeout`; the attempt has failed.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a", payload=[1, 2]))
+            >>> with board.work(board.claim("ann")) as job:
+            ...     job.result = sum(job.payload)
+            >>> board.result("a")
+            3
 
         """
         return self._hold(lease, timeout, on_error)
@@ -399,6 +501,21 @@ class Board(Keys, LockVerbs):
 
         Args:
             lease: the lease that a claim returned.
+
+        Returns:
+            A scope.
+
+        Raises:
+            LeaseLostError: at the exit: the lease was lost in between; stop working on the task.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> lease = board.claim("ann")
+            >>> with board.keep_alive(lease):
+            ...     answer = 6 * 7
+            >>> (board.complete(lease, answer)).result
+            42
 
         """
         return self._keep_alive(lease)
@@ -429,12 +546,23 @@ class Board(Keys, LockVerbs):
                 did not pay off or had nothing to do. Each decision is logged and returned.
             most: most tasks at a time, with agents="as needed".
             until: as in `claims`.
-            timeout: seconds after which an attempt is failed.
+            timeout: seconds after which an attempt is failed; by default never.
             lease_ttl: as in `claim`.
             signals: drain at the first SIGINT or SIGTERM, give everything back at the second.
 
         Returns:
-            Counts of what was done.
+            A Served: how many attempts were `completed`, `failed`, `released` or `lost`, and seconds of work.
+
+        Raises:
+            ClosedError: with until="drained", the coordinator closed while tasks were unfinished.
+            AgentGoneError: the agent was retired, or has left.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a", payload=[1, 2]))
+            >>> served = board.serve(lambda job: sum(job.payload), until="drained")
+            >>> (served.completed, board.result("a"))
+            (1, 3)
 
         """
         name = fresh_agent() if agent is None else arguments.agent_name(agent)
@@ -459,6 +587,16 @@ class Board(Keys, LockVerbs):
         Args:
             name: name of the agent.
 
+        Returns:
+            An Agent, which refuses other agents' leases.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> me = board.as_agent("ann")
+            >>> ticket = me.submit(Task("a"))
+            >>> (me.claim_nowait()).agent
+            'ann'
+
         """
         from .agent import Agent  # noqa: PLC0415 - only if needed
 
@@ -468,8 +606,21 @@ class Board(Keys, LockVerbs):
         """
         Return a view of this coordinator that many agents may share: each needs a key for its handle.
 
-        The coordinator must have been made with `secret=`. `key_of(name)` returns the key to give to an
-        agent.
+        It is for hosts that forward the calls of agents. `key_of(name)` returns the key to give to an agent.
+
+        Returns:
+            A Shared; its `as_agent(name, key)` returns the agent's handle.
+
+        Raises:
+            WrongKeyError: at `as_agent`: the key is not that agent's.
+            ValueError: at `as_agent`: the coordinator was made without `secret=`.
+
+        Example:
+            >>> board = ClaimQueue(secret=b"sixteen bytes...")
+            >>> key = board.key_of("ann")
+            >>> board.shared().as_agent("ann", key).name
+            'ann'
+
         """
         from ..fronts.agent import Shared  # noqa: PLC0415 - only if needed
 
@@ -483,11 +634,22 @@ class Board(Keys, LockVerbs):
             connection: your sqlite3 or psycopg connection; a table ants_coord_outbox is made in its database.
 
         Returns:
-            The outbox: `submit` and `complete` within your transaction, `relay` after it.
+            An Outbox: `submit` and `complete` within your transaction, `relay` after it.
 
         Raises:
             ValueError: the board is in memory, or a transaction is open: commit it first.
             TypeError: the connection is of another kind.
+
+        Example:
+            >>> import sqlite3
+            >>> board, shop = ClaimQueue("board.db"), sqlite3.connect("shop.db")
+            >>> outbox = board.outbox(shop)
+            >>> with shop:
+            ...     named = outbox.submit(Task("pack-1"))
+            >>> outbox.relay()
+            1
+            >>> board.close()
+            >>> shop.close()
 
         """
         from .outbox import Outbox  # noqa: PLC0415 - few boards have one
@@ -507,7 +669,18 @@ class Board(Keys, LockVerbs):
         return self._engine.is_closed
 
     def check(self) -> None:
-        """Assert every invariant of the state; for tests."""
+        """
+        Assert every invariant of the state; for tests.
+
+        Raises:
+            AssertionError: an invariant does not hold, which is a fault of this package.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> board.check()
+
+        """
         self._engine.check()
 
     def close(self, *, keep: bool = False) -> None:
@@ -516,8 +689,14 @@ class Board(Keys, LockVerbs):
 
         Args:
             keep: keep leases and locks in a board's file, for a program that lives for one call, such as a
-                hook. Nobody renews them; they end at their deadline or through their handle. Without `keep`
-                they go back to the board; if the process dies, as soon as others can detect it.
+                hook. Nobody renews them; they end at their deadline or through their handle. By default they
+                go back to the board; if the process dies, as soon as others can detect it.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> board.close()
+            >>> board.is_closed
+            True
 
         """
         if keep:

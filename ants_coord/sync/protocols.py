@@ -166,7 +166,7 @@ class Holds(Protocol):
         late: Literal["refuse", "accept"] = "refuse",
         request_id: str | None = None,
     ) -> Outcome:
-        """End a task with its result."""
+        """End a task with its result. A scope (`work`) does this by itself."""
         ...
 
     def complete_many(
@@ -241,7 +241,7 @@ class Locks(Protocol):
         shared: bool = False,
         request_id: str | None = None,
     ) -> Lease:
-        """Lock all names now, or raise HeldError. Nobody renews the lock: `release` it, or let it expire."""
+        """Lock all names now, or none. Nobody renews the lock: `release` it, or let it expire."""
         ...
 
     def lock_files(
@@ -258,7 +258,7 @@ class Locks(Protocol):
         ...
 
     def holder(self, name: str) -> Lease | None:
-        """Return the lock that holds a name now, or None."""
+        """Return the lock that holds a name now."""
         ...
 
 
@@ -328,7 +328,7 @@ class Reads(Protocol):
     """Looks, and changes nothing."""
 
     def find(self, task: TaskLike) -> TaskRecord | None:
-        """Return the record of a task, or None if it is unknown or forgotten."""
+        """Return the record of a task: its state, its history and its outcome."""
         ...
 
     def tasks(
@@ -344,7 +344,7 @@ class Reads(Protocol):
         ...
 
     def leases(self, agent: str | None = None) -> list[Lease]:
-        """List live leases, the oldest first."""
+        """List the live leases of tasks and locks, the oldest first."""
         ...
 
     def explain(self, task: TaskLike) -> Explanation:
@@ -368,7 +368,7 @@ class Reads(Protocol):
         ...
 
     def settings(self) -> Settings:
-        """Return the board's settings."""
+        """Return the board's settings; `configure` changes them."""
         ...
 
     def events(self, *, since: int = 0, follow: bool = False) -> Iterator[Event]:

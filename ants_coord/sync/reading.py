@@ -50,6 +50,19 @@ class Reading(Bridge):
         Args:
             query: a query of ants_coord.commands.
 
+        Returns:
+            The query's answer, as its class says.
+
+        Raises:
+            CoordinationError: the query was refused, for example as TaskNotFoundError; nothing was changed.
+
+        Example:
+            >>> from ants_coord.commands.reading import Find
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> (board.query(Find("a"))).state.value
+            'ready'
+
         """
         return self._engine.ask(query)
 
@@ -64,19 +77,38 @@ class Reading(Bridge):
             to: path of the copy; it must not exist yet.
 
         Raises:
-            ValueError: the board is in memory.
-            JournalConflictError: `to` exists already; nothing was changed.
+            ValueError: the board has no file: it is in memory, or in PostgreSQL (use its own tools there).
+            JournalConflictError: `to` exists already; nothing was changed. Choose another path.
             JournalError: the copy cannot be written.
+
+        Example:
+            >>> with ClaimQueue("board.db") as board:
+            ...     ticket = board.submit(Task("a"))
+            ...     board.backup("copy.db")
+            >>> from pathlib import Path
+            >>> Path("copy.db").exists()
+            True
 
         """
         self._backup(path_text(to, "to"))
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """
-        Return the record of a task, or None if it is unknown or forgotten.
+        Return the record of a task: its state, its history and its outcome.
 
         Args:
             task: the task, its ticket or its id.
+
+        Returns:
+            A TaskRecord; None if the task is unknown or forgotten.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> (board.find("a")).state.value
+            'ready'
+            >>> board.find("b") is None
+            True
 
         """
         return self._engine.ask(Find(arguments.task_id(task)))
@@ -94,11 +126,24 @@ class Reading(Bridge):
         List tasks in the order of submission, a page at a time.
 
         Args:
-            state: only tasks in this state, or in one of these states.
-            kinds: only tasks of these kinds.
-            tag: only tasks with this tag.
-            after: the page starts after this task, the last one of the previous page.
-            count: most tasks to return.
+            state: only tasks in this state, or in one of these states; by default in any.
+            kinds: only tasks of these kinds; by default of any.
+            tag: only tasks with this tag; by default with any tags or none.
+            after: the page starts after this task, the last one of the previous page; by default at the
+                first.
+            count: most tasks to return, 1 to 10,000.
+
+        Returns:
+            A list of TaskRecords; an empty list after the last page.
+
+        Raises:
+            TaskNotFoundError: `after` is unknown or forgotten; start again without it.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = board.submit_many([Task("a"), Task("b", needs=["a"])])
+            >>> [record.task.id for record in board.tasks(state="waiting")]
+            ['b']
 
         """
         states = None
@@ -117,20 +162,39 @@ class Reading(Bridge):
 
     def leases(self, agent: str | None = None) -> list[Lease]:
         """
-        List live leases, the oldest first.
+        List the live leases of tasks and locks, the oldest first.
 
         Args:
             agent: only this agent's leases; by default those of all agents.
+
+        Returns:
+            A list of Leases; the `task` of a lock is "lock:" and its first name.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> lease = board.claim("ann")
+            >>> [(lease.task, lease.agent) for lease in board.leases()]
+            [('a', 'ann')]
 
         """
         return list(self._engine.ask(Leases(None if agent is None else arguments.agent_name(agent))))
 
     def holder(self, name: str) -> Lease | None:
         """
-        Return the lock that holds a name now, or None.
+        Return the lock that holds a name now.
 
         Args:
             name: a resource, as given to `lock`.
+
+        Returns:
+            The Lease of the lock, with `agent` and `names`; None if nobody holds the name.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> lock = board.lock_nowait("app.py", agent="ann")
+            >>> (board.holder("app.py")).agent
+            'ann'
 
         """
         return self._engine.ask(Holder(check_id(name, "name")))
@@ -148,6 +212,12 @@ class Reading(Bridge):
         Raises:
             TaskNotFoundError: the task is unknown or forgotten.
 
+        Example:
+            >>> board = ClaimQueue()
+            >>> tickets = board.submit_many([Task("a"), Task("b", needs=["a"])])
+            >>> print(board.explain("b"))
+            task 'b' is waiting: needs 'a', which is ready
+
         """
         return self._engine.ask(Explain(arguments.task_id(task)))
 
@@ -160,6 +230,12 @@ class Reading(Bridge):
 
         Returns:
             An Explanation; `str()` of it has one sentence per line.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> print(board.explain_agent("ann"))
+            agent 'ann' is new here: would get 'a' next
 
         """
         return self._engine.ask(ExplainAgent(arguments.agent_name(agent)))
@@ -176,6 +252,14 @@ class Reading(Bridge):
             A Briefing; `str()` of it is a text of bounded length for a prompt. It quotes other agents:
             treat it as data.
 
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> print(board.briefing("ann"))
+            You are agent 'ann' on a shared board: 1 task(s) unfinished, 1 ready, 0 failed.
+            Open to you, best first:
+            - 'a' (kind default, priority 0)
+
         """
         name = arguments.agent_name(agent)
         return self._engine.ask(BriefingOf(name, checked_count(count, "count", most=100)))
@@ -187,15 +271,49 @@ class Reading(Bridge):
         Args:
             agent: name of the agent.
 
+        Returns:
+            A Standing with the counts, an estimate of how reliably the agent delivers, and what bars it, if
+            anything. An agent that was never seen has one, too.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> outcome = board.complete(board.claim("ann"))
+            >>> (board.standing("ann")).completed
+            1
+
         """
         return self._engine.ask(StandingOf(arguments.agent_name(agent)))
 
     def statistics(self) -> Statistics:
-        """Count everything: tasks by state, leases, locks, events."""
+        """
+        Count everything: tasks by state, leases, locks, events.
+
+        Returns:
+            A Statistics; `parts` has the figures of the board's parts, such as purses and trails.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> (board.statistics()).tasks["ready"]
+            1
+
+        """
         return self._engine.ask(StatisticsOf())
 
     def settings(self) -> Settings:
-        """Return the board's settings."""
+        """
+        Return the board's settings; `configure` changes them.
+
+        Returns:
+            A Settings with every setting, whether it was given or is a default.
+
+        Example:
+            >>> board = ClaimQueue(lease_ttl=60)
+            >>> (board.settings()).lease_ttl
+            60.0
+
+        """
         return self._engine.ask(SettingsOf())
 
     # -- events ---------------------------------------------------------------------------------
@@ -208,8 +326,20 @@ class Reading(Bridge):
             since: continue after this cursor; 0 starts with the oldest event that is kept.
             follow: wait for more events until the coordinator closes.
 
+        Yields:
+            Events; each has its `cursor`, from which another call can continue.
+
         Raises:
-            CursorTooOld: events after `since` are gone; start again from 0.
+            CursorTooOld: events after `since` are gone; read the state with `tasks`, and continue from
+                `statistics().cursor`.
+
+        Example:
+            >>> board = ClaimQueue()
+            >>> ticket = board.submit(Task("a"))
+            >>> cursor = (board.statistics()).cursor
+            >>> lease = board.claim("ann")
+            >>> [(event.type, event.agent) for event in board.events(since=cursor)]
+            [('claimed', 'ann')]
 
         """
         cursor = checked_count(since, "since", least=0)

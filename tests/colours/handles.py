@@ -29,7 +29,8 @@ _WORDS = {
         """An agent's own handle on a coordinator for event loops: the verbs with the agent's name bound.
 
 An agent that is handed its own handle cannot claim under another name by mistake (models invent
-names), nor end another's lease. In one process this guards against bugs, not against hostile code.
+names), nor end another's lease (ForeignLeaseError). In one process this guards against bugs, not
+against hostile code.
 `board.as_agent(name)` makes it; the verbs are those of Board, without `agent`.""",
     ),
     "match_agent": (
@@ -114,6 +115,7 @@ def _method(verb: Verb) -> str:
 
 
 def _without_agent(doc: str) -> str:
-    """Return a docstring without what it says about the argument `agent`."""
+    """Return a docstring without what it says about the argument `agent`, and without its example."""
+    doc = doc.partition("\n\nExample:\n")[0]  # a coordinator's own, in which the agent is named
     doc = re.sub(r"^    agent: .*\n?(?:^        .*\n?)*", "", doc, flags=re.MULTILINE)
     return re.sub(r"\n\nArgs:\n(?=\n|\Z)", "\n", doc).strip()

@@ -51,7 +51,12 @@ def coordinator() -> str:
         "- A task may be given as a `Task`, a `Ticket`, a `Lease` or an id (`TaskLike`).\n"
         '- A lease may be given as a `Lease`, its scope, or its handle `"id#token"` (`LeaseLike`).\n'
         "- Durations are seconds: int, float or timedelta (`Seconds`).\n"
-        "- Bad arguments raise `ValueError` or `TypeError` at the call.\n\n"
+        "- Bad arguments raise `ValueError`, `TypeError` or `LimitError` at the call. Every verb raises `ClosedError`\n"
+        "  when the coordinator is closed, and `JournalError` when the board's file cannot be read or written. With\n"
+        "  `request_id`, it raises `RequestReusedError` if the id was used for something else, and `RequestTooOld` if\n"
+        "  its reply is forgotten.\n"
+        "- Examples use the names of `ants_coord`. The docstrings of `ants_coord.aio` have the same examples for event\n"
+        "  loops; type them at the prompt of `python -m asyncio`.\n\n"
         "This page is written from the code.",
     ]
     shared = dict(_verbs(Board))

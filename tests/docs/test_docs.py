@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import re
 import sys
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from . import picture, pictures
+from . import doctests, picture, pictures
 from .reference import DOCS, PAGES
 
 ROOT = DOCS.parent
@@ -39,9 +37,10 @@ def test_every_example_runs(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_every_doctest_passes(name):
-    """Examples in docstrings give what they show."""
-    failed, tried = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+def test_every_doctest_passes(name, tmp_path, monkeypatch):
+    """Examples in docstrings give what they show, in both colours."""
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctests.run(name)
     assert failed == 0
     assert tried > 0
 
