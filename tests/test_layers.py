@@ -33,7 +33,9 @@ ROOMS = {
     "engine": _WORDS | _CORE | {"journals"},
     "guard": _GROUND,
     "hub.thin": set(),  # for programs that cannot afford the library
-    "hub.client": _HEART | {"hub.thin"},
+    "hub.columns": _WORDS | _CORE,
+    "hub.wire": _WORDS | _CORE | {"hub.columns"},
+    "hub.client": _HEART | {"hub.thin", "hub.wire"},
     "fronts": _HEART | {"hub.client"},
 }
 _EVERYTHING = {*ROOMS, "aio", "sync", "abc"}

@@ -9,7 +9,7 @@ import pytest
 
 from .test_layers import PACKAGE, ROOMS
 
-ROOMS_ABOVE = ["adapters", "cli", "guard", "hub", "hub.client", "hub.thin", "journals.codec", "journals.postgres", "journals.sqlite", "lab", "strategies", "testing"]  # fmt: skip
+ROOMS_ABOVE = ["adapters", "cli", "guard", "hub", "hub.client", "hub.columns", "hub.thin", "hub.wire", "journals.codec", "journals.postgres", "journals.sqlite", "lab", "strategies", "testing"]  # fmt: skip
 STRATEGIES = ["core.board", "core.matching"]
 LIMIT_S = 120
 

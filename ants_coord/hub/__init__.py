@@ -7,6 +7,8 @@ by `hub:PATH` in place of a board's path. The hub is a shared replica, not a man
 renews nothing for anybody, and a process that opens the board beside it sees the same board.
 
 thin               a client with the standard library only
+wire               the protocol of a hub's socket: JSON lists, one per line
+columns            replies to batches, field by field
 client             a board that a hub serves, as an engine
 address            where a hub listens, and who may connect
 loop               one thread, one selector, all connections

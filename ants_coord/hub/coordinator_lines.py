@@ -1,5 +1,5 @@
 """
-The lines of coordinators: JSON lists, in the form of the log; see client/wire.py.
+The lines of coordinators: JSON lists, in the form of the log; see wire.py.
 
 [session, number, command, {fields}]          carry a command out -> the reply
 ["?", query, {fields}]                        -> the answer
@@ -35,7 +35,7 @@ from ..frozen import fields
 from ..journals.codec import loads, read_command, read_query
 from ..values.checks import Request, check_name
 from ..values.payloads import MAX_NOTE, MAX_SIZE, json_value
-from .client import wire
+from . import wire
 
 _WAITER: dict[str, type] = {
     "ready": bool, "agent": str, "kinds": list, "ended": list, "names": list, "paths": list, "changes": bool,

@@ -12,8 +12,7 @@ from ..engine.engine import Engine
 from ..engine.log import Turn, is_vain
 from ..errors import CoordinationError
 from ..values.checks import Request
-from . import coordinator_lines
-from .client import wire
+from . import coordinator_lines, wire
 from .keys import Gate
 from .waiting import Wait, Waits
 

@@ -29,9 +29,8 @@ from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
 from ..fronts.keys import is_same
 from ..sync.board import Board
-from . import coordinator_lines, program_lines
+from . import coordinator_lines, program_lines, wire
 from .address import Address
-from .client import wire
 from .coordinator_lines import Said
 from .hub_requests import Coordinators
 from .keys import Gate

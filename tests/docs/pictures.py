@@ -187,7 +187,17 @@ GROUPS = {  # colour: the rooms that are drawn in it
     "#3f7fd0": ("core", "core.state", "core.work", "core.matching", "core.board", "core.trust", "strategies"),
     "#b7791f": ("journals", "engine"),
     "#3a9d6a": ("fronts", "aio", "sync", "abc"),
-    "#8a5fbf": ("hub", "hub.client", "hub.thin", "lab", "testing", "adapters", "cli"),
+    "#8a5fbf": (
+        "hub",
+        "hub.client",
+        "hub.columns",
+        "hub.thin",
+        "hub.wire",
+        "lab",
+        "testing",
+        "adapters",
+        "cli",
+    ),
 }
 WIDTH, STEP = 780, 36
 

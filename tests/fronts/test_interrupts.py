@@ -38,7 +38,9 @@ def swept():
 
 
 ROOT = pathlib.Path(ants_coord.__file__).parent
-FOLDERS = tuple(str(ROOT / name) for name in ("engine", "fronts", "sync", "hub/client"))
+FOLDERS = tuple(
+    str(ROOT / name) for name in ("engine", "fronts", "sync", "hub/client", "hub/wire", "hub/columns")
+)
 STRIDE = of(5, 1, 1)
 HUB_STRIDE = of(7, 1, 1)
 # between the making of a socket and the note of it: it is closed by the collector

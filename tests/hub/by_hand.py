@@ -7,7 +7,7 @@ import json
 
 from ants_coord import Blackboard, ClaimQueue
 from ants_coord.commands.shared import Query, Refused
-from ants_coord.hub.client import wire
+from ants_coord.hub import wire
 
 from .running import lines, plug
 

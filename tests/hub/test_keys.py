@@ -14,7 +14,7 @@ from ants_coord.commands.board import Take
 from ants_coord.commands.reading import Find, Leases, SettingsOf, Tasks
 from ants_coord.commands.shared import Complete, CompleteMany, Fail, Renew
 from ants_coord.errors import ForeignLeaseError, LeaseLostError, WrongKeyError
-from ants_coord.hub.client import wire
+from ants_coord.hub import wire
 from tests.adapters.callers import ALL, Caller, colour  # noqa: F401 - a fixture
 from tests.fronts.conftest import LIMIT_S, Background, until
 

@@ -16,7 +16,7 @@ import pytest
 from ants_coord import Blackboard, Board, Task
 from ants_coord.commands.shared import Submit
 from ants_coord.frozen import fields
-from ants_coord.hub.client import wire
+from ants_coord.hub import wire
 from ants_coord.hub.program_lines import VERBS
 from ants_coord.values.payloads import MAX_DEPTH, json_value
 from tests.journals.test_made_by_hand import EXAMPLES

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ants_coord.commands.shared import Submit
 from ants_coord.core import Machine
 from ants_coord.core.reading import QUERIES
-from ants_coord.hub.client import wire
+from ants_coord.hub import wire
 from ants_coord.journals.codec import decode, encode, read_command, read_query
 from ants_coord.values.tasks import Lease, NoteRecord, Outcome, TaskState, Ticket
 from tests.journals.test_codec import commands

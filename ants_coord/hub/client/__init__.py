@@ -4,10 +4,8 @@ A board that a hub serves, as an engine: the basis of `ClaimQueue("hub:PATH")`.
 It keeps no state of the board and needs no database driver. Commands and queries go to the hub in the form of
 the log; the hub applies them to its replica, and answers.
 
-wire     the protocol of a hub's socket: JSON lists, one per line
-columns  replies to batches, field by field
-lanes    connections: one open request on each, repeated until it is answered
-waits    what a client tells a hub about its waits
-pushes   the connection on which a hub sends messages of its own
-engine   RemoteEngine: the engine of a board that a hub serves
+lanes   connections: one open request on each, repeated until it is answered
+waits   what a client tells a hub about its waits
+pushes  the connection on which a hub sends messages of its own
+engine  RemoteEngine: the engine of a board that a hub serves
 """

@@ -32,7 +32,7 @@ from ...journals.ports import Clock
 from ...values.checks import check_name
 from ...values.settings import Settings
 from ...values.tasks import Lease, Outcome
-from . import wire
+from .. import wire
 from .lanes import Dial, Lanes, Session
 from .pushes import Pushes
 from .waits import Wait, about, asked, raised, read, said, told_of, watched

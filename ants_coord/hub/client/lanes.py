@@ -19,8 +19,8 @@ from typing import Any
 
 from ...errors import ClosedError, JournalError
 from ...values.checks import fresh_session
+from .. import wire
 from ..thin import connect
-from . import wire
 
 _PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2

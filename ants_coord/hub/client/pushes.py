@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...journals.clocks import report
-from . import wire
+from .. import wire
 from .lanes import Dial
 
 _PAUSE_S = 0.005

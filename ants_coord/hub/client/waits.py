@@ -11,7 +11,7 @@ import attrs
 from ...commands.shared import Query, Refused
 from ...engine.keeper import Kept
 from ...engine.lobby import Drained, Waiter
-from . import wire
+from .. import wire
 from .lanes import Session
 
 _SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")

@@ -13,9 +13,9 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
-from ...core import snapshot
-from ...frozen import fields, maker
-from ...values.tasks import Lease, Outcome, TaskState, Ticket, make_lease, make_outcome
+from ..core import snapshot
+from ..frozen import fields, maker
+from ..values.tasks import Lease, Outcome, TaskState, Ticket, make_lease, make_outcome
 
 _STATES = {state.value: state for state in TaskState}
 

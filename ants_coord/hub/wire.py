@@ -17,10 +17,10 @@ from typing import Any
 
 import attrs
 
-from ...core import snapshot
-from ...core.snapshot import ATOMS
-from ...core.state.rule_versions import RulesMissing
-from ...values.tasks import Task, TaskRecord
+from ..core import snapshot
+from ..core.snapshot import ATOMS
+from ..core.state.rule_versions import RulesMissing
+from ..values.tasks import Task, TaskRecord
 from . import columns
 
 VERSION = 2
@@ -106,8 +106,8 @@ def _learn() -> None:
     if _learnt:
         return
     _learnt = True
-    from ...commands import board  # noqa: PLC0415 - seldom, and not before the first such answer
-    from ...values import adverts, briefing, entries, events, marks, reactions, tasks, trust  # noqa: PLC0415
+    from ..commands import board  # noqa: PLC0415 - seldom, and not before the first such answer
+    from ..values import adverts, briefing, entries, events, marks, reactions, tasks, trust  # noqa: PLC0415
 
     snapshot.know(
         kind
