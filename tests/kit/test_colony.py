@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import itertools
+import math
 import os
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -179,6 +181,34 @@ def test_a_colony_says_what_it_cannot_do():
     colony.add(broken)
     with pytest.raises(ZeroDivisionError):
         colony.run()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "told"),
+    [
+        (lambda: Faults(crash_every=-5), ValueError, "crash_every must be finite, >= 0"),
+        (lambda: Faults(pause_every=timedelta(seconds=9)), TypeError, "pause_every must be a number"),
+        (lambda: Faults(clock_off=math.nan), ValueError, "clock_off must be finite"),
+        (lambda: Faults(lost_reply=1.5), ValueError, "lost_reply must be finite, >= 0 and <= 1, not 1.5"),
+        (lambda: Faults(refused=True), TypeError, "refused must be a number"),
+        (lambda: Faults(duplicate=-1), ValueError, "duplicate must be"),
+        (lambda: Faults(until=-1), ValueError, "until must be"),
+        (lambda: Faults(down_for=(30, 1)), ValueError, r"down_for must be \(least, most\)"),
+        (lambda: Faults(pause_for=5), TypeError, r"pause_for must be \(least, most\)"),
+        (lambda: Faults(pause_for=(-5, 1)), ValueError, "pause_for must be finite, >= 0"),
+        (lambda: Colony(faults={"crash_every": 3}), TypeError, "faults must be Faults"),
+        (lambda: Colony().submit(Task("a"), after=-1), ValueError, "after must be"),
+        (lambda: Colony().add(3), TypeError, "behaviour must be a function of an agent's handle, not 3"),
+        (lambda: Colony().add(worker, "two words"), ValueError, "name must be 1 to 128 characters"),
+        (lambda: Colony().add(worker, count=0), ValueError, "count must be 1 to"),
+        (lambda: Colony().run(limit=-1), ValueError, "limit must be"),
+        (lambda: Colony().run(expect="deaths"), TypeError, r"expect must be a list such as \['deaths'\]"),
+    ],
+)
+def test_what_could_not_be_meant_is_refused_by_name(wrong, kind, told):
+    """A fault that cannot happen would make a test pass that tries nothing."""
+    with pytest.raises(kind, match=told):
+        wrong()
 
 
 def script(me):

@@ -33,7 +33,7 @@ from ...aio import ClaimQueue
 from ...commands.shared import Command
 from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
-from ...values.checks import FRESH_MARK, fresh, quoted
+from ...values import checks
 from ...values.tasks import FINAL, Task, TaskRecord, TaskState
 from ..story import double_grants, story
 from .liveness import Vigil
@@ -101,10 +101,12 @@ class Colony:
     ) -> None:
         found = getattr(aio, getattr(strategy, "__name__", ""), None)
         if found is None:
-            raise TypeError(f"strategy must be a class such as ClaimQueue, not {quoted(strategy)}")
+            raise TypeError(f"strategy must be a class such as ClaimQueue, not {checks.quoted(strategy)}")
         self._strategy: type[AsyncBoard] = found
         self.seed = seed
         self.faults = Faults() if faults is None else faults
+        if not isinstance(self.faults, Faults):
+            raise TypeError(f"faults must be Faults(...), not {checks.quoted(faults)}")
         self._settings = {"event_count": 1_000_000, "retention_count": 1_000_000, **settings}
         self._batches: list[tuple[float, tuple[Task, ...]]] = []
         self._agents: list[tuple[str, Behaviour]] = []
@@ -133,7 +135,7 @@ class Colony:
     def submit(self, tasks: Task | Iterable[Task], *, after: float = 0.0) -> None:
         """Have tasks submitted, `after` seconds from the start."""
         batch = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
-        self._batches.append((after, batch))
+        self._batches.append((checks.seconds(after, "after", zero=True), batch))
 
     def add(self, behaviour: Behaviour, name: str | None = None, *, count: int = 1) -> None:
         """
@@ -148,6 +150,12 @@ class Colony:
         stem = name or getattr(behaviour, "__name__", getattr(behaviour, "name", "agent")).replace(
             "_", "-"
         ).strip("<>")
+        if not callable(behaviour):
+            raise TypeError(
+                f"behaviour must be a function of an agent's handle, not {checks.quoted(behaviour)}"
+            )
+        checks.check_name(stem, "name")
+        checks.count(count, "count")
         thing: Any = behaviour
         is_function = inspect.isroutine(thing) or isinstance(thing, functools.partial)
         call = thing if is_function else thing.__call__
@@ -184,7 +192,8 @@ class Colony:
             RuntimeError: it has run before; a colony runs once.
 
         """
-        expected = frozenset(expect)
+        expected = frozenset(checks.listed(expect, "expect", "a list such as ['deaths']"))
+        limit = checks.seconds(limit, "limit")
         if unknown := sorted(expected - set(EXPECTABLE)):
             raise ValueError(f"expect knows {', '.join(EXPECTABLE)}, not {', '.join(map(repr, unknown))}")
         if until not in ("drained", "limit"):
@@ -392,12 +401,12 @@ class Colony:
 @contextmanager
 def _drawing_names_from(seed: int) -> Iterator[None]:
     """Make fresh ids and holders depend on the seed only: random ones are logged, and would not repeat."""
-    outside = fresh.prefix, fresh.numbers
-    fresh.prefix, fresh.numbers = f"{FRESH_MARK}{seed}-", itertools.count(1)
+    outside = checks.fresh.prefix, checks.fresh.numbers
+    checks.fresh.prefix, checks.fresh.numbers = f"{checks.FRESH_MARK}{seed}-", itertools.count(1)
     try:
         yield
     finally:
-        fresh.prefix, fresh.numbers = outside
+        checks.fresh.prefix, checks.fresh.numbers = outside
 
 
 def _vanish(board: AsyncBoard, clock: SimulatedClock) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from ...commands.shared import Command, Complete, Submit
+from ...values.checks import amount, quoted
 from ...values.events import Event
 from ...values.tasks import FINAL, Lease, Outcome, TaskState
 from ..clock import START_NS
@@ -17,6 +18,26 @@ Expected = Literal["unfinished", "expiries", "deaths", "writes"]
 EXPECTABLE: tuple[Expected, ...] = get_args(Expected)
 """problems that `Colony.run` reports unless it is told to expect them"""
 _SHOWN = 5
+
+
+def _seconds(_: object, field: Any, value: Any) -> None:
+    amount(value, field.name, zero=True)  # no timedelta, which a fault could not reckon with
+
+
+def _end(_: object, field: Any, value: object) -> None:
+    amount(value, field.name, zero=True, most=math.inf)
+
+
+def _share(_: object, field: Any, value: object) -> None:
+    amount(value, field.name, zero=True, most=1)
+
+
+def _range(_: object, field: Any, value: Any) -> None:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{field.name} must be (least, most) seconds, not {quoted(value)}")
+    least, most = [amount(each, field.name, zero=True) for each in value]
+    if least > most:
+        raise ValueError(f"{field.name} must be (least, most) seconds, not {quoted(value)}")
 
 
 @attrs.frozen
@@ -37,15 +58,15 @@ class Faults:
 
     """
 
-    crash_every: float = 0.0
-    down_for: tuple[float, float] = (1.0, 30.0)
-    pause_every: float = 0.0
-    pause_for: tuple[float, float] = (5.0, 90.0)
-    clock_off: float = 0.0
-    lost_reply: float = 0.0
-    refused: float = 0.0
-    duplicate: float = 0.0
-    until: float = math.inf
+    crash_every: float = attrs.field(default=0.0, validator=_seconds)
+    down_for: tuple[float, float] = attrs.field(default=(1.0, 30.0), validator=_range)
+    pause_every: float = attrs.field(default=0.0, validator=_seconds)
+    pause_for: tuple[float, float] = attrs.field(default=(5.0, 90.0), validator=_range)
+    clock_off: float = attrs.field(default=0.0, validator=_seconds)
+    lost_reply: float = attrs.field(default=0.0, validator=_share)
+    refused: float = attrs.field(default=0.0, validator=_share)
+    duplicate: float = attrs.field(default=0.0, validator=_share)
+    until: float = attrs.field(default=math.inf, validator=_end)
 
 
 @attrs.define
