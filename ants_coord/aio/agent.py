@@ -591,7 +591,7 @@ class Agent(Handle):
                 belongs to the unfinished task `task_id`; leave this one out until that one has ended.
             DependencyError: a need is unknown, or there is a cycle; submit the need first.
             IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
-            LimitError: the task is too large, or has too many parts or needs.
+            LimitError: the payload is larger than 1 MiB, or the task has more than 10,000 parts.
             FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
                 honours it.
             PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
@@ -651,7 +651,7 @@ class Agent(Handle):
         Raises:
             TimeoutError: no task could be claimed in time; the message says why.
             TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
-            AgentGoneError: the agent was retired, or has left; end this process, or join again.
+            AgentGoneError: the agent was retired during the wait; end this process, or join again.
             DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
             ClosedError: the coordinator was closed during the wait.
 
@@ -747,7 +747,7 @@ class Agent(Handle):
 
         Raises:
             ClosedError: with "drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired, or has left.
+            AgentGoneError: the agent was retired during a wait.
             DeadlockError: as in `claim`.
 
         """
@@ -768,8 +768,10 @@ class Agent(Handle):
             A scope. Within it, set its `result`; it also has `payload`, `inputs`, `progress` and more.
 
         Raises:
-            LeaseLostError: at the exit: the lease was lost, so the result is refused. Drop it.
-            TimeoutError: at the exit: the body took longer than `timeout`; the attempt has failed.
+            LeaseLostError: at the exit: the lease was lost, or the attempt failed because of `timeout` while
+                the body went on. The result is refused: drop it.
+            TimeoutError: at the exit, on an event loop: the body was cancelled after `timeout`; a thread
+                cannot be stopped.
 
         """
         return self._board.work(self._own(lease), timeout=timeout, on_error=on_error)
@@ -782,10 +784,8 @@ class Agent(Handle):
             lease: the lease that a claim returned.
 
         Returns:
-            A scope.
-
-        Raises:
-            LeaseLostError: at the exit: the lease was lost in between; stop working on the task.
+            A scope; its `lost` says whether the lease is known to be gone. In that case, stop working on the
+            task.
 
         """
         return self._board.keep_alive(self._own(lease))
@@ -823,7 +823,7 @@ class Agent(Handle):
 
         Raises:
             ClosedError: with until="drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired, or has left.
+            AgentGoneError: the agent was retired during a wait.
 
         """
         return await self._board.serve(

@@ -184,7 +184,7 @@ class Board(Keys, LockVerbs):
                 belongs to the unfinished task `task_id`; leave this one out until that one has ended.
             DependencyError: a need is unknown, or there is a cycle; submit the need first.
             IllegalTransitionError: the existing task cannot be replaced or rerun in its state.
-            LimitError: the task is too large, or has too many parts or needs.
+            LimitError: the payload is larger than 1 MiB, or the task has more than 10,000 parts.
             FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
                 honours it.
             PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
@@ -282,7 +282,7 @@ class Board(Keys, LockVerbs):
         Raises:
             TimeoutError: no task could be claimed in time; the message says why.
             TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
-            AgentGoneError: the agent was retired, or has left; end this process, or join again.
+            AgentGoneError: the agent was retired during the wait; end this process, or join again.
             DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
             ClosedError: the coordinator was closed during the wait.
 
@@ -406,7 +406,7 @@ class Board(Keys, LockVerbs):
 
         Raises:
             ClosedError: with "drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired, or has left.
+            AgentGoneError: the agent was retired during a wait.
             DeadlockError: as in `claim`.
 
         Example:
@@ -478,8 +478,10 @@ class Board(Keys, LockVerbs):
             A scope. Within it, set its `result`; it also has `payload`, `inputs`, `progress` and more.
 
         Raises:
-            LeaseLostError: at the exit: the lease was lost, so the result is refused. Drop it.
-            TimeoutError: at the exit: the body took longer than `timeout`; the attempt has failed.
+            LeaseLostError: at the exit: the lease was lost, or the attempt failed because of `timeout` while
+                the body went on. The result is refused: drop it.
+            TimeoutError: at the exit, on an event loop: the body was cancelled after `timeout`; a thread
+                cannot be stopped.
 
         Example:
             >>> board = ClaimQueue()
@@ -500,10 +502,8 @@ class Board(Keys, LockVerbs):
             lease: the lease that a claim returned.
 
         Returns:
-            A scope.
-
-        Raises:
-            LeaseLostError: at the exit: the lease was lost in between; stop working on the task.
+            A scope; its `lost` says whether the lease is known to be gone. In that case, stop working on the
+            task.
 
         Example:
             >>> board = ClaimQueue()
@@ -552,7 +552,7 @@ class Board(Keys, LockVerbs):
 
         Raises:
             ClosedError: with until="drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired, or has left.
+            AgentGoneError: the agent was retired during a wait.
 
         Example:
             >>> board = ClaimQueue()

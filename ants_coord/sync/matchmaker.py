@@ -118,7 +118,8 @@ class Membership(MatchAgent):
             A Lease, as from `claim` of the coordinator.
 
         Raises:
-            AgentGoneError: it has left its scope, was retired, or another start has taken its name over.
+            AgentGoneError: it has left its scope, another start has taken its name over, or it was retired
+                during the wait.
             TimeoutError, TaskNotFoundError, IllegalTransitionError, DeadlockError, ClosedError: as in `claim`
                 of the coordinator.
 

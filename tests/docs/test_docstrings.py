@@ -19,7 +19,7 @@ COLOURS = {
 """the classes that between them have every verb which is written by hand, and its twin"""
 RAISE_NOTHING_OF_THEIR_OWN = {
     "adopt", "as_agent", "briefing", "claim_many", "close", "entries", "explain_agent", "find", "history", "holder",
-    "leases", "limit", "offers", "pause", "purse", "reactions", "read", "release_all", "resume", "retire", "roll_back",
+    "keep_alive", "leases", "limit", "offers", "pause", "purse", "reactions", "read", "release_all", "resume", "retire", "roll_back",
     "sense", "settings", "standing", "statistics", "strongest", "thresholds", "unreact", "vouch", "withdraw",
 }  # fmt: skip
 """verbs that raise only what every verb may raise, which the docstring of Board says"""
