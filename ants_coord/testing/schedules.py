@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from ..values.checks import quoted
+
 W = TypeVar("W")
 _Script = Callable[[W], Generator[Any, None, Any]]
 
@@ -45,6 +47,7 @@ def interleavings(
 
     Raises:
         ValueError: there are more orders than `most`.
+        TypeError: a script is no generator function.
 
     Example:
         >>> from ants_coord import ClaimQueue, Task
@@ -82,6 +85,9 @@ def _play(
     world: W, scripts: tuple[_Script[W], ...], prefix: tuple[int, ...]
 ) -> tuple[Interleaving[W], list[list[int]]]:
     live = {number: script(world) for number, script in enumerate(scripts)}
+    for begun in live.values():
+        if not isinstance(begun, Generator):
+            raise TypeError(f"each script must be a generator function; one returned {quoted(begun)}")
     order: list[int] = []
     choices: list[list[int]] = []
     results: list[Any] = [None] * len(scripts)

@@ -88,6 +88,8 @@ def test_some_stories_only():
     assert check_coordinator(ClaimQueue, only=lambda name: "a_pause" in name) == [
         "a pause stops claims and nothing else"
     ]
+    with pytest.raises(ValueError, match="only selects no story; there is 'a_task_has_one_holder'"):
+        check_coordinator(ClaimQueue, only=lambda name: name == "a task has one holder")
 
 
 def test_journals(tmp_path):

@@ -78,3 +78,10 @@ def test_leases_hold_in_every_order():
 def test_too_many_orders_are_refused():
     with pytest.raises(ValueError, match="more than 100 orders"):
         list(interleavings(list, steps(9), steps(9), most=100))
+
+
+@pytest.mark.parametrize("script", [lambda board: board.statistics(), lambda board: iter([1])])
+def test_a_script_without_a_yield_is_refused(script):
+    """It would run when the world is made: nothing would be interleaved, and every assertion could pass."""
+    with pytest.raises(TypeError, match="each script must be a generator function"):
+        list(interleavings(ClaimQueue, script))

@@ -58,6 +58,7 @@ def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) 
 
     Raises:
         ConformanceError: some were broken.
+        ValueError: `only` selects no story.
 
     Example:
         >>> from ants_coord import ClaimQueue
@@ -68,9 +69,11 @@ def check_coordinator(make: Make, *, only: Callable[[str], bool] | None = None) 
     """
     passed: list[str] = []
     failures: dict[str, str] = {}
-    for name, (play, settings) in STORIES.items():
-        if only is not None and not only(name):
-            continue
+    chosen = [name for name in STORIES if only is None or only(name)]
+    if not chosen:
+        raise ValueError(f"only selects no story; there is {next(iter(STORIES))!r} and others")
+    for name in chosen:
+        play, settings = STORIES[name]
         clock = ManualClock()
         board = make(clock=clock, **{"lease_ttl": 30, **settings})
         seen = OnItsLoop(board, clock) if inspect.iscoroutinefunction(board.submit) else board
