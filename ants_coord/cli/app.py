@@ -199,7 +199,7 @@ def explain(words: BoardAndTask, json_: AsJson = False) -> None:
         head, *trace = reason.split("\n")
         console.print(f"  {clean(head, 600)}")
         for line in trace:  # the traceback of the newest failure
-            console.print(f"    {clean(line, 600)}", soft_wrap=True)
+            console.print(f"    {clean(line, 600)}")
 
 
 @app.command()
@@ -219,7 +219,7 @@ def events(
                     who = f" by {clean(event.agent)}" if event.agent else ""
                     what = f" {clean(event.task)}" if event.task else ""
                     detail = f" {clean(event.detail)}" if event.detail is not None else ""
-                    console.print(f"{event.cursor:>8} {event.type:<10}{what}{who}{detail}", soft_wrap=True)
+                    console.print(f"{event.cursor:>8} {event.type:<10}{what}{who}{detail}")
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
 

@@ -24,7 +24,7 @@ def backup(
         raise fail("a board in PostgreSQL is copied with: pg_dump --schema=ants_coord", BAD_INPUT)
     with troubles():
         copy_board(str(Path(board).resolve()), to)
-    console.print(f"copied to {to}", soft_wrap=True)
+    console.print(f"copied to {to}")
 
 
 @app.command()
@@ -41,7 +41,7 @@ def restore(
 
     with troubles():
         last, head = restore_board(copy, to)
-    console.print(f"restored {to}: entries to {last}, head {head}", soft_wrap=True)
+    console.print(f"restored {to}: entries to {last}, head {head}")
 
 
 @app.command()
@@ -69,4 +69,4 @@ def init(
             raise fail(f"init needs {missing.name}; pip install 'ants-coord[postgres]'", BAD_INPUT) from None
         where = install(dsn, roles)
     who = f"; {', '.join(clean(one) for one in roles)} may use them" if roles else ""
-    console.print(f"{where} is ready for boards{who}", soft_wrap=True)
+    console.print(f"{where} is ready for boards{who}")

@@ -101,6 +101,8 @@ def purse(
     json_: AsJson = False,
 ) -> None:
     """Set how much tasks may spend of something, and see what is left."""
+    if per is not None and amount is None:
+        raise fail("--per: without an amount there is nothing to set; give the amount, too", BAD_INPUT)
     with open_board(board) as opened:
         if amount is not None:
             opened.purse(name, amount, per=per)

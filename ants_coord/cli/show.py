@@ -22,9 +22,9 @@ from rich.table import Table
 
 from ..values.tasks import Lease
 
-# emoji: the name of a task may contain ":bug:"
-console = Console(highlight=False, emoji=False)
-warnings = Console(stderr=True, highlight=False, emoji=False)
+# emoji: the name of a task may contain ":bug:". soft_wrap: a sentence is one line, which programs find whole
+console = Console(highlight=False, emoji=False, soft_wrap=True)
+warnings = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 OK, SOME_FAILED, BAD_INPUT, BOARD_TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -98,7 +98,7 @@ def said(found: Any, answer: str | Table, *, as_json_: bool) -> None:
     if as_json_:
         typer.echo(as_json(found))
     else:
-        console.print(answer, soft_wrap=isinstance(answer, str))
+        console.print(answer)
 
 
 def fail(message: str, code: int) -> SystemExit:

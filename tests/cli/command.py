@@ -61,14 +61,14 @@ def ants(*arguments: object, stdin: str | None = None) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def ants_process(*arguments: object, stdin: str | None = None):
+def ants_process(*arguments: object, stdin: str | None = None, columns: int = 200):
     """Run `python -m ants_coord` and return the finished process."""
     return subprocess.run(
         [sys.executable, "-m", "ants_coord", *map(str, arguments)],
         input=stdin,
         capture_output=True,
         text=True,
-        env={**ENVIRONMENT, **_spoken()},
+        env={**ENVIRONMENT, **_spoken(), "COLUMNS": str(columns)},
         timeout=LIMIT_S,
         check=False,
     )

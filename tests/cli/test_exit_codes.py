@@ -9,7 +9,7 @@ import pytest
 from ants_coord import errors
 from ants_coord.cli.boards import troubles
 
-from .command import ants
+from .command import ants, ants_process
 
 NOT_NOW = {
     "AdvertRefusedError", "AgentGoneError", "DeadlockError", "ForeignLeaseError", "HeldError", "LeaseLostError",
@@ -72,3 +72,21 @@ def test_an_empty_path_locks_nothing(tmp_path, monkeypatch):
     refused = ants("lock", "b.db", "", "--agent", "ann")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "must be a path, not ''" in refused.stderr
+
+
+def test_an_error_is_one_line_also_where_no_terminal_is(tmp_path):
+    """Programs look for it: a log of 80 columns must not break it in two."""
+    name = "a-name-that-is-much-too-long-for-a-terminal-" * 3
+    for words in (("status", tmp_path / name), ("run", tmp_path / name)):
+        done = ants_process(*words, columns=80)
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert name in done.stderr
+    many = ants_process("run", "-", stdin='{"cmd": "true", "priority": "' + "x" * 100 + '"}\n', columns=80)
+    assert many.stderr.count("\n") == 2, many.stderr
+
+
+def test_a_window_without_an_amount_is_refused(tmp_path):
+    """It would be ignored, and the purse have no window."""
+    ants("submit", tmp_path / "b.db", "-", stdin='{"id": "a", "cmd": "true"}\n')
+    done = ants("purse", tmp_path / "b.db", "usd", "--per", 60)
+    assert (done.returncode, "--per" in done.stderr) == (2, True)

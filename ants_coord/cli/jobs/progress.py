@@ -117,9 +117,7 @@ def _only_what_was_not_told() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             error = record.args[2] if isinstance(record.args, tuple) and len(record.args) == 3 else ""
             if not str(error).startswith((f"{CommandError.__name__}: ", f"{GivenUp.__name__}: ")):
-                warnings.print(
-                    f"[yellow]warning:[/yellow] {clean(record.getMessage(), 2000)}", soft_wrap=True
-                )
+                warnings.print(f"[yellow]warning:[/yellow] {clean(record.getMessage(), 2000)}")
 
     log = logging.getLogger("ants_coord")
     if not any(type(handler).__name__ == Told.__name__ for handler in log.handlers):

@@ -264,6 +264,5 @@ def _say_what_is_for_others(board: Board, kinds: list[str]) -> None:
             warnings.print(
                 f"task {clean(record.task.id)} is of kind {clean(repr(record.task.kind))}, which others "
                 f"must do; this worker waits until the board is drained (--until idle does not)",
-                soft_wrap=True,
             )
             return

@@ -50,7 +50,7 @@ def list_(
     columns = (*same, "held by", "waits for", "why")
     said(rows, table("tasks", columns, cells) if rows else "no tasks", as_json_=json_)
     if len(rows) == count and not json_:
-        console.print(f"there may be more: --after {clean(rows[-1]['task'])}", soft_wrap=True)
+        console.print(f"there may be more: --after {clean(rows[-1]['task'])}")
 
 
 def _brief(record: TaskRecord) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def show(words: BoardAndTask, json_: AsJson = False) -> None:
         return
     console.print(f"{clean(record.task.id)} is [bold]{record.state}[/bold]")
     for reason in reasons:
-        console.print(f"  {clean(reason.partition(chr(10))[0], 600)}", soft_wrap=True)
+        console.print(f"  {clean(reason.partition(chr(10))[0], 600)}")
     for title, value in (
         ("kind", record.task.kind),
         ("payload", record.task.payload),
@@ -92,7 +92,7 @@ def show(words: BoardAndTask, json_: AsJson = False) -> None:
         ("handle", None if record.lease is None else record.lease.handle),
     ):
         if value not in (None, "", ()):
-            console.print(f"[bold]{title}[/bold] {clean(as_text(value), 4_000)}", soft_wrap=True)
+            console.print(f"[bold]{title}[/bold] {clean(as_text(value), 4_000)}")
     _show_result(record)
 
 
@@ -102,7 +102,7 @@ def _show_result(record: TaskRecord) -> None:
     if outcome is not None and outcome.state is TaskState.DONE:
         found = outcome.result
         if not _is_output(found):
-            console.print(f"[bold]result[/bold] {clean(as_text(found), 100_000)}", soft_wrap=True)
+            console.print(f"[bold]result[/bold] {clean(as_text(found), 100_000)}")
             return
     else:
         said_ = [one.note for one in record.notes if _is_output(one.note)]

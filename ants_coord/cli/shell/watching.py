@@ -63,12 +63,11 @@ def mirror(
 
 def _say_what_was_left(mirrored: DirectoryMirror) -> None:
     for name, why in mirrored.skipped.items():
-        warnings.print(f"left out {clean(name)}: {clean(why, 500)}", soft_wrap=True)
+        warnings.print(f"left out {clean(name)}: {clean(why, 500)}")
     if mirrored.held_back:
         warnings.print(
             f"{len(mirrored.held_back)} entries of files that are gone are kept, "
             "because so many disappeared at once; --mass-delete erases them",
-            soft_wrap=True,
         )
 
 
