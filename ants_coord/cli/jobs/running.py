@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
-import attrs
 import typer
 
 from ...commands.reading import Outcomes
@@ -21,7 +20,7 @@ from ...values.checks import fresh_agent
 from ...values.tasks import TaskState
 from ..app import CPUS, Agents, AsJson, _kind_for, _read, app
 from ..boards import BoardName, KeptBoard, open_board
-from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, warnings
+from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, said, warnings
 from . import batch
 from .progress import Progress
 
@@ -35,33 +34,26 @@ _STEP = 5_000
 """tasks submitted, or queried, at a time"""
 
 
-@attrs.frozen
-class Skills:
-    """What a runner says it can do."""
+def skills_of(can: list[str] | None, having: list[str] | None) -> Advert:
+    """Return what --can and --having say, as an advert."""
+    attributes: dict[str, int | float | str] = {}
+    for pair in having or []:
+        name, mark, text = pair.partition("=")
+        if not mark:
+            raise fail(f"--having: {pair!r} must be NAME=VALUE, such as gpu_mem=24", BAD_INPUT)
+        attributes[name] = _number_or_text(text)
+    try:
+        return Advert("runner", can or (), attributes)
+    except (ValueError, CoordinationError) as problem:
+        raise fail(str(problem), BAD_INPUT) from None
 
-    can: tuple[str, ...] = ()
-    attributes: dict[str, int | float | str] = attrs.field(factory=dict)
 
-    @classmethod
-    def read(cls, can: list[str] | None, having: list[str] | None) -> Skills:
-        """Read the options of the command line."""
-        attributes: dict[str, int | float | str] = {}
-        for pair in having or []:
-            name, mark, text = pair.partition("=")
-            if not mark:
-                raise fail(f"--having: {pair!r} must be NAME=VALUE, such as gpu_mem=24", BAD_INPUT)
-            try:
-                attributes[name] = int(text)
-            except ValueError:
-                try:
-                    attributes[name] = float(text)
-                except ValueError:
-                    attributes[name] = text
-        try:
-            Advert("runner", tuple(can or ()), attributes)
-        except (ValueError, CoordinationError) as problem:
-            raise fail(str(problem), BAD_INPUT) from None
-        return cls(tuple(can or ()), attributes)
+def _number_or_text(text: str) -> int | float | str:
+    with suppress(ValueError):
+        return int(text)
+    with suppress(ValueError):
+        return float(text)
+    return text
 
 
 def _work(
@@ -70,12 +62,11 @@ def _work(
     until: str,
     lease_ttl: float,
     progress: Progress,
-    kinds: list[str] | None = None,
-    skills: Skills | None = None,
+    skills: Advert,
+    kinds: list[str],
 ) -> Served:
     """Serve with numbered agents, so that the board shows which of them did what."""
-    handlers = dict.fromkeys(kinds or [batch.KIND], progress.run)
-    base, said, number = fresh_agent(), skills or Skills(), agents or 1
+    base, number = fresh_agent(), agents or 1
     names = [f"{base}-{n}" for n in range(1, number + 1)] if agents else [base]
     here, turn = threading.local(), itertools.count()
 
@@ -95,10 +86,11 @@ def _work(
         if isinstance(board, MatchVerbs):
             for name in names:
                 slots = 1 if agents else batch.MOST_AS_NEEDED
-                joined.enter_context(board.join(name, said.can, attributes=said.attributes, slots=slots))
+                can, having = skills.capabilities, skills.attributes
+                joined.enter_context(board.join(name, can, attributes=having, slots=slots))
         return board._serve(  # noqa: SLF001
             claims,
-            handlers,
+            dict.fromkeys(kinds, progress.run),
             agent=base,
             concurrency=number,
             agents=None if agents else "as needed",
@@ -132,7 +124,7 @@ def run(
     """
     if retry_failed and board is None:
         raise fail("--retry-failed: without --board there is no earlier run", BAD_INPUT)
-    tasks, skills = _read(file, board), Skills.read(can, having)
+    tasks, skills = _read(file, board), skills_of(can, having)
     kind = Matchmaker if can or having else _kind_for(tasks)
     if board is None:
         _check_skills(tasks, skills)
@@ -141,9 +133,9 @@ def run(
     raise SystemExit(code)
 
 
-def _check_skills(tasks: list[Any], skills: Skills) -> None:
+def _check_skills(tasks: list[Any], skills: Advert) -> None:
     """Refuse tasks that nobody will ever take: on a board in memory no other agent can join."""
-    facts = facts_of(skills.can, skills.attributes)
+    facts = facts_of(skills.capabilities, skills.attributes)
     for task in tasks:
         if task.requires and evaluate(parse(task.requires).root, facts) is not True:
             why = f"{task.id} requires {task.requires!r}, which this runner cannot do"
@@ -155,7 +147,7 @@ def _check_skills(tasks: list[Any], skills: Skills) -> None:
 def _run_all(
     board: Board,
     tasks: list[Any],
-    skills: Skills,
+    skills: Advert,
     agents: int,
     lease_ttl: float,
     *,
@@ -172,7 +164,7 @@ def _run_all(
                 board.requeue(one.task)
     progress = Progress(len(tasks), is_quiet=is_quiet)
     try:
-        _work(board, agents, "drained", lease_ttl, progress, skills=skills)
+        _work(board, agents, "drained", lease_ttl, progress, skills, [batch.KIND])
     except KeyboardInterrupt:
         return INTERRUPTED
     ended = [one for one in _outcomes(board, tasks) if one is not None]
@@ -232,26 +224,21 @@ def work(
     json_: AsJson = False,
 ) -> None:
     """Join a board from another terminal and run its commands."""
-    skills, number = Skills.read(can, having), batch.how_many(agents)
+    skills, number = skills_of(can, having), batch.how_many(agents)
+    wanted = kinds or [batch.KIND]
     with open_board(board, kind=Matchmaker if can or having else Board) as joined:
         if until == "drained":
-            _say_what_is_for_others(joined, kinds or [batch.KIND])
+            _say_what_is_for_others(joined, wanted)
         try:
             progress = Progress(joined.statistics().unfinished, is_quiet=json_)
-            served = _work(joined, number, until, lease_ttl, progress, kinds, skills)
+            served = _work(joined, number, until, lease_ttl, progress, skills, wanted)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
         # the first signal drains: started tasks are finished, but the run did not end by itself
         is_cut = until == "closed" or (until == "drained" and joined.statistics().unfinished > 0)
-    if json_:
-        typer.echo(as_json(served))
-    else:
-        console.print(
-            f"{served.completed} completed, {served.failed} failed, {served.lost} lost, "
-            f"{served.released} given back"
-        )
-        for decision in served.decisions:
-            console.print(f"  {decision}")
+    ends = f"{served.completed} completed, {served.failed} failed, {served.lost} lost"
+    lines = [f"{ends}, {served.released} given back", *[f"  {decision}" for decision in served.decisions]]
+    said(served, "\n".join(lines), as_json_=json_)
     if is_cut:
         raise SystemExit(INTERRUPTED)
 

@@ -14,11 +14,10 @@ import attrs
 import typer
 
 from ...commands.matching import Advertise
-from ...values.adverts import Advert
 from ...values.checks import check_name
 from ..app import AsJson, app
 from ..boards import open_board, words_after_board
-from ..jobs.running import Can, Having, Skills
+from ..jobs.running import Can, Having, skills_of
 from ..show import BAD_INPUT, SOME_FAILED, as_json, clean, fail, said, shown
 
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ def claim(
 ) -> None:
     """Take a task and print its handle; --json prints everything. Exit code 1: there is none now."""
     path, _ = words_after_board(words or [], "")
-    name, skills = agent_of(agent), Skills.read(can, having)
+    name, skills = agent_of(agent), skills_of(can, having)
     with open_board(path, keep=True) as board:
         if can or having:
-            board.execute(Advertise(Advert(name, skills.can, skills.attributes)))
+            board.execute(Advertise(attrs.evolve(skills, agent=name)))
         if wait:
             lease: Lease | None = board.claim(name, task=task, kinds=kinds, lease_ttl=ttl, timeout=wait)
         else:
