@@ -18,6 +18,9 @@ from typing import Any
 
 import attrs
 
+_COUNT = 120
+_MEAN = 60.0
+"""seconds of a job"""
 _LONGEST = 300.0
 _SPREAD = 0.6
 """sigma of the lognormal sizes"""
@@ -177,26 +180,28 @@ class World:
 
 
 MakeWorld = Callable[[int], World]
+_HORIZON, _MOVES = 7_200.0, 1_800.0
+"""of foraging: seconds of a run, and after how many the worth moves"""
 
 
-def _size(dice: random.Random, mean: float) -> float:
+def _size(dice: random.Random, mean: float = _MEAN) -> float:
     return min(_LONGEST, dice.lognormvariate(math.log(mean) - _SPREAD * _SPREAD / 2.0, _SPREAD))
 
 
-def independent(seed: int, *, count: int = 120, mean: float = 60.0) -> World:
+def independent(seed: int, *, count: int = _COUNT, mean: float = _MEAN) -> World:
     """Return independent jobs."""
     dice = random.Random(f"independent {seed}")
     return World("independent", [Job(f"j{i}", _size(dice, mean), place=f"p{i % 10}") for i in range(count)])
 
 
-def chain(seed: int, *, count: int = 40, mean: float = 60.0) -> World:
+def chain(seed: int, *, count: int = 40) -> World:
     """Return jobs of which each needs the previous one."""
     dice = random.Random(f"chain {seed}")
     needs = [(), *[(f"j{i}",) for i in range(count - 1)]]
-    return World("chain", [Job(f"j{i}", _size(dice, mean), needs[i], place="p") for i in range(count)])
+    return World("chain", [Job(f"j{i}", _size(dice), needs[i], place="p") for i in range(count)])
 
 
-def imports(seed: int, *, mean: float = 60.0) -> World:
+def imports(seed: int) -> World:
     """
     Return the import graph of Python 3.11's own library: a module needs those that it imports at the top.
 
@@ -206,30 +211,28 @@ def imports(seed: int, *, mean: float = 60.0) -> World:
     modules: dict[str, tuple[int, list[str]]] = json.loads(text)
     lines = {name: min(found[0], 2_000) for name, found in modules.items()}
     usual = sum(lines.values()) / len(lines)
-    return World(
-        "imports",
-        [
-            Job(name, max(5.0, lines[name] / usual * mean), tuple(needs), place=name[:1])
-            for name, (_, needs) in modules.items()
-        ],
-    )
+    jobs = [
+        Job(name, max(5.0, lines[name] / usual * _MEAN), tuple(needs), place=name[:1])
+        for name, (_, needs) in modules.items()
+    ]
+    return World("imports", jobs)
 
 
-def skills(seed: int, *, count: int = 120, kinds: int = 5, mean: float = 60.0) -> World:
+def skills(seed: int) -> World:
     """Return jobs of several skills, a third of which need an expert."""
     dice = random.Random(f"skills {seed}")
     jobs = []
-    for i in range(count):
-        kind = dice.randrange(kinds)
+    for i in range(_COUNT):
+        kind = dice.randrange(5)
         level = dice.choice((1, 1, 3))
-        jobs.append(Job(f"j{i}", _size(dice, mean), skill=f"skill{kind}", level=level, place=f"p{kind}"))
+        jobs.append(Job(f"j{i}", _size(dice), skill=f"skill{kind}", level=level, place=f"p{kind}"))
     return World("skills", jobs)
 
 
-def spawning(seed: int, *, count: int = 120, roots: int = 5, mean: float = 60.0) -> World:
+def spawning(seed: int, *, count: int = _COUNT) -> World:
     """Return jobs that are found by doing others; a few are known at the start."""
     dice = random.Random(f"spawning {seed}")
-    size = {f"r{i}": _size(dice, mean) for i in range(roots)}
+    size = {f"r{i}": _size(dice) for i in range(5)}
     children: dict[str, list[str]] = {name: [] for name in size}
     queue, at = list(size), 0
     while len(size) < count:
@@ -238,7 +241,7 @@ def spawning(seed: int, *, count: int = 120, roots: int = 5, mean: float = 60.0)
         for _ in range(min(dice.choice((0, 0, 1, 2, 3)), count - len(size))):
             child = f"{parent}.{len(children[parent])}"
             children[parent].append(child)
-            size[child], children[child] = _size(dice, mean), []
+            size[child], children[child] = _size(dice), []
             queue.append(child)
     return World(
         "spawning",
@@ -246,32 +249,23 @@ def spawning(seed: int, *, count: int = 120, roots: int = 5, mean: float = 60.0)
     )
 
 
-def foraging(
-    seed: int,
-    *,
-    places: int = 20,
-    rich: int = 3,
-    moves: float = 1_800.0,
-    horizon: float = 7_200.0,
-    each: int = 200,
-) -> World:
+def foraging(seed: int, *, each: int = 200) -> World:
     """
     Return places with plenty of work, a few of which are worth ten times the others for half an hour.
 
     Agents are not told where; they learn it by doing a job there. All stop after two hours.
     """
     dice = random.Random(f"foraging {seed}")
-    jobs = [Job(f"p{p}.{k}", _size(dice, 60.0), place=f"p{p}") for k in range(each) for p in range(places)]
+    places = range(20)
+    jobs = [Job(f"p{p}.{k}", _size(dice), place=f"p{p}") for k in range(each) for p in places]
     dice.shuffle(jobs)
-    windows = [
-        frozenset(random.Random(f"rich {seed} {i}").sample(range(places), rich))
-        for i in range(int(horizon // moves) + 1)
-    ]
+    # the last window is for a job that ends exactly at the horizon
+    rich = [random.Random(f"rich {seed} {i}").sample(places, 3) for i in range(int(_HORIZON // _MOVES) + 1)]
 
     def worth(job: Job, at: float) -> float:
-        return 10.0 if int(str(job.place)[1:]) in windows[min(len(windows) - 1, int(at // moves))] else 1.0
+        return 10.0 if int(str(job.place)[1:]) in rich[min(len(rich) - 1, int(at // _MOVES))] else 1.0
 
-    return World("foraging", jobs, worth=worth, horizon=horizon)
+    return World("foraging", jobs, worth=worth, horizon=_HORIZON)
 
 
 WORLDS: dict[str, MakeWorld] = {
