@@ -7,6 +7,8 @@ on, long before it has seen them all. For comparison, a plain claim queue does t
 
 from __future__ import annotations
 
+import statistics
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,22 +28,12 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Return Spearman's rank correlation; equal values share their mean rank. 0.0 if nothing varies."""
     ranks = []
     for values in (first, second):
-        order = sorted(range(len(values)), key=values.__getitem__)
-        found = [0.0] * len(values)
-        start = 0
-        while start < len(order):
-            end = start
-            while end < len(order) and values[order[end]] == values[order[start]]:
-                end += 1
-            for place in order[start:end]:
-                found[place] = (start + end - 1) / 2
-            start = end
-        ranks.append(found)
-    mean = (len(first) - 1) / 2
-    one, other = ([rank - mean for rank in found] for found in ranks)
-    both = sum(a * b for a, b in zip(one, other, strict=True))
-    size = (sum(a * a for a in one) * sum(b * b for b in other)) ** 0.5
-    return both / size if size else 0.0
+        order = sorted(values)
+        ranks.append([bisect_left(order, value) + bisect_right(order, value) for value in values])
+    try:
+        return statistics.correlation(*ranks)
+    except statistics.StatisticsError:
+        return 0.0
 
 
 def modules_of(files: list[str]) -> dict[str, str]:

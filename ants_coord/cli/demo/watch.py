@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -114,14 +113,12 @@ def run_bazaar(*, as_json_text: bool) -> None:
     from . import bazaar  # noqa: PLC0415
 
     say = warnings if as_json_text else console
-    folder = tempfile.mkdtemp(prefix="ants-coord-bazaar-")
     try:
-        found = bazaar.run(os.path.join(folder, "board.db"), say=lambda line: say.print(clean(line, 500)))
+        with tempfile.TemporaryDirectory(prefix="ants-coord-bazaar-", ignore_cleanup_errors=True) as folder:
+            found = bazaar.run(os.path.join(folder, "board.db"), say=lambda line: say.print(clean(line, 500)))
     except KeyboardInterrupt:
         warnings.print("stopped: every process has ended, and its board is gone")
         raise typer.Exit(INTERRUPTED) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if as_json_text:
         typer.echo(as_json(found))
         return
