@@ -178,7 +178,7 @@ class Advice:
             said += ", worth a trial"
         else:
             said += f"; {level} with {agents} is worth a trial"
-        more = [n for n in (4, 8, 16, 32, 64) if agents < n <= self.aim]
+        more = [n for n in _sizes(self.aim) if n > agents]
         steps = f"; then {', '.join(map(str, more))} while each further agent adds {price:g}" if more else ""
         return said + steps + "."
 
@@ -279,7 +279,7 @@ def target(structure: Structure, facts: Facts) -> tuple[Level, int]:
 
 
 def _sizes(most: int) -> list[int]:
-    return [1 << k for k in range(1, most.bit_length()) if 1 << k <= most]
+    return [1 << k for k in range(1, most.bit_length())]
 
 
 def _numbers(facts: Facts, gains: Mapping[Any, float]) -> dict[str, float]:

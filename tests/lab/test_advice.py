@@ -39,6 +39,9 @@ def test_before_anything_was_measured_never_more_than_two():
     assert advice.trial == (Level.CLAIM, 2)
     assert "worth a trial; then 4, 8, 16, 32, 64 while each further agent adds 0.25" in advice.headline
     assert "not more than two agents" in str(advice)
+    many = advise(structure(independent(4_000)), facts=Facts(call_seconds=0, most=300))
+    assert many.aim == 256
+    assert "then 4, 8, 16, 32, 64, 128, 256 while" in many.headline
     assert advice.numbers["price"] == 0.25
 
 
