@@ -12,8 +12,7 @@ bench      the cost of coordination on this machine, and the claim race
 operators  retire, extend, proof and purse: commands for operators
 cost       lab, tax and advise: the cost of coordination
 backups    backup, restore and init: where boards are kept
-tools      mcp: an agent's tools for its model
-hubs       hub: serves a board to programs without the library
+servers    hub and mcp: a board for programs without the library, and an agent's tools for its model
 agents     hook, guard, prime and setup-agents: coding agents that share a repository
 views      top, report, trace and metrics: a board while it runs, or afterwards
 """
@@ -67,7 +66,7 @@ def _app() -> Callable[[], object]:
     """Import all commands; if a library is missing, say how to get it."""
     try:
         # these imports add their commands
-        from . import agents, backups, cost, hubs, operators, tools, trials, views  # noqa: F401, PLC0415
+        from . import agents, backups, cost, operators, servers, trials, views  # noqa: F401, PLC0415
         from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
         from .shell import holding, locks, looking, watching  # noqa: F401, PLC0415

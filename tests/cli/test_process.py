@@ -151,3 +151,12 @@ def test_importing_the_package_waits_for_nothing():
         [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True
     )
     assert set(done.stdout.split()) <= {"__future__", "ants_coord", "ants_coord.cli"}
+
+
+def test_the_commands_load_no_event_loop_and_no_database():
+    """Each command is a process of its own, and most need neither: 15 and 4 ms at every start."""
+    code = "import sys; from ants_coord import cli; cli._app(); print(*{'asyncio', 'sqlite3'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True
+    )
+    assert done.stdout.split() == []

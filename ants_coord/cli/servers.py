@@ -1,4 +1,4 @@
-"""The command that serves a board to programs without the library, or without time to start one."""
+"""Commands that serve a board: to programs that cannot or need not open it themselves, and to models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ..values.checks import check_name, fresh_agent
 from .app import app
 from .boards import is_address, must_be_there, troubles
 from .show import BAD_INPUT, fail
@@ -54,6 +55,32 @@ def hub(
                 served.serve()
         finally:
             opened.close(keep=True)  # clients keep what they hold, with or without a hub
+
+
+@app.command()
+def mcp(
+    board: Annotated[str, typer.Argument(help="The board's file or address.", show_default=False)],
+    agent: Annotated[
+        str | None, typer.Option(help="The agent's name; by default a fresh one.", show_default=False)
+    ] = None,
+    idle: Annotated[float, typer.Option(help="Seconds without a call after which leases run out.")] = 900.0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Serve only this tool; may be repeated.", show_default=False)
+    ] = None,
+) -> None:
+    """Serve an agent's tools over MCP on standard input and output; hosts start this."""
+    import asyncio  # noqa: PLC0415 - 15 ms that no other command needs
+
+    from ..adapters.mcp import serve  # noqa: PLC0415 - only this command needs it
+
+    try:
+        with troubles():
+            name = fresh_agent() if agent is None else check_name(agent, "--agent")
+            asyncio.run(serve(board, name, idle=idle, only=only))
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "mcp":
+            raise
+        raise fail("the MCP server needs the extra mcp; pip install 'ants-coord[mcp]'", BAD_INPUT) from None
 
 
 @contextlib.contextmanager
