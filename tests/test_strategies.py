@@ -22,6 +22,7 @@ from ants_coord.sync import Board
 from ants_coord.testing import ManualClock, check_coordinator, run
 
 from .cli.command import ENVIRONMENT, ants
+from .hub.running import running
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 LIMIT_S = 120
@@ -41,6 +42,16 @@ def houses(auction, tmp_path):
     clock = ManualClock()
     with auction.AuctionHouse(clock=clock, options={"open_for": 5}) as memory:
         yield clock, memory
+
+
+def test_it_works_over_a_hub(auction, tmp_path):
+    """Its commands are said to the hub as they are written to its log: by cattrs."""
+    with auction.AuctionHouse(tmp_path / "house.db", options={"open_for": 3_600}) as house:
+        with running(house, tmp_path / "hub"), auction.AuctionHouse(f"hub:{tmp_path / 'hub'}") as client:
+            client.submit(Task("a"))
+            assert [client.bid("a", *bid) for bid in (("ann", 5), ("bob", 6))] == [True, False]
+            assert client._engine.digest() == house._engine.digest()
+        assert house.bid("a", "bob", 4)
 
 
 def test_the_lowest_bid_wins_when_the_auction_closes(houses):

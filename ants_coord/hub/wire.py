@@ -2,25 +2,22 @@
 The protocol of a hub's socket: JSON lists, one per line.
 
 Commands and queries have the form of commands in the log, so that a hub reads them with the log's own strict
-reader. Here a few lines write them field by field, because a client should not have to load the codec.
-Replies have the form that they have in snapshots.
+reader. Replies have the form that they have in snapshots.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import enum
 import json
-import re
-from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import attrs
 
+from ..commands.plain_data import Function, writer
 from ..core import snapshot
 from ..core.snapshot import ATOMS
 from ..core.state.rule_versions import RulesMissing
-from ..values.tasks import Task, TaskRecord
+from ..values.tasks import TaskRecord
 from . import columns
 
 VERSION = 2
@@ -42,57 +39,18 @@ def lines_of(inbox: bytearray, got: bytes) -> list[bytes]:
     return lines
 
 
-_PLAIN = tuple(ATOMS)
-_Slots = tuple[tuple[str, Any, bool], ...]
-_slots: dict[type, _Slots | None] = {}
-_is_json = re.compile(r"(tuple|str|int|float|bool|None|Any|[][,.| ])+").fullmatch
-"""matches types whose values JSON can represent as they are; callers' own values were checked by the verbs"""
-
-
-def _slots_of(kind: type) -> _Slots | None:
-    """Return (name, default, is JSON) of each transmitted field; None if it is not a record."""
-    if not attrs.has(kind):
-        return None
-    # a task's payload and parts are beside it in the command
-    left_out = ("payload", "parts") if kind.__name__ == "Task" else ()
-    every = [f for f in attrs.fields(kind) if f.init and f.name not in left_out]
-    if kind is Task:  # a usual task, whose other fields have their defaults; see `sparse`
-        every = [f for f in every if f.name in vars(kind)["__slots__"]]
-    return tuple([(f.name, f.default, isinstance(f.type, str) and bool(_is_json(f.type))) for f in every])
-
-
 def fields_of(message: Any) -> dict[str, Any]:
-    """Return the fields of a command or query (or a record in one) that differ from their default."""
-    kind = message.__class__
-    slots = _slots.get(kind)
-    if slots is None:
-        slots = _slots[kind] = _slots_of(kind) or ()
-    said = {}
-    for name, default, is_json in slots:
-        value = getattr(message, name)
-        if value is default:
-            continue
-        if default.__class__ is attrs.Factory:
-            default = default.factory()  # noqa: PLW2901
-        if value != default:
-            said[name] = value if is_json or value.__class__ in ATOMS else _plain(value)
-    return said
+    """Return the fields of a command or query that differ from their default, as the log has them."""
+    return _writer(message.__class__)(message)  # type: ignore[no-any-return]
 
 
-def _plain(value: Any) -> Any:
-    if value.__class__ in _slots:
-        return fields_of(value)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, _PLAIN):
-        return value
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    return fields_of(value)
+@cache
+def _writer(kind: type) -> Function:
+    if kind.__module__.startswith("ants_coord."):
+        return writer(kind)
+    from ..journals.codec.foreign import compiled  # noqa: PLC0415 - cattrs is for messages that are not ours
+
+    return compiled(kind)[2]
 
 
 # -- replies ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import json
 import pytest
 
 from ants_coord import Blackboard, Board, Task
+from ants_coord.commands import plain_data
 from ants_coord.commands.shared import Submit
 from ants_coord.frozen import fields
 from ants_coord.hub import wire
@@ -100,9 +101,11 @@ def judged(tmp_path):
 
 def fields_of(message):
     """Return all fields of a message as JSON, those with their default, too."""
-    said = {
-        each.name: wire._plain(getattr(message, each.name)) for each in fields(type(message)) if each.init
-    }
+    said = {}
+    for each in fields(type(message)):
+        if each.init:
+            value, write = getattr(message, each.name), plain_data._writes(each.type)
+            said[each.name] = value if write is None else write(value)
     return json.loads(wire.dumps(said))
 
 

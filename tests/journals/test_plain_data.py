@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ants_coord.commands.plain_data import _HOMES, Strange, reader, writer
 from ants_coord.commands.shared import Submit
 from ants_coord.core.machine import COMMANDS
 from ants_coord.core.strategies import every_part
 from ants_coord.frozen import fields
 from ants_coord.journals.codec.foreign import compiled
-from ants_coord.journals.codec.plain_data import _HOMES, Strange, reader, writer
 from ants_coord.values import adverts, entries, marks, reactions, routes, settings, tasks, trust, verification
 
 VALUES = {

@@ -295,7 +295,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("hub/coordinator_lines.py", "        return loads(line)\n", "        return wire.loads(line)\n", "wire"),
     ("hub/coordinator_lines.py", "    _check_values(command)\n", "", "wire"),
     ("hub/loop.py", "                self._send(peer, asked.refusal(problem))\n                continue\n", "                raise\n", "wire"),
-    ("journals/codec/plain_data.py", "if each.init and each.name not in beside}", "if each.init}", "wire"),
+    ("commands/plain_data.py", "if each.init and each.name not in beside}", "if each.init}", "wire"),
     ("journals/codec/text.py", "    if b\"\\\\u\" in line:\n", "    if False:\n", "wire"),
     ("journals/codec/usual.py", " or task.kind != \"default\" or task.priority:", " or task.kind != \"default\":", "wire"),
     ("journals/codec/usual.py", "dumps({\"endings\": command.endings}) if command.agent is None else None", "dumps({\"endings\": command.endings})", "wire"),

@@ -6,7 +6,6 @@ writer's state, `[position, refusals so far]`: a reader with another count has a
 turns commands into plain data and back, and repairs nothing (None is not "None", "abc" is not a tuple of
 letters): a log that does not say exactly what was written must stop its readers, not make them guess.
 
-plain_data  fields of our commands and values as plain data
 usual       the commands of every cycle, hand-written
 text        JSON as it stands in a log, strict
 foreign     commands of strategies that users have added, as plain data
@@ -23,6 +22,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...commands.plain_data import Function, Strange, reader, writer
 from ...commands.shared import Command, Query
 from ...core.machine import COMMANDS
 from ...core.state.parts import Part, Strategy
@@ -30,7 +30,6 @@ from ...core.state.rule_versions import RulesMissing
 from ...core.strategies import LEARNERS, added_parts, every_part
 from ...errors import CoordinationError, LimitError
 from ...values.checks import check_name
-from .plain_data import Function, Strange, reader, writer
 from .text import dumps, loads, parsed, quoted, scan
 from .usual import READ, WRITE
 

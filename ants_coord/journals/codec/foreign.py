@@ -20,11 +20,20 @@ import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from ...commands.plain_data import (
+    Function,
+    Strange,
+    attributes,
+    exactly,
+    moment,
+    number,
+    refuse_unnamed,
+    uses,
+)
 from ...core.strategies import added_parts, every_part
 from ...values.settings import Settings
 from ...values.tasks import Backoff, Task, TaskState
 from ...values.verification import Verify
-from .plain_data import Function, Strange, attributes, exactly, moment, number, refuse_unnamed, uses
 
 _named: dict[str, type] = {}
 """values by name: where they are used, some are only named for type checkers, so that importing stays

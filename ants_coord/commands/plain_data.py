@@ -3,7 +3,8 @@ Our own commands and values as plain data, and back: one table of the types that
 
 It is strict: a field that is not exactly of its type is refused, never converted. Values equal to their
 default are left out. The functions for a class are made at its first use, so that a hook that locks one file
-does not pay for the rest. For users' commands `foreign` does the same with cattrs; a test compares the two.
+does not pay for the rest. For users' commands `codec.foreign` does the same with cattrs; a test compares the
+two. A hub's clients write with it, too, and need no codec.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any, get_args
 
-from ...commands.shared import Lookup
-from ...frozen import fields
-from ...values.tasks import Task, TaskState
+from ..frozen import fields
+from ..values.tasks import Task, TaskState
+from .shared import Lookup
 
 Function = Callable[[Any], Any]
 
@@ -164,7 +165,7 @@ def _value(name: str) -> Function:
 
     def read(value: Any) -> Any:
         if not made:
-            made.append(reader(getattr(import_module(f"...values.{_HOMES[name]}", __package__), name)))
+            made.append(reader(getattr(import_module(f"..values.{_HOMES[name]}", __package__), name)))
         return made[0](value)
 
     return read
@@ -238,6 +239,8 @@ def writer(kind: Any) -> Function:
         name = each.name
         if not each.init or name in beside:
             continue
+        if kind is Task and name not in vars(kind)["__slots__"]:
+            continue  # the class of usual tasks: their other fields have their defaults, see `sparse`
         known[f"write_{name}"] = write = _writes(each.type)
         value = f"self.{name}" if write is None else f"write_{name}(self.{name})"
         if each.is_required:
