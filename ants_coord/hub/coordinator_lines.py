@@ -50,18 +50,13 @@ class Said:
     what: Command[Any] | Query[Any]
     request: Request = None
 
-    def answer(self, reply: Any, now_ns: int) -> bytes:
+    def answer(self, reply: Any, _: int) -> bytes:
         """Return the line that answers it."""
         return answer_of(reply)
 
     def refusal(self, problem: Exception) -> bytes:
         """Return the line that replaces an answer."""
         return refusal(problem)
-
-
-def is_list(line: bytes) -> bool:
-    """Tell whether a line is one of these."""
-    return line.startswith(b"[")
 
 
 def parsed(line: bytes) -> Any:

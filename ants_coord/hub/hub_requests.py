@@ -46,39 +46,44 @@ class Coordinators:
         self._told = told
         self._hang_up = hang_up
         self._gate = gate
-        self._verbs: dict[str, tuple[tuple[type, ...], Callable[..., object]]] = {
+        self._questions: dict[str, tuple[tuple[type, ...], Callable[..., object]]] = {
             "hello": ((int, str, str, dict), self._hello),
             "key": ((str, str), self._key),
             "bye": ((str, list, list), self._bye),
-            "now": ((), self._now),
-            "digest": ((), self._digest),
-            "check": ((), self._check),
+            "now": ((), lambda _: engine.now_ns()),
+            "digest": ((), lambda _: engine.digest()),
+            "check": ((), lambda _: engine.check()),
             "still": ((dict, int, int), self._still),
+            "withdraw": ((list,), self._withdraw),
+        }
+        """word -> the types of the parts that follow it, and the function that returns the answer"""
+        self._orders: dict[str, tuple[tuple[type, ...], Callable[..., object]]] = {
             "wait": ((int, bool, list, dict), self._wait),
             "last": ((int,), waits.last),
             "leave": ((int,), waits.leave),
-            "withdraw": ((list,), self._withdraw),
             "keep": ((int, str), self._keep),
             "unkeep": ((int,), waits.unkeep),
         }
-        """word -> the types of the parts that follow it, and the function that serves it"""
+        """the same for words without an answer of their own"""
 
     def is_asked(self, message: list[Any]) -> bool:
         """Tell whether a line is for us: a request id, drawn or chosen, may happen to be one of our words."""
         is_command = len(message) == 4 and isinstance(message[2], str)
-        return message[0] in self._verbs and not is_command
+        return (message[0] in self._questions or message[0] in self._orders) and not is_command
 
     def serve(self, peer: Any, message: list[Any]) -> None:
         """Do what a line asks; raises ValueError or TypeError if it is not valid."""
-        takes, serve = self._verbs[message[0]]
-        parts = message[1:]
+        word, *parts = message
+        takes, serve = self._questions.get(word) or self._orders[word]
         if len(parts) != len(takes) or not all(map(isinstance, parts, takes)):
-            raise ValueError(f"{message[0]} is not said with {parts!r:.80}")
+            raise ValueError(f"{word} is not said with {parts!r:.80}")
         if self._gate is not None:
-            self._gate.admit_word(peer.names, message[0])
-        serve(peer, *parts)
+            self._gate.admit_word(peer.names, word)
+        answer = serve(peer, *parts)
+        if word in self._questions:
+            self._send(peer, lists.line(answer))
 
-    def _hello(self, peer: Any, version: int, client: str, purpose: str, keys: dict[str, str]) -> None:
+    def _hello(self, peer: Any, version: int, client: str, purpose: str, keys: dict[str, str]) -> list[Any]:
         if version != wire.VERSION:
             peer.is_leaving = True
             raise ValueError(f"it speaks version {version}, and this hub {wire.VERSION}")
@@ -91,12 +96,12 @@ class Coordinators:
             for other in self._told(peer, client):
                 self._hang_up(other)
             peer.client = client
-        self._send(peer, coordinator_lines.line(["hello", self._engine.now_ns(), wire.pack(settings)]))
+        return ["hello", self._engine.now_ns(), wire.pack(settings)]
 
-    def _key(self, peer: Any, agent: str, key: str) -> None:
+    def _key(self, peer: Any, agent: str, key: str) -> list[Any]:
         if self._gate is not None:
             self._gate.show(peer.names, agent, key)
-        self._send(peer, coordinator_lines.line(["key", agent, self._gate is not None]))
+        return ["key", agent, self._gate is not None]
 
     def _bye(self, peer: Any, client: str, requests: list[Any], granted: list[Any]) -> None:
         """End the waits of a coordinator that closes, and then take back what it gives back."""
@@ -105,11 +110,10 @@ class Coordinators:
         self._give_up(peer, told, withdrawn, leases)
         for other in told:
             self._hang_up(other)
-        self._send(peer, coordinator_lines.line(None))
 
-    def _withdraw(self, peer: Any, requests: list[Any]) -> None:
+    def _withdraw(self, peer: Any, requests: list[Any]) -> list[Any]:
         self._give_up(peer, [peer], coordinator_lines.requests_of(requests), [])
-        self._send(peer, coordinator_lines.line(["withdrawn", requests]))
+        return ["withdrawn", requests]
 
     def _give_up(
         self,
@@ -144,19 +148,8 @@ class Coordinators:
         # numbered, since this may be said again: an entry must return once, even if it has been taken since
         return [((session, number + later), command) for later, command in enumerate(back, 1)]
 
-    def _now(self, peer: Any) -> None:
-        self._send(peer, coordinator_lines.line(self._engine.now_ns()))
-
-    def _digest(self, peer: Any) -> None:
-        self._send(peer, coordinator_lines.line(self._engine.digest()))
-
-    def _check(self, peer: Any) -> None:
-        self._engine.check()
-        self._send(peer, coordinator_lines.line(None))
-
-    def _still(self, peer: Any, about: dict[str, Any], quiet_ns: int, idle: int) -> None:
-        why = self._engine.stands_still(coordinator_lines.waiter_of(about), quiet_ns, idle)
-        self._send(peer, coordinator_lines.line(why))
+    def _still(self, _: Any, about: dict[str, Any], quiet_ns: int, idle: int) -> str | None:
+        return self._engine.stands_still(coordinator_lines.waiter_of(about), quiet_ns, idle)
 
     def _wait(self, peer: Any, number: int, is_last: bool, what: list[Any], about: dict[str, Any]) -> None:
         if number < 1:  # other numbers are the hub's own

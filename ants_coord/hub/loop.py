@@ -320,7 +320,7 @@ class Hub:
         others: list[tuple[_Peer, list[Any]]] = []
         waiting: list[tuple[_Peer, Asked]] = []
         for peer, line in lines:
-            is_list = coordinator_lines.is_list(line)
+            is_list = line.startswith(b"[")
             try:
                 asked = self._read_list(peer, line) if is_list else self._understand(peer, line)
             except (ValueError, TypeError, OSError, CoordinationError) as problem:
@@ -410,7 +410,7 @@ class Hub:
     def _understand(self, peer: _Peer, line: bytes) -> Asked | None:
         """Return what the board is asked; None if the line is answered already."""
         question = program_lines.read(line)
-        if program_lines.is_hello(question):
+        if question.get("verb") == "hello":
             self._meet(peer, question)
             return None
         self._refuse_unknown(peer)

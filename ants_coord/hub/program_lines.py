@@ -187,11 +187,6 @@ def read(line: bytes) -> Json:
     return found
 
 
-def is_hello(asked: Json) -> bool:
-    """Tell whether a question is about the connection itself."""
-    return asked.get("verb") == "hello"
-
-
 def read_line(asked: Json, host: Host) -> Asked:
     """
     Turn a question into a command or query.

@@ -55,15 +55,10 @@ def _writer(kind: type) -> Function:
 
 # -- replies ----------------------------------------------------------------------------------
 
-_learnt = False
 
-
+@cache
 def _learn() -> None:
-    """Teach snapshots the values that occur only in answers to queries, never in the state."""
-    global _learnt  # noqa: PLW0603 - once a process
-    if _learnt:
-        return
-    _learnt = True
+    """Teach snapshots, once, the values that occur only in answers to queries, never in the state."""
     from ..commands import board  # noqa: PLC0415 - seldom, and not before the first such answer
     from ..values import adverts, briefing, entries, events, marks, reactions, tasks, trust  # noqa: PLC0415
 

@@ -98,7 +98,7 @@ def line(body: bytes) -> None:
     """Read a line that a hub is sent."""
     try:
         found = program_lines.read(body)
-        if program_lines.is_hello(found):
+        if found.get("verb") == "hello":
             return
         asked = program_lines.read_line(found, _NO_SECRET)
     except (ValueError, TypeError, OSError, CoordinationError) as problem:

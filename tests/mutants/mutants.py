@@ -265,7 +265,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("hub/keys.py", "        return evolve(settings, trust=None, proofs=())", "        return settings", "keyed"),
     ("hub/hub_requests.py", "                    self._gate.sign(peer.names, command)\n", "                    pass\n", "keyed"),
     ("hub/hub_requests.py", "            reply = self._gate.veiled(wait.peer.names, reply)\n", "            pass\n", "keyed"),
-    ("hub/hub_requests.py", "            self._gate.admit_word(peer.names, message[0])\n", "            pass\n", "keyed"),
+    ("hub/hub_requests.py", "            self._gate.admit_word(peer.names, word)\n", "            pass\n", "keyed"),
     ("hub/coordinator_lines.py", "    elif number < 0 or session[:1] in (\"\", \"=\", \"@\"):", "    elif number < 0:", "keyed"),
     ("hub/client/engine.py", "        if self._dial.keys.get(agent) == key:", "        if agent in self._dial.keys:", "keyed"),
     ("hub/client/engine.py", "        self._pushes.show([\"key\", agent, key])\n", "", "keyed"),

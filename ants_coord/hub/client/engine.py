@@ -87,7 +87,7 @@ class RemoteEngine(Engine):
         """Carry a command out and return its reply; a refusal is raised."""
         self._enter()
         named = None if request_id is None else (check_name(request_id, "request_id"), 0)
-        return raised(self._done(command, named))  # type: ignore[no-any-return]
+        return raised(self._try(command, named))  # type: ignore[no-any-return]
 
     def _enter(self) -> None:
         """Do what an engine does on entering, without its lock."""
@@ -96,7 +96,7 @@ class RemoteEngine(Engine):
         if not self._is_open:
             self._open_now()
 
-    def _done(self, command: Command[Any], request: tuple[str, int] | None = None) -> Any:
+    def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
         def heard(answer: Any) -> Any:
             reply = wire.unpack(answer)
             self._note(command, reply)
@@ -107,10 +107,7 @@ class RemoteEngine(Engine):
         reply = self._lanes.do(name, fields, request, heard, may_grant)
         if may_grant and self._why_closed and reply.__class__ is Refused:
             raise ClosedError(self._why_closed)  # closing took the number: the refusal is that of a Release
-        return reply
-
-    def _try(self, command: Command[R], request: tuple[str, int] | None = None) -> R | Refused:
-        return self._done(command, request)  # type: ignore[no-any-return]
+        return reply  # type: ignore[no-any-return]
 
     def _note(self, command: Command[Any], reply: Any) -> None:
         """Remember what was granted here; closing gives it back."""

@@ -25,7 +25,6 @@ from ..thin import connect
 _PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
 _READ = 1 << 16
-CLOSED = "the coordinator is closed; open a new one"
 
 
 class Session:
@@ -186,7 +185,7 @@ class Lanes:
         self, message: Callable[[_Lane], list[Any]], heard: Callable[[Any], Any], patience_s: float | None
     ) -> Any:
         if self._closed.is_set():
-            raise ClosedError(CLOSED)
+            raise ClosedError
         try:
             lane = self._free.pop()
         except IndexError:
@@ -205,7 +204,7 @@ class Lanes:
             lane.drop()
             self._all.pop(id(lane), None)
             if self._closed.is_set():
-                raise ClosedError(CLOSED) from None
+                raise ClosedError from None
             raise
         lane.claim = None
         self._free.append(lane)
@@ -241,7 +240,7 @@ class Lanes:
                         f"no hub answers ({problem}); {outcome}. Start one with: ants-coord hub BOARD",
                     ) from problem
             if self._closed.wait(pause):
-                raise ClosedError(CLOSED)
+                raise ClosedError
             pause = min(_LONGEST_PAUSE_S, 2 * pause)
 
     def drop(self) -> None:

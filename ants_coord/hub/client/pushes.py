@@ -49,7 +49,6 @@ class Pushes:
         self._runner: dict[str, object] = {}
         self._closed = threading.Event()
         self._bell, self._poke = socket.socketpair()
-        self._sock: socket.socket | None = None
         for sock in (self._bell, self._poke):
             sock.setblocking(False)
 
@@ -98,14 +97,10 @@ class Pushes:
     def _run(self) -> None:
         try:
             while not self._closed.is_set():
-                self._sock = self._connected()
-                if self._sock is not None:
-                    try:
-                        self._talk(self._sock)
-                    except OSError:
-                        pass  # the hub is gone, or hung up: try the next one
-                    finally:
-                        self._sock.close()
+                sock = self._connected()
+                if sock is not None:
+                    with contextlib.suppress(OSError), sock:  # it is gone, or hung up: try the next one
+                        self._talk(sock)
         finally:
             self._bell.close()
             self._poke.close()
