@@ -37,11 +37,6 @@ from ..values.checks import Request, check_name
 from ..values.payloads import MAX_NOTE, MAX_SIZE, json_value
 from . import wire
 
-_WAITER: dict[str, type] = {
-    "ready": bool, "agent": str, "kinds": list, "ended": list, "names": list, "paths": list, "changes": bool,
-    "drained": bool, "task": str, "passed": int, "heard": bool,
-}  # fmt: skip
-
 
 @attrs.frozen
 class Said:
@@ -120,7 +115,7 @@ def waiter_of(told: Any) -> Waiter:
         raise TypeError(f"a waiter must be an object, not {told!r:.80}")
     fields: dict[str, Any] = {}
     for name, value in told.items():
-        kind = _WAITER.get(name)
+        kind = bool if name == "heard" else wire.WAITER.get(name)
         if kind is None or value.__class__ is not kind:
             raise ValueError(f"a waiter's {name!r:.40} must not be {value!r:.80}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):

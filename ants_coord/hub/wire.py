@@ -23,6 +23,12 @@ from . import columns
 VERSION = 2
 """version of this protocol; a hub and a client with different ones do not talk"""
 
+WAITER: dict[str, type] = {
+    "ready": bool, "agent": str, "kinds": list, "ended": list, "names": list, "paths": list, "changes": bool,
+    "drained": bool, "task": str, "passed": int,
+}  # fmt: skip
+"""the fields of a waiter that a hub needs, with their types in JSON; and "heard", if it hears of many ends"""
+
 dumps = json.JSONEncoder(
     separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False
 ).encode

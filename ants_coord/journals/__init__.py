@@ -18,6 +18,7 @@ forks          what a forked child must not use
 sqlite_errors  errors of SQLite and of the system, translated
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,14 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["MemoryJournal", "SQLiteJournal"]
 
 
+# boards in memory use the clocks of this package, and importing sqlite3 takes time
+_HOMES = {"MemoryJournal": "memory", "SQLiteJournal": "sqlite"}
+
+
 def __getattr__(name: str) -> Any:
-    # boards in memory use the clocks of this package, and importing sqlite3 takes time
-    if name == "MemoryJournal":
-        from .memory import MemoryJournal  # noqa: PLC0415
-
-        return MemoryJournal
-    if name == "SQLiteJournal":
-        from .sqlite import SQLiteJournal  # noqa: PLC0415
-
-        return SQLiteJournal
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

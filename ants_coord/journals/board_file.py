@@ -387,8 +387,7 @@ class BoardFile:
         try:
             try:
                 self._lock.take()
-                self._check()
-                return do(self._db, *args)
+                return do(self._check(), *args)
             finally:
                 self._let_go()
         finally:
@@ -405,18 +404,20 @@ class BoardFile:
         finally:
             self._lock.give()
 
-    def _check(self) -> None:
-        """Raise JournalConflictError if the file that this process has open is no longer the board."""
+    def _check(self) -> sqlite3.Connection:
+        """Return the connection; raise JournalConflictError if its file is no longer the board."""
         if self._dead is None:
-            if self._db is None:  # closed is closed: the last user has removed the companion files
+            db = self._db
+            if db is None:  # closed is closed: the last user has removed the companion files
                 raise JournalError(self.path, self._why_closed)
             try:
                 self._companions.check()
             except JournalConflictError as problem:
                 self._dead = problem
-        if self._dead is not None:
-            self._abandon()
-            raise JournalConflictError(self.path, self._dead.problem)
+            else:
+                return db
+        self._abandon()
+        raise JournalConflictError(self.path, self._dead.problem)
 
     def _tail(self, db: sqlite3.Connection, after: int) -> int:
         """Return the last position; a log that ends before entries already read has been rewound."""

@@ -7,7 +7,6 @@ need the log, or several replicas in one process.
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -31,8 +30,7 @@ class MemoryJournal:
         """entries that have been appended and not trimmed"""
         self._trimmed = 0
         self._lock = threading.Lock()
-        self._watchers: dict[int, Callable[[], None]] = {}
-        self._numbers = itertools.count()
+        self._watchers: dict[object, Callable[[], None]] = {}
         self._bell: queue.SimpleQueue[bool] | None = None
         self._pieces: dict[int, list[bytes]] = {}
         self._whole: int | None = None
@@ -55,9 +53,9 @@ class MemoryJournal:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` after every append."""
-        number = next(self._numbers)
+        key = object()
         with self._lock:
-            self._watchers[number] = changed
+            self._watchers[key] = changed
             if self._bell is None:
                 self._bell = queue.SimpleQueue()
                 threading.Thread(
@@ -66,7 +64,7 @@ class MemoryJournal:
 
         def stop() -> None:
             with self._lock:
-                self._watchers.pop(number, None)
+                self._watchers.pop(key, None)
                 if not self._watchers and self._bell is not None:
                     self._bell.put(False)
                     self._bell = None

@@ -103,8 +103,7 @@ class SQLiteJournal(BoardFile):
     def read(self, after: int) -> list[Entry]:
         """Return the entries after a position; takes a few microseconds if nobody else has written."""
         with self._naming:
-            self._check()
-            db = self._connection()
+            db = self._check()
             version = db.execute("PRAGMA data_version").fetchone()[0]
             if self._seen == (version, after):
                 return []
@@ -179,8 +178,7 @@ class SQLiteJournal(BoardFile):
         """
         wanted = b"" if head is None else bytes.fromhex(head)
         with self._naming:
-            self._check()
-            db = self._connection()
+            db = self._check()
             try:
                 db.execute("BEGIN")  # one view of the file, even if others write meanwhile
                 return walk(db, self.path, wanted)
@@ -213,8 +211,7 @@ class SQLiteJournal(BoardFile):
     def load(self) -> tuple[int, Iterable[bytes]] | None:
         """Return the newest complete snapshot; its pieces are read during iteration."""
         with self._naming:
-            self._check()
-            db = self._connection()
+            db = self._check()
             trouble: JournalCorruptError | None = None
             for position, writer, parts in db.execute(
                 "SELECT position, writer, parts FROM snapshot ORDER BY position DESC"
@@ -235,15 +232,9 @@ class SQLiteJournal(BoardFile):
             return None
 
     def _pieces(self, position: int, writer: str, parts: int) -> Iterator[bytes]:
+        question = "SELECT part, body, crc FROM piece WHERE position = ? AND writer = ? ORDER BY part"
         with self._naming:
-            rows = (
-                self._connection()
-                .execute(
-                    "SELECT part, body, crc FROM piece WHERE position = ? AND writer = ? ORDER BY part",
-                    (position, writer),
-                )
-                .fetchall()
-            )
+            rows = self._connection().execute(question, (position, writer)).fetchall()
         if parts.__class__ is not int or [part for part, _, _ in rows] != list(range(parts)):
             raise JournalCorruptError(self.path, "the snapshot has missing pieces", position)
         for part, body, crc in rows:

@@ -14,9 +14,6 @@ from ...engine.lobby import Drained, Waiter
 from .. import wire
 from .lanes import Session
 
-_SAID = ("ready", "agent", "kinds", "ended", "names", "paths", "changes", "drained", "task", "passed")
-"""the fields of a waiter that a hub needs"""
-
 
 @attrs.define(eq=False)
 class Wait:
@@ -44,7 +41,7 @@ def asked(query: Query[Any]) -> list[Any]:
 
 def about(waiter: Waiter) -> dict[str, Any]:
     """Return the description of a waiter."""
-    told = {name: getattr(waiter, name) for name in _SAID if getattr(waiter, name)}
+    told = {name: value for name in wire.WAITER if (value := getattr(waiter, name))}
     if waiter.heard is not None:
         told["heard"] = True
     return told

@@ -17,9 +17,9 @@ so in the changelog. A reader that meets a newer format refuses the file.
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from ...commands.plain_data import Function, Strange, reader, writer
@@ -74,18 +74,16 @@ class _Known(dict[str, tuple[Any, Function, Function]]):
         self._common, self._of_part = common, of_part
 
     def __missing__(self, name: str) -> tuple[Any, Function, Function]:
-        for kinds in itertools.chain([self._common()], map(self._of_part, every_part())):
-            for kind in kinds:
-                if kind.__name__ == name:
-                    self[name] = found = kind, reader(kind), writer(kind)
-                    return found
-        for kinds in map(self._of_part, added_parts()):
-            for kind in kinds:
-                if kind.__name__ == name:
-                    from .foreign import compiled  # noqa: PLC0415 - cattrs is for messages that are not ours
+        for kind in chain(self._common(), chain.from_iterable(map(self._of_part, every_part()))):
+            if kind.__name__ == name:
+                self[name] = found = kind, reader(kind), writer(kind)
+                return found
+        for kind in chain.from_iterable(map(self._of_part, added_parts())):
+            if kind.__name__ == name:
+                from .foreign import compiled  # noqa: PLC0415 - cattrs is for messages that are not ours
 
-                    self[name] = found = compiled(kind)
-                    return found
+                self[name] = found = compiled(kind)
+                return found
         raise KeyError(name)
 
 
