@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import socket
 import sqlite3
@@ -12,8 +11,6 @@ import threading
 from collections.abc import Callable
 
 from .files import FileLock
-
-_log = logging.getLogger("ants_coord")
 
 
 class Neighbours:
@@ -124,8 +121,4 @@ def _listen(sock: socket.socket, changed: Callable[[], None], stop: threading.Ev
                 stop.wait(Neighbours.SLOW_LOOK_S)
             if stop.is_set():
                 return
-            try:
-                changed()
-            except Exception:  # noqa: BLE001
-                # this thread wakes every waiter of the process: nothing may end it
-                _log.exception("ants_coord: looking at the board failed; it is tried again")
+            changed()

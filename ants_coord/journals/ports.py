@@ -64,7 +64,11 @@ class Journal(Protocol):
         ...
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` from another thread whenever others may have appended; return what stops it."""
+        """
+        Call `changed` from another thread whenever others may have appended; return what stops it.
+
+        `changed` raises nothing, since this thread wakes every waiter of the process.
+        """
         ...
 
     def load(self) -> tuple[int, Iterable[bytes]] | None:
