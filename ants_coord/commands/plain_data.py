@@ -10,7 +10,7 @@ two. A hub's clients write with it, too, and need no codec.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, get_args
@@ -106,7 +106,7 @@ def _made_of_others(text: str) -> Function | None:
         return _or_none(_reads(text.removesuffix(" | None")))
     if text.startswith("tuple["):
         inner = _split(text[len("tuple[") : -1])
-        return _many(_reads(inner[0])) if inner[1:] == ["..."] else _fixed([_reads(each) for each in inner])
+        return many(_reads(inner[0])) if inner[1:] == ["..."] else fixed([_reads(each) for each in inner])
     if text == "Lookup":
         return _one_of(get_args(Lookup))
     if text.startswith("Literal["):
@@ -132,7 +132,9 @@ def _or_none(inner: Function | None) -> Function | None:
     return lambda value: None if value is None else inner(value)
 
 
-def _many(inner: Function | None) -> Function:
+def many(inner: Function | None) -> Function:
+    """Return a function that reads a list of any length."""
+
     def read(value: Any) -> Any:
         if value.__class__ is not list:
             raise TypeError(f"expected a list, found {value!r:.80}")
@@ -141,7 +143,9 @@ def _many(inner: Function | None) -> Function:
     return read
 
 
-def _fixed(inner: list[Function | None]) -> Function:
+def fixed(inner: Sequence[Function | None]) -> Function:
+    """Return a function that reads a list with a function for each place."""
+
     def read(value: Any) -> Any:
         if value.__class__ is not list or len(value) != len(inner):
             raise TypeError(f"expected a list of {len(inner)}, found {value!r:.80}")

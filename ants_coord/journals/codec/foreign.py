@@ -13,7 +13,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import attrs
 import cattrs
@@ -25,6 +25,8 @@ from ...commands.plain_data import (
     Strange,
     attributes,
     exactly,
+    fixed,
+    many,
     moment,
     number,
     refuse_unnamed,
@@ -48,28 +50,14 @@ def _strictly(read: Function) -> Callable[[Any, Any], Any]:
 
 def _tuple_hook(kind: Any) -> Callable[[Any, Any], Any]:
     arguments = get_args(kind)
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        inner = _converter.get_structure_hook(arguments[0])
-
-        def many(value: Any, _: Any) -> Any:
-            if value.__class__ is not list:
-                raise TypeError(f"expected a list, found {value!r:.80}")
-            return tuple([inner(item, arguments[0]) for item in value])
-
-        return many
-    hooks = [(_converter.get_structure_hook(argument), argument) for argument in arguments]
-
-    def fixed(value: Any, _: Any) -> Any:
-        if value.__class__ is not list or len(value) != len(hooks):
-            raise TypeError(f"expected a list of {len(hooks)}, found {value!r:.80}")
-        return tuple([hook(item, kind) for item, (hook, kind) in zip(value, hooks, strict=True)])
-
-    return fixed
+    if arguments[1:] == (Ellipsis,):
+        return _strictly(many(_reading(arguments[0])))
+    return _strictly(fixed([_reading(each) for each in arguments]))
 
 
-def _is_tuple(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is tuple
+def _reading(kind: Any) -> Function:
+    hook = _converter.get_structure_hook(kind)
+    return lambda value: hook(value, kind)
 
 
 def _make_converter() -> cattrs.Converter:
@@ -77,7 +65,9 @@ def _make_converter() -> cattrs.Converter:
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _strictly(exactly(kind)))
     converter.register_structure_hook(float, _strictly(number))
-    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
+    converter.register_structure_hook_factory(
+        lambda kind: getattr(kind, "__origin__", None) is tuple, _tuple_hook
+    )
     hooks: dict[Any, Function] = {
         float | dt.datetime | None: moment,
         Mapping[str, int] | None: uses,
@@ -86,7 +76,7 @@ def _make_converter() -> cattrs.Converter:
     }
     for kind, read in hooks.items():
         converter.register_structure_hook_func(partial(operator.eq, kind), _strictly(read))
-    converter.register_structure_hook(TaskState, lambda value, _: TaskState(value))
+    converter.register_structure_hook(TaskState, _strictly(TaskState))
     converter.register_unstructure_hook(dt.datetime, dt.datetime.isoformat)
     converter.register_unstructure_hook_func(
         lambda kind: kind == float | dt.datetime | None,
