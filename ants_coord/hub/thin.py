@@ -70,7 +70,7 @@ class Client:
         self._socket.settimeout(self._timeout + float(question.get("timeout") or 0))
         try:
             self._socket.sendall(said)
-            line = _line(self._socket, ConnectionError("the hub has closed the connection"))
+            line = read_line(self._socket, MAX_LINE)
         except BaseException:
             self.close()  # an answer that comes late would be taken for that of the next question
             raise
@@ -138,21 +138,25 @@ def connect(path: str, timeout: float, make: Callable[[int], socket.socket] = so
     sock = _connected(socket.AF_INET, ("127.0.0.1", where["port"]), timeout, make)
     try:
         sock.sendall(json.dumps({"verb": "hello", "secret": where["secret"]}).encode() + b"\n")
-        _line(sock, ConnectionRefusedError(f"what listens on port {where['port']} is not the hub of {path}"))
+        read_line(sock, MAX_LINE)
+    except ConnectionError:
+        sock.close()
+        why = f"what listens on port {where['port']} is not the hub of {path}"
+        raise ConnectionRefusedError(why) from None
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _line(sock: socket.socket, hung_up: ConnectionError) -> bytes:
-    """Read a line; nothing comes after it before the next question."""
+def read_line(sock: socket.socket, most: float) -> bytes:
+    """Read a line of some bytes at most; nothing comes after it before the next question."""
     line = bytearray()
     while not line.endswith(b"\n"):
         part = sock.recv(1 << 16)
         if not part:
-            raise hung_up
-        if len(line) > MAX_LINE:
+            raise ConnectionError("the hub has closed the connection")
+        if len(line) > most:
             raise ConnectionError("the hub's answer has no end")
         line += part
     return bytes(line)

@@ -16,6 +16,7 @@ from ants_coord.engine.lobby import Waiter
 from ants_coord.errors import JournalError
 from ants_coord.hub.client import lanes
 from ants_coord.hub.client.pushes import Pushes
+from ants_coord.hub.thin import read_line
 from ants_coord.journals import SQLiteJournal
 from ants_coord.testing import ManualClock
 from tests.fronts.conftest import LIMIT_S, Background, until
@@ -46,11 +47,11 @@ class Cut:
     """What comes in the place of an answer: it was read, and nobody hears of it."""
 
     def __init__(self, monkeypatch, of, do):
-        self.left, self.do, self.of, self.read = 1, do, of, lanes._line
-        monkeypatch.setattr(lanes, "_line", self)
+        self.left, self.do, self.of, self.read = 1, do, of, read_line
+        monkeypatch.setattr(lanes, "read_line", self)
 
-    def __call__(self, sock):
-        line = self.read(sock)
+    def __call__(self, sock, most):
+        line = self.read(sock, most)
         if self.left and self.of in line:
             self.left -= 1
             self.do()

@@ -9,6 +9,7 @@ process behind the address, or to another hub of the board) is carried out once.
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -20,11 +21,10 @@ from typing import Any
 from ...errors import ClosedError, JournalError
 from ...values.checks import fresh_session
 from .. import wire
-from ..thin import connect
+from ..thin import connect, read_line
 
 _PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
-_READ = 1 << 16
 
 
 class Session:
@@ -71,7 +71,7 @@ class Dial:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, dict(self.keys)]
             sock.sendall(wire.dumps(hello).encode() + b"\n")
-            answer = wire.loads(_line(sock))
+            answer = wire.loads(read_line(sock, math.inf))
             self._greeted(self._understood(answer))
         except BaseException:
             sock.close()
@@ -96,17 +96,6 @@ class Dial:
         if "v" in answer:
             raise wire.unpack(answer).fresh_error()
         raise JournalError(self.shown, f"the hub takes no coordinator: {answer.get('say')}")
-
-
-def _line(sock: socket.socket) -> bytes:
-    """Read a line; nothing comes after it before we ask again."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        got = sock.recv(_READ)
-        if not got:
-            raise ConnectionError("the hub has closed the connection")
-        line += got
-    return bytes(line)
 
 
 class _Lane:
@@ -231,7 +220,7 @@ class Lanes:
                 lane.sock.settimeout(max(0.01, left))
                 outcome = "whether it was done is unknown"
                 lane.sock.sendall(line)
-                return _line(lane.sock)
+                return read_line(lane.sock, math.inf)
             except OSError as problem:
                 lane.drop()
                 if time.monotonic() + pause > until:
