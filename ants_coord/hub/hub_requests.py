@@ -81,7 +81,7 @@ class Coordinators:
             self._gate.admit_word(peer.names, word)
         answer = serve(peer, *parts)
         if word in self._questions:
-            self._send(peer, lists.line(answer))
+            self._send(peer, coordinator_lines.line(answer))
 
     def _hello(self, peer: Any, version: int, client: str, purpose: str, keys: dict[str, str]) -> list[Any]:
         if version != wire.VERSION:
