@@ -120,7 +120,9 @@ def test_all_leases_are_renewed_in_one_command(board, clock, monkeypatch):
     scopes = [board.work(lease).__enter__() for lease in board.claim_many("w", 10)]
     sent = []
     original = board._engine._try
-    monkeypatch.setattr(board._engine, "_try", lambda command: sent.append(command) or original(command))
+    monkeypatch.setattr(
+        board._engine, "_try", lambda command, *how: sent.append(command) or original(command, *how)
+    )
     clock.advance(10)
     renewals = [command for command in sent if isinstance(command, Renew)]
     assert [len(command.leases) for command in renewals] == [10]
