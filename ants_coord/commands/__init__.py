@@ -7,5 +7,5 @@ granting    what gives back what a command has handed over, when nobody has hear
 matching    commands about adverts, queries about agents
 purses      what work consumes
 board       marks, entries, reactions, roll-back
-plain_data  all of them, and the values that they carry, as plain data and back
+plain_data  our commands and values as plain data, and back
 """
