@@ -34,7 +34,7 @@ ROOMS = {
     "guard": _GROUND,
     "hub.thin": set(),  # for programs that cannot afford the library
     "hub.columns": _WORDS | _CORE,
-    "hub.wire": _WORDS | _CORE | {"hub.columns"},
+    "hub.wire": _WORDS | _CORE | {"journals", "hub.columns"},
     "hub.client": _HEART | {"hub.thin", "hub.wire"},
     "fronts": _HEART | {"hub.client"},
 }
