@@ -30,7 +30,7 @@ from ..values.tasks import Explanation, Lease, Outcome, Standing, Statistics, Ta
 from .state.ledger import Ledger
 from .state.notes import every_note
 from .state.parts import Function
-from .state.records import DELAYED, LEASED, READY, WAITING, AgentRow, LockRow, Row
+from .state.records import DELAYED, LEASED, READY, TASK, WAITING, AgentRow, Hint, LockRow, Row
 from .state.timeline import LEASE
 from .work.holding import quiet
 from .work.leases import first, lease_of
@@ -292,6 +292,33 @@ def explain_agent(ledger: Ledger, query: ExplainAgent) -> Explanation:
         why.append(f"delivers {record.delivery.mean:.0%} of what requires {record.kind}{quality}")
     known = "known" if row is not _NOBODY or locks else "new here"
     return Explanation(f"agent {query.agent!r}", known, tuple(why))
+
+
+def surplus(ledger: Ledger, agent: str, hint: Hint) -> int | None:
+    """
+    Return how much more an agent can do than a task would use; None if it may not take it.
+
+    The engine wakes the waiter with the least.
+    """
+    row = ledger.tasks.get(hint[TASK])
+    if row is None or row.state is not READY:
+        return None  # it is gone already
+    if ledger.declines.bars(ledger, agent, hint[TASK]):
+        return None
+    opinions = ledger.checking.opinions
+    if hint[TASK] in opinions.rows:
+        spare = 0 if opinions.may(ledger, agent, row) else None
+    else:
+        spare = ledger.eligibility.surplus(agent, hint)
+    restraint = ledger.restraint
+    if spare is None or restraint is None:
+        return spare
+    if restraint.holds_back(ledger, agent) is not None:
+        return None
+    if hint[TASK] not in opinions.rows and restraint.owes(ledger, agent):
+        return None
+    rank: int | None = restraint.rank(ledger, agent, hint[TASK], spare)
+    return rank
 
 
 def briefing(ledger: Ledger, query: BriefingOf) -> Briefing:

@@ -10,7 +10,7 @@ settings_check  whether a board has the settings that were asked for
 openings        what an opening of a board holds, and what it knows about others
 snapshots       written piece by piece between the commands
 lobby           who waits, and for what
-waking          which waiter a piece of news wakes, and how well a ready task suits an agent
+waking          which waiter a piece of news wakes
 timeout_text    the text of a TimeoutError
 deadlines       deadlines that must be announced on time, whatever else hangs
 keeper          keeping leases alive, all renewed together

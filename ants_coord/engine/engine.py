@@ -417,9 +417,9 @@ class Engine(Keeping, ABC):
     # -- under the lock -------------------------------------------------------------------------
 
     def _surplus(self, agent: str, hint: Hint) -> int | None:
-        from .waking import surplus  # noqa: PLC0415 - asked by those who wait in them
+        from ..core.reading import surplus  # noqa: PLC0415 - asked by those who wait
 
-        return surplus(self._machine, agent, hint)
+        return surplus(self._machine.ledger, agent, hint)
 
     def _spread(self) -> None:
         """Tell waiters and holders what the last commands changed, if anything."""

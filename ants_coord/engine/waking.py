@@ -1,5 +1,5 @@
 """
-The waiting lines: which waiter a piece of news wakes, and how well a ready task suits an agent.
+The waiting lines: which waiter a piece of news wakes.
 
 The rules that keep every hint are at the head of `lobby`.
 """
@@ -10,34 +10,9 @@ import itertools
 from bisect import bisect_right, insort
 from typing import cast
 
-from ..core.machine import Machine
-from ..core.state.records import ANY, KIND, READY, TASK, Hint, News
+from ..core.state.records import ANY, KIND, TASK, Hint, News
 from ..values.checks import lock_key, paths_above
 from .lobby import Lobby, Waiter
-
-
-def surplus(machine: Machine, agent: str, hint: Hint) -> int | None:
-    """Return how much more an agent can do than a task would use; None if it may not take it."""
-    ledger = machine.ledger
-    row = ledger.tasks.get(hint[TASK])
-    if row is None or row.state is not READY:
-        return None  # it is gone already
-    if ledger.declines.bars(ledger, agent, hint[TASK]):
-        return None
-    opinions = ledger.checking.opinions
-    if hint[TASK] in opinions.rows:
-        spare = 0 if opinions.may(ledger, agent, row) else None
-    else:
-        spare = ledger.eligibility.surplus(agent, hint)
-    restraint = ledger.restraint
-    if spare is None or restraint is None:
-        return spare
-    if restraint.holds_back(ledger, agent) is not None:
-        return None
-    if hint[TASK] not in opinions.rows and restraint.owes(ledger, agent):
-        return None
-    rank: int | None = restraint.rank(ledger, agent, hint[TASK], spare)
-    return rank
 
 
 def draw_lines(lobby: Lobby) -> Lines:

@@ -31,6 +31,7 @@ from ants_coord.values.reactions import Reaction
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
+from ..core.waking import hints_are_complete
 from ..scale import of
 from .naive import SECOND, NaiveBoard
 
@@ -82,7 +83,8 @@ class Foraging(RuleBasedStateMachine):
 
     def do(self, command):
         self.log.append((self.now, command))
-        reply = self.machine.apply(command, now_ns=self.now)
+        with hints_are_complete(self.machine, AGENTS):
+            reply = self.machine.apply(command, now_ns=self.now)
         if isinstance(reply, Lease):
             self.leases.append(reply)
         self.naive.settle(self.ledger)

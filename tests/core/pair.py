@@ -15,6 +15,7 @@ from ants_coord.values.tasks import Lease, Ticket
 
 from .naive import FINAL, Naive
 from .replies import plain
+from .waking import hints_are_complete
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -41,7 +42,8 @@ class Pair:
         self.numbers += 1
         request = ("session", self.numbers) if self.numbers % 2 else None
         before = copy_of(self.machine) if request is None else None
-        reply = self.machine.apply(command, now_ns=self.now, request=request)
+        with hints_are_complete(self.machine, AGENTS):
+            reply = self.machine.apply(command, now_ns=self.now, request=request)
         expected = self.naive.apply(command, self.now)
         assert plain(reply) == expected, command
         if request is not None:

@@ -19,6 +19,7 @@ from ants_coord.values.adverts import Advert
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
+from ..core.waking import hints_are_complete
 from ..scale import of
 from .naive import SECOND, NaiveMatchmaker
 
@@ -86,7 +87,8 @@ class Matching(RuleBasedStateMachine):
 
     def do(self, command):
         self.log.append((self.now, command))
-        reply = self.machine.apply(command, now_ns=self.now)
+        with hints_are_complete(self.machine, AGENTS):
+            reply = self.machine.apply(command, now_ns=self.now)
         if isinstance(reply, Lease):
             self.leases.append((reply.task, reply.token))
             self.naive.took(reply.agent, reply.task)

@@ -30,6 +30,7 @@ from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 from ants_coord.values.settings import Settings
 
+from ..core.waking import hints_are_complete
 from ..scale import of
 from .naive_checks import NaiveChecks
 
@@ -69,7 +70,8 @@ class Both:
         self.tokens, self.made = [], 0
 
     def do(self, command):
-        return self.machine.apply(command, now_ns=self.now)
+        with hints_are_complete(self.machine, AGENTS):
+            return self.machine.apply(command, now_ns=self.now)
 
     def step(self, kind, pick, agent, value):
         self.naive.pass_time(self.now)

@@ -164,6 +164,7 @@ class Capable(Roster):
         else:
             ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
             ledger.emit("fading", None, agent)
+            self.tell(ledger, agent)  # its slots and its load bind it no longer
             self.ring_at(agent, deadline + ledger.tables["adverts"][agent][TTL_NS])
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
@@ -413,7 +414,9 @@ class Capable(Roster):
         if agent in ledger.tables["reserved"]:
             disband(self, ledger, ledger.tables["reserved"][agent][TEAM], None, f"{agent} has gone")
         said = f"{why_gone}: {reason}" if reason else why_gone
-        if why_gone in FOR_GOOD and ledger.news.is_wanted:
+        if why_gone not in FOR_GOOD:
+            self.tell(ledger, agent)  # its own slots and conditions bind it no longer
+        elif ledger.news.is_wanted:
             ledger.news.gone.append((agent, AgentGoneError(agent, said)))
         ledger.emit("departed", None, agent, 0, said)
         for hook in ledger.on_advert:

@@ -24,6 +24,10 @@ def vouch(ledger: Ledger, command: Vouch) -> bool:
     ledger.emit("vouched", None, command.agent, 0, {"principal": command.principal, "by": command.by})
     if ledger.news.is_wanted:
         ledger.news.agents.append(command.agent)
+        # others, too, may check now what they were too close to: each of its results that waits for a check
+        for task, ((authors, kind, *_), _) in ledger.checking.opinions.rows.items():
+            if command.agent in authors:
+                ledger.news.ready.append((kind, None, task))
     return True
 
 

@@ -1,0 +1,43 @@
+"""
+Whoever may take a task that it could not take before must have been told of it, or its claim waits for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+from ants_coord.commands.shared import Claim
+from ants_coord.core import Machine
+from ants_coord.core.state.records import ANY, READY, TASK, Row
+from ants_coord.core.work.leases import pick
+
+
+def may_take(machine: Machine, agents: Iterable[str]) -> set[tuple[str, str]]:
+    """Return each (agent, task) such that the agent could claim the task by name now."""
+    ledger = machine.ledger
+    ready = [row.spec.id for row in ledger.tasks.values() if row.state is READY]
+    ledger.undo.look()
+    found = {
+        (agent, task)
+        for agent in agents
+        for task in ready
+        if isinstance(pick(ledger, Claim(agent, task=task)), Row)
+    }
+    ledger.undo.entries.clear()
+    return found
+
+
+@contextlib.contextmanager
+def hints_are_complete(machine: Machine, agents: Iterable[str]) -> Iterator[None]:
+    """Assert that the news of what happens inside name whoever may take something that is new to it."""
+    agents = tuple(agents)
+    before, news = may_take(machine, agents), machine.news
+    news.is_wanted = True
+    yield
+    told = {hint[TASK] for hint in news.ready}
+    if ANY not in news.ready:
+        untold = {(agent, task) for agent, task in may_take(machine, agents) - before if task not in told}
+        assert {agent for agent, _ in untold} <= {*news.agents, *[agent for agent, _ in news.gone]}, untold
+    for each in (news.agents, news.changed, news.ready, news.ended, news.freed, news.gone):
+        each.clear()
