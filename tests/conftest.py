@@ -104,7 +104,7 @@ def _spent_s():
 
 
 class _Collector:
-    """Takes over what the workers of pytest-xdist have seen and spent; without it, no such hook exists."""
+    """The hook that takes over what workers of pytest-xdist have seen and spent; it exists only with xdist."""
 
     def __init__(self):
         self.spent_s, self._before_s = Counter(), _spent_s()

@@ -22,7 +22,7 @@ EVERY = of(7, 1, 1)  # quick lands at every seventh line, of each command at ano
 
 
 class Landed(BaseException):
-    """Like KeyboardInterrupt: no `except Exception` may catch it."""
+    """Raised when a test interrupts: like KeyboardInterrupt, no `except Exception` may catch it."""
 
 
 @contextlib.contextmanager

@@ -179,7 +179,7 @@ def test_conformance_for_nothing():
 
 @attrs.define
 class Claim(Command[bool]):
-    """A command whose name is taken."""
+    """The command to claim, whose name is taken."""
 
 
 class Clashing(Part):

@@ -147,16 +147,17 @@ def test_a_translated_sentence_is_noticed():
     ]
 
 
-def documented(kind: tuple[type[ast.AST], ...]) -> list[tuple[str, ast.AST, str]]:
-    """Return (place, definition, docstring) of the functions or classes of the package that are kept by hand."""
-    found = []
-    for path in SOURCES:
-        text = path.read_text(encoding="utf-8")
-        if path.relative_to(ROOT).parts[0] == "ants_coord" and not text.startswith("# Generated"):
-            for node in ast.walk(ast.parse(text)):
-                if isinstance(node, kind) and (told := ast.get_docstring(node)):  # type: ignore[arg-type]
-                    found.append((f"{path.relative_to(ROOT).as_posix()}: {node.name}", node, told))  # type: ignore[attr-defined]
-    return found
+def documented(
+    kind: type[ast.AST] | tuple[type[ast.AST], ...], *folders: str
+) -> list[tuple[str, ast.AST, str]]:
+    """Return (place, definition, docstring) of the functions or classes in these folders."""
+    return [
+        (f"{path.relative_to(ROOT).as_posix()}: {node.name}", node, told)  # type: ignore[attr-defined]
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, kind) and (told := ast.get_docstring(node))  # type: ignore[arg-type]
+    ]
 
 
 def begins(told: str) -> str:
@@ -180,11 +181,13 @@ def fault_of(told: str, bases: list[str], verbs: set[str]) -> str | None:
 
 def test_classes_are_nouns():
     """The docstring of a class says what it is; verbs are the words with which the docstrings of functions begin."""
-    functions = documented((ast.FunctionDef, ast.AsyncFunctionDef))
+    functions = documented((ast.FunctionDef, ast.AsyncFunctionDef), "ants_coord")
     verbs = {begins(told) for _, _, told in functions} - NO_VERBS
     faults = [
         (place, told.partition("\n")[0], fault)
-        for place, node, told in documented((ast.ClassDef,))
+        for place, node, told in documented(
+            ast.ClassDef, "ants_coord", "tests", "benchmarks", "docs/examples"
+        )
         if (fault := fault_of(told, [ast.unparse(base) for base in node.bases], verbs))  # type: ignore[attr-defined]
     ]
     assert len(verbs) > 100

@@ -59,7 +59,7 @@ R = TypeVar("R")
 
 
 class AsyncSubmits(Protocol):
-    """Adds tasks."""
+    """The verbs that add tasks."""
 
     async def submit(
         self,
@@ -83,7 +83,7 @@ class AsyncSubmits(Protocol):
 
 
 class AsyncClaims(Protocol):
-    """Leases tasks to an agent."""
+    """The verbs that lease tasks to an agent."""
 
     async def claim(
         self,
@@ -134,7 +134,7 @@ class AsyncClaims(Protocol):
 
 
 class AsyncHolds(Protocol):
-    """Keeps and ends what is leased."""
+    """The verbs that keep and end what is leased."""
 
     def work(self, lease: Lease, *, timeout: Seconds | None = None, on_error: OnError = "raise") -> AsyncHold:
         """Return the scope that holds a lease: it renews, then completes, fails or releases."""
@@ -218,7 +218,7 @@ class AsyncHolds(Protocol):
 
 
 class AsyncLocks(Protocol):
-    """Locks names."""
+    """The verbs that lock names."""
 
     def lock(
         self,
@@ -263,7 +263,7 @@ class AsyncLocks(Protocol):
 
 
 class AsyncResults(Protocol):
-    """Waits for what became of tasks."""
+    """The verbs that wait for what became of tasks."""
 
     async def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """Wait for a task to end, successfully or not."""
@@ -298,7 +298,7 @@ class AsyncResults(Protocol):
 
 
 class AsyncBudgets(Protocol):
-    """Sets what may be spent, and charges it."""
+    """The verbs that set what may be spent, and charge it."""
 
     async def purse(
         self,
@@ -325,7 +325,7 @@ class AsyncBudgets(Protocol):
 
 
 class AsyncReads(Protocol):
-    """Looks, and changes nothing."""
+    """The verbs that look, and change nothing."""
 
     async def find(self, task: TaskLike) -> TaskRecord | None:
         """Return the record of a task: its state, its history and its outcome."""
@@ -377,7 +377,7 @@ class AsyncReads(Protocol):
 
 
 class AsyncSteers(Protocol):
-    """Changes what others do: for an operator."""
+    """The verbs that change what others do: for an operator."""
 
     async def cancel(
         self,
@@ -432,11 +432,11 @@ class AsyncSteers(Protocol):
 
 
 class AsyncAgentVerbs(AsyncSubmits, AsyncClaims, AsyncHolds, AsyncLocks, Protocol):
-    """What an agent does."""
+    """The verbs of an agent."""
 
 
 class AsyncOperatorVerbs(AsyncReads, AsyncSteers, Protocol):
-    """What an operator does."""
+    """The verbs of an operator."""
 
 
 class AsyncCoordinator(AsyncAgentVerbs, AsyncResults, AsyncBudgets, AsyncOperatorVerbs, Protocol):

@@ -59,7 +59,7 @@ R = TypeVar("R")
 
 
 class Submits(Protocol):
-    """Adds tasks."""
+    """The verbs that add tasks."""
 
     def submit(
         self,
@@ -83,7 +83,7 @@ class Submits(Protocol):
 
 
 class Claims(Protocol):
-    """Leases tasks to an agent."""
+    """The verbs that lease tasks to an agent."""
 
     def claim(
         self,
@@ -134,7 +134,7 @@ class Claims(Protocol):
 
 
 class Holds(Protocol):
-    """Keeps and ends what is leased."""
+    """The verbs that keep and end what is leased."""
 
     def work(self, lease: Lease, *, timeout: Seconds | None = None, on_error: OnError = "raise") -> Hold:
         """Return the scope that holds a lease: it renews, then completes, fails or releases."""
@@ -218,7 +218,7 @@ class Holds(Protocol):
 
 
 class Locks(Protocol):
-    """Locks names."""
+    """The verbs that lock names."""
 
     def lock(
         self,
@@ -263,7 +263,7 @@ class Locks(Protocol):
 
 
 class Results(Protocol):
-    """Waits for what became of tasks."""
+    """The verbs that wait for what became of tasks."""
 
     def outcome(self, task: TaskLike, *, timeout: Seconds | None = None) -> Outcome:
         """Wait for a task to end, successfully or not."""
@@ -298,7 +298,7 @@ class Results(Protocol):
 
 
 class Budgets(Protocol):
-    """Sets what may be spent, and charges it."""
+    """The verbs that set what may be spent, and charge it."""
 
     def purse(
         self,
@@ -325,7 +325,7 @@ class Budgets(Protocol):
 
 
 class Reads(Protocol):
-    """Looks, and changes nothing."""
+    """The verbs that look, and change nothing."""
 
     def find(self, task: TaskLike) -> TaskRecord | None:
         """Return the record of a task: its state, its history and its outcome."""
@@ -377,7 +377,7 @@ class Reads(Protocol):
 
 
 class Steers(Protocol):
-    """Changes what others do: for an operator."""
+    """The verbs that change what others do: for an operator."""
 
     def cancel(
         self,
@@ -432,11 +432,11 @@ class Steers(Protocol):
 
 
 class AgentVerbs(Submits, Claims, Holds, Locks, Protocol):
-    """What an agent does."""
+    """The verbs of an agent."""
 
 
 class OperatorVerbs(Reads, Steers, Protocol):
-    """What an operator does."""
+    """The verbs of an operator."""
 
 
 class Coordinator(AgentVerbs, Results, Budgets, OperatorVerbs, Protocol):

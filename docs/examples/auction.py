@@ -18,7 +18,7 @@ SECOND = 1_000_000_000
 
 @attrs.define
 class Bid(Command[bool]):
-    """Offer to do a task for a price; answers whether it is the lowest so far."""
+    """The command to offer to do a task for a price; the reply is whether it is the lowest so far."""
 
     task: str
     agent: str

@@ -19,7 +19,7 @@ STRATEGIES = [ClaimQueue, Matchmaker, Blackboard]
 
 
 class Witness:
-    """Reads the events after every command, and compares what they tell with the state."""
+    """A reader of the events after every command, which compares what they tell with the state."""
 
     def __init__(self, board):
         self.board, self.spans, self.events, self.looks = board, Spans(), [], 0

@@ -9,28 +9,28 @@ from pathlib import Path
 from .reading import SHARED, docstring, imports, origins, signature, verbs_of
 
 PURPOSES = {
-    "Submits": ("Adds tasks.", "submit submit_many"),
-    "Claims": ("Leases tasks to an agent.", "claim claim_nowait claim_many claims"),
+    "Submits": ("The verbs that add tasks.", "submit submit_many"),
+    "Claims": ("The verbs that lease tasks to an agent.", "claim claim_nowait claim_many claims"),
     "Holds": (
-        "Keeps and ends what is leased.",
+        "The verbs that keep and end what is leased.",
         "work keep_alive renew progress complete complete_many fail release decline split",
     ),
-    "Locks": ("Locks names.", "lock lock_nowait lock_files holder"),
-    "Results": ("Waits for what became of tasks.", "outcome result results as_finished drain"),
-    "Budgets": ("Sets what may be spent, and charges it.", "purse spent"),
+    "Locks": ("The verbs that lock names.", "lock lock_nowait lock_files holder"),
+    "Results": ("The verbs that wait for what became of tasks.", "outcome result results as_finished drain"),
+    "Budgets": ("The verbs that set what may be spent, and charge it.", "purse spent"),
     "Reads": (
-        "Looks, and changes nothing.",
+        "The verbs that look, and change nothing.",
         "find tasks leases explain explain_agent briefing standing statistics settings events",
     ),
     "Steers": (
-        "Changes what others do: for an operator.",
+        "The verbs that change what others do: for an operator.",
         "cancel requeue limit pause resume configure extend adopt release_all vouch",
     ),
 }
 """protocol -> what it is for, its verbs; every verb of Board is in exactly one, or in REST"""
 SUMS = {
-    "AgentVerbs": ("What an agent does.", ("Submits", "Claims", "Holds", "Locks")),
-    "OperatorVerbs": ("What an operator does.", ("Reads", "Steers")),
+    "AgentVerbs": ("The verbs of an agent.", ("Submits", "Claims", "Holds", "Locks")),
+    "OperatorVerbs": ("The verbs of an operator.", ("Reads", "Steers")),
 }
 REST = "execute query serve as_agent key_of shared backup outbox close __aenter__ __aexit__"
 """what only `Coordinator` has"""

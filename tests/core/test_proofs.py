@@ -44,7 +44,7 @@ def below(name, top):
 
 
 class Naive:
-    """Keeps each deed for ever and reads all of them whenever it is asked how somebody stands."""
+    """A model that keeps each deed for ever and reads all of them whenever it is asked how somebody stands."""
 
     def __init__(self):
         self.adverts = {}  # agent -> (capabilities, when its advert was last heard)

@@ -22,7 +22,7 @@ PERS = {"day": 50 * SECOND, "once": None}
 
 
 class Naive:
-    """Keeps each payment for ever and adds them all up, window by window, whenever it is asked."""
+    """A model that keeps each payment for ever and adds them all up, window by window, whenever it is asked."""
 
     def __init__(self):
         self.told = {purse: [] for purse in PERS}

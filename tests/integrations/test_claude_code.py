@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(CLAUDE is None, reason="npm install -g @anthropi
 
 
 class Model(BaseHTTPRequestHandler):
-    """Writes one file, then tells the result of that."""
+    """A model that writes one file, then tells the result of that."""
 
     path_to_write = ""
 

@@ -19,7 +19,7 @@ NAME = "ants recording"
 
 
 class Disk(apsw.VFS):
-    """Records what happens to the files below a folder."""
+    """A record of what happens to the files below a folder."""
 
     def __init__(self):
         self.events = []

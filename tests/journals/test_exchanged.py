@@ -106,7 +106,7 @@ def restore_in_place(copy, path):
 
 
 class Adversary:
-    """Does something to the files; each of these really happens: git clean, tmp cleaners, restores, syncs."""
+    """An adversary that does something to the files; each of these really happens: git clean, tmp cleaners, restores, syncs."""
 
     def __init__(self, path, dice):
         self.path, self.dice = path, dice
@@ -212,7 +212,7 @@ def test_nothing_that_was_acknowledged_disappears_in_silence(tmp_path, others, s
 
 
 class Here:
-    """This process's board, as the other processes have theirs."""
+    """The board of this process, as the other processes have theirs."""
 
     def __init__(self, path, before=None):
         if before is not None:

@@ -13,7 +13,7 @@ from ants_coord.journals.files import FileLock
 
 
 class Bytes:
-    """Stands for msvcrt: one lock a byte, held by the descriptor that took it."""
+    """A stand-in for msvcrt: one lock a byte, held by the descriptor that took it."""
 
     LK_NBLCK, LK_UNLCK = 2, 0
 

@@ -33,7 +33,7 @@ def test_every_strategy_on_every_journal_in_both_colours(cls, journal, tmp_path,
 
 
 class Hasty(ClaimQueue):
-    """Grants a task that is held, if it is asked for by name."""
+    """A board that grants a task that is held, if it is asked for by name."""
 
     def claim_nowait(self, agent, *, task=None, **options):
         if task is not None and self.find(task).lease is not None:
@@ -52,7 +52,7 @@ class Gentle(ClaimQueue):
 
 
 class Shared(ClaimQueue):
-    """Hands out the board's own payload."""
+    """A board that hands out its own payload."""
 
     def submit(self, task, **options):
         self.kept = task.payload
@@ -116,7 +116,7 @@ class Forgetful(MemoryJournal):
 
 
 class Hasty2(MemoryJournal):
-    """Calls a snapshot whole that is not."""
+    """A journal that calls a snapshot whole that is not."""
 
     def save(self, position, part, piece):
         super().save(position, part, piece)
@@ -140,7 +140,7 @@ def test_a_broken_journal_does_not_pass(broken, promise):
 
 
 class Ahead(MemoryJournal):
-    """Shows a clock that its stamps do not follow."""
+    """A journal that shows a clock that its stamps do not follow."""
 
     def append(self, after, bodies):
         entries = super().append(after, bodies)
@@ -151,7 +151,7 @@ class Ahead(MemoryJournal):
 
 
 class Torn(MemoryJournal):
-    """Writes where the caller stood, over whatever somebody else has written since."""
+    """A journal that writes where the caller stood, over whatever somebody else has written since."""
 
     def append(self, after, bodies):
         if len(self.entries) > 2:

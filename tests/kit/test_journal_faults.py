@@ -93,7 +93,7 @@ def test_a_server_that_proves_what_it_goes_on_from_passes():
 
 
 class Trusting(Opening):
-    """Looks at numbers only."""
+    """An opening that looks at numbers only."""
 
     def arrive(self, after):
         self.known = None
@@ -110,7 +110,7 @@ class Numbers(Trusting):
 
 
 class Repeating(Opening):
-    """Asks again after a lost reply, and does not look whether it was written."""
+    """An opening that asks again after a lost reply, and does not look whether it was written."""
 
     def append(self, after, bodies):
         try:
@@ -120,7 +120,7 @@ class Repeating(Opening):
 
 
 class Numbering(Opening):
-    """Numbers its entries by itself."""
+    """An opening that numbers its entries by itself."""
 
     def append(self, after, bodies):
         entries = super().append(after, bodies)

@@ -111,7 +111,7 @@ def test_a_cycle_is_three_trips_and_a_claim_in_vain_is_one(dsn, monkeypatch):
 
 
 class _Played(ManualClock):
-    """Gives the stamps of a log that was recorded."""
+    """A clock that gives the stamps of a log that was recorded."""
 
     def __init__(self, stamps):
         super().__init__()

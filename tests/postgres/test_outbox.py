@@ -17,7 +17,7 @@ STEPS = 12
 
 
 class Killed(BaseException):
-    """Somebody is gone, with all that was not committed."""
+    """Raised when somebody is gone, with all that was not committed."""
 
 
 class Life:

@@ -16,7 +16,7 @@ from .places import PLACES, WORTHWHILE, play
 
 
 class LockExclusivity(ExclusivityMachine):
-    """Names only: no task is on the board."""
+    """The machine with names only: no task is on the board."""
 
     TASKS = ()
 
