@@ -1,5 +1,5 @@
 """
-Whoever may take a task that it could not take before must have been told of it, or its claim waits for ever.
+An agent that may take a task which it could not take before must be told of it, or its claim waits for ever.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def may_take(machine: Machine, agents: Iterable[str]) -> set[tuple[str, str]]:
 
 @contextlib.contextmanager
 def hints_are_complete(machine: Machine, agents: Iterable[str]) -> Iterator[None]:
-    """Assert that the news of what happens inside name whoever may take something that is new to it."""
+    """Assert that the news of what happens inside name each agent that may take something new to it."""
     agents = tuple(agents)
     before, news = may_take(machine, agents), machine.news
     news.is_wanted = True

@@ -63,10 +63,8 @@ class Both:
     def __init__(self, strategy, trust=None):
         self.machine, self.naive, self.now = Machine(), NaiveChecks(), START
         more = {} if strategy == "claim" else {"bench_after": 0}
-        setup = Settings(
-            strategy=strategy, lease_ttl=30, max_attempts=3, backoff=Backoff(0), trust=trust, **more
-        )
-        self.machine.apply(c.Configure(setup), now_ns=self.now)
+        more |= {"lease_ttl": 30, "max_attempts": 3, "backoff": Backoff(0)}
+        self.machine.apply(c.Configure(Settings(strategy=strategy, trust=trust, **more)), now_ns=self.now)
         self.tokens, self.made = [], 0
 
     def do(self, command):
