@@ -41,6 +41,8 @@ def test_only_some_as_text_and_what_is_refused():
         for what, name in ((None, "ann"), (board, 3)):
             with pytest.raises(TypeError):
                 Toolbox(what, name)
+        with pytest.raises(TypeError, match="agent must be a string, not 3"):
+            slug(3)
 
 
 def test_a_key_is_asked_for():

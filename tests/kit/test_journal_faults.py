@@ -92,6 +92,12 @@ def test_a_server_that_proves_what_it_goes_on_from_passes():
     assert len(check_journal(make, faults=faults)) == 17
 
 
+def test_faults_of_another_kind_are_refused():
+    """Their stories would be left out without a word."""
+    with pytest.raises(TypeError, match=r"faults must be JournalFaults\(...\), not \{'cut': None\}"):
+        check_journal(lambda name: MemoryJournal(), faults={"cut": None})
+
+
 class Trusting(Opening):
     """An opening that looks at numbers only."""
 

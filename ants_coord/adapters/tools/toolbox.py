@@ -50,6 +50,8 @@ def slug(name: str) -> str:
         'Senior-Researcher'
 
     """
+    if not isinstance(name, str):
+        raise TypeError(f"agent must be a string, not {name!r}")
     words = "-".join(name.split())
     kept = re.sub(r"[^A-Za-z0-9._:/@-]+", "-", words).strip("-")
     if kept == words and 0 < len(kept) <= _NAME_CHARS:
@@ -102,10 +104,8 @@ class Toolbox:
         as_text: bool = False,
         key: str | None = None,
     ) -> None:
-        if not isinstance(agent, str):
-            raise TypeError(f"agent must be a string, not {agent!r}")
-        idle_ns = round(seconds(idle, "idle") * 1e9)
         self.agent: str = slug(agent)
+        idle_ns = round(seconds(idle, "idle") * 1e9)
         self._key = key
         self._as_text = as_text
         self._boards = _both(board)

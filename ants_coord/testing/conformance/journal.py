@@ -16,6 +16,7 @@ from functools import partial
 from ...commands.shared import Wakeup
 from ...journals.ports import Journal
 from ...sync import ClaimQueue
+from ...values.checks import quoted
 from ...values.tasks import Task
 from . import ConformanceError
 from .journal_faults import STORIES, JournalFaults
@@ -49,10 +50,13 @@ def check_journal(make: Open, *, faults: JournalFaults | None = None) -> list[st
         11
 
     """
+    hooks = JournalFaults() if faults is None else faults
+    if not isinstance(hooks, JournalFaults):
+        raise TypeError(f"faults must be JournalFaults(...), not {quoted(faults)}")
     passed: list[str] = []
     failures: dict[str, str] = {}
     for hook, check in (*((None, check) for check in _CHECKS), *STORIES):
-        cause = None if hook is None else getattr(faults, hook, None)
+        cause = None if hook is None else getattr(hooks, hook)
         if hook is not None and cause is None:
             continue
         name = check.__name__.strip("_")
