@@ -595,7 +595,8 @@ class Agent(Handle):
             FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
                 honours it.
             PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
-            RequirementError: `requires` cannot be read, or contradicts a route of the board.
+            RequirementError: `requires` contradicts a route of the board, or asks for a proof that it does
+                not have.
 
         """
         return await self._board.submit(task, if_exists=if_exists, request_id=request_id)

@@ -188,7 +188,8 @@ class Board(Keys, LockVerbs):
             FieldNotHonouredError: a field means nothing to this strategy; the error names the one that
                 honours it.
             PurseError: it reserves from a purse that is unknown or can never pay; `purse` makes one.
-            RequirementError: `requires` cannot be read, or contradicts a route of the board.
+            RequirementError: `requires` contradicts a route of the board, or asks for a proof that it does
+                not have.
 
         Example:
             >>> board = ClaimQueue()

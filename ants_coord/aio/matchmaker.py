@@ -276,7 +276,7 @@ class MatchVerbs(Board):
         Raises:
             AdvertRefusedError: a newer start of this agent has advertised; end this one.
             AgentGoneError: the agent was retired; `join` again if it is to work.
-            RequirementError: `accepts` asks for something that no rule can see.
+            ValueError: `accepts` asks for something that no rule can see; the message lists what it sees.
 
         Example:
             >>> market = Matchmaker()

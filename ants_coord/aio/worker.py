@@ -9,7 +9,7 @@ import itertools
 import signal
 from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ..commands.shared import Release
@@ -27,7 +27,6 @@ from ..fronts.serving import (
     as_needed,
     is_async,
     is_survived,
-    nothing,
     run_plain,
     table_of,
 )
@@ -89,7 +88,7 @@ async def serve_on_loop(
             raise RuntimeError("a claim was cancelled, though nobody cancelled the worker") from error
 
     again.append(whole)
-    with _loop_signals(stop) if signals else nothing():
+    with _loop_signals(stop) if signals else nullcontext():
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(concurrency):

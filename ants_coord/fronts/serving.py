@@ -15,8 +15,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..commands.reading import Find
@@ -274,9 +273,3 @@ def _refuse_awaitable(handler: Handler, result: object) -> None:
         if inspect.iscoroutine(result):
             result.close()
         raise TypeError(f"{quoted(handler)} returned an awaitable; make the handler an async function")
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    """Stand in for a scope that was not asked for."""
-    yield

@@ -90,9 +90,8 @@ class Outbox:
             ValueError: no transaction is open, so the task could not be written with your rows; begin one.
 
         """
-        named = task if task.id else evolve(task, id=uuid4().hex)
-        self._put(submission((named,)), "")
-        return named.id
+        self._put(submission((task,)), "")
+        return task.id
 
     def complete(self, lease: LeaseLike, result: object = None) -> None:
         """

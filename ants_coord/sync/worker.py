@@ -8,7 +8,7 @@ import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import sleep
 from types import FrameType
 from typing import Any, Self
@@ -28,7 +28,6 @@ from ..fronts.serving import (
     as_needed,
     is_async,
     is_survived,
-    nothing,
     run_plain,
     table_of,
 )
@@ -62,7 +61,7 @@ def serve_in_threads(
                 if word == "leave" or stop.is_set:
                     return
 
-    with _signals(stop) if signals else nothing():
+    with _signals(stop) if signals else nullcontext():
         if concurrency == 1 and crew is None:
             loop(lambda: None)
         else:
