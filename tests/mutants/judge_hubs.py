@@ -85,8 +85,12 @@ def keyed():
 def wire():
     import tempfile
 
+    from hypothesis import HealthCheck, settings
     from pytest import MonkeyPatch
 
+    # before the tests are imported: a busy machine is no mistake of the package
+    settings.register_profile("judge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("judge")
     from tests.hub import test_odd_lines as odds
     from tests.hub import test_wire as wires
     from tests.journals import test_usual as usuals
