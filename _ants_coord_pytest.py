@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ants_coord.sync import ClaimQueue
-    from ants_coord.testing.clock import ManualClock
+    from ants_coord.testing.simulation.clock import ManualClock
     from ants_coord.testing.simulation.colony import Colony
 
 __all__ = ["ants_board", "ants_clock", "ants_colony"]
@@ -23,7 +23,7 @@ __all__ = ["ants_board", "ants_clock", "ants_colony"]
 @pytest.fixture
 def ants_clock() -> ManualClock:
     """Return a clock that only moves when it is told to."""
-    from ants_coord.testing.clock import ManualClock  # noqa: PLC0415
+    from ants_coord.testing.simulation.clock import ManualClock  # noqa: PLC0415
 
     return ManualClock()
 
@@ -32,7 +32,7 @@ def ants_clock() -> ManualClock:
 def ants_board(ants_clock: ManualClock) -> Iterator[ClaimQueue]:
     """Yield a ClaimQueue in memory on `ants_clock`; at the end its invariants and promises are checked."""
     from ants_coord.sync import ClaimQueue  # noqa: PLC0415
-    from ants_coord.testing.story import assert_no_double_grant  # noqa: PLC0415
+    from ants_coord.testing.simulation.story import assert_no_double_grant  # noqa: PLC0415
 
     with ClaimQueue(clock=ants_clock) as board:
         yield board

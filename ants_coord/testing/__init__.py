@@ -1,10 +1,8 @@
 """
 Tools for testing coordination: controlled time, faults on demand, every order of events.
 
-clock        a clock that only moves when a test moves it
 conformance  what every coordinator and every journal must do
 simulation   a colony of agents in virtual time, with faults
-story        assertions that show the last events as a table
 history      calls of real threads: could they have happened one by one?
 schedules    every order in which short scripts can interleave
 strategies   Hypothesis strategies for tasks, adverts, marks and commands
@@ -14,18 +12,18 @@ exclusivity  the two promises of every coordinator, tested by Hypothesis
 from typing import TYPE_CHECKING, Any
 
 from ..fronts.hold import SimulatedCrash
-from .clock import ManualClock
 from .conformance import ConformanceError, check_coordinator
 from .conformance.journal import check_journal
 from .conformance.journal_faults import JournalFaults
 from .history import AsyncRecorder, Operation, Recorder, check_history
 from .schedules import Interleaving, interleavings
 from .simulation import characters
+from .simulation.clock import ManualClock
 from .simulation.colony import Colony
 from .simulation.loop import StuckError, VirtualLoop, run
 from .simulation.report import Faults, Report
+from .simulation.story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 from .simulation.world import Resource
-from .story import assert_done, assert_held, assert_lost, assert_no_double_grant, story
 
 if TYPE_CHECKING:
     from .exclusivity import ExclusivityMachine

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from ..errors import HeldError, LeaseLostError
 from ..values.tasks import Backoff, Lease, Task
-from .clock import ManualClock
 from .conformance import OnItsLoop
+from .simulation.clock import ManualClock
 
 _AGENTS = ("ann", "bob", "cy")
 _TTLS = (None, 7, 30, 90)

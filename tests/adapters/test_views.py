@@ -22,7 +22,7 @@ from ants_coord.adapters.spans import spans
 from ants_coord.adapters.tap import LoggingSink, Tap
 from ants_coord.adapters.trace import chrome
 from ants_coord.testing import ManualClock
-from ants_coord.testing.clock import START_NS
+from ants_coord.testing.simulation.clock import START_NS
 from tests.cli.command import ENVIRONMENT, ants
 from tests.scale import of
 

@@ -11,7 +11,7 @@ from ants_coord.commands.shared import Upgrade
 from ants_coord.core.state.rule_versions import OLD_RULES
 from ants_coord.lab.account import Account
 from ants_coord.testing import ManualClock, check_coordinator
-from ants_coord.testing.story import double_grants
+from ants_coord.testing.simulation.story import double_grants
 from ants_coord.values.tasks import TaskState
 from tests.inside import inside
 

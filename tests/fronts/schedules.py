@@ -24,7 +24,7 @@ from ants_coord import ClaimQueue, Task
 from ants_coord.hub.loop import Hub
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
-from ants_coord.testing.story import double_grants
+from ants_coord.testing.simulation.story import double_grants
 
 
 def in_memory() -> Any:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ants_coord import Blackboard, ClaimQueue, Mark, Task
 from ants_coord.hub.program_lines import VERBS
 from ants_coord.hub.thin import Client, ask
-from ants_coord.testing.clock import ManualClock
+from ants_coord.testing.simulation.clock import ManualClock
 from tests.fronts.conftest import until
 
 from .running import lines, plug, running

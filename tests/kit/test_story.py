@@ -11,7 +11,7 @@ from ants_coord.testing import (
     assert_no_double_grant,
     story,
 )
-from ants_coord.testing.story import double_grants
+from ants_coord.testing.simulation.story import double_grants
 from ants_coord.values.events import Event
 
 

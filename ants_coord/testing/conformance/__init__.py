@@ -17,9 +17,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ..clock import ManualClock
+from ..simulation.clock import ManualClock
 from ..simulation.loop import VirtualLoop
-from ..story import story
+from ..simulation.story import story
 from . import bazaar
 from .coordinator import STORIES
 

@@ -8,7 +8,7 @@ from ...errors import CoordinationError, LeaseLostError, PurseError, Requirement
 from ...values.adverts import Advert
 from ...values.tasks import Task, TaskState
 from ...values.verification import Proof
-from ..clock import ManualClock
+from ..simulation.clock import ManualClock
 from .coordinator import refused, told
 
 __all__: list[str] = []

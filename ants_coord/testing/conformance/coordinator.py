@@ -25,7 +25,7 @@ from ...errors import (
     TaskNotFoundError,
 )
 from ...values.tasks import Backoff, Task, TaskState
-from ..clock import ManualClock
+from ..simulation.clock import ManualClock
 
 __all__ = ["STORIES"]
 

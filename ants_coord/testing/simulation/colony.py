@@ -35,12 +35,12 @@ from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
 from ...values import checks
 from ...values.tasks import FINAL, Task, TaskRecord, TaskState
-from ..story import double_grants, story
 from .liveness import Vigil
 from .lockstep import drive, sleeping_in_virtual_time
 from .log import LogView, SimulatedClock, SimulatedLog
 from .loop import VirtualLoop
 from .report import EXPECTABLE, Expected, Faults, Report, Troubles, broken_words, unexplained
+from .story import double_grants, story
 from .world import Resource, World
 
 __all__ = ["Behaviour", "Colony", "Faults", "Report"]

@@ -17,7 +17,7 @@ import attrs
 from ...errors import JournalError
 from ...journals.memory import MemoryJournal
 from ...journals.ports import Alarm, Clock, Entry
-from ..clock import START_NS
+from .clock import START_NS
 from .report import Faults
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-from ..clock import ManualClock
+from .clock import ManualClock
 
 R = TypeVar("R")
 

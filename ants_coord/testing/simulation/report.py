@@ -12,7 +12,7 @@ from ...commands.shared import Command, Complete, Submit
 from ...values.checks import amount, quoted
 from ...values.events import Event
 from ...values.tasks import FINAL, Lease, Outcome, TaskState
-from ..clock import START_NS
+from .clock import START_NS
 
 Expected = Literal["unfinished", "expiries", "deaths", "writes"]
 EXPECTABLE: tuple[Expected, ...] = get_args(Expected)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn, Protocol
 
-from ..values.events import LEASE_ENDS, Event
-from ..values.tasks import Lease, TaskRecord, TaskState
+from ...values.events import LEASE_ENDS, Event
+from ...values.tasks import Lease, TaskRecord, TaskState
 
 _SHOWN = 25
 

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from ..journals.ports import Alarm, Clock
-from ..values.checks import seconds
+from ...journals.ports import Alarm, Clock
+from ...values.checks import seconds
 
 START_NS = 1_750_000_000_000_000_000
 _NEVER = 1 << 62
