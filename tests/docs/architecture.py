@@ -79,11 +79,26 @@ folders.
 3. The machine (`core/machine.py`) lets time pass: leases run out, delays end. Then it looks up the function of the command
    and calls it: `core/work/submitting.py` makes a row and puts it into the ready order. Each change is noted for undo
    first, so that an exception at any byte code leaves the old state or the new one, never a mixture.
-4. The machine's news tell the lobby (`engine/lobby.py`, `engine/waking.py`) which queue is no longer empty. It wakes at most one waiter for each
-   task: the least capable agent that can do it.
+4. The machine's news tell the lobby (`engine/lobby.py`, `engine/waking.py`) which queue is no longer empty. It wakes at
+   most one waiter for each task: the least capable agent that can do it.
 5. `claim` takes the same way to `core/work/leases.py`, which draws the next token and sets an alarm to the deadline.
 6. A scope (`fronts/hold.py`, `fronts/aio_hold.py`) renews the lease with one alarm for all scopes of a board, tells the
    body when the lease is lost, and completes, fails or gives back at its end.
+
+### The short ways
+
+Every command can go the whole way above. The four commonest do so only when something is due, or when the board has a
+part that acts on each command. Otherwise they take a way that skips questions whose answer cannot have changed. A short
+way does what the whole way would do, or touches nothing and hands on; so a debugger that stops in `Machine.apply` may
+not see a plain cycle at all.
+
+| way | carried out by | taken when | compared with the whole way by |
+|---|---|---|---|
+| whole | `core/machine.py`, then the function of the command | always right | the naive model: `tests/core/test_model.py` |
+| short, in memory | `core/work/short.py`, called by the verb | submit, claim, complete in memory without a log, nothing due, no request id | `tests/core/test_short_way.py` |
+| short, on a log | `core/short_log.py`, called by `engine/replica.py` | submit, claim, complete, renew of a known session in a log, nothing due | `tests/core/test_logged.py` |
+
+All three end in the same rules: `add`, `grant`, `renew`, `finish`. A new verb needs no short way.
 
 ## Why it is like this
 
