@@ -17,6 +17,11 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
     path for name in ("ants_coord", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
 )
+FILES = {
+    path.name for name in ("ants_coord", "tests", "benchmarks", "docs") for path in (ROOT / name).rglob("*.*")
+}
+READERS = {"./src/../app.py", "src/main.py", "src/app.py"}
+"""files of a reader's own repository, in examples"""
 LONGEST_FILE = 540
 """about 500; a file that grows past it is two"""
 LONGEST_FUNCTION = 70
@@ -125,6 +130,27 @@ def test_comments_and_docstrings_are_plain_english(folder):
             words = TRANSLATED.finditer(prose_of(path.read_text(encoding="utf-8")))
             found += [(path.name, match.group()) for match in words]
     assert found == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_files_named_in_comments_and_docstrings_exist(folder):
+    """A file that was moved takes the words about it along."""
+    missing = [
+        (path.name, name)
+        for path in sorted((ROOT / folder).glob("*.py"))
+        for name in re.findall(r"[\w./-]*\w\.(?:py|md|svg)\b", prose_of(path.read_text(encoding="utf-8")))
+        if name not in READERS and not any(found(name, path))
+    ]
+    assert missing == []
+
+
+def found(name: str, path: Path) -> Iterator[bool]:
+    """Look for a file where a comment in `path` may mean it: anywhere if it is a mere name."""
+    if "/" in name:
+        for folder in (ROOT, ROOT / "ants_coord", ROOT / "tests", *path.parents[:2]):
+            yield (folder / name).exists()
+    else:
+        yield name in FILES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -46,8 +46,8 @@ from .world import Resource, World
 __all__ = ["Behaviour", "Colony", "Faults", "Report"]
 
 Behaviour = Callable[[Any], Awaitable[None] | None]
-"""What an agent does: an async function of its `AsyncAgent` handle, or a plain function of its `Agent`
-handle, which runs in a thread in lockstep with the others."""
+"""What an agent does: an async function of its handle (an `Agent` of aio), or a plain function of its handle
+(an `Agent` of sync), which runs in a thread in lockstep with the others."""
 
 _TICK_S = 1.0
 
