@@ -12,7 +12,7 @@ bench      the cost of coordination on this machine, and the claim race
 operators  retire, extend, proof and purse: commands for operators
 cost       lab, tax and advise: the cost of coordination
 backups    backup, restore and init: where boards are kept
-servers    hub and mcp: a board for programs without the library, and an agent's tools for its model
+servers    hub and mcp: a board served to programs that cannot open it themselves, and to models
 agents     hook, guard, prime and setup-agents: coding agents that share a repository
 views      top, report, trace and metrics: a board while it runs, or afterwards
 """
