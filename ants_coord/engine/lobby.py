@@ -1,5 +1,5 @@
 """
-The lobby: who waits for what. It has no threads and no clock; `lines` decides whom to wake.
+The lobby: who waits for what. It has no threads and no clock; `waking` decides whom to wake.
 
 A wake-up is a hint: the woken waiter tries again and may find that somebody was faster. The invariant is that
 no hint is lost:

@@ -17,7 +17,7 @@ meter        what no log contains, counted in this process
 advice       the least coordination that some work needs, and a prediction
 predictions  predictions kept beside a board, and how they turned out
 
-Everything here uses the library as any program may; only the commands lab, tax and advise use it.
+Everything here uses the library as any program may; only the command line uses it.
 """
 
 from .account import AgentTax
