@@ -3,8 +3,9 @@ Commands as bytes: JSON, strict in both directions, with a format version.
 
 An entry is `[session, number, command name, {field: value}]`. The first entry of each batch also has its
 writer's state, `[position, refusals so far]`: a reader with another count has another state.
-commands/plain_data.py turns commands into plain data and back, and repairs nothing (None is not "None", "abc" is not a tuple of
-letters): a log that does not say exactly what was written must stop its readers, not make them guess.
+commands/plain_data.py turns commands into plain data and back, and repairs nothing (None is not "None", "abc"
+is not a tuple of letters): a log that does not say exactly what was written must stop its readers, not make
+them guess.
 
 usual       the commands of every cycle, hand-written
 text        JSON as it stands in a log, strict

@@ -1,5 +1,5 @@
 """
-The commands of every cycle, hand-written: the same as commands/plain_data.py and `text`, in a third of the time.
+The commands of every cycle, hand-written: as commands/plain_data.py and `text`, in a third of the time.
 
 This speeds up replay, and cycles on a file (benchmarks "replay" and "SQLite NORMAL: cycle"). Each function
 handles the usual form of its command and returns None for any other, which goes the general way. What is
