@@ -79,8 +79,7 @@ class _Timely(psycopg.Connection[Any]):
 
     def wait(self, gen: Generator[Any, Any, R], *how: Any, **limits: Any) -> R:
         """Wait for an answer, or raise OperationalError."""
-        # waiting for notifications has a time-out of its own
-        return super().wait(gen if "timeout" in limits else self._limited(gen), *how, **limits)
+        return super().wait(self._limited(gen), *how, **limits)
 
     def _limited(self, gen: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
         until = time.monotonic() + self.answer_s
@@ -219,6 +218,9 @@ class Server:
                     self.is_pooled = True
                 else:
                     self._bear(problem, state, time.monotonic() - began + pause)
+            except BaseException:
+                self.drop()  # an answer that is still on its way would be taken for that of the next request
+                raise
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
