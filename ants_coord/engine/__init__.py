@@ -6,7 +6,7 @@ engine          what is common: who waits, whose leases are renewed, what the al
 memory          a board in memory without a log: the fast path
 replica         a journal and a machine, kept in step
 log             a journal as the engine sees it: its errors become JournalErrors, its answers are checked
-settings_check  whether a board has the settings that were asked for
+combining       commands on their way to a log: the thread that has the lock writes for all
 openings        what an opening of a board holds, and what it knows about others
 snapshots       written piece by piece between the commands
 lobby           who waits, and for what

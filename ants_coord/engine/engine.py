@@ -43,8 +43,8 @@ from .deadlines import Deadlines, Keeping, NoLeases
 from .lobby import NEVER_NS, Drained, Lobby, Waiter
 
 if TYPE_CHECKING:
+    from .combining import Turn
     from .io_threads import IOThreads
-    from .log import Turn
 
 R = TypeVar("R")
 

@@ -21,8 +21,8 @@ from ..journals.ports import Journal
 from ..values.checks import fresh_session
 from ..values.tasks import Lease, TaskState
 from .board_lock import entering
+from .combining import UNNUMBERED, Slot
 from .engine import Engine
-from .log import UNNUMBERED, Slot
 
 _ABOUT_HOLDERS = (Explain, ExplainAgent, Find, Holder, Leases, Tasks)
 """queries that tell who holds something"""

@@ -28,10 +28,10 @@ from ..journals.ports import Entry, Journal
 from ..values.settings import Settings
 from ..values.tasks import Lease
 from .board_lock import dropped, entering, weakly
+from .combining import BATCH, UNNUMBERED, Combining, Slot, dated
 from .engine import VAIN_NS
-from .log import BATCH, UNNUMBERED, Line, Log, Slot, Unopened, dated
+from .log import Log, Unopened, compare, compare_refusals
 from .openings import Openings, live
-from .settings_check import compare, compare_refusals
 from .snapshots import Snapshots, without_garbage
 
 R = TypeVar("R")
@@ -45,7 +45,7 @@ _MOVED = 4
 NO_BOARD = "there is no board; make one with ClaimQueue, Matchmaker or Blackboard"
 
 
-class LogEngine(Openings, Line):
+class LogEngine(Openings, Combining):
     """
     A board whose log is in a journal. Thread-safe; see Engine.
 

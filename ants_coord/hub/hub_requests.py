@@ -8,8 +8,8 @@ from typing import Any
 from ..commands.granting import given_back
 from ..commands.reading import SettingsOf
 from ..commands.shared import Command, Release
+from ..engine.combining import Turn, is_vain
 from ..engine.engine import Engine
-from ..engine.log import Turn, is_vain
 from ..errors import CoordinationError
 from ..values.checks import Request
 from . import coordinator_lines, wire

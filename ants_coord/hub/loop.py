@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ..commands.shared import Claim, Command, Query, Refused
+from ..engine.combining import Turn
 from ..engine.keeper import Kept
 from ..engine.lobby import Waiter, mute
-from ..engine.log import Turn
 from ..errors import CoordinationError, WrongKeyError
 from ..fronts.keys import is_same
 from ..sync.board import Board

@@ -22,10 +22,10 @@ from ..commands.board import Changes
 from ..commands.shared import Command, Query
 from ..core.state.records import LEASED
 from ..core.work.leases import lost_reason
+from ..engine.combining import Turn
 from ..engine.engine import Engine
 from ..engine.keeper import Kept
 from ..engine.lobby import NEVER_NS, Waiter
-from ..engine.log import Turn
 from ..values.tasks import Lease
 from .coordinator_lines import is_done
 

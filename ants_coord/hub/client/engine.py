@@ -21,11 +21,11 @@ from ...commands.reading import Leases, Outcomes
 from ...commands.shared import Command, Complete, CompleteMany, Fail, Granting, Query, Refused, Release
 from ...core.machine import Machine
 from ...engine.board_lock import dropped, weakly
+from ...engine.combining import Turn, is_vain
 from ...engine.engine import Engine
 from ...engine.keeper import Kept
 from ...engine.lobby import NEVER_NS, Waiter
-from ...engine.log import Turn, Unopened, is_vain
-from ...engine.settings_check import compare
+from ...engine.log import Unopened, compare
 from ...errors import ClosedError, CoordinationError, JournalError
 from ...journals.clocks import BootClock
 from ...journals.ports import Clock
