@@ -18,7 +18,7 @@ from .costs import Costs
 from .runs import Run
 from .scaling import Scaling, fit
 from .talk import Talk
-from .ways import OnBoard, Solo, Way
+from .ways import OnBoard, Way, run_alone
 from .worlds import WORLDS, MakeWorld, World
 
 AGENTS = (1, 2, 5, 10, 20, 50, 100)
@@ -242,7 +242,7 @@ def experiment(
         known = alone.setdefault(name, [])
         count = min(seeds, SEEDS_OF_A_CROWD) if way.name == "talk" and number >= CROWD else seeds
         while len(known) < count:
-            known.append(Solo().run(made[name](len(known) + 1), 1, len(known) + 1, costs))
+            known.append(run_alone(made[name](len(known) + 1), len(known) + 1, costs))
         runs = [way.run(made[name](seed), number, seed, costs) for seed in range(1, count + 1)]
         freed: list[Run] = []
         if runs[0].calls and not costs.call_by_harness:

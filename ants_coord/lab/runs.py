@@ -12,7 +12,7 @@ from graphlib import TopologicalSorter
 
 import attrs
 
-from .costs import Costs
+from .costs import Costs, check_number
 from .worlds import Job, World
 
 LIMIT = 200_000.0
@@ -143,6 +143,9 @@ class Trial:
         self.done_at: dict[str, float] = {}
         self.running: dict[str, int] = {}
         """job -> attempts in progress"""
+        self.speeds = [1.0 if world.speed is None else world.speed(agent) for agent in range(agents)]
+        for agent, speed in enumerate(self.speeds):
+            check_number(f"world {world.name!r}: the speed of agent {agent}", speed, above=True)
         self.joined = [self._joins(agent) for agent in range(agents)]
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
@@ -242,9 +245,7 @@ class Trial:
         run, costs = self.run, self.costs
         self._tries[job.id] = number = self._tries.get(job.id, 0) + 1
         dice = random.Random(f"{self.seed} fate {job.id} {number}")
-        seconds = job.seconds / (1.0 if self.is_skilled(agent, job) else costs.foreign)
-        if self.world.speed is not None:
-            seconds /= self.world.speed(agent)
+        seconds = job.seconds / (1.0 if self.is_skilled(agent, job) else costs.foreign) / self.speeds[agent]
         is_silent = dice.random() < costs.silent
         if is_silent:
             seconds *= dice.random()

@@ -17,7 +17,7 @@ import attrs
 from .costs import Costs
 from .experiment import JOBS_PER_AGENT, Spread, spread
 from .talk import Talk
-from .ways import OnBoard, Solo, Way
+from .ways import OnBoard, Way, run_alone
 from .worlds import independent
 
 ASSUMPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -84,7 +84,7 @@ def sensitivity(
         for seed in range(1, seeds + 1):
             world = independent(seed)
             limit = _PATIENCE * world.work
-            alone = Solo().run(world, 1, seed, changed)
+            alone = run_alone(world, seed, changed)
             talk = Talk().run(world, agents, seed, changed, limit)
             pairs.append((alone, talk, OnBoard("claim").run(world, agents, seed, changed, limit)))
         talks = [talk for _, talk, _ in pairs]
@@ -139,7 +139,7 @@ def break_even(
         rates: list[list[float]] = [[] for _ in ways]
         for seed in range(1, seeds + 1):
             world = independent(seed, mean=mean)
-            alone = Solo().run(world, 1, seed, model).rate
+            alone = run_alone(world, seed, model).rate
             for measured, (way, assumed) in zip(rates, ways, strict=True):
                 measured.append(way.run(world, agents, seed, assumed).rate / alone)
         found.append(Break(mean, *map(statistics.median, rates)))

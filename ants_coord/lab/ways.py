@@ -74,6 +74,17 @@ class Solo:
         return trial.finish(limit)
 
 
+def run_alone(world: World, seed: int, costs: Costs) -> Run:
+    """Let one agent do a world's work, for comparison; a ValueError if it achieves nothing."""
+    run = Solo().run(world, 1, seed, costs)
+    if not run.rate:
+        raise ValueError(
+            f"world {world.name!r}: one agent alone finishes nothing in {run.seconds:,.0f} s, so there is "
+            "nothing to compare with; take shorter jobs, or agents that fall silent less often"
+        )
+    return run
+
+
 class OnBoard:
     """
     A board of the library.

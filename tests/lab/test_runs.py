@@ -10,7 +10,7 @@ import time
 import attrs
 import pytest
 
-from ants_coord.lab import WORLDS, Costs, Job, OnBoard, Solo, Talk, World, experiment
+from ants_coord.lab import WORLDS, Costs, Job, OnBoard, Solo, Talk, World, experiment, sensitivity
 from ants_coord.lab.talk import _Conversation
 from ants_coord.lab.worlds import foraging, independent
 from ants_coord.testing import Colony
@@ -271,6 +271,15 @@ def test_limits_hold_and_talk_knows_none():
         (lambda: Costs.read({"turns": 3}), "turns: no such cost; there are turn, "),
         (lambda: experiment(agents=(0,)), "agents: must be whole numbers from 1 to 1,000, not 0"),
         (lambda: experiment(seeds=0), "seeds must be a whole number of at least 1, not 0"),
+        (
+            lambda: experiment({"chain": WORLDS["chain"]}, agents=(1,), seeds=1, costs=Costs(silent=1.0)),
+            "world 'chain': one agent alone finishes nothing in 200,000 s, so there is nothing to compare with",
+        ),
+        (lambda: sensitivity(2, 1, Costs(silent=1.0)), "one agent alone finishes nothing"),
+        (
+            lambda: Solo().run(World("w", [Job("a", 1)], speed=lambda agent: 0.0), 1, 1, COSTS),
+            "world 'w': the speed of agent 0 must be a number above 0, not 0.0",
+        ),
         (
             lambda: experiment({"mine": lambda seed: [seed]}),  # type: ignore[dict-item, return-value]
             "worlds: 'mine' gave [1] for seed 1; a function from a seed to a World is needed",
