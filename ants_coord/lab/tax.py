@@ -135,12 +135,11 @@ class TaxReport:
         """
         Return a report from the result of `to_dict`, such as one of a single agent that was kept in a file.
         """
-        known = {field.name for field in attrs.fields(cls)}
+        from cattrs import Converter  # noqa: PLC0415 - a board in memory has not loaded it
+
         try:
-            plain = {name: value for name, value in found.items() if name in known}
-            agents = tuple([AgentTax(**one) for one in plain.pop("agents")])
-            return cls(**plain, agents=agents)
-        except (KeyError, TypeError) as problem:
+            return Converter(detailed_validation=False).structure(found, cls)
+        except (LookupError, TypeError, ValueError, AttributeError) as problem:
             raise ValueError(
                 f"not a tax report ({problem}); make one with ants-coord tax BOARD --json"
             ) from None

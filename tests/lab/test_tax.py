@@ -219,8 +219,10 @@ def test_beside_one_agent_that_was_measured():
         tax_of_four = run(4)
         with ClaimQueue(clock=clock) as board:
             tax(board, solo=tax_of_four)
-    with pytest.raises(ValueError, match="not a tax report"):
-        TaxReport.read({"board": "x"})
+    for strange in ({"board": "x"}, solo.to_dict() | {"hands": "x"}, solo.to_dict() | {"seconds": None}, []):
+        with pytest.raises(ValueError, match="not a tax report"):
+            TaxReport.read(strange)  # type: ignore[arg-type]
+    assert TaxReport.read(solo.to_dict()) == solo
 
 
 def test_reports_become_measurements_and_advice():
