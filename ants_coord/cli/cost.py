@@ -110,7 +110,7 @@ def _costs(path: Path | None) -> Any:
         if not isinstance(found, dict):
             raise TypeError('must be a JSON object such as {"turn": 3}')  # noqa: TRY301
         return Costs.read(found)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValueError, TypeError) as problem:
+    except (OSError, ValueError, TypeError) as problem:
         raise fail(f"--costs: {path}: {problem}", BAD_INPUT) from None
 
 
@@ -220,7 +220,7 @@ def tax(
     if solo is not None:
         try:
             alone = TaxReport.read(json.loads(solo.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, ValueError, AttributeError) as problem:
+        except (OSError, ValueError) as problem:
             raise fail(f"--solo: {solo}: {problem}", BAD_INPUT) from None
     with open_board(board) as opened:
         report = report_of(opened, since=since, solo=alone)

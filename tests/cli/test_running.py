@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -208,3 +209,25 @@ def test_letters_stay_letters():
     with console.capture() as got:
         console.print(clean(":bug: [red]x[/red]"))
     assert got.get() == ":bug: [red]x[/red]\n"
+
+
+def test_a_file_in_pieces_is_put_in_order_by_looking_at_each_need_once():
+    """A report that needs ten thousand others may be its first line; the order is else the file's."""
+    from ants_coord.cli.jobs.running import _in_order
+
+    looked = []
+
+    class Needs(tuple):
+        def __iter__(self):
+            return (looked.append(need) or need for need in super().__iter__())
+
+    ids = [f"t{n}" for n in range(10_000)]
+    tasks = [
+        SimpleNamespace(id="all", needs=Needs(ids)),
+        *[SimpleNamespace(id=one, needs=Needs()) for one in ids],
+    ]
+    tasks.append(SimpleNamespace(id="late", needs=Needs(("t1", "elsewhere"))))
+    assert [task.id for task in _in_order(tasks)] == [*ids, "all", "late"]
+    assert len(looked) == len(ids) + 2
+    circle = [SimpleNamespace(id=one, needs=Needs((ids[n - 1],))) for n, one in enumerate(ids)]
+    assert len(_in_order(circle)) == len(ids)

@@ -196,13 +196,14 @@ def _in_order(tasks: list[Any]) -> list[Any]:
     by_id = {task.id: task for task in tasks}
     placed: dict[str, Any] = {}
     for task in tasks:
-        path = [task]
+        path = [(task, iter(task.needs))]
         while path:
-            missing = [need for need in path[-1].needs if need in by_id and need not in placed]
-            if missing and len(path) <= len(tasks):
-                path.append(by_id[missing[0]])
-            else:
-                last = path.pop()
+            last, needs = path[-1]
+            missing = next((need for need in needs if need in by_id and need not in placed), None)
+            if missing is not None and len(path) <= len(tasks):
+                path.append((by_id[missing], iter(by_id[missing].needs)))
+            else:  # all needs are placed, or the path is a circle, which the board will refuse
+                path.pop()
                 placed[last.id] = last
     return list(placed.values())
 
