@@ -1,5 +1,5 @@
 """
-The picture of the README, drawn from a real run: `python -m tests.docs.picture` writes docs/lease.svg.
+The picture of the README, docs/lease.svg, drawn from a real run.
 
 Three agents share six tasks on a real board whose clock is ours. One agent dies with a task in its hands; the
 lease runs out, and another agent goes on with the task.
@@ -7,13 +7,10 @@ lease runs out, and another agent goes on with the task.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ants_coord import ClaimQueue, Task
 from ants_coord.adapters.spans import Span, spans
 from ants_coord.testing import ManualClock
 
-FILE = Path(__file__).parent.parent.parent / "docs" / "lease.svg"
 AGENTS = ("ann", "bob", "cid")
 LEASE_S = 10
 SECONDS = {"t1": 6, "t2": 5, "t3": 4, "t4": 7, "t5": 5, "t6": 6}
@@ -99,7 +96,3 @@ def svg() -> str:
         )
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
-
-
-if __name__ == "__main__":
-    FILE.write_text(svg(), encoding="utf-8")

@@ -1,5 +1,5 @@
 """
-Pictures drawn from the code: `python -m tests.docs.pictures` writes them.
+Pictures drawn from the code.
 
 The life of a task comes from the table that moves tasks; the layers come from the table that checks imports; the
 three strategies come from three real runs of the same work.
@@ -8,7 +8,6 @@ three strategies come from three real runs of the same work.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ants_coord import Advert, Blackboard, ClaimQueue, Mark, Matchmaker, Task
 from ants_coord.adapters.spans import spans
@@ -16,9 +15,9 @@ from ants_coord.core import TRANSITIONS
 from ants_coord.testing import ManualClock
 from ants_coord.values.tasks import TaskState
 
+from . import picture
 from .architecture import about, floors
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#7d8590}.in{fill:#fff;font-weight:600}.head{font-weight:600;font-size:15px}"
     ".arrow{fill:none;stroke:#7d8590;stroke-width:1.5;marker-end:url(#tip)}"
@@ -224,8 +223,9 @@ def layers() -> str:
     )
 
 
-PICTURES = {"explanation/layers.svg": layers, "explanation/lifecycle.svg": life, "strategies.svg": strategies}
-
-if __name__ == "__main__":
-    for file, draw in PICTURES.items():
-        (DOCS / file).write_text(draw(), encoding="utf-8")
+PICTURES = {
+    "lease.svg": picture.svg,
+    "explanation/layers.svg": layers,
+    "explanation/lifecycle.svg": life,
+    "strategies.svg": strategies,
+}

@@ -1,5 +1,5 @@
 """
-The reference pages, written from the code: `python -m tests.docs.reference` rewrites them.
+The pages and pictures that are made from the code: `python -m tests.docs.reference` makes them again.
 
 A test compares what is committed with what the code says today, so that the
 reference cannot fall behind.
@@ -34,6 +34,7 @@ from ants_coord.values import (
 
 from ..colours.protocols import PURPOSES, REST, SUMS
 from . import architecture
+from .pictures import PICTURES
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -270,6 +271,7 @@ PAGES = {
     "reference/lab.md": lab_page,
     "reference/settings.md": settings_page,
     "explanation/lifecycle.md": lifecycle_page,
+    **PICTURES,
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from . import doctests, picture, pictures
+from . import doctests
 from .reference import DOCS, PAGES
 
 ROOT = DOCS.parent
@@ -47,7 +47,7 @@ def test_every_doctest_passes(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_written_from_code_are_current(page):
-    """Run `python -m tests.docs.reference` after changing a verb, an error, an event or the table."""
+    """Run `python -m tests.docs.reference` after changing a verb, an error, an event, a map or a table."""
     assert (DOCS / page).read_text(encoding="utf-8") == PAGES[page]()
 
 
@@ -124,19 +124,6 @@ def test_the_glossary_has_the_words_that_the_verbs_use():
                  "mark", "trail", "evaporate", "entry", "reaction", "trigger", "place", "threshold", "namespace",
                  "standing", "quarantine", "evidence"):  # fmt: skip
         assert f"**{word}**" in glossary, word
-
-
-def test_the_picture_is_of_a_real_run():
-    """The README's picture is drawn from what a board says today."""
-    assert picture.FILE.read_text(encoding="utf-8") == picture.svg(), "python -m tests.docs.picture"
-
-
-@pytest.mark.parametrize("file", pictures.PICTURES)
-def test_pictures_are_drawn_from_the_code(file):
-    """What a table or a run says today is what is shown."""
-    assert (DOCS / file).read_text(encoding="utf-8") == pictures.PICTURES[file](), (
-        "python -m tests.docs.pictures"
-    )
 
 
 def test_the_readme_fits_its_reader():
