@@ -1,6 +1,7 @@
 """A colony in virtual time: promises hold whatever goes wrong, and a broken core is caught."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import math
@@ -130,6 +131,32 @@ def test_names_that_are_drawn_repeat_too():
     assert (one.digest, one.story) == (two.digest, two.story)
     first, mark, number = drawn.rpartition("-")
     assert Task().id == f"{first}{mark}{int(number) + 1}"  # outside, names go on where they were
+
+
+def test_tasks_without_ids_repeat_too():
+    """Pauses after a failure depend on the task's id; the report has the ids that the tasks had outside."""
+
+    async def failing(me):
+        async for lease in me.claims(until="drained"):
+            with contextlib.suppress(LeaseLostError):
+                if lease.attempt % 3:
+                    await me.fail(lease, "no")
+                else:
+                    await me.complete(lease, [lease.payload, lease.inputs and list(lease.inputs.values())])
+
+    def once():
+        colony, first = Colony(seed=7, faults=Faults(crash_every=60)), Task(payload="first", max_attempts=99)
+        last = Task(payload="last", needs=(first.id,), max_attempts=99)
+        colony.submit(first)
+        colony.submit([*[Task(max_attempts=99) for _ in range(20)], last], after=1)
+        colony.add(failing, count=2)
+        report = colony.run()
+        assert report.results[first.id] == ["first", {}]
+        assert report.results[last.id] == ["last", [["first", {}]]]
+        return report
+
+    one, two = once(), once()
+    assert (one.digest, one.seconds, one.story) == (two.digest, two.seconds, two.story)
 
 
 @settings(max_examples=of(5, 15, 500), deadline=None)

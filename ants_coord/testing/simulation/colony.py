@@ -33,6 +33,7 @@ from ...aio import ClaimQueue
 from ...commands.shared import Command
 from ...errors import CoordinationError, JournalError
 from ...fronts.hold import SimulatedCrash
+from ...frozen import evolve
 from ...values import checks
 from ...values.tasks import FINAL, Task, TaskRecord, TaskState
 from .liveness import Vigil
@@ -109,6 +110,9 @@ class Colony:
             raise TypeError(f"faults must be Faults(...), not {checks.quoted(faults)}")
         self._settings = {"event_count": 1_000_000, "retention_count": 1_000_000, **settings}
         self._batches: list[tuple[float, tuple[Task, ...]]] = []
+        self._numbers = itertools.count(1)
+        self._ids: dict[str, str] = {}
+        """a task's id that was drawn outside -> the one that it has here"""
         self._agents: list[tuple[str, Behaviour]] = []
         self._told: list[tuple[str, Command[Any], Any]] = []
         self._counts = {"crashes": 0, "pauses": 0, "lost replies": 0, "refused appends": 0, "duplicates": 0}
@@ -135,7 +139,16 @@ class Colony:
     def submit(self, tasks: Task | Iterable[Task], *, after: float = 0.0) -> None:
         """Have tasks submitted, `after` seconds from the start."""
         batch = (tasks,) if isinstance(tasks, Task) else tuple(tasks)
-        self._batches.append((checks.seconds(after, "after", zero=True), batch))
+        self._batches.append((checks.seconds(after, "after", zero=True), tuple(map(self._named, batch))))
+
+    def _named(self, task: Task) -> Task:
+        """Return a task whose id, if it was drawn, is drawn again from the seed: pauses depend on it."""
+        if not isinstance(task, Task):
+            return task  # refused when it is submitted
+        if checks.is_fresh_id(task.id) and task.id not in self._ids:
+            self._ids[task.id] = f"{checks.FRESH_MARK}{self.seed}-{next(self._numbers)}"
+        needs = [self._ids.get(need, need) for need in task.needs]
+        return evolve(task, id=self._ids.get(task.id, task.id), needs=needs)
 
     def add(self, behaviour: Behaviour, name: str | None = None, *, count: int = 1) -> None:
         """
@@ -204,7 +217,7 @@ class Colony:
             )
         with (
             sleeping_in_virtual_time(),
-            _drawing_names_from(self.seed),
+            _drawing_names_from(self.seed, self._numbers),
             asyncio.Runner(loop_factory=VirtualLoop) as runner,
         ):
             report = runner.run(self._live(until, limit, expected))
@@ -359,8 +372,9 @@ class Colony:
         tasks = {str(state): 0 for state in TaskState}
         for record in records:
             tasks[str(record.state)] += 1
+        outside = {here: drawn for drawn, here in self._ids.items()}
         results = {
-            record.task.id: record.outcome.result
+            outside.get(record.task.id, record.task.id): record.outcome.result
             for record in records
             if record.state is TaskState.DONE and record.outcome is not None
         }
@@ -399,10 +413,10 @@ class Colony:
 
 
 @contextmanager
-def _drawing_names_from(seed: int) -> Iterator[None]:
+def _drawing_names_from(seed: int, numbers: itertools.count[int]) -> Iterator[None]:
     """Make fresh ids and holders depend on the seed only: random ones are logged, and would not repeat."""
     outside = checks.fresh.prefix, checks.fresh.numbers
-    checks.fresh.prefix, checks.fresh.numbers = f"{checks.FRESH_MARK}{seed}-", itertools.count(1)
+    checks.fresh.prefix, checks.fresh.numbers = f"{checks.FRESH_MARK}{seed}-", numbers
     try:
         yield
     finally:
