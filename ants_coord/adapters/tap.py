@@ -16,7 +16,7 @@ from ..errors import CursorTooOld
 from ..sync import Board
 from ..values.events import Event
 
-__all__ = ["LoggingSink", "Sink", "Tap"]
+__all__ = ["LoggingSink", "Tap"]
 
 _LOUD = frozenset(
     {"failed", "expired", "stalled", "quarantined", "alarm", "unreacted", "disbanded", "rejected"}

@@ -104,14 +104,20 @@ def test_who_is_reserved_gets_its_seat_and_nothing_else(board):
     assert board.claim("b") == "t/seat-2"
 
 
-def test_who_does_not_come_loses_the_team_its_seats_and_is_left_out(board):
-    """After ten seconds the taken seat goes back, uncounted; the absent one is passed over for a minute."""
+@pytest.mark.parametrize(
+    ("settings", "seconds"), [({}, 10), ({"team_hold": 3}, 3), ({"team_hold": 0.5}, 0.5)]
+)
+def test_who_does_not_come_loses_the_team_its_seats_and_is_left_out(settings, seconds):
+    """After `team_hold` the taken seat goes back, uncounted; the absent one is passed over for longer."""
+    board = Board(**settings)
     for agent, skill in (("a", "x"), ("b", "y"), ("c", "y")):
         board.do(Advertise(Advert(agent, {skill}, ttl=1000)))
     board.submit(Task("t", team=("x", "y"), lease_ttl=500))
     assert board.claim("a") == "t/seat-1"
     assert reserved(board) == {"b": "t/seat-2"}
-    board.do(c.Wakeup(), after=10)
+    board.do(c.Wakeup(), after=seconds - 0.001)
+    assert reserved(board) == {"b": "t/seat-2"}
+    board.do(c.Wakeup(), after=0.001)
     assert (state(board, "t/seat-1"), reserved(board)) == ("ready", {})
     assert board.machine.ask(reading.Find("t/seat-1")).attempts == 0
     assert [event.agent for event in board.machine.ask(reading.Events()) if event.type == "disbanded"] == [

@@ -111,7 +111,13 @@ def backoff_ns(ledger: Ledger, row: Row) -> int:
 
 
 def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
-    """Remove a live lease from the indexes. The row has been touched."""
+    """
+    Remove a live lease from the indexes. The row has been touched.
+
+    The row is the truth of a lease. Three indexes are derived from it, and `rebuild` makes them anew: who
+    holds what, which deadline is next, and who holds a limit. Each answers a question of every claim or end;
+    deriving one from another would make that question as long as a list.
+    """
     agent: Any = row.agent  # somebody holds it
     spec, tables = row.spec, ledger.tables
     row.lost, token, heap = lost, row.token, ledger.alarms.leases

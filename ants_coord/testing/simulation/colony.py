@@ -44,7 +44,7 @@ from .report import EXPECTABLE, Expected, Faults, Report, Troubles, broken_words
 from .story import double_grants, story
 from .world import Resource, World
 
-__all__ = ["Behaviour", "Colony", "Faults", "Report"]
+__all__ = ["Colony", "Faults", "Report"]
 
 Behaviour = Callable[[Any], Awaitable[None] | None]
 """What an agent does: an async function of its handle (an `Agent` of aio), or a plain function of its handle
