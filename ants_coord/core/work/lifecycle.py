@@ -114,7 +114,7 @@ def unlease(ledger: Ledger, row: Row, lost: str, verb: str) -> None:
     """
     Remove a live lease from the indexes. The row has been touched.
 
-    The row is the truth of a lease. Three indexes are derived from it, and `rebuild` makes them anew: who
+    The row is the truth of a lease. Three indexes are derived from it, and `rebuild` can make them again: who
     holds what, which deadline is next, and who holds a limit. Each answers a question of every claim or end;
     deriving one from another would make that question as long as a list.
     """
