@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -76,11 +78,16 @@ def module_of(path: Path) -> str:
 
 
 @functools.cache
-def imports(path: Path, package: Path = PACKAGE) -> tuple[frozenset[str], frozenset[str]]:
-    """Return (our modules, modules of others) that a file imports, anywhere in it: in functions, and for types."""
+def imports(
+    path: Path, package: Path = PACKAGE, *, top: bool = False
+) -> tuple[frozenset[str], frozenset[str]]:
+    """
+    Return (our modules, modules of others) that a file imports: in functions and for types, too, unless `top`.
+    """
     ours, others = set(), set()
     here = path.relative_to(package).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top else ast.walk(tree):
         if isinstance(node, ast.Import):
             others.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -116,6 +123,122 @@ def test_the_core_is_pure():
     """No module of the core imports time, chance, threads or the outside world."""
     for path in (PACKAGE / "core").rglob("*.py"):
         assert not imported(path)[1] & FORBIDDEN_IN_CORE, path
+
+
+# -- circles ----------------------------------------------------------------------------------------------
+
+_TWIN = "each colour of a board names its twin, `board.sync` and `board.aio`; that for threads stands above"
+_HANDLE = "a board makes the handles of its agents, and a handle names the board that it speaks for"
+BACK: dict[tuple[str, str], str] = {
+    ("errors", "values.tasks"): "the error of a failed task has its outcome",
+    ("fronts.build", "hub.client.engine"): "`hub:PATH` in place of a board's path opens a client of a hub",
+    **{(f"aio.{file}", "sync"): _TWIN for file in ("board", "claim_queue", "matchmaker", "blackboard")},
+    **{(f"{colour}.{handle}", f"{colour}.{board}"): _HANDLE
+       for colour in ("aio", "sync")
+       for handle, board in (
+           ("agent", "board"), ("match_agent", "matchmaker"), ("board_agent", "blackboard"), ("outbox", "board"),
+       )},
+    **{(f"{colour}.board", colour): "the error of a verb that a board lacks names the strategies that have it"
+       for colour in ("aio", "sync")},
+    ("engine.lobby", "engine.waking"): "an empty lobby becomes one with lines when somebody waits for the first time",
+    ("engine.engine", "engine.log"): "a caller that waits on a log numbers its tries; the engine hands the numbers on",
+    ("engine.deadlines", "engine.keeper"): "the keeper is made for the first lease that is kept",
+    ("lab.experiment", "lab.tables"): "an experiment that is printed writes its tables",
+}  # fmt: skip
+"""the imports that run back up, all of them inside functions or for types: (importing file, imported one) -> why"""
+
+
+def name_of(path: Path, package: Path) -> str:
+    """Return the dotted name of a module; a folder's is that of its `__init__`, the package's is empty."""
+    return ".".join(path.relative_to(package).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+
+
+def arrows(package: Path, back: Collection[tuple[str, str]] = ()) -> set[tuple[str, str]]:
+    """Return (importing file, imported file) of a package, without those that may run back."""
+    names = {name_of(path, package): path for path in sorted(package.rglob("*.py"))}
+    found = {
+        (name, other) for name, path in names.items() for other in imports(path, package)[0] if other in names
+    }
+    return {(one, other) for one, other in found if one != other} - set(back)
+
+
+def by_folder(found: set[tuple[str, str]], package: Path) -> set[tuple[str, str]]:
+    """Return (importing folder, imported folder); a file that lies in the hall counts as a folder of its own."""
+
+    def folder(name: str) -> str:
+        place = package.joinpath(*name.split("."))
+        inner = name if place.is_dir() else name.rpartition(".")[0]
+        return inner if inner and name else f"./{name}"
+
+    return {(folder(one), folder(other)) for one, other in found if folder(one) != folder(other)}
+
+
+def circle(found: set[tuple[str, str]]) -> list[str]:
+    """Return a circle of imports, such as [a, b, a]; an empty list if there is none."""
+    graph: dict[str, set[str]] = {}
+    for one, other in sorted(found):
+        graph.setdefault(one, set()).add(other)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as problem:
+        return list(problem.args[1])
+    return []
+
+
+def test_there_is_no_circle_of_files():
+    """Neither at the top of a file nor in a function nor for types alone; `BACK` has all exceptions."""
+    assert circle(arrows(PACKAGE, BACK)) == []
+
+
+def test_there_is_no_circle_of_folders():
+    """Each folder stands above or below each other one."""
+    assert circle(by_folder(arrows(PACKAGE, BACK), PACKAGE)) == []
+
+
+def test_what_runs_back_comes_late():
+    """No exception is in the core, and none at the top of a file: there it would run with every import."""
+    for one, other in BACK:
+        assert not one.startswith("core")
+        path = PACKAGE.joinpath(*one.split(".")).with_suffix(".py")
+        assert (one, other) not in {(one, name) for name in imports(path, top=True)[0]}
+
+
+@pytest.mark.parametrize("names", sorted(BACK), ids=" to ".join)
+def test_each_exception_is_needed(names):
+    """Without it there is a circle; so a cured one leaves the table."""
+    found = arrows(PACKAGE, BACK.keys() - {names})
+    assert circle(found) or circle(by_folder(found, PACKAGE))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from .low import x", "def f():\n    from .low import x", "if TYPE_CHECKING:\n    from .low import x",
+     "from . import low", "class A:\n    def f(self):\n        from ..there import low"],
+)  # fmt: skip
+def test_a_circle_is_found_wherever_its_import_stands(line, tmp_path):
+    """In small packages: one with a circle of two files, one with a circle of two folders."""
+
+    def package(name: str, files: dict[str, str]) -> Path:
+        for place, text in files.items():
+            path = tmp_path / name / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n")
+        return tmp_path / name
+
+    files = package("files", {"there/low.py": "from .high import y", "there/high.py": line})
+    assert set(circle(arrows(files))) == {"there.low", "there.high"}
+    line = line.replace("from .low", "from ..there.low").replace("from . ", "from ..there ")
+    folders = package(
+        "folders",
+        {
+            "there/low.py": "",
+            "there/high.py": "from ..up.other import y",
+            "up/other.py": "",
+            "up/one.py": line,
+        },
+    )
+    assert circle(arrows(folders)) == []
+    assert set(circle(by_folder(arrows(folders), folders))) == {"there", "up"}
 
 
 def test_nobody_imports_what_stands_above():

@@ -1,11 +1,10 @@
 """
 The command line: `ants-coord`, also `python -m ants_coord`. Needs the extra "cli".
 
-app        demo, submit, status, explain, events, verify, standing, trails, cancel
+common     what all commands share: the application, the board that a command means, the output
+everyday   demo, submit, status, explain, events, verify, standing, trails, cancel
 jobs       run and work: commands as tasks
-boards     the board that a command means, and its errors as exit codes
 shell      an agent's verbs as commands, each a process of its own
-show       output: tables on a terminal, JSON for programs, errors in one line
 demo       the demos
 trials     race and bench: the claim race, and what coordination costs here
 bench      the cost of coordination on this machine, and the claim race
@@ -37,7 +36,9 @@ def main() -> None:
     if sys.argv[1:] in (["hook"], ["guard"], ["prime"]):
         # an agent or a commit waits for these: they need none of the libraries, and do not load them
         try:
-            raise SystemExit(at_once(sys.argv[1]))
+            from ..adapters import coding  # noqa: PLC0415
+
+            raise SystemExit(coding.at_once(sys.argv[1]))
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
     import signal  # noqa: PLC0415 - 2 ms
@@ -65,9 +66,10 @@ def _leave(*_: object) -> NoReturn:
 def _app() -> Callable[[], object]:
     """Import all commands; if a library is missing, say how to get it."""
     try:
-        # these imports add their commands
+        # these imports add their commands; the help lists them in this order
+        from . import everyday  # noqa: F401, I001, PLC0415
         from . import agents, backups, cost, operators, servers, trials, views  # noqa: F401, PLC0415
-        from .app import app  # noqa: PLC0415 - the library must not need what the command line needs
+        from .common.app import app  # noqa: PLC0415 - the library must not need what the command line needs
         from .jobs import running  # noqa: F401, PLC0415
         from .shell import holding, locks, looking, watching  # noqa: F401, PLC0415
     except ModuleNotFoundError as missing:
@@ -79,14 +81,3 @@ def _app() -> Callable[[], object]:
         )
         raise SystemExit(2) from None
     return app
-
-
-def at_once(command: str) -> int:
-    """Run one of the commands that an agent or a commit waits for; return its exit code."""
-    if command == "hook":
-        from ..adapters.coding.hook import main as run  # noqa: PLC0415
-    elif command == "guard":
-        from ..adapters.coding.commits import main as run  # noqa: PLC0415
-    else:
-        from ..adapters.coding.prime import main as run  # noqa: PLC0415
-    return run()

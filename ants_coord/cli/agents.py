@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from ..adapters.coding import at_once
 from ..adapters.coding.repository import place_of
-from . import at_once
-from .app import app
-from .show import BAD_INPUT, OK, fail
+from .common.app import app
+from .common.show import BAD_INPUT, OK, fail
 
 
 @app.command()

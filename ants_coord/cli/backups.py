@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from .app import app
-from .boards import BoardName, is_address, must_be_there, troubles
-from .show import BAD_INPUT, clean, console, fail
+from .common.app import app
+from .common.boards import BoardName, is_address, must_be_there, troubles
+from .common.show import BAD_INPUT, clean, console, fail
 
 
 @app.command()

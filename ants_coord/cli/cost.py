@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from .app import AsJson, _read, app
-from .boards import BoardName, is_address, must_be_there, open_board
+from .common.app import AsJson, app
+from .common.boards import BoardName, is_address, must_be_there, open_board
+from .common.show import BAD_INPUT, as_json, fail, warnings
 from .jobs import batch
-from .show import BAD_INPUT, as_json, fail, warnings
 
 _QUICK_AGENTS = (1, 2, 5, 20)
 _QUICK_SEEDS = 3
@@ -314,7 +314,7 @@ def _is_board(work: str) -> bool:
 def _shape_of(path: Path) -> Any:
     from ..lab import structure  # noqa: PLC0415
 
-    tasks = _read(str(path))
+    tasks = batch.read_file(str(path))
     seconds, kinds = batch.read_hints(path.read_text(encoding="utf-8").split("\n"))
     tasks = [attrs.evolve(task, kind=kinds.get(task.id, task.kind)) for task in tasks]
     return structure(tasks, seconds=seconds or None)

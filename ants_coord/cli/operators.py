@@ -12,9 +12,9 @@ from ..commands.matching import Retire
 from ..fronts.arguments import agent_name
 from ..values.payloads import json_value
 from ..values.verification import Proof
-from .app import AsJson, app
-from .boards import BoardName, open_board, words_after_board
-from .show import BAD_INPUT, clean, console, fail, said, table
+from .common.app import AsJson, app
+from .common.boards import BoardName, open_board, words_after_board
+from .common.show import BAD_INPUT, clean, console, fail, said, table
 
 
 @app.command()

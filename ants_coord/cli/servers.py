@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from ..values.checks import check_name, fresh_agent
-from .app import app
-from .boards import is_address, must_be_there, troubles
-from .show import BAD_INPUT, fail
+from .common.app import app
+from .common.boards import is_address, must_be_there, troubles
+from .common.show import BAD_INPUT, fail
 
 _YOUNG = 50_000
 """number of new objects that set off a garbage collection; by default it is 700"""

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .app import AsJson, app
-from .show import OK, SOME_FAILED, as_json, console, table
+from .common.app import AsJson, app
+from .common.show import OK, SOME_FAILED, as_json, console, table
 
 
 @app.command()

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ..commands.board import Strongest
 from ..errors import CursorTooOld, NotSupportedError
-from .app import app
-from .boards import BoardName, open_board
-from .show import console, seconds_left, table
+from .common.app import app
+from .common.boards import BoardName, open_board
+from .common.show import console, seconds_left, table
 
 _EVENTS = 8
 

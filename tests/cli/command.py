@@ -40,7 +40,8 @@ class Done(NamedTuple):
 
 def ants(*arguments: object, stdin: str | None = None) -> Done:
     """Run `ants-coord` here; return what it wrote and its exit code."""
-    from ants_coord.cli import main, show
+    from ants_coord.cli import main
+    from ants_coord.cli.common import show
 
     code, out, err = 0, io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from ants_coord import errors
-from ants_coord.cli.boards import troubles
+from ants_coord.cli.common.boards import troubles
 
 from .command import ants, ants_process
 

@@ -115,7 +115,8 @@ def test_ctrl_c_prints_no_traceback_of_the_quick_commands_either(command):
     code = f"""
 import os, signal, sys
 from ants_coord import cli
-cli.at_once = lambda command: os.kill(os.getpid(), signal.SIGINT)
+from ants_coord.adapters import coding
+coding.at_once = lambda command: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["ants-coord", {command!r}]
 cli.main()
 """

@@ -194,7 +194,7 @@ def test_boards_of_python_and_of_the_command_line_are_the_same(tmp_path):
 
 @pytest.mark.parametrize("text", ["\u2028", "\u3164", "\u202e", "\ufeff", "\U000e0041", "\x1b[2J", "\u2800"])
 def test_what_is_not_seen_is_shown_as_an_escape(text):
-    from ants_coord.cli.show import clean, shown
+    from ants_coord.cli.common.show import clean, shown
 
     assert text not in shown(f"a{text}b")
     assert text not in clean(f"a{text}b")
@@ -203,7 +203,7 @@ def test_what_is_not_seen_is_shown_as_an_escape(text):
 
 def test_letters_stay_letters():
     """Text of the world, and rich's own marks: a name like :bug: is no picture."""
-    from ants_coord.cli.show import clean, console, shown
+    from ants_coord.cli.common.show import clean, console, shown
 
     assert shown("Grüße, 日本語 🐜") == "Grüße, 日本語 🐜"
     with console.capture() as got:

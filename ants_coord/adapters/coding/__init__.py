@@ -11,3 +11,16 @@ setup       the hook in the agents' own configuration: adding, showing, removing
 `repository`, `events` and `hook` need only the standard library while a hub runs, because an agent waits for
 them.
 """
+
+from __future__ import annotations
+
+
+def at_once(command: str) -> int:
+    """Run one of the commands that an agent or a commit waits for; return its exit code."""
+    if command == "hook":
+        from .hook import main as run  # noqa: PLC0415
+    elif command == "guard":
+        from .commits import main as run  # noqa: PLC0415
+    else:
+        from .prime import main as run  # noqa: PLC0415
+    return run()

@@ -9,7 +9,6 @@ expiry and retry. The report is complete and correct all the same.
 from __future__ import annotations
 
 import random
-import secrets
 import sysconfig
 import threading
 import time
@@ -194,18 +193,3 @@ def settings() -> dict[str, Any]:
         "retention_count": 1_000_000,
         "event_count": 100_000,
     }
-
-
-def with_trust(strategy: str, agents: int) -> dict[str, Any]:
-    """Return the further settings of a demo with standing."""
-    from ...values.trust import TrustPolicy  # noqa: PLC0415 - only with standing
-    from ..show import BAD_INPUT, fail  # noqa: PLC0415
-    from .trust import LEAST_AGENTS  # noqa: PLC0415
-
-    if strategy != "claim":
-        raise fail("--trust: this demo needs --strategy claim", BAD_INPUT)
-    if agents < LEAST_AGENTS:
-        raise fail(
-            f"--trust: needs at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
-        )
-    return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}

@@ -8,6 +8,7 @@ outvoted, and is excluded in the same way. Nobody knows beforehand which agents 
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import attrs
 from ...errors import ClosedError
 from ...sync import Board
 from ...values.tasks import Lease, Task
+from ...values.trust import TrustPolicy
 from ...values.verification import Verify
+from ..common.show import BAD_INPUT, fail
 from . import index_job
 from .colony import Colony, tasks_for
 
@@ -25,6 +28,17 @@ LEAST_AGENTS = 4
 _CHECKED = Verify.by_quorum(2, of=3, error=0.05)
 _ATTEMPTS = 50
 """a task must not fail for good only because of a ghost"""
+
+
+def with_trust(strategy: str, agents: int) -> dict[str, Any]:
+    """Return the further settings of a demo with standing."""
+    if strategy != "claim":
+        raise fail("--trust: this demo needs --strategy claim", BAD_INPUT)
+    if agents < LEAST_AGENTS:
+        raise fail(
+            f"--trust: needs at least {LEAST_AGENTS} agents: a ghost, a liar and two others", BAD_INPUT
+        )
+    return {"trust": TrustPolicy(), "secret": secrets.token_bytes(16)}
 
 
 class TrustColony(Colony):

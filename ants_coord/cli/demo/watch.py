@@ -16,7 +16,7 @@ from ...commands.matching import Agents
 from ...errors import NotSupportedError
 from ...sync import Blackboard, Board, Matchmaker
 from ...values.tasks import Standing, TaskState
-from ..show import INTERRUPTED, as_json, clean, console, seconds_left, table, warnings
+from ..common.show import INTERRUPTED, as_json, clean, console, seconds_left, table, warnings
 from .colony import Colony
 
 

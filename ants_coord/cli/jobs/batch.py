@@ -8,13 +8,18 @@ its number and the field, before anything is submitted.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...errors import CoordinationError
+from ...sync import Board, Matchmaker
 from ...values.checks import count
 from ...values.tasks import Task
-from ..show import BAD_INPUT, fail
+from ..common.boards import is_there, open_board, troubles
+from ..common.show import BAD_INPUT, clean, fail, warnings
 
 KIND = "command"
 AS_NEEDED, MOST_AS_NEEDED = "as-needed", 20
@@ -224,3 +229,36 @@ def _all_strings(values: Iterable[Any]) -> bool:
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+def read_file(file: str, board: str | None = None) -> list[Any]:
+    """
+    Read and check a JSON Lines file; every problem is printed before anything is submitted.
+
+    Tasks may need tasks that are on `board` already.
+    """
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise fail(f"{file}: {problem}", BAD_INPUT) from None
+    on_board = None if board is None else partial(_those_on, board)
+    tasks, problems = read_tasks(text.split("\n"), on_board)
+    if problems:
+        for sentence in problems:
+            warnings.print(f"[red]error:[/red] {clean(sentence, 2000)}")
+        raise fail(f"{file}: {len(problems)} problem(s), nothing was submitted", BAD_INPUT)
+    return tasks
+
+
+def _those_on(where: str, ids: set[str]) -> set[str]:
+    """Return which of these tasks are on a board."""
+    with troubles():
+        if not is_there(where):
+            return set()
+    with open_board(where) as board:
+        return {one for one in ids if board.find(one) is not None}
+
+
+def kind_for(tasks: list[Any]) -> type[Board]:
+    """Return the strategy that a board must have for these tasks; a board that can do more stays as it is."""
+    return Matchmaker if any(task.requires or task.uses for task in tasks) else Board

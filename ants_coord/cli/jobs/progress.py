@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from ...errors import LeaseLostError
 from ...fronts.hold import Hold
-from ..show import shown
+from ..common.show import shown
 from .child import CommandError, GivenUp, run_child
 
 _LINE = 4_096
@@ -111,7 +111,7 @@ def _only_what_was_not_told() -> None:
     """Pass on the library's log, except for failures of commands, which are reported here."""
     import logging  # noqa: PLC0415 - 8 ms that only workers need
 
-    from ..show import clean, warnings  # noqa: PLC0415
+    from ..common.show import clean, warnings  # noqa: PLC0415
 
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

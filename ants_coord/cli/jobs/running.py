@@ -18,9 +18,20 @@ from ...sync.matchmaker import MatchVerbs
 from ...values.adverts import Advert
 from ...values.checks import fresh_agent
 from ...values.tasks import TaskState
-from ..app import CPUS, Agents, AsJson, _kind_for, _read, app
-from ..boards import BoardName, KeptBoard, open_board
-from ..show import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, as_json, clean, console, fail, said, warnings
+from ..common.app import CPUS, Agents, AsJson, app
+from ..common.boards import BoardName, KeptBoard, open_board
+from ..common.show import (
+    BAD_INPUT,
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    as_json,
+    clean,
+    console,
+    fail,
+    said,
+    warnings,
+)
 from . import batch
 from .progress import Progress
 
@@ -124,8 +135,8 @@ def run(
     """
     if retry_failed and board is None:
         raise fail("--retry-failed: without --board there is no earlier run", BAD_INPUT)
-    tasks, skills = _read(file, board), skills_of(can, having)
-    kind = Matchmaker if can or having else _kind_for(tasks)
+    tasks, skills = batch.read_file(file, board), skills_of(can, having)
+    kind = Matchmaker if can or having else batch.kind_for(tasks)
     if board is None:
         _check_skills(tasks, skills)
     with open_board(board, new=True, kind=kind, **batch.BOARD_SETTINGS) as opened:

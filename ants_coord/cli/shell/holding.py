@@ -15,10 +15,10 @@ import typer
 
 from ...commands.matching import Advertise
 from ...values.checks import check_name
-from ..app import AsJson, app
-from ..boards import open_board, words_after_board
+from ..common.app import AsJson, app
+from ..common.boards import open_board, words_after_board
+from ..common.show import BAD_INPUT, SOME_FAILED, as_json, clean, fail, said, shown
 from ..jobs.running import Can, Having, skills_of
-from ..show import BAD_INPUT, SOME_FAILED, as_json, clean, fail, said, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

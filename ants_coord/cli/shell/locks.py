@@ -10,9 +10,9 @@ import typer
 
 from ...adapters.coding.repository import place_of
 from ...fronts.file_names import names_of_files
-from ..app import AsJson, app
-from ..boards import open_board, words_after_board
-from ..show import BAD_INPUT, as_json, clean, fail, said, shown
+from ..common.app import AsJson, app
+from ..common.boards import open_board, words_after_board
+from ..common.show import BAD_INPUT, as_json, clean, fail, said, shown
 from .holding import AgentName, Ttl, Wait, agent_of, shown_lease
 
 Holder = Annotated[

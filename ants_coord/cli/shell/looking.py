@@ -9,9 +9,9 @@ import typer
 
 from ...commands.board import Sense
 from ...values.tasks import TaskState
-from ..app import AsJson, app
-from ..boards import BoardAndTask, BoardName, open_board, words_after_board
-from ..show import BAD_INPUT, as_json, clean, console, fail, said, shown, table
+from ..common.app import AsJson, app
+from ..common.boards import BoardAndTask, BoardName, open_board, words_after_board
+from ..common.show import BAD_INPUT, as_json, clean, console, fail, said, shown, table
 from .holding import Wait
 
 if TYPE_CHECKING:

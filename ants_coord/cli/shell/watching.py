@@ -10,10 +10,10 @@ import typer
 from ...adapters.files import DirectoryMirror
 from ...sync import Blackboard
 from ...values.tasks import Task
-from ..app import AsJson, app
-from ..boards import open_board, words_after_board
+from ..common.app import AsJson, app
+from ..common.boards import open_board, words_after_board
+from ..common.show import BAD_INPUT, SOME_FAILED, clean, fail, said, warnings
 from ..jobs import batch
-from ..show import BAD_INPUT, SOME_FAILED, clean, fail, said, warnings
 
 Prefix = Annotated[str, typer.Option(help="The beginning of the entries' paths.")]
 

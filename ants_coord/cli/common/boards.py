@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import errors
-from ..engine.replica import NO_BOARD
-from ..errors import CoordinationError, JournalError
-from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
+from ... import errors
+from ...engine.replica import NO_BOARD
+from ...errors import CoordinationError, JournalError
+from ...sync import Blackboard, Board, ClaimQueue, Matchmaker
 from .show import BAD_INPUT, BOARD_TROUBLE, SOME_FAILED, fail
 
 VARIABLE = "ANTS_COORD_BOARD"
@@ -57,11 +57,11 @@ def is_there(board: str) -> bool:
         return Path(board).exists() and _is_made(board)
     if board.startswith("hub:"):
         return True  # a hub serves an existing board
-    from ..journals.postgres.dsn import address_of  # noqa: PLC0415
+    from ...journals.postgres.dsn import address_of  # noqa: PLC0415
 
     address_of(board)  # a wrong address is reported before the driver is needed
     try:
-        from ..journals.postgres.journal import NoSuchBoardError, PostgresJournal  # noqa: PLC0415
+        from ...journals.postgres.journal import NoSuchBoardError, PostgresJournal  # noqa: PLC0415
     except ModuleNotFoundError:
         return False  # opening reports what is missing
     try:
@@ -83,12 +83,12 @@ def _is_made(path: str) -> bool:
 def journal_at(board: str) -> Any:
     """Open the log of an existing board, to read it as a log."""
     if not is_address(board):
-        from ..journals import SQLiteJournal  # noqa: PLC0415
+        from ...journals import SQLiteJournal  # noqa: PLC0415
 
         return SQLiteJournal(board)
     if board.startswith("hub:"):
         raise ValueError(f"{board}: a hub has no log of its own; name the board that it serves")
-    from ..journals.postgres.journal import PostgresJournal  # noqa: PLC0415
+    from ...journals.postgres.journal import PostgresJournal  # noqa: PLC0415
 
     return PostgresJournal(board, create=False)
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..values.tasks import Lease
+from ...values.tasks import Lease
 
 # emoji: the name of a task may contain ":bug:". soft_wrap: a sentence is one line, which programs find whole
 console = Console(highlight=False, emoji=False, soft_wrap=True)

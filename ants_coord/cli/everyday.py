@@ -1,96 +1,35 @@
-"""
-The commands. Each parses, opens a board, calls the library and shows the answer.
-
-Exit codes: 0 done; 1 nothing to do, held by others, lost, or failed; 2 bad
-input; 3 the board cannot be read or written; 130 interrupted.
-"""
+"""Everyday commands: each parses, opens a board, calls the library and shows the answer."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
 
-from .. import _version
 from ..commands.board import Strongest
 from ..sync import Blackboard, Board, ClaimQueue, Matchmaker
-from .boards import (
+from .common.app import Agents, AsJson, app
+from .common.boards import (
     BoardAndTask,
     BoardName,
     KeptBoard,
-    is_there,
     journal_at,
     must_be_there,
     open_board,
     troubles,
     words_after_board,
 )
+from .common.show import BAD_INPUT, INTERRUPTED, as_json, bars, clean, console, fail, said
 from .jobs import batch
-from .show import BAD_INPUT, INTERRUPTED, as_json, bars, clean, console, fail, said, warnings
 
-app = typer.Typer(
-    name="ants-coord",
-    help="Agents without a manager: a shared board, atomic claims, leases that expire.",
-    epilog=__doc__.partition("\n\n")[2].strip() if __doc__ else None,
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Agents = Annotated[int, typer.Option(min=1, max=1000, help="Number of agents.")]
-CPUS = os.cpu_count() or 2
 _STRATEGIES: dict[str, type[Board]] = {
     "claim": ClaimQueue,
     "match": Matchmaker,
     "board": Blackboard,
 }
-
-
-def _version_and_exit(wanted: bool) -> None:
-    if wanted:
-        typer.echo(_version.__version__)
-        raise typer.Exit
-
-
-def _import(modules: list[str]) -> None:
-    """Import modules that register the user's own strategies; the current folder is searched, too."""
-    from importlib import import_module  # noqa: PLC0415
-
-    sys.path.insert(0, "")
-    for module in modules:
-        try:
-            import_module(module)
-        except ImportError as problem:
-            raise fail(f"--import: {module!r}: {problem}", BAD_INPUT) from None
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version_and_exit, is_eager=True, help="Show the version.")
-    ] = False,
-    import_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--import",
-            metavar="MODULE",
-            help="Module to import first, such as your own strategy; may be repeated.",
-        ),
-    ] = None,
-) -> None:
-    """Agents without a manager: a shared board, atomic claims, leases that expire."""
-    if import_:
-        _import(import_)
-
-
-# -- the main jobs --------------------------------------------------------------------------
 
 
 @app.command()
@@ -131,42 +70,11 @@ def demo(
         raise fail(f"--path: {root} is not a directory", BAD_INPUT)
     settings = colony.settings()
     if trust:
-        settings |= colony.with_trust(strategy, agents)
+        from .demo.trust import with_trust  # noqa: PLC0415
+
+        settings |= with_trust(strategy, agents)
     with open_board(board, new=True, kind=_STRATEGIES[strategy], **settings) as opened:
         watch.run_demo(opened, root, agents, seed, as_json_text=json_)
-
-
-def _read(file: str, board: str | None = None) -> list[Any]:
-    """
-    Read and check a JSON Lines file; every problem is printed before anything is submitted.
-
-    Tasks may need tasks that are on `board` already.
-    """
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise fail(f"{file}: {problem}", BAD_INPUT) from None
-    on_board = None if board is None else partial(_those_on, board)
-    tasks, problems = batch.read_tasks(text.split("\n"), on_board)
-    if problems:
-        for sentence in problems:
-            warnings.print(f"[red]error:[/red] {clean(sentence, 2000)}")
-        raise fail(f"{file}: {len(problems)} problem(s), nothing was submitted", BAD_INPUT)
-    return tasks
-
-
-def _those_on(where: str, ids: set[str]) -> set[str]:
-    """Return which of these tasks are on a board."""
-    with troubles():
-        if not is_there(where):
-            return set()
-    with open_board(where) as board:
-        return {one for one in ids if board.find(one) is not None}
-
-
-def _kind_for(tasks: list[Any]) -> type[Board]:
-    """Return the strategy that a board must have for these tasks; a board that can do more stays as it is."""
-    return Matchmaker if any(task.requires or task.uses for task in tasks) else Board
 
 
 # -- looking --------------------------------------------------------------------------------
@@ -291,8 +199,8 @@ def submit(
 ) -> None:
     """Put tasks on a board without running them; the board is made if there is none."""
     board, (file,) = words_after_board(words, "FILE")
-    tasks = _read(file, board)
-    with open_board(board, new=True, kind=_kind_for(tasks), **batch.BOARD_SETTINGS) as opened:
+    tasks = batch.read_file(file, board)
+    with open_board(board, new=True, kind=batch.kind_for(tasks), **batch.BOARD_SETTINGS) as opened:
         tickets = opened.submit_many(tasks)
     made = sum(ticket.created for ticket in tickets)
     said(tickets, f"{made} submitted, {len(tickets) - made} there already", as_json_=json_)
