@@ -141,7 +141,7 @@ BACK: dict[tuple[str, str], str] = {
     **{(f"{colour}.board", colour): "the error of a verb that a board lacks names the strategies that have it"
        for colour in ("aio", "sync")},
     ("engine.lobby", "engine.waking"): "an empty lobby becomes one with lines when somebody waits for the first time",
-    ("engine.engine", "engine.log"): "a caller that waits on a log numbers its tries; the engine hands the numbers on",
+    ("engine.engine", "engine.combining"): "a caller that waits on a log numbers its tries; the engine hands the numbers on",
     ("engine.deadlines", "engine.keeper"): "the keeper is made for the first lease that is kept",
     ("lab.experiment", "lab.tables"): "an experiment that is printed writes its tables",
 }  # fmt: skip
