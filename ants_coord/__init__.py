@@ -10,7 +10,7 @@ asyncio.
 The rooms, from the ground up:
 
 frozen        classes like those of attrs that cost nothing until they are used
-errors        every error that ants_coord raises on purpose
+errors        the errors of coordinators, each an entry of a table
 requirements  the language of what a task requires of an agent
 values        the values that go in and out: Task, Lease, Outcome, Mark, ...
 commands      the only ways to change a board or to ask it

@@ -1,5 +1,5 @@
 """
-Every error that ants_coord raises on purpose: each class is one entry of a table.
+The errors of coordinators: each class is one entry of a table. `guard` and the testing kit have their own.
 
 An entry says when the error is raised, and has its fields and its message (`says`, with the fields in
 braces), which names the way out. A few classes choose between messages, in `_told`. The hierarchy in
@@ -7,7 +7,7 @@ docs/reference/errors.md is drawn from the classes. No message is longer than a 
 
 Bad arguments raise the built-in ValueError and TypeError, at the call and before anything is logged. A wait
 that ends without success raises the built-in TimeoutError. In the core a refusal is a *reply* (`Refused`),
-because replicas must agree on it; only the fronts raise.
+because replicas must agree on it; it is raised outside the core.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Journals: where the log of a board is stored. Each is a dumb ordered log behind `ports.Journal`.
 
 ports          the protocols of a journal, a clock and an alarm
-clocks         the only place where the package reads the time
+clocks         the stamps and alarms of boards on one machine
 codec          commands as bytes, and back
 memory         a log in a list in memory, for tests and simulations
 sqlite         a log in a SQLite file, shared by processes

@@ -1,5 +1,5 @@
 """
-Clocks: the only place where the package reads the time.
+Clocks: the stamps and alarms of boards on one machine; a server has a clock of its own.
 
 A clock gives stamps (integer nanoseconds since the epoch, unaffected by changes of the wall clock while the
 process runs) and alarms. Tests use `ants_coord.testing.ManualClock`, whose alarms ring inside `advance`.

@@ -1,8 +1,8 @@
 """
 The values of trust: what a board knows about an agent, and the consequences if the board has any.
 
-Standing is recorded on every board, and everybody can read it. It has consequences only if the board has a
-`TrustPolicy`.
+Standing is recorded on every board, and everybody who opens the board can read it. It has consequences only
+if the board has a `TrustPolicy`.
 """
 
 from __future__ import annotations

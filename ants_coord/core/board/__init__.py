@@ -8,7 +8,7 @@ order         the ready order: places pull agents, the most attractive first
 thresholds    how hard it is to draw an agent to a kind of task, learnt from its results
 entries       the shared state that agents write, read, take and watch
 reactions     changes that become tasks
-surroundings  what a change of the shared state affects; the parts know each other only through it
+surroundings  what a change of the shared state affects; a part tells the others through it
 last_changes  each agent's last change to each entry
 rollback      undoing what one agent did
 diffusion     trails that spread over a graph of places

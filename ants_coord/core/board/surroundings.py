@@ -1,7 +1,7 @@
 """
 What a change of the shared state affects: the ready order, reactions, watchers, owners.
 
-The parts of a blackboard know each other only through this module.
+A part of a blackboard that changes something tells the others through this module.
 """
 
 from __future__ import annotations
