@@ -24,7 +24,7 @@ _PARTS = {
     "fronts/arguments.py": "verbs and their arguments",
     "commands/shared.py": "verbs and their arguments",
     "values/payloads.py": "payloads, results: checked, copied",
-    "engine/memory.py": "lock, clock, dispatch",
+    "engine/direct.py": "lock, clock, dispatch",
     "journals/clocks.py": "lock, clock, dispatch",
     "core/machine.py": "lock, clock, dispatch",
     "state/timeline.py": "time: leases, delays, alarms",

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from ..commands.matching import Advertise, Agents, Offers, Retire, WhyNot, Withdraw
-from ..engine.advert_keeper import KeptAdvert, Presence
+from ..engine.advert_keeper import AdvertKeeper, KeptAdvert
 from ..engine.engine import Engine
 from ..errors import AgentGoneError
 from ..fronts import arguments, match_arguments
@@ -84,7 +84,7 @@ class Membership(MatchAgent):
         advert = evolve(self.advert, **changes)
         answer: Advertised = await self._board.advertise(advert)
         self.advert = advert
-        await self._board._tend(Presence, self._keep)  # noqa: SLF001 - our own class
+        await self._board._tend(AdvertKeeper, self._keep)  # noqa: SLF001 - our own class
         return answer
 
     def _must_be_here(self) -> None:
@@ -131,14 +131,14 @@ class Membership(MatchAgent):
         self._must_be_here()
         return await super().claim(task=task, kinds=kinds, lease_ttl=lease_ttl, timeout=timeout)
 
-    def _keep(self, presence: Presence) -> None:
+    def _keep(self, keeper: AdvertKeeper) -> None:
         # under the board's lock, perhaps in a thread that comes late: then nobody would drop it
         if not self._has_left:
-            self._kept = presence.keep(self.advert, self._engine.now_ns())
+            self._kept = keeper.keep(self.advert, self._engine.now_ns())
 
-    def _let_go(self, presence: Presence) -> None:
+    def _let_go(self, keeper: AdvertKeeper) -> None:
         if self._kept is not None:
-            presence.let_go(self._kept)
+            keeper.let_go(self._kept)
 
     async def __aenter__(self) -> Self:
         """Advertise, and refresh the advert from now on."""
@@ -153,7 +153,7 @@ class Membership(MatchAgent):
         except BaseException:
             # cancelled on entry, so there will be no exit; the advert fades
             self._has_left = True
-            self._board._tend_soon(Presence, self._let_go)  # noqa: SLF001 - our own class
+            self._board._tend_soon(AdvertKeeper, self._let_go)  # noqa: SLF001 - our own class
             raise
         return self
 
@@ -167,7 +167,7 @@ class Membership(MatchAgent):
         self._has_left = True
         if self._kept is None or self._engine.is_closed:
             return
-        await self._board._tend(Presence, self._let_go)  # noqa: SLF001 - our own class
+        await self._board._tend(AdvertKeeper, self._let_go)  # noqa: SLF001 - our own class
         if not self._kept.is_refused:
             await self._board.withdraw(self.name)
 

@@ -3,7 +3,7 @@ The engine under both colours: one machine, one lock, one lobby, two alarms.
 
 board_lock      one lock, which refuses a second entry by the same thread; forks, the end of the interpreter
 engine          what is common: who waits, whose leases are renewed, what the alarm does
-memory          a board in memory without a log: the fast path
+direct          a board in memory without a log: the fast path
 replica         a journal and a machine, kept in step
 log             a journal as the engine sees it: its errors become JournalErrors, its answers are checked
 combining       commands on their way to a log: the thread that has the lock writes for all

@@ -29,7 +29,7 @@ class KeptAdvert:
     is_refused: bool = False
 
 
-class Presence:
+class AdvertKeeper:
     """The adverts that one engine refreshes; every method is called under its lock."""
 
     def __init__(self) -> None:

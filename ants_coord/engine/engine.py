@@ -2,7 +2,7 @@
 The engine: one machine, one lock, one lobby, two alarms. Both colours use it.
 
 `Engine` has everything that is common: who waits, whose leases are renewed, what the alarm does. Only the way
-of a command to the machine differs: `DirectEngine` (in memory.py) applies it under the lock, `LogEngine` (in
+of a command to the machine differs: `DirectEngine` (in direct.py) applies it under the lock, `LogEngine` (in
 replica.py) appends it to a journal first, `RemoteEngine` (in hub/client/) sends it to a hub.
 
 Lock discipline: everything that changes the board runs under `_lock`; wake callbacks must not block; no user

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..core.machine import Machine
+from ..engine.direct import DirectEngine
 from ..engine.engine import Engine
-from ..engine.memory import DirectEngine
 from ..errors import JournalError
 from ..frozen import as_dict, fields
 from ..journals.clocks import SystemClock

@@ -72,7 +72,7 @@ folders.
 
 1. `board.submit(Task(...))` in `aio/board.py` or `sync/board.py` checks the arguments (`fronts/arguments.py`) and makes a
    command (`commands/shared.py`). Its payload is checked and copied once (`values/payloads.py`).
-2. The engine takes the lock. In memory (`engine/memory.py`) the command goes to the machine at once. On a log
+2. The engine takes the lock. In memory (`engine/direct.py`) the command goes to the machine at once. On a log
    (`engine/replica.py`) it is encoded (`journals/codec/`), appended by a journal, and applied in log order together with
    what others have appended. One writer and fifty threads use the same path: the thread that holds the lock writes for
    all that wait.

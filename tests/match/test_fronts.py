@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from ants_coord import Matchmaker, Task, aio
-from ants_coord.engine.advert_keeper import Presence
+from ants_coord.engine.advert_keeper import AdvertKeeper
 from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 
@@ -85,7 +85,7 @@ def test_who_is_cancelled_while_it_joins_is_not_kept_alive(when):
             go_on.set()
             await asyncio.to_thread(done.wait, LIMIT_S)
             for _ in range(1_000):
-                kept = await asyncio.to_thread(with_chore, Presence, lambda presence: dict(presence._kept))
+                kept = await asyncio.to_thread(with_chore, AdvertKeeper, lambda keeper: dict(keeper._kept))
                 if not kept:
                     break
             assert not kept

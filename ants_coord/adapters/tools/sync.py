@@ -9,7 +9,7 @@ import inspect
 from contextlib import suppress
 from typing import Any, Literal
 
-from ...engine.advert_keeper import Presence
+from ...engine.advert_keeper import AdvertKeeper
 from ...errors import ClosedError, CoordinationError, LeaseLostError
 from ...fronts.file_names import names_of_files
 from ...values.marks import Mark
@@ -93,7 +93,7 @@ class Tools:
         member, self._holding.membership, self._member = self._holding.membership, None, None
         with suppress(CoordinationError):  # an advert that cannot be withdrawn fades
             if member is not None:
-                self._board._tend(Presence, member._let_go)
+                self._board._tend(AdvertKeeper, member._let_go)
                 if not member.is_replaced:
                     self._board.withdraw(self._agent.name)
             if self._holding.is_watched:
