@@ -83,6 +83,16 @@ def test_paths_in_the_text_exist(path):
             assert name in NAMES, name
 
 
+def test_what_a_new_verb_must_be_added_to_is_there():
+    """Each name in a row of the page is in the test that the row is about."""
+    page = (DOCS / "how-to" / "add-a-verb.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`([^`]+)`", row) for row in page.splitlines() if row.startswith("| `")]
+    assert len(rows) > 5
+    for test, *names in rows:
+        text = (ROOT / test).read_text(encoding="utf-8")
+        assert [name for name in names if not re.search(rf"\b{name}\b", text)] == [], test
+
+
 def test_the_two_properties_are_easy_to_find():
     """From the first page, and from the rows of their promises."""
     readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guarantees.md"))
