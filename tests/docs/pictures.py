@@ -182,21 +182,11 @@ def strategies() -> str:
 # -- the layers -----------------------------------------------------------------------------------
 
 GROUPS = {  # colour: the rooms that are drawn in it
-    "#6e7781": ("errors", "requirements", "values", "commands", "guard"),
-    "#3f7fd0": ("core", "core.state", "core.work", "core.matching", "core.board", "core.trust", "strategies"),
+    "#6e7781": ("frozen", "errors", "requirements", "values", "commands", "guard"),
+    "#3f7fd0": ("core", "strategies"),
     "#b7791f": ("journals", "engine"),
     "#3a9d6a": ("fronts", "aio", "sync", "abc"),
-    "#8a5fbf": (
-        "hub",
-        "hub.client",
-        "hub.columns",
-        "hub.thin",
-        "hub.wire",
-        "lab",
-        "testing",
-        "adapters",
-        "cli",
-    ),
+    "#8a5fbf": ("hub", "lab", "testing", "adapters", "cli"),
 }
 WIDTH, STEP = 780, 36
 
@@ -212,7 +202,7 @@ def layers() -> str:
             says = f": {about(room)}"
             says = says if (len(room) + len(says)) * 7.2 < width else ""
             parts.append(
-                f'<rect x="{x:g}" y="{y}" width="{width:g}" height="{STEP - 5}" rx="5" fill="{colours.get(room, "#6e7781")}"/>'
+                f'<rect x="{x:g}" y="{y}" width="{width:g}" height="{STEP - 5}" rx="5" fill="{colours[room.partition(".")[0]]}"/>'
             )
             parts.append(
                 f'<text x="{x + 10:g}" y="{y + 20}" class="on"><tspan font-weight="600">{room}</tspan>{says}</text>'
