@@ -150,6 +150,8 @@ class Trial:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
         self._tries: dict[str, int] = {}
+        self._broken_at: dict[str, float] = {}
+        """job -> when an attempt ended in silence, until somebody takes it up"""
         self._until = [("inside", 0.0)] * agents
         """agent -> what it is doing, and until when; to cut off what the end interrupts"""
 
@@ -243,6 +245,11 @@ class Trial:
         The k-th attempt at a job always has the same fate, for every agent and every way of working.
         """
         run, costs = self.run, self.costs
+        kind = self.why_twice(agent, job)
+        if kind is not None:
+            setattr(run.duplicates, kind, getattr(run.duplicates, kind) + 1)
+        if job.id in self._broken_at:
+            run.noticed_after.append(self.now - self._broken_at.pop(job.id))
         self._tries[job.id] = number = self._tries.get(job.id, 0) + 1
         dice = random.Random(f"{self.seed} fate {job.id} {number}")
         seconds = job.seconds / (1.0 if self.is_skilled(agent, job) else costs.foreign) / self.speeds[agent]
@@ -255,7 +262,9 @@ class Trial:
         self.running[job.id] -= 1
         if is_silent:
             run.broken += 1
+            self._broken_at.setdefault(job.id, self.now)
             return None
+        self._broken_at.pop(job.id, None)
         return seconds
 
     def accept(self, job: Job, seconds: float) -> None:
@@ -276,12 +285,6 @@ class Trial:
     def why_twice(self, agent: int, job: Job) -> str | None:
         """Return which kind of duplicate an attempt that begins now would be; None if it is none."""
         return "raced" if self.running.get(job.id) or job.id in self.done_at else None
-
-    def count_if_twice(self, agent: int, job: Job) -> None:
-        """Count an attempt that begins now, if somebody has done the job or is doing it."""
-        kind = self.why_twice(agent, job)
-        if kind is not None:
-            setattr(self.run.duplicates, kind, getattr(self.run.duplicates, kind) + 1)
 
     def alone(self) -> Life:
         """Live as the only agent: it knows everything, and takes the next job."""

@@ -88,7 +88,6 @@ class _Conversation(Trial):
         self.asleep: dict[int, Callable[[], None]] = {}
         self.promises: dict[str, list[tuple[float, int, dict[int, float]]]] = {}
         """job -> (when, who, listener -> arrival or infinity) of each promise"""
-        self.broken_at: dict[str, float] = {}
         self.sent = 0
         self.by_place: dict[str, list[str]] = {}
         if world.worth is not None:
@@ -328,16 +327,11 @@ class _Conversation(Trial):
 
     def _keep(self, agent: int, job: Job) -> Life:
         costs, mind = self.costs, self.minds[agent]
-        self.count_if_twice(agent, job)
-        if job.id in self.broken_at:
-            self.run.noticed_after.append(self.now - self.broken_at.pop(job.id))
         seconds = yield from self.attempt(agent, job)
         mind.doing = None
         if seconds is None:
-            self.broken_at.setdefault(job.id, self.now)
             yield self.pass_(agent, "down", costs.down)
             return
-        self.broken_at.pop(job.id, None)
         self._believe_done(mind, job.id, agent, self.now)
         mind.did.append(job.id)
         for child in job.children:

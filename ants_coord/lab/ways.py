@@ -121,7 +121,6 @@ class _Boards(Trial):
         self.idle: list[Callable[[], None]] = []
         """wakes the agents that found nothing"""
         self.stamp, self.alarm_at = 0.0, math.inf
-        self.broken_at: dict[str, float] = {}
         self.crew = AsNeeded(agents) if way.as_needed else None
         if self.crew is not None:
             self.joined = [0.0] + [math.inf] * (agents - 1)
@@ -274,16 +273,12 @@ class _Boards(Trial):
         return word == "leave"
 
     def _work(self, agent: int, name: str, lease: Lease) -> Generator[float, None, bool]:
-        job, run = self.world.jobs[lease.task], self.run
-        run.promises += 1
-        self.count_if_twice(agent, job)
-        if job.id in self.broken_at:
-            run.noticed_after.append(self.now - self.broken_at.pop(job.id))
+        job = self.world.jobs[lease.task]
+        self.run.promises += 1
         alive = self._keep_alive(lease)
         seconds = yield from self.attempt(agent, job)
         if seconds is None:
             alive.clear()
-            self.broken_at[job.id] = self.now
             yield self.pass_(agent, "down", self.costs.down)
             return False
         if job.children:
