@@ -133,7 +133,7 @@ class Run:
 
 
 class Trial:
-    """A run in progress. A way of working derives from it and gives each agent a life."""
+    """A run in progress, of one agent alone; other ways of working derive from it and live otherwise."""
 
     def __init__(self, world: World, way: str, agents: int, seed: int, costs: Costs) -> None:
         self.world, self.agents, self.seed, self.costs = world, agents, seed, costs
@@ -182,9 +182,12 @@ class Trial:
         self._until[agent] = (what, self.now + seconds)
         return seconds
 
-    def finish(self, limit: float) -> Run:
-        """Let time pass until everything is done or the limit is reached, then close the account."""
+    def live(self, limit: float) -> Run:
+        """Let the agents live until everything is done or the limit is reached, then close the account."""
         run, world = self.run, self.world
+        for agent, joined in enumerate(self.joined):
+            if joined < math.inf:
+                self.start(self.life(agent))
         limit = limit if world.horizon is None else min(limit, world.horizon)
         heap = self._heap
         while heap and not self.is_over:
@@ -286,8 +289,8 @@ class Trial:
         """Return which kind of duplicate an attempt that begins now would be; None if it is none."""
         return "raced" if self.running.get(job.id) or job.id in self.done_at else None
 
-    def alone(self) -> Life:
-        """Live as the only agent: it knows everything, and takes the next job."""
+    def life(self, agent: int) -> Life:
+        """Live as one agent; here as the only one, which knows everything and takes the next job."""
         jobs, graph = self.world.jobs, self.world.graph()
         graph.prepare()
         if self.world.worth is not None:

@@ -346,9 +346,3 @@ class _Conversation(Trial):
             tokens = costs.message + _FOUND * len(job.children)
             what = (job.id, job.children, is_rich)
             yield self.pass_(agent, "inside", costs.turn + self.say(agent, "done", what, tokens))
-
-    def live(self, limit: float) -> Run:
-        """Run to the end."""
-        for agent in range(self.agents):
-            self.start(self.life(agent))
-        return self.finish(limit)

@@ -69,9 +69,7 @@ class Solo:
 
     def run(self, world: World, agents: int, seed: int, costs: Costs, limit: float = LIMIT) -> Run:
         """Let one agent do a world's work."""
-        trial = Trial(world, self.name, 1, seed, costs)
-        trial.start(trial.alone())
-        return trial.finish(limit)
+        return Trial(world, self.name, 1, seed, costs).live(limit)
 
 
 def run_alone(world: World, seed: int, costs: Costs) -> Run:
@@ -141,6 +139,9 @@ class _Boards(Trial):
         self.do(Configure(settings))
         for name, slots in world.slots.items():
             self.do(SetLimit(name, slots))
+        roots = [self.task(world.jobs[job]) for job in world.roots]
+        for start in range(0, len(roots), 5_000):
+            self.do(submission(tuple(roots[start : start + 5_000])))
 
     # -- the machine ----------------------------------------------------------------------------
 
@@ -306,13 +307,3 @@ class _Boards(Trial):
 
         self.at(self.now + pause, again)
         return alive
-
-    def live(self, limit: float) -> Run:
-        """Run to the end."""
-        jobs = self.world.jobs
-        roots = [self.task(jobs[job]) for job in self.world.roots]
-        for start in range(0, len(roots), 5_000):
-            self.do(submission(tuple(roots[start : start + 5_000])))
-        for agent in range(self.agents if self.crew is None else 1):
-            self.start(self.life(agent))
-        return self.finish(limit)
