@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import attrs
@@ -75,8 +75,8 @@ class Account:
     rejected: int = 0
     waits: list[float] = attrs.field(factory=list)
     kinds: dict[str, int] = attrs.field(factory=dict)
-    first: float | None = None
-    last: float = 0.0
+    seconds: float = 0.0
+    """from the first to the last event"""
     by_agent: dict[str, AgentTax] = attrs.field(factory=dict)
     held: dict[str, _Held] = attrs.field(factory=dict)
     ready: dict[str, float] = attrs.field(factory=dict)
@@ -88,23 +88,17 @@ class Account:
     span: dict[str, tuple[float, float]] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Account:
+    def of(cls, events: Sequence[Event]) -> Account:
         """Fold events; leases that began before the window are left out."""
         account = cls()
         for event in events:
-            at = event.at_ns / 1e9
-            if account.first is None:
-                account.first = at
-            account.last = at
             if event.task is not None:
-                account.take(event, event.task, at)
-        account._close()
+                account.take(event, event.task, event.at_ns / 1e9)
+        if events:
+            began, ended = events[0].at_ns / 1e9, events[-1].at_ns / 1e9
+            account.seconds = ended - began
+            account._close(ended)
         return account
-
-    @property
-    def seconds(self) -> float:
-        """From the first to the last event."""
-        return 0.0 if self.first is None else self.last - self.first
 
     @property
     def hands(self) -> int:
@@ -200,10 +194,10 @@ class Account:
         if landed is not None:
             self.by_agent[landed[0]].wasted -= landed[1]
 
-    def _close(self) -> None:
+    def _close(self, at: float) -> None:
         """Count what is still held until the end of the window, and idle time."""
         for task in list(self.held):
-            self._drop(task, self.last)
+            self._drop(task, at)
         for agent, row in self.by_agent.items():
             began, ended = self.span[agent]
             row.idle = max(0.0, row.hands * (ended - began) - row.held)

@@ -122,7 +122,7 @@ class TaxReport:
 
     def measurement(self) -> Measurement:
         """Return the rate for `advise`; with one hand it counts as one agent alone."""
-        level = Level.SOLO if self.hands <= 1 else _LEVELS[self.strategy]
+        level = _level(self.hands, self.strategy)
         return Measurement(level, max(1, self.hands), self.rate, self.done, self.board)
 
     def to_dict(self) -> dict[str, Any]:
@@ -283,23 +283,21 @@ def measurements(board: Board, name: str = "", *, since: int = 0) -> list[Measur
 
     """
     strategy = board.settings().strategy
-    sums: dict[int, list[float]] = {}
+    by_hands: dict[int, list[Account]] = {}
     for chunk in _chunks([event for event in _events(board, 0) if event.cursor > since]):
         account = Account.of(chunk)
         if account.hands and account.done >= LEAST_JOBS and account.seconds > 0.0:
-            jobs_seconds = sums.setdefault(account.hands, [0.0, 0.0])
-            jobs_seconds[0] += account.done
-            jobs_seconds[1] += account.seconds
-    return [
-        Measurement(
-            Level.SOLO if hands == 1 else _LEVELS[strategy],
-            hands,
-            jobs / seconds,
-            int(jobs),
-            name or strategy,
-        )
-        for hands, (jobs, seconds) in sums.items()
-    ]
+            by_hands.setdefault(account.hands, []).append(account)
+    found = []
+    for hands, accounts in by_hands.items():
+        jobs = sum(one.done for one in accounts)
+        rate = jobs / sum(one.seconds for one in accounts)
+        found.append(Measurement(_level(hands, strategy), hands, rate, jobs, name or strategy))
+    return found
+
+
+def _level(hands: int, strategy: str) -> Level:
+    return Level.SOLO if hands <= 1 else _LEVELS[strategy]
 
 
 def _chunks(events: Iterable[Event]) -> Iterable[list[Event]]:
