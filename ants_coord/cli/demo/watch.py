@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,7 @@ class _Progress:
         self._started = time.monotonic()
         self._printed = 0.0
         self._console = warnings if quiet else console
-        self._live = Live(console=self._console, transient=True) if self._console.is_terminal else None
-
-    def __enter__(self) -> _Progress:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self.live = Live(console=self._console, transient=True) if self._console.is_terminal else None
 
     def show(self) -> None:
         """Show the state of the job."""
@@ -49,13 +41,13 @@ class _Progress:
             f"{numbers.tasks['leased']} held, {numbers.expired} expired, {numbers.failed} failed attempts, "
             f"{numbers.completed / max(now - self._started, 1e-6):,.0f} tasks/s"
         )
-        if self._live is not None:
+        if self.live is not None:
             view = Table(title=line, title_justify="left")
             for column in ("agent", "holds", "for"):
                 view.add_column(column)
             for lease in sorted(self._board.leases(), key=lambda lease: (lease.agent, lease.task)):
                 view.add_row(clean(lease.agent), clean(lease.task), f"{seconds_left(lease):.1f} s")
-            self._live.update(view)
+            self.live.update(view)
         elif now - self._printed >= 1.0:
             self._printed = now
             self._console.print(line)
@@ -85,7 +77,8 @@ def run_demo(board: Board, root: Path, agents: int, seed: int, *, as_json_text: 
         "nobody manages them"
     )
     started = time.monotonic()
-    with _Progress(board, len(colony.tasks), quiet=as_json_text) as progress:
+    progress = _Progress(board, len(colony.tasks), quiet=as_json_text)
+    with progress.live or nullcontext():
         found = colony.run(progress.show)
     seconds = time.monotonic() - started
     if as_json_text:
