@@ -16,7 +16,7 @@ from ants_coord import Blackboard, ClaimQueue, LeaseLostError, Matchmaker, Task,
 from ants_coord.core.work import leases as claiming
 from ants_coord.core.work import lifecycle
 from ants_coord.engine.waking import Lines
-from ants_coord.testing import Colony, Faults, strategies
+from ants_coord.testing import Colony, Faults, ManualClock, strategies
 from ants_coord.testing.simulation import characters
 from ants_coord.testing.simulation.log import LogView
 
@@ -228,6 +228,9 @@ def test_a_colony_says_what_it_cannot_do():
         (lambda: Colony().add(3), TypeError, "behaviour must be a function of an agent's handle, not 3"),
         (lambda: Colony().add(worker, "two words"), ValueError, "name must be 1 to 128 characters"),
         (lambda: Colony().add(worker, count=0), ValueError, "count must be 1 to"),
+        (lambda: Colony().resource("mail").write("a", token="a#7"), TypeError, "token must be an int"),
+        (lambda: ManualClock(1.75e9), TypeError, "start_ns must be an int, not 1750000000.0"),
+        (lambda: ManualClock().set(-1), ValueError, "now_ns must be 0 to"),
         (lambda: Colony().run(limit=-1), ValueError, "limit must be"),
         (lambda: Colony().run(expect="deaths"), TypeError, r"expect must be a list such as \['deaths'\]"),
     ],

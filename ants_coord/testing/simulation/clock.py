@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from ...journals.ports import Alarm, Clock
-from ...values.checks import seconds
+from ...values.checks import count, seconds
 
 START_NS = 1_750_000_000_000_000_000
 _NEVER = 1 << 62
@@ -36,7 +36,7 @@ class ManualClock(Clock):
     """
 
     def __init__(self, start_ns: int = START_NS) -> None:
-        self._now_ns = start_ns
+        self._now_ns = count(start_ns, "start_ns", least=0, most=_NEVER)
         self._lock = threading.RLock()
         self._alarms: list[_ManualAlarm] = []
 
@@ -81,7 +81,7 @@ class ManualClock(Clock):
 
     def set(self, now_ns: int) -> None:
         """Set the stamp, forwards or backwards, without ringing alarms, as when somebody sets a clock."""
-        self._now_ns = now_ns
+        self._now_ns = count(now_ns, "now_ns", least=0, most=_NEVER)
 
 
 class _ManualAlarm(Alarm):

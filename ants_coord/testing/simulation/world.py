@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from ...guard import StaleTokenError
+from ...values.checks import count
 
 
 @attrs.frozen
@@ -67,6 +68,7 @@ class Resource:
             StaleTokenError: the resource is fenced and has seen a newer token: stop, the lease is lost.
 
         """
+        count(token, "token", most=1 << 62)
         written, before = Written(self._world.now(), key, token, value), self._last.get(key)
         if self.fenced and before is not None and token < before.token:
             self.refused.append(written)
