@@ -247,6 +247,20 @@ def test_a_board_whose_agents_come_and_go_gives_a_rate_for_each_number(clock):
     assert found[3] == pytest.approx(3.0, rel=0.15)
 
 
+def test_a_lease_that_is_split_is_no_waste(clock):
+    """It ends when its parts are submitted, however long they take."""
+    with ClaimQueue(clock=clock, lease_ttl=30) as board:
+        board.submit(Task("big"))
+        lease = board.claim_nowait("ann")
+        clock.advance(3)
+        board.split(lease, [Task("part")])
+        clock.advance(20)
+        board.complete(board.claim_nowait("bob"))
+        board.complete(board.claim_nowait("ann"))
+        ann = tax(board).agents[0]
+    assert (ann.claims, ann.released, ann.done, ann.held, ann.wasted, ann.hands) == (2, 1, 1, 3.0, 0.0, 1)
+
+
 def test_there_must_be_a_board(tmp_path):
     with pytest.raises(ValueError, match=r"there is no .*nothing\.db"):
         tax(tmp_path / "nothing.db")
