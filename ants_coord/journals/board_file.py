@@ -530,8 +530,3 @@ class BoardFile:
         self._why_closed = INHERITED
         self._lock.close()
         self._abandon()
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise JournalError(self.path, self._why_closed)
-        return self._db

@@ -234,15 +234,9 @@ class Hold:
             files.set_own(self._index, "F_RDLCK", *_DEAD_MAN)
             self._index_is_locked = True
 
-    def let_go(self) -> bool:
-        """Free the locks if this is the only user, so that SQLite may be the last; tell whether it is."""
-        if self._users != 1:
-            return False
-        self._free()
-        return True
-
-    def _free(self) -> None:
-        if self._index_is_locked and self._index is not None:
+    def let_go(self) -> None:
+        """Free the locks if this is the only user, so that SQLite may be the last."""
+        if self._users == 1 and self._index_is_locked and self._index is not None:
             self._index_is_locked = False
             with contextlib.suppress(OSError):
                 files.set_own(self._file, "F_UNLCK", *_SHARED)

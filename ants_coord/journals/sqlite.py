@@ -114,16 +114,12 @@ class SQLiteJournal(BoardFile):
     def _look(self, db: sqlite3.Connection, after: int) -> tuple[list[Entry], int]:
         """Return what others have appended and the last position, and note who listens."""
         self._ports = [port for (port,) in db.execute("SELECT port FROM neighbour")]
-        self._refuse_other_history(db, after)
-        fresh = self._fetch(db, after)
-        return fresh, fresh[-1].position if fresh else self._tail(db, after)
-
-    def _refuse_other_history(self, db: sqlite3.Connection, after: int) -> None:
-        """Refuse a log that was restored in place and has since grown past our position."""
-        if self._link[0] == after:
+        if self._link[0] == after:  # a log that was restored in place may have grown past our position since
             link = link_at(db, after)
             if link and link != self._link[1]:
                 raise self._rewound(f"has another entry {after} than the one that was read before")
+        fresh = self._fetch(db, after)
+        return fresh, fresh[-1].position if fresh else self._tail(db, after)
 
     def follow(self, after: int, most: int, absorb: Callable[[list[Entry]], None]) -> bool:
         """
@@ -234,7 +230,7 @@ class SQLiteJournal(BoardFile):
     def _pieces(self, position: int, writer: str, parts: int) -> Iterator[bytes]:
         question = "SELECT part, body, crc FROM piece WHERE position = ? AND writer = ? ORDER BY part"
         with self._naming:
-            rows = self._connection().execute(question, (position, writer)).fetchall()
+            rows = self._check().execute(question, (position, writer)).fetchall()
         if parts.__class__ is not int or [part for part, _, _ in rows] != list(range(parts)):
             raise JournalCorruptError(self.path, "the snapshot has missing pieces", position)
         for part, body, crc in rows:
