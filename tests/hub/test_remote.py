@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -195,6 +197,29 @@ def test_without_a_hub_it_is_said_where_none_answers(kind, tmp_path, monkeypatch
     with pytest.raises(JournalError, match=r"no hub answers.*nothing was done.*ants-coord hub"):
         queue.find("a")
     queue.close()
+
+
+@pytest.mark.parametrize(
+    "said", [b"HTTP/1.1 400 Bad Request\r\n", b"7\n", b"[1]\n", b'{"v": 1}\n', b"\xff\n"]
+)
+def test_a_program_that_is_no_hub_is_named(address, said):
+    """Such as another program's socket whose path was given by mistake."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(address))
+        os.chmod(address, 0o600)
+        server.listen()
+
+        def answer():
+            with server.accept()[0] as peer:
+                peer.recv(1 << 16)
+                peer.sendall(said)
+                peer.recv(1)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(JournalError, match="is no hub"), ClaimQueue(f"hub:{address}") as queue:
+            queue.statistics()
+        thread.join(LIMIT_S)
 
 
 def test_a_board_of_another_strategy_or_setting_is_refused(path, address):

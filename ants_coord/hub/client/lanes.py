@@ -71,8 +71,7 @@ class Dial:
             sock.settimeout(timeout)
             hello = ["hello", wire.VERSION, self.client, purpose, dict(self.keys)]
             sock.sendall(wire.dumps(hello).encode() + b"\n")
-            answer = wire.loads(read_line(sock, math.inf))
-            self._greeted(self._understood(answer))
+            self._understand(read_line(sock, math.inf))
         except BaseException:
             sock.close()
             raise
@@ -90,12 +89,21 @@ class Dial:
         for sock in list(self._opened):
             sock.close()
 
-    def _understood(self, answer: Any) -> list[Any]:
-        if isinstance(answer, list):
-            return answer
-        if "v" in answer:
-            raise wire.unpack(answer).fresh_error()
-        raise JournalError(self.shown, f"the hub takes no coordinator: {answer.get('say')}")
+    def _understand(self, line: bytes) -> None:
+        refusal = None
+        try:
+            answer = wire.loads(line)
+            if isinstance(answer, list):
+                self._greeted(answer)
+            elif "v" in answer:
+                refusal = wire.unpack(answer).fresh_error()
+            else:
+                refusal = JournalError(self.shown, f"the hub takes no coordinator: {answer['say']}")
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
+            why = f"is no hub that this version understands: it answers {line[:60]!r}"
+            raise JournalError(self.shown, why) from problem
+        if refusal is not None:
+            raise refusal
 
 
 class _Lane:
