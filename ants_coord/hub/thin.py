@@ -74,7 +74,10 @@ class Client:
         except BaseException:
             self.close()  # an answer that comes late would be taken for that of the next question
             raise
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
         if not isinstance(answer, dict):
             raise ConnectionError(f"this is no answer of a hub: {line[:80]!r}")
         return answer

@@ -372,12 +372,12 @@ def test_the_thin_client_ends_what_cannot_be(short, monkeypatch):
         server.bind(str(short / "fake"))
         os.chmod(short / "fake", 0o600)
         server.listen()
-        for said, raised in ((b"", ConnectionError), (b"[1]\n", ConnectionError), (b"no\n", ValueError)):
+        for said in (b"", b"[1]\n", b"no\n", b"\xff\n"):
             with Client(short / "fake", timeout=30) as client:
                 peer, _ = server.accept()
                 peer.sendall(said)
                 peer.shutdown(socket.SHUT_WR)
-                with pytest.raises(raised):
+                with pytest.raises(ConnectionError):
                     client.ask(HELLO)
                 peer.close()
         monkeypatch.setattr(thin, "MAX_LINE", 10)
