@@ -20,13 +20,20 @@ def journals(dsn):
         yield one, two
 
 
-def test_a_walk_forgets_nothing_of_what_was_read(server, dsn, journals):
-    """A log that was rewound, and has grown past our position since, is told after a walk as it is before."""
-    one, _ = journals
+@pytest.mark.parametrize("look", ["verify", "load"])
+def test_a_look_forgets_nothing_of_what_was_read(server, dsn, journals, look):
+    """A log that was rewound, and has grown past our position since, is told after a walk, or a look for snapshots."""
+    one, two = journals
     one.append(0, [b"a", b"b"])
-    first, last, head = one.verify()
-    assert (first, last) == (1, 2)
-    assert one.verify(head) == (1, 2, head)
+    if look == "verify":
+        first, last, head = one.verify()
+        assert (first, last) == (1, 2)
+        assert one.verify(head) == (1, 2, head)
+    else:
+        two.save(1, 0, b"state")
+        two.save(1, 1, None)
+        position, pieces = one.load()  # as the engine does before each snapshot that is due
+        assert (position, list(pieces)) == (1, [b"state"])
     server.execute(
         "DELETE FROM ants_coord.entry e USING ants_coord.board b "
         f"WHERE e.board = b.id AND b.name = '{dsn.partition('#')[2]}' AND e.position > 1"

@@ -360,7 +360,8 @@ class PostgresJournal:
         position, link, pieces = self._snapshot()
         if not position:
             return None
-        self._known = (position, link)
+        if not self._known[0]:  # otherwise it is a look in passing: what was read must be there after it, too
+            self._known = (position, link)
         return position, pieces
 
     def _snapshot(self) -> tuple[int, bytes, list[bytes]]:
