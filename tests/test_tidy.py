@@ -20,7 +20,7 @@ SOURCES = sorted(
 FILES = {
     path.name for name in ("ants_coord", "tests", "benchmarks", "docs") for path in (ROOT / name).rglob("*.*")
 }
-READERS = {"./src/../app.py", "src/main.py", "src/app.py"}
+READERS = {"./src/../app.py", "src/main.py", "src/app.py", "app.py"}
 """files of a reader's own repository, in examples"""
 LONGEST_FILE = 540
 """about 500; a file that grows past it is two"""
@@ -145,11 +145,11 @@ def test_files_named_in_comments_and_docstrings_exist(folder):
 
 
 def found(name: str, path: Path) -> Iterator[bool]:
-    """Look for a file where a comment in `path` may mean it: anywhere if it is a mere name."""
+    """Look for a file where a comment in `path` may mean it: a mere name beside it, or one folder higher."""
+    yield from ((folder / name).exists() for folder in path.parents[:2])
     if "/" in name:
-        for folder in (ROOT, ROOT / "ants_coord", ROOT / "tests", *path.parents[:2]):
-            yield (folder / name).exists()
-    else:
+        yield from ((folder / name).exists() for folder in (ROOT, ROOT / "ants_coord", ROOT / "tests"))
+    elif "tests" in path.parts:  # a test may be about a file anywhere
         yield name in FILES
 
 

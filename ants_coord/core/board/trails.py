@@ -1,7 +1,7 @@
 """
 Trails: marks reinforce them, time evaporates them, success and failure teach them.
 
-A trail is a forward weight (decay.py) under (kind, place). Reading computes its strength at that moment and
+A trail is a forward weight (state/decay.py) under (kind, place). Reading computes its strength then and
 changes nothing. A trail whose strength falls below `faint` is gone. That is an event with its exact instant,
 applied before the first command at or after it, so every replica sees it at the same place in the log and its
 memory is freed.

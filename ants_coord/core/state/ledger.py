@@ -99,7 +99,7 @@ class Ledger:
         self._make_common = common
         self._common_commands = commands
         self.lead_ns = self.quiet_until_ns = 0
-        """lease time minus the stamp, and the stamp before which nothing is due; see short.py"""
+        """lease time minus the stamp, and the stamp before which nothing is due; see work/short.py"""
         self.ahead_ns = 0
         """of the command that is being carried out: see Submit; not part of the state"""
         self.own_tasks = 0
