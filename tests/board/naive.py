@@ -137,15 +137,21 @@ class NaiveBoard:
         base = max(Decimal(0), Decimal(settings.indifference) + pull + waited)
         return base / self.thresholds.get(agent, {}).get(spec.kind, Decimal(1))
 
-    def best(self, agent, ledger, now, kinds):
-        """Return the ids of tasks that may be claimed next: more than one only if their scores are equal."""
-        ready = [
+    def open_to(self, agent, ledger, kinds=None):
+        """Return the rows of the tasks that an agent may claim and has not declined."""
+        declined = ledger.declines.active.get(agent, {})
+        return [
             row
             for row in ledger.tasks.values()
             if row.state is TaskState.READY
+            and row.spec.id not in declined
             and (kinds is None or row.spec.kind in kinds)
             and (row.spec.limit is None or ledger.is_open(row.spec.limit))
         ]
+
+    def best(self, agent, ledger, now, kinds=None):
+        """Return the ids of tasks that may be claimed next: more than one only if their scores are equal."""
+        ready = self.open_to(agent, ledger, kinds)
         if not ready:
             return set()
         priority = max(row.spec.priority for row in ready)

@@ -24,6 +24,7 @@ from ants_coord.commands.board import (
     Thresholds,
     Write,
 )
+from ants_coord.commands.matching import Offers
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.values.marks import Mark, MarkKind
@@ -131,6 +132,11 @@ class Foraging(RuleBasedStateMachine):
         wanted = self.naive.best(agent, self.ledger, self.now, kinds)
         reply = self.do(c.Claim(agent, kinds))
         assert (reply.task in wanted) if reply else not wanted
+
+    @rule(agent=agents, number=st.integers(0, 7), wait=st.sampled_from((None, None, 3)))
+    def decline(self, agent, number, wait):
+        """Which declines count is the machine's word, see tests/match; here, what is on offer without them."""
+        self.do(c.Decline(agent, f"t{number}", "no", None if wait is None else wait * SECOND))
 
     @rule(which=st.integers(0, 9), how=st.sampled_from(("complete", "complete", "fail", "release")))
     def end(self, which, how):
@@ -246,6 +252,11 @@ class Foraging(RuleBasedStateMachine):
         told = [t.strength for t in machine.ask(Strongest(None, 3)) if t.strength > CLOSE]
         assert told == pytest.approx([float(net) for net in nets[:3]], rel=1e-6)
         for agent in AGENTS:
+            offered = [offer.task for offer in machine.ask(Offers(agent, 50))]
+            assert sorted(offered) == sorted(row.spec.id for row in naive.open_to(agent, self.ledger))
+            assert not offered or offered[0] in naive.best(agent, self.ledger, self.now)
+            told = machine.ask(c.BriefingOf(agent, 50)).open
+            assert [each.task for each in told] == offered
             known = {t.kind: t.threshold for t in machine.ask(Thresholds(agent))}
             assert known == pytest.approx({k: float(v) for k, v in naive.thresholds.get(agent, {}).items()})
         listed = {entry.path: (entry.value, entry.version, entry.author) for entry in machine.ask(Entries())}
@@ -298,6 +309,7 @@ class Walk:
             (7, lambda: model.claim(agent, dice.choice((None, None, ("u",), ("v", "u"), ("r",))))),
             (6, lambda: model.end(dice.randrange(9), dice.choice(("complete", "complete", "fail", "release")))),
             (7, lambda: model.deposit(dice.choice(NAMES), place, strength, agent)),
+            (2, lambda: model.decline(agent, dice.randrange(12), dice.choice((None, None, 3)))),
             (4, lambda: model.submit(self.task(dice.randrange(12)), dice.choice(("replace", "rerun", "keep")))),
             (4, lambda: model.tick(dice.choice((0.001, 0.5, 1, 4, 14, 61, 400)))),
             (4, lambda: model.write(dice.choice(PATHS), agent, dice.choice((None, None, 0)), dice.choice((None, 9)))),

@@ -16,6 +16,7 @@ from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, Wit
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
 from ants_coord.values.adverts import Advert
+from ants_coord.values.frozen import evolve
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
@@ -117,6 +118,13 @@ class Matching(RuleBasedStateMachine):
         expected = self.naive.advertise(advert, self.now)
         reply = self.do(Advertise(advert))
         assert getattr(reply, "status", "refused") == expected
+
+    @rule(agent=st.sampled_from(AGENTS), mem=st.sampled_from((1, True, 1.0, 4)))
+    def change_one_thing(self, agent, mem):
+        """Among values that are equal and mean different things."""
+        if agent in self.naive.adverts:
+            advert, _, _ = self.naive.adverts[agent]
+            self.advertise(evolve(advert, attributes={**advert.attributes, "mem": mem}))
 
     @rule(agent=st.sampled_from(AGENTS), incarnation=st.integers(0, 2))
     def refresh(self, agent, incarnation):
@@ -308,6 +316,7 @@ class Walk:
             (2, lambda: model.not_now(which, dice.choice((3, 30)), dice.random() < 0.3)),
             (6, lambda: model.end_a_live_one(which, dice.choice(("complete", "fail", "fail", "release")))),
             (3, lambda: model.advertise(self.advert(agent))),
+            (3, lambda: model.change_one_thing(agent, dice.choice((1, True, 1.0, 4)))),
             (3, lambda: model.refresh(agent, dice.randrange(2))),
             (1, lambda: model.withdraw(agent) if dice.random() < 0.3 else None),
             (

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -372,14 +372,14 @@ class ByTrails(Seats):
         """Return the first entry of a spot that the agent may take and has not declined."""
         if among is not None and spot.group.signature not in among:
             return None
-        declined = self._ledger.declines.active.get(agent)
-        if declined is None:
+        if agent not in self._ledger.declines.active:
             return spot.best()
+        return next(self._fitting(spot, agent), None)
 
-        def fits(row: Row) -> bool:
-            return row.spec.id not in declined
-
-        return next(in_order(spot, fits), None)
+    def _fitting(self, spot: Spot, agent: str) -> Iterator[tuple[int, int, Row]]:
+        """Iterate over the entries of a spot that the agent has not declined, in order."""
+        declined = self._ledger.declines.active.get(agent, {})
+        return in_order(spot, lambda row: row.spec.id not in declined)
 
     def _draws(self, agent: str) -> tuple[float, float] | None:
         """Return a number in [0, 1) if this claim is to draw; everything that decides it is in the log."""
@@ -404,25 +404,9 @@ class ByTrails(Seats):
         rows.sort(key=lambda pair: (pair[0], *rank(pair[1])), reverse=True)
         heads = [one[FOUND] for _, one in rows]
         more = [
-            entry[ROW]
-            for head in heads
-            for entry in sorted(head.lane.alive(), key=lambda entry: entry[:2])[1:count]
-            if entry[ROW].state is READY and self._part.may(agent, entry[ROW])
-        ]
+            row for head in heads for _, _, row in islice(self._fitting(head.lane, agent), 1, count)
+        ]  # the first of each spot is the head itself
         return [*heads, *more][:count]
-
-    def head(self, signature: Hashable) -> Row | None:
-        """Return the row of a signature that has been ready longest, among those of the highest priority."""
-        groups = [group for group in self._groups.get(signature, {}).values() if group.spots]
-        if not groups:
-            return None
-        group = max(groups, key=lambda group: group.priority)
-        entries = [group.spots[number].best() for _, _, number in group.by_age[:1]]
-        return None if not entries or entries[0] is None else entries[0][ROW]
-
-    def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether a signature has tasks in the order, including those that a full limit holds back."""
-        return signature.is_in_use()
 
     def _mark(self, spot: Spot) -> None:
         # taken from the signature itself: a number stored here would go stale

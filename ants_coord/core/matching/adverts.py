@@ -16,7 +16,6 @@ from ..work.openings import release_all
 from .eligibility import FOR_GOOD, Capable
 from .explain import why_not
 from .members import GONE_INCARNATION, GONE_WHY, INCARNATION, ORDINAL, TTL_NS
-from .order import Matched
 
 
 def _part(ledger: Ledger) -> Capable:
@@ -199,12 +198,11 @@ def _standing(ledger: Ledger, part: Capable, agent: str, asked: list[str]) -> in
 def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     """List what an agent could claim now, in the order in which it would get it."""
     part = _part(ledger)
-    order: Matched = ledger.order  # type: ignore[assignment]
     if ledger.paused or ledger.held_back(query.agent) is not None:
         return ()
     now = ledger.timeline.reading[CALENDAR]
     ledger.undo.look()  # looking corrects lazy heaps
-    rows = order.best(query.agent, part.open_to(query.agent), query.count)
+    rows = ledger.order.best(query.agent, part.open_to(query.agent), query.count)
     ledger.undo.entries.clear()
     if ledger.checking.open:
         rows = ledger.checking.offers(ledger, query.agent, rows, query.count)

@@ -40,7 +40,6 @@ from .members import (
     UNTIL,
     Member,
 )
-from .order import Matched
 from .roster import Roster
 from .routes import apply_routes
 from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
@@ -114,11 +113,6 @@ class Capable(Roster):
         if listed is None or when < listed:
             self.listed[agent] = when
             heapq.heappush(self.alarms, (when, _PRESENCE, agent, ""))
-
-    def settle(self, ledger: Ledger) -> None:
-        """Tell the index which queues have tasks."""
-        order: Matched = ledger.order  # type: ignore[assignment]
-        self.index.has_tasks = order.has_tasks
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let adverts fade and end declines, where due."""

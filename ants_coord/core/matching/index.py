@@ -153,8 +153,6 @@ class Index:
         """one mask per block: signatures that an agent without any capability may take"""
         self.reads: tuple[str, ...] = ()
         """task attributes that some agent's rule reads; they are part of every signature"""
-        self.has_tasks: Callable[[Signature], bool] = bool
-        """tells whether a signature's queue may have tasks; set by the ready order"""
         self.seats = Signature(0, parse(""), (), NO_FACTS)
         """the seats of teams, which only teams.py gives out; in no mask"""
         self.seats.bit = 0
@@ -240,7 +238,7 @@ class Index:
         for _ in range(min(_LOOKS, len(self.signatures))):
             self._hand = self._hand + 1 if self._hand + 1 < len(self.signatures) else 0
             old = self.signatures[self._hand]
-            if old is not None and not self.has_tasks(old):
+            if old is not None and not old.is_in_use():
                 self._forget(old)
 
     def _forget(self, old: Signature) -> None:
@@ -465,15 +463,10 @@ def _fact(facts: Facts, name: str) -> Hashable:
 
 
 def _changed_names(old: Facts, new: Facts) -> list[str]:
-    changed: list[str] = []
+    changed: dict[str, None] = {}
     for before, after in ((old.capabilities, new.capabilities), (old.attributes, new.attributes)):
-        if before != after:
-            changed += [name for name in before if name not in after]
-            changed += [
-                name for name, value in after.items() if name not in before or not _same(before[name], value)
-            ]
-    return list(dict.fromkeys(changed))
-
-
-def _same(one: object, other: object) -> bool:
-    return type(one) is type(other) and one == other
+        for name in (*before, *after):
+            one, other = before.get(name), after.get(name)
+            if type(one) is not type(other) or one != other:  # 1 and True are equal, and meet other tests
+                changed[name] = None
+    return list(changed)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ..state.ledger import Ledger, ns
 from ..state.records import Row
@@ -30,22 +30,6 @@ if TYPE_CHECKING:
 _ANY = (None,)
 _Entry = tuple[int, int, Row]
 _ROW: Final = 2
-
-
-class Matched(Protocol):
-    """What eligibility by adverts needs from the ready order that its strategy pairs it with."""
-
-    def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether tasks may wait in a signature's queue; if not, its number is reused."""
-        ...
-
-    def head(self, signature: Hashable) -> Row | None:
-        """Return the first row of a signature whose limit is open."""
-        ...
-
-    def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
-        """Return up to `count` rows that the agent could take, in order."""
-        ...
 
 
 class Seats:
@@ -117,10 +101,6 @@ class BySignature(Seats, ByPriority):
         signature = lane.signature
         assert isinstance(signature, Signature)
         self._part.index.ready[signature.block] |= signature.bit
-
-    def has_tasks(self, signature: Signature) -> bool:
-        """Tell whether a signature has tasks in its queue, including those that a full limit holds back."""
-        return signature.is_in_use()
 
     def first(self, agent: str, signatures: Iterable[Hashable], kinds: tuple[str, ...] | None) -> Row | None:
         """Return the best row that the agent may take and has not declined. O(signatures open, blocks)."""
@@ -209,12 +189,6 @@ class BySignature(Seats, ByPriority):
         rank = row.ready_ns - row.spec.priority * self._aging_ns if self._aging_ns else -row.spec.priority
         return rank, row.seq, row
 
-    def head(self, signature: Hashable) -> Row | None:
-        """Return the first row of a signature whose limit is open."""
-        heads = self._heads.get((signature, None)) or self._group(signature, None)
-        entry = heads.first(self._is_open)
-        return None if entry is None else entry[_ROW]
-
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` rows that the agent could take, in order."""
         walks = [self._walk(agent, signature, None) for signature in signatures]
@@ -228,14 +202,12 @@ class BySignature(Seats, ByPriority):
     def _walk(self, agent: str, signature: Hashable, kind: str | None) -> Iterator[_Entry]:
         """Iterate over the rows of one group that the agent may take, in order."""
         declined = self._ledger.declines.active.get(agent, {})
-
-        def fits(row: Row) -> bool:
-            return row.spec.id not in declined
-
-        heads = self._heads.get((signature, kind)) or self._group(signature, kind)
+        heads = self._group(signature, kind)
         lanes = {number: lane for _, _, number, lane in heads.heap if number in heads.listed}
         walks = [
-            in_order(lane, fits) for lane in lanes.values() if lane.limit is None or self._is_open(lane.limit)
+            in_order(lane, lambda row: row.spec.id not in declined)
+            for lane in lanes.values()
+            if lane.limit is None or self._is_open(lane.limit)
         ]
         return heapq.merge(*walks, key=lambda entry: entry[:2])
 
