@@ -30,8 +30,6 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sortedcontainers import SortedList
-
 from ..matching.index import MANY, Open, Signature
 from ..matching.order import Seats
 from ..matching.teams import seat_for
@@ -129,7 +127,6 @@ class ByTrails(Seats):
             self._age(spot, (row.ready_ns, row.seq))
         if row.spec.seat is not None:
             self._note_seat(row)
-        self._mark(spot)
 
     def leave(self, row: Row) -> None:
         """Note that a row is no longer READY. Amortised O(log n)."""
@@ -168,7 +165,6 @@ class ByTrails(Seats):
                 best = spot.best()
                 if best is not None and spot.age is None:
                     self._list(spot, best[:2])
-                    self._mark(spot)
 
     def trail_moved(self, rule: Rule, place: str) -> None:
         """
@@ -179,16 +175,13 @@ class ByTrails(Seats):
             return
         pool = rule.pool
         pull = self._trails.pulls(self._ledger, place).get(pool)
-        for number, spot in spots.items():
-            line = spot.group.by_trail.setdefault(pool, SortedList())
+        for spot in spots.values():
             old = spot.pulls.pop(pool, None)
-            if old is not None:
-                line.remove((*old, number))
             if pull is not None:
                 spot.pulls[pool] = pull
-                line.add((*pull, number))
+            spot.group.pull(spot, pool, old, pull)
             if self._crowd is not None:
-                self._crowd.pull(spot, pool, old, pull)
+                self._crowd.lists_of(spot).pull(spot, pool, old, pull)
 
     # -- claims -----------------------------------------------------------------------------
 
@@ -213,9 +206,9 @@ class ByTrails(Seats):
                 seat = None
             if agent in self._ledger.tables["reserved"]:
                 return seat
-        draws = self._draws(agent) if self._ledger.settings.explore else None
+        draw = self._draw(agent) if self._ledger.settings.explore else None
         if signatures.__class__ is Open:
-            if seat is None and draws is None:
+            if seat is None and draw is None:
                 is_settled, row = self._among_many(agent, signatures, kinds)
                 if is_settled:
                     return row
@@ -229,7 +222,7 @@ class ByTrails(Seats):
         ]
         if len(groups) > 1:
             groups.sort(key=lambda group: -group.priority)
-        if len(groups) == 1 and seat is None and draws is None:
+        if len(groups) == 1 and seat is None and draw is None:
             best = self._plain(groups[0], agent)
             if best is not None:
                 return best
@@ -240,10 +233,10 @@ class ByTrails(Seats):
                 return seat
             found: list[Found] = []
             while at < len(groups) and groups[at].priority == level:
-                found += self._walk(groups[at], agent, everything=draws is not None)
+                found += self._walk(groups[at], agent, everything=draw is not None)
                 at += 1
             if found:
-                return max(found, key=rank)[FOUND] if draws is None else drawn(found, draws[1])
+                return max(found, key=rank)[FOUND] if draw is None else drawn(found, draw)
         return seat
 
     def _among_many(
@@ -269,17 +262,17 @@ class ByTrails(Seats):
         """
         Return the first row that fits at the best spot, if any; if `everything`, those of all spots visited.
         """
-        while True:
+        found = None
+        while found is None:
             found = self._walk_once(group, agent, everything, among)
-            if found is not None:
-                return found
+        return found
 
     def _plain(self, group: Group, agent: str) -> Row | None:
         """Return the best spot's first row if one look proves that it is the best: the usual case."""
         if len(group.by_trail) != 1 or agent in self._ledger.declines.active:
             return None
-        ((pool, line),) = group.by_trail.items()
-        if len(line) < 2 or pool[1]:
+        (((half_life, floored), line),) = group.by_trail.items()
+        if len(line) < 2 or floored:
             return None
         strongest, second = islice(reversed(line), 2)
         sign, exponent, mantissa, number = strongest
@@ -288,7 +281,7 @@ class ByTrails(Seats):
         if sign < 1 or spot.limit is not None or row.state is not READY:
             return None
         settings, now = self._ledger.settings, self._ledger.timeline.reading[CALENDAR]
-        at, stimulus = moment(now, pool[0]), settings.stimulus
+        at, stimulus = moment(now, half_life), settings.stimulus
         pull = pull_at((sign, exponent, mantissa), at)
         best = settings.indifference + pull + stimulus * ((now - ready) / 1e9)
         pull = pull_at(second, at) if second[0] > 0 else 0.0
@@ -300,14 +293,11 @@ class ByTrails(Seats):
         self, group: Spots, agent: str, everything: bool, among: Open | None
     ) -> list[Found] | None:
         ledger, settings = self._ledger, self._ledger.settings
-        now, indifference, stimulus = (
-            ledger.timeline.reading[CALENDAR],
-            settings.indifference,
-            settings.stimulus,
-        )
+        indifference, stimulus = settings.indifference, settings.stimulus
+        now = ledger.timeline.reading[CALENDAR]
         threshold = self._thresholds.of.get(agent, _UNKNOWN).get(group.kind, 1.0)
         by_age, spots = group.by_age, group.spots
-        lines = self._lines(group, now)
+        lines = self._lines(group, now) if group.by_trail else {}
         takes_all = among is None and agent not in self._ledger.declines.active
         seen: set[int] = set()
         found: list[Found] = []
@@ -363,9 +353,10 @@ class ByTrails(Seats):
     def _lines(self, group: Spots, now: int) -> dict[Pool, Line]:
         """Start a walk down each pool."""
         lines = {}
-        for pool in group.by_trail if len(group.by_trail) < 2 else sorted(group.by_trail):
-            floor = self._trails.rules[pool[1]] if pool[1] else None
-            lines[pool] = Line(floor, group.by_trail[pool], moment(now, pool[0]))
+        for pool in sorted(group.by_trail):
+            half_life, floored = pool
+            floor = self._trails.rules[floored] if floored else None
+            lines[pool] = Line(floor, group.by_trail[pool], moment(now, half_life))
         return lines
 
     def _fit(self, spot: Spot, agent: str, among: Open | None) -> tuple[int, int, Row] | None:
@@ -381,13 +372,13 @@ class ByTrails(Seats):
         declined = self._ledger.declines.active.get(agent, {})
         return in_order(spot, lambda row: row.spec.id not in declined)
 
-    def _draws(self, agent: str) -> tuple[float, float] | None:
+    def _draw(self, agent: str) -> float | None:
         """Return a number in [0, 1) if this claim is to draw; everything that decides it is in the log."""
         ledger, explore = self._ledger, self._ledger.settings.explore
         text = f"{ledger.position}/{ledger.last_token}/{agent}"
         found = hashlib.blake2b(text.encode(), digest_size=16).digest()
         chance, draw = (int.from_bytes(half) >> 11 for half in (found[:8], found[8:]))
-        return (0.0, draw / (1 << 53)) if chance < explore * (1 << 53) else None
+        return draw / (1 << 53) if chance < explore * (1 << 53) else None
 
     def best(self, agent: str, signatures: Iterable[Hashable], count: int) -> list[Row]:
         """Return up to `count` rows in the order of their present scores, from at most 256 places a group."""
@@ -407,11 +398,6 @@ class ByTrails(Seats):
             row for head in heads for _, _, row in islice(self._fitting(head.lane, agent), 1, count)
         ]  # the first of each spot is the head itself
         return [*heads, *more][:count]
-
-    def _mark(self, spot: Spot) -> None:
-        # taken from the signature itself: a number stored here would go stale
-        signature = spot.group.signature
-        self._part.index.ready[signature.block] |= signature.bit
 
     # -- lists ------------------------------------------------------------------------------
 
@@ -445,58 +431,49 @@ class ByTrails(Seats):
                 del self._groups[signature]
 
     def _list(self, spot: Spot, age: tuple[int, int]) -> None:
-        group, number, place = spot.group, spot.number, spot.place
+        number, place, signature = spot.number, spot.place, spot.group.signature
         spot.age = age
-        group.spots[number] = spot
-        group.by_age.add((*age, number))
-        self._live[spot.signature] = self._live.get(spot.signature, 0) + 1
-        if spot.limit is not None:
-            self._limited.setdefault(spot.limit, {})[number] = spot
         if place is not None:
             self._at.setdefault(place, {})[number] = spot
             spot.pulls = self._trails.pulls(self._ledger, place)
-            for pool, pull in spot.pulls.items():
-                group.by_trail.setdefault(pool, SortedList()).add((*pull, number))
+        spot.group.add(spot)
         if self._crowd is not None:
-            self._crowd.list(spot)
+            self._crowd.lists_of(spot).add(spot)
+        self._live[signature] = self._live.get(signature, 0) + 1
+        # taken from the signature itself: a number stored here would go stale
+        self._part.index.ready[signature.block] |= signature.bit
+        if spot.limit is not None:
+            self._limited.setdefault(spot.limit, {})[number] = spot
 
     def _unlist(self, spot: Spot) -> None:
         if spot.age is None:
             return
-        group, number, place = spot.group, spot.number, spot.place
+        number, place, signature = spot.number, spot.place, spot.group.signature
         if self._crowd is not None:
-            self._crowd.unlist(spot)
-        group.by_age.remove((*spot.age, number))
-        spot.age = None
-        del group.spots[number]
-        left = self._live[spot.signature] - 1
+            self._crowd.lists_of(spot).drop(spot)
+        spot.group.drop(spot)
+        spot.age, spot.pulls = None, {}
+        left = self._live[signature] - 1
         if left:
-            self._live[spot.signature] = left
+            self._live[signature] = left
         else:
-            del self._live[spot.signature]
-            signature = spot.group.signature
+            del self._live[signature]
             self._part.index.ready[signature.block] &= ~signature.bit
         if spot.limit is not None:
             del self._limited[spot.limit][number]
             if not self._limited[spot.limit]:
                 del self._limited[spot.limit]
-        if place is None:
-            return
-        here = self._at[place]
-        del here[number]
-        if not here:
-            del self._at[place]
-        for pool, pull in spot.pulls.items():
-            group.by_trail[pool].remove((*pull, number))
-        spot.pulls = {}
+        if place is not None:
+            here = self._at[place]
+            del here[number]
+            if not here:
+                del self._at[place]
 
     def _age(self, spot: Spot, age: tuple[int, int]) -> None:
-        assert spot.age is not None
         if self._crowd is not None:
-            self._crowd.age(spot, age)
-        spot.group.by_age.remove((*spot.age, spot.number))
+            self._crowd.lists_of(spot).age(spot, age)
+        spot.group.age(spot, age)
         spot.age = age
-        spot.group.by_age.add((*age, spot.number))
 
     def _park(self, limit: Any) -> None:
         """Remove all spots of a full limit from the lists until it reopens."""

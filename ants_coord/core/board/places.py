@@ -58,6 +58,36 @@ class Spots:
         self.by_trail: dict[Pool, SortedList] = {}
         self.spots: dict[int, Spot] = {}
 
+    def add(self, spot: Spot) -> None:
+        """List a spot by its age and its pulls."""
+        assert spot.age is not None
+        self.spots[spot.number] = spot
+        self.by_age.add((*spot.age, spot.number))
+        for pool, pull in spot.pulls.items():
+            self.by_trail.setdefault(pool, SortedList()).add((*pull, spot.number))
+
+    def drop(self, spot: Spot) -> None:
+        """Remove a spot that still has the keys by which it is listed."""
+        assert spot.age is not None
+        del self.spots[spot.number]
+        self.by_age.remove((*spot.age, spot.number))
+        for pool, pull in spot.pulls.items():
+            self.by_trail[pool].remove((*pull, spot.number))
+
+    def age(self, spot: Spot, age: tuple[int, int]) -> None:
+        """Move a spot that is about to get another age."""
+        assert spot.age is not None
+        self.by_age.remove((*spot.age, spot.number))
+        self.by_age.add((*age, spot.number))
+
+    def pull(self, spot: Spot, pool: Pool, old: Pull | None, new: Pull | None) -> None:
+        """Move a spot whose trails of one pool have another weight."""
+        line = self.by_trail.setdefault(pool, SortedList())
+        if old is not None:
+            line.remove((*old, spot.number))
+        if new is not None:
+            line.add((*new, spot.number))
+
     def check(self) -> None:
         """Assert that the lists hold the spots under the keys that these have. O(n)."""
         listed = self.spots.items()
@@ -94,49 +124,21 @@ class Crowd:
     def __init__(self, spots: Iterable[Spot]) -> None:
         self._of: dict[tuple[str, int], Spots] = {}
         for spot in spots:
-            self.list(spot)
+            self.lists_of(spot).add(spot)
+
+    def lists_of(self, spot: Spot) -> Spots:
+        """Return the lists of a spot's kind and priority."""
+        key = (spot.group.kind, spot.group.priority)
+        found = self._of.get(key)
+        if found is None:
+            found = self._of[key] = Spots(*key)
+        return found
 
     def levels(self, kinds: tuple[str, ...] | None) -> Iterator[list[Spots]]:
         """Iterate over the priorities, the highest first: the lists of each kind."""
         groups = [each for each in self._of.values() if each.spots and (kinds is None or each.kind in kinds)]
         for priority in sorted({each.priority for each in groups}, reverse=True):
             yield [each for each in groups if each.priority == priority]
-
-    def list(self, spot: Spot) -> None:
-        """Add a spot that has been listed."""
-        assert spot.age is not None
-        key = (spot.group.kind, spot.group.priority)
-        mine = self._of.get(key)
-        if mine is None:
-            mine = self._of[key] = Spots(*key)
-        mine.spots[spot.number] = spot
-        mine.by_age.add((*spot.age, spot.number))
-        for pool, pull in spot.pulls.items():
-            mine.by_trail.setdefault(pool, SortedList()).add((*pull, spot.number))
-
-    def unlist(self, spot: Spot) -> None:
-        """Remove a spot that is about to be removed from its group's lists."""
-        assert spot.age is not None
-        mine = self._of[spot.group.kind, spot.group.priority]
-        mine.by_age.remove((*spot.age, spot.number))
-        for pool, pull in spot.pulls.items():
-            mine.by_trail[pool].remove((*pull, spot.number))
-        del mine.spots[spot.number]
-
-    def age(self, spot: Spot, age: tuple[int, int]) -> None:
-        """Move a spot that is about to get another age."""
-        assert spot.age is not None
-        by_age = self._of[spot.group.kind, spot.group.priority].by_age
-        by_age.remove((*spot.age, spot.number))
-        by_age.add((*age, spot.number))
-
-    def pull(self, spot: Spot, pool: Pool, old: Pull | None, new: Pull | None) -> None:
-        """Move a spot whose trails of one pool have another weight."""
-        line = self._of[spot.group.kind, spot.group.priority].by_trail.setdefault(pool, SortedList())
-        if old is not None:
-            line.remove((*old, spot.number))
-        if new is not None:
-            line.add((*new, spot.number))
 
     def check(self, listed: Iterable[Spot]) -> None:
         """Assert that exactly the listed spots are here. O(n)."""
