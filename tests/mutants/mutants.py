@@ -213,7 +213,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/engine.py", "        self._set_alarm_at(self._clock.now_ns() + pause)", "        pass", "corners"),
     ("engine/waking.py", "        if ANY in hints:", "        if False:", "corners"),
     ("engine/waking.py", "            self._wake(waiter, None if waiter.task else ANY)", "            if not waiter.task:\n                self._wake(waiter, ANY)", "corners"),
-    ("core/board/ranking.py", "            if row is not None and (row[EXPONENT], row[MANTISSA], spot[PLACE]) == spot and spot != last:", "            if row is not None and spot != last:", "corners"),
+    ("core/board/ranking.py", "            if row is not None and (*row[WEIGHT], spot[PLACE]) == spot and spot != last:", "            if row is not None and spot != last:", "corners"),
     ("core/board/ranking.py", " and spot != last:", ":", "corners"),
     ("core/board/ranking.py", "        if len(moved) <= RUN:", "        if True:", "corners"),
     # matching

@@ -15,7 +15,7 @@ from ...commands.shared import Refused
 from ...errors import LimitError, UnknownKindError
 from ..state.decay import Weight, add, scaled
 from ..state.parts import Part
-from .ranking import EXPONENT, MANTISSA
+from .ranking import WEIGHT
 
 if TYPE_CHECKING:
     from ..state.ledger import Ledger
@@ -32,10 +32,10 @@ class Diffusion(Part):
 
     def diffuse(self, ledger: Ledger, command: Diffuse) -> int | Refused:
         """Spread one kind once. O(edges)."""
-        kind, table = command.kind, ledger.tables["trails"]
+        kind, table, known = command.kind, ledger.tables["trails"], self.trails.known
         settings = ledger.settings
-        if settings.kinds and kind not in [known.name for known in settings.kinds]:
-            return Refused(UnknownKindError(kind, tuple([known.name for known in settings.kinds])))
+        if known and kind not in known:
+            return Refused(UnknownKindError(kind, known))
         places = {place for place, _ in command.neighbours}
         places.update(place for _, others in command.neighbours for place in others)
         for place in sorted(places):
@@ -46,7 +46,7 @@ class Diffusion(Part):
         for place in sorted(places):
             row = table.get((kind, place))
             if row is not None:
-                given[place] = (row[EXPONENT], row[MANTISSA])
+                given[place] = row[WEIGHT]
         after: dict[str, Weight | None] = dict(given)
         kept = 1.0 - command.share
         giving = [

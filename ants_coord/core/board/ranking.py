@@ -22,15 +22,15 @@ from ...values.settings import Settings
 from ..state.decay import Weight
 from ..state.ledger import ns
 
-# a row of the table `trails`: a weight, and how it came to be
-EXPONENT: Final = 0
-MANTISSA: Final = 1
+WEIGHT: Final = slice(2)
+"""the weight of a trail, with which its row in the table `trails` and a spot begin"""
+# the rest of such a row: how it came to be
 MARKS: Final = 2
 FIRST_NS: Final = 3
 LAST_NS: Final = 4
 FIRST_BY: Final = 5
 LAST_BY: Final = 6
-# a spot begins with the weight of its trail
+# the rest of a spot
 PLACE: Final = 2
 
 RUN = 512
@@ -128,7 +128,7 @@ class Ranking:
             for place, listed in moved.items():
                 if listed is not None:
                     spots.remove((*listed, place))
-                spots.add((*table[kind, place][:2], place))
+                spots.add((*table[kind, place][WEIGHT], place))
             moved.clear()
             self._since.clear()
             self._runs.clear()
@@ -163,27 +163,27 @@ class Ranking:
 
     def _sorted(self, table: _Table) -> list[_Spot]:
         kind, moved = self._kind, self._moved
-        found = [(*table[kind, place][:2], place) for place in self._since if place in moved]
+        found = [(*table[kind, place][WEIGHT], place) for place in self._since if place in moved]
         found.sort(reverse=True)
         return found
 
     def _counts(self, spot: _Spot, table: _Table) -> bool:
         """Tell whether an entry of a run is up to date for a trail that has moved."""
         row = table.get((self._kind, spot[PLACE])) if spot[PLACE] in self._moved else None
-        return row is not None and (row[EXPONENT], row[MANTISSA], spot[PLACE]) == spot
+        return row is not None and (*row[WEIGHT], spot[PLACE]) == spot
 
     def _once(self, line: Iterable[_Spot], table: _Table) -> Iterator[_Spot]:
         """Leave out entries that are out of date, and duplicates, which are adjacent."""
         last = None
         for spot in line:
             row = table.get((self._kind, spot[PLACE]))
-            if row is not None and (row[EXPONENT], row[MANTISSA], spot[PLACE]) == spot and spot != last:
+            if row is not None and (*row[WEIGHT], spot[PLACE]) == spot and spot != last:
                 last = spot
                 yield spot
 
     def check(self, table: _Table) -> None:
         """Assert that reading gives what the table says, before and after a step of settling."""
-        wanted = sorted((*row[:2], place) for (kind, place), row in table.items() if kind == self._kind)
+        wanted = sorted((*row[WEIGHT], place) for (kind, place), row in table.items() if kind == self._kind)
         for _ in range(2):
             assert list(self.weakest(table)) == wanted
             assert list(self.strongest(table)) == wanted[::-1]

@@ -34,7 +34,7 @@ from ..state.parts import Part
 from ..state.records import LEASED, Row
 from ..state.timeline import CALENDAR
 from ..work.submitting import submit
-from .ranking import EXPONENT, MANTISSA
+from .ranking import WEIGHT
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
@@ -99,9 +99,9 @@ class Activations(Part):
     def react(self, ledger: Ledger, command: React) -> bool | Refused:
         """Set a reaction; it replaces one of the same name, together with that one's open activations."""
         reaction, payload = command.reaction, command.payload
-        kinds = tuple([kind.name for kind in ledger.settings.kinds])
-        if reaction.trails is not None and kinds and reaction.trails not in kinds:
-            return Refused(UnknownKindError(reaction.trails, kinds))
+        known = self.trails.known
+        if reaction.trails is not None and known and reaction.trails not in known:
+            return Refused(UnknownKindError(reaction.trails, known))
         table = ledger.tables["reactions"]
         old = table.get(reaction.name)
         bare = evolve(reaction, task=evolve(reaction.task, payload=None))
@@ -282,6 +282,12 @@ class Activations(Part):
             heapq.heappush(self.falls, (when, *key))
             self.around.due(when)
 
+    def weakened(self, ledger: Ledger, kind: str, place: str) -> None:
+        """Look again at when a trail falls that has lost weight by something that is no change of its own."""
+        for reaction in self._about(place):
+            if reaction.trails == kind and (reaction.name, place) in ledger.tables["episodes"]:
+                self._watch_fall(ledger, reaction, place)
+
     def _falls_at(self, ledger: Ledger, reaction: Reaction, place: str) -> int | None:
         """Return when a trail will be weaker than `below` if nobody lays a mark; None if never or if gone."""
         assert reaction.below is not None
@@ -290,7 +296,7 @@ class Activations(Part):
         rule = self.trails.rule(reaction.trails)
         if row is None or rule.floor >= reaction.below:
             return None
-        return dies_at((row[EXPONENT], row[MANTISSA]), reaction.below, rule.half_life)
+        return dies_at(row[WEIGHT], reaction.below, rule.half_life)
 
     def _next_fall(self, ledger: Ledger) -> tuple[int, Reaction, str] | None:
         falls, episodes = self.falls, ledger.tables["episodes"]

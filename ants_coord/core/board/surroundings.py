@@ -52,6 +52,10 @@ class Reacting(Timed, Protocol):
         """React to a change of a trail."""
         ...
 
+    def weakened(self, ledger: Ledger, kind: str, place: str) -> None:
+        """Look again at when a trail falls that has lost weight by something that is no change of its own."""
+        ...
+
 
 class Following(Protocol):
     """The ready order that follows trails."""

@@ -15,9 +15,10 @@ strengths of a kind by one factor.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from itertools import islice, takewhile
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sortedcontainers import SortedList
 
@@ -31,19 +32,7 @@ from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import CALENDAR
-from .ranking import (
-    EXPONENT,
-    FIRST_BY,
-    FIRST_NS,
-    LAST_BY,
-    LAST_NS,
-    MANTISSA,
-    MARKS,
-    PLACE,
-    Pool,
-    Ranking,
-    Rule,
-)
+from .ranking import FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MARKS, PLACE, WEIGHT, Pool, Ranking, Rule
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
@@ -54,6 +43,8 @@ _FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
 _AUTHORS = 64
 """authors whose shares of one trail are known individually"""
+BY: Final = 0
+"""of a share in the table `shares`: its author"""
 
 
 class Trails(Part):
@@ -79,6 +70,8 @@ class Trails(Part):
         """kind with a floor -> (last ns, place)"""
         self.begun: dict[str, int] = {}
         """agent -> live trails that it started"""
+        self.known: tuple[str, ...] = ()
+        """the kinds that the settings name; empty if they name none: then any kind may be laid"""
         self.rules: dict[str, Rule] = {}
         self.is_behind = False
         """whether some trails are gone already but not yet noticed"""
@@ -92,11 +85,11 @@ class Trails(Part):
         self.faint = settings.faint
         self.faint_exponent = weight_of(self.faint, 0, 0)[0]
         self.rules = {kind.name: Rule(kind, settings) for kind in settings.kinds}
-        self.is_closed = bool(settings.kinds)
+        self.known = tuple(self.rules)
         spots: dict[str, list[tuple[int, float, str]]] = {}
         self.ages, self.begun = {}, {}
         for (kind, place), row in ledger.tables["trails"].items():
-            spots.setdefault(kind, []).append((row[EXPONENT], row[MANTISSA], place))
+            spots.setdefault(kind, []).append((*row[WEIGHT], place))
             self.begun[row[FIRST_BY]] = self.begun.get(row[FIRST_BY], 0) + 1
             if self.rule(kind).floor:
                 self.ages.setdefault(kind, SortedList()).add((row[LAST_NS], place))
@@ -113,7 +106,7 @@ class Trails(Part):
             was = before.get(kind) or Rule(MarkKind(kind), old)
             will = after.get(kind) or Rule(MarkKind(kind), new)
             if was.half_life != will.half_life:
-                strength = max(strength_at(row[:MARKS], now, was.half_life), new.faint)
+                strength = max(strength_at(row[WEIGHT], now, was.half_life), new.faint)
                 weight = weight_of(strength, now, will.half_life)
                 ledger.undo.put(table, (kind, place), (*weight, *row[MARKS:]))
 
@@ -126,7 +119,7 @@ class Trails(Part):
 
     def strength(self, rule: Rule, row: tuple[Any, ...], now: int) -> float:
         """Return a trail's present strength, 0.0 if it is gone."""
-        strength = strength_at((row[EXPONENT], row[MANTISSA]), now, rule.half_life)
+        strength = strength_at(row[WEIGHT], now, rule.half_life)
         if rule.floor:
             return max(rule.floor, strength) if row[LAST_NS] + rule.forget_ns > now else 0.0
         if rule.ceiling is not None and strength > rule.ceiling:
@@ -148,7 +141,7 @@ class Trails(Part):
         parts: dict[Pool, list[tuple[float, Weight]]] = {}
         for kind, row in self.at(ledger, place):
             rule = self.rules[kind]
-            parts.setdefault(rule.pool, []).append((rule.draw, (row[EXPONENT], row[MANTISSA])))
+            parts.setdefault(rule.pool, []).append((rule.draw, row[WEIGHT]))
         return {pool: pull_of(parts[pool]) for pool in sorted(parts)}
 
     def at(self, ledger: Ledger, place: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -166,8 +159,8 @@ class Trails(Part):
         mark, agent = command.mark, command.agent
         kind, place, asked = mark.kind, mark.place, mark.strength
         now = ledger.timeline.reading[CALENDAR]
-        if self.is_closed and kind not in self.rules:
-            return Refused(UnknownKindError(kind, tuple([known.name for known in self.settings.kinds])))
+        if self.known and kind not in self.known:
+            return Refused(UnknownKindError(kind, self.known))
         if self.settings.namespaces:
             error = self.around.forbidden(ledger, place, agent)
             if error is not None:
@@ -193,7 +186,7 @@ class Trails(Part):
                 return Refused(
                     LimitError(f"live trails begun by {agent}", self.begun[agent] + 1, self.settings.quota)
                 )
-        weight = None if row is None else (row[EXPONENT], row[MANTISSA])
+        weight = None if row is None else row[WEIGHT]
         if row is not None and rule.floor and has <= rule.floor:
             weight = weight_of(rule.floor, now, rule.half_life)  # raised to the floor now that it is touched
         if laid:
@@ -224,14 +217,14 @@ class Trails(Part):
         if ranking is None:
             self.rankings[kind] = ranking = Ranking(kind, [])
             self.rankings = dict(sorted(self.rankings.items()))
-        ranking.move(place, None if row is None else (row[EXPONENT], row[MANTISSA]), table)
+        ranking.move(place, None if row is None else row[WEIGHT], table)
         if rule.floor:
             ages = self.ages.setdefault(kind, SortedList())
             if row is not None:
                 ages.remove((row[LAST_NS], place))
             ages.add((now, place))
             self.around.due(now + rule.forget_ns)
-        elif rule.half_life and row is None:
+        elif rule.half_life and (row is None or weight < row[WEIGHT]):
             self.around.due(self._at_least_until(weight, rule))
         if row is None and len(table) > self.most:
             self.most = len(table)
@@ -248,43 +241,42 @@ class Trails(Part):
     ) -> None:
         """Note an author's share of a trail; authors beyond the limit are counted together, as ""."""
         table = ledger.tables["shares"]
-        alone = ((row[FIRST_BY], row[EXPONENT], row[MANTISSA]),)
-        shares = {name: (e, m) for name, e, m in table.get((kind, place), alone)}
+        shares = {name: (e, m) for name, e, m in self._shares(ledger, kind, place, row)}
         if agent not in shares and len(shares) >= _AUTHORS:
             agent = ""
         shares[agent] = add(shares[agent], more) if agent in shares else more
         ledger.undo.put(table, (kind, place), tuple([(name, *shares[name]) for name in sorted(shares)]))
 
+    def _shares(
+        self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...]
+    ) -> tuple[tuple[str, int, float], ...]:
+        """Return (author, exponent, mantissa) of each share of a trail; most trails have one author."""
+        alone = ((row[FIRST_BY], *row[WEIGHT]),)
+        return ledger.tables["shares"].get((kind, place), alone)  # type: ignore[no-any-return]
+
     def disown(self, ledger: Ledger, kind: str, place: str, agent: str) -> bool:
         """Remove an agent's share from a trail; tell whether it had one."""
         row = ledger.tables["trails"][kind, place]
-        shares = ledger.tables["shares"].get((kind, place))
-        if shares is None:
-            if row[FIRST_BY] != agent:
-                return False
-            self._evaporate(ledger, kind, place, row)
-            return True
-        rest = [share for share in shares if share[0] != agent]
+        shares = self._shares(ledger, kind, place, row)
+        rest = [share for share in shares if share[BY] != agent]
         if len(rest) == len(shares):
             return False
         if not rest:
             self._evaporate(ledger, kind, place, row)
             return True
-        weight: Weight = rest[0][1:]
-        for share in rest[1:]:
-            weight = add(weight, share[1:])
-        author = rest[0][0]
-        if row[FIRST_BY] == agent:
-            self._begin(agent, -1)
+        author, first_by = rest[0][BY], row[FIRST_BY]
+        if first_by == agent or len(rest) == 1:
+            self._begin(first_by, -1)
             self._begin(author, 1)
-        first_by = author if row[FIRST_BY] == agent else row[FIRST_BY]
-        fresh = (*weight, row[MARKS], row[FIRST_NS], row[LAST_NS], first_by, row[LAST_BY])
+            first_by = author
         if len(rest) == 1:
             ledger.undo.drop(ledger.tables["shares"], (kind, place))
-            fresh = (*fresh[:FIRST_BY], author, row[LAST_BY])
         else:
             ledger.undo.put(ledger.tables["shares"], (kind, place), tuple(rest))
+        weight = reduce(add, [(exponent, mantissa) for _, exponent, mantissa in rest])
+        fresh = (*weight, row[MARKS], row[FIRST_NS], row[LAST_NS], first_by, row[LAST_BY])
         self._reweigh(ledger, kind, place, row, fresh)
+        self.around.reactions.weakened(ledger, kind, place)
         return True
 
     def _begin(self, agent: str, more: int) -> None:
@@ -300,9 +292,9 @@ class Trails(Part):
         """Replace a trail's weight for a reason other than a mark."""
         rule = self.rules[kind]
         ledger.undo.put(ledger.tables["trails"], (kind, place), fresh)
-        self.rankings[kind].move(place, (row[EXPONENT], row[MANTISSA]), ledger.tables["trails"])
+        self.rankings[kind].move(place, row[WEIGHT], ledger.tables["trails"])
         if not rule.floor and rule.half_life:
-            self.around.due(self._at_least_until((fresh[EXPONENT], fresh[MANTISSA]), rule))
+            self.around.due(self._at_least_until(fresh[WEIGHT], rule))
         self.around.order.trail_moved(rule, place)
 
     def _at_least_until(self, weight: Weight, rule: Rule) -> int:
@@ -367,7 +359,7 @@ class Trails(Part):
     def _death(self, rule: Rule, row: tuple[Any, ...]) -> int | None:
         if rule.floor:
             return int(row[LAST_NS]) + rule.forget_ns
-        return dies_at((row[EXPONENT], row[MANTISSA]), self.faint, rule.half_life)
+        return dies_at(row[WEIGHT], self.faint, rule.half_life)
 
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next trail is gone."""
@@ -378,7 +370,7 @@ class Trails(Part):
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
     ) -> None:
         ledger.undo.drop(ledger.tables["trails"], (kind, place))
-        self.rankings[kind].drop(place, (row[EXPONENT], row[MANTISSA]))
+        self.rankings[kind].drop(place, row[WEIGHT])
         if self.rules[kind].floor:
             self.ages[kind].remove((row[LAST_NS], place))
         self._begin(row[FIRST_BY], -1)
@@ -420,7 +412,7 @@ class Trails(Part):
         if not factor or (not rule.floor and wanted < self.faint):
             self._evaporate(ledger, kind, place, row)
             return
-        weight = scaled((row[EXPONENT], row[MANTISSA]), factor)
+        weight = scaled(row[WEIGHT], factor)
         if rule.floor and wanted <= rule.floor:
             weight = weight_of(rule.floor, now, rule.half_life)
         shares = ledger.tables["shares"].get((kind, place))
@@ -441,12 +433,13 @@ class Trails(Part):
         table = ledger.tables["trails"]
         begun: dict[str, int] = {}
         for (kind, place), row in table.items():
-            assert 0.5 <= row[MANTISSA] < 1
+            _, mantissa = row[WEIGHT]
+            assert 0.5 <= mantissa < 1
             begun[row[FIRST_BY]] = begun.get(row[FIRST_BY], 0) + 1
             assert not self.rules[kind].floor or (row[LAST_NS], place) in self.ages[kind]
         for key, shares in ledger.tables["shares"].items():
             assert key in table
-            assert [share[0] for share in shares] == sorted({share[0] for share in shares})
+            assert [share[BY] for share in shares] == sorted({share[BY] for share in shares})
         assert begun == self.begun
         assert {kind for kind, _ in table} <= set(self.rankings)
         assert list(self.rankings) == sorted(self.rankings)
