@@ -10,6 +10,7 @@ removes and returns in one step, so exactly one taker gets an entry (Linda's
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ class Writing(Part):
         }
         self.by_path: SortedDict = SortedDict()
         """path -> version: the order of paths"""
-        self.authored: dict[str, int] = {}
+        self.authored: Counter[str] = Counter()
         self.lapses: list[tuple[int, str, int]] = []
         """heap of (expires ns, path, version), lazily corrected"""
         self.gone: SortedList = SortedList()
@@ -94,9 +95,7 @@ class Writing(Part):
         """Rebuild the order and the alarms."""
         entries = ledger.tables["entries"]
         self.by_path = SortedDict({path: row[VERSION] for path, row in entries.items()})
-        self.authored = {}
-        for row in entries.values():
-            self.authored[row[AUTHOR]] = self.authored.get(row[AUTHOR], 0) + 1
+        self.authored = Counter(row[AUTHOR] for row in entries.values())
         self.lapses = sorted(
             (row[EXPIRES_NS], path, row[VERSION]) for path, row in entries.items() if row[EXPIRES_NS]
         )
@@ -129,48 +128,48 @@ class Writing(Part):
                 return laid
         version = ledger.ordinal()
         expires = 0 if command.ttl_ns is None else now + command.ttl_ns
-        self._end_loan(ledger, path)  # the new value stands, and a loan must not return over it
-        if old is not None:
-            self._remember(ledger, path, old)
-            self._disown(old[AUTHOR])
-            if old[AUTHOR] != agent:
-                remember(ledger, path, agent, _deed(old))
-        elif path in ledger.tables["pasts"]:
-            self.gone.remove((ledger.tables["pasts"][path][-1][GONE_NS], path))
+        if old is None:
             remember(ledger, path, agent)
+        elif old[AUTHOR] != agent:
+            remember(ledger, path, agent, _deed(old))
         row = (version, command.value, agent, now, expires)
-        self._put(ledger, path, row)
+        self._put(ledger, path, old, row)
         ledger.emit("written", None, agent, version, path)
         self.around.entry_changed(ledger, "created" if old is None else "changed", path, version, agent)
         return _entry(path, row)
 
-    def _put(self, ledger: Ledger, path: str, row: tuple[Any, ...]) -> None:
-        """Put an entry at a path that nobody owns now, and index it."""
+    def _put(self, ledger: Ledger, path: str, old: tuple[Any, ...] | None, row: tuple[Any, ...]) -> None:
+        """Put an entry at a path, in place of the old one if there is one, and index it."""
         version, _, author, _, expires = row
+        self._end_loan(ledger, path)  # the new value stands, and a loan must not return over it
+        if old is not None:
+            self._remember(ledger, path, old)
+            self._disown(old[AUTHOR])
+        elif path in ledger.tables["pasts"]:
+            self.gone.remove((ledger.tables["pasts"][path][-1][GONE_NS], path))
         ledger.undo.put(ledger.tables["entries"], path, row)
         self.by_path[path] = version
-        self.authored[author] = self.authored.get(author, 0) + 1
+        self.authored[author] += 1
         if expires:
             self._watch_lapse(ledger, expires, path, version)
             self.around.due(expires)
 
     def take(self, ledger: Ledger, command: Take) -> Entry | Refused | None:
         """Remove and return the first match. O(log n + paths that share the prefix and do not match)."""
-        for path in self._paths(literal(command.pattern)):
-            if not matches(command.pattern, path):
-                continue
-            error = self.around.forbidden(ledger, path, command.agent)
-            if error is not None:
-                return Refused(error)
-            row = ledger.tables["entries"][path]
-            self._remove(ledger, path, row, "taken", command.agent)
-            if command.ttl_ns is not None:
-                until = ledger.timeline.reading[CALENDAR] + command.ttl_ns
-                ledger.undo.put(ledger.tables["loans"], path, (command.agent, until, row))
-                self.returns.add((until, path))
-                self.around.due(until)
-            return _entry(path, row)
-        return None
+        path = next(self._matching(command.pattern), None)
+        if path is None:
+            return None
+        error = self.around.forbidden(ledger, path, command.agent)
+        if error is not None:
+            return Refused(error)
+        row = ledger.tables["entries"][path]
+        self._remove(ledger, path, row, "taken", command.agent)
+        if command.ttl_ns is not None:
+            until = ledger.timeline.reading[CALENDAR] + command.ttl_ns
+            ledger.undo.put(ledger.tables["loans"], path, (command.agent, until, row))
+            self.returns.add((until, path))
+            self.around.due(until)
+        return _entry(path, row)
 
     def _end_loan(self, ledger: Ledger, path: str) -> None:
         loan = ledger.tables["loans"].get(path)
@@ -222,20 +221,14 @@ class Writing(Part):
         """Restore the value that an entry had by somebody's deed."""
         author, _, _, _, value, expires = deed
         version, now = ledger.ordinal(), ledger.timeline.reading[CALENDAR]
-        if row is not None:
-            self._remember(ledger, path, row)
-            self._disown(row[AUTHOR])
-        elif path in ledger.tables["pasts"]:  # a loan that returns late finds its history forgotten
-            self.gone.remove((ledger.tables["pasts"][path][-1][GONE_NS], path))
-        self._end_loan(ledger, path)
         take_back(ledger, path, author)  # its deed is the entry itself again
-        self._put(ledger, path, (version, value, author, now, expires))
+        self._put(ledger, path, row, (version, value, author, now, expires))
         ledger.emit("restored", None, author, version, path)
         self.around.entry_changed(ledger, "created" if row is None else "changed", path, version, None)
 
     def nothing_to_take(self, ledger: Ledger, command: Take) -> bool:
         """Tell whether no entry matches."""
-        return not any(matches(command.pattern, path) for path in self._paths(literal(command.pattern)))
+        return next(self._matching(command.pattern), None) is None
 
     def erase(self, ledger: Ledger, command: Erase) -> bool | Refused:
         """Remove an entry."""
@@ -267,14 +260,12 @@ class Writing(Part):
         is_deed: bool = True,
     ) -> None:
         now = ledger.timeline.reading[CALENDAR]
-        self._remember(ledger, path, row)
-        past = ledger.tables["pasts"].get(path, ())
-        end = (ledger.ordinal(), agent, now, what, None)
+        version = ledger.ordinal()
+        self._remember(ledger, path, row, (version, agent, now, what, None))
         if is_deed:
             who = agent or NOBODY
-            removal: Deed = (who, end[0], now, what, None, 0)
+            removal: Deed = (who, version, now, what, None, 0)
             remember(ledger, path, who, *([] if row[AUTHOR] == who else [_deed(row)]), removal)
-        ledger.undo.put(ledger.tables["pasts"], path, (*past[1 - _PAST :], end))
         self.gone.add((now, path))
         self.around.due(self._next_forgotten(ledger))
         ledger.undo.drop(ledger.tables["entries"], path)
@@ -283,17 +274,16 @@ class Writing(Part):
         ledger.emit(what, None, agent, row[VERSION], path)
         self.around.entry_changed(ledger, "deleted", path, row[VERSION], agent)
 
-    def _remember(self, ledger: Ledger, path: str, row: tuple[Any, ...]) -> None:
+    def _remember(self, ledger: Ledger, path: str, row: tuple[Any, ...], *end: tuple[Any, ...]) -> None:
+        """Add to the history of an entry the version that it has, and its end if it has come."""
         past = ledger.tables["pasts"].get(path, ())
         version, value, author, written, _ = row
-        fresh = (*past[1 - _PAST :], (version, author, written, "written", value))
+        fresh = (*past, (version, author, written, "written", value), *end)[-_PAST:]
         ledger.undo.put(ledger.tables["pasts"], path, fresh)
 
     def _disown(self, author: str) -> None:
-        left = self.authored[author] - 1
-        if left:
-            self.authored[author] = left
-        else:
+        self.authored[author] -= 1
+        if not self.authored[author]:
             del self.authored[author]
 
     # -- time -------------------------------------------------------------------------------
@@ -306,8 +296,7 @@ class Writing(Part):
                 break
             self._come_back(ledger, self.returns[0][1])
         for _ in range(_AT_ONCE):
-            when = self._next_lapse(ledger)
-            if when is None or when > now:
+            if self._next_lapse(ledger) > now:
                 break
             _, path, _ = heapq.heappop(self.lapses)
             self._remove(ledger, path, entries[path], "lapsed", None)
@@ -320,9 +309,8 @@ class Writing(Part):
 
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next entry expires, or the next history is forgotten."""
-        when = self._next_lapse(ledger)
         back = self.returns[0][0] if self.returns else FAR_NS
-        return min(FAR_NS if when is None else when, back, self._next_forgotten(ledger))
+        return min(self._next_lapse(ledger), back, self._next_forgotten(ledger))
 
     def _next_forgotten(self, ledger: Ledger) -> int:
         settings = ledger.settings
@@ -341,7 +329,7 @@ class Writing(Part):
             heapq.heapify(lapses)
         heapq.heappush(lapses, (expires, path, version))
 
-    def _next_lapse(self, ledger: Ledger) -> int | None:
+    def _next_lapse(self, ledger: Ledger) -> int:
         lapses, entries = self.lapses, ledger.tables["entries"]
         while lapses:
             when, path, version = lapses[0]
@@ -349,7 +337,7 @@ class Writing(Part):
             if row is not None and row[VERSION] == version:
                 return when
             heapq.heappop(lapses)
-        return None
+        return FAR_NS
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -360,11 +348,13 @@ class Writing(Part):
                 return
             yield path
 
+    def _matching(self, pattern: str) -> Iterator[str]:
+        return (path for path in self._paths(literal(pattern)) if matches(pattern, path))
+
     def read(self, ledger: Ledger, query: Read) -> Entry | None:
         """Read one entry. O(1)."""
         row = ledger.tables["entries"].get(query.path)
-        now = ledger.asked_ns
-        if row is None or 0 < row[EXPIRES_NS] <= now:
+        if row is None or 0 < row[EXPIRES_NS] <= ledger.asked_ns:
             return None
         return _entry(query.path, row)
 
@@ -436,11 +426,9 @@ class Writing(Part):
         """Assert that the orders follow the tables."""
         entries, pasts = ledger.tables["entries"], ledger.tables["pasts"]
         assert dict(self.by_path) == {path: row[VERSION] for path, row in entries.items()}
-        authored: dict[str, int] = {}
         for path, row in entries.items():
-            authored[row[AUTHOR]] = authored.get(row[AUTHOR], 0) + 1
             assert not row[EXPIRES_NS] or (row[EXPIRES_NS], path, row[VERSION]) in self.lapses
-        assert authored == self.authored
+        assert dict(self.authored) == Counter(row[AUTHOR] for row in entries.values())
         assert list(self.gone) == sorted(
             (past[-1][GONE_NS], path) for path, past in pasts.items() if path not in entries
         )
@@ -454,7 +442,6 @@ class Writing(Part):
         loans = ledger.tables["loans"]
         assert not loans.keys() & entries.keys()
         assert list(self.returns) == sorted((loan[BACK_NS], path) for path, loan in loans.items())
-        assert self._next_lapse(ledger) is None or self.lapses[0][0] < FAR_NS
 
 
 def _deed(row: tuple[Any, ...]) -> Deed:

@@ -14,6 +14,7 @@ strengths of a kind by one factor.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import reduce
 from itertools import islice, takewhile
@@ -68,7 +69,7 @@ class Trails(Part):
         """kind -> its order; a kind stays once it was used, and the settings bound their number"""
         self.ages: dict[str, SortedList] = {}
         """kind with a floor -> (last ns, place)"""
-        self.begun: dict[str, int] = {}
+        self.begun: Counter[str] = Counter()
         """agent -> live trails that it started"""
         self.known: tuple[str, ...] = ()
         """the kinds that the settings name; empty if they name none: then any kind may be laid"""
@@ -87,10 +88,10 @@ class Trails(Part):
         self.rules = {kind.name: Rule(kind, settings) for kind in settings.kinds}
         self.known = tuple(self.rules)
         spots: dict[str, list[tuple[int, float, str]]] = {}
-        self.ages, self.begun = {}, {}
+        self.ages, self.begun = {}, Counter()
         for (kind, place), row in ledger.tables["trails"].items():
             spots.setdefault(kind, []).append((*row[WEIGHT], place))
-            self.begun[row[FIRST_BY]] = self.begun.get(row[FIRST_BY], 0) + 1
+            self.begun[row[FIRST_BY]] += 1
             if self.rule(kind).floor:
                 self.ages.setdefault(kind, SortedList()).add((row[LAST_NS], place))
         self.rankings = {kind: Ranking(kind, spots[kind]) for kind in sorted(spots)}
@@ -128,12 +129,10 @@ class Trails(Part):
 
     def attraction(self, ledger: Ledger, place: str, now: int) -> float:
         """Return the net strength of all trails at a place, each times its weight. O(kinds)."""
-        table, total = ledger.tables["trails"], 0.0
-        for kind in self.rankings:
-            row = table.get((kind, place))
-            if row is not None:
-                rule = self.rules[kind]
-                total += rule.draw * self.strength(rule, row, now)
+        total = 0.0
+        for kind, row in self.at(ledger, place):
+            rule = self.rules[kind]
+            total += rule.draw * self.strength(rule, row, now)
         return total
 
     def pulls(self, ledger: Ledger, place: str) -> dict[Pool, Pull]:
@@ -209,7 +208,7 @@ class Trails(Part):
         now, table, rule = ledger.timeline.reading[CALENDAR], ledger.tables["trails"], self.rules[kind]
         if row is None:
             fresh = (*weight, 1, now, now, agent, agent)
-            self.begun[agent] = self.begun.get(agent, 0) + 1
+            self.begun[agent] += 1
         else:
             fresh = (*weight, row[MARKS] + 1, row[FIRST_NS], now, row[FIRST_BY], agent)
         ledger.undo.put(table, (kind, place), fresh)
@@ -280,10 +279,8 @@ class Trails(Part):
         return True
 
     def _begin(self, agent: str, more: int) -> None:
-        left = self.begun.get(agent, 0) + more
-        if left:
-            self.begun[agent] = left
-        else:
+        self.begun[agent] += more
+        if not self.begun[agent]:
             del self.begun[agent]
 
     def _reweigh(
@@ -431,16 +428,14 @@ class Trails(Part):
     def check(self, ledger: Ledger) -> None:
         """Assert that the orders follow the table."""
         table = ledger.tables["trails"]
-        begun: dict[str, int] = {}
         for (kind, place), row in table.items():
             _, mantissa = row[WEIGHT]
             assert 0.5 <= mantissa < 1
-            begun[row[FIRST_BY]] = begun.get(row[FIRST_BY], 0) + 1
             assert not self.rules[kind].floor or (row[LAST_NS], place) in self.ages[kind]
         for key, shares in ledger.tables["shares"].items():
             assert key in table
             assert [share[BY] for share in shares] == sorted({share[BY] for share in shares})
-        assert begun == self.begun
+        assert dict(self.begun) == Counter(row[FIRST_BY] for row in table.values())
         assert {kind for kind, _ in table} <= set(self.rankings)
         assert list(self.rankings) == sorted(self.rankings)
         for ranking in self.rankings.values():
@@ -466,14 +461,15 @@ class Trails(Part):
     def strongest(self, ledger: Ledger, query: Strongest) -> tuple[Trail, ...]:
         """Return the strongest trails of one kind, or of the net of all. O(log n + count) for one kind."""
         now, table = ledger.asked_ns, ledger.tables["trails"]
-        found: list[Trail] = []
         if query.kind is None:
             return tuple(self._net(ledger, query.count, now))
-        if query.kind not in self.rankings:
+        ranking = self.rankings.get(query.kind)
+        if ranking is None:
             return ()
+        found: list[Trail] = []
         rule = self.rules[query.kind]
-        self.rankings[query.kind].settle(table)
-        for _, _, place in self.rankings[query.kind].strongest(table):
+        ranking.settle(table)
+        for _, _, place in ranking.strongest(table):
             if len(found) >= query.count:
                 break
             row = table[query.kind, place]
