@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ...commands.board import React, Reactions, Unreact
@@ -34,6 +35,7 @@ from ..state.parts import Part
 from ..state.records import LEASED, Row
 from ..state.timeline import CALENDAR
 from ..work.submitting import submit
+from .entries import VERSION
 from .ranking import WEIGHT
 
 if TYPE_CHECKING:
@@ -45,12 +47,15 @@ _MOST = 1_024
 _MOST_AT_ONCE = 10_000
 """most tasks that a new reaction may begin with"""
 _LONG = 300
+"""bytes of a path from which a task's id has a digest of it instead"""
+_ORDINAL, _REACTION, _PAYLOAD = range(3)
+"""a row of the table `reactions`"""
+_, _, _DEEP = range(3)
+"""a row of the table `causes`"""
 
 
-_PAYLOAD = 2
-"""of a row of the table `reactions`"""
-_DEEP = 2
-"""of a row of the table `causes`"""
+_NONE = ("", ())
+"""an activation that there is not"""
 
 
 class Activations(Part):
@@ -83,7 +88,7 @@ class Activations(Part):
 
     def rebuild(self, ledger: Ledger) -> None:
         """Rebuild the index and the alarms of the episodes."""
-        rows = sorted(ledger.tables["reactions"].values(), key=lambda row: row[0])
+        rows = sorted(ledger.tables["reactions"].values(), key=itemgetter(_ORDINAL))
         self.by_start = {}
         for _, reaction, _ in rows:
             start = reaction.pattern.split("/", 1)[0]
@@ -92,7 +97,7 @@ class Activations(Part):
         self.about_entries = any(reaction.trails is None for _, reaction, _ in rows)
         self.falls, self.listed = [], {}
         for name, place in ledger.tables["episodes"]:
-            self._watch_fall(ledger, ledger.tables["reactions"][name][1], place)
+            self._watch_fall(ledger, ledger.tables["reactions"][name][_REACTION], place)
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -105,7 +110,7 @@ class Activations(Part):
         table = ledger.tables["reactions"]
         old = table.get(reaction.name)
         bare = evolve(reaction, task=evolve(reaction.task, payload=None))
-        if old is not None and old[1] == bare and old[_PAYLOAD] == payload:
+        if old is not None and old[_REACTION:] == (bare, payload):
             return False
         if old is None and len(table) >= _MOST:
             return Refused(LimitError("reactions of a board", len(table) + 1, _MOST))
@@ -116,7 +121,8 @@ class Activations(Part):
             )
         if old is not None:
             self._end_episodes(ledger, reaction.name)
-        ledger.undo.put(table, reaction.name, (ledger.ordinal() if old is None else old[0], bare, payload))
+        ordinal = ledger.ordinal() if old is None else old[_ORDINAL]
+        ledger.undo.put(table, reaction.name, (ordinal, bare, payload))
         self.rebuild(ledger)
         for path, version, strength in there:
             change = "created" if reaction.above is None else self._edge(ledger, bare, path, strength)
@@ -129,14 +135,14 @@ class Activations(Part):
         tables, pattern = ledger.tables, reaction.pattern
         if reaction.trails is None:
             return [
-                (path, tables["entries"][path][0], 0.0)
-                for path in sorted(tables["entries"])
+                (path, row[VERSION], 0.0)
+                for path, row in sorted(tables["entries"].items())
                 if matches(pattern, path)
             ]
         rule, now = self.trails.rule(reaction.trails), ledger.timeline.reading[CALENDAR]
         return [
-            (place, 0, self.trails.strength(rule, tables["trails"][kind, place], now))
-            for kind, place in sorted(tables["trails"])
+            (place, 0, self.trails.strength(rule, row, now))
+            for (kind, place), row in sorted(tables["trails"].items())
             if kind == reaction.trails and matches(pattern, place)
         ]
 
@@ -225,8 +231,8 @@ class Activations(Part):
         """Make a task for a change, or merge the change with the task that is open."""
         key = (reaction.name, path)
         activations = ledger.tables["activations"]
-        open_one = activations.get(key) if reaction.coalesce else None
-        row = None if open_one is None else ledger.tasks.get(open_one[0])
+        task, _ = activations.get(key, _NONE) if reaction.coalesce else _NONE
+        row = ledger.tasks.get(task)
         if row is None or row.state in FINAL:
             self._create(ledger, reaction, path, version, change, depth)
         elif row.state is LEASED:
@@ -266,12 +272,12 @@ class Activations(Part):
             return
         ledger.undo.drop(ledger.tables["causes"], row.spec.id)
         name, path, _ = cause
-        open_one = ledger.tables["activations"].get((name, path))
-        if open_one is None or open_one[0] != row.spec.id:
+        task, since = ledger.tables["activations"].get((name, path), _NONE)
+        if task != row.spec.id:
             return
         ledger.undo.drop(ledger.tables["activations"], (name, path))
-        if open_one[1]:
-            self._create(ledger, ledger.tables["reactions"][name][1], path, *open_one[1])
+        if since:
+            self._create(ledger, ledger.tables["reactions"][name][_REACTION], path, *since)
 
     # -- falling edges ----------------------------------------------------------------------
 
@@ -306,7 +312,7 @@ class Activations(Part):
             if row is None or self.listed.get((name, place)) != when or (name, place) not in episodes:
                 heapq.heappop(falls)
                 continue
-            at = self._falls_at(ledger, row[1], place)
+            at = self._falls_at(ledger, row[_REACTION], place)
             if at is None:
                 del self.listed[name, place]
                 heapq.heappop(falls)
@@ -314,7 +320,7 @@ class Activations(Part):
                 self.listed[name, place] = at
                 heapq.heapreplace(falls, (at, name, place))
             else:
-                return at, row[1], place
+                return at, row[_REACTION], place
         return None
 
     def pass_due(self, ledger: Ledger) -> None:
@@ -347,7 +353,7 @@ class Activations(Part):
             assert ledger.tasks[task].state not in FINAL
         rung = {(name, place) for when, name, place in self.falls if self.listed.get((name, place)) == when}
         for name, place in tables["episodes"]:
-            reaction = tables["reactions"][name][1]
+            reaction = tables["reactions"][name][_REACTION]
             assert (reaction.trails, place) in tables["trails"]
             at = self._falls_at(ledger, reaction, place)
             assert at is None or ((name, place) in rung and self.listed[name, place] <= at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...commands.board import Changes
+from ...commands.shared import Refused
 from ...errors import NotOwnerError, QuarantinedError
 from ...values.entries import Change, Page
 from ..state.ledger import FAR_NS
@@ -16,7 +17,6 @@ from ..state.parts import Part
 from ..state.timeline import CALENDAR
 
 if TYPE_CHECKING:
-    from ...commands.shared import Refused
     from ..state.ledger import Ledger
     from .ranking import Rule
 
@@ -152,8 +152,6 @@ def _change(cursor: int, event: tuple[Any, ...]) -> Change | None:
 
 def changes(ledger: Ledger, query: Changes) -> Page | Refused:
     """Read a page of changes below a prefix. O(events since the cursor)."""
-    from ...commands.shared import Refused  # noqa: PLC0415 - for its type alone otherwise
-
     assert query.since is not None
     if (missed := ledger.missed(query.since)) is not None:
         return Refused(missed)

@@ -512,8 +512,10 @@ class Trails(Part):
                         best.add((net, spot[PLACE]))
                         if len(best) > most:
                             del best[0]
-            if len(best) == most and best[0][0] > bound:
-                break
+            if len(best) == most:
+                least, _ = best[0]
+                if least > bound:
+                    break
         return [self._sum_of(ledger, place, net) for net, place in reversed(best)]
 
     def _sum_of(self, ledger: Ledger, place: str, net: float) -> Trail:
