@@ -14,7 +14,8 @@ without one it always is.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections import Counter
+from typing import Any
 
 from ...commands.shared import Complete
 from ...errors import VerdictError
@@ -33,8 +34,10 @@ _LEAST = 0.05
 _CANARY = 2.0
 
 _Given = tuple[str, int, Any]
-"""(agent, token, what it handed in)"""
-_RESULT: Final = 2
+_AGENT, _TOKEN, _RESULT = range(3)
+"""an agent, the token of its lease, and what it handed in"""
+_NOTHING = (0, ())
+"""the row of a task of which nothing is handed in"""
 
 
 def share_to_check(good: float, bad: float, streak: int, error: float) -> float:
@@ -80,21 +83,13 @@ class Checking(Part):
 
     def __init__(self) -> None:
         self.opinions = Opinions()
-        self.open: dict[str, int] = {}
+        self.open: Counter[str] = Counter()
         """agent -> number of its own first results that wait to be judged"""
 
     def rebuild(self, ledger: Ledger) -> None:
         """Empty the lanes; rows are added again when they are indexed."""
-        self.opinions, self.open = Opinions(), {}
-        for _, given in ledger.tables["handed"].values():
-            self._count(given[0][0], 1)
-
-    def _count(self, agent: str, change: int) -> None:
-        left = self.open.get(agent, 0) + change
-        if left:
-            self.open[agent] = left
-        else:
-            del self.open[agent]
+        self.opinions = Opinions()
+        self.open = Counter(given[0][_AGENT] for _, given in ledger.tables["handed"].values())
 
     def enter(self, ledger: Ledger, row: Row) -> None:
         """Add a READY row with results."""
@@ -106,14 +101,10 @@ class Checking(Part):
         return as_check(row.spec).kind if self._is_check(ledger, row) else row.spec.kind
 
     def _is_check(self, ledger: Ledger, row: Row) -> bool:
-        handed = ledger.tables["handed"].get(row.spec.id)
-        verify = row.spec.verify
-        return (
-            handed is not None
-            and verify is not None
-            and verify.method == "check"
-            and handed[1][0][1] != row.token  # not the lease under which the result was handed in
-        )
+        _, given = ledger.tables["handed"].get(row.spec.id, _NOTHING)
+        if not given or row.spec.verify is None or row.spec.verify.method != "check":
+            return False
+        return bool(given[0][_TOKEN] != row.token)  # it is not the lease that handed the result in
 
     def payload(self, ledger: Ledger, row: Row) -> Any:
         """Return the payload of a lease: the work, or for a check, the work with its result."""
@@ -160,7 +151,7 @@ class Checking(Part):
         if self.opinions.may(ledger, agent, row):
             return ""
         principals = ledger.principals
-        authors = self.opinions.rows[row.spec.id][0][0]
+        (authors, *_), _ = self.opinions.rows[row.spec.id]
         mine = principals.of(ledger, agent)
         same = [author for author in authors if principals.of(ledger, author) == mine]
         if same:
@@ -175,23 +166,23 @@ class Checking(Part):
         verify = spec.verify
         assert verify is not None
         assert agent is not None
-        handed = ledger.tables["handed"].get(spec.id)
+        since, given = ledger.tables["handed"].get(spec.id, _NOTHING)
         if verify.method == "canary":
-            return self._known(ledger, row, command.result)
-        if handed is None and not self._is_due(ledger, row, command.draw):
-            return None
+            return self._known(ledger, row, agent, verify, command.result)
+        if not given:
+            if not self._is_due(ledger, agent, spec.kind, verify.error, command.draw):
+                return None
+            since = ledger.ordinal()
+            self.open[agent] += 1
         value = _verdict(command.result) if self._is_check(ledger, row) else command.result
-        given: tuple[_Given, ...] = (*(() if handed is None else handed[1]), (agent, row.token, value))
-        since = ledger.ordinal() if handed is None else handed[0]
-        if handed is None:
-            self._count(agent, 1)
+        given = (*given, (agent, row.token, value))
         ledger.undo.put(ledger.tables["handed"], spec.id, (since, given))
         return self._judge(ledger, row, verify, given)
 
     def again(self, ledger: Ledger, row: Row, token: int) -> Outcome | None:
         """Return the answer for a lease that has handed in and asks again, None for any other."""
-        handed = ledger.tables["handed"].get(row.spec.id)
-        if row.state is not READY or handed is None or handed[1][-1][1] != token:
+        _, given = ledger.tables["handed"].get(row.spec.id, _NOTHING)
+        if row.state is not READY or not given or given[-1][_TOKEN] != token:
             return None
         return self._pending(row)
 
@@ -199,26 +190,23 @@ class Checking(Part):
         why = "handed in: the result counts once others have checked it"
         return make_outcome(row.spec.id, row.state, None, why, row.agent, row.attempts, False)
 
-    def _is_due(self, ledger: Ledger, row: Row, draw: float | None) -> bool:
-        assert row.agent is not None
-        assert row.spec.verify is not None
-        error = row.spec.verify.error
+    def _is_due(self, ledger: Ledger, agent: str, kind: str, error: float, draw: float | None) -> bool:
+        """Tell whether a result is checked."""
         if draw is None or not error:
             return True
         restraint = ledger.restraint
-        if restraint is not None and restraint.watches(ledger, row.agent):
+        if restraint is not None and restraint.watches(ledger, agent):
             return True
-        good, bad, streak = ledger.reputation.quality_in(ledger, row.agent, row.spec.kind)
+        good, bad, streak = ledger.reputation.quality_in(ledger, agent, kind)
         return draw < share_to_check(good, bad, streak, error)
 
-    def _known(self, ledger: Ledger, row: Row, result: Any) -> Outcome | None:
-        assert row.agent is not None
-        assert row.spec.verify is not None
-        assert row.spec.verify.digest is not None
-        if is_answer(result, row.spec.verify.digest):
-            self._right(ledger, row.agent, row.spec)
+    def _known(self, ledger: Ledger, row: Row, agent: str, verify: Verify, result: Any) -> Outcome | None:
+        """Judge a result by the answer, which is known."""
+        assert verify.digest is not None
+        if is_answer(result, verify.digest):
+            self._right(ledger, agent, row.spec)
             return None
-        return self._refute(ledger, row, row.agent, "the answer is known, and it is another", _CANARY)
+        return self._refute(ledger, row, agent, "the answer is known, and it is another", _CANARY)
 
     # -- judging ----------------------------------------------------------------------------
 
@@ -271,7 +259,8 @@ class Checking(Part):
         agent, token = row.agent, row.token
         row.attempts -= 1  # only failures count as attempts
         self._back(ledger, row)
-        ledger.emit("handed in", row.spec.id, agent, token, len(ledger.tables["handed"][row.spec.id][1]))
+        _, given = ledger.tables["handed"][row.spec.id]
+        ledger.emit("handed in", row.spec.id, agent, token, len(given))
         return self._pending(row)
 
     def _back(self, ledger: Ledger, row: Row, *, forget: bool = False) -> None:
@@ -327,11 +316,13 @@ class Checking(Part):
 
     def forget(self, ledger: Ledger, task: str) -> None:
         """Forget what was handed in, if anything: the task has ended, or starts again."""
-        handed = ledger.tables["handed"].get(task)
-        if handed is not None:
+        _, given = ledger.tables["handed"].get(task, _NOTHING)
+        if given:
             ledger.undo.drop(ledger.tables["handed"], task)
-            author = handed[1][0][0]
-            self._count(author, -1)
+            author = given[0][_AGENT]
+            self.open[author] -= 1
+            if not self.open[author]:
+                del self.open[author]
             if ledger.news.is_wanted:
                 ledger.news.agents.append(author)
 
@@ -341,13 +332,12 @@ class Checking(Part):
 
     def why(self, ledger: Ledger, row: Row) -> list[str]:
         """Say what a task with results is waiting for."""
-        assert row.spec.verify is not None
-        _, given = ledger.tables["handed"][row.spec.id]
-        verify = row.spec.verify
+        verify, (_, given) = row.spec.verify, ledger.tables["handed"][row.spec.id]
+        assert verify is not None
         names = ", ".join(agent for agent, _, _ in given)
         if verify.method == "check":
             votes = f", {len(given) - 1} verdict(s) so far" if len(given) > 1 else ""
-            what = f"a result of {given[0][0]} waits for {verify.agree} agreeing verdict(s){votes}"
+            what = f"a result of {given[0][_AGENT]} waits for {verify.agree} agreeing verdict(s){votes}"
         else:
             what = f"{len(given)} result(s) handed in ({names}); {verify.agree} must agree"
         terms = as_check(row.spec)
@@ -363,8 +353,8 @@ class Checking(Part):
             assert given
             assert len(given) <= row.spec.verify.most + (row.spec.verify.method == "check")
             assert len({agent for agent, _, _ in given}) == len(given)
-        first = [given[0][0] for _, given in ledger.tables["handed"].values()]
-        assert self.open == {agent: first.count(agent) for agent in first}
+        handed = ledger.tables["handed"].values()
+        assert dict(self.open) == Counter(given[0][_AGENT] for _, given in handed)
         self.opinions.check(ledger)
 
 

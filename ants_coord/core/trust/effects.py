@@ -11,17 +11,15 @@ and not the agents: then nobody is quarantined, and an alarm says so.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
 from ...values.trust import TrustPolicy
 from ..state.ledger import Ledger, ns
 from ..state.parts import Part
 from ..state.records import ANY, Row
 from ..state.timeline import LEASE
-from .evidence import FAILED_VERBS, WRONG_IN_A_ROW, Reputation
-
-if TYPE_CHECKING:
-    from ...values.settings import Settings
+from .evidence import FAILED_VERBS, LATEST, WRONG_IN_A_ROW, Reputation
 
 _TRUSTED, _PROVEN = 0.5, 0.85
 """the lower bound from which an agent is established, and the one from which it has full rights"""
@@ -31,7 +29,7 @@ _MOST_RELAPSES = 10
 _ENOUGH = 3
 """with fewer established agents at work than this, newcomers are not held back: somebody must do the work"""
 _KEEP_SHARE = 0.9930924954370359  # 2^(-1/100)
-_, _, _WHY = range(3)
+_UNTIL, _RELAPSES, _WHY = range(3)
 """a row of the table `breakers`"""
 _UNJUDGED = 4
 """
@@ -40,8 +38,6 @@ How many unjudged results an agent may have for each task it may hold.
 Without this bound, a fast agent with wrong answers could finish the whole board before its first result is
 judged.
 """
-
-
 _LEAST_HOLD = 2.0
 """how many usual lengths a task may be held after any number of losses: slow work must stay possible"""
 
@@ -75,12 +71,9 @@ class Restraint(Part):
         self.policy = ledger.settings.trust
         self.ledger = ledger
         tables = ledger.tables
-        self.alarms = [(row[0], agent) for agent, row in tables["breakers"].items()]
-        self.alarms += [(row[0], "") for row in tables["alarm"].values()]
+        self.alarms = [(until, agent) for agent, (until, _, _) in tables["breakers"].items()]
+        self.alarms += [(until, "") for (until,) in tables["alarm"].values()]
         heapq.heapify(self.alarms)
-
-    def reconfigured(self, ledger: Ledger, old: Settings) -> None:
-        """Keep the terms of leases that were granted before there was a policy."""
 
     # -- what an agent may ------------------------------------------------------------------
 
@@ -103,7 +96,7 @@ class Restraint(Part):
         if self.policy.newcomers is not None and self._had_their_share(ledger, agent):
             return f"has no standing yet, and newcomers have had their {self.policy.newcomers:.0%} of claims"
         breaker = ledger.tables["breakers"].get(agent)
-        if breaker is not None and breaker[0] > ledger.timeline.reading[LEASE]:
+        if breaker is not None and breaker[_UNTIL] > ledger.timeline.reading[LEASE]:
             return self.quarantined(ledger, agent)
         if not held:
             return None
@@ -121,26 +114,20 @@ class Restraint(Part):
         """Return why an agent may change nothing now: it is in quarantine and not yet on probation."""
         breaker = ledger.tables["breakers"].get(agent)
         now = ledger.timeline.reading[LEASE]
-        if breaker is None or breaker[0] <= now:
+        if breaker is None or breaker[_UNTIL] <= now:
             return None
-        return f"is in quarantine for {(breaker[0] - now) / 1e9:.3g} s more: {breaker[_WHY]}"
+        return f"is in quarantine for {(breaker[_UNTIL] - now) / 1e9:.3g} s more: {breaker[_WHY]}"
 
     def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
         if agent in ledger.tables["established"]:
             return False
         new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
         assert self.policy.newcomers is not None
-        return new > self.policy.newcomers * everybody and self._at_work(ledger) >= _ENOUGH
-
-    def _at_work(self, ledger: Ledger) -> int:
-        """Count the established agents that hold something, up to the number needed."""
-        count = 0
-        for agent in ledger.tables["established"]:
-            row = ledger.agents.get(agent)
-            count += row is not None and bool(row.leases)
-            if count >= _ENOUGH:
-                break
-        return count
+        if new <= self.policy.newcomers * everybody:
+            return False
+        known = (ledger.agents.get(agent) for agent in ledger.tables["established"])
+        at_work = (row for row in known if row is not None and row.leases)
+        return len(list(islice(at_work, _ENOUGH))) == _ENOUGH
 
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Count a claim, of a newcomer or of a known agent."""
@@ -207,14 +194,14 @@ class Restraint(Part):
             most = max(min(self.policy.hold_most, _LEAST_HOLD), self.policy.hold_most / 2.0**losses)
             latest = granted + round(max(usual, row.ttl_ns) * most)
             ledger.undo.put(holds, spec.id, (granted, latest))
-        return int(holds[spec.id][1])
+        return int(holds[spec.id][LATEST])
 
     def latest_known(self, ledger: Ledger, row: Row) -> int | None:
         """
         Return what `latest` has fixed for a lease that has been renewed; None if it has not been renewed.
         """
         hold = ledger.tables["holds"].get(row.spec.id)
-        return None if hold is None else int(hold[1])
+        return None if hold is None else int(hold[LATEST])
 
     def weight(self, ledger: Ledger, agent: str) -> float:
         """Return how much an agent's marks count."""
@@ -308,7 +295,7 @@ class Restraint(Part):
         if (agent, kind) in ledger.tables["quality"]:
             wrong = ledger.tables["quality"][agent, kind][WRONG_IN_A_ROW]
         if breaker is not None:
-            self._shut_out(ledger, agent, breaker[1] + 1, f"on probation, and {why}")
+            self._shut_out(ledger, agent, breaker[_RELAPSES] + 1, f"on probation, and {why}")
         elif wrong >= self.policy.quarantine_after:
             self._shut_out(ledger, agent, 0, f"{wrong} wrong results in a row")
         elif quality is not None and quality.high < _WORTHLESS:
@@ -319,7 +306,8 @@ class Restraint(Part):
         breaker = ledger.tables["breakers"].get(agent)
         seen = self.reputation.of(ledger, agent)
         if breaker is not None:
-            self._shut_out(ledger, agent, breaker[1] + 1, "the task it was tried with failed, too")
+            why = "the task it was tried with failed, too"
+            self._shut_out(ledger, agent, breaker[_RELAPSES] + 1, why)
         elif strikes >= self.policy.quarantine_after:
             self._shut_out(ledger, agent, 0, f"{strikes} bad outcomes in a row")
         elif seen.high < _HOPELESS:
@@ -330,7 +318,7 @@ class Restraint(Part):
     def shut_out(self, ledger: Ledger, agent: str, why: str) -> None:
         """Put an agent in quarantine because somebody says so; no budget limits this."""
         breaker = ledger.tables["breakers"].get(agent)
-        self._open(ledger, agent, 0 if breaker is None else breaker[1] + 1, why)
+        self._open(ledger, agent, 0 if breaker is None else breaker[_RELAPSES] + 1, why)
 
     def _shut_out(self, ledger: Ledger, agent: str, relapses: int, why: str) -> None:
         tables = ledger.tables
@@ -379,7 +367,7 @@ class Restraint(Part):
             when, agent = heapq.heappop(self.alarms)
             if agent:
                 self._tell(ledger, agent)
-            elif tables["alarm"] and tables["alarm"][""][0] == when:
+            elif tables["alarm"].get("") == (when,):
                 ledger.undo.drop(tables["alarm"], "")
                 ledger.emit("alarm", None, None, 0, {"why": "over"})
                 if ledger.news.is_wanted:
@@ -396,13 +384,13 @@ class Restraint(Part):
     def check(self, ledger: Ledger) -> None:
         """Assert that the tables agree with leases and alarms."""
         tables = ledger.tables
-        for agent, row in tables["breakers"].items():
-            assert row[0] <= ledger.timeline.reading[LEASE] or (row[0], agent) in self.alarms
+        for agent, (until, _, _) in tables["breakers"].items():
+            assert until <= ledger.timeline.reading[LEASE] or (until, agent) in self.alarms
         for task, (granted, latest) in tables["holds"].items():
             row = ledger.tasks[task]
             assert row.agent is not None
             assert ledger.agents[row.agent].leases[row.token] is row
             assert granted < latest
             assert row.deadline_ns <= latest
-        for row in tables["alarm"].values():
-            assert (row[0], "") in self.alarms
+        for (until,) in tables["alarm"].values():
+            assert (until, "") in self.alarms

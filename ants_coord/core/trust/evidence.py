@@ -35,10 +35,12 @@ _SILENT, _OVERTIME, _FAILED = 2.0, 1.5, 1.0
 _EARLY, _LATE = 0.1, 0.25
 _LATE_GOOD, _LATE_BAD = 0.5, -1.0
 _AGENTS, _KINDS = 10_000, 64
-_, GOOD, BAD, _, HOUR_ENDS = range(5)
+ORDINAL, GOOD, BAD, _, HOUR_ENDS = range(5)
 """a row of the table `evidence`"""
 RIGHT, WRONG, RIGHT_IN_A_ROW, WRONG_IN_A_ROW, _ = range(5)
 """a row of the table `quality`"""
+_, LATEST = range(2)
+"""a row of the table `holds`, see effects.py"""
 
 
 def channel(good: float, bad: float) -> Channel:
@@ -55,7 +57,7 @@ def _faded(amount: float, passed_ns: int, half_life: int) -> float:
     return amount * strength_at(weight_of(1.0, 0, half_life), passed_ns, half_life)
 
 
-def given_back(ledger: Ledger, row: Row) -> float:
+def _given_back(ledger: Ledger, row: Row) -> float:
     """Return the bad evidence for giving a lease back: little at first, more after half its time."""
     held = ledger.timeline.reading[LEASE] - (row.deadline_ns - row.ttl_ns)
     return _EARLY if 2 * held < row.ttl_ns else _LATE
@@ -82,7 +84,8 @@ class Reputation(Part):
     def rebuild(self, ledger: Ledger) -> None:
         """Rebuild the index."""
         self.kinds = OrderedDict()
-        for (agent, kind), _ in sorted(ledger.tables[self.of_work].items(), key=lambda item: item[1][0]):
+        table = ledger.tables[self.of_work]
+        for agent, kind in sorted(table, key=lambda key: table[key][ORDINAL]):
             self.kinds.setdefault(agent, {})[kind] = None
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
@@ -94,14 +97,13 @@ class Reputation(Part):
         if verb in DELIVERED:
             self.delivered(ledger, agent, kind, ledger.timeline.reading[CALENDAR])
             return
-        if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
+        bad = self.blame(ledger, row, verb)
+        if bad is None:
             return
         if verb in FAILED_VERBS:
-            known, bad = ledger.tables["failers"].get(row.spec.id, ()), self.blame(ledger, row)
+            known = ledger.tables["failers"].get(row.spec.id, ())
             ledger.undo.put(ledger.tables["failers"], row.spec.id, (*known[-15:], (agent, kind, bad)))
-            self.add(ledger, agent, kind, 0.0, bad)
-        elif verb == "release":
-            self.add(ledger, agent, kind, 0.0, given_back(ledger, row))
+        self.add(ledger, agent, kind, 0.0, bad)
 
     def delivered(self, ledger: Ledger, agent: str, kind: str, now: int) -> None:
         """Note a lease that ended with a result. Every cycle comes here, so the usual case is spelt out."""
@@ -114,8 +116,12 @@ class Reputation(Part):
         else:
             self.add(ledger, agent, kind, 1.0, 0.0)
 
-    def blame(self, ledger: Ledger, row: Row) -> float:
-        """Return how much a failed lease says about its holder."""
+    def blame(self, ledger: Ledger, row: Row, verb: str) -> float | None:
+        """Return how much the end of a lease without a result says against its holder; None if nothing."""
+        if ledger.restraint is not None and ledger.restraint.spares(ledger, row):
+            return None
+        if verb not in FAILED_VERBS:
+            return _given_back(ledger, row) if verb == "release" else None
         known = ledger.tables["failers"].get(row.spec.id, ())
         others = {name for name, _, _ in known} - {row.agent}
         # a task that everybody fails says little about any of them
@@ -124,8 +130,8 @@ class Reputation(Part):
     def _how_bad(self, ledger: Ledger, row: Row) -> float:
         if row.lost != "expired":
             return _FAILED
-        since = ledger.tables["holds"].get(row.spec.id) if "holds" in ledger.tables else None
-        return _OVERTIME if since is not None and row.deadline_ns >= since[1] else _SILENT
+        hold = ledger.tables.get("holds", {}).get(row.spec.id)
+        return _OVERTIME if hold is not None and row.deadline_ns >= hold[LATEST] else _SILENT
 
     def landed(self, ledger: Ledger, row: Row) -> None:
         """Note that a result came after its lease had run out: late, but better than nothing."""
@@ -269,7 +275,7 @@ class Reputation(Part):
         """Assert that the index follows the table, and that evidence is sound."""
         table = ledger.tables[self.of_work]
         assert {(agent, kind) for agent, kinds in self.kinds.items() for kind in kinds} == set(table)
-        firsts = [min(table[agent, kind][0] for kind in kinds) for agent, kinds in self.kinds.items()]
+        firsts = [min(table[agent, kind][ORDINAL] for kind in kinds) for agent, kinds in self.kinds.items()]
         assert firsts == sorted(firsts)
         for _, good, bad, failures, _ in table.values():
             assert 0 <= good < 73

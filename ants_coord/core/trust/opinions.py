@@ -54,7 +54,7 @@ class Opinions:
 
     def may(self, ledger: Ledger, agent: str, row: Row) -> bool:
         """Tell whether an agent may take this very task."""
-        authors = self.rows[row.spec.id][0][0]
+        (authors, *_), _ = self.rows[row.spec.id]
         principals = ledger.principals
         if principals.of(ledger, agent) in {principals.of(ledger, author) for author in authors}:
             return False

@@ -16,11 +16,10 @@ from ..state.parts import Part
 def vouch(ledger: Ledger, command: Vouch) -> bool:
     """Set an agent's principal; return whether that is new."""
     table = ledger.tables["principals"]
-    known = table.get(command.agent)
-    if known is not None and known[1] == command.principal:
+    ordinal, principal, _ = table.get(command.agent, (0, None, None))
+    if principal == command.principal:
         return False
-    ordinal = ledger.ordinal() if known is None else known[0]
-    ledger.undo.put(table, command.agent, (ordinal, command.principal, command.by))
+    ledger.undo.put(table, command.agent, (ordinal or ledger.ordinal(), command.principal, command.by))
     ledger.emit("vouched", None, command.agent, 0, {"principal": command.principal, "by": command.by})
     if ledger.news.is_wanted:
         ledger.news.agents.append(command.agent)
@@ -43,8 +42,8 @@ class Principals(Part):
 
     def of(self, ledger: Ledger, agent: str) -> str:
         """Return an agent's principal: the agent itself, if nobody vouches for it."""
-        row = ledger.tables["principals"].get(agent)
-        return agent if row is None else str(row[1])
+        _, principal, _ = ledger.tables["principals"].get(agent, (0, agent, None))
+        return str(principal)
 
     def vouched(self, ledger: Ledger, agent: str) -> bool:
         """Tell whether somebody vouches for an agent."""

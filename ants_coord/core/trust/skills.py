@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..state.ledger import Ledger
 from ..state.parts import Part
 from ..state.records import Row
-from .evidence import BAD, DELIVERED, FAILED_VERBS, GOOD, RIGHT, WRONG, Reputation, channel, given_back
+from .evidence import BAD, DELIVERED, GOOD, RIGHT, WRONG, Reputation, channel
 
 
 class Skills(Reputation):
@@ -32,19 +32,11 @@ class Skills(Reputation):
 
     def tally(self, ledger: Ledger, row: Row, verb: str, names: list[str]) -> None:
         """Note how a lease ended that asked for these capabilities."""
-        if verb in DELIVERED:
-            good, bad = 1.0, 0.0
-        elif ledger.restraint is not None and ledger.restraint.spares(ledger, row):
-            return
-        elif verb in FAILED_VERBS:
-            good, bad = 0.0, self.blame(ledger, row)
-        elif verb == "release":
-            good, bad = 0.0, given_back(ledger, row)
-        else:
-            return
         assert row.agent is not None
-        for name in names:
-            self.add(ledger, row.agent, name, good, bad)
+        good, bad = (1.0, 0.0) if verb in DELIVERED else (0.0, self.blame(ledger, row, verb))
+        if bad is not None:
+            for name in names:
+                self.add(ledger, row.agent, name, good, bad)
 
     def of_one(self, ledger: Ledger, agent: str, name: str) -> float | None:
         """Return what to expect of an agent where a capability is required; None if it was never seen."""
