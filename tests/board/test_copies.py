@@ -10,8 +10,10 @@ import random
 
 import pytest
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import (
+    Deposit,
     Diffuse,
     Erase,
     React,
@@ -25,7 +27,6 @@ from ants_coord.commands.board import (
 )
 from ants_coord.commands.matching import Advertise, Agents, Offers
 from ants_coord.core import Machine, digest
-from ants_coord.fronts import board_arguments as args
 from ants_coord.values.adverts import Advert
 from ants_coord.values.marks import Mark, MarkKind
 from ants_coord.values.reactions import Reaction
@@ -48,7 +49,7 @@ FOOD, KEPT, STONE = (
 
 
 class Twins:
-    """Each command is given to a board that lives on and to one that is often made anew from the other."""
+    """Each command is given to a board that lives on and to one that is often restored from the other."""
 
     def __init__(self, seed: int) -> None:
         self.dice, self.now, self.theme = random.Random(seed), START, seed % 4
@@ -80,7 +81,7 @@ class Twins:
         dice = self.dice
         agent, place, path = dice.choice(AGENTS), dice.choice(PLACES), dice.choice(("x/1", "x/2", "y"))
         kind, strength = dice.choice(NAMES), dice.choice((0.2, 1.0, 5.0))
-        leases = self.old.ask(c.Leases())
+        leases = self.old.ask(reading.Leases())
         lease = dice.choice(leases) if leases else None
         task = Task(
             f"t{dice.randrange(9)}",
@@ -91,7 +92,7 @@ class Twins:
         )
         trigger = Reaction("edge", "**", Task(kind="r"), ("rose", "fell"), trails=kind, above=2.0, below=1.0)
         of_trails: list[c.Command[object]] = [
-            *[args.deposit(Mark(kind, place, strength), agent)] * 7,
+            *[Deposit(Mark(kind, place, strength), agent)] * 7,
             *[Diffuse(kind, ((place, PLACES),), dice.choice((0.3, 1.0)), agent)] * 2,
             RollBack(agent, "host", False),
             React(trigger, None, dice.random() < 0.5),
@@ -139,8 +140,8 @@ class Twins:
             Strongest("food", 3),
             Sense("a"),
             Thresholds(agent),
-            c.StandingOf(agent),
-            c.BriefingOf(agent),
+            reading.StandingOf(agent),
+            reading.BriefingOf(agent),
         ):
             told = [machine.ask(query, now_ns=self.now) for machine in (self.old, self.new, copy)]
             assert told[0] == told[1] == told[2], query
@@ -169,7 +170,7 @@ def test_trails_go_on_alike_whatever_was_spread_and_taken_back(seed):
         agent, place = dice.choice(AGENTS), dice.choice(PLACES)
         command = dice.choices(
             (
-                args.deposit(Mark("food", place, dice.choice((0.2, 1.0, 4.0))), agent),
+                Deposit(Mark("food", place, dice.choice((0.2, 1.0, 4.0))), agent),
                 Diffuse("food", ((place, PLACES),), dice.choice((0.3, 1.0)), "wind"),
                 RollBack(agent, "host"),
                 c.Configure(dice.choice(settings)),

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ants_coord.commands import reading
 from ants_coord.commands import shared as c
 from ants_coord.commands.board import (
     Deposit,
@@ -255,7 +256,7 @@ class Foraging(RuleBasedStateMachine):
             offered = [offer.task for offer in machine.ask(Offers(agent, 50))]
             assert sorted(offered) == sorted(row.spec.id for row in naive.open_to(agent, self.ledger))
             assert not offered or offered[0] in naive.best(agent, self.ledger, self.now)
-            told = machine.ask(c.BriefingOf(agent, 50)).open
+            told = machine.ask(reading.BriefingOf(agent, 50)).open
             assert [each.task for each in told] == offered
             known = {t.kind: t.threshold for t in machine.ask(Thresholds(agent))}
             assert known == pytest.approx({k: float(v) for k, v in naive.thresholds.get(agent, {}).items()})

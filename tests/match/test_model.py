@@ -15,8 +15,8 @@ from ants_coord.commands import shared as c
 from ants_coord.commands.matching import Advertise, Agents, Offers, Refresh, Withdraw
 from ants_coord.core import Machine, digest, restore
 from ants_coord.core.snapshot import records
+from ants_coord.frozen import evolve
 from ants_coord.values.adverts import Advert
-from ants_coord.values.frozen import evolve
 from ants_coord.values.settings import Settings
 from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 
