@@ -57,12 +57,12 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
             part.refit(ledger, agent)
         else:
             ledger.sort_again()  # a rule that reads a new attribute splits signatures: rare
-    if old is None or not is_same or fading:
+    if not is_same or fading:
         part.ring_at(agent, now + ttl_ns)
     if not is_same:
         ledger.declines.forget_open(ledger, agent)
     if status != "renewed":
-        part.tell(ledger, agent)
+        ledger.news.tell(agent)
         ledger.emit("changed" if status == "changed" else "joined", None, agent)
     if not is_same or rejoins:
         for hook in ledger.on_advert:
@@ -93,7 +93,7 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
         if fading or reported != load:
             part = _part(ledger)
             part.ring_at(agent, now + row[TTL_NS])
-            part.tell(ledger, agent)
+            ledger.news.tell(agent)
             ledger.emit("joined" if fading else "changed", None, agent)
             for hook in ledger.on_advert if fading else ():
                 hook(ledger, agent)
@@ -138,14 +138,14 @@ def record_of(ledger: Ledger, part: Capable, agent: str) -> AgentRecord:
     raw, now, _ = ledger.timeline.reading
     held = part.held(ledger, agent)
     advert = Advert(agent, capabilities, dict(attributes), slots, load, accepts, ttl_ns / 1e9, incarnation)
-    benched = max(0, ledger.tables["streaks"].get(agent, (0, 0))[1] - now)
+    _, until = ledger.tables["streaks"].get(agent, (0, 0))
     return AgentRecord(
         agent,
         "fading" if fading or deadline <= now else "live",
         advert,
         held,
         part.load(agent),
-        benched / 1e9,
+        max(0, until - now) / 1e9,
         raw + deadline - now,
         ledger.declines.limited_ns(ledger, agent) / 1e9,
         next((told["proofs"] for hook in ledger.on_about if "proofs" in (told := hook(ledger, agent))), {}),
@@ -206,20 +206,13 @@ def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     ledger.undo.entries.clear()
     if ledger.checking.open:
         rows = ledger.checking.offers(ledger, query.agent, rows, query.count)
-    handed = ledger.checking.opinions.rows
-    return tuple(
-        [
-            Offer(
-                row.spec.id,
-                (as_check(row.spec) if row.spec.id in handed else row.spec).kind,
-                row.spec.priority,
-                (as_check(row.spec) if row.spec.id in handed else row.spec).requires,
-                None if row.spec.uses is None else dict(row.spec.uses),
-                max(0, now - row.ready_ns),
-            )
-            for row in rows
-        ]
-    )
+    told = []
+    for row in rows:
+        spec = as_check(row.spec) if row.spec.id in ledger.checking.opinions.rows else row.spec
+        uses = None if spec.uses is None else dict(spec.uses)
+        waited_ns = max(0, now - row.ready_ns)
+        told.append(Offer(spec.id, spec.kind, spec.priority, spec.requires, uses, waited_ns))
+    return tuple(told)
 
 
 COMMANDS: dict[type, Function] = {

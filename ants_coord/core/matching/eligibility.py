@@ -116,19 +116,17 @@ class Capable(Roster):
 
     def pass_time(self, ledger: Ledger) -> None:
         """Let adverts fade and end declines, where due."""
-        now, alarms = ledger.timeline.reading[LEASE], self.alarms
-        if not alarms or alarms[0][0] > now:
+        now = ledger.timeline.reading[LEASE]
+        if not self.alarms or self.alarms[0][0] > now:
             return
-        done = 0
-        # only effective entries are counted: a restored replica has fewer stale ones to step over
-        while done < _AT_ONCE and alarms and alarms[0][0] <= now:
-            when, what, agent, task = alarms[0]
-            if not self._is_due(when, what, agent, task) or (
-                what == _PRESENCE and self._is_early(when, agent)
-            ):
-                heapq.heappop(alarms)
-                continue
-            done += 1
+        # only alarms that apply are counted: a restored replica has fewer others to step over
+        for _ in range(_AT_ONCE):
+            alarm = self._next_alarm()
+            if alarm is None:
+                return
+            when, what, agent, _ = alarm
+            if when > now:
+                return
             if what == _PRESENCE:
                 self._look_after(ledger, agent)
             elif what == RESERVATION:
@@ -137,7 +135,25 @@ class Capable(Roster):
             else:
                 failures, _ = ledger.tables["streaks"][agent]
                 ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
-                self.tell(ledger, agent)
+                ledger.news.tell(agent)
+
+    def _next_alarm(self) -> tuple[int, int, str, str] | None:
+        """Return the earliest alarm that applies; drop those before it."""
+        while self.alarms:
+            if self._applies(*self.alarms[0]):
+                return self.alarms[0]
+            heapq.heappop(self.alarms)
+        return None
+
+    def _applies(self, when: int, what: int, agent: str, task: str) -> bool:
+        tables = self.ledger.tables
+        if what == RESERVATION:
+            held = tables["reserved"].get(agent)
+            return held is not None and held[SEAT] == task and held[UNTIL] == when
+        if what == _BENCH:
+            _, until = tables["streaks"].get(agent, (0, 0))
+            return bool(until == when)
+        return self.listed.get(agent) == when and not self._is_early(when, agent)
 
     def _is_early(self, when: int, agent: str) -> bool:
         """Tell whether an advert was refreshed since its alarm was set; if so, set a new alarm."""
@@ -158,30 +174,13 @@ class Capable(Roster):
         else:
             ledger.undo.put(ledger.tables["presence"], agent, (deadline, load, True))
             ledger.emit("fading", None, agent)
-            self.tell(ledger, agent)  # its slots and its load bind it no longer
+            ledger.news.tell(agent)  # its slots and its load bind it no longer
             self.ring_at(agent, deadline + ledger.tables["adverts"][agent][TTL_NS])
 
     def wakeup_in_ns(self, reading: tuple[int, int, int]) -> int | None:
         """Return when the next advert fades or the next decline ends."""
-        alarms = self.alarms
-        while alarms:
-            when, what, agent, task = alarms[0]
-            if not self._is_due(when, what, agent, task) or (
-                what == _PRESENCE and self._is_early(when, agent)
-            ):
-                heapq.heappop(alarms)
-            else:
-                return max(0, when - reading[LEASE])
-        return None
-
-    def _is_due(self, when: int, what: int, agent: str, task: str) -> bool:
-        tables = self.ledger.tables
-        if what == RESERVATION:
-            held = tables["reserved"].get(agent)
-            return held is not None and held[SEAT] == task and held[UNTIL] == when
-        if what == _BENCH:
-            return tables["streaks"].get(agent, (0, 0))[1] == when  # type: ignore[no-any-return]
-        return self.listed.get(agent) == when
+        alarm = self._next_alarm()
+        return None if alarm is None else max(0, alarm[0] - reading[LEASE])
 
     def granted(self, ledger: Ledger, row: Row) -> None:
         """Follow the grant of a seat; an agent that takes something is no longer absent."""
@@ -200,8 +199,8 @@ class Capable(Roster):
             if agent in streaks:
                 ledger.undo.drop(streaks, agent)
         elif verb in _FAILURES:
-            failures = streaks.get(agent, (0, 0))[0] + 1
-            until, most = 0, ledger.settings.bench_after
+            failures, _ = streaks.get(agent, (0, 0))
+            failures, until, most = failures + 1, 0, ledger.settings.bench_after
             if most and failures >= most:
                 pause = min(1 << min(failures - most, 10), _BENCH_MOST) * _BENCH_NS
                 until = ledger.timeline.reading[LEASE] + pause
@@ -210,7 +209,7 @@ class Capable(Roster):
             ledger.undo.put(streaks, agent, (failures, until))
         if row.spec.requires is not None and self.skills.is_kept(ledger):
             self.skills.tally(ledger, row, verb, self.asked_of(agent, row.spec))
-        self.tell(ledger, agent)
+        ledger.news.tell(agent)
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
         """Note what a result was worth, for each capability that its task asked for."""
@@ -340,9 +339,7 @@ class Capable(Roster):
         return found
 
     def _open_in_blocks(self, agent: str, member: Member | None, view: list[int]) -> list[Signature] | Open:
-        used: dict[str, int] = {}
-        if member is not None:
-            used = self.used(agent)
+        used = {} if member is None else self.used(agent)
 
         def has_room(signature: Signature) -> bool:
             assert member is not None
@@ -363,19 +360,12 @@ class Capable(Roster):
         signature = index.signature(spec, is_kept=False)
         if member is None or self.ledger.tables["presence"][agent][FADING]:
             return signature.is_plain
-        if not signature.fits(member):
-            return False
-        if not signature.uses:
-            return True
-        used = self.used(agent)
-        return all(used.get(name, 0) + n <= member.capacity(name) for name, n in signature.uses)
+        return signature.fits(member) and self.has_room(member, signature.uses)
 
     def surplus(self, agent: str, hint: tuple[str, Hashable, str]) -> int | None:
         """Return how much more a waiting agent can do; ties are broken by a hash, not by who came first."""
         row = self.ledger.tasks.get(hint[TASK])
-        if row is None or self.holds_back(self.ledger, agent) is not None:
-            return None
-        if not self.may(agent, row):
+        if row is None or self.holds_back(self.ledger, agent) is not None or not self.may(agent, row):
             return None
         member = self.index.members.get(agent)
         if member is None:
@@ -409,7 +399,7 @@ class Capable(Roster):
             disband(self, ledger, ledger.tables["reserved"][agent][TEAM], None, f"{agent} has gone")
         said = f"{why_gone}: {reason}" if reason else why_gone
         if why_gone not in FOR_GOOD:
-            self.tell(ledger, agent)  # its own slots and conditions bind it no longer
+            ledger.news.tell(agent)  # its own slots and conditions bind it no longer
         elif ledger.news.is_wanted:
             ledger.news.gone.append((agent, AgentGoneError(agent, said)))
         ledger.emit("departed", None, agent, 0, said)

@@ -299,13 +299,12 @@ class Index:
 
     def drop(self, name: str) -> None:
         """Forget an agent."""
-        member = self.members.pop(name, None)
-        if member is not None:
-            self.everyone &= ~member.bit
-            for masks in self._asked.values():
-                masks.true &= ~member.bit
-                masks.unknown &= ~member.bit
-            self._free.append(member.bit.bit_length() - 1)
+        member = self.members.pop(name)
+        self.everyone &= ~member.bit
+        for masks in self._asked.values():
+            masks.true &= ~member.bit
+            masks.unknown &= ~member.bit
+        self._free.append(member.bit.bit_length() - 1)
 
     def view(self, member: Member) -> list[int]:
         """

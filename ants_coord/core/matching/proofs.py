@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,9 +38,10 @@ from ...values.tasks import FINAL, Task
 from ...values.verification import ADDRESS, CLAIMED, PROVEN, REFUTED, Proof, Verify, covers, is_given
 from ..state.ledger import Ledger
 from ..state.parts import Part
-from ..state.records import DONE, LEASED, Row
+from ..state.records import DONE, Row
 from ..work.lifecycle import end
 from ..work.submitting import carry_out
+from ..work.switches import call_off
 from .members import ATTRIBUTES, CAPABILITIES, ORDINAL
 
 if TYPE_CHECKING:
@@ -77,36 +79,35 @@ class Proofs(Part):
         """capability -> its proofs, in their order"""
         self.open: dict[str, tuple[str, str]] = {}
         """task -> the (agent, capability) that it asks about"""
-        self.asked: dict[str, int] = {}
+        self.asked: Counter[str] = Counter()
         """agent -> number of its open proofs"""
 
     def rebuild(self, ledger: Ledger) -> None:
         """Rebuild the indexes."""
-        self.by_name, self.open, self.asked = {}, {}, {}
-        for proof in ledger.settings.proofs:
-            self.by_name.setdefault(proof.capability, []).append(proof)
+        self.by_name, self.open, self.asked = _by_name(ledger.settings), {}, Counter()
         for key, (_, _, task, _, _) in ledger.tables["proofs"].items():
             if task:
                 self._note_open(task, key)
         ledger.own_tasks = len(self.open)
 
     def _note_open(self, task: str, key: tuple[str, str]) -> None:
-        self.open[task] = key
-        self.asked[key[0]] = self.asked.get(key[0], 0) + 1
+        agent, _ = self.open[task] = key
+        self.asked[agent] += 1
 
     def _put(self, ledger: Ledger, key: tuple[str, str], row: _Row) -> None:
         """Set a row and update the indexes."""
         table = ledger.tables["proofs"]
-        old = table.get(key)
-        if old is None and len(table) >= _MOST:
+        if key not in table and len(table) >= _MOST:
             self._let_go(ledger)
-        if old is not None and old[OPEN] and old[OPEN] != row[OPEN]:
-            del self.open[old[OPEN]]
-            self.asked[key[0]] -= 1
-            if not self.asked[key[0]]:
-                del self.asked[key[0]]
-        if row[OPEN] and (old is None or old[OPEN] != row[OPEN]):
-            self._note_open(row[OPEN], key)
+        agent, _ = key
+        was_open, is_open = table[key][OPEN] if key in table else "", row[OPEN]
+        if was_open and was_open != is_open:
+            del self.open[was_open]
+            self.asked[agent] -= 1
+            if not self.asked[agent]:
+                del self.asked[agent]
+        if is_open and was_open != is_open:
+            self._note_open(is_open, key)
         # an agent that never answers must not keep everybody else from finishing
         ledger.own_tasks = len(self.open)
         ledger.undo.put(table, key, row)
@@ -200,10 +201,7 @@ class Proofs(Part):
         """Cancel a question."""
         row = ledger.tasks.get(ledger.tables["proofs"][key][OPEN])
         if row is not None and row.state not in FINAL:
-            ledger.undo.touch(row)
-            token = row.token if row.state is LEASED else 0
-            end(ledger, row, "cancel", lost="cancelled", reason=why)
-            ledger.emit("cancelled", row.spec.id, row.agent if token else None, token, why)
+            call_off(ledger, row, why)
 
     def _refit(self, ledger: Ledger, agent: str) -> None:
         """Update the index for an agent as it now stands."""
@@ -331,17 +329,20 @@ class Proofs(Part):
                 assert ledger.tasks[task].state not in FINAL
         assert found == self.open
         assert ledger.own_tasks == len(found)
-        counts: dict[str, int] = {}
-        for agent, _ in found.values():
-            counts[agent] = counts.get(agent, 0) + 1
-        assert counts == self.asked
+        assert dict(self.asked) == Counter(agent for agent, _ in found.values())
+
+
+def _by_name(settings: Settings) -> dict[str, list[Proof]]:
+    """Return the proofs of each capability, in their order."""
+    found: dict[str, list[Proof]] = {}
+    for proof in settings.proofs:
+        found.setdefault(proof.capability, []).append(proof)
+    return found
 
 
 def _questions(settings: Settings) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for proof in settings.proofs:
-        found.setdefault(proof.capability, []).append((proof.kind, proof.known))
-    return found
+    proofs = _by_name(settings)
+    return {name: [(proof.kind, proof.known) for proof in proofs[name]] for name in proofs}
 
 
 def _address(agent: str) -> str:

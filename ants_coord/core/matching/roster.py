@@ -21,7 +21,7 @@ from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import LEASE
 from .index import Index, Signature, task_facts
-from .members import ACCEPTS, ATTRIBUTES, CAPABILITIES, FADING, NO_FACTS, REPORTED, SLOTS
+from .members import ACCEPTS, ATTRIBUTES, CAPABILITIES, FADING, NO_FACTS, REPORTED, SLOTS, Member
 
 
 class Roster(Part):
@@ -59,16 +59,14 @@ class Roster(Part):
             self.by_weight.discard((known.weight, agent))
         put = self.index.put(agent, *self.seen(ledger, agent), ledger.tables["adverts"][agent][ACCEPTS])
         self.by_weight.add((put.weight, agent))
-        self.tell(ledger, agent)
+        ledger.news.tell(agent)
 
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now: benched, busy, or out of slots."""
         now = ledger.timeline.reading[LEASE]
-        streak = ledger.tables["streaks"].get(agent)
-        if streak is not None and streak[1] > now:
-            return (
-                f"failed {streak[0]} times in a row and is benched for {(streak[1] - now) / 1e9:.3g} s more"
-            )
+        failures, until = ledger.tables["streaks"].get(agent, (0, 0))
+        if until > now:
+            return f"failed {failures} times in a row and is benched for {(until - now) / 1e9:.3g} s more"
         presence = ledger.tables["presence"].get(agent)
         if presence is None or presence[FADING]:
             return None
@@ -96,13 +94,15 @@ class Roster(Part):
     def may_do(self, agent: str, spec: Task) -> bool:
         """Tell whether an agent with an advert may take a task: requirement, own rule, amounts."""
         self.put_load_in(agent)
-        index, member = self.index, self.index.members[agent]
+        member = self.index.members[agent]
         uses = () if spec.uses is None else tuple(spec.uses.items())
         facts = task_facts(spec) if member.rule is not None else NO_FACTS
-        if not Signature(0, parse(spec.requires or ""), uses, facts).fits(member):
-            return False
-        used = self.used(agent) if uses else {}
-        assert index.members
+        fits = Signature(0, parse(spec.requires or ""), uses, facts).fits(member)
+        return fits and self.has_room(member, uses)
+
+    def has_room(self, member: Member, uses: tuple[tuple[str, int], ...]) -> bool:
+        """Tell whether an agent has so much free."""
+        used = self.used(member.name) if uses else {}
         return all(used.get(name, 0) + n <= member.capacity(name) for name, n in uses)
 
     def held(self, ledger: Ledger, agent: str) -> int:
@@ -122,8 +122,3 @@ class Roster(Part):
     def count_reserved(self) -> None:
         """Note which teams are being seated."""
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
-
-    def tell(self, ledger: Ledger, agent: str) -> None:
-        """Tell a waiting agent to look again."""
-        if ledger.news.is_wanted:
-            ledger.news.agents.append(agent)

@@ -26,8 +26,9 @@ from ...values.tasks import FINAL, Task
 from ..state.ledger import Ledger, ns
 from ..state.records import LEASED, READY, Row
 from ..state.timeline import LEASE
-from ..work.lifecycle import end, give_back
-from .members import FADING
+from ..work.lifecycle import give_back
+from ..work.switches import call_off
+from .members import FADING, SEAT
 
 if TYPE_CHECKING:
     from .roster import Roster
@@ -133,7 +134,7 @@ def seat_for(part: Roster, ledger: Ledger, agent: str) -> Row | None:
     """
     reserved = ledger.tables["reserved"].get(agent)
     if reserved is not None:
-        row = ledger.tasks.get(reserved[0])
+        row = ledger.tasks.get(reserved[SEAT])
         return row if row is not None and row.state is READY else None
     teams = [
         (min(_key(row) for row in seats.values()), team)
@@ -172,7 +173,7 @@ def reserve(part: Roster, ledger: Ledger, row: Row) -> None:
         if who != agent:
             undo.put(reserved, who, (seat, team, until))
             heapq.heappush(part.alarms, (until, RESERVATION, who, seat))
-            part.tell(ledger, who)
+            ledger.news.tell(who)
     part.count_reserved()
 
 
@@ -185,7 +186,7 @@ def disband(part: Roster, ledger: Ledger, team: str, absent: str | None, why: st
     freed = [agent for agent, (_, of, _) in tables["reserved"].items() if of == team]
     for agent in sorted(freed):
         undo.drop(tables["reserved"], agent)
-        part.tell(ledger, agent)
+        ledger.news.tell(agent)
     part.count_reserved()
     for row in seats_of(ledger, team):
         if row.state is LEASED:
@@ -203,11 +204,7 @@ def drop_rest(ledger: Ledger, row: Row) -> None:
     assert team is not None
     for seat in seats_of(ledger, team):
         if seat is not row and seat.state not in FINAL:
-            ledger.undo.touch(seat)
-            token = seat.token if seat.state is LEASED else 0
-            why = f"its team {team!r} cannot be completed: {row.spec.id!r} is {row.state}"
-            end(ledger, seat, "cancel", lost="cancelled", reason=why)
-            ledger.emit("cancelled", seat.spec.id, seat.agent if token else None, token, why)
+            call_off(ledger, seat, f"its team {team!r} cannot be completed: {row.spec.id!r} is {row.state}")
 
 
 def why_no_team(part: Roster, ledger: Ledger, row: Row) -> list[str]:

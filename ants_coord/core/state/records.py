@@ -271,3 +271,8 @@ class News:
         """names of locks that were freed"""
         self.gone: list[tuple[str, CoordinationError]] = []
         """agents that get nothing more, and the error for those that wait for them"""
+
+    def tell(self, agent: str) -> None:
+        """Note that an agent should look again."""
+        if self.is_wanted:
+            self.agents.append(agent)

@@ -323,8 +323,7 @@ class Checking(Part):
             self.open[author] -= 1
             if not self.open[author]:
                 del self.open[author]
-            if ledger.news.is_wanted:
-                ledger.news.agents.append(author)
+            ledger.news.tell(author)
 
     def replaced(self, ledger: Ledger, row: Row) -> None:
         """Forget what was handed in for the old content."""

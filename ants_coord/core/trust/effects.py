@@ -268,7 +268,7 @@ class Restraint(Part):
                 strikes += 1  # a failure on a task that others failed too is weaker evidence, and no strike
                 ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
-        self._tell(ledger, agent)
+        ledger.news.tell(agent)
         if self.policy.newcomers is not None and ledger.news.is_wanted and agent in tables["established"]:
             ledger.news.ready.append(ANY)  # fewer are at work: a newcomer that was held back may look again
 
@@ -279,7 +279,7 @@ class Restraint(Part):
     def proved(self, ledger: Ledger, agent: str) -> None:
         """Let an agent back in after its result passed a check."""
         self._credit(ledger, agent)
-        self._tell(ledger, agent)
+        ledger.news.tell(agent)
 
     def _credit(self, ledger: Ledger, agent: str) -> None:
         tables = ledger.tables
@@ -300,7 +300,7 @@ class Restraint(Part):
             self._shut_out(ledger, agent, 0, f"{wrong} wrong results in a row")
         elif quality is not None and quality.high < _WORTHLESS:
             self._shut_out(ledger, agent, 0, f"its results are right in {quality.mean:.0%} of cases at best")
-        self._tell(ledger, agent)
+        ledger.news.tell(agent)
 
     def _judge(self, ledger: Ledger, agent: str, strikes: int) -> None:
         breaker = ledger.tables["breakers"].get(agent)
@@ -354,10 +354,6 @@ class Restraint(Part):
         self.reputation.pardon(ledger, agent)
         ledger.emit("readmitted", None, agent)
 
-    def _tell(self, ledger: Ledger, agent: str) -> None:
-        if ledger.news.is_wanted:
-            ledger.news.agents.append(agent)
-
     # -- time -------------------------------------------------------------------------------
 
     def pass_time(self, ledger: Ledger) -> None:
@@ -366,7 +362,7 @@ class Restraint(Part):
         while self.alarms and self.alarms[0][0] <= now:
             when, agent = heapq.heappop(self.alarms)
             if agent:
-                self._tell(ledger, agent)
+                ledger.news.tell(agent)
             elif tables["alarm"].get("") == (when,):
                 ledger.undo.drop(tables["alarm"], "")
                 ledger.emit("alarm", None, None, 0, {"why": "over"})

@@ -184,8 +184,7 @@ class Declines(Refusals):
             else:
                 ordinal, reason, _, times = ledger.tables["limited"][agent]
                 ledger.undo.put(ledger.tables["limited"], agent, (ordinal, reason, OVER, times))
-            if ledger.news.is_wanted:
-                ledger.news.agents.append(agent)
+            ledger.news.tell(agent)
 
     def next_ns(self, ledger: Ledger) -> int | None:
         """Return the lease time at which the next decline ends."""

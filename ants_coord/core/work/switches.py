@@ -9,7 +9,7 @@ from ...errors import IllegalTransitionError, NotSupportedError, SettingsError, 
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from ..state.ledger import Ledger, ns
-from ..state.records import ANY, CANCELLED, LEASED
+from ..state.records import ANY, CANCELLED, LEASED, Row
 from .leases import hand_back
 from .lifecycle import drop_lock, end
 
@@ -23,11 +23,16 @@ def cancel(ledger: Ledger, command: Cancel) -> TaskState | Refused:
         return CANCELLED
     if row.state in FINAL:
         return Refused(IllegalTransitionError(command.task, row.state, "cancelled"))
+    call_off(ledger, row, command.reason)
+    return row.state
+
+
+def call_off(ledger: Ledger, row: Row, why: str) -> None:
+    """Cancel a task that has not ended."""
     ledger.undo.touch(row)
     token = row.token if row.state is LEASED else 0
-    end(ledger, row, "cancel", lost="cancelled", reason=command.reason)
-    ledger.emit("cancelled", command.task, row.agent if token else None, token, command.reason)
-    return row.state
+    end(ledger, row, "cancel", lost="cancelled", reason=why)
+    ledger.emit("cancelled", row.spec.id, row.agent if token else None, token, why)
 
 
 def set_limit(ledger: Ledger, command: SetLimit) -> None:
