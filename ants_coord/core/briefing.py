@@ -16,6 +16,7 @@ from .state.ledger import Ledger
 from .state.notes import every_note
 from .state.records import FAILED, READY, Row
 from .state.same_content import as_check
+from .work.leases import on_offer
 
 _LINES, _LONG = 3, 200
 """lines of history, and as many notes, that are shown of a task; characters of each"""
@@ -28,15 +29,7 @@ def brief(ledger: Ledger, query: BriefingOf) -> Briefing:
     agent, count = query.agent, query.count
     holder = ledger.agents.get(agent)
     barred = "the board is paused: nobody may claim" if ledger.paused else ledger.held_back(agent)
-    rows: list[Row] = []
-    if barred is None:
-        ledger.undo.look()  # looking corrects lazy heaps
-        declined = ledger.declines.active.get(agent, {})
-        some = ledger.order.best(agent, ledger.eligibility.open_to(agent), count + len(declined))
-        rows = [row for row in some if row.spec.id not in declined][:count]
-        ledger.undo.entries.clear()
-        if ledger.checking.open:
-            rows = ledger.checking.offers(ledger, agent, rows, count)
+    rows = on_offer(ledger, agent, count) if barred is None else []
     trails: tuple[Any, ...] = ()
     if ledger.settings.strategy == "board":
         from ..commands.board import Strongest  # noqa: PLC0415 - only boards have trails

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from ..commands.shared import Command, Complete, Refused, Submit
@@ -177,18 +178,13 @@ def _drop_idle(ledger: Ledger, now_ns: int) -> None:
     A call adds one session and removes up to two, so idle ones do not pile up.
     """
     oldest = now_ns - ns(ledger.settings.session_retention)
-    for name in list(ledger.sessions)[:2] if len(ledger.sessions) < 3 else _first_two(ledger):
+    for name in list(islice(ledger.sessions, 2)):
         session = ledger.sessions[name]
         ledger.undo.drop(ledger.sessions, name)
         if session.seen_ns > oldest:
             ledger.undo.touch_session(session)
             session.number = ledger.ordinal()
             ledger.undo.put(ledger.sessions, name, session)
-
-
-def _first_two(ledger: Ledger) -> list[str]:
-    names = iter(ledger.sessions)
-    return [next(names), next(names)]
 
 
 def condense(reply: Any) -> Any:

@@ -185,6 +185,11 @@ def unpack_task(packed: dict[str, Any]) -> Task:
     return Task(**{name: unpack(value) for name, value in packed.items()})
 
 
+_OF_LOCK = attrgetter("token", "agent", "deadline_ns", "ttl_ns", "depth", "holder", "shared")
+_OF_AGENT = attrgetter("number", "claimed", "completed", "failed", "expired", "released")
+_OF_OUTCOME = attrgetter("result", "reason", "by", "attempts", "late")
+
+
 def _pack_row(row: Row) -> Record:
     outcome = row.outcome
     return [
@@ -204,9 +209,7 @@ def _pack_row(row: Row) -> Record:
         row.due_ns,
         row.ready_ns,
         row.lost,
-        None
-        if outcome is None
-        else [outcome.result, outcome.reason, outcome.by, outcome.attempts, outcome.late],
+        None if outcome is None else list(_OF_OUTCOME(outcome)),
         row.cause,
         row.note,
         list(row.history),
@@ -319,23 +322,13 @@ def _small_tables(ledger: Ledger) -> Iterator[Record]:
         [list(rule) for rule in ledger.rules],
         ledger.refusals,
     ]
-    for token, lock in ledger.locks.items():
-        yield [
-            "lock",
-            list(lock.names),
-            token,
-            lock.agent,
-            lock.deadline_ns,
-            lock.ttl_ns,
-            lock.depth,
-            lock.holder,
-            lock.shared,
-        ]
+    for lock in ledger.locks.values():
+        yield ["lock", list(lock.names), *_OF_LOCK(lock)]
     for name, n in sorted(ledger.limits.items()):
         yield ["limit", name, n]
-    yield _pack_agent(None, ledger.departed)
+    yield ["agent", None, *_OF_AGENT(ledger.departed)]
     for agent, row in ledger.agents.items():
-        yield _pack_agent(agent, row)
+        yield ["agent", agent, *_OF_AGENT(row)]
     yield ["ring", ledger.ring[0]]
 
 
@@ -380,19 +373,6 @@ def _pack_reply(session: str, place: int, number: int, reply: Any) -> Iterator[R
             yield ["reply", session, place, number, start, part]
     else:
         yield ["reply", session, place, number, None, pack(reply)]
-
-
-def _pack_agent(name: str | None, row: AgentRow) -> Record:
-    return [
-        "agent",
-        name,
-        row.number,
-        row.claimed,
-        row.completed,
-        row.failed,
-        row.expired,
-        row.released,
-    ]
 
 
 def records(machine: Machine) -> Iterator[Record]:

@@ -61,8 +61,8 @@ def _board() -> Strategy:
     rest = (entries, Activations(around, trails), Diffusion(around, trails), Rollback(trails, entries))
 
     def order(ledger: Ledger) -> ByTrails:
-        around.ledger, around.order = ledger, ByTrails(ledger, able, trails, thresholds)
-        return around.order
+        around.order = made = ByTrails(ledger, able, trails, thresholds)
+        return made
 
     return Strategy(
         able, order, (able, skills, around, trails, thresholds, *rest), frozenset({"claim", "match"})

@@ -219,7 +219,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     # matching
     # who may take something new hears of it
     ("core/work/lifecycle.py", "        ledger.news.ready.append((spec.kind, signature, spec.id))\n", "        pass\n", "walk"),
-    ("core/matching/eligibility.py", "            self.tell(ledger, agent)  # its slots and its load bind it no longer\n", "", "match"),
+    ("core/matching/eligibility.py", "            ledger.news.tell(agent)  # its slots and its load bind it no longer\n", "", "match"),
     ("core/trust/principals.py", "            if command.agent in authors:\n", "            if False:\n", "checks"),
     ("core/matching/roster.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
     ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][FADING]:\n            view", "        if member is None:\n            view", "match"),

@@ -73,7 +73,6 @@ class Surroundings(Part):
     before that time pays one comparison.
     """
 
-    ledger: Ledger
     order: Following
     trails: Timed
     entries: Timed

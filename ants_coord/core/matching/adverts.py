@@ -12,6 +12,7 @@ from ..state.ledger import Ledger, ns
 from ..state.parts import Function
 from ..state.same_content import as_check
 from ..state.timeline import CALENDAR
+from ..work.leases import on_offer
 from ..work.openings import release_all
 from .eligibility import FOR_GOOD, Capable
 from .explain import why_not
@@ -197,17 +198,11 @@ def _standing(ledger: Ledger, part: Capable, agent: str, asked: list[str]) -> in
 
 def offers(ledger: Ledger, query: Offers) -> tuple[Offer, ...]:
     """List what an agent could claim now, in the order in which it would get it."""
-    part = _part(ledger)
     if ledger.paused or ledger.held_back(query.agent) is not None:
         return ()
     now = ledger.timeline.reading[CALENDAR]
-    ledger.undo.look()  # looking corrects lazy heaps
-    rows = ledger.order.best(query.agent, part.open_to(query.agent), query.count)
-    ledger.undo.entries.clear()
-    if ledger.checking.open:
-        rows = ledger.checking.offers(ledger, query.agent, rows, query.count)
     told = []
-    for row in rows:
+    for row in on_offer(ledger, query.agent, query.count):
         spec = as_check(row.spec) if row.spec.id in ledger.checking.opinions.rows else row.spec
         uses = None if spec.uses is None else dict(spec.uses)
         waited_ns = max(0, now - row.ready_ns)

@@ -135,6 +135,16 @@ def first(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None = None) -> R
     return row
 
 
+def on_offer(ledger: Ledger, agent: str, count: int) -> list[Row]:
+    """Return what an agent could get if nothing holds it back, in the order in which it would get it."""
+    ledger.undo.look()  # looking corrects lazy heaps
+    declined = ledger.declines.active.get(agent, _NONE)
+    some = ledger.order.best(agent, ledger.eligibility.open_to(agent), count + len(declined))
+    rows = [row for row in some if row.spec.id not in declined][:count]
+    ledger.undo.entries.clear()
+    return ledger.checking.offers(ledger, agent, rows, count) if ledger.checking.open else rows
+
+
 def _passing_over(ledger: Ledger, agent: str, kinds: tuple[str, ...] | None) -> Row | None:
     """Return the first task that an agent does not decline, from an order that does not know declines."""
     declined = ledger.declines.active[agent]
