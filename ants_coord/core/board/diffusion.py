@@ -42,11 +42,7 @@ class Diffusion(Part):
             error = self.around.forbidden(ledger, place, command.agent)
             if error is not None:
                 return Refused(error)
-        given: dict[str, Weight] = {}
-        for place in sorted(places):
-            row = table.get((kind, place))
-            if row is not None:
-                given[place] = row[WEIGHT]
+        given = {place: table[kind, place][WEIGHT] for place in sorted(places) if (kind, place) in table}
         after: dict[str, Weight | None] = dict(given)
         kept = 1.0 - command.share
         giving = [

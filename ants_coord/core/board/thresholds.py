@@ -24,7 +24,8 @@ LEAST, MOST = 0.1, 10.0
 _KINDS = 64
 """kinds of task remembered for one agent"""
 _AGENTS = 10_000
-_FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
+FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
+"""ends of a lease from which agents and trails learn that it failed"""
 
 
 class Thresholds(Part):
@@ -51,7 +52,7 @@ class Thresholds(Part):
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Learn from a task that was completed, or that failed."""
         step = ledger.settings.learning
-        if not step or (verb != "complete" and verb not in _FAILURES):
+        if not step or (verb != "complete" and verb not in FAILURES):
             return
         agent, kind = row.agent, row.spec.kind
         assert agent is not None

@@ -34,13 +34,13 @@ from ..state.parts import Part
 from ..state.records import Row
 from ..state.timeline import CALENDAR
 from .ranking import FIRST_BY, FIRST_NS, LAST_BY, LAST_NS, MARKS, PLACE, WEIGHT, Pool, Ranking, Rule
+from .thresholds import FAILURES
 
 if TYPE_CHECKING:
     from .surroundings import Surroundings
 
 _AT_ONCE = 1_000
 """most trails that evaporate per command: a backlog must not stall one caller"""
-_FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 _SPARSE = 4_096
 _AUTHORS = 64
 """authors whose shares of one trail are known individually"""
@@ -390,7 +390,7 @@ class Trails(Part):
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Teach the trails at a task's place: success reinforces or consumes them, failure weakens them."""
         place = row.spec.place
-        if place is None or (verb != "complete" and verb not in _FAILURES):
+        if place is None or (verb != "complete" and verb not in FAILURES):
             return
         for kind, trail in list(self.at(ledger, place)):
             rule = self.rules[kind]

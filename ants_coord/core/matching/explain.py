@@ -40,18 +40,16 @@ def nobody(part: Roster, ledger: Ledger, row: Row) -> list[str]:
     requirement = parse(spec.requires or "")
     for name in index.members:
         part.put_load_in(name)
-    refusing = [m for m in index.members.values() if not _accepts(m, row)]
     if (
         requirement.root[0] == "true"
         and not spec.uses
-        and not refusing
+        and all(_accepts(member, row) for member in index.members.values())
         and not ledger.declines.decliners.get(spec.id)
     ):
         return []
     if not index.members:
-        return (
-            [f"requires {requirement.text}: {_who_left(ledger, requirement)}"] if not _is_plain(row) else []
-        )
+        told = f"requires {requirement.text}: {_who_left(ledger, requirement)}"
+        return [] if _is_plain(row) else [told]
     fits = index.masks(requirement.root)[0]
     why = []
     if not fits:
@@ -62,11 +60,10 @@ def nobody(part: Roster, ledger: Ledger, row: Row) -> list[str]:
         why += _near_misses(ledger, part, requirement)
         left = _who_left(ledger, requirement)
         return [*why, left.partition(";")[0]] if "could do it" in left else why
-    able = [member for member in index.members.values() if member.bit & fits]
-    able.sort(key=lambda member: member.name)
+    able = index.names_in(fits)
     groups: dict[str, list[str]] = {}
-    for member in able:
-        groups.setdefault(_obstacle(part, ledger, row, member), []).append(member.name)
+    for name in able:
+        groups.setdefault(_obstacle(part, ledger, row, index.members[name]), []).append(name)
     if requirement.root[0] != "true":
         why.append(f"requires {requirement.text}: met by {len(able)} of {len(index.members)} agent(s)")
     free = groups.pop("", None)
@@ -194,10 +191,7 @@ def _versions_meant(part: Roster, requirement: Requirement) -> list[str]:
     for atom in requirement.atoms:
         if atom.op == "has" or atom.op[0] == ":" or isinstance(atom.value, (str, bool, tuple)):
             continue
-        versions = [
-            member for member in part.index.members.values() if member.facts.capabilities.get(atom.name)
-        ]
-        if versions:
+        if any(member.facts.capabilities.get(atom.name) for member in part.index.members.values()):
             op = "" if atom.op == "==" else atom.op
             told.append(f"{atom.name!r} is advertised with versions: write {atom.name}:{op}{atom.value}")
     return told
