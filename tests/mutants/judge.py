@@ -130,6 +130,13 @@ def match():
             one.step()
 
 
+def copies():
+    from tests.board import test_copies as tests
+
+    for seed in range(20):
+        tests.test_trails_go_on_alike_whatever_was_spread_and_taken_back(seed)
+
+
 def layout():
     from tests.match.test_layout import play, shrink
     from tests.match.test_model import Walk
@@ -400,7 +407,7 @@ METHODS = {
     for one in (
         conformance, scenarios, walk, short_way, logged, purses, proofs, colony, checks, match, layout, board, waiting,
         shared, exclusivity, corners, tools, openings,
-        hub, remote, keyed, wire, postgres,
+        hub, remote, keyed, wire, postgres, copies,
     )
 }  # fmt: skip
 

@@ -214,6 +214,12 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("engine/waking.py", "        if ANY in hints:", "        if False:", "corners"),
     ("engine/waking.py", "            self._wake(waiter, None if waiter.task else ANY)", "            if not waiter.task:\n                self._wake(waiter, ANY)", "corners"),
     ("core/board/ranking.py", "            if row is not None and (*row[WEIGHT], spot[PLACE]) == spot and spot != last:", "            if row is not None and spot != last:", "corners"),
+    ("core/board/trails.py", "(row is None or weight < row[WEIGHT])", "row is None", "copies"),
+    ("core/board/trails.py", "if self.known and kind not in self.known:", "if self.known and kind not in self.rules:", "copies"),
+    ("core/board/trails.py", "            self._begin(author, 1)\n", "", "copies"),
+    ("core/board/trails.py", "        self.around.reactions.weakened(ledger, kind, place)\n", "", "copies"),
+    ("core/board/order.py", "self._fitting(head.lane, agent), 1, count)", "self._fitting(head.lane, agent), 0, count)", "board"),
+    ("core/matching/index.py", "if type(one) is not type(other) or one != other:", "if one != other:", "match"),
     ("core/board/ranking.py", " and spot != last:", ":", "corners"),
     ("core/board/ranking.py", "        if len(moved) <= RUN:", "        if True:", "corners"),
     # matching
