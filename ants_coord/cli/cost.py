@@ -59,9 +59,9 @@ def lab(
     with _progress() as show:
         try:
             found = experiment(worlds, agents=numbers, seeds=many, costs=assumed, progress=show)
+            studies = None if world else _studies(assumed, many, quick=quick, show=show)
         except (ValueError, TypeError) as problem:
             raise fail(str(problem), BAD_INPUT) from None
-        studies = None if world else _studies(assumed, many, quick=quick, show=show)
     if figure is not None:
         try:
             found.figure(str(figure))
@@ -88,12 +88,12 @@ def _worlds(names: list[str] | None) -> dict[str, Any]:
         if name in WORLDS:
             found[name] = WORLDS[name]
         elif is_own and path.endswith(".py"):
-            try:
-                found[function] = runpy.run_path(path)[function]
-            except OSError as problem:
-                raise fail(f"--world: {path}: {problem.strerror}", BAD_INPUT) from None
-            except KeyError:
-                raise fail(f"--world: {path} has no function {function!r}", BAD_INPUT) from None
+            if not Path(path).is_file():
+                raise fail(f"--world: {path}: No such file", BAD_INPUT)
+            names_there = runpy.run_path(path)
+            if function not in names_there:
+                raise fail(f"--world: {path} has no function {function!r}", BAD_INPUT)
+            found[function] = names_there[function]
         else:
             known = ", ".join(WORLDS)
             raise fail(f"--world: there is no {name!r}; use {known}, or FILE.py:FUNCTION", BAD_INPUT)
@@ -130,12 +130,7 @@ def _numbers(text: str | None, *, quick: bool) -> tuple[int, ...]:
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """Show progress on a terminal; print nothing for programs."""
-    from rich.progress import (  # noqa: PLC0415 - 19 ms, and few commands show one
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - 19 ms
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=warnings, transient=True) as progress:

@@ -55,6 +55,9 @@ def test_lab_names_a_function_that_is_not_there_and_costs_that_are_none(tmp_path
     path, costs = tmp_path / "mine.py", tmp_path / "costs.json"
     path.write_text(MINE)
     costs.write_text('{"turn": -1}')
+    path.with_name("broken.py").write_text("{}['key']")
+    with pytest.raises(KeyError, match="key"):
+        ants("lab", "--world", f"{path.with_name('broken.py')}:mine")  # its own error, with its own traceback
     assert "has no function 'yours'" in ants("lab", "--world", f"{path}:yours").stderr.replace("\n", " ")
     told = ants("lab", "--world", "chain", "--costs", costs).stderr.replace("\n", " ")
     assert "turn must be a number of at least 0, not -1" in told
