@@ -51,6 +51,9 @@ def test_what_cannot_be_is_said(tmp_path):
     assert ants("react", board, "r", "x/*", "--run", "true", "--kind", "k").returncode == 2
     assert ants("react", board, "r", "x/*", "--kind", "k", "--in", tmp_path).returncode == 2
     assert ants("react", board, "r", "x/*", "--run", "true", "--in", tmp_path / "nowhere").returncode == 2
+    for empty in (("--run", ""), ("--run", " "), ("--kind", "")):
+        refused = ants("react", board, "r", "x/*", *empty)
+        assert (refused.returncode, "exactly one of --run" in refused.stderr) == (2, True), empty
     with ClaimQueue(tmp_path / "queue.db"):
         pass
     refused = ants("react", tmp_path / "queue.db", "r", "x/*", "--kind", "k")

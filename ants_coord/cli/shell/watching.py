@@ -108,12 +108,12 @@ def react(
         if not was_there:
             raise SystemExit(SOME_FAILED)
         return
-    if (run is None) == (kind is None):
+    if bool((run or "").strip()) == bool(kind):
         raise fail("exactly one of --run (a shell command) and --kind (for agents) is needed", BAD_INPUT)
-    if kind is not None and folder is not None:
+    if kind and folder is not None:
         raise fail("--in: only applies to --run", BAD_INPUT)
     with open_board(path, new=True, kind=Blackboard) as board:
-        task = Task(kind=str(kind)) if run is None else _command(run, folder, prefix)
+        task = Task(kind=kind) if kind else _command(str(run), folder, prefix)
         is_new = board.react(name, patterns[0], task, on=on or ())  # type: ignore[attr-defined]
     sentence = f"{clean(name)} {'is set' if is_new else 'was there, and is as you say now'}"
     said({"name": name, "is_new": is_new}, sentence, as_json_=json_)
