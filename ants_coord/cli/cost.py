@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import time
 from collections.abc import Callable, Iterator
@@ -88,7 +89,7 @@ def _worlds(names: list[str] | None) -> dict[str, Any]:
         if name in WORLDS:
             found[name] = WORLDS[name]
         elif is_own and path.endswith(".py"):
-            if not Path(path).is_file():
+            if not os.path.isfile(path):
                 raise fail(f"--world: {path}: No such file", BAD_INPUT)
             names_there = runpy.run_path(path)
             if function not in names_there:
@@ -255,7 +256,7 @@ def advise(
     from ..lab import Facts  # noqa: PLC0415
     from ..lab import score as score_of  # noqa: PLC0415
 
-    if not is_address(work) and not Path(work).exists():
+    if not is_address(work) and not os.path.exists(work):
         raise fail(f"{work}: there is no such file", BAD_INPUT)
     if score and is_address(work):
         raise fail("--score: predictions are kept beside a board's file, and this board has none", BAD_INPUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +67,7 @@ def demo(
     if strategy not in _STRATEGIES:
         raise fail(f"--strategy: there is no {strategy!r}; use {' or '.join(_STRATEGIES)}", BAD_INPUT)
     root = colony.default_tree() if path is None else path
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise fail(f"--path: {root} is not a directory", BAD_INPUT)
     settings = colony.settings()
     if trust:

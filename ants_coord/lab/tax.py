@@ -11,6 +11,7 @@ A lease is not work: an agent may hold one and sleep. So the columns are held, w
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -217,7 +218,7 @@ def tax(
         # both colours have the same verbs; the one for threads answers at once
         threads: Board = board if isinstance(board, Board) else board.sync
         return _tax(threads, type(board).__name__, since, meter, solo)
-    if not Path(board).exists():
+    if not os.path.exists(board):
         raise ValueError(f"board: there is no {str(board)!r}; name the file of a board")
     with Board(board) as opened:
         return _tax(opened, str(board), since, meter, solo)

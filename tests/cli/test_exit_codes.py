@@ -90,3 +90,22 @@ def test_a_window_without_an_amount_is_refused(tmp_path):
     ants("submit", tmp_path / "b.db", "-", stdin='{"id": "a", "cmd": "true"}\n')
     done = ants("purse", tmp_path / "b.db", "usd", "--per", 60)
     assert (done.returncode, "--per" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("status", "x" * 300), 3),
+        (("tax", "x" * 300), 3),
+        (("hub", "x" * 300), 3),
+        (("advise", "x" * 300), 2),
+        (("demo", "--path", "x" * 300), 2),
+        (("lab", "--world", "x" * 300 + ".py:mine"), 2),
+        (("--import", "", "bench"), 2),
+        (("--import", "../mine", "bench"), 2),
+    ],
+)
+def test_a_name_that_can_be_nobodys_is_told_in_a_sentence(words, code):
+    """Also one that the system cannot even look for."""
+    done = ants(*words)
+    assert (done.returncode, done.stderr.startswith("error: ")) == (code, True)

@@ -42,6 +42,8 @@ def _import(modules: list[str]) -> None:
 
     sys.path.insert(0, "")
     for module in modules:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise fail(f"--import: must be a module such as mine.strategies, not {module!r}", BAD_INPUT)
         try:
             import_module(module)
         except ImportError as problem:

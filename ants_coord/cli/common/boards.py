@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,14 +46,14 @@ def is_address(board: str) -> bool:
 
 def must_be_there(board: str) -> None:
     """Refuse a file that does not exist; an address is checked when it is opened."""
-    if not is_address(board) and not Path(board).exists():
+    if not is_address(board) and not os.path.exists(board):
         raise fail(f"{board}: there is no such board", BOARD_TROUBLE)
 
 
 def is_there(board: str) -> bool:
     """Tell whether there is such a board, without making one."""
     if not is_address(board):
-        return Path(board).exists() and _is_made(board)
+        return os.path.exists(board) and _is_made(board)
     if board.startswith("hub:"):
         return True  # a hub serves an existing board
     from ...journals.postgres.dsn import address_of  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -120,6 +121,6 @@ def react(
 
 
 def _command(line: str, folder: Path | None, prefix: str) -> Any:
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not os.path.isdir(folder):
         raise ValueError(f"--in: {folder} is not a directory")
     return batch.command_after(line, None if folder is None else str(folder.resolve()), prefix)
