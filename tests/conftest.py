@@ -19,7 +19,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 
-from .audit import places, watch
+from .audit import places, unsaid, watch
 from .scale import PROFILE, of
 
 settings.register_profile(
@@ -179,7 +179,7 @@ def pytest_sessionfinish(session, exitstatus):
     worker = getattr(session.config, "workeroutput", None)
     if worker is not None:
         worker["refused"] = sorted(_refused)  # a worker has a part of the tests and judges nothing
-    elif exitstatus == 0 and _is_whole(session.config) and places() - _refused:
+    elif exitstatus == 0 and _is_whole(session.config) and (places() - _refused or unsaid(_refused)):
         session.exitstatus = 1
 
 
@@ -188,6 +188,8 @@ def pytest_terminal_summary(terminalreporter, config):
         missing = sorted(places() - _refused)
         told = f"refusals: {len(places()) - len(missing)} of {len(places())} places in the core have refused"
         terminalreporter.write_line(told + (f"; never: {missing}" if missing else ""))
+        if untold := sorted(unsaid(_refused)):
+            terminalreporter.write_line(f"errors that no docstring of a verb names: {untold}")
         spent_s = config.pluginmanager.get_plugin("ants_coord_account").spent_s
         most = ", ".join(f"{folder} {seconds:.0f}" for folder, seconds in spent_s.most_common(10))
         terminalreporter.write_line(
