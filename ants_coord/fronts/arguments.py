@@ -12,7 +12,7 @@ import functools
 import re
 from collections.abc import Iterable
 from types import CoroutineType
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..commands.purses import Spend
 from ..commands.reading import Outcomes
@@ -41,13 +41,6 @@ Seconds = float | dt.timedelta
 TaskLike = Task | Ticket | Lease | str
 """A task: a Task, its ticket, its lease or its id."""
 Until = Literal["closed", "drained", "idle"]
-
-
-class Host(Protocol):
-    """The engine as the arguments of verbs see it."""
-
-    secret: bytes | None
-    """decides which results are checked"""
 
 
 class HasLease:
@@ -170,13 +163,13 @@ def renew(leases: Iterable[LeaseLike], lease_ttl: Seconds | None) -> Renew:
     return Renew(tuple([pair(lease) for lease in leases]), ttl_ns(lease_ttl))
 
 
-def complete(lease: LeaseLike, result: object, late: str, host: Host) -> Complete:
-    """Build a Complete, with the random number by which the host decides whether the result is checked."""
+def complete(lease: LeaseLike, result: object, late: str, secret: bytes | None) -> Complete:
+    """Build a Complete, with the random number by which the secret decides whether the result is checked."""
     if late not in ("refuse", "accept"):
         raise ValueError(f"late must be 'refuse' or 'accept', not {quoted(late)}")
     task, token = (lease.task, lease.token) if lease.__class__ is Lease else pair(lease)
     value = json_value(result, "result")
-    draw = None if host.secret is None else drawn(host.secret, task, token)
+    draw = None if secret is None else drawn(secret, task, token)
     return Complete(task, token, value, late, draw)  # type: ignore[arg-type]
 
 

@@ -224,7 +224,7 @@ class Scope(HasLease):
         Such a failure is final: repeating expensive work would give a result of the same type and size.
         """
         try:
-            return complete(self.lease, self.result, "refuse", self._engine), None
+            return complete(self.lease, self.result, "refuse", self._engine.secret), None
         except (TypeError, ValueError, LimitError) as problem:
             return fail(self.lease, summary(problem), retry=False), problem
 

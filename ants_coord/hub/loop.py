@@ -414,7 +414,7 @@ class Hub:
             self._meet(peer, question)
             return None
         self._refuse_unknown(peer)
-        asked = program_lines.read_line(question, self._engine)
+        asked = program_lines.read_line(question, self._engine.secret)
         if self._keys and (asked.agent is None or asked.agent not in peer.names):
             if asked.agent is None:
                 raise ValueError(f"{asked.verb} needs 'agent', whose key was shown with hello")

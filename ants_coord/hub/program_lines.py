@@ -20,7 +20,6 @@ from ..commands.reading import Find
 from ..commands.shared import Command, Lost, Query, Refused, ReleaseAll, Renew, Renewed, Submit, submission
 from ..errors import CoordinationError, LeaseLostError
 from ..fronts import arguments
-from ..fronts.arguments import Host
 from ..fronts.file_names import names_of_files
 from ..values.checks import check_id, check_name, quoted, seconds
 from ..values.entries import Entry
@@ -54,8 +53,9 @@ class Asked:
 class _Fields:
     """The fields of a question; a field that nobody has read is refused by name at the end."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, Any], secret: bytes | None) -> None:
         self._given = dict(given)
+        self.secret = secret
         self.verb = self._given.pop("verb")
         self.agent: str | None = self.may("agent", str)
 
@@ -102,12 +102,12 @@ _TASK: dict[str, type | tuple[type, ...]] = {
 _JSON = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
 
 
-def _claim(fields: _Fields, host: Host) -> Command[Any]:
+def _claim(fields: _Fields) -> Command[Any]:
     task, kinds, ttl = fields.may("task", str), fields.names("kinds"), fields.may("lease_ttl", _NUMBERS)
     return arguments.claim(fields.speaker(), task, kinds or None, ttl)
 
 
-def _submit(fields: _Fields, host: Host) -> Command[Any]:
+def _submit(fields: _Fields) -> Command[Any]:
     given: dict[str, Any] = {name: fields.may(name, kind) for name, kind in _TASK.items()}
     given["id"] = fields.may("task", str)
     told = {name: value for name, value in given.items() if value is not None}
@@ -116,27 +116,27 @@ def _submit(fields: _Fields, host: Host) -> Command[Any]:
     return submission((Task(payload=fields.any("payload"), **told),), if_exists)
 
 
-def _complete(fields: _Fields, host: Host) -> Command[Any]:
+def _complete(fields: _Fields) -> Command[Any]:
     late = fields.may("late", str, "refuse")
-    return arguments.complete(fields.need("lease", str), fields.any("result"), late, host)
+    return arguments.complete(fields.need("lease", str), fields.any("result"), late, fields.secret)
 
 
-def _fail(fields: _Fields, host: Host) -> Command[Any]:
+def _fail(fields: _Fields) -> Command[Any]:
     retry = fields.may("retry", (bool, *_NUMBERS), True)
     return arguments.fail(fields.need("lease", str), fields.need("reason", str), retry)
 
 
-def _release(fields: _Fields, host: Host) -> Command[Any]:
+def _release(fields: _Fields) -> Command[Any]:
     if fields.may("all", bool, False):
         return ReleaseAll(arguments.agent_name(fields.speaker()))
     return arguments.release(fields.need("lease", str))
 
 
-def _renew(fields: _Fields, host: Host) -> Command[Any]:
+def _renew(fields: _Fields) -> Command[Any]:
     return arguments.renew((fields.need("lease", str),), fields.may("lease_ttl", _NUMBERS))
 
 
-def _lock(fields: _Fields, host: Host) -> Command[Any]:
+def _lock(fields: _Fields) -> Command[Any]:
     names, paths, root = fields.names("names"), fields.names("paths"), fields.may("root", str)
     if paths:
         if root is None or not os.path.isabs(root):
@@ -149,21 +149,21 @@ def _lock(fields: _Fields, host: Host) -> Command[Any]:
     return arguments.lock(names, fields.speaker(), fields.may("lease_ttl", _NUMBERS), holder, shared=shared)
 
 
-def _mark(fields: _Fields, host: Host) -> Command[Any]:
+def _mark(fields: _Fields) -> Command[Any]:
     strength = fields.may("strength", _NUMBERS, 1.0)
     mark = Mark(fields.need("kind", str), fields.need("place", str), strength)
     return Deposit(mark, arguments.agent_name(fields.speaker()))
 
 
-def _read(fields: _Fields, host: Host) -> Query[Any]:
+def _read(fields: _Fields) -> Query[Any]:
     return Read(check_id(fields.need("path", str), "path"))
 
 
-def _find(fields: _Fields, host: Host) -> Query[Any]:
+def _find(fields: _Fields) -> Query[Any]:
     return Find(arguments.task_id(fields.need("task", str)))
 
 
-VERBS: dict[str, Callable[[_Fields, Host], Command[Any] | Query[Any]]] = {
+VERBS: dict[str, Callable[[_Fields], Command[Any] | Query[Any]]] = {
     "claim": _claim,
     "complete": _complete,
     "fail": _fail,
@@ -187,9 +187,9 @@ def read(line: bytes) -> Json:
     return found
 
 
-def read_line(asked: Json, host: Host) -> Asked:
+def read_line(asked: Json, secret: bytes | None) -> Asked:
     """
-    Turn a question into a command or query.
+    Turn a question into a command or query; the board's secret decides which results are checked.
 
     Raises:
         ValueError, TypeError, CoordinationError: the question is wrong; the message names field and value.
@@ -199,7 +199,7 @@ def read_line(asked: Json, host: Host) -> Asked:
     make = VERBS.get(verb) if isinstance(verb, str) else None
     if make is None:
         raise ValueError(f"there is no verb {quoted(verb)}; there are hello, {', '.join(VERBS)}")
-    fields = _Fields(asked)
+    fields = _Fields(asked, secret)
     agent = fields.agent
     if agent is not None:
         arguments.agent_name(agent)
@@ -209,7 +209,7 @@ def read_line(asked: Json, host: Host) -> Asked:
     wait_s = fields.may("timeout", _NUMBERS) if verb == "claim" else None
     if wait_s is not None:
         seconds(wait_s, "timeout", zero=True)
-    what = make(fields, host)
+    what = make(fields)
     fields.end()
     _sign(what, agent)
     return Asked(str(verb), agent, what, request_id, wait_s)

@@ -111,7 +111,7 @@ class Outbox:
             ValueError: no transaction is open; begin one.
 
         """
-        command = arguments.complete(lease, result, "accept", self._board._engine)  # noqa: SLF001
+        command = arguments.complete(lease, result, "accept", self._board._engine.secret)  # noqa: SLF001
         record = self._board.find(command.task)
         if record is None or record.lease is None or record.lease.token != command.token:
             raise LeaseLostError(command.task, command.token, "superseded" if record else "unknown")

@@ -193,7 +193,7 @@ class Verbs(Reading):
             outcome: Outcome = engine.short(short.complete, (lease.task, lease.token, value))
             if outcome is not NotImplemented:
                 return private(outcome) if value.__class__ in NESTS else outcome
-        command = arguments.complete(lease, result, late, self._engine)
+        command = arguments.complete(lease, result, late, engine.secret)
         outcome = self._engine.execute(command, request_id)
         return outcome if outcome.result.__class__ not in NESTS else private(outcome)
 
