@@ -56,14 +56,13 @@ def watch() -> set[tuple[str, int] | tuple[str, str]]:
 
 
 def _asked(frame: FrameType | None) -> str:
-    """Return the name of the command or query that is being answered: the outermost one in the core."""
-    found = ""
+    """Return the name of the command or query that is refused: of a task that a change makes, its Submit."""
     while frame is not None:
-        if _within_core(frame.f_code.co_filename) != frame.f_code.co_filename:
-            what = frame.f_locals.get("command", frame.f_locals.get("query"))
-            found = type(what).__name__ if isinstance(what, (Command, Query)) else found
+        what = frame.f_locals.get("command", frame.f_locals.get("query"))
+        if isinstance(what, (Command, Query)):
+            return type(what).__name__
         frame = frame.f_back
-    return found
+    return ""
 
 
 _EVERYWHERE = {"ForeignLeaseError", "NotSupportedError", "RequestReusedError", "RequestTooOld"}
