@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 import ants_coord
+from ants_coord import errors
 from ants_coord.commands.shared import Command, Query, Refused
 from ants_coord.fronts import arguments
 
@@ -77,7 +78,10 @@ def unsaid(seen: set[tuple[str, int] | tuple[str, str]]) -> set[tuple[str, str]]
     return {
         (asked, error)
         for asked, error in seen
-        if isinstance(error, str) and asked in told and error not in told[asked] | _EVERYWHERE
+        if isinstance(error, str)
+        and hasattr(errors, error)
+        and asked in told
+        and error not in told[asked] | _EVERYWHERE
     } - _OF_NO_VERB
 
 

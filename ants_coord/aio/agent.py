@@ -653,6 +653,7 @@ class Agent(Handle):
             TimeoutError: no task could be claimed in time; the message says why.
             TaskNotFoundError, IllegalTransitionError: the particular task is unknown, or has ended.
             AgentGoneError: the agent was retired during the wait; end this process, or join again.
+            AdvertRefusedError: a newer start of the agent has advertised during the wait; end this one.
             DeadlockError: the caller works on a task, and so do all other holders of tasks: all of them wait.
             ClosedError: the coordinator was closed during the wait.
 
@@ -748,7 +749,8 @@ class Agent(Handle):
 
         Raises:
             ClosedError: with "drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired during a wait.
+            AgentGoneError, AdvertRefusedError: the agent was retired, or started again elsewhere, during a
+                wait.
             DeadlockError: as in `claim`.
 
         """
@@ -824,7 +826,8 @@ class Agent(Handle):
 
         Raises:
             ClosedError: with until="drained", the coordinator closed while tasks were unfinished.
-            AgentGoneError: the agent was retired during a wait.
+            AgentGoneError, AdvertRefusedError: the agent was retired, or started again elsewhere, during a
+                wait.
 
         """
         return await self._board.serve(

@@ -117,6 +117,7 @@ class Membership(MatchAgent):
         Raises:
             AgentGoneError: it has left its scope, another start has taken its name over, or it was retired
                 during the wait.
+            AdvertRefusedError: a newer start of the agent has advertised during the wait; end this one.
             TimeoutError, TaskNotFoundError, IllegalTransitionError, DeadlockError, ClosedError: as in `claim`
                 of the coordinator.
 
