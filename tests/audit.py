@@ -59,9 +59,10 @@ def watch() -> set[tuple[str, int] | tuple[str, str]]:
 def _asked(frame: FrameType | None) -> str:
     """Return the name of the command or query that is refused: of a task that a change makes, its Submit."""
     while frame is not None:
-        what = frame.f_locals.get("command", frame.f_locals.get("query"))
-        if isinstance(what, (Command, Query)):
-            return type(what).__name__
+        if _within_core(frame.f_code.co_filename) != frame.f_code.co_filename:
+            what = frame.f_locals.get("command", frame.f_locals.get("query"))
+            if isinstance(what, (Command, Query)):
+                return type(what).__name__
         frame = frame.f_back
     return ""
 
