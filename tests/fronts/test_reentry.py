@@ -96,7 +96,7 @@ def test_a_signal_handler_that_closes_and_raises(make_board):
 
 def test_a_thread_that_was_stopped_inside_keeps_no_interpreter_from_ending(make_board, monkeypatch):
     """At exit the lock is waited for with a time: verbs say so, close() goes."""
-    for module in ("door", "engine"):
+    for module in ("board_lock", "engine"):
         monkeypatch.setattr(f"ants_coord.engine.{module}.LAST_S", 0.05)
     board = make_board()
     board.statistics()

@@ -25,7 +25,8 @@ def _seconds(_: object, field: Any, value: Any) -> None:
 
 
 def _end(_: object, field: Any, value: object) -> None:
-    amount(value, field.name, zero=True, most=math.inf)
+    if value != math.inf:  # faults may never end
+        amount(value, field.name, zero=True)
 
 
 def _share(_: object, field: Any, value: object) -> None:
