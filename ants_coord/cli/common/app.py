@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -36,20 +37,6 @@ def _version_and_exit(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _import(modules: list[str]) -> None:
-    """Import modules that register the user's own strategies; the current folder is searched, too."""
-    from importlib import import_module  # noqa: PLC0415
-
-    sys.path.insert(0, "")
-    for module in modules:
-        if not all(part.isidentifier() for part in module.split(".")):
-            raise fail(f"--import: must be a module such as mine.strategies, not {module!r}", BAD_INPUT)
-        try:
-            import_module(module)
-        except ImportError as problem:
-            raise fail(f"--import: {module!r}: {problem}", BAD_INPUT) from None
-
-
 @app.callback()
 def _main(
     version: Annotated[
@@ -66,4 +53,11 @@ def _main(
 ) -> None:
     """Agents without a manager: a shared board, atomic claims, leases that expire."""
     if import_:
-        _import(import_)
+        sys.path.insert(0, "")  # the current folder is searched, too
+    for module in import_ or ():
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise fail(f"--import: must be a module such as mine.strategies, not {module!r}", BAD_INPUT)
+        try:
+            import_module(module)
+        except ImportError as problem:
+            raise fail(f"--import: {module!r}: {problem}", BAD_INPUT) from None
