@@ -8,8 +8,9 @@ import warnings
 
 import pytest
 
-from ants_coord import Blackboard, ClaimQueue, Matchmaker
-from ants_coord.journals import MemoryJournal, SQLiteJournal
+import ants_coord
+from ants_coord import ClaimQueue
+from ants_coord.journals import MemoryJournal
 from ants_coord.testing import ManualClock
 
 LIMIT_S = 30
@@ -29,27 +30,31 @@ def clock():
 
 
 @pytest.fixture(params=["memory", "log", "file", "match", "board", "hub"])
-def make_board(request, clock, tmp_path, over_hub):
+def make_board(request, clock, tmp_path):
     """Return a function that makes a board: without a log, with one in memory, in a file; other strategies; a hub's."""
     made = []
     if request.param == "hub" and request.module.__name__.endswith("test_reentry"):
         pytest.skip("through a hub no verb is inside another: each has a connection of its own")
+    over_hub = request.getfixturevalue("over_hub") if request.param == "hub" else None
 
     def make(**settings):
+        # rooms come with the boards that need them: the others are tried without (tests/test_rooms.py)
         if request.param == "memory":
             board = ClaimQueue(clock=clock, **settings)
         elif request.param == "match":
-            board = Matchmaker(clock=clock, **settings)
+            board = ants_coord.Matchmaker(clock=clock, **settings)
         elif request.param == "board":
-            board = Blackboard(clock=clock, **settings)
-        elif request.param == "hub":
-            board = over_hub(
-                ClaimQueue, SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), clock, **settings
-            )
+            board = ants_coord.Blackboard(clock=clock, **settings)
         elif request.param == "log":
             board = ClaimQueue(MemoryJournal(clock), **settings)
         else:
-            board = ClaimQueue(SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock), **settings)
+            from ants_coord.journals import SQLiteJournal
+
+            journal = SQLiteJournal(tmp_path / f"{len(made)}.db", clock=clock)
+            if request.param == "hub":
+                board = over_hub(ClaimQueue, journal, clock, **settings)
+            else:
+                board = ClaimQueue(journal, **settings)
         made.append(board)
         return board
 

@@ -15,9 +15,11 @@ from ants_coord.testing import ManualClock
 
 
 @pytest.fixture(params=["memory", "file", "hub"])
-def board(request, tmp_path, over_hub):
+def board(request, tmp_path):
     path, clock = tmp_path / "b.db" if request.param == "file" else None, ManualClock()
-    make = functools.partial(over_hub, ClaimQueue) if request.param == "hub" else ClaimQueue
+    make = ClaimQueue
+    if request.param == "hub":
+        make = functools.partial(request.getfixturevalue("over_hub"), ClaimQueue)
     with make(path, clock=clock, lease_ttl=30) as board:
         yield board
 

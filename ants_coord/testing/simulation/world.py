@@ -13,7 +13,6 @@ from typing import Any
 
 import attrs
 
-from ...guard import StaleTokenError
 from ...values.checks import count
 
 
@@ -71,6 +70,8 @@ class Resource:
         count(token, "token", most=1 << 62)
         written, before = Written(self._world.now(), key, token, value), self._last.get(key)
         if self.fenced and before is not None and token < before.token:
+            from ...guard import StaleTokenError  # noqa: PLC0415 - a colony needs no guard before
+
             self.refused.append(written)
             raise StaleTokenError(f"{self.name}/{key}", token, before.token)
         if not self.fenced:
