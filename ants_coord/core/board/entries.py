@@ -35,8 +35,7 @@ from .last_changes import (
     forget,
     last_deed,
     paths_of,
-    remember,
-    take_back,
+    replace_deeds,
 )
 from .ranking import LAST_BY, LAST_NS
 from .surroundings import changes
@@ -129,9 +128,9 @@ class Writing(Part):
         version = ledger.ordinal()
         expires = 0 if command.ttl_ns is None else now + command.ttl_ns
         if old is None:
-            remember(ledger, path, agent)
+            replace_deeds(ledger, path, agent)
         elif old[AUTHOR] != agent:
-            remember(ledger, path, agent, _deed(old))
+            replace_deeds(ledger, path, agent, _deed(old))
         row = (version, command.value, agent, now, expires)
         self._put(ledger, path, old, row)
         ledger.emit("written", None, agent, version, path)
@@ -196,7 +195,7 @@ class Writing(Part):
         restored = erased = 0
         for path in sorted(mine.union(paths_of(ledger, agent))):
             row, last = entries.get(path), last_deed(ledger, path)
-            take_back(ledger, path, agent)
+            replace_deeds(ledger, path, agent)
             honest = last_deed(ledger, path)
             now = ledger.timeline.reading[CALENDAR]
             has_value = (
@@ -221,7 +220,7 @@ class Writing(Part):
         """Restore the value that an entry had by somebody's deed."""
         author, _, _, _, value, expires = deed
         version, now = ledger.ordinal(), ledger.timeline.reading[CALENDAR]
-        take_back(ledger, path, author)  # its deed is the entry itself again
+        replace_deeds(ledger, path, author)  # its deed is the entry itself again
         self._put(ledger, path, row, (version, value, author, now, expires))
         ledger.emit("restored", None, author, version, path)
         self.around.entry_changed(ledger, "created" if row is None else "changed", path, version, None)
@@ -265,7 +264,7 @@ class Writing(Part):
         if is_deed:
             who = agent or NOBODY
             removal: Deed = (who, version, now, what, None, 0)
-            remember(ledger, path, who, *([] if row[AUTHOR] == who else [_deed(row)]), removal)
+            replace_deeds(ledger, path, who, *([] if row[AUTHOR] == who else [_deed(row)]), removal)
         self.gone.add((now, path))
         self.around.due(self._next_forgotten(ledger))
         ledger.undo.drop(ledger.tables["entries"], path)

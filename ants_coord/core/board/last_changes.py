@@ -28,29 +28,15 @@ _AUTHORS = 16
 """agents whose last deed on a path is remembered; the oldest is forgotten first"""
 
 
-def remember(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
-    """Record deeds on a path; they replace the earlier deeds of their agents and of `agent`."""
-    table = ledger.tables["deeds"]
-    old = table.get(path, ())
+def replace_deeds(ledger: Ledger, path: str, agent: str, *deeds: Deed) -> None:
+    """Replace the deeds of `agent` on a path, and those of the agents of the given ones, by these."""
+    old = ledger.tables["deeds"].get(path, ())
     replaced = {agent, *[deed[DEED_BY] for deed in deeds]}
     fresh = (*[deed for deed in old if deed[DEED_BY] not in replaced], *deeds)[-_AUTHORS:]
-    if fresh != old:
-        _put(ledger, path, fresh)
-
-
-def take_back(ledger: Ledger, path: str, agent: str) -> None:
-    """Remove an agent's deed on an entry."""
-    old = ledger.tables["deeds"].get(path, ())
-    fresh = tuple([deed for deed in old if deed[DEED_BY] != agent])
-    if fresh != old:
-        _put(ledger, path, fresh)
-
-
-def _put(ledger: Ledger, path: str, deeds: tuple[Deed, ...]) -> None:
-    if deeds:
-        ledger.undo.put(ledger.tables["deeds"], path, deeds)
-    else:
+    if not fresh:
         forget(ledger, path)
+    elif fresh != old:
+        ledger.undo.put(ledger.tables["deeds"], path, fresh)
 
 
 def forget(ledger: Ledger, path: str) -> None:

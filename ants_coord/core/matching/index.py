@@ -383,10 +383,7 @@ class Index:
 
     def known_names(self) -> set[str]:
         """Return every capability and attribute that some agent advertises now."""
-        names: set[str] = set()
-        for member in self.members.values():
-            names.update(member.facts.capabilities, member.facts.attributes)
-        return names
+        return {name for member in self.members.values() for name in member.names()}
 
     def check(self) -> None:
         """Assert the invariants. O(members x signatures)."""

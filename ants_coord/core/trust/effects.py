@@ -160,17 +160,16 @@ class Restraint(Part):
         shortened lease: it may have been at work, and must not be judged by our thrift.
         """
         tables = ledger.tables
-        if ledger.is_old:
-            low = self.reputation.low(ledger, agent) if self.policy.short_leases else 1.0
-            return ttl_ns if low >= 0.75 else max(1, round(ttl_ns * (0.25 + low)))
-        if not self.policy.short_leases or agent in tables["breakers"] or agent in tables["spared"]:
+        # boards of format 1 shortened the leases of these, too
+        is_spared = not ledger.is_old and (agent in tables["breakers"] or agent in tables["spared"])
+        if not self.policy.short_leases or is_spared:
             return ttl_ns
         low = self.reputation.low(ledger, agent)
         if low >= 0.75:
             return ttl_ns
-        short_ns = max(1, round(ttl_ns * (0.25 + low)))
-        ledger.undo.put(tables["shortened"], row.spec.id, ledger.timeline.reading[LEASE] + ttl_ns)
-        return short_ns
+        if not ledger.is_old:
+            ledger.undo.put(tables["shortened"], row.spec.id, ledger.timeline.reading[LEASE] + ttl_ns)
+        return max(1, round(ttl_ns * (0.25 + low)))
 
     def spares(self, ledger: Ledger, row: Row) -> bool:
         """
