@@ -302,13 +302,12 @@ class ByTrails(Seats):
         seen: set[int] = set()
         found: list[Found] = []
         best: Found | None = None
-        at = 0
-        looks = 0
+        at = looks = 0
         while at < len(by_age) and len(found) < VISITS:
             ready, seq, oldest = by_age[at]
             head = spots[oldest].best()
             assert head is not None
-            if head[0] != ready or head[1] != seq:
+            if head[:2] != (ready, seq):
                 self._age(spots[oldest], head[:2])  # its oldest task has been claimed since
                 continue
             numbers, bound = [], 0.0
@@ -338,8 +337,9 @@ class ByTrails(Seats):
                 pulled = 0.0
                 for pool, pull in spot.pulls.items():  # in the order of pools, as in the lines
                     pulled += lines[pool].value(pull)
-                score = indifference + pulled + stimulus * ((now - entry[0]) / 1e9)
-                one = (score / threshold if score > 0 else 0.0, -entry[0], -entry[1], entry[ROW])
+                since, came, row = entry
+                score = indifference + pulled + stimulus * ((now - since) / 1e9)
+                one = (score / threshold if score > 0 else 0.0, -since, -came, row)
                 found.append(one)
                 if best is None or one[:3] > best[:3]:
                     best = one

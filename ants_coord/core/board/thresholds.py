@@ -24,6 +24,8 @@ LEAST, MOST = 0.1, 10.0
 _KINDS = 64
 """kinds of task remembered for one agent"""
 _AGENTS = 10_000
+_ORDINAL, _PAIRS = range(2)
+"""a row of the table `thresholds`"""
 FAILURES = frozenset({"retry", "back_off", "give_up", "expire", "miss"})
 """ends of a lease from which agents and trails learn that it failed"""
 
@@ -46,8 +48,9 @@ class Thresholds(Part):
 
     def rebuild(self, ledger: Ledger) -> None:
         """Make the index."""
-        rows = sorted(ledger.tables["thresholds"].items(), key=lambda item: item[1][0])
-        self.of = OrderedDict((agent, dict(pairs)) for agent, (_, pairs) in rows)
+        table = ledger.tables["thresholds"]
+        first = sorted(table, key=lambda agent: table[agent][_ORDINAL])
+        self.of = OrderedDict((agent, dict(table[agent][_PAIRS])) for agent in first)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Learn from a task that was completed, or that failed."""
@@ -74,7 +77,7 @@ class Thresholds(Part):
             oldest = next(iter(self.of))
             ledger.undo.drop(table, oldest)
             del self.of[oldest]
-        ordinal = table[agent][0] if agent in table else ledger.ordinal()
+        ordinal = table[agent][_ORDINAL] if agent in table else ledger.ordinal()
         ledger.undo.put(table, agent, (ordinal, tuple(sorted(learnt.items()))))
         self.of[agent] = learnt
 
@@ -89,5 +92,6 @@ class Thresholds(Part):
         assert {agent: tuple(sorted(kinds.items())) for agent, kinds in self.of.items()} == {
             agent: pairs for agent, (_, pairs) in table.items()
         }
-        assert [table[agent][0] for agent in self.of] == sorted(row[0] for row in table.values())
+        ordinals = [table[agent][_ORDINAL] for agent in self.of]
+        assert ordinals == sorted(ordinals)
         assert all(LEAST <= value <= MOST for kinds in self.of.values() for value in kinds.values())

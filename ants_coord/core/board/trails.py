@@ -84,7 +84,7 @@ class Trails(Part):
         """Rebuild rankings and counts from the trails."""
         settings = self.settings = ledger.settings
         self.faint = settings.faint
-        self.faint_exponent = weight_of(self.faint, 0, 0)[0]
+        self.faint_exponent, _ = weight_of(self.faint, 0, 0)
         self.rules = {kind.name: Rule(kind, settings) for kind in settings.kinds}
         self.known = tuple(self.rules)
         spots: dict[str, list[tuple[int, float, str]]] = {}
@@ -298,7 +298,8 @@ class Trails(Part):
         """
         Return a time before which a trail is not faint; its exponent alone gives it, without a logarithm.
         """
-        return (weight[0] - 1 - self.faint_exponent) * rule.half_life
+        exponent, _ = weight
+        return (exponent - 1 - self.faint_exponent) * rule.half_life
 
     def spread(self, ledger: Ledger, kind: str, moved: dict[str, Weight | None], agent: str) -> int:
         """
@@ -361,7 +362,7 @@ class Trails(Part):
     def next_due(self, ledger: Ledger) -> int:
         """Return when the next trail is gone."""
         deaths = [next(self._deaths(ledger, kind), None) for kind in self.rankings]
-        return min([death[0] for death in deaths if death is not None], default=FAR_NS)
+        return min([when for when, _ in filter(None, deaths)], default=FAR_NS)
 
     def _evaporate(
         self, ledger: Ledger, kind: str, place: str, row: tuple[Any, ...], when: int | None = None
@@ -440,8 +441,7 @@ class Trails(Part):
         assert list(self.rankings) == sorted(self.rankings)
         for ranking in self.rankings.values():
             ranking.check(table)
-        floored = [key for key in table if self.rules[key[0]].floor]
-        assert sum(map(len, self.ages.values())) == len(floored)
+        assert sum(map(len, self.ages.values())) == sum(self.rules[kind].floor > 0 for kind, _ in table)
 
     # -- queries ----------------------------------------------------------------------------
 

@@ -159,15 +159,15 @@ def agents(ledger: Ledger, query: Agents) -> Roster:
     """
     part = _part(ledger)
     index, requirement = part.index, parse(query.requires or "")
-    found = index.masks(requirement.root)[0]
+    found, _ = index.masks(requirement.root)
     asked = [atom.name.removeprefix("proven.") for atom in requirement.atoms]
-    preferred = [index.masks(parse(text).root)[0] for text in query.prefer]
+    preferred = [index.masks(parse(text).root) for text in query.prefer]
     ranked = []
     for name in index.names_in(found):
         if query.names is not None and name not in query.names:
             continue
         record, member = record_of(ledger, part, name), index.members[name]
-        met = sum(bool(mask & member.bit) for mask in preferred)
+        met = sum(bool(true & member.bit) for true, _ in preferred)
         rank = (
             record.state != "live",
             -met,

@@ -50,7 +50,7 @@ def nobody(part: Roster, ledger: Ledger, row: Row) -> list[str]:
     if not index.members:
         told = f"requires {requirement.text}: {_who_left(ledger, requirement)}"
         return [] if _is_plain(row) else [told]
-    fits = index.masks(requirement.root)[0]
+    fits, _ = index.masks(requirement.root)
     why = []
     if not fits:
         why += _clauses(part, requirement)
@@ -115,12 +115,12 @@ def _obstacle(part: Roster, ledger: Ledger, row: Row, member: Member) -> str:
     held_back = part.holds_back(ledger, agent)
     if held_back is not None:
         return "benched" if "benched" in held_back else f"busy: {held_back}"
-    limited = ledger.tables["limited"].get(agent)
-    if limited is not None and ledger.declines.limited_ns(ledger, agent):
-        return f"limited, by the agent's own word ({limited[1]})" if limited[1] else "limited"
+    if agent in ledger.tables["limited"] and ledger.declines.limited_ns(ledger, agent):
+        _, reason, *_ = ledger.tables["limited"][agent]
+        return f"limited, by the agent's own word ({reason})" if reason else "limited"
     if agent in ledger.declines.decliners.get(spec.id, ()):
-        declined = ledger.tables["declines"][agent, spec.id]
-        return f"declined ({declined[1]})" if declined[1] else "declined"
+        _, reason, *_ = ledger.tables["declines"][agent, spec.id]
+        return f"declined ({reason})" if reason else "declined"
     return ""
 
 
@@ -206,7 +206,8 @@ def _near_misses(ledger: Ledger, part: Roster, requirement: Requirement) -> list
         return []
     once = twice = 0
     for clause in requirement.clauses:
-        failing = index.everyone & ~index.masks(clause)[0]
+        met, _ = index.masks(clause)
+        failing = index.everyone & ~met
         once, twice = (once ^ failing) & ~(twice | (once & failing)), twice | (once & failing)
     told = []
     for name in index.names_in(once)[:_SHOWN]:

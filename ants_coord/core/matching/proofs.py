@@ -117,9 +117,10 @@ class Proofs(Part):
         Forget the oldest answer of an agent that is away: under a new name, proving costs the same again.
         """
         here, table = ledger.tables["adverts"], ledger.tables["proofs"]
-        away = [(row[ORDINAL], key) for key, row in table.items() if key[0] not in here]
+        away = [(row[ORDINAL], agent, name) for (agent, name), row in table.items() if agent not in here]
         if away:
-            ledger.undo.drop(table, min(away)[1])
+            _, agent, name = min(away)
+            ledger.undo.drop(table, (agent, name))
 
     # -- what others may count on ------------------------------------------------------------
 
@@ -230,9 +231,10 @@ class Proofs(Part):
             self._refit(ledger, key[0])
 
     def _settle(self, ledger: Ledger, key: tuple[str, str], row: _Row, why: str) -> None:
+        agent, name = key
         self._put(ledger, key, row)
-        self._refit(ledger, key[0])
-        ledger.emit(_EVENTS[row[STATE]], None, key[0], 0, {"capability": key[1], "why": why})
+        self._refit(ledger, agent)
+        ledger.emit(_EVENTS[row[STATE]], None, agent, 0, {"capability": name, "why": why})
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
         """Withdraw a proof if a result that needed it was judged wrong."""
@@ -263,13 +265,14 @@ class Proofs(Part):
 
     def _refute_now(self, ledger: Ledger, key: tuple[str, str]) -> None:
         """End a question with its wrong answer, whatever attempts are left: there is no second guess."""
+        agent, _ = key
         number, _, task, question, doubt = ledger.tables["proofs"][key]
         row = ledger.tasks[task]
         ledger.undo.touch(row)
         self._settle(ledger, key, (number, REFUTED, "", question, doubt), "the answer was wrong")
         if row.state not in FINAL:
             end(ledger, row, "reject", reason="the answer is known, and it is another")
-            ledger.emit("failed", task, key[0], row.token, "the answer is known, and it is another")
+            ledger.emit("failed", task, agent, row.token, "the answer is known, and it is another")
 
     # -- settings and rules -----------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def _candidates(part: Roster, ledger: Ledger, row: Row, most: int) -> list[str]:
     """Return the first agents that could take a seat now, the least capable first."""
     team = row.spec.seat
     assert team is not None
-    fits = part.index.masks(parse(row.spec.requires or "").root)[0]
+    fits, _ = part.index.masks(parse(row.spec.requires or "").root)
     members = part.index.members
     declined = ledger.declines.decliners.get(row.spec.id, {})
     found = (
