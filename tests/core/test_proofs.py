@@ -19,6 +19,7 @@ from ants_coord.values.verification import Proof, Verify
 
 from ..scale import of
 from .pair import copy_of
+from .waking import hints_are_complete
 
 SECOND = 1_000_000_000
 START = 1_700_000_007 * SECOND
@@ -119,7 +120,8 @@ class Walk:
         self.leases = {}
 
     def do(self, command):
-        reply = self.machine.apply(command, now_ns=self.now)
+        with hints_are_complete(self.machine, AGENTS):
+            reply = self.machine.apply(command, now_ns=self.now)
         self.machine.check()
         return reply
 

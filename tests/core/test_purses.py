@@ -15,6 +15,7 @@ from ants_coord.values.tasks import Backoff, Lease, Task, TaskState
 from ..landing import landing_at
 from ..scale import of
 from .pair import copy_of
+from .waking import hints_are_complete
 
 SECOND = 1_000_000_000
 START = 1_700_000_007 * SECOND
@@ -70,7 +71,8 @@ class Walk:
             self.set_purse(purse, 100)
 
     def do(self, command):
-        reply = self.machine.apply(command, now_ns=self.now)
+        with hints_are_complete(self.machine, ["w"]):
+            reply = self.machine.apply(command, now_ns=self.now)
         self.machine.check()
         return reply
 

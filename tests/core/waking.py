@@ -12,17 +12,23 @@ from ants_coord.core import Machine
 from ants_coord.core.state.records import ANY, READY, TASK, Row
 from ants_coord.core.work.leases import pick
 
+SEAT = "a seat of some team"
+
 
 def may_take(machine: Machine, agents: Iterable[str]) -> set[tuple[str, str]]:
-    """Return each (agent, task) such that the agent could claim the task by name now."""
+    """
+    Return each (agent, task) such that the agent could claim the task by name now.
+
+    All seats are one: an agent that could sit in one team and now would sit in another has nothing new.
+    """
     ledger = machine.ledger
-    ready = [row.spec.id for row in ledger.tasks.values() if row.state is READY]
+    ready = [row.spec for row in ledger.tasks.values() if row.state is READY]
     ledger.undo.look()
     found = {
-        (agent, task)
+        (agent, spec.id if spec.seat is None else SEAT)
         for agent in agents
-        for task in ready
-        if isinstance(pick(ledger, Claim(agent, task=task)), Row)
+        for spec in ready
+        if isinstance(pick(ledger, Claim(agent, task=spec.id)), Row)
     }
     ledger.undo.entries.clear()
     return found
@@ -36,6 +42,7 @@ def hints_are_complete(machine: Machine, agents: Iterable[str]) -> Iterator[None
     news.is_wanted = True
     yield
     told = {hint[TASK] for hint in news.ready}
+    told |= {SEAT for task in told if (row := machine.ledger.tasks.get(task)) is not None and row.spec.seat}
     if ANY not in news.ready:
         untold = {(agent, task) for agent, task in may_take(machine, agents) - before if task not in told}
         assert {agent for agent, _ in untold} <= {*news.agents, *[agent for agent, _ in news.gone]}, untold

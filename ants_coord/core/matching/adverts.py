@@ -63,7 +63,7 @@ def advertise(ledger: Ledger, command: Advertise) -> Advertised | Refused:
     if not is_same:
         ledger.declines.forget_open(ledger, agent)
     if status != "renewed":
-        ledger.news.tell(agent)
+        part.tell(ledger, agent)
         ledger.emit("changed" if status == "changed" else "joined", None, agent)
     if not is_same or rejoins:
         for hook in ledger.on_advert:
@@ -94,7 +94,7 @@ def refresh(ledger: Ledger, command: Refresh) -> tuple[Advertised, ...]:
         if fading or reported != load:
             part = _part(ledger)
             part.ring_at(agent, now + row[TTL_NS])
-            ledger.news.tell(agent)
+            part.tell(ledger, agent)
             ledger.emit("joined" if fading else "changed", None, agent)
             for hook in ledger.on_advert if fading else ():
                 hook(ledger, agent)

@@ -42,7 +42,7 @@ from .members import (
 )
 from .roster import Roster
 from .routes import apply_routes
-from .teams import RESERVATION, disband, drop_rest, reserve, seat_for, why_no_team
+from .teams import RESERVATION, completed_by, disband, drop_rest, reserve, seat_for, why_no_team
 
 FOR_GOOD = ("withdrawn", "retired")
 """why an agent has gone that may only come back as a new start"""
@@ -135,7 +135,7 @@ class Capable(Roster):
             else:
                 failures, _ = ledger.tables["streaks"][agent]
                 ledger.undo.put(ledger.tables["streaks"], agent, (failures, 0))
-                ledger.news.tell(agent)
+                self.tell(ledger, agent)
 
     def _next_alarm(self) -> tuple[int, int, str, str] | None:
         """Return the earliest alarm that applies; drop those before it."""
@@ -189,6 +189,7 @@ class Capable(Roster):
             reserve(self, ledger, row)
         if row.agent in ledger.tables["absent"]:
             ledger.undo.drop(ledger.tables["absent"], row.agent)
+            self.tell(ledger, row.agent)
 
     def left(self, ledger: Ledger, row: Row, verb: str) -> None:
         """Tell an agent that a slot is free; bench an agent that fails several times in a row."""
@@ -209,7 +210,7 @@ class Capable(Roster):
             ledger.undo.put(streaks, agent, (failures, until))
         if row.spec.requires is not None and self.skills.is_kept(ledger):
             self.skills.tally(ledger, row, verb, self.asked_of(agent, row.spec))
-        ledger.news.tell(agent)
+        self.tell(ledger, agent)
 
     def judged(self, ledger: Ledger, agent: str, spec: Task, *, is_right: bool) -> None:
         """Note what a result was worth, for each capability that its task asked for."""
@@ -377,6 +378,14 @@ class Capable(Roster):
         return why_no_team(self, ledger, row) if row.spec.seat is not None else why.nobody(self, ledger, row)
 
     # -- what an agent has ------------------------------------------------------------------
+
+    def tell(self, ledger: Ledger, agent: str) -> None:
+        """Tell a waiting agent to look again, and those that may now make up a team with it."""
+        if ledger.news.is_wanted:
+            ledger.news.agents.append(agent)
+            if self.open_seats:
+                seats = completed_by(self, ledger, agent)
+                ledger.news.ready += [(row.spec.kind, None, row.spec.id) for row in seats]
 
     def note_gone(self, ledger: Ledger, agent: str, row: tuple[Any, ...]) -> None:
         """Remember an agent that has gone, among the latest of them."""

@@ -59,7 +59,7 @@ class Roster(Part):
             self.by_weight.discard((known.weight, agent))
         put = self.index.put(agent, *self.seen(ledger, agent), ledger.tables["adverts"][agent][ACCEPTS])
         self.by_weight.add((put.weight, agent))
-        ledger.news.tell(agent)
+        self.tell(ledger, agent)
 
     def holds_back(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now: benched, busy, or out of slots."""
@@ -122,3 +122,7 @@ class Roster(Part):
     def count_reserved(self) -> None:
         """Note which teams are being seated."""
         self.reserved_teams = frozenset(team for _, team, _ in self.ledger.tables["reserved"].values())
+
+    def tell(self, ledger: Ledger, agent: str) -> None:
+        """Tell a waiting agent to look again, and those that may now make up a team with it."""
+        raise NotImplementedError

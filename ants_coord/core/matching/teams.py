@@ -17,6 +17,7 @@ examined for each of k seats: with k candidates, a seat can be filled whatever t
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,31 @@ def seat_for(part: Roster, ledger: Ledger, agent: str) -> Row | None:
     if reserved is not None:
         row = ledger.tasks.get(reserved[SEAT])
         return row if row is not None and row.state is READY else None
+    if agent not in part.index.members:
+        return None  # seats are matched by adverts, and it has none
+    for rows in _looked_at(part, ledger):
+        plan = _assign(part, ledger, rows, agent)
+        if plan is not None:
+            part.plan = plan
+            mine = next(seat for seat, who in plan.items() if who == agent)
+            return ledger.tasks[mine]
+    return None
+
+
+def completed_by(part: Roster, ledger: Ledger, agent: str) -> list[Row]:
+    """Return the open seats of the teams that can be filled now with this agent, for those that wait."""
+    if agent not in part.index.members:
+        return []
+    return [
+        row
+        for rows in _looked_at(part, ledger)
+        if _assign(part, ledger, rows, agent) is not None
+        for row in rows
+    ]
+
+
+def _looked_at(part: Roster, ledger: Ledger) -> Iterator[list[Row]]:
+    """Yield the open seats of the first teams that may be filled at all."""
     teams = [
         (min(_key(row) for row in seats.values()), team)
         for team, seats in part.open_seats.items()
@@ -143,14 +169,8 @@ def seat_for(part: Roster, ledger: Ledger, agent: str) -> Row | None:
     ]
     for _, team in heapq.nsmallest(_LOOKED_AT, teams):
         rows = sorted(part.open_seats[team].values(), key=lambda row: row.seq)
-        if any(row.spec.door is not None and not ledger.is_open(row.spec.door) for row in rows):
-            continue
-        plan = _assign(part, ledger, rows, agent)
-        if plan is not None:
-            part.plan = plan
-            mine = next(seat for seat, who in plan.items() if who == agent)
-            return ledger.tasks[mine]
-    return None
+        if all(row.spec.door is None or ledger.is_open(row.spec.door) for row in rows):
+            yield rows
 
 
 def _key(row: Row) -> tuple[int, int]:
@@ -166,6 +186,8 @@ def reserve(part: Roster, ledger: Ledger, row: Row) -> None:
     if agent in reserved:
         undo.drop(reserved, agent)
         part.count_reserved()
+        part.tell(ledger, agent)  # it may sit in another team as well
+        _tell_of_seats(part, ledger, team)
         return
     plan, part.plan = part.plan, {}
     until = ledger.timeline.reading[LEASE] + ns(ledger.settings.team_hold)
@@ -186,7 +208,7 @@ def disband(part: Roster, ledger: Ledger, team: str, absent: str | None, why: st
     freed = [agent for agent, (_, of, _) in tables["reserved"].items() if of == team]
     for agent in sorted(freed):
         undo.drop(tables["reserved"], agent)
-        ledger.news.tell(agent)
+        part.tell(ledger, agent)
     part.count_reserved()
     for row in seats_of(ledger, team):
         if row.state is LEASED:
@@ -195,7 +217,16 @@ def disband(part: Roster, ledger: Ledger, team: str, absent: str | None, why: st
             row.releases += 1
             give_back(ledger, row, "release", "revoked")
             ledger.emit("released", row.spec.id, row.agent, row.token)
+    _tell_of_seats(part, ledger, team)
     ledger.emit("disbanded", team, absent, 0, why)
+
+
+def _tell_of_seats(part: Roster, ledger: Ledger, team: str) -> None:
+    """Tell those that wait of a team's open seats, if none is kept for an agent any more."""
+    if ledger.news.is_wanted and team not in part.reserved_teams:
+        ledger.news.ready += [
+            (row.spec.kind, None, row.spec.id) for row in part.open_seats.get(team, {}).values()
+        ]
 
 
 def drop_rest(ledger: Ledger, row: Row) -> None:

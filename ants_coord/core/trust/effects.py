@@ -17,7 +17,7 @@ from typing import Any
 from ...values.trust import TrustPolicy
 from ..state.ledger import Ledger, ns
 from ..state.parts import Part
-from ..state.records import ANY, Row
+from ..state.records import ANY, READY, Row
 from ..state.timeline import LEASE
 from .evidence import FAILED_VERBS, LATEST, WRONG_IN_A_ROW, Reputation
 
@@ -119,11 +119,12 @@ class Restraint(Part):
         return f"is in quarantine for {(breaker[_UNTIL] - now) / 1e9:.3g} s more: {breaker[_WHY]}"
 
     def _had_their_share(self, ledger: Ledger, agent: str) -> bool:
-        if agent in ledger.tables["established"]:
-            return False
+        return agent not in ledger.tables["established"] and self._are_newcomers_full(ledger)
+
+    def _are_newcomers_full(self, ledger: Ledger) -> bool:
         new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
-        assert self.policy.newcomers is not None
-        if new <= self.policy.newcomers * everybody:
+        share = self.policy.newcomers
+        if share is None or new <= share * everybody:
             return False
         known = (ledger.agents.get(agent) for agent in ledger.tables["established"])
         at_work = (row for row in known if row is not None and row.leases)
@@ -135,8 +136,16 @@ class Restraint(Part):
             return
         new, everybody = ledger.tables["share"].get("", (0.0, 0.0))
         is_new = row.agent not in ledger.tables["established"]
+        were_full = self._are_newcomers_full(ledger)
         fresh = (new * _KEEP_SHARE + is_new, everybody * _KEEP_SHARE + 1.0)
         ledger.undo.put(ledger.tables["share"], "", fresh)
+        if were_full:
+            self._tell_newcomers(ledger)
+
+    def _tell_newcomers(self, ledger: Ledger) -> None:
+        """Have newcomers look again that were held back, if they may claim now."""
+        if ledger.news.is_wanted and not self._are_newcomers_full(ledger):
+            ledger.news.ready.extend([ANY] * min(ledger.counts[READY], 1_000))
 
     def bars(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now, or only others' results to judge; None if nothing bars it."""
@@ -253,8 +262,7 @@ class Restraint(Part):
             ledger.undo.drop(tables["shortened"], row.spec.id)
         if is_spared:
             ledger.undo.put(tables["spared"], agent, 1)
-            return
-        if verb in ("complete", "hand_in"):
+        elif verb in ("complete", "hand_in"):
             if agent in tables["strikes"]:
                 ledger.undo.drop(tables["strikes"], agent)
             if row.spec.verify is None:  # where results are checked, the verdict decides
@@ -268,8 +276,8 @@ class Restraint(Part):
                 ledger.undo.put(tables["strikes"], agent, strikes)
             self._judge(ledger, agent, strikes)
         ledger.news.tell(agent)
-        if self.policy.newcomers is not None and ledger.news.is_wanted and agent in tables["established"]:
-            ledger.news.ready.append(ANY)  # fewer are at work: a newcomer that was held back may look again
+        if self.policy.newcomers is not None and agent in tables["established"]:
+            self._tell_newcomers(ledger)  # fewer are at work
 
     def watches(self, ledger: Ledger, agent: str) -> bool:
         """Tell whether every result of an agent is checked now: it is on probation, or there is an alarm."""
