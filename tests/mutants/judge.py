@@ -159,6 +159,20 @@ def board():
             one.step()
 
 
+EVERYTHING = (0, 5, 6, 20, 670)
+"""seeds of walks in which each of its mutants is met"""
+
+
+def everything():
+    from tests.core.test_everything import Walk, test_an_agent_without_an_advert_gets_no_seat
+
+    test_an_agent_without_an_advert_gets_no_seat()
+    for seed in EVERYTHING:
+        one = Walk(seed)
+        for _ in range(250):
+            one.step()
+
+
 def who_has_left_stays_away():
     from ants_coord import ClaimQueue
     from ants_coord.commands.shared import Claim
@@ -406,7 +420,7 @@ METHODS = {
     one.__name__: one
     for one in (
         conformance, scenarios, walk, short_way, logged, purses, proofs, colony, checks, match, layout, board, waiting,
-        shared, exclusivity, corners, tools, openings,
+        shared, exclusivity, corners, tools, openings, everything,
         hub, remote, keyed, wire, postgres, copies,
     )
 }  # fmt: skip
