@@ -230,7 +230,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/matching/teams.py", "        return None  # seats are matched by adverts, and it has none\n", "        pass\n", "everything"),
     ("core/matching/teams.py", "        _tell_of_seats(part, ledger, team)\n        return", "        return", "everything"),
     ("core/matching/eligibility.py", "            if self.open_seats:\n                seats =", "            if False:\n                seats =", "everything"),
-    ("core/trust/evidence.py", "                if ledger.news.is_wanted:\n                    ledger.news.agents.append(agent)  # it may", "                if False:\n                    ledger.news.agents.append(agent)  # it may", "everything"),
+    ("core/trust/evidence.py", "                ledger.news.tell(agent)  # it may hold more now\n", "", "everything"),
     ("core/matching/roster.py", "        if self.held(ledger, agent) >= slots:", "        if self.held(ledger, agent) > slots:", "match"),
     ("core/matching/eligibility.py", "        if member is None or self.ledger.tables[\"presence\"][agent][FADING]:\n            view", "        if member is None:\n            view", "match"),
     ("core/matching/order.py", "            if entry[_ROW].lane.signature in signatures and entry[_ROW].spec.id not in declined:", "            if entry[2].spec.id not in declined:", "layout"),

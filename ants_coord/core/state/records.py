@@ -276,3 +276,8 @@ class News:
         """Note that an agent should look again."""
         if self.is_wanted:
             self.agents.append(agent)
+
+    def tell_anybody(self, count: int) -> None:
+        """Note that as many waiters should look again, of any agent; at most a thousand."""
+        if self.is_wanted:
+            self.ready.extend([ANY] * min(count, 1_000))

@@ -17,7 +17,7 @@ from typing import Any
 from ...values.trust import TrustPolicy
 from ..state.ledger import Ledger, ns
 from ..state.parts import Part
-from ..state.records import ANY, READY, Row
+from ..state.records import READY, Row
 from ..state.timeline import LEASE
 from .evidence import FAILED_VERBS, LATEST, WRONG_IN_A_ROW, Reputation
 
@@ -145,7 +145,7 @@ class Restraint(Part):
     def _tell_newcomers(self, ledger: Ledger) -> None:
         """Have newcomers look again that were held back, if they may claim now."""
         if ledger.news.is_wanted and not self._are_newcomers_full(ledger):
-            ledger.news.ready.extend([ANY] * min(ledger.counts[READY], 1_000))
+            ledger.news.tell_anybody(ledger.counts[READY])
 
     def bars(self, ledger: Ledger, agent: str) -> str | None:
         """Return why an agent gets nothing now, or only others' results to judge; None if nothing bars it."""

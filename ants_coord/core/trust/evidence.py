@@ -219,8 +219,7 @@ class Reputation(Part):
                 ordinal, good, was_bad, failures, hour = row
                 fresh = (ordinal, good, max(0.0, was_bad - bad), max(0, failures - 1), hour)
                 ledger.undo.put(ledger.tables[self.of_work], (agent, kind), fresh)
-                if ledger.news.is_wanted:
-                    ledger.news.agents.append(agent)  # it may hold more now
+                ledger.news.tell(agent)  # it may hold more now
 
     def pardon(self, ledger: Ledger, agent: str) -> None:
         """Halve the bad evidence of an agent that has passed its probe."""

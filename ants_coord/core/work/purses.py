@@ -24,7 +24,7 @@ from ...errors import CoordinationError, LeaseLostError, PurseError
 from ...values.tasks import Task
 from ..state.ledger import FAR_NS, Ledger
 from ..state.parts import Till
-from ..state.records import ANY, LEASED, READY, Row
+from ..state.records import LEASED, READY, Row
 from ..state.timeline import CALENDAR
 from .holding import sign
 from .leases import foreign, lost_reason
@@ -104,8 +104,7 @@ class Purses(Till):
         if name in self.shut and self.free(ledger, name) > 0:
             del self.shut[name]
             ledger.order.reopen(purse_name(name))
-            if ledger.news.is_wanted:
-                ledger.news.ready.extend([ANY] * min(ledger.counts[READY], 1_000))
+            ledger.news.tell_anybody(ledger.counts[READY])
 
     # -- leases -----------------------------------------------------------------------------
 

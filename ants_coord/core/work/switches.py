@@ -9,7 +9,7 @@ from ...errors import IllegalTransitionError, NotSupportedError, SettingsError, 
 from ...values.settings import Settings
 from ...values.tasks import FINAL, TaskState
 from ..state.ledger import Ledger, ns
-from ..state.records import ANY, CANCELLED, LEASED, Row
+from ..state.records import CANCELLED, LEASED, Row
 from .leases import hand_back
 from .lifecycle import drop_lock, end
 
@@ -41,8 +41,7 @@ def set_limit(ledger: Ledger, command: SetLimit) -> None:
     ledger.order.reopen(command.name)
     live = len(ledger.live.get(command.name, ()))
     # one hint per free slot; the order part knows which kinds wait there
-    if ledger.news.is_wanted:
-        ledger.news.ready.extend([ANY] * min(max(0, command.n - live), 1_000))
+    ledger.news.tell_anybody(max(0, command.n - live))
     ledger.emit("limit", None, None, 0, {"name": command.name, "n": command.n})
 
 
@@ -57,8 +56,7 @@ def resume(ledger: Ledger, command: Resume) -> None:
     """Allow claims again."""
     if ledger.paused:
         ledger.switch(paused=False, settings=ledger.settings, configured=ledger.configured)
-        if ledger.news.is_wanted:
-            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
+        ledger.news.tell_anybody(ledger.counts[TaskState.READY])
         ledger.emit("resumed", None, None)
 
 
@@ -102,8 +100,7 @@ def configure(ledger: Ledger, command: Configure) -> Settings | Refused:
     ledger.emit("configured", None, None, 0, new.strategy)
     if ledger.parts or new.aging != old.aging or new.strategy != old.strategy:
         ledger.sort_again()
-        if ledger.news.is_wanted:
-            ledger.news.ready.extend([ANY] * min(ledger.counts[TaskState.READY], 1_000))
+        ledger.news.tell_anybody(ledger.counts[TaskState.READY])
     for part in ledger.parts:
         part.configured(ledger)
     if ledger.idle:
